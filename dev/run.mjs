@@ -1,0 +1,119 @@
+/**
+ * The door to every command: `node dev/run.mjs test …`. Plain JavaScript without a dependency, since it must work on
+ * a fresh clone before `npm ci` was ever run. It installs what is missing, starts the supervisor (dev/services/main.ts,
+ * in a process group of its own), passes signals on and, should the supervisor die without tidying up (a crash,
+ * `kill -9`), does the tidying itself.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const NODE_FLOOR = [20, 19];
+const EXIT_CANNOT_START = 2;
+const SIGNAL_EXIT_BASE = 128;
+/** Ctrl-C reaches us from the terminal and again from npm: the same signal within this time is one signal. */
+const SAME_SIGNAL_MS = 300;
+/** A dying PostgreSQL may still be writing into the folder that is being removed. */
+const REMOVE_RETRIES_MAX = 20;
+const REMOVE_RETRY_DELAY_MS = 100;
+const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+const checkout = fileURLToPath(new URL('..', import.meta.url));
+
+const say = (line) => process.stderr.write(`baton: ${line}\n`);
+
+function giveUp(line) {
+  say(line);
+  process.exit(EXIT_CANNOT_START);
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const [floorMajor, floorMinor] = NODE_FLOOR;
+  if (major > floorMajor || (major === floorMajor && minor >= floorMinor)) return;
+  giveUp(`expected Node ${floorMajor}.${floorMinor} or newer, got ${process.versions.node}. See https://nodejs.org/.`);
+}
+
+const readPackages = (file) => JSON.parse(readFileSync(`${checkout}${file}`, 'utf8')).packages;
+
+/** Compares the lock file with npm's own record of what lies in node_modules; the record is written last. */
+function isInstalled() {
+  try {
+    const wanted = readPackages('package-lock.json');
+    const found = readPackages('node_modules/.package-lock.json');
+    return Object.entries(wanted).every(([path, entry]) => {
+      if (path === '') return true;
+      const mayBeAbsent = entry.optional || entry.devOptional;
+      return found[path] === undefined ? mayBeAbsent : found[path].version === entry.version;
+    });
+  } catch {
+    return false;
+  }
+}
+
+function install() {
+  if (isInstalled()) return;
+  say('installing what package-lock.json lists (npm ci)…');
+  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  const npmCli = process.env.npm_execpath?.endsWith('npm-cli.js') ? process.env.npm_execpath : undefined;
+  const [command, before] = npmCli === undefined ? ['npm', []] : [process.execPath, [npmCli]];
+  const env = { ...process.env, npm_config_yes: 'false' };
+  const result = spawnSync(command, [...before, ...args], { cwd: checkout, env, encoding: 'utf8', stdio: 'pipe' });
+  if (result.status === 0) return;
+  process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}\n`);
+  giveUp('npm ci failed; its own words stand above.');
+}
+
+/** What the supervisor asked to have undone, should it not live to do it: a path to remove, a command to run. */
+function undo({ path, command }) {
+  if (path) {
+    rmSync(path, { recursive: true, force: true, maxRetries: REMOVE_RETRIES_MAX, retryDelay: REMOVE_RETRY_DELAY_MS });
+  }
+  if (command) spawnSync(command[0], command.slice(1), { cwd: checkout, stdio: 'ignore' });
+}
+
+function passSignalsTo(child) {
+  const lastAt = new Map();
+  for (const signal of PASSED_ON) {
+    process.on(signal, () => {
+      const now = Date.now();
+      if (now - (lastAt.get(signal) ?? 0) < SAME_SIGNAL_MS) return;
+      lastAt.set(signal, now);
+      child.kill(signal);
+    });
+  }
+}
+
+function killStragglers(group) {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch {
+    // Nobody left in the group: the usual case.
+  }
+}
+
+function supervise(args) {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'dev/services/main.ts', ...args], {
+    cwd: checkout,
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    detached: true,
+  });
+  const undos = [];
+  let tidied = false;
+  child.on('message', (message) => {
+    if (message.undo) undos.unshift(message.undo);
+    if (message.tidied) tidied = true;
+  });
+  passSignalsTo(child);
+  child.on('error', (error) => giveUp(error.message));
+  child.on('exit', (code, signal) => {
+    killStragglers(child.pid);
+    if (!tidied) undos.forEach(undo);
+    process.exit(code ?? SIGNAL_EXIT_BASE + constants.signals[signal]);
+  });
+}
+
+checkNode();
+install();
+supervise(process.argv.slice(2));

@@ -1,0 +1,53 @@
+import { chownSync } from 'node:fs';
+import { join } from 'node:path';
+import type { KeptServer } from './kept-server.ts';
+import { LOOPBACK } from './ports.ts';
+import { makeTemplate, startPostgres } from './postgres.ts';
+import { ensureRoot } from './root/build.ts';
+import { RUNS, TEMPLATE } from './root/cache.ts';
+import { recipe } from './root/recipe.ts';
+import { runTool } from './root/run-tool.ts';
+import { makeScratch } from './scratch.ts';
+import { startWire } from './wire.ts';
+
+/** PostgreSQL with the DocumentDB extension behind a MongoDB wire front. `kill` and `restart` mean PostgreSQL. */
+export interface DocumentDb extends KeptServer {
+  /** What a MongoDB driver connects to. */
+  readonly uri: string;
+  /** PostgreSQL itself, as host:port. */
+  readonly postgres: string;
+}
+
+export async function startDocumentDb(options: { readonly port?: number } = {}): Promise<DocumentDb> {
+  const root = await ensureRoot(makeTemplate);
+  const scratch = makeScratch(join(root, RUNS));
+  try {
+    const data = await copyTemplate(root, scratch.path);
+    const logFile = join(scratch.path, 'postgres.log');
+    const postgres = await startPostgres({ root, data, logFile, ...options });
+    const wire = await startWire(postgres.port, join(scratch.path, 'wire.log')).catch(async (error: unknown) => {
+      await postgres.stop();
+      throw error;
+    });
+    return Object.assign(Object.create(postgres) as KeptServer, {
+      uri: wire.uri,
+      postgres: `${LOOPBACK}:${postgres.port}`,
+      async stop() {
+        await wire.stop();
+        await postgres.stop();
+        scratch.remove();
+      },
+    });
+  } catch (error) {
+    scratch.remove();
+    throw error;
+  }
+}
+
+/** The data folder's path as seen inside the root. Blocks are shared with the template where the file system can. */
+async function copyTemplate(root: string, run: string): Promise<string> {
+  const { serverUid } = recipe;
+  chownSync(run, serverUid, serverUid);
+  await runTool(['cp', '--archive', '--reflink=auto', join(root, TEMPLATE, 'data'), join(run, 'data')]);
+  return join(run.slice(root.length), 'data');
+}
