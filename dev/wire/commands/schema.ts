@@ -1,0 +1,82 @@
+import { deserialize, serialize, type Document } from 'bson';
+import { execute } from '../execution.js';
+import type { Call, Handler } from '../front.js';
+import { SQL } from '../postgres/sql.js';
+import { bytesOf } from './read.js';
+
+/** Commands about databases, collections and indexes. */
+
+async function create(call: Call) {
+  return bytesOf(await execute(call, SQL.create, [call.command.db, call.command.body]));
+}
+
+/** MongoDB since 7.0 answers ok for a collection that is not there. */
+async function drop(call: Call): Promise<Document> {
+  const { db, target } = call.command;
+  const dropped = bytesOf(await execute(call, SQL.drop, [db, target]))[0] === 1;
+  return dropped ? { ns: `${db}.${target}`, ok: 1 } : { ok: 1 };
+}
+
+async function dropDatabase(call: Call): Promise<Document> {
+  await execute(call, SQL.dropDatabase, [call.command.db]);
+  return { dropped: call.command.db, ok: 1 };
+}
+
+async function collMod(call: Call) {
+  const { db, target, body } = call.command;
+  return bytesOf(await execute(call, SQL.collMod, [db, target, body]));
+}
+
+async function renameCollection(call: Call) {
+  return bytesOf(await execute(call, SQL.renameCollection, [call.command.body]));
+}
+
+/** Built before it answers, not in the background: whoever created an index may rely on it. */
+async function createIndexes(call: Call) {
+  const answer = deserialize(bytesOf(await execute(call, SQL.createIndexes, [call.command.db, call.command.body])));
+  const raw = answer['raw'] as { defaultShard?: Document } | undefined;
+  return { ...(raw?.defaultShard ?? answer), ok: 1 };
+}
+
+async function dropIndexes(call: Call) {
+  const answer = deserialize(bytesOf(await execute(call, SQL.dropIndexes, [call.command.db, call.command.body])));
+  return Buffer.from(serialize({ ...answer, ok: 1 }));
+}
+
+async function listDatabases(call: Call) {
+  return bytesOf(await execute(call, SQL.listDatabases, [call.command.body]));
+}
+
+async function validate(call: Call) {
+  return bytesOf(await execute(call, SQL.validate, [call.command.db, call.command.body]));
+}
+
+async function collStats(call: Call) {
+  return bytesOf(await execute(call, SQL.collStats, [call.command.db, call.command.target]));
+}
+
+async function dbStats(call: Call) {
+  return bytesOf(await execute(call, SQL.dbStats, [call.command.db]));
+}
+
+async function currentOp(call: Call) {
+  return bytesOf(await execute(call, SQL.currentOp, [call.command.body]));
+}
+
+export const SCHEMA_COMMANDS: Record<string, Handler> = {
+  create,
+  drop,
+  dropDatabase,
+  collMod,
+  renameCollection,
+  createIndexes,
+  dropIndexes,
+  deleteIndexes: dropIndexes,
+  listDatabases,
+  validate,
+  collStats,
+  collstats: collStats,
+  dbStats,
+  dbstats: dbStats,
+  currentOp,
+};

@@ -1,0 +1,122 @@
+import type { Document } from 'bson';
+import { LinkLostError, PostgresError } from './postgres/protocol.js';
+import { codeName, codeOfSqlState } from './protocol/error-codes.js';
+
+export const CODE = {
+  internalError: 1,
+  badValue: 2,
+  hostUnreachable: 6,
+  unknownError: 8,
+  failedToParse: 9,
+  unauthorized: 13,
+  lockTimeout: 24,
+  namespaceNotFound: 26,
+  cursorNotFound: 43,
+  maxTimeMsExpired: 50,
+  commandNotFound: 59,
+  shutdownInProgress: 91,
+  writeConflict: 112,
+  commandNotSupported: 115,
+  exceededMemoryLimit: 146,
+  networkTimeLimit: 202,
+  transactionTooOld: 225,
+  noSuchTransaction: 251,
+  transactionCommitted: 256,
+  notSupportedInTransaction: 263,
+  duplicateKey: 11_000,
+  interrupted: 11_601,
+  outOfDiskSpace: 14_031,
+} as const;
+
+export const LABEL = {
+  transient: 'TransientTransactionError',
+  retryableWrite: 'RetryableWriteError',
+  unknownCommit: 'UnknownTransactionCommitResult',
+} as const;
+
+/** An error a MongoDB driver understands. */
+export class CommandError extends Error {
+  readonly code: number;
+  readonly labels: readonly string[];
+  /** Further fields of the answer, such as a duplicate key's `keyPattern`. */
+  readonly fields: Document;
+
+  constructor(
+    code: number,
+    message: string,
+    extra: { labels?: readonly string[]; fields?: Document; cause?: unknown } = {},
+  ) {
+    super(message, { cause: extra.cause });
+    this.code = code;
+    this.labels = extra.labels ?? [];
+    this.fields = extra.fields ?? {};
+  }
+}
+
+/** MongoDB's codes of the SQLSTATEs PostgreSQL itself reports. */
+const CODES_BY_SQLSTATE = new Map<string, number>([
+  ['0A000', CODE.commandNotSupported],
+  ['22023', CODE.badValue],
+  ['22P02', CODE.failedToParse],
+  ['23505', CODE.duplicateKey],
+  ['23P01', CODE.duplicateKey],
+  ['25P02', CODE.noSuchTransaction],
+  ['40001', CODE.writeConflict],
+  ['40P01', CODE.writeConflict],
+  ['42501', CODE.unauthorized],
+  ['42P01', CODE.namespaceNotFound],
+  ['53100', CODE.outOfDiskSpace],
+  ['53200', CODE.exceededMemoryLimit],
+  ['53300', CODE.hostUnreachable],
+  ['55P03', CODE.lockTimeout],
+  ['57014', CODE.maxTimeMsExpired],
+  ['57P01', CODE.hostUnreachable],
+  ['57P02', CODE.hostUnreachable],
+  ['57P03', CODE.hostUnreachable],
+]);
+
+const MESSAGES = new Map<number, string>([
+  [CODE.maxTimeMsExpired, 'operation exceeded time limit'],
+  [CODE.noSuchTransaction, 'Transaction has been aborted.'],
+]);
+
+export function codeOf(sqlState: string): number {
+  return codeOfSqlState(sqlState) ?? CODES_BY_SQLSTATE.get(sqlState) ?? CODE.unknownError;
+}
+
+/** Another writer was first: the same command may succeed when it is run again. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof PostgresError && codeOf(error.code) === CODE.writeConflict;
+}
+
+export function writeConflict(cause?: unknown): CommandError {
+  const message =
+    'WriteConflict error: this operation conflicted with another operation. Please retry your operation or multi-document transaction.';
+  return new CommandError(CODE.writeConflict, message, { cause });
+}
+
+export function toCommandError(error: unknown): CommandError {
+  if (error instanceof CommandError) return error;
+  if (error instanceof LinkLostError) return new CommandError(CODE.hostUnreachable, error.message, { cause: error });
+  if (error instanceof PostgresError) {
+    const code = codeOf(error.code);
+    if (code === CODE.writeConflict) return writeConflict(error);
+    return new CommandError(code, MESSAGES.get(code) ?? error.message, { cause: error });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new CommandError(CODE.internalError, message, { cause: error });
+}
+
+/** What a driver is told when a statement of a transaction fails: the whole transaction may be run again, or not. */
+export function inTransaction(error: CommandError): CommandError {
+  const waited = error.code === CODE.lockTimeout;
+  const transient: number[] = [CODE.writeConflict, CODE.noSuchTransaction, CODE.hostUnreachable, CODE.networkTimeLimit];
+  if (!waited && !transient.includes(error.code)) return error;
+  const { code, message } = waited ? writeConflict() : error;
+  return new CommandError(code, message, { labels: [LABEL.transient], fields: error.fields, cause: error });
+}
+
+export function errorAnswer({ message, code, labels, fields }: CommandError): Document {
+  const errorLabels = labels.length > 0 ? { errorLabels: labels } : {};
+  return { ok: 0, errmsg: message, code, codeName: codeName(code), ...fields, ...errorLabels };
+}

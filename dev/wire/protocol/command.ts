@@ -1,0 +1,89 @@
+import { BSON_TYPE, elementsOf, MalformedBson, numberAt, stringAt, type Element } from './bson-walk.js';
+import type { Message } from './message.js';
+
+/** The header fields of a command; everything else stays the bytes it came as. */
+export interface Command {
+  name: string;
+  /** The value of the first field where it is a string: most often the collection. */
+  target: string;
+  db: string;
+  body: Buffer;
+  sequence: Buffer | undefined;
+  /** The session's id in hexadecimal. */
+  session: string | undefined;
+  txnNumber: bigint | undefined;
+  /** `autocommit: false`: part of a transaction of several statements. */
+  inTransaction: boolean;
+  startTransaction: boolean;
+  maxTimeMs: number;
+  /** Waiting wished for by an awaitable hello; undefined where it is not one. */
+  maxAwaitTimeMs: number | undefined;
+  /** The cursor a getMore asks for. */
+  cursorId: bigint;
+  /** Write concern `w: 0`: MongoDB still answers, the driver does not listen. */
+  message: Message;
+}
+
+type Reader = (command: Command, document: Buffer, element: Element) => void;
+
+const READERS = new Map<string, Reader>([
+  ['$db', (command, document, element) => (command.db = stringOr(document, element, 'admin'))],
+  ['lsid', (command, document, element) => (command.session = sessionOf(document, element))],
+  ['txnNumber', (command, document, element) => (command.txnNumber = bigintOf(document, element))],
+  ['autocommit', (command, document, element) => (command.inTransaction = numberAt(document, element) === 0)],
+  ['startTransaction', (command, document, element) => (command.startTransaction = numberAt(document, element) === 1)],
+  ['maxTimeMS', (command, document, element) => (command.maxTimeMs = numberAt(document, element) ?? 0)],
+  ['maxAwaitTimeMS', (command, document, element) => (command.maxAwaitTimeMs = numberAt(document, element))],
+]);
+
+/** Throws MalformedBson where the body is not one whole document with at least one field. */
+export function readCommand(message: Message): Command {
+  const { body, sequence } = message;
+  const command: Command = {
+    name: '',
+    target: '',
+    db: 'admin',
+    body,
+    sequence,
+    session: undefined,
+    txnNumber: undefined,
+    inTransaction: false,
+    startTransaction: false,
+    maxTimeMs: 0,
+    maxAwaitTimeMs: undefined,
+    cursorId: 0n,
+    message,
+  };
+  for (const element of elementsOf(body)) {
+    if (command.name === '') readName(command, body, element);
+    else READERS.get(element.key)?.(command, body, element);
+  }
+  if (command.name === '') throw new MalformedBson('a command without a name');
+  return command;
+}
+
+function readName(command: Command, document: Buffer, element: Element): void {
+  command.name = element.key;
+  if (element.key === 'getMore') command.cursorId = bigintOf(document, element);
+  command.target = stringOr(document, element, '');
+}
+
+function stringOr(document: Buffer, element: Element, otherwise: string): string {
+  return element.type === BSON_TYPE.string ? stringAt(document, element) : otherwise;
+}
+
+function bigintOf(document: Buffer, element: Element): bigint {
+  if (element.type === BSON_TYPE.int64) return document.readBigInt64LE(element.at);
+  return BigInt(Math.trunc(numberAt(document, element) ?? 0));
+}
+
+/** `lsid: { id: UUID }`: the id's sixteen bytes. */
+function sessionOf(document: Buffer, lsid: Element): string | undefined {
+  if (lsid.type !== BSON_TYPE.document) return undefined;
+  const inner = document.subarray(lsid.at, lsid.end);
+  for (const element of elementsOf(inner)) {
+    if (element.key === 'id' && element.type === BSON_TYPE.binary)
+      return inner.toString('hex', element.at + 5, element.end);
+  }
+  return undefined;
+}
