@@ -7,7 +7,7 @@ export interface WireProcess {
   stop(): Promise<void>;
 }
 
-const MAIN = new URL('proto-main.mjs', import.meta.url).pathname;
+const MAIN = new URL('wire-main.ts', import.meta.url).pathname;
 const READY_WITHIN_MS = 20_000;
 const STOP_LADDER = [{ signal: 'SIGTERM', waitMs: 2_000 }] as const;
 
