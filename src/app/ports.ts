@@ -1,0 +1,128 @@
+import type { Batch, Move, Skip, Slip } from '../domain/batch.ts';
+import type { Candidate, Holder, Status } from '../domain/conversation.ts';
+import type { Operation, OperationState, Plan } from '../domain/operation.ts';
+import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
+import type { Texter } from '../domain/request.ts';
+import type { Guard } from '../domain/verdict.ts';
+
+/** What an operation needs to know of its campaign. */
+export interface CampaignFacts {
+  readonly campaignId: string;
+  readonly closed: boolean;
+  /** Where the next dealing begins, in the order of joining. */
+  readonly nextJoinedOrder: number;
+}
+
+export interface CampaignStore {
+  find(campaignId: string): Promise<CampaignFacts | undefined>;
+  /** Counts one more operation in, and says which number it is. `undefined`: no such campaign. */
+  countOperation(campaignId: string): Promise<number | undefined>;
+  /** Keeps where the next dealing begins, unless a later operation already has. Safe to repeat. */
+  keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void>;
+}
+
+export interface TexterStore {
+  /** All texters of the campaign, as they joined. */
+  list(campaignId: string): Promise<Texter[]>;
+}
+
+/** One holder's conversations in one status: a single range of the index. */
+export interface Range {
+  readonly campaignId: string;
+  readonly holderId: Holder;
+  readonly status: Status;
+}
+
+/** A key within a range: everything up to it has been read. */
+export interface RangeKey {
+  readonly waitingSince: number;
+  readonly id: string;
+}
+
+export interface HeldCount {
+  readonly holderId: Holder;
+  readonly status: Status;
+  readonly count: number;
+}
+
+export interface ConversationStore {
+  /** The next of a range after a key, longest waiting first, without those that `operationId` has moved before. */
+  readPage(range: Range, after: RangeKey | null, limit: number, operationId: string): Promise<Candidate[]>;
+  findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
+  /** How many these holders have in these statuses; counting stops at `limit`. */
+  count(campaignId: string, holders: readonly Holder[], statuses: readonly Status[], limit?: number): Promise<number>;
+  /** All of a campaign, by holder and status. */
+  countHeld(campaignId: string): Promise<HeldCount[]>;
+}
+
+export interface OperationStore {
+  find(operationId: string): Promise<Operation | undefined>;
+  /** Records it, or returns the one that the id already stands for. */
+  insert(operation: Operation): Promise<Operation>;
+  /**
+   * Fixes the plan and, for a bulk operation, takes its campaign's turn. Returns it as it then stands (somebody else may
+   * have started or ended it), or `undefined` while another bulk operation of the campaign goes first.
+   */
+  start(operation: Operation, plan: Plan, at: Date): Promise<Operation | undefined>;
+  /** Ends it, once: returns the operation as it ended, whoever ended it. */
+  end(operationId: string, ended: Ending): Promise<Operation>;
+  /** Whose turn it is on a campaign: the running bulk operation, else the first accepted. */
+  nextInTurn(campaignId: string): Promise<Operation | undefined>;
+}
+
+export interface Ending {
+  readonly state: Extract<OperationState, 'done' | 'cancelled' | 'failed'>;
+  readonly at: Date;
+  readonly receipt: Receipt | null;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** `seal`: the empty batch that closes an operation's list, so that nobody can add to it any more. */
+export type BatchState = 'planned' | 'applied' | 'dropped' | 'seal';
+
+export interface StoredBatch extends Batch {
+  readonly state: BatchState;
+}
+
+/** How a batch ended, whoever applied it. */
+export interface Applied {
+  readonly moves: readonly Move[];
+  readonly skips: readonly Skip[];
+  readonly slips: readonly Slip[];
+  /** Targets found inactive while applying. */
+  readonly inactive: readonly string[];
+}
+
+/** Another worker has planned this batch: two workers run one operation, and this one should step back. */
+export class Overtaken extends Error {
+  override readonly name = 'Overtaken';
+}
+
+export interface BatchStore {
+  /** Stores a planned batch. Throws {@link Overtaken} when its number is taken. */
+  insert(batch: Batch): Promise<void>;
+  /** The newest `limit` batches, oldest first. */
+  recent(operationId: string, limit: number): Promise<StoredBatch[]>;
+  /** Every slip of an operation so far, by batch. */
+  slips(operationId: string): Promise<{ readonly number: number; readonly slips: readonly Slip[] }[]>;
+  /** Writes a batch's moves and its own ending in one transaction; a batch already applied changes nothing. */
+  apply(batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>): Promise<Applied>;
+  /** Closes the list of batches with the number after the last. Throws {@link Overtaken} when it is taken. */
+  seal(last: Batch): Promise<void>;
+  /** Closes the list wherever it stands and drops what is planned and not applied. */
+  stop(operation: Operation): Promise<void>;
+  /** Adds up what the applied batches say. */
+  totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }>;
+}
+
+export interface Stores {
+  readonly campaigns: CampaignStore;
+  readonly texters: TexterStore;
+  readonly conversations: ConversationStore;
+  readonly operations: OperationStore;
+  readonly batches: BatchStore;
+}
+
+export interface Clock {
+  now(): Date;
+}

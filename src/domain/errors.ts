@@ -1,0 +1,83 @@
+/**
+ * Why Baton said no. Codes are part of the public contract: they are never renamed, only added to.
+ *
+ * A refusal is final: the same request would be refused again, so it is never retried.
+ * Anything that is not a refusal (network, failover, write conflict) is weather, and is retried.
+ */
+export const REFUSAL_CODES = [
+  'bad-request',
+  'bad-config',
+  'campaign-closed',
+  'campaign-exists',
+  'confirmation-drifted',
+  'confirmation-needed',
+  'no-targets',
+  'operation-conflict',
+  'same-source-and-target',
+  'target-inactive',
+  'texter-exists',
+  'unknown-campaign',
+  'unknown-conversation',
+  'unknown-operation',
+  'unknown-texter',
+] as const;
+
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
+
+/** A request that cannot be carried out as it stands: nothing was changed, and the message says what would do. */
+export class Refusal extends Error {
+  readonly code: RefusalCode;
+  readonly expected: string;
+  readonly got: string;
+
+  constructor(code: RefusalCode, said: { expected: string; got: string }) {
+    super(`expected ${said.expected}, got ${said.got}`);
+    this.name = 'Refusal';
+    this.code = code;
+    this.expected = said.expected;
+    this.got = said.got;
+  }
+}
+
+/** The queue is out of reach: the request may or may not have been taken. Sending it again with the same id is safe. */
+export class QueueUnavailable extends Error {
+  readonly code = 'queue-unavailable';
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'QueueUnavailable';
+  }
+}
+
+/** Waiting ended before the operation did; it goes on, and can be waited for again by its id. */
+export class WaitTimeout extends Error {
+  readonly code = 'wait-timeout';
+
+  constructor(operationId: string, waitMs: number) {
+    super(`expected operation ${operationId} to end within ${waitMs} ms, got no answer yet; it goes on`);
+    this.name = 'WaitTimeout';
+  }
+}
+
+/** The longest piece of somebody else's input that a message repeats. */
+const SHOWN_CHARS_MAX = 80;
+
+/** Somebody else's value, short enough and plain enough to stand in a message or a log line. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? `${inner}n` : inner));
+  const plain = (text as string | undefined) ?? String(value);
+  return plain.length > SHOWN_CHARS_MAX ? `${plain.slice(0, SHOWN_CHARS_MAX)}…` : plain;
+}
+
+/** One line that survives a trip through a queue's failure text; {@link parseRefusal} reads it back. */
+export function refusalLine(refusal: Refusal): string {
+  return `${refusal.code}: ${refusal.message}`;
+}
+
+/** The refusal that {@link refusalLine} wrote, or `undefined` when the line is some other failure's. */
+export function parseRefusal(line: string): Refusal | undefined {
+  const match = /^([a-z-]+): expected (.*), got (.*)$/s.exec(line);
+  const code = REFUSAL_CODES.find((known) => known === match?.[1]);
+  if (!match || !code) return undefined;
+  return new Refusal(code, { expected: match[2] ?? '', got: match[3] ?? '' });
+}

@@ -1,0 +1,62 @@
+import type { SkipReason } from './batch.ts';
+import type { Holder, Status } from './conversation.ts';
+
+/** How many conversations made the same move. */
+export interface MoveCount {
+  readonly from: Holder;
+  readonly to: Holder;
+  readonly status: Status;
+  readonly count: number;
+}
+
+export interface SkipCount {
+  readonly reason: SkipReason;
+  readonly count: number;
+}
+
+/**
+ * The kept answer of an operation, counted from what was written: `selected` is always `moved` plus all skips.
+ * Holders are texter ids, `null` is the pool.
+ */
+export interface Receipt {
+  readonly selected: number;
+  readonly moved: number;
+  /** What was asked for, when a count was. */
+  readonly asked: number | null;
+  /** Why fewer moved than were asked for. */
+  readonly shortBecause: 'none-left' | 'stopped' | null;
+  readonly skipped: readonly SkipCount[];
+  readonly bySource: readonly { readonly holderId: Holder; readonly count: number }[];
+  readonly byTarget: readonly { readonly holderId: Holder; readonly count: number }[];
+  readonly byStatus: readonly { readonly status: Status; readonly count: number }[];
+}
+
+/** Adds up what the applied batches say. `ended` is false for an operation stopped half-way. */
+export function totalUp(
+  moves: readonly MoveCount[],
+  skipped: readonly SkipCount[],
+  wanted: { readonly asked: number | null; readonly ended: boolean },
+): Receipt {
+  const moved = sum(moves);
+  const short = wanted.asked !== null && moved < wanted.asked;
+  return {
+    selected: moved + sum(skipped),
+    moved,
+    asked: wanted.asked,
+    shortBecause: wanted.ended ? (short ? 'none-left' : null) : 'stopped',
+    skipped,
+    bySource: tally(moves, (move) => move.from).map(([holderId, count]) => ({ holderId, count })),
+    byTarget: tally(moves, (move) => move.to).map(([holderId, count]) => ({ holderId, count })),
+    byStatus: tally(moves, (move) => move.status).map(([status, count]) => ({ status, count })),
+  };
+}
+
+function sum(counts: readonly { readonly count: number }[]): number {
+  return counts.reduce((total, { count }) => total + count, 0);
+}
+
+function tally<Key>(moves: readonly MoveCount[], keyOf: (move: MoveCount) => Key): [Key, number][] {
+  const counts = new Map<Key, number>();
+  for (const move of moves) counts.set(keyOf(move), (counts.get(keyOf(move)) ?? 0) + move.count);
+  return [...counts];
+}

@@ -1,0 +1,75 @@
+import type { Move, Skip, SkipReason } from './batch.ts';
+import type { Candidate, Status } from './conversation.ts';
+
+/** A planned conversation as it is now, read in the transaction that is about to move it. */
+export interface Found extends Omit<Candidate, 'waitingSince'> {
+  readonly lastOperationId: string | null;
+}
+
+/** What a batch's write checks again of every conversation, besides its holder. */
+export interface Guard {
+  readonly operationId: string;
+  readonly statuses: readonly Status[];
+  /** Targets that are not, or no longer, active texters of the campaign. */
+  readonly inactive: ReadonlySet<string>;
+}
+
+/** What can be written of a batch as things are now, and what cannot. */
+export interface Outcome {
+  readonly moves: readonly Move[];
+  readonly skips: readonly Skip[];
+}
+
+/** Sorts planned moves into those that hold as things are now, and skips with their reasons. */
+export function judge(planned: readonly Move[], found: ReadonlyMap<string, Found>, guard: Guard): Outcome {
+  const skips = new SkipLists();
+  const moves = planned.flatMap((move) => {
+    const conversationIds = move.conversationIds.filter((id) => {
+      const verdict = verdictOn(move, found.get(id), guard);
+      if (verdict !== 'move' && verdict !== 'moved-before') skips.add(verdict, id);
+      return verdict === 'move';
+    });
+    return conversationIds.length > 0 ? [{ ...move, conversationIds }] : [];
+  });
+  return { moves, skips: skips.all };
+}
+
+/**
+ * `moved-before`: this operation has moved it in an earlier batch (its status changed meanwhile, which brought it up
+ * again); it stands in that batch's receipt and must not be counted twice.
+ */
+type Verdict = 'move' | 'moved-before' | SkipReason;
+
+/** The first reason that holds is told, the plainest first. */
+function verdictOn(move: Move, found: Found | undefined, guard: Guard): Verdict {
+  if (!found) return 'gone';
+  if (found.lastOperationId === guard.operationId) return 'moved-before';
+  if (found.holderId === move.to) return 'already-there';
+  if (found.holderId !== move.from) return 'holder-changed';
+  if (!guard.statuses.includes(found.status)) return 'status-changed';
+  if (found.optedOut && move.to !== null) return 'opted-out';
+  if (move.to !== null && guard.inactive.has(move.to)) return 'target-inactive';
+  return 'move';
+}
+
+/** Conversation ids gathered by reason. */
+class SkipLists {
+  private readonly lists = new Map<SkipReason, string[]>();
+
+  add(reason: SkipReason, ...ids: readonly string[]): void {
+    const list = this.lists.get(reason);
+    if (list) list.push(...ids);
+    else this.lists.set(reason, [...ids]);
+  }
+
+  get all(): Skip[] {
+    return [...this.lists].map(([reason, conversationIds]) => ({ reason, conversationIds }));
+  }
+}
+
+/** Skips of one reason told as one. */
+export function mergeSkips(...groups: readonly (readonly Skip[])[]): Skip[] {
+  const lists = new SkipLists();
+  for (const skip of groups.flat()) lists.add(skip.reason, ...skip.conversationIds);
+  return lists.all;
+}

@@ -1,0 +1,11 @@
+/** The producer's public door: what upstream apps import. Importing it opens nothing and reads no environment. */
+export { createProducer } from './queue/producer.ts';
+export type { OperationResult, Producer, ProducerOptions, Sent } from './queue/producer.ts';
+export type { WaitOptions } from './queue/answers.ts';
+export { JobFailed } from './queue/answers.ts';
+export { QueueUnavailable, Refusal, REFUSAL_CODES, WaitTimeout, type RefusalCode } from './domain/errors.ts';
+export type { Receipt } from './domain/receipt.ts';
+export type { Preview } from './domain/preview.ts';
+export { SKIP_REASONS, type SkipReason } from './domain/batch.ts';
+export { STATUSES, type Holder, type Status, type StatusChoice } from './domain/conversation.ts';
+export { SPREADS, type Spread } from './domain/dealing.ts';

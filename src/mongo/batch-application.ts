@@ -1,0 +1,151 @@
+import type { mongo } from 'mongoose';
+import { Overtaken, type Applied } from '../app/ports.ts';
+import { countMoves, slipsBetween, type Batch, type Move } from '../domain/batch.ts';
+import { STATUSES, TRAIL_MOVES_MAX, type TrailMove } from '../domain/conversation.ts';
+import type { Operation } from '../domain/operation.ts';
+import { judge, mergeSkips, type Found, type Guard } from '../domain/verdict.ts';
+import { fromDoc, objectIds, toMoveDoc, toSkipDoc } from './batch-mapping.ts';
+import type { Database } from './connect.ts';
+import { batchId, type ConversationDoc } from './documents.ts';
+
+/** Not everything that was planned still holds: the blind write is undone, and done again looking. */
+class NotAsPlanned extends Error {}
+
+/** The batch was no longer `planned` when its transaction began: somebody else has applied or dropped it. */
+class NotPlanned extends Error {}
+
+/**
+ * One batch's way into the database.
+ *
+ * First blind: flip the batch, write each group of moves under its guards, and commit if every one took. When not, the
+ * transaction is rolled back and done again looking: read the conversations, judge each, write exactly those that hold.
+ * What the other process sees is a batch that is planned, or applied with everything it says.
+ */
+export class BatchApplication {
+  private readonly database: Database;
+  private readonly batch: Batch;
+  private readonly operation: Operation;
+  private readonly guard: Omit<Guard, 'inactive'>;
+  private readonly id: string;
+
+  constructor(database: Database, batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>) {
+    this.database = database;
+    this.batch = batch;
+    this.operation = operation;
+    this.guard = guard;
+    this.id = batchId(batch.operationId, batch.number);
+  }
+
+  async run(): Promise<Applied> {
+    try {
+      return await this.database.transaction((session) => this.applyBlind(session));
+    } catch (error) {
+      if (error instanceof NotAsPlanned) return this.runLooking();
+      if (error instanceof NotPlanned) return this.asApplied();
+      throw error;
+    }
+  }
+
+  private async runLooking(): Promise<Applied> {
+    try {
+      return await this.database.transaction((session) => this.applyLooking(session));
+    } catch (error) {
+      if (error instanceof NotPlanned) return this.asApplied();
+      throw error;
+    }
+  }
+
+  private async applyBlind(session: mongo.ClientSession): Promise<Applied> {
+    const at = new Date();
+    await this.flip({ state: 'applied', appliedAt: at }, session);
+    if ((await this.inactiveTargets(session)).size > 0) throw new NotAsPlanned();
+    const { moves, skips } = this.batch;
+    if ((await this.write(moves, at, session)) !== countMoves(moves)) throw new NotAsPlanned();
+    return { moves, skips, slips: [], inactive: [] };
+  }
+
+  private async applyLooking(session: mongo.ClientSession): Promise<Applied> {
+    const at = new Date();
+    const inactive = await this.inactiveTargets(session);
+    const found = await this.find(session);
+    const { moves, skips: refused } = judge(this.batch.moves, found, { ...this.guard, inactive });
+    const skips = mergeSkips(this.batch.skips, refused);
+    const slips = slipsBetween(this.batch.moves, moves);
+    const ending = { moves: moves.map(toMoveDoc), skips: skips.map(toSkipDoc), ...(slips.length > 0 && { slips }) };
+    await this.flip({ state: 'applied', appliedAt: at, ...ending }, session);
+    const written = await this.write(moves, at, session);
+    if (written !== countMoves(moves)) {
+      throw new Error(`expected ${countMoves(moves)} conversations of batch ${this.id} to move, got ${written}`);
+    }
+    return { moves, skips, slips, inactive: [...inactive] };
+  }
+
+  private async flip(ending: mongo.Document, session: mongo.ClientSession): Promise<void> {
+    const filter = { _id: this.id, state: 'planned' as const };
+    const { matchedCount } = await this.database.batches.updateOne(filter, { $set: ending }, { session });
+    if (matchedCount === 0) throw new NotPlanned();
+  }
+
+  /** Writes each group under its guards; says how many conversations took. */
+  private async write(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
+    if (moves.length === 0) return 0;
+    const updates = moves.map((move) => ({
+      updateMany: { filter: this.guarded(move), update: this.update(move, at) },
+    }));
+    const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session });
+    return modifiedCount;
+  }
+
+  /** Everything that the plan relied on, checked again where it is written. */
+  private guarded(move: Move): mongo.Filter<ConversationDoc> {
+    const { statuses, operationId } = this.guard;
+    return {
+      _id: { $in: objectIds(move.conversationIds) },
+      campaignId: this.operation.campaignId,
+      assigneeId: move.from,
+      lastOperationId: { $ne: operationId },
+      ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
+      ...(move.to !== null && { optedOut: false }),
+    };
+  }
+
+  private update(move: Move, at: Date): mongo.UpdateFilter<ConversationDoc> {
+    const { operationId, request } = this.operation;
+    const entry: TrailMove = { operationId, from: move.from, to: move.to, at, by: request.actorId ?? null };
+    return {
+      $set: { assigneeId: move.to, assignedAt: at, lastOperationId: operationId },
+      $inc: { assignmentVersion: 1 },
+      $push: { trail: { $each: [entry], $slice: -TRAIL_MOVES_MAX } },
+    };
+  }
+
+  /** Targets of this batch that are not active texters of the campaign. */
+  private async inactiveTargets(session: mongo.ClientSession): Promise<ReadonlySet<string>> {
+    const targets = new Set(this.batch.moves.flatMap((move) => (move.to === null ? [] : [move.to])));
+    if (targets.size === 0) return targets;
+    const filter = { campaignId: this.operation.campaignId, texterId: { $in: [...targets] }, active: true };
+    const active = this.database.texters.find(filter, { session, projection: { _id: 0, texterId: 1 } });
+    for (const { texterId } of await active.toArray()) targets.delete(texterId);
+    return targets;
+  }
+
+  private async find(session: mongo.ClientSession): Promise<Map<string, Found>> {
+    const ids = objectIds(this.batch.moves.flatMap((move) => move.conversationIds));
+    const filter = { _id: { $in: ids }, campaignId: this.operation.campaignId };
+    const projection = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1 };
+    const found = this.database.conversations.find(filter, { session, projection, batchSize: ids.length + 1 });
+    const entries = (await found.toArray()).map(({ _id, assigneeId, status, optedOut, lastOperationId }) => {
+      const id = _id.toHexString();
+      return [id, { id, holderId: assigneeId, status, optedOut, lastOperationId }] as const;
+    });
+    return new Map(entries);
+  }
+
+  /** The batch as whoever applied it left it. */
+  private async asApplied(): Promise<Applied> {
+    const doc = await this.database.batches.findOne({ _id: this.id });
+    if (doc?.state !== 'applied') throw new Overtaken(`batch ${this.id} was dropped: its operation has ended`);
+    const { moves, skips } = fromDoc(doc);
+    return { moves, skips, slips: doc.slips ?? [], inactive: [] };
+  }
+}

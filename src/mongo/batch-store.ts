@@ -1,0 +1,96 @@
+import type { mongo } from 'mongoose';
+import { Overtaken, type Applied, type BatchState, type BatchStore, type StoredBatch } from '../app/ports.ts';
+import type { Batch, Slip } from '../domain/batch.ts';
+import type { MoveCount, SkipCount } from '../domain/receipt.ts';
+import type { Operation } from '../domain/operation.ts';
+import type { Guard } from '../domain/verdict.ts';
+import { BatchApplication } from './batch-application.ts';
+import { fromDoc, toDoc } from './batch-mapping.ts';
+import { isDuplicateKey, type Database } from './connect.ts';
+import { batchIdsOf, type BatchDoc } from './documents.ts';
+
+export class MongoBatchStore implements BatchStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  async insert(batch: Batch): Promise<void> {
+    await this.add(batch, 'planned');
+  }
+
+  async recent(operationId: string, limit: number): Promise<StoredBatch[]> {
+    const newest = this.database.batches.find({ _id: batchIdsOf(operationId) }, { sort: { _id: -1 }, limit });
+    return (await newest.toArray()).reverse().map(fromDoc);
+  }
+
+  async slips(operationId: string): Promise<{ number: number; slips: Slip[] }[]> {
+    const filter = { operationId, slips: { $exists: true } };
+    const projection = { _id: 0, number: 1, slips: 1 };
+    const found = this.database.batches.find<Pick<BatchDoc, 'number' | 'slips'>>(filter, { projection });
+    return (await found.toArray()).map(({ number, slips }) => ({ number, slips: slips ?? [] }));
+  }
+
+  async apply(batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>): Promise<Applied> {
+    return new BatchApplication(this.database, batch, operation, guard).run();
+  }
+
+  async seal(last: Batch): Promise<void> {
+    await this.add(last, 'seal');
+  }
+
+  async stop(operation: Operation): Promise<void> {
+    while (!(await this.trySeal(operation)));
+    await this.database.batches.updateMany(
+      { _id: batchIdsOf(operation.operationId), state: 'planned' },
+      { $set: { state: 'dropped' } },
+    );
+  }
+
+  async totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }> {
+    const [moves, skipped] = await Promise.all([
+      this.sumUp<MoveCount>(operationId, 'moves', ['from', 'to', 'status']),
+      this.sumUp<SkipCount>(operationId, 'skips', ['reason']),
+    ]);
+    return { moves, skipped };
+  }
+
+  /** False when another batch took the number: the list has grown meanwhile. */
+  private async trySeal({ operationId, campaignId }: Operation): Promise<boolean> {
+    const [last] = await this.recent(operationId, 1);
+    if (last?.state === 'seal') return true;
+    const after = last?.after ?? { position: null, loads: [], planned: 0 };
+    try {
+      await this.seal({ operationId, campaignId, number: (last?.number ?? 0) + 1, moves: [], skips: [], after });
+      return true;
+    } catch (error) {
+      if (error instanceof Overtaken) return false;
+      throw error;
+    }
+  }
+
+  private async add(batch: Batch, state: BatchState): Promise<void> {
+    try {
+      await this.database.batches.insertOne(toDoc(batch, state, new Date()));
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      throw new Overtaken(`batch ${batch.number} of operation ${batch.operationId} is already planned`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Adds up the counts of a list's entries over the applied batches; the ids beside them are left unread. */
+  private async sumUp<Count>(operationId: string, list: 'moves' | 'skips', keys: string[]): Promise<Count[]> {
+    const wanted = [...keys, 'count'].map((key) => [`${list}.${key}`, 1] as const);
+    const byKey = Object.fromEntries(keys.map((key) => [key, `$${list}.${key}`]));
+    const summed = this.database.batches.aggregate<mongo.Document>([
+      { $match: { _id: batchIdsOf(operationId), state: 'applied' } },
+      { $project: { _id: 0, ...Object.fromEntries(wanted) } },
+      { $unwind: `$${list}` },
+      { $group: { _id: byKey, count: { $sum: `$${list}.count` } } },
+    ]);
+    return (await summed.toArray()).map((row) => ({ ...(row['_id'] as object), count: Number(row['count']) }) as Count);
+  }
+}

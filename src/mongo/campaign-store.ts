@@ -1,0 +1,52 @@
+import type { CampaignFacts, CampaignStore, TexterStore } from '../app/ports.ts';
+import type { Texter } from '../domain/request.ts';
+import type { CampaignDoc } from './documents.ts';
+import type { Database } from './connect.ts';
+
+export class MongoCampaignStore implements CampaignStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  async find(campaignId: string): Promise<CampaignFacts | undefined> {
+    const projection = { closed: 1, rotation: 1 };
+    const doc = await this.database.campaigns.findOne<Pick<CampaignDoc, 'closed' | 'rotation'>>(
+      { _id: campaignId },
+      { projection },
+    );
+    return doc ? { campaignId, closed: doc.closed, nextJoinedOrder: doc.rotation.nextJoinedOrder } : undefined;
+  }
+
+  async countOperation(campaignId: string): Promise<number | undefined> {
+    const doc = await this.database.campaigns.findOneAndUpdate(
+      { _id: campaignId },
+      { $inc: { operationCount: 1 } },
+      { returnDocument: 'after', projection: { operationCount: 1 } },
+    );
+    return doc?.operationCount;
+  }
+
+  async keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void> {
+    await this.database.campaigns.updateOne(
+      { _id: campaignId, 'rotation.sequence': { $lt: sequence } },
+      { $set: { rotation: { sequence, nextJoinedOrder } } },
+    );
+  }
+}
+
+export class MongoTexterStore implements TexterStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  async list(campaignId: string): Promise<Texter[]> {
+    const projection = { _id: 0, texterId: 1, joinedOrder: 1, active: 1 };
+    const found = this.database.texters.find<Texter>({ campaignId }, { projection });
+    const texters = await found.toArray();
+    return texters.sort((a, b) => a.joinedOrder - b.joinedOrder);
+  }
+}

@@ -1,0 +1,84 @@
+import { Types, type mongo } from 'mongoose';
+import type { ConversationStore, HeldCount, Range, RangeKey } from '../app/ports.ts';
+import type { Candidate, Holder, Status } from '../domain/conversation.ts';
+import type { Database } from './connect.ts';
+import type { ConversationDoc } from './documents.ts';
+import { HELD_INDEX, POOL_INDEX } from './models.ts';
+
+type CandidateDoc = Pick<ConversationDoc, '_id' | 'assigneeId' | 'status' | 'waitingSince' | 'optedOut'>;
+
+const CANDIDATE = { assigneeId: 1, status: 1, waitingSince: 1, optedOut: 1 } as const;
+const IN_ORDER = { waitingSince: 1, _id: 1 } as const;
+
+export class MongoConversationStore implements ConversationStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  /**
+   * Two queries at the most: the rest of those waiting since the key's very moment, then the later ones. Each is one
+   * unbroken range of the index, which a single query with `$or` is not.
+   */
+  async readPage(range: Range, after: RangeKey | null, limit: number, operationId: string): Promise<Candidate[]> {
+    const within = {
+      campaignId: range.campaignId,
+      assigneeId: range.holderId,
+      status: range.status,
+      lastOperationId: { $ne: operationId },
+    };
+    if (!after) return this.read(within, limit);
+    const since = new Date(after.waitingSince);
+    const ties = await this.read({ ...within, waitingSince: since, _id: { $gt: new Types.ObjectId(after.id) } }, limit);
+    if (ties.length === limit) return ties;
+    return [...ties, ...(await this.read({ ...within, waitingSince: { $gt: since } }, limit - ties.length))];
+  }
+
+  async findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined> {
+    const filter = { _id: new Types.ObjectId(conversationId), campaignId };
+    const doc = await this.database.conversations.findOne<CandidateDoc>(filter, { projection: CANDIDATE });
+    return doc ? toCandidate(doc) : undefined;
+  }
+
+  async count(
+    campaignId: string,
+    holders: readonly Holder[],
+    statuses: readonly Status[],
+    limit?: number,
+  ): Promise<number> {
+    const filter = { campaignId, assigneeId: { $in: [...holders] }, status: { $in: [...statuses] } };
+    return this.database.conversations.countDocuments(filter, limit === undefined ? {} : { limit });
+  }
+
+  async countHeld(campaignId: string): Promise<HeldCount[]> {
+    const counted = this.database.conversations.aggregate<HeldCount>([
+      { $match: { campaignId } },
+      { $group: { _id: { holderId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
+      { $project: { _id: 0, holderId: '$_id.holderId', status: '$_id.status', count: 1 } },
+    ]);
+    return counted.toArray();
+  }
+
+  private async read(filter: mongo.Filter<ConversationDoc>, limit: number): Promise<Candidate[]> {
+    const found = this.database.conversations.find<CandidateDoc>(filter, {
+      projection: CANDIDATE,
+      sort: IN_ORDER,
+      limit,
+      hint: filter.assigneeId === null ? POOL_INDEX : HELD_INDEX,
+      // One answer: a page must not come as a first hundred and a rest.
+      batchSize: limit + 1,
+    });
+    return (await found.toArray()).map(toCandidate);
+  }
+}
+
+function toCandidate(doc: CandidateDoc): Candidate {
+  return {
+    id: doc._id.toHexString(),
+    holderId: doc.assigneeId,
+    status: doc.status,
+    waitingSince: doc.waitingSince.getTime(),
+    optedOut: doc.optedOut,
+  };
+}

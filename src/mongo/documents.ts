@@ -1,0 +1,85 @@
+import type { mongo } from 'mongoose';
+import type { SkipReason, Slip } from '../domain/batch.ts';
+import type { Holder, Status, TrailMove } from '../domain/conversation.ts';
+import type { Operation } from '../domain/operation.ts';
+import type { BatchState } from '../app/ports.ts';
+
+export interface CampaignDoc {
+  _id: string;
+  name: string;
+  closed: boolean;
+  selfAssign: { enabled: boolean; batchMax: number; openMax: number };
+  /** Bulk operations accepted so far. */
+  operationCount: number;
+  /** Texters that ever joined. */
+  texterCount: number;
+  /** Where the next dealing begins, and the operation that said so. */
+  rotation: { sequence: number; nextJoinedOrder: number };
+  createdAt: Date;
+}
+
+export interface TexterDoc {
+  _id: mongo.ObjectId;
+  campaignId: string;
+  texterId: string;
+  name: string;
+  active: boolean;
+  joinedOrder: number;
+  createdAt: Date;
+}
+
+export interface ConversationDoc {
+  _id: mongo.ObjectId;
+  campaignId: string;
+  externalId: string | null;
+  contact: { name: string; phone: string };
+  assigneeId: Holder;
+  status: Status;
+  waitingSince: Date;
+  optedOut: boolean;
+  assignmentVersion: number;
+  assignedAt: Date | null;
+  lastInboundAt: Date | null;
+  lastOutboundAt: Date | null;
+  lastOperationId: string | null;
+  trail: TrailMove[];
+  createdAt: Date;
+}
+
+export interface OperationDoc extends Omit<Operation, 'operationId'> {
+  _id: string;
+  /** The campaign's id while a bulk operation runs: a unique index lets one have it at a time. */
+  turn?: string;
+}
+
+export interface BatchDoc {
+  /** See `batchId`: an operation's batches are one range of ids, in order. */
+  _id: string;
+  campaignId: string;
+  operationId: string;
+  number: number;
+  state: BatchState;
+  moves: { from: Holder; to: Holder; status: Status; count: number; conversationIds: mongo.ObjectId[] }[];
+  skips: { reason: SkipReason; count: number; conversationIds: mongo.ObjectId[] }[];
+  after: {
+    position: { status: Status; waitingSince: Date; id: mongo.ObjectId } | null;
+    loads: number[];
+    planned: number;
+  };
+  /** Only where planned moves slipped away. */
+  slips?: Slip[];
+  plannedAt: Date;
+  appliedAt: Date | null;
+}
+
+/** Room for more batches than the largest campaign has conversations. */
+const BATCH_NUMBER_DIGITS = 8;
+
+export function batchId(operationId: string, number: number): string {
+  return `${operationId}:${String(number).padStart(BATCH_NUMBER_DIGITS, '0')}`;
+}
+
+/** The range of ids that {@link batchId} gives an operation. `;` follows `:`, and neither can stand in an id. */
+export function batchIdsOf(operationId: string): { $gt: string; $lt: string } {
+  return { $gt: `${operationId}:`, $lt: `${operationId};` };
+}

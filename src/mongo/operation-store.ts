@@ -1,0 +1,86 @@
+import type { Ending, OperationStore } from '../app/ports.ts';
+import { statesBefore, type Operation, type Plan } from '../domain/operation.ts';
+import { isBulk } from '../domain/request.ts';
+import { isDuplicateKey, type Database } from './connect.ts';
+import type { OperationDoc } from './documents.ts';
+
+/** The sequence of an operation that takes no turn: of a single conversation, or refused before it was counted. */
+const NO_TURN = 0;
+
+export class MongoOperationStore implements OperationStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  async find(operationId: string): Promise<Operation | undefined> {
+    const doc = await this.database.operations.findOne({ _id: operationId });
+    return doc ? toOperation(doc) : undefined;
+  }
+
+  async insert(operation: Operation): Promise<Operation> {
+    const { operationId, ...rest } = operation;
+    try {
+      await this.database.operations.insertOne({ _id: operationId, ...rest });
+      return operation;
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      return this.expect(operationId);
+    }
+  }
+
+  async start(operation: Operation, plan: Plan, at: Date): Promise<Operation | undefined> {
+    if (isBulk(operation.request) && (await this.goesEarlier(operation))) return undefined;
+    const turn = isBulk(operation.request) ? { turn: operation.campaignId } : {};
+    try {
+      const started = await this.database.operations.findOneAndUpdate(
+        { _id: operation.operationId, state: { $in: [...statesBefore('running')] } },
+        { $set: { state: 'running', plan, startedAt: at, ...turn } },
+        { returnDocument: 'after' },
+      );
+      return started ? toOperation(started) : await this.expect(operation.operationId);
+    } catch (error) {
+      if (isDuplicateKey(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async end(operationId: string, ending: Ending): Promise<Operation> {
+    const { state, at, receipt, error } = ending;
+    const ended = await this.database.operations.findOneAndUpdate(
+      { _id: operationId, state: { $in: [...statesBefore(state)] } },
+      { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { turn: '' } },
+      { returnDocument: 'after' },
+    );
+    return ended ? toOperation(ended) : this.expect(operationId);
+  }
+
+  async nextInTurn(campaignId: string): Promise<Operation | undefined> {
+    const running = await this.first({ campaignId, state: 'running', sequence: { $gt: NO_TURN } });
+    return running ?? (await this.first({ campaignId, state: 'accepted', sequence: { $gt: NO_TURN } }));
+  }
+
+  private async goesEarlier({ campaignId, sequence }: Operation): Promise<boolean> {
+    const earlier = { $gt: NO_TURN, $lt: sequence };
+    const filter = { campaignId, state: 'accepted' as const, sequence: earlier };
+    return (await this.database.operations.findOne(filter, { projection: { _id: 1 } })) !== null;
+  }
+
+  private async first(filter: Parameters<Database['operations']['find']>[0]): Promise<Operation | undefined> {
+    const doc = await this.database.operations.findOne(filter, { sort: { sequence: 1 } });
+    return doc ? toOperation(doc) : undefined;
+  }
+
+  private async expect(operationId: string): Promise<Operation> {
+    const operation = await this.find(operationId);
+    if (!operation) throw new Error(`operation ${operationId} is gone from the ledger`);
+    return operation;
+  }
+}
+
+function toOperation(doc: OperationDoc): Operation {
+  const { _id: operationId, ...rest } = doc;
+  delete rest.turn;
+  return { operationId, ...rest };
+}

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import type { JobsOptions } from 'bullmq';
+import { z } from 'zod';
+import { shown, Refusal } from '../domain/errors.ts';
+import type { Receipt } from '../domain/receipt.ts';
+import type { OperationRequest } from '../domain/request.ts';
+import { operationRequest, parseWith, reassignRequest, unassignRequest } from './requests.ts';
+
+/**
+ * What travels through the queue: the one place where a queue or a job is named, with its shape, its id and its options.
+ * Producer and worker both read it here; `job.schema.json` is made from it for producers in other languages.
+ */
+export const OPERATIONS_QUEUE = 'operations';
+export const OPERATION_JOB = 'operation';
+export const PREVIEWS_QUEUE = 'previews';
+export const PREVIEW_JOB = 'preview';
+
+/** Braces keep all of a queue's keys in one slot of a Redis Cluster. */
+export const DEFAULT_QUEUE_PREFIX = '{baton}';
+
+/** A job larger than this is a mistake or an attack: requests carry ids and numbers only. */
+export const JOB_BYTES_MAX = 256 * 1024;
+
+const JOB_VERSION = 1;
+
+export const operationJob = z.strictObject({
+  version: z.literal(JOB_VERSION),
+  sentBy: z
+    .string()
+    .min(1)
+    .max(64)
+    .describe('New for each sending: tells the one that made the operation from those that met it.'),
+  request: operationRequest,
+});
+
+export type OperationJob = z.output<typeof operationJob>;
+
+/** The id is checked by the request's schema; a preview has none to keep, so any will do. */
+export const previewJob = z.strictObject({
+  version: z.literal(JOB_VERSION),
+  request: z.discriminatedUnion('kind', [reassignRequest, unassignRequest]),
+});
+
+export type PreviewJob = z.output<typeof previewJob>;
+
+/** The same request that the operation would be sent with. */
+export type PreviewRequest = z.input<typeof previewJob>['request'];
+
+const DAY_S = 24 * 60 * 60;
+
+/** Redis keeps a job only as long as somebody may come back for its answer: what counts is kept in MongoDB. */
+export const OPERATION_JOB_OPTIONS = {
+  attempts: 10,
+  backoff: { type: 'exponential', delay: 500, jitter: 0.5 },
+  removeOnComplete: { age: DAY_S, count: 5_000 },
+  removeOnFail: { age: 14 * DAY_S, count: 20_000 },
+  stackTraceLimit: 3,
+  sizeLimit: JOB_BYTES_MAX,
+} as const satisfies JobsOptions;
+
+/** Nobody comes back for a preview: its asker waits for it, or asks again. */
+export const PREVIEW_JOB_OPTIONS = {
+  attempts: 3,
+  backoff: { type: 'exponential', delay: 200, jitter: 0.5 },
+  removeOnComplete: { age: 600, count: 1_000 },
+  removeOnFail: { age: 600, count: 1_000 },
+  stackTraceLimit: 3,
+  sizeLimit: JOB_BYTES_MAX,
+} as const satisfies JobsOptions;
+
+export function newOperationJob(request: OperationRequest, sentBy: string): OperationJob {
+  return { version: JOB_VERSION, sentBy, request: request as OperationJob['request'] };
+}
+
+/** Checks the request and makes the job. Throws a `bad-request` refusal. */
+export function newPreviewJob(request: unknown): PreviewJob {
+  return parsePreviewJob({ version: JOB_VERSION, request });
+}
+
+export function parsePreviewJob(data: unknown): PreviewJob {
+  return parseWith(previewJob, data);
+}
+
+/** Checks a job's body, wherever it comes from. Throws a `bad-request` refusal. */
+export function parseOperationJob(jobId: string, data: unknown): OperationJob {
+  const job = parseWith(operationJob, data);
+  if (job.request.operationId === jobId) return job;
+  throw new Refusal('bad-request', {
+    expected: `job id and operation id to be the same`,
+    got: `${shown(jobId)} and ${shown(job.request.operationId)}`,
+  });
+}
+
+/** Two requests with one hash are the same request. Keys are sorted: their order is nobody's meaning. */
+export function requestHash(request: OperationRequest): string {
+  return createHash('sha256').update(canonical(request)).digest('base64url');
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
+
+/** An operation's answer, as its job returns it. */
+export interface OperationAnswer {
+  readonly operationId: string;
+  readonly state: 'done' | 'cancelled';
+  /** The sending that made the operation. */
+  readonly madeBy: string;
+  readonly receipt: Receipt;
+}

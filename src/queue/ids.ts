@@ -1,0 +1,25 @@
+import { z } from 'zod';
+
+/** Ids travel in job ids, database keys and log lines: short, plain, and never a place to hide something. */
+const ID_CHARS_MAX = 64;
+
+const id = (what: string) =>
+  z
+    .string({ error: `expected ${what} id` })
+    .max(ID_CHARS_MAX)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, { error: `expected letters, digits, "-" or "_"` })
+    .describe(`Opaque ${what} id. Never a name or a phone number: it is stored in the queue in the clear.`);
+
+/** An operation's id is also its job's, and a queue refuses job ids that are mere numbers. */
+export const operationId = id('an operation')
+  .regex(/[^0-9]/, { error: 'expected an id with at least one character that is not a digit' })
+  .describe('Made by the caller, once for each thing asked for: sending it again never takes effect again.');
+
+export const campaignId = id('a campaign');
+export const texterId = id('a texter');
+export const actorId = id('an actor');
+
+export const conversationId = z
+  .string()
+  .regex(/^[0-9a-f]{24}$/, { error: 'expected 24 hexadecimal digits' })
+  .describe('Conversation id: 24 hexadecimal digits, lower case.');

@@ -1,0 +1,47 @@
+import { Queue, type Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Operation } from '../domain/operation.ts';
+import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS, OPERATIONS_QUEUE } from './contract.ts';
+
+/** The operations' queue, as the worker sees it. */
+export class OperationQueue {
+  private readonly queue: Queue;
+
+  constructor(connection: Redis, prefix: string, onError: (error: Error) => void) {
+    this.queue = new Queue(OPERATIONS_QUEUE, { connection, prefix });
+    this.queue.on('error', onError);
+  }
+
+  /**
+   * Sees to it that an unfinished operation is carried on now: brings its parked job forward, takes up one that had
+   * been given up, and makes a new one from the ledger when the queue has lost it. Safe to repeat.
+   */
+  async wake(operation: Operation): Promise<void> {
+    const job = (await this.queue.getJob(operation.operationId)) as Job | undefined;
+    if (!job) return this.add(operation);
+    const state = await job.getState();
+    if (state === 'delayed') await this.tolerantly(job, () => job.promote());
+    if (state === 'failed') {
+      await this.tolerantly(job, () => job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true }));
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.queue.close();
+  }
+
+  private async add(operation: Operation): Promise<void> {
+    const job = newOperationJob(operation.request, operation.madeBy);
+    await this.queue.add(OPERATION_JOB, job, { ...OPERATION_JOB_OPTIONS, jobId: operation.operationId });
+  }
+
+  /** Somebody else may have moved the job meanwhile: then what was wanted has happened. */
+  private async tolerantly(job: Job, act: () => Promise<void>): Promise<void> {
+    const before = await job.getState();
+    try {
+      await act();
+    } catch (error) {
+      if ((await job.getState()) === before) throw error;
+    }
+  }
+}

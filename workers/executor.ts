@@ -1,0 +1,69 @@
+import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
+import { Refusal } from '../src/domain/errors.ts';
+import type { Logger } from '../src/logger.ts';
+import { refused, type Outcome } from './outcome.ts';
+
+/** A parked job is woken by whoever ends before it; this long after, it looks for itself, should that have failed. */
+const PARKED_MS_MAX = 30_000;
+
+export interface Attempt {
+  readonly job: Job;
+  readonly log: Logger;
+  /** Aborted when the job should stop at the next good moment: the worker closes, or its lock is lost. */
+  readonly signal: AbortSignal;
+}
+
+export interface Handler {
+  handle(attempt: Attempt): Promise<Outcome>;
+  /** The last attempt has failed: record it where it is looked for. */
+  giveUp(attempt: Attempt, error: Error): Promise<void>;
+}
+
+/** Turns a handler into a BullMQ processor: runs an attempt and tells the queue what it came to. */
+export function processorOf(handler: Handler, logger: Logger): Processor {
+  // BullMQ hands a signal only to functions that declare three parameters.
+  return async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<unknown> => {
+    const attempt = { job, log: childOf(logger, job), signal: signal ?? new AbortController().signal };
+    const outcome = await run(handler, attempt);
+    switch (outcome.kind) {
+      case 'answered':
+        return outcome.answer;
+      case 'refused':
+        attempt.log.warn({ code: outcome.code }, `refused: ${outcome.message}`);
+        throw new UnrecoverableError(`${outcome.code}: ${outcome.message}`);
+      case 'yielded':
+        await job.moveToDelayed(Date.now(), token);
+        throw new DelayedError();
+      case 'parked':
+        await job.moveToDelayed(Date.now() + PARKED_MS_MAX, token);
+        // Whoever was ahead may have ended before this job could be found parked.
+        if (!(await outcome.isStillBehind())) await outcome.wake();
+        throw new DelayedError();
+    }
+  };
+}
+
+async function run(handler: Handler, attempt: Attempt): Promise<Outcome> {
+  try {
+    return await handler.handle(attempt);
+  } catch (error) {
+    if (error instanceof Refusal) return refused(error);
+    await afterFailure(handler, attempt, error instanceof Error ? error : new Error(String(error)));
+    throw error;
+  }
+}
+
+async function afterFailure(handler: Handler, attempt: Attempt, error: Error): Promise<void> {
+  const { job, log } = attempt;
+  const attemptsLeft = (job.opts.attempts ?? 1) - (job.attemptsMade + 1);
+  log.warn(
+    { err: error, attemptsLeft },
+    attemptsLeft > 0 ? 'attempt failed, to be tried again' : 'last attempt failed',
+  );
+  if (attemptsLeft > 0) return;
+  await handler.giveUp(attempt, error).catch((err: unknown) => log.error({ err }, 'could not record the failure'));
+}
+
+function childOf(logger: Logger, job: Job): Logger {
+  return logger.child({ queue: job.queueName, jobId: job.id, attempt: job.attemptsMade + 1 });
+}

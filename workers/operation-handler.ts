@@ -1,0 +1,92 @@
+import type { Progress } from '../src/app/run-slice.ts';
+import { failWith, perform, type Performed } from '../src/app/perform.ts';
+import type { WorkerConfig } from '../src/config.ts';
+import type { Context } from '../src/context.ts';
+import { isEnded, type Operation } from '../src/domain/operation.ts';
+import { isBulk } from '../src/domain/request.ts';
+import { parseOperationJob, requestHash, type OperationAnswer } from '../src/queue/contract.ts';
+import type { OperationQueue } from '../src/queue/operation-queue.ts';
+import type { Attempt, Handler } from './executor.ts';
+import { refused, type Outcome } from './outcome.ts';
+import { throttled } from './throttled.ts';
+
+/** Every report goes through Redis to whoever listens: often enough for a progress bar, too rarely to matter. */
+const PROGRESS_EVERY_MS = 250;
+
+/** Carries an operation on by one slice. */
+export class OperationHandler implements Handler {
+  private readonly context: Context;
+  private readonly queue: OperationQueue;
+  private readonly config: WorkerConfig;
+
+  constructor(context: Context, queue: OperationQueue, config: WorkerConfig) {
+    this.context = context;
+    this.queue = queue;
+    this.config = config;
+  }
+
+  async handle({ job, log, signal }: Attempt): Promise<Outcome> {
+    const { request, sentBy } = parseOperationJob(job.id ?? '', job.data);
+    const sliceEndsAt = performance.now() + this.config.sliceMs;
+    const report = throttled((progress: Progress) => job.updateProgress(progress), PROGRESS_EVERY_MS);
+    const performed = await perform(
+      this.context,
+      { request, requestHash: requestHash(request), sentBy },
+      {
+        limits: this.config,
+        shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
+        onProgress: report,
+      },
+    );
+    log.debug({ campaignId: request.campaignId, performed: performed.kind }, 'slice ended');
+    if (performed.kind === 'ended') await this.wakeNext(performed.operation);
+    return this.outcomeOf(performed, log);
+  }
+
+  async giveUp({ job }: Attempt, error: Error): Promise<void> {
+    const { request } = parseOperationJob(job.id ?? '', job.data);
+    const operation = await this.context.stores.operations.find(request.operationId);
+    if (!operation || isEnded(operation.state) || operation.requestHash !== requestHash(request)) return;
+    await this.wakeNext(await failWith(this.context, operation, error));
+  }
+
+  private outcomeOf({ kind, operation }: Performed, log: Attempt['log']): Outcome {
+    switch (kind) {
+      case 'yielded':
+        return { kind };
+      case 'waiting':
+        return {
+          kind: 'parked',
+          isStillBehind: async () => (await this.next(operation))?.operationId !== operation.operationId,
+          wake: () => this.queue.wake(operation),
+        };
+      case 'ended':
+        logEnd(operation, log);
+        return operation.error ? refused(operation.error) : { kind: 'answered', answer: answerOf(operation) };
+    }
+  }
+
+  private async wakeNext(ended: Operation): Promise<void> {
+    if (!isBulk(ended.request)) return;
+    const next = await this.next(ended);
+    if (next) await this.queue.wake(next);
+  }
+
+  private next({ campaignId }: Operation): Promise<Operation | undefined> {
+    return this.context.stores.operations.nextInTurn(campaignId);
+  }
+}
+
+function logEnd(operation: Operation, log: Attempt['log']): void {
+  const { campaignId, state, receipt, startedAt, endedAt } = operation;
+  const durationMs = startedAt && endedAt ? endedAt.getTime() - startedAt.getTime() : undefined;
+  const counts = { selected: receipt?.selected, moved: receipt?.moved, skipped: receipt?.skipped };
+  log.info({ campaignId, kind: operation.request.kind, state, durationMs, ...counts }, 'operation ended');
+}
+
+function answerOf({ operationId, madeBy, state, receipt }: Operation): OperationAnswer {
+  if (!receipt || (state !== 'done' && state !== 'cancelled')) {
+    throw new Error(`expected operation ${operationId} to have ended with a receipt, got state ${state}`);
+  }
+  return { operationId, madeBy, state, receipt };
+}

@@ -1,0 +1,16 @@
+import type { Refusal } from '../src/domain/errors.ts';
+
+/** What one attempt at a job came to. A closed set: the executor knows what each means to the queue. */
+export type Outcome =
+  /** Ended, with the answer that its sender waits for. */
+  | { readonly kind: 'answered'; readonly answer: unknown }
+  /** What can never work: told at once, and not tried again. */
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  /** More to do, after others had their turn. Burns no attempt. */
+  | { readonly kind: 'yielded' }
+  /** Another goes first, and wakes this one when it ends. Burns no attempt. */
+  | { readonly kind: 'parked'; readonly isStillBehind: () => Promise<boolean>; readonly wake: () => Promise<void> };
+
+export function refused(error: Refusal | { readonly code: string; readonly message: string }): Outcome {
+  return { kind: 'refused', code: error.code, message: error.message };
+}
