@@ -17,7 +17,14 @@ export async function execute(call: Call, statement: Statement, values: Values):
   return row;
 }
 
-export function executeAll(call: Call, step: Step): Promise<Row[]> {
+/** A row's first column, where that is the whole answer. */
+export function bytesOf([answer]: Row): Buffer {
+  if (answer === undefined || answer === null)
+    throw new CommandError(CODE.internalError, 'an answer without a document');
+  return answer;
+}
+
+function executeAll(call: Call, step: Step): Promise<Row[]> {
   return call.command.inTransaction ? executeInTransaction(call, step) : executeAlone(call.front.pool, step);
 }
 

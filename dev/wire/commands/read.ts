@@ -1,17 +1,11 @@
+import { deserialize, Long, MinKey, serialize } from 'bson';
 import { CODE, CommandError } from '../errors.js';
-import { execute } from '../execution.js';
+import { bytesOf, execute } from '../execution.js';
+import { explain } from './explain.js';
 import { discardCursors, type Answer, type Call, type Handler } from '../front.js';
-import type { Row, Statement } from '../postgres/protocol.js';
+import type { Statement } from '../postgres/protocol.js';
 import { SQL } from '../postgres/sql.js';
 import { BSON_TYPE, elementsOf } from '../protocol/bson-walk.js';
-import { deserialize, Long } from 'bson';
-
-export function bytesOf(row: Row): Buffer {
-  const [answer] = row;
-  if (answer === undefined || answer === null)
-    throw new CommandError(CODE.internalError, 'an answer without a document');
-  return answer;
-}
 
 function single(statement: Statement): Handler {
   return async (call) => bytesOf(await execute(call, statement, [call.command.db, call.command.body]));
@@ -43,6 +37,23 @@ function cursorIdIn(page: Buffer): bigint {
     }
   }
   throw new CommandError(CODE.internalError, 'a cursor without an id');
+}
+
+const findPage = cursor(SQL.find);
+const aggregatePage = cursor(SQL.aggregate);
+
+function aggregate(call: Call): Answer | Promise<Answer> {
+  return call.command.explain ? explain(call) : aggregatePage(call);
+}
+
+const countMatching = single(SQL.count);
+
+/** DocumentDB answers an unfiltered count from statistics, which lag behind; MongoDB's is right. */
+async function count(call: Call): Promise<Answer> {
+  const { command } = call;
+  if (command.queries) return countMatching(call);
+  const everything = serialize({ ...deserialize(command.body), query: { _id: { $gte: new MinKey() } } });
+  return countMatching({ ...call, command: { ...command, body: Buffer.from(everything) } });
 }
 
 async function getMore(call: Call): Promise<Answer> {
@@ -78,12 +89,12 @@ async function killCursors({ command, front }: Call): Promise<Answer> {
 }
 
 export const READ_COMMANDS: Record<string, Handler> = {
-  find: cursor(SQL.find),
-  aggregate: cursor(SQL.aggregate),
+  find: findPage,
+  aggregate,
   listCollections: cursor(SQL.listCollections),
   listIndexes: cursor(SQL.listIndexes),
   getMore,
   killCursors,
-  count: single(SQL.count),
+  count,
   distinct: single(SQL.distinct),
 };

@@ -1,8 +1,7 @@
 import { deserialize, serialize, type Document } from 'bson';
-import { execute } from '../execution.js';
+import { bytesOf, execute } from '../execution.js';
 import type { Call, Handler } from '../front.js';
 import { SQL } from '../postgres/sql.js';
-import { bytesOf } from './read.js';
 
 /** Commands about databases, collections and indexes. */
 

@@ -15,14 +15,18 @@ export interface Command {
   /** `autocommit: false`: part of a transaction of several statements. */
   inTransaction: boolean;
   startTransaction: boolean;
-  maxTimeMs: number;
   /** Waiting wished for by an awaitable hello; undefined where it is not one. */
   maxAwaitTimeMs: number | undefined;
+  /** `explain: true` beside an aggregate's own fields, as the shell sends it. */
+  explain: boolean;
+  /** There is a `query` and it is not empty. */
+  queries: boolean;
   /** The cursor a getMore asks for. */
   cursorId: bigint;
-  /** Write concern `w: 0`: MongoDB still answers, the driver does not listen. */
   message: Message;
 }
+
+const EMPTY_DOCUMENT_BYTES = 5;
 
 type Reader = (command: Command, document: Buffer, element: Element) => void;
 
@@ -32,7 +36,8 @@ const READERS = new Map<string, Reader>([
   ['txnNumber', (command, document, element) => (command.txnNumber = bigintOf(document, element))],
   ['autocommit', (command, document, element) => (command.inTransaction = numberAt(document, element) === 0)],
   ['startTransaction', (command, document, element) => (command.startTransaction = numberAt(document, element) === 1)],
-  ['maxTimeMS', (command, document, element) => (command.maxTimeMs = numberAt(document, element) ?? 0)],
+  ['explain', (command, document, element) => (command.explain = numberAt(document, element) === 1)],
+  ['query', (command, _document, element) => (command.queries = element.end - element.at > EMPTY_DOCUMENT_BYTES)],
   ['maxAwaitTimeMS', (command, document, element) => (command.maxAwaitTimeMs = numberAt(document, element))],
 ]);
 
@@ -49,8 +54,9 @@ export function readCommand(message: Message): Command {
     txnNumber: undefined,
     inTransaction: false,
     startTransaction: false,
-    maxTimeMs: 0,
     maxAwaitTimeMs: undefined,
+    explain: false,
+    queries: false,
     cursorId: 0n,
     message,
   };
