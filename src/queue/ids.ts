@@ -3,12 +3,12 @@ import { z } from 'zod';
 /** Ids travel in job ids, database keys and log lines: short, plain, and never a place to hide something. */
 const ID_CHARS_MAX = 64;
 
-const id = (what: string) =>
+const id = (what: 'an operation' | 'a campaign' | 'a texter' | 'an actor') =>
   z
-    .string({ error: `expected ${what} id` })
+    .string({ error: `expected the id of ${what}` })
     .max(ID_CHARS_MAX)
     .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, { error: `expected letters, digits, "-" or "_"` })
-    .describe(`Opaque ${what} id. Never a name or a phone number: it is stored in the queue in the clear.`);
+    .describe(`Opaque id of ${what}. Never a name or a phone number: it is stored in the queue in the clear.`);
 
 /** An operation's id is also its job's, and a queue refuses job ids that are mere numbers. */
 export const operationId = id('an operation')

@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { Types } from 'mongoose';
+import type { Config } from '../../src/config.ts';
+import { createContext, type Context } from '../../src/context.ts';
+import type { Holder, Status } from '../../src/domain/conversation.ts';
+import { createLogger } from '../../src/logger.ts';
+import type { ConversationDoc } from '../../src/mongo/documents.ts';
+import { createProducer, type Producer } from '../../src/queue/producer.ts';
+import { startService, type Service } from '../../workers/service.ts';
+
+/** The real services that `npm test` starts, or that the environment names. */
+function required(name: 'MONGODB_URI' | 'REDIS_URL'): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`expected ${name} in the environment: run the tests by "npm test", got none`);
+  return value;
+}
+
+/** A configuration of its own database and its own queues, so that test files never meet. */
+export function testConfig(worker: Partial<Config['worker']> = {}): Config {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const uri = new URL(required('MONGODB_URI'));
+  uri.pathname = `/${name}`;
+  return {
+    mongo: { uri: uri.toString(), connectionsMax: 20, serverSelectionTimeoutMs: 5_000 },
+    queue: { redisUrl: required('REDIS_URL'), prefix: `{${name}}` },
+    log: { level: process.env['BATON_LOG_LEVEL'] === 'debug' ? 'debug' : 'silent' },
+    worker: {
+      operationConcurrency: 8,
+      previewConcurrency: 2,
+      batchConversationsMax: 1_000,
+      batchesInFlightMax: 2,
+      sliceMs: 2_000,
+      lockMs: 10_000,
+      stalledCheckMs: 5_000,
+      closeTimeoutMs: 15_000,
+      ...worker,
+    },
+  };
+}
+
+/** One contact's conversation as a test wants it; what it leaves out is ordinary. */
+export interface Seeded {
+  readonly holderId?: Holder;
+  readonly status?: Status;
+  /** Waiting since this long ago, in milliseconds. */
+  readonly waitedMs?: number;
+  readonly optedOut?: boolean;
+  readonly name?: string;
+}
+
+/** A database, queues, workers and a producer of a test's own. */
+export class Harness {
+  readonly config: Config;
+  readonly context: Context;
+  readonly producer: Producer;
+  private readonly services: Service[] = [];
+  private contacts = 0;
+
+  private constructor(config: Config, context: Context) {
+    this.config = config;
+    this.context = context;
+    this.producer = createProducer(config.queue);
+  }
+
+  static async open(worker: Partial<Config['worker']> = {}): Promise<Harness> {
+    const config = testConfig(worker);
+    const context = await createContext(config);
+    await context.database.ensureIndexes();
+    return new Harness(config, context);
+  }
+
+  async startWorker(worker: Partial<Config['worker']> = {}): Promise<Service> {
+    const config = { ...this.config, worker: { ...this.config.worker, ...worker } };
+    const service = await startService(config, createLogger(this.config.log));
+    await service.ready;
+    this.services.push(service);
+    return service;
+  }
+
+  /** Ends everything this harness started, and whatever it left in the services. */
+  async close(): Promise<void> {
+    await Promise.all(this.services.map((service) => service.close()));
+    await this.producer.close();
+    await this.context.database.command({ dropDatabase: 1 });
+    await this.context.close();
+    const redis = new Redis(this.config.queue.redisUrl);
+    const keys = await redis.keys(`${this.config.queue.prefix}*`);
+    if (keys.length > 0) await redis.del(...keys);
+    await redis.quit();
+  }
+
+  /** A campaign with texters t1, t2, … who joined in this order. */
+  async seedCampaign(texterCount: number, campaignId = this.newId('c')): Promise<string> {
+    await this.context.database.campaigns.insertOne({
+      _id: campaignId,
+      name: `Campaign ${campaignId}`,
+      closed: false,
+      selfAssign: { enabled: false, batchMax: 300, openMax: 300 },
+      operationCount: 0,
+      texterCount,
+      rotation: { sequence: 0, nextJoinedOrder: 0 },
+      createdAt: new Date(),
+    });
+    const texters = Array.from({ length: texterCount }, (_, index) => ({
+      _id: new Types.ObjectId(),
+      campaignId,
+      texterId: `t${index + 1}`,
+      name: `Texter ${index + 1}`,
+      active: true,
+      joinedOrder: index + 1,
+      createdAt: new Date(),
+    }));
+    if (texters.length > 0) await this.context.database.texters.insertMany(texters);
+    return campaignId;
+  }
+
+  /** Returns the conversations' ids, in the order given. */
+  async seedConversations(campaignId: string, seeded: readonly Seeded[]): Promise<string[]> {
+    const now = Date.now();
+    const docs = seeded.map((each) => this.conversation(campaignId, each, now));
+    const CHUNK = 5_000;
+    for (let at = 0; at < docs.length; at += CHUNK) {
+      await this.context.database.conversations.insertMany(docs.slice(at, at + CHUNK));
+    }
+    return docs.map((doc) => doc._id.toHexString());
+  }
+
+  async pause(campaignId: string, texterId: string, active = false): Promise<void> {
+    await this.context.database.texters.updateOne({ campaignId, texterId }, { $set: { active } });
+  }
+
+  /** How many each holder has: texter ids, and `pool`. */
+  async holdings(campaignId: string): Promise<Record<string, number>> {
+    const held = await this.context.stores.conversations.countHeld(campaignId);
+    const holdings: Record<string, number> = {};
+    for (const { holderId, count } of held) {
+      holdings[holderId ?? 'pool'] = (holdings[holderId ?? 'pool'] ?? 0) + count;
+    }
+    return holdings;
+  }
+
+  newId(prefix: string): string {
+    return `${prefix}_${randomBytes(6).toString('hex')}`;
+  }
+
+  private conversation(campaignId: string, seeded: Seeded, now: number): ConversationDoc {
+    this.contacts += 1;
+    const waitingSince = new Date(now - (seeded.waitedMs ?? 0));
+    return {
+      _id: new Types.ObjectId(),
+      campaignId,
+      externalId: null,
+      contact: {
+        name: seeded.name ?? `Contact ${this.contacts}`,
+        phone: `+1555${String(this.contacts).padStart(7, '0')}`,
+      },
+      assigneeId: seeded.holderId ?? null,
+      status: seeded.status ?? 'not-started',
+      waitingSince,
+      optedOut: seeded.optedOut ?? false,
+      assignmentVersion: 0,
+      assignedAt: null,
+      lastInboundAt: null,
+      lastOutboundAt: null,
+      lastOperationId: null,
+      trail: [],
+      createdAt: waitingSince,
+    };
+  }
+}
