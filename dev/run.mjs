@@ -7,6 +7,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
+import { clearInterval, setInterval } from 'node:timers';
 import { fileURLToPath } from 'node:url';
 
 const NODE_FLOOR = [20, 19];
@@ -17,6 +18,8 @@ const SAME_SIGNAL_MS = 300;
 /** A dying PostgreSQL may still be writing into the folder that is being removed. */
 const REMOVE_RETRIES_MAX = 20;
 const REMOVE_RETRY_DELAY_MS = 100;
+/** How often to look whether npm, which started us, was killed without a word. */
+const ORPHAN_POLL_MS = 1_000;
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 const checkout = fileURLToPath(new URL('..', import.meta.url));
@@ -85,6 +88,17 @@ function passSignalsTo(child) {
   }
 }
 
+/** Only where npm stands between us and the caller: `node dev/run.mjs` put in the background may lose its parent. */
+function stopWithNpm(child) {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    child.kill('SIGTERM');
+  }, ORPHAN_POLL_MS);
+}
+
 function killStragglers(group) {
   try {
     process.kill(-group, 'SIGKILL');
@@ -106,6 +120,7 @@ function supervise(args) {
     if (message.tidied) tidied = true;
   });
   passSignalsTo(child);
+  stopWithNpm(child);
   child.on('error', (error) => giveUp(error.message));
   child.on('exit', (code, signal) => {
     killStragglers(child.pid);

@@ -7,8 +7,8 @@ import { ensureRoot } from './root/build.ts';
 import { RUNS, TEMPLATE } from './root/cache.ts';
 import { recipe } from './root/recipe.ts';
 import { runTool } from './root/run-tool.ts';
-import { makeScratch } from './scratch.ts';
-import { startWire } from './wire.ts';
+import { makeScratch, type Scratch } from './scratch.ts';
+import { startWire, type WireProcess } from './wire.ts';
 
 /** PostgreSQL with the DocumentDB extension behind a MongoDB wire front. `kill` and `restart` mean PostgreSQL. */
 export interface DocumentDb extends KeptServer {
@@ -16,6 +16,8 @@ export interface DocumentDb extends KeptServer {
   readonly uri: string;
   /** PostgreSQL itself, as host:port. */
   readonly postgres: string;
+  /** Its data and logs. */
+  readonly dir: string;
 }
 
 export async function startDocumentDb(options: { readonly port?: number } = {}): Promise<DocumentDb> {
@@ -23,25 +25,35 @@ export async function startDocumentDb(options: { readonly port?: number } = {}):
   const scratch = makeScratch(join(root, RUNS));
   try {
     const data = await copyTemplate(root, scratch.path);
-    const logFile = join(scratch.path, 'postgres.log');
-    const postgres = await startPostgres({ root, data, logFile, ...options });
+    const postgres = await startPostgres({ root, data, logFile: join(scratch.path, 'postgres.log'), ...options });
     const wire = await startWire(postgres.port, join(scratch.path, 'wire.log')).catch(async (error: unknown) => {
       await postgres.stop();
       throw error;
     });
-    return Object.assign(Object.create(postgres) as KeptServer, {
-      uri: wire.uri,
-      postgres: `${LOOPBACK}:${postgres.port}`,
-      async stop() {
-        await wire.stop();
-        await postgres.stop();
-        scratch.remove();
-      },
-    });
+    return asDocumentDb(postgres, wire, scratch);
   } catch (error) {
     scratch.remove();
     throw error;
   }
+}
+
+function asDocumentDb(postgres: KeptServer, wire: WireProcess, scratch: Scratch): DocumentDb {
+  return {
+    uri: wire.uri,
+    postgres: `${LOOPBACK}:${postgres.port}`,
+    dir: scratch.path,
+    port: postgres.port,
+    get pid() {
+      return postgres.pid;
+    },
+    kill: (signal) => postgres.kill(signal),
+    restart: () => postgres.restart(),
+    async stop() {
+      await wire.stop();
+      await postgres.stop();
+      scratch.remove();
+    },
+  };
 }
 
 /** The data folder's path as seen inside the root. Blocks are shared with the template where the file system can. */

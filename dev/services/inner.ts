@@ -10,7 +10,8 @@ const ORPHANED_STOP_WITHIN_MS = 5_000;
 
 let current: Tied | undefined;
 let isTidying = false;
-let isOrphaned = false;
+/** Whether dev/run.mjs was there and is gone; it may be killed before this file is even loaded. */
+let isOrphaned = process.send !== undefined && !process.connected;
 
 /**
  * Before the first step (while services start) a signal ends this process at once: dev/run.mjs tidies up after it.

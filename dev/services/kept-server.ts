@@ -20,7 +20,8 @@ export interface ServerPlan {
   readonly logFile: string;
   readonly stopLadder: Ladder;
   spawn(): Tied;
-  answers(): Promise<boolean>;
+  /** Whether the server answers, and is the one with this process id. */
+  answers(pid: number): Promise<boolean>;
 }
 
 const READY_WITHIN_MS = 30_000;
@@ -48,7 +49,7 @@ export async function keepServer(plan: ServerPlan): Promise<KeptServer> {
 
 async function start(plan: ServerPlan): Promise<Tied> {
   const child = plan.spawn();
-  const isReady = await becomes(() => plan.answers(), {
+  const isReady = await becomes(() => plan.answers(child.pid), {
     withinMs: READY_WITHIN_MS,
     everyMs: READY_POLL_MS,
     hasGivenUp: () => child.isGone(),

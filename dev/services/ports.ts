@@ -3,12 +3,37 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export const LOOPBACK = '127.0.0.1';
 
-/** A port nobody listens on now. Between this answer and its use another process may take it: callers retry. */
+const PORT_ATTEMPTS_MAX = 3;
+
+/** Starts something on a port that was free a moment ago; should another process have taken it since, on another. */
+export async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort();
+    try {
+      return await start(port);
+    } catch (error) {
+      if (attempt === PORT_ATTEMPTS_MAX || (await isFree(port))) throw error;
+    }
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return listenOnce(port).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A port nobody listens on now; see `onFreePort` for what may happen a moment later. */
 export function freePort(): Promise<number> {
+  return listenOnce(0);
+}
+
+function listenOnce(wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
-    server.listen(0, LOOPBACK, () => {
+    server.listen(wanted, LOOPBACK, () => {
       const { port } = server.address() as AddressInfo;
       server.close(() => {
         resolve(port);

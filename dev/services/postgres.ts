@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { spawnTied, type Tied } from './children.ts';
 import { keepServer, type KeptServer } from './kept-server.ts';
-import { freePort, LOOPBACK } from './ports.ts';
+import { LOOPBACK, onFreePort } from './ports.ts';
 import { TEMPLATE } from './root/cache.ts';
 import { recipe } from './root/recipe.ts';
 import { runTool } from './root/run-tool.ts';
@@ -52,16 +52,18 @@ export interface PostgresOptions {
 
 export async function startPostgres(options: PostgresOptions): Promise<KeptServer> {
   const { root, data, logFile } = options;
-  const port = options.port ?? (await freePort());
-  writeFileSync(join(root, data, 'postgresql.conf'), configuration(port));
-  return keepServer({
-    name: 'PostgreSQL',
-    port,
-    logFile,
-    stopLadder: STOP_LADDER,
-    spawn: () => spawnPostgres(root, data, logFile),
-    answers: () => answersQuery(port),
-  });
+  const start = (port: number): Promise<KeptServer> => {
+    writeFileSync(join(root, data, 'postgresql.conf'), configuration(port));
+    return keepServer({
+      name: 'PostgreSQL',
+      port,
+      logFile,
+      stopLadder: STOP_LADDER,
+      spawn: () => spawnPostgres(root, data, logFile),
+      answers: () => answersFrom(port, data),
+    });
+  };
+  return options.port === undefined ? onFreePort(start) : start(options.port);
 }
 
 function configuration(port: number): string {
@@ -102,16 +104,17 @@ function ownIpcNamespace(): readonly string[] {
   return ipcPrefix;
 }
 
-async function answersQuery(port: number): Promise<boolean> {
+/** Whether a server answers, and it is ours: another may have taken the port meanwhile. */
+async function answersFrom(port: number, data: string): Promise<boolean> {
   try {
-    await query(port, 'select 1');
-    return true;
+    const rows = await query(port, 'show data_directory');
+    return rows[0]?.['data_directory'] === data;
   } catch {
     return false;
   }
 }
 
-async function query(port: number, text: string): Promise<void> {
+async function query(port: number, text: string): Promise<readonly Record<string, unknown>[]> {
   const client = new pg.Client({
     host: LOOPBACK,
     port,
@@ -123,7 +126,7 @@ async function query(port: number, text: string): Promise<void> {
   client.on('error', () => undefined);
   await client.connect();
   try {
-    await client.query(text);
+    return (await client.query<Record<string, unknown>>(text)).rows;
   } finally {
     await client.end();
   }

@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { openSync, closeSync, mkdirSync, readdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dyingWithParent, spawnTied, type Tied } from './children.ts';
-import { keepServer, type KeptServer } from './kept-server.ts';
-import { freePort, LOOPBACK } from './ports.ts';
+import { keepServer, type KeptServer, type ServerPlan } from './kept-server.ts';
+import { LOOPBACK, onFreePort } from './ports.ts';
 import { ensureRoot } from './root/build.ts';
 import { makeTemplate } from './postgres.ts';
-import { makeScratch, type Scratch } from './scratch.ts';
+import { makeScratch } from './scratch.ts';
 
 export interface RedisServer extends KeptServer {
   readonly url: string;
@@ -41,28 +41,42 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const scratch = options.dir === undefined ? makeScratch(tmpdir()) : undefined;
   const dir = options.dir ?? scratch?.path ?? '';
   mkdirSync(dir, { recursive: true });
-  const port = options.port ?? (await freePort());
-  const server = await keepServer({
+  const start = (port: number): Promise<KeptServer> => keepServer(plan(program, dir, port));
+  try {
+    const server = await (options.port === undefined ? onFreePort(start) : start(options.port));
+    return asRedis(server, dir, () => scratch?.remove());
+  } catch (error) {
+    scratch?.remove();
+    throw error;
+  }
+}
+
+function plan(program: readonly string[], dir: string, port: number): ServerPlan {
+  return {
     name: 'Redis',
     port,
     logFile: join(dir, 'redis.log'),
     stopLadder: STOP_LADDER,
     spawn: () => spawnRedis(program, dir, port),
-    answers: () => answersPing(port),
-  }).catch((error: unknown) => {
-    scratch?.remove();
-    throw error;
-  });
-  return withCleanUp(server, { url: `redis://${LOOPBACK}:${port}`, dir }, scratch);
+    answers: (pid) => isRedisReady(port, pid),
+  };
 }
 
-function withCleanUp(server: KeptServer, names: { url: string; dir: string }, scratch?: Scratch): RedisServer {
-  return Object.assign(Object.create(server) as KeptServer, names, {
+function asRedis(server: KeptServer, dir: string, cleanUp: () => void): RedisServer {
+  return {
+    url: `redis://${LOOPBACK}:${server.port}`,
+    dir,
+    port: server.port,
+    get pid() {
+      return server.pid;
+    },
+    kill: (signal) => server.kill(signal),
+    restart: () => server.restart(),
     async stop() {
       await server.stop();
-      scratch?.remove();
+      cleanUp();
     },
-  });
+  };
 }
 
 function spawnRedis(program: readonly string[], dir: string, port: number): Tied {
@@ -99,23 +113,26 @@ function findIn(folder: string, pattern: RegExp): string {
   return name;
 }
 
-/** False while it loads its data: the answer then is an error, not PONG. */
-function answersPing(port: number): Promise<boolean> {
+/** Ready means: it is ours (not another that took the port meanwhile), and it has loaded its data. */
+function isRedisReady(port: number, pid: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, LOOPBACK);
     const settle = (answer: boolean): void => {
       socket.destroy();
       resolve(answer);
     };
+    let answer = '';
     socket.setTimeout(PING_TIMEOUT_MS, () => {
       settle(false);
     });
     socket.once('error', () => {
       settle(false);
     });
-    socket.once('data', (data) => {
-      settle(data.toString().startsWith('+PONG'));
+    socket.on('data', (data) => {
+      answer += data.toString();
+      const theirs = /process_id:(\d+)\r/.exec(answer)?.[1];
+      if (theirs !== undefined) settle(answer.startsWith('+PONG') && Number(theirs) === pid);
     });
-    socket.write('PING\r\n');
+    socket.write('PING\r\nINFO server\r\n');
   });
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tellUndo } from './undo.ts';
 
@@ -31,11 +31,22 @@ export function makeScratch(parent: string): Scratch {
 /** Removes folders whose owner was killed together with everyone who could have tidied up after it. */
 function sweep(parent: string): void {
   for (const name of readdirSync(parent)) {
-    if (!name.startsWith(PREFIX)) continue;
-    const owner = readOwner(join(parent, name));
-    if (owner === undefined || owner === identityOf(Number.parseInt(owner, 10))) continue;
-    rmSync(join(parent, name), { recursive: true, force: true });
+    const folder = join(parent, name);
+    if (!name.startsWith(PREFIX) || !isAbandoned(folder)) continue;
+    try {
+      rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // Another command is removing it at this moment.
+    }
   }
+}
+
+function isAbandoned(folder: string): boolean {
+  const owner = readOwner(folder);
+  if (owner === undefined) return false;
+  // Two containers may share the cache; a process of the other cannot be seen from here, alive or not.
+  const isOurs = owner.endsWith(` ${processNamespace()}`);
+  return isOurs && owner !== identityOf(Number.parseInt(owner, 10));
 }
 
 /** Undefined for a folder that is none of ours, or whose owner is about to write its name. */
@@ -48,13 +59,17 @@ function readOwner(folder: string): string | undefined {
   }
 }
 
-/** Process ids come round again; with its start time a process is one of a kind. */
+/** Process ids come round again; with its start time (and among the processes we can see) one is one of a kind. */
 export function identityOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const startedAt = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[STAT_START_TIME];
-    return `${pid} ${startedAt}`;
+    return `${pid} ${startedAt} ${processNamespace()}`;
   } catch {
     return undefined;
   }
+}
+
+function processNamespace(): string {
+  return readlinkSync('/proc/self/ns/pid');
 }
