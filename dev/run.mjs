@@ -55,17 +55,31 @@ function isInstalled() {
   }
 }
 
+const INSTALL_OPTIONS = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+
 function install() {
   if (isInstalled()) return;
   say('installing what package-lock.json lists (npm ci)…');
-  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
-  const npmCli = process.env.npm_execpath?.endsWith('npm-cli.js') ? process.env.npm_execpath : undefined;
-  const [command, before] = npmCli === undefined ? ['npm', []] : [process.execPath, [npmCli]];
-  const env = { ...process.env, npm_config_yes: 'false' };
-  const result = spawnSync(command, [...before, ...args], { cwd: checkout, env, encoding: 'utf8', stdio: 'pipe' });
+  let result = npm('ci', ...INSTALL_OPTIONS);
+  if (isLockRefused(result)) {
+    // Versions of npm differ in which other platforms' packages a lock file must name. What it does name still holds.
+    say('this npm finds package-lock.json incomplete: installing with npm install, which leaves the file as it is…');
+    result = npm('install', '--no-save', ...INSTALL_OPTIONS);
+  }
   if (result.status === 0) return;
   process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}\n`);
-  giveUp('npm ci failed; its own words stand above.');
+  giveUp('npm could not install; its own words stand above.');
+}
+
+const isLockRefused = (result) => result.status !== 0 && /code EUSAGE/.test(result.stderr ?? '');
+
+/** The npm that started us, where one did; it never asks anything. */
+function npm(...args) {
+  const cli = process.env.npm_execpath;
+  const [command, ...before] = cli?.endsWith('npm-cli.js') ? [process.execPath, cli] : ['npm'];
+  const env = { ...process.env, npm_config_yes: 'false' };
+  const stdio = ['ignore', 'pipe', 'pipe'];
+  return spawnSync(command, [...before, ...args], { cwd: checkout, env, encoding: 'utf8', stdio });
 }
 
 /** What the supervisor asked to have undone, should it not live to do it: a path to remove, a command to run. */
