@@ -1,0 +1,152 @@
+import { expect } from 'vitest';
+import type { ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
+import type { Preview } from '../../src/domain/preview.ts';
+import type { Receipt } from '../../src/domain/receipt.ts';
+import type { Harness } from './harness.ts';
+import type { Expectation, ExpectedMove, Model } from './model.ts';
+import { bytesOf, idsOf, rawBatches } from './raw.ts';
+import type { AnyRequest } from './send.ts';
+
+const TRAIL_MAX = 20;
+
+/** Every document is what it was, but for what these moves must have written into it. */
+export function holdDocuments(
+  before: ReadonlyMap<string, ConversationDoc>,
+  after: ReadonlyMap<string, ConversationDoc>,
+  expected: Expectation,
+  { request, operation }: { request: AnyRequest; operation: OperationDoc },
+): void {
+  const moves = new Map(expected.moves.map((move) => [move.id, move]));
+  expect([...after.keys()]).toEqual([...before.keys()]);
+  for (const [id, was] of before) {
+    const is = after.get(id);
+    const move = moves.get(id);
+    if (!move) expect(bytesOf(is)).toBe(bytesOf(was));
+    else if (is) expect(bytesOf(is)).toBe(bytesOf(moved(was, is, move, request)));
+    if (move && is) expectWithin(is.assignedAt, operation);
+  }
+}
+
+function moved(was: ConversationDoc, is: ConversationDoc, move: ExpectedMove, request: AnyRequest): ConversationDoc {
+  const { operationId, actorId } = request;
+  expect(was.assigneeId).toBe(move.from);
+  // Only the moment is the engine's own; it must be one moment in both places.
+  const at = is.assignedAt ?? new Date(0);
+  const entry = { operationId, from: move.from, to: move.to, at, by: actorId ?? null };
+  return {
+    ...was,
+    assigneeId: move.to,
+    assignmentVersion: was.assignmentVersion + 1,
+    assignedAt: at,
+    lastOperationId: operationId,
+    trail: [...was.trail, entry].slice(-TRAIL_MAX),
+  };
+}
+
+function expectWithin(moment: Date | null, { startedAt, endedAt }: OperationDoc): void {
+  expect(moment?.getTime()).toBeGreaterThanOrEqual(startedAt?.getTime() ?? Infinity);
+  expect(moment?.getTime()).toBeLessThanOrEqual(endedAt?.getTime() ?? -Infinity);
+}
+
+/** The batches hold exactly what was selected, each once, `batchMax` by `batchMax` in the order of selection. */
+export async function holdBatches(
+  harness: Harness,
+  operationId: string,
+  expected: Expectation,
+  batchMax: number,
+): Promise<void> {
+  const stored = await rawBatches(harness, operationId);
+  expect(stored.map(({ number }) => number)).toEqual(stored.map((_, index) => index + 1));
+  expect(stored.map(({ state }) => state)).toEqual([...stored.slice(1).map(() => 'applied'), 'seal']);
+  const moves = new Map(expected.moves.map((move) => [move.id, move]));
+  for (const [index, batch] of stored.slice(0, -1).entries()) {
+    const share = expected.selected.slice(index * batchMax, (index + 1) * batchMax);
+    expect([...idsOf(batch.moves), ...idsOf(batch.skips)].sort()).toEqual([...share].sort());
+    for (const group of batch.moves) {
+      expect(group.count).toBe(group.conversationIds.length);
+      const { from, to, status } = group;
+      for (const id of idsOf([group])) expect({ id, from, to, status }).toEqual(moves.get(id));
+    }
+    for (const group of batch.skips) {
+      expect(group.count).toBe(group.conversationIds.length);
+      for (const id of idsOf([group])) expect([id, group.reason]).toEqual([id, expected.skips.get(id)]);
+    }
+  }
+  expect(stored.length - 1).toBe(Math.ceil(expected.selected.length / batchMax));
+}
+
+export function holdReceipt(receipt: Receipt | null, expected: Expectation, request: AnyRequest): void {
+  const asked = 'count' in request ? (request.count ?? null) : null;
+  const { moves } = expected;
+  expect(receipt && { ...receipt, ...sorted(receipt) }).toEqual({
+    selected: expected.selected.length,
+    moved: moves.length,
+    asked,
+    shortBecause: asked !== null && moves.length < asked ? 'none-left' : null,
+    ...sorted({
+      skipped: tally([...expected.skips.values()], (reason) => ({ reason })),
+      bySource: tally(moves, ({ from }) => ({ holderId: from })),
+      byTarget: tally(moves, ({ to }) => ({ holderId: to })),
+      byStatus: tally(moves, ({ status }) => ({ status })),
+    }),
+  });
+}
+
+/** `confirm` apart, a preview says exactly what then happens. */
+export function holdPreview(preview: Preview, expected: Expectation, model: Model): void {
+  const moves = tally(expected.moves, ({ from, to, status }) => ({ from, to, status }));
+  const skipped = tally([...expected.skips.values()], (reason) => ({ reason }));
+  const { selected, moved } = preview;
+  expect({ selected, moved }).toEqual({ selected: expected.selected.length, moved: expected.moves.length });
+  expect(inOrder(preview.moves)).toEqual(inOrder(moves));
+  expect(inOrder(preview.skipped)).toEqual(inOrder(skipped));
+  const all = [...model.conversations.values()];
+  for (const { holderId, holds, wouldHold } of preview.holders) {
+    const leaving = expected.moves.filter(({ from }) => from === holderId).length;
+    const coming = expected.moves.filter(({ to }) => to === holderId).length;
+    const held = all.filter((each) => each.holderId === holderId).length;
+    expect({ holderId, holds, wouldHold }).toEqual({ holderId, holds: held, wouldHold: held - leaving + coming });
+  }
+  const touched = new Set(expected.moves.flatMap(({ from, to }) => [from, to]));
+  expect(preview.holders.map(({ holderId }) => holderId)).toEqual(expect.arrayContaining([...touched]));
+}
+
+/** An even split differs by at most 1 in what each was dealt, whatever lies with whom already. */
+export function holdEvenness(expected: Expectation, model: Model, targets: readonly string[]): void {
+  const dealt = new Map(targets.map((target) => [target, 0]));
+  const add = (target: string | null): void => void dealt.set(target ?? '', (dealt.get(target ?? '') ?? 0) + 1);
+  for (const { to } of expected.moves) add(to);
+  for (const [id, reason] of expected.skips) if (reason === 'already-there') add(model.conversation(id).holderId);
+  const counts = [...dealt.values()];
+  expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+}
+
+function tally<Item, Key extends object>(
+  items: readonly Item[],
+  keyOf: (item: Item) => Key,
+): (Key & { count: number })[] {
+  const counts = new Map<string, Key & { count: number }>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const name = JSON.stringify(key);
+    counts.set(name, { ...key, count: (counts.get(name)?.count ?? 0) + 1 });
+  }
+  return [...counts.values()];
+}
+
+type Lists = Pick<Receipt, 'skipped' | 'bySource' | 'byTarget' | 'byStatus'>;
+
+/** Nobody promises the order of a receipt's lists. */
+function sorted({ skipped, bySource, byTarget, byStatus }: Lists): Lists {
+  return {
+    skipped: inOrder(skipped),
+    bySource: inOrder(bySource),
+    byTarget: inOrder(byTarget),
+    byStatus: inOrder(byStatus),
+  };
+}
+
+function inOrder<Row extends object>(rows: readonly Row[]): Row[] {
+  const name = (row: Row): string => JSON.stringify(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return [...rows].sort((a, b) => (name(a) < name(b) ? -1 : 1));
+}

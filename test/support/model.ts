@@ -1,0 +1,217 @@
+import type { SkipReason } from '../../src/domain/batch.ts';
+import type { Holder, Status } from '../../src/domain/conversation.ts';
+import type { RefusalCode } from '../../src/domain/errors.ts';
+import type { AnyRequest } from './send.ts';
+
+/**
+ * What Baton promises, written a second time, as plainly as can be: everything in memory, one operation after the other.
+ * It shares no rule with the code it is held against, only the names of types.
+ */
+
+const ORDER: readonly Status[] = ['needs-reply', 'not-started', 'in-progress', 'awaiting-contact', 'closed'];
+
+export interface ModelTexter {
+  readonly texterId: string;
+  readonly joinedOrder: number;
+  active: boolean;
+}
+
+export interface ModelConversation {
+  readonly id: string;
+  holderId: Holder;
+  status: Status;
+  waitingSince: number;
+  optedOut: boolean;
+}
+
+export interface ExpectedMove {
+  readonly id: string;
+  readonly from: Holder;
+  readonly to: Holder;
+  readonly status: Status;
+}
+
+/** What an operation must come to. */
+export interface Expectation {
+  /** Not empty: it must be refused, with one of these. */
+  readonly refusals: readonly RefusalCode[];
+  /** Everything that was looked at and counts, in the order of selection. */
+  readonly selected: readonly string[];
+  readonly moves: readonly ExpectedMove[];
+  readonly skips: ReadonlyMap<string, SkipReason>;
+  /** Who the campaign's next dealing begins with; `null` leaves it as it is. */
+  readonly nextJoinedOrder: number | null;
+}
+
+interface Deal {
+  readonly take: readonly ModelConversation[];
+  readonly targets: readonly ModelTexter[];
+  readonly level: boolean;
+  readonly count: number;
+}
+
+export class Model {
+  readonly texters: ModelTexter[];
+  readonly conversations: Map<string, ModelConversation>;
+  nextJoinedOrder = 0;
+
+  constructor(texters: readonly ModelTexter[], conversations: readonly ModelConversation[]) {
+    this.texters = texters.map((texter) => ({ ...texter }));
+    this.conversations = new Map(conversations.map((each) => [each.id, { ...each }]));
+  }
+
+  expect(request: AnyRequest): Expectation {
+    switch (request.kind) {
+      case 'reassign': {
+        const refusals = this.refusalsOfReassign(request);
+        if (refusals.length > 0) return refusedBy(refusals);
+        const take = this.select(this.sources(request.from), request.status);
+        const targets = this.targets(request);
+        return this.deal({ take, targets, level: request.spread === 'level', count: request.count ?? Infinity });
+      }
+      case 'unassign':
+        return this.expectUnassign(request);
+      case 'reassign-one':
+      case 'unassign-one':
+        return this.expectOne(request);
+    }
+  }
+
+  /** Makes it so. */
+  apply(expected: Expectation): void {
+    for (const { id, to } of expected.moves) this.conversation(id).holderId = to;
+    if (expected.nextJoinedOrder !== null) this.nextJoinedOrder = expected.nextJoinedOrder;
+  }
+
+  conversation(id: string): ModelConversation {
+    const found = this.conversations.get(id);
+    if (!found) throw new Error(`expected a conversation of the model, got ${id}`);
+    return found;
+  }
+
+  /** In the order of selection. */
+  select(holders: readonly Holder[], status: Status | 'any'): ModelConversation[] {
+    return [...this.conversations.values()]
+      .filter((each) => holders.includes(each.holderId) && (status === 'any' || each.status === status))
+      .sort(
+        (a, b) =>
+          ORDER.indexOf(a.status) - ORDER.indexOf(b.status) ||
+          a.waitingSince - b.waitingSince ||
+          (a.id < b.id ? -1 : 1),
+      );
+  }
+
+  private sources(from: 'pool' | 'everyone' | { readonly texterIds: readonly string[] }): Holder[] {
+    if (from === 'pool') return [null];
+    if (from === 'everyone') return [null, ...this.texters.map(({ texterId }) => texterId)];
+    return [...from.texterIds];
+  }
+
+  private targets({ from, to }: AnyRequest & { kind: 'reassign' }): ModelTexter[] {
+    const named = typeof from === 'string' ? [] : from.texterIds;
+    if (to === 'everyone') return this.texters.filter((each) => each.active && !named.includes(each.texterId));
+    return this.texters.filter(({ texterId }) => to.texterIds.includes(texterId));
+  }
+
+  private refusalsOfReassign(request: AnyRequest & { kind: 'reassign' }): RefusalCode[] {
+    const { from, to } = request;
+    const named = typeof from === 'string' ? [] : from.texterIds;
+    const refusals = this.refusalsOfTargets(to === 'everyone' ? [] : to.texterIds);
+    if (this.targets(request).length === 0) refusals.push('no-targets');
+    if (named.some((id) => !this.texter(id))) refusals.push('unknown-texter');
+    if (to !== 'everyone' && isOne(named, to.texterIds)) refusals.push('same-source-and-target');
+    return refusals;
+  }
+
+  private refusalsOfTargets(named: readonly string[]): RefusalCode[] {
+    return named.flatMap((id) => {
+      const texter = this.texter(id);
+      return texter ? (texter.active ? [] : ['target-inactive' as const]) : ['unknown-texter' as const];
+    });
+  }
+
+  private texter(id: string): ModelTexter | undefined {
+    return this.texters.find(({ texterId }) => texterId === id);
+  }
+
+  private expectUnassign(request: AnyRequest & { kind: 'unassign' }): Expectation {
+    const { from, status, count, confirm } = request;
+    const holders = from === 'everyone' ? this.texters.map(({ texterId }) => texterId) : from.texterIds;
+    if (holders.some((id) => !this.texter(id))) return refusedBy(['unknown-texter']);
+    const found = this.select(holders, status);
+    if (count === undefined && confirm === undefined) return refusedBy(['confirmation-needed']);
+    if (count === undefined && found.length > (confirm ?? 0)) return refusedBy(['confirmation-drifted']);
+    const released = found.slice(0, count ?? found.length);
+    return {
+      ...nothing,
+      selected: released.map(({ id }) => id),
+      moves: released.map(({ id, holderId, status: was }) => ({ id, from: holderId, to: null, status: was })),
+    };
+  }
+
+  private expectOne(request: AnyRequest & { kind: 'reassign-one' | 'unassign-one' }): Expectation {
+    const found = this.conversations.get(request.conversationId);
+    const to = request.kind === 'reassign-one' ? request.to.texterIds[0] : null;
+    const refusals = to === null ? [] : this.refusalsOfTargets([to]);
+    if (!found) refusals.push('unknown-conversation');
+    if (!found || refusals.length > 0) return refusedBy(refusals);
+    const selected = [found.id];
+    const skip = (reason: SkipReason): Expectation => ({ ...nothing, selected, skips: new Map([[found.id, reason]]) });
+    const { expectedHolderId } = request;
+    if (expectedHolderId !== undefined && expectedHolderId !== found.holderId) return skip('holder-changed');
+    if (found.optedOut && to !== null) return skip('opted-out');
+    if (found.holderId === to) return skip('already-there');
+    return { ...nothing, selected, moves: [{ id: found.id, from: found.holderId, to, status: found.status }] };
+  }
+
+  private deal({ take, targets, level, count }: Deal): Expectation {
+    const order = this.rotated(targets);
+    const has = new Map(order.map(({ texterId }) => [texterId, level ? this.holds(texterId) : 0]));
+    const next = (): string => leastOf(order, has);
+    const selected: string[] = [];
+    const moves: ExpectedMove[] = [];
+    const skips = new Map<string, SkipReason>();
+    for (const { id, holderId, status, optedOut } of take) {
+      if (moves.length >= count) break;
+      selected.push(id);
+      if (optedOut) {
+        skips.set(id, 'opted-out');
+        continue;
+      }
+      if (level && holderId !== null && has.has(holderId)) has.set(holderId, (has.get(holderId) ?? 0) - 1);
+      const to = next();
+      has.set(to, (has.get(to) ?? 0) + 1);
+      if (to === holderId) skips.set(id, 'already-there');
+      else moves.push({ id, from: holderId, to, status });
+    }
+    const upNext = order.length < 2 ? null : (this.texter(next())?.joinedOrder ?? null);
+    return { refusals: [], selected, moves, skips, nextJoinedOrder: upNext };
+  }
+
+  /** As they joined, beginning with the first that joined at the pointer or after it. */
+  private rotated(targets: readonly ModelTexter[]): ModelTexter[] {
+    const joined = [...targets].sort((a, b) => a.joinedOrder - b.joinedOrder);
+    const later = joined.filter(({ joinedOrder }) => joinedOrder >= this.nextJoinedOrder);
+    return [...later, ...joined.filter((each) => !later.includes(each))];
+  }
+
+  private holds(texterId: string): number {
+    return [...this.conversations.values()].filter(({ holderId }) => holderId === texterId).length;
+  }
+}
+
+const nothing: Expectation = { refusals: [], selected: [], moves: [], skips: new Map(), nextJoinedOrder: null };
+
+function refusedBy(refusals: readonly RefusalCode[]): Expectation {
+  return { ...nothing, refusals };
+}
+
+function isOne(sources: readonly string[], targets: readonly string[]): boolean {
+  return new Set(sources).size === 1 && new Set([...sources, ...targets]).size === 1 && targets.length > 0;
+}
+
+/** The first in order among those that have the fewest. */
+function leastOf(order: readonly ModelTexter[], has: ReadonlyMap<string, number>): string {
+  const fewest = Math.min(...has.values());
+  return order.find(({ texterId }) => has.get(texterId) === fewest)?.texterId ?? '';
+}

@@ -1,0 +1,26 @@
+import type { Producer, Sent } from '../../src/queue/producer.ts';
+import type { RequestInput } from '../../src/queue/requests.ts';
+
+type Of<Kind extends 'reassign' | 'unassign' | 'reassign-one' | 'unassign-one'> = { kind: Kind } & RequestInput<Kind>;
+
+/** A request of any kind, as its caller writes it. */
+export type AnyRequest = Of<'reassign'> | Of<'unassign'> | Of<'reassign-one'> | Of<'unassign-one'>;
+export type BulkInput = Of<'reassign'> | Of<'unassign'>;
+
+export function isBulkInput(request: AnyRequest): request is BulkInput {
+  return request.kind === 'reassign' || request.kind === 'unassign';
+}
+
+/** By the method that its kind asks for. */
+export function send(producer: Producer, request: AnyRequest): Promise<Sent> {
+  switch (request.kind) {
+    case 'reassign':
+      return producer.reassign(request);
+    case 'unassign':
+      return producer.unassign(request);
+    case 'reassign-one':
+      return producer.reassignOne(request);
+    case 'unassign-one':
+      return producer.unassignOne(request);
+  }
+}
