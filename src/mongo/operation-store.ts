@@ -79,7 +79,7 @@ export class MongoOperationStore implements OperationStore {
   }
 }
 
-function toOperation(doc: OperationDoc): Operation {
+export function toOperation(doc: OperationDoc): Operation {
   const { _id: operationId, ...rest } = doc;
   delete rest.turn;
   return { operationId, ...rest };

@@ -1,0 +1,86 @@
+import { Types, type mongo } from 'mongoose';
+import type { StoredBatch } from '../app/ports.ts';
+import type { ConversationRecord, ConversationWithTrail, ViewStore } from '../app/view-port.ts';
+import type { Operation } from '../domain/operation.ts';
+import { fromDoc, objectIds } from './batch-mapping.ts';
+import type { Database } from './connect.ts';
+import { batchIdsOf, type ConversationDoc } from './documents.ts';
+import { toOperation } from './operation-store.ts';
+
+/** Large enough to keep a reader busy between two answers, small enough to hold. */
+const CURSOR_CONVERSATIONS = 2_000;
+const CURSOR_BATCHES = 8;
+const OBJECT_ID = /^[0-9a-f]{24}$/;
+/** A conversation never changes its phone number's place in here, so moving does not disturb whoever walks along. */
+const BY_PHONE = { campaignId: 1, 'contact.phone': 1 } as const;
+
+const RECORD = { trail: 0, lastOperationId: 0, assignmentVersion: 0 } as const;
+
+export class MongoViewStore implements ViewStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  async describe(campaignId: string, conversationIds: readonly string[]): Promise<ConversationRecord[]> {
+    const filter = { _id: { $in: objectIds(conversationIds) }, campaignId };
+    const options = { projection: RECORD, batchSize: conversationIds.length + 1 };
+    return (await this.database.conversations.find(filter, options).toArray()).map(toRecord);
+  }
+
+  async conversationsMeant(campaignId: string, word: string, limit: number): Promise<string[]> {
+    if (OBJECT_ID.test(word)) {
+      const byId = await this.idsWhere({ _id: new Types.ObjectId(word), campaignId }, limit);
+      if (byId.length > 0) return byId;
+    }
+    const byExternalId = await this.idsWhere({ campaignId, externalId: word }, limit);
+    if (byExternalId.length > 0) return byExternalId;
+    return this.idsWhere({ campaignId, 'contact.name': word }, limit);
+  }
+
+  async findWithTrail(campaignId: string, conversationId: string): Promise<ConversationWithTrail | undefined> {
+    const filter = { _id: new Types.ObjectId(conversationId), campaignId };
+    const doc = await this.database.conversations.findOne(filter);
+    if (!doc) return undefined;
+    const { assignmentVersion, lastOperationId, trail } = doc;
+    return { ...toRecord(doc), assignmentVersion, lastOperationId, trail };
+  }
+
+  async *everyConversation(campaignId: string): AsyncGenerator<ConversationRecord> {
+    const options = { projection: RECORD, hint: BY_PHONE, batchSize: CURSOR_CONVERSATIONS };
+    for await (const doc of this.database.conversations.find({ campaignId }, options)) yield toRecord(doc);
+  }
+
+  async listOperations(campaignId: string, limit: number): Promise<Operation[]> {
+    const newest = this.database.operations.find({ campaignId }, { sort: { acceptedAt: -1, _id: 1 }, limit });
+    return (await newest.toArray()).map(toOperation);
+  }
+
+  async *batchesOf(operationId: string): AsyncGenerator<StoredBatch> {
+    const options = { sort: { _id: 1 }, batchSize: CURSOR_BATCHES } as const;
+    for await (const doc of this.database.batches.find({ _id: batchIdsOf(operationId) }, options)) yield fromDoc(doc);
+  }
+
+  private async idsWhere(filter: mongo.Filter<ConversationDoc>, limit: number): Promise<string[]> {
+    const found = this.database.conversations.find<{ _id: Types.ObjectId }>(filter, { projection: { _id: 1 }, limit });
+    return (await found.toArray()).map(({ _id }) => _id.toHexString());
+  }
+}
+
+function toRecord(doc: ConversationDoc): ConversationRecord {
+  return {
+    conversationId: doc._id.toHexString(),
+    externalId: doc.externalId,
+    name: doc.contact.name,
+    phone: doc.contact.phone,
+    status: doc.status,
+    assigneeId: doc.assigneeId,
+    optedOut: doc.optedOut,
+    waitingSince: doc.waitingSince,
+    lastInboundAt: doc.lastInboundAt,
+    lastOutboundAt: doc.lastOutboundAt,
+    assignedAt: doc.assignedAt,
+    createdAt: doc.createdAt,
+  };
+}
