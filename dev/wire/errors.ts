@@ -17,6 +17,7 @@ export const CODE = {
   shutdownInProgress: 91,
   writeConflict: 112,
   commandNotSupported: 115,
+  conflictingOperation: 117,
   exceededMemoryLimit: 146,
   networkTimeLimit: 202,
   transactionTooOld: 225,

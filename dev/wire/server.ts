@@ -9,7 +9,7 @@ import { ObjectId } from 'bson';
 import { Client } from './client.js';
 import { replicaSetUri } from './commands/server.js';
 import { discardCursors, type Front } from './front.js';
-import { SWEEP_EVERY_MS } from './limits.js';
+import { SWEEP_EVERY_MS, TRANSACTION_LIFETIME_MS } from './limits.js';
 import { Pool } from './postgres/pool.js';
 import { CONNECTION_SETTINGS } from './postgres/sql.js';
 import { Cursors } from './state/cursors.js';
@@ -22,6 +22,8 @@ export interface WireFrontOptions {
   /** 0 takes a free one. */
   port: number;
   postgres: { host: string; port: number; user: string; database: string; connectionsMax: number };
+  /** An idle transaction is rolled back after this; as long as MongoDB's unless told otherwise. */
+  transactionLifetimeMs?: number;
   /** Where a refused client is reported; standard error unless told otherwise. */
   log?: (line: string) => void;
 }
@@ -36,9 +38,9 @@ export interface WireFront {
 
 /** Opens the front. Connections to PostgreSQL are opened as commands need them. */
 export async function startWireFront(options: WireFrontOptions): Promise<WireFront> {
-  const { host = '127.0.0.1', postgres, log = (line) => console.error(`wire front: ${line}`) } = options;
+  const { host = '127.0.0.1', log = (line) => console.error(`wire front: ${line}`) } = options;
   const clients = new Set<Client>();
-  const front = createFront(host, postgres, () => clients.size);
+  const front = createFront({ host, ...options }, () => clients.size);
   const server = createServer();
   serveClients(server, { front, clients, log });
   server.listen(options.port, host);
@@ -51,11 +53,12 @@ export async function startWireFront(options: WireFrontOptions): Promise<WireFro
   return { port, uri: replicaSetUri(front.identity), close };
 }
 
-function createFront(host: string, postgres: WireFrontOptions['postgres'], clientCount: () => number): Front {
+function createFront(options: WireFrontOptions & { host: string }, clientCount: () => number): Front {
+  const { host, postgres, transactionLifetimeMs = TRANSACTION_LIFETIME_MS } = options;
   const pool = new Pool({ ...postgres, settings: CONNECTION_SETTINGS });
   return {
     pool,
-    transactions: new Transactions(pool),
+    transactions: new Transactions(pool, transactionLifetimeMs),
     cursors: new Cursors(),
     remembered: new Remembered(),
     identity: { host, port: 0, processId: new ObjectId(), startedAt: new Date() },

@@ -1,5 +1,5 @@
 import { CODE, CommandError, inTransaction, LABEL, toCommandError } from '../errors.js';
-import { SESSIONS_MAX, TRANSACTION_LIFETIME_MS } from '../limits.js';
+import { SESSIONS_MAX } from '../limits.js';
 import type { Link } from '../postgres/link.js';
 import type { Pool } from '../postgres/pool.js';
 import { SQL } from '../postgres/sql.js';
@@ -32,12 +32,14 @@ export interface TransactionId {
 
 export class Transactions {
   readonly #pool: Pool;
+  readonly #lifetimeMs: number;
   readonly #open = new Map<string, Transaction>();
   /** How each session's last transaction ended: a driver sends its commit again when the first answer was lost. */
   readonly #ended = new BoundedMap<string, Outcome>(SESSIONS_MAX);
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool, lifetimeMs: number) {
     this.#pool = pool;
+    this.#lifetimeMs = lifetimeMs;
   }
 
   get openCount(): number {
@@ -51,6 +53,7 @@ export class Transactions {
     const older = this.#open.get(session);
     const newest = older?.number ?? this.#ended.get(session)?.number ?? -1n;
     if (txnNumber < newest) throw tooOld(txnNumber, newest);
+    if (txnNumber === newest) throw startedBefore(txnNumber);
     if (older !== undefined) void this.#rollBack(older);
     const link = this.#pool.take();
     // A failure to connect is reported by the first statement, which awaits the same promise.
@@ -105,7 +108,7 @@ export class Transactions {
 
   sweep(now: number): void {
     for (const transaction of this.#open.values()) {
-      if (transaction.running === 0 && now - transaction.lastUsedAt > TRANSACTION_LIFETIME_MS)
+      if (transaction.running === 0 && now - transaction.lastUsedAt > this.#lifetimeMs)
         void this.#rollBack(transaction);
     }
   }
@@ -142,6 +145,11 @@ export class Transactions {
 
 function aborted(message: string): CommandError {
   return inTransaction(new CommandError(CODE.noSuchTransaction, message));
+}
+
+function startedBefore(number: bigint): CommandError {
+  const message = `Cannot start a transaction at given transaction number ${number}: one with the same number was there before.`;
+  return new CommandError(CODE.conflictingOperation, message);
 }
 
 function tooOld(number: bigint, newest: bigint): CommandError {

@@ -1,0 +1,236 @@
+import { once } from 'node:events';
+import { UUID, Long, type Document } from 'bson';
+import { mongo } from 'mongoose';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startWireFront, type WireFront } from '../../../dev/wire/server.js';
+import { eventually, opMsg, ownDatabase, postgresAddress, RawClient } from './support.js';
+
+const address = postgresAddress();
+const NAME = 'wire_front';
+const CONNECTIONS_MAX = 12;
+
+/** These look behind the front, so they start one of their own and need its PostgreSQL. */
+describe.skipIf(address === undefined)('the wire front', () => {
+  const postgres = { host: '127.0.0.1', port: 0, ...address, user: 'postgres', database: 'postgres' };
+  const logged: string[] = [];
+  const start = (lifetime = 60_000): Promise<WireFront> =>
+    startWireFront({
+      port: 0,
+      postgres: { ...postgres, connectionsMax: CONNECTIONS_MAX },
+      log: (line) => logged.push(line),
+      transactionLifetimeMs: lifetime,
+    });
+  let front: WireFront;
+  let admin: pg.Client;
+
+  beforeAll(async () => {
+    front = await start();
+    admin = new pg.Client(postgres);
+    await admin.connect();
+  });
+  afterAll(async () => {
+    await front.close();
+    await admin.end();
+  });
+
+  const own = ownDatabase(NAME, () => front.uri);
+  const things = () => own.db.collection<{ _id: number; n: number }>('things');
+
+  const backends = async (others: readonly number[] = []): Promise<number[]> => {
+    const { rows } = await admin.query<{ pid: number }>(
+      "select pid from pg_stat_activity where application_name = 'baton-wire-front'",
+    );
+    return rows.map(({ pid }) => pid).filter((pid) => !others.includes(pid));
+  };
+  const idleInTransaction = async () => {
+    const where = "application_name = 'baton-wire-front' and state like 'idle in transaction%'";
+    return (await admin.query(`select 1 from pg_stat_activity where ${where}`)).rowCount;
+  };
+  const startTransaction = (raw: RawClient, command: Document) =>
+    raw.command({
+      ...command,
+      $db: NAME,
+      lsid: { id: new UUID() },
+      txnNumber: Long.fromNumber(1),
+      autocommit: false,
+      startTransaction: true,
+    });
+  const increment = { update: 'things', updates: [{ q: { _id: 1 }, u: { $inc: { n: 1 } } }] };
+
+  describe('when a client goes', () => {
+    it('rolls its transaction back and frees its locks', async () => {
+      await things().replaceOne({ _id: 1 }, { n: 0 }, { upsert: true });
+      const raw = await RawClient.connect(front.uri);
+      expect(await startTransaction(raw, increment)).toMatchObject({ ok: 1 });
+      raw.close();
+      await things().updateOne({ _id: 1 }, { $inc: { n: 10 } });
+      expect((await things().findOne({ _id: 1 }))?.n).toBe(10);
+      await eventually(async () => (await idleInTransaction()) === 0);
+    });
+
+    it('gives up a statement of its transaction that still runs', async () => {
+      const raw = await RawClient.connect(front.uri);
+      const pipeline = [{ $match: { $expr: { $gt: [{ $size: { $range: [0, 2_000_000] } }, 1] } } }];
+      await things().insertMany(Array.from({ length: 500 }, (_, index) => ({ _id: 100 + index, n: 0 })));
+      void startTransaction(raw, { aggregate: 'things', pipeline, cursor: {} }).catch(() => undefined);
+      const running = async () =>
+        (
+          await admin.query(
+            "select 1 from pg_stat_activity where application_name = 'baton-wire-front' and state = 'active'",
+          )
+        ).rowCount !== 0;
+      await eventually(running);
+      raw.close();
+      await eventually(async () => !(await running()), 2_000);
+    });
+  });
+
+  it('rolls a transaction back that nobody speaks in any more', async () => {
+    const other = await start(500);
+    const raw = await RawClient.connect(other.uri);
+    await things().replaceOne({ _id: 1 }, { n: 0 }, { upsert: true });
+    expect(await startTransaction(raw, increment)).toMatchObject({ ok: 1 });
+    await things().updateOne({ _id: 1 }, { $inc: { n: 10 } });
+    expect((await things().findOne({ _id: 1 }))?.n).toBe(10);
+    raw.close();
+    await other.close();
+  });
+
+  describe('when PostgreSQL drops its connections', () => {
+    it('goes on with new ones', async () => {
+      await things().countDocuments();
+      await admin.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'baton-wire-front'",
+      );
+      await things().updateOne({ _id: 1 }, { $set: { n: 3 } });
+      expect((await things().findOne({ _id: 1 }))?.n).toBe(3);
+    });
+
+    it('tells a transaction to start anew, and withTransaction does', async () => {
+      const session = own.client.startSession();
+      let attempts = 0;
+      await session.withTransaction(async () => {
+        attempts += 1;
+        await things().updateOne({ _id: 1 }, { $inc: { n: 1 } }, { session });
+        if (attempts === 1)
+          await admin.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'baton-wire-front'",
+          );
+        await things().updateOne({ _id: 1 }, { $inc: { n: 1 } }, { session });
+      });
+      await session.endSession();
+      expect(attempts).toBe(2);
+      expect((await things().findOne({ _id: 1 }))?.n).toBe(5);
+      await eventually(async () => (await idleInTransaction()) === 0);
+    });
+  });
+
+  describe('refuses what is no message, closing that socket alone:', () => {
+    const damaged = opMsg(1, { ping: 1, $db: 'admin' });
+    damaged.writeInt32LE(999, 21);
+    it.each([
+      ['a length of nothing', Buffer.alloc(64)],
+      ['a length beyond every bound', Buffer.from('ffffff7f00000000000000000000dd07', 'hex')],
+      ['text', Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')],
+      [
+        'an unknown operation',
+        Buffer.concat([Buffer.from('15000000010000000000000001000000', 'hex'), Buffer.alloc(5)]),
+      ],
+      ['unknown flags', opMsg(1, { ping: 1 }, 1 << 5)],
+      ['a body longer than its message', damaged],
+    ])('%s', async (_what, bytes) => {
+      const before = logged.length;
+      const raw = await RawClient.connect(front.uri);
+      raw.socket.write(bytes);
+      await once(raw.socket, 'close');
+      expect(logged.length).toBe(before + 1);
+      expect(await own.db.command({ ping: 1 })).toMatchObject({ ok: 1 });
+    });
+  });
+
+  describe('speaks the protocol', () => {
+    it('in pieces of any size, and several messages in one', async () => {
+      const raw = await RawClient.connect(front.uri);
+      const messages = Buffer.concat([1, 2, 3].map((id) => opMsg(id, { ping: 1, $db: 'admin' })));
+      for (const byte of messages) raw.socket.write(Buffer.from([byte]));
+      await eventually(() => raw.answers.length === 3);
+      raw.socket.write(messages);
+      await eventually(() => raw.answers.length === 6);
+      expect(raw.answers.map(({ responseTo }) => responseTo)).toEqual([1, 2, 3, 1, 2, 3]);
+      raw.close();
+    });
+
+    it('with a checksum behind the sections', async () => {
+      const raw = await RawClient.connect(front.uri);
+      const message = Buffer.concat([opMsg(5, { ping: 1, $db: 'admin' }, 1), Buffer.alloc(4)]);
+      message.writeInt32LE(message.length, 0);
+      raw.socket.write(message);
+      await eventually(() => raw.answers.length === 1);
+      raw.close();
+    });
+
+    it('and streams hello to a monitor until it closes', async () => {
+      const raw = await RawClient.connect(front.uri);
+      const { topologyVersion } = await raw.command({ hello: 1, $db: 'admin' });
+      raw.send({ hello: 1, topologyVersion: topologyVersion as Document, maxAwaitTimeMS: 20, $db: 'admin' }, 1 << 16);
+      await eventually(() => raw.answers.length >= 4);
+      expect(raw.answers.slice(1).every(({ flags }) => flags === 2)).toBe(true);
+      raw.close();
+    });
+  });
+
+  it('serves a hundred clients with a dozen connections, fifty transactions among them', async () => {
+    await things().replaceOne({ _id: 2 }, { n: 0 }, { upsert: true });
+    const plain = Array.from({ length: 100 }, () => things().updateOne({ _id: 2 }, { $inc: { n: 1 } }));
+    const transactions = Array.from({ length: 50 }, async (_, index) => {
+      const session = own.client.startSession();
+      await session.withTransaction(() =>
+        things().updateOne({ _id: 2_000 + index }, { $set: { n: 1 } }, { upsert: true, session }),
+      );
+      await session.endSession();
+    });
+    await Promise.all([...plain, ...transactions]);
+    expect((await things().findOne({ _id: 2 }))?.n).toBe(100);
+    expect(await things().countDocuments({ _id: { $gte: 2_000 } })).toBe(50);
+  });
+
+  it('keeps serving others while one client does not read its answer', async () => {
+    const wide = own.db.collection<{ _id: number; body: string }>('wide');
+    await wide.insertMany(Array.from({ length: 14 }, (_, _id) => ({ _id, body: 'x'.repeat(1024 * 1024) })));
+    const raw = await RawClient.connect(front.uri);
+    raw.socket.pause();
+    for (let sent = 0; sent < 4; sent += 1) raw.send({ find: 'wide', $db: NAME });
+    await Promise.all(Array.from({ length: 50 }, () => own.db.command({ ping: 1 })));
+    raw.socket.resume();
+    await eventually(() => raw.answers.length === 4, 30_000);
+    raw.close();
+  });
+
+  describe('stops cleanly', () => {
+    it('with a transaction, a cursor, a watching monitor and a running statement open', async () => {
+      const before = await backends();
+      const sockets = () => process.getActiveResourcesInfo().filter((kind) => /TCP|Timeout/.test(kind)).length;
+      const open = sockets();
+      const other = await start();
+      const client = new mongo.MongoClient(other.uri, { serverSelectionTimeoutMS: 500 });
+      const theirs = client.db(NAME).collection<{ _id: number; n: number }>('things');
+      const session = client.startSession();
+      session.startTransaction();
+      await theirs.updateOne({ _id: 1 }, { $inc: { n: 1 } }, { session });
+      const cursor = theirs.find().sort({ n: 1, _id: 1 }).batchSize(2);
+      await cursor.next();
+      // It gets its answer or an error: the rollback frees what it waits for.
+      const waiting = Promise.allSettled([theirs.updateOne({ _id: 1 }, { $inc: { n: 1 } })]);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const started = Date.now();
+      await Promise.all([other.close(), other.close()]);
+      expect(Date.now() - started).toBeLessThan(4_000);
+      await waiting;
+      await client.close();
+      await eventually(async () => (await backends(before)).length === 0);
+      await eventually(() => sockets() <= open);
+      await expect(RawClient.connect(other.uri)).rejects.toThrow('ECONNREFUSED');
+    });
+  });
+});
