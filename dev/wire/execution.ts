@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CODE, CommandError, inTransaction, isConflict, toCommandError } from './errors.js';
 import type { Call } from './front.js';
 import { CONFLICT_BACKOFF_FIRST_MS, CONFLICT_BACKOFF_MAX_MS, CONFLICT_RETRIES_MAX } from './limits.js';
-import { PoolTimeoutError, type Pool } from './postgres/pool.js';
+import { type Pool, PoolTimeoutError } from './postgres/pool.js';
 import type { Row, Statement, Step } from './postgres/protocol.js';
 import { SQL } from './postgres/sql.js';
 import type { Transaction } from './state/transactions.js';
@@ -25,13 +25,19 @@ export function bytesOf([answer]: Row): Buffer {
 }
 
 function executeAll(call: Call, step: Step): Promise<Row[]> {
-  return call.command.inTransaction ? executeInTransaction(call, step) : executeAlone(call.front.pool, step);
+  return call.command.inTransaction ? executeInTransaction(call, step) : executeAlone(call, step);
 }
 
-async function executeAlone(pool: Pool, step: Step): Promise<Row[]> {
+/**
+ * DocumentDB runs a batch of writes as one PostgreSQL statement that keeps its locks to the end, so batches in opposite
+ * orders deadlock. Who lost waits in a lane of its collection: losers set loose together would only meet again.
+ */
+async function executeAlone({ command, front }: Call, step: Step): Promise<Row[]> {
+  const { pool, lanes } = front;
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await runOn(pool, step);
+      if (attempt === 0) return await runOn(pool, step);
+      return await lanes.run(`${command.db}.${command.target}`, () => runOn(pool, step));
     } catch (error) {
       if (!isConflict(error) || attempt >= CONFLICT_RETRIES_MAX) throw error;
     }

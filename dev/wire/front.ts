@@ -5,6 +5,7 @@ import type { Pool } from './postgres/pool.js';
 import { int64Array } from './postgres/protocol.js';
 import type { Command } from './protocol/command.js';
 import type { Cursors } from './state/cursors.js';
+import type { Lanes } from './state/lanes.js';
 import type { Remembered } from './state/remembered.js';
 import type { Transactions } from './state/transactions.js';
 
@@ -14,6 +15,8 @@ export interface Front {
   readonly transactions: Transactions;
   readonly cursors: Cursors;
   readonly remembered: Remembered;
+  /** Where writes that met a conflict wait for each other. */
+  readonly lanes: Lanes;
   readonly identity: Identity;
   /** Open client sockets. */
   readonly clientCount: () => number;

@@ -19,7 +19,7 @@ export const TRANSACTION_LIFETIME_MS = 60_000;
  */
 export const TRANSACTION_LOCK_WAIT_MS = 50;
 /** PostgreSQL looks for a deadlock only after this wait; its own default is a whole second. */
-export const DEADLOCK_CHECK_MS = 30;
+export const DEADLOCK_CHECK_MS = 10;
 
 /** A cursor nobody asks for more is closed after this, as MongoDB's cursorTimeoutMillis does. */
 export const CURSOR_IDLE_MS = 600_000;

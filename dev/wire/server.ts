@@ -13,6 +13,7 @@ import { SWEEP_EVERY_MS, TRANSACTION_LIFETIME_MS } from './limits.js';
 import { Pool } from './postgres/pool.js';
 import { CONNECTION_SETTINGS } from './postgres/sql.js';
 import { Cursors } from './state/cursors.js';
+import { Lanes } from './state/lanes.js';
 import { Remembered } from './state/remembered.js';
 import { Transactions } from './state/transactions.js';
 
@@ -61,6 +62,7 @@ function createFront(options: WireFrontOptions & { host: string }, clientCount: 
     transactions: new Transactions(pool, transactionLifetimeMs),
     cursors: new Cursors(),
     remembered: new Remembered(),
+    lanes: new Lanes(),
     identity: { host, port: 0, processId: new ObjectId(), startedAt: new Date() },
     clientCount,
   };
