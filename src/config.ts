@@ -26,6 +26,9 @@ export const environment = z.object({
     .describe('How much is logged.'),
   BATON_OPERATION_CONCURRENCY: places(8).describe('Operations carried on at the same time by one worker process.'),
   BATON_PREVIEW_CONCURRENCY: places(2).describe('Previews answered at the same time by one worker process.'),
+  BATON_CLAIM_CONCURRENCY: places(200).describe(
+    'Claims served at the same time by one worker process: those of one campaign are served together.',
+  ),
   BATON_BATCH_CONVERSATIONS_MAX: z.coerce
     .number()
     .int()
@@ -67,6 +70,7 @@ export interface Config {
 export interface WorkerConfig {
   readonly operationConcurrency: number;
   readonly previewConcurrency: number;
+  readonly claimConcurrency: number;
   readonly batchConversationsMax: number;
   readonly batchesInFlightMax: number;
   readonly sliceMs: number;
@@ -97,6 +101,7 @@ function toConfig(env: Environment): Config {
     worker: {
       operationConcurrency: env.BATON_OPERATION_CONCURRENCY,
       previewConcurrency: env.BATON_PREVIEW_CONCURRENCY,
+      claimConcurrency: env.BATON_CLAIM_CONCURRENCY,
       batchConversationsMax: env.BATON_BATCH_CONVERSATIONS_MAX,
       batchesInFlightMax: env.BATON_BATCHES_IN_FLIGHT_MAX,
       sliceMs: env.BATON_SLICE_MS,

@@ -1,15 +1,30 @@
+import type { ContactStore } from './app/contact-port.ts';
+import type { HealthStore } from './app/health-port.ts';
 import type { Clock, Stores } from './app/ports.ts';
+import type { RosterStore } from './app/roster-port.ts';
+import type { ViewStore } from './app/view-port.ts';
 import type { Config } from './config.ts';
 import { MongoBatchStore } from './mongo/batch-store.ts';
 import { MongoCampaignStore, MongoTexterStore } from './mongo/campaign-store.ts';
+import { MongoClaimStore } from './mongo/claim-store.ts';
 import { Database } from './mongo/connect.ts';
+import { MongoContactStore } from './mongo/contact-store.ts';
 import { MongoConversationStore } from './mongo/conversation-store.ts';
+import { MongoHealthStore } from './mongo/health-store.ts';
 import { MongoOperationStore } from './mongo/operation-store.ts';
+import { MongoRosterStore } from './mongo/roster-store.ts';
+import { MongoViewStore } from './mongo/view-store.ts';
 
 /** Everything that a process needs of the database, built once. */
 export interface Context {
   readonly database: Database;
+  /** What operations run on. */
   readonly stores: Stores;
+  /** What people enter and look at. */
+  readonly roster: RosterStore;
+  readonly contacts: ContactStore;
+  readonly views: ViewStore;
+  readonly health: HealthStore;
   readonly clock: Clock;
   close(): Promise<void>;
 }
@@ -20,6 +35,10 @@ export async function createContext(config: Pick<Config, 'mongo'>): Promise<Cont
   return {
     database,
     stores: createStores(database),
+    roster: new MongoRosterStore(database),
+    contacts: new MongoContactStore(database),
+    views: new MongoViewStore(database),
+    health: new MongoHealthStore(database),
     clock: { now: () => new Date() },
     close: () => database.close(),
   };
@@ -32,5 +51,6 @@ function createStores(database: Database): Stores {
     conversations: new MongoConversationStore(database),
     operations: new MongoOperationStore(database),
     batches: new MongoBatchStore(database),
+    claims: new MongoClaimStore(database),
   };
 }

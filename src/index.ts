@@ -1,6 +1,14 @@
 /** The producer's public door: what upstream apps import. Importing it opens nothing and reads no environment. */
 export { createProducer } from './queue/producer.ts';
-export type { OperationResult, Producer, ProducerOptions, Sent } from './queue/producer.ts';
+export type {
+  ClaimInput,
+  ClaimResult,
+  OperationResult,
+  Producer,
+  ProducerOptions,
+  Sent,
+  SentClaim,
+} from './queue/producer.ts';
 export type { WaitOptions } from './queue/answers.ts';
 export { JobFailed } from './queue/answers.ts';
 export { QueueUnavailable, Refusal, REFUSAL_CODES, WaitTimeout, type RefusalCode } from './domain/errors.ts';

@@ -3,9 +3,6 @@ import { Refusal } from '../src/domain/errors.ts';
 import type { Logger } from '../src/logger.ts';
 import { refused, type Outcome } from './outcome.ts';
 
-/** A parked job is woken by whoever ends before it; this long after, it looks for itself, should that have failed. */
-const PARKED_MS_MAX = 30_000;
-
 export interface Attempt {
   readonly job: Job;
   readonly log: Logger;
@@ -35,7 +32,7 @@ export function processorOf(handler: Handler, logger: Logger): Processor {
         await job.moveToDelayed(Date.now(), token);
         throw new DelayedError();
       case 'parked':
-        await job.moveToDelayed(Date.now() + PARKED_MS_MAX, token);
+        await job.moveToDelayed(Date.now() + outcome.forMs, token);
         // Whoever was ahead may have ended before this job could be found parked.
         if (!(await outcome.isStillBehind())) await outcome.wake();
         throw new DelayedError();

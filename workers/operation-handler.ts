@@ -5,6 +5,7 @@ import type { Context } from '../src/context.ts';
 import { isEnded, type Operation } from '../src/domain/operation.ts';
 import { isBulk } from '../src/domain/request.ts';
 import { parseOperationJob, requestHash, type OperationAnswer } from '../src/queue/contract.ts';
+import type { ClaimQueue } from '../src/queue/claim-queue.ts';
 import type { OperationQueue } from '../src/queue/operation-queue.ts';
 import type { Attempt, Handler } from './executor.ts';
 import { refused, type Outcome } from './outcome.ts';
@@ -13,15 +14,20 @@ import { throttled } from './throttled.ts';
 /** Every report goes through Redis to whoever listens: often enough for a progress bar, too rarely to matter. */
 const PROGRESS_EVERY_MS = 250;
 
+/** A waiting operation is woken by the one that ends before it; this long after, it looks for itself. */
+const PARKED_MS_MAX = 30_000;
+
 /** Carries an operation on by one slice. */
 export class OperationHandler implements Handler {
   private readonly context: Context;
   private readonly queue: OperationQueue;
+  private readonly claims: ClaimQueue;
   private readonly config: WorkerConfig;
 
-  constructor(context: Context, queue: OperationQueue, config: WorkerConfig) {
+  constructor(context: Context, queue: OperationQueue, claims: ClaimQueue, config: WorkerConfig) {
     this.context = context;
     this.queue = queue;
+    this.claims = claims;
     this.config = config;
   }
 
@@ -39,6 +45,7 @@ export class OperationHandler implements Handler {
       },
     );
     log.debug({ campaignId: request.campaignId, performed: performed.kind }, 'slice ended');
+    if (performed.kind !== 'waiting') await this.tellWhoWaits(performed.operation);
     if (performed.kind === 'ended') await this.wakeNext(performed.operation);
     return this.outcomeOf(performed, log);
   }
@@ -57,6 +64,7 @@ export class OperationHandler implements Handler {
       case 'waiting':
         return {
           kind: 'parked',
+          forMs: PARKED_MS_MAX,
           isStillBehind: async () => (await this.next(operation))?.operationId !== operation.operationId,
           wake: () => this.queue.wake(operation),
         };
@@ -70,6 +78,12 @@ export class OperationHandler implements Handler {
     if (!isBulk(ended.request)) return;
     const next = await this.next(ended);
     if (next) await this.queue.wake(next);
+  }
+
+  /** What came back to the pool may be what claims are waiting for. */
+  private async tellWhoWaits({ request, campaignId }: Operation): Promise<void> {
+    if (request.kind !== 'unassign' && request.kind !== 'unassign-one') return;
+    if (await this.context.stores.claims.firstWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
   }
 
   private next({ campaignId }: Operation): Promise<Operation | undefined> {

@@ -9,7 +9,13 @@ export type Outcome =
   /** More to do, after others had their turn. Burns no attempt. */
   | { readonly kind: 'yielded' }
   /** Another goes first, and wakes this one when it ends. Burns no attempt. */
-  | { readonly kind: 'parked'; readonly isStillBehind: () => Promise<boolean>; readonly wake: () => Promise<void> };
+  | {
+      readonly kind: 'parked';
+      /** It is taken up again by then, should nobody wake it. */
+      readonly forMs: number;
+      readonly isStillBehind: () => Promise<boolean>;
+      readonly wake: () => Promise<void>;
+    };
 
 export function refused(error: Refusal | { readonly code: string; readonly message: string }): Outcome {
   return { kind: 'refused', code: error.code, message: error.message };

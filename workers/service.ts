@@ -1,14 +1,20 @@
 import { Worker, type Processor } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { Claim } from '../src/domain/claim.ts';
 import type { Config } from '../src/config.ts';
 import { createContext, type Context } from '../src/context.ts';
 import type { Logger } from '../src/logger.ts';
+import { ClaimDesk, type DeskOptions } from '../src/queue/claim-desk.ts';
+import { ClaimQueue } from '../src/queue/claim-queue.ts';
 import { connectWorker } from '../src/queue/connection.ts';
-import { OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../src/queue/contract.ts';
+import { CLAIMS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../src/queue/contract.ts';
 import { OperationQueue } from '../src/queue/operation-queue.ts';
-import { processorOf } from './executor.ts';
+import { ClaimHandler } from './claim-handler.ts';
+import { closeAll } from './closing.ts';
+import { processorOf, type Handler } from './executor.ts';
 import { OperationHandler } from './operation-handler.ts';
 import { PreviewHandler } from './preview-handler.ts';
+import { reporter } from './reporter.ts';
 
 /**
  * How often a job's worker may die before the queue gives the job up. High, because the count is never reset while an
@@ -17,7 +23,7 @@ import { PreviewHandler } from './preview-handler.ts';
 const STALLED_COUNT_MAX = 100;
 
 export interface Service {
-  /** Resolves when both queues are being listened to. */
+  /** Resolves when every queue is being listened to. */
   readonly ready: Promise<void>;
   /** Finishes the batches in hand, gives jobs back unharmed, and closes; gives up waiting after `closeTimeoutMs`. */
   close(): Promise<'closed' | 'timed-out'>;
@@ -25,85 +31,68 @@ export interface Service {
 
 /** Starts a worker process's work: its connections, its queues, its handlers. */
 export async function startService(config: Config, logger: Logger): Promise<Service> {
-  const context = await createContext(config);
-  await context.database.ensureIndexes();
-  const onError = reporter(logger);
-  const connection = connectWorker(config.queue.redisUrl, onError);
-  const queue = new OperationQueue(connection, config.queue.prefix, onError);
-  const { operationConcurrency, previewConcurrency } = config.worker;
-  const start = (name: string, processor: Processor, concurrency: number): Worker =>
-    startWorker(config, { name, processor, concurrency, connection, onError });
-  const operations = new OperationHandler(context, queue, config.worker);
+  const parts = await open(config, logger);
+  const { operationConcurrency, previewConcurrency, claimConcurrency } = config.worker;
+  const start = (name: string, handler: Handler, concurrency: number): Worker =>
+    startWorker(config, parts, { name, processor: processorOf(handler, logger), concurrency });
+  const { context, operations, claims, desk } = parts;
   const workers = [
-    start(OPERATIONS_QUEUE, processorOf(operations, logger), operationConcurrency),
-    start(PREVIEWS_QUEUE, processorOf(new PreviewHandler(context), logger), previewConcurrency),
+    start(OPERATIONS_QUEUE, new OperationHandler(context, operations, claims, config.worker), operationConcurrency),
+    start(CLAIMS_QUEUE, new ClaimHandler(context, desk, claims), claimConcurrency),
+    start(PREVIEWS_QUEUE, new PreviewHandler(context), previewConcurrency),
   ];
   return {
     ready: Promise.all(workers.map((worker) => worker.waitUntilReady())).then(() => undefined),
-    close: () => closeAll({ workers, queue, connection, context }, config.worker.closeTimeoutMs),
+    close: () => closeAll({ ...parts, workers }, config.worker.closeTimeoutMs),
   };
+}
+
+/** What the handlers share. */
+interface Parts {
+  readonly context: Context;
+  readonly redis: Redis;
+  readonly subscriber: Redis;
+  readonly operations: OperationQueue;
+  readonly claims: ClaimQueue;
+  readonly desk: ClaimDesk;
+  readonly onError: (error: Error) => void;
+}
+
+async function open(config: Config, logger: Logger): Promise<Parts> {
+  const onError = reporter(logger);
+  const { redisUrl, prefix } = config.queue;
+  const context = await createContext(config);
+  await context.database.ensureIndexes();
+  const redis = connectWorker(redisUrl, onError);
+  const subscriber = connectWorker(redisUrl, onError);
+  const claims = new ClaimQueue(redis, prefix, onError);
+  const onCompleted = (completed: readonly Claim[]): void => {
+    for (const { operationId } of completed) claims.wake(operationId).catch(onError);
+  };
+  const serve: DeskOptions['serve'] = (campaignId, commands) => context.stores.claims.serve(campaignId, commands);
+  const desk = new ClaimDesk({ redis, subscriber, prefix, serve, onCompleted });
+  await desk.open();
+  const operations = new OperationQueue(redis, prefix, onError);
+  return { context, redis, subscriber, operations, claims, desk, onError };
 }
 
 interface WorkerParts {
   readonly name: string;
   readonly processor: Processor;
   readonly concurrency: number;
-  readonly connection: Redis;
-  readonly onError: (error: Error) => void;
 }
 
-function startWorker({ queue, worker: config }: Config, parts: WorkerParts): Worker {
+function startWorker({ queue, worker: config }: Config, { redis, onError }: Parts, parts: WorkerParts): Worker {
   const worker = new Worker(parts.name, parts.processor, {
-    connection: parts.connection,
+    connection: redis,
     prefix: queue.prefix,
     concurrency: parts.concurrency,
     lockDuration: config.lockMs,
     stalledInterval: config.stalledCheckMs,
     maxStalledCount: STALLED_COUNT_MAX,
   });
-  worker.on('error', parts.onError);
+  worker.on('error', onError);
   // Without its lock a job may be running elsewhere: stop here. What both write is guarded all the same.
   worker.on('lockRenewalFailed', (jobIds) => jobIds.forEach((id) => worker.cancelJob(id, 'lock lost')));
   return worker;
-}
-
-interface Parts {
-  readonly workers: readonly Worker[];
-  readonly queue: OperationQueue;
-  readonly connection: Redis;
-  readonly context: Context;
-}
-
-/** In the reverse order of building. Redis may be away, and then a graceful close would wait for it for ever. */
-async function closeAll(parts: Parts, timeoutMs: number): Promise<'closed' | 'timed-out'> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'timed-out'>((resolve) => {
-    timer = setTimeout(() => resolve('timed-out'), timeoutMs);
-  });
-  const closed = closeGracefully(parts).then(() => 'closed' as const);
-  const how = await Promise.race([closed, late]);
-  clearTimeout(timer);
-  if (how === 'timed-out') await Promise.allSettled(parts.workers.map((worker) => worker.close(true)));
-  parts.connection.disconnect();
-  await parts.context.close();
-  return how;
-}
-
-async function closeGracefully({ workers, queue }: Parts): Promise<void> {
-  const closing = workers.map((worker) => worker.close());
-  for (const worker of workers) worker.cancelAllJobs('shutdown');
-  await Promise.all(closing);
-  await queue.close();
-}
-
-/** A lost connection reports itself many times over; one line of each kind in a while is enough. */
-function reporter(logger: Logger): (error: Error) => void {
-  const quietMs = 10_000;
-  const quietUntil = new Map<string, number>();
-  return (error) => {
-    const now = performance.now();
-    if ((quietUntil.get(error.message) ?? 0) > now) return;
-    quietUntil.set(error.message, now + quietMs);
-    logger.error({ err: error }, 'queue connection');
-  };
 }

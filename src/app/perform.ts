@@ -1,6 +1,6 @@
 import { statusesOf } from '../domain/conversation.ts';
 import { Refusal } from '../domain/errors.ts';
-import { isEnded, type Operation, type Plan } from '../domain/operation.ts';
+import { isEnded, type Operation, type OperationError, type Plan } from '../domain/operation.ts';
 import { totalUp } from '../domain/receipt.ts';
 import { isBulk, type OperationRequest, type UnassignRequest } from '../domain/request.ts';
 import type { Clock, Ending, Stores } from './ports.ts';
@@ -43,6 +43,8 @@ export async function perform(
 ): Promise<Performed> {
   const accepted = await accept(deps, command);
   if (isEnded(accepted.state)) return { kind: 'ended', operation: accepted };
+  // Somebody began to end it as failed, and got no further.
+  if (accepted.error) return { kind: 'ended', operation: await endFailed(deps, accepted, accepted.error) };
   try {
     const running = await begin(deps, accepted);
     if (!running) return { kind: 'waiting', operation: accepted };
@@ -133,9 +135,15 @@ async function rotate(stores: Stores, operation: Operation, plan: Plan, nextUp: 
 
 /** Ends an operation for good, with a receipt of whatever had moved. */
 export async function failWith(deps: PerformDeps, operation: Operation, error: Refusal | Error): Promise<Operation> {
+  const noted = { code: error instanceof Refusal ? error.code : 'failed', message: error.message };
+  // First of all: whoever carries on after a crash must not take a stopped operation for a finished one.
+  await deps.stores.operations.noteError(operation.operationId, noted);
+  return endFailed(deps, operation, noted);
+}
+
+async function endFailed(deps: PerformDeps, operation: Operation, error: OperationError): Promise<Operation> {
   await deps.stores.batches.stop(operation);
-  const code = error instanceof Refusal ? error.code : 'failed';
-  return endWith(deps, operation, { state: 'failed', error: { code, message: error.message } });
+  return endWith(deps, operation, { state: 'failed', error });
 }
 
 /** Whatever ends it, nobody who still believes it to be running can plan or apply another batch of it. */

@@ -1,6 +1,7 @@
 import type { Batch, Move, Skip, Slip } from '../domain/batch.ts';
+import type { Claim, ClaimRequest } from '../domain/claim.ts';
 import type { Candidate, Holder, Status } from '../domain/conversation.ts';
-import type { Operation, OperationState, Plan } from '../domain/operation.ts';
+import type { Operation, OperationError, OperationState, Plan } from '../domain/operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
 import type { Texter } from '../domain/request.ts';
 import type { Guard } from '../domain/verdict.ts';
@@ -64,6 +65,8 @@ export interface OperationStore {
    * have started or ended it), or `undefined` while another bulk operation of the campaign goes first.
    */
   start(operation: Operation, plan: Plan, at: Date): Promise<Operation | undefined>;
+  /** Notes, before anything is done about it, that an unfinished operation is to fail and why. */
+  noteError(operationId: string, error: OperationError): Promise<void>;
   /** Ends it, once: returns the operation as it ended, whoever ended it. */
   end(operationId: string, ended: Ending): Promise<Operation>;
   /** Whose turn it is on a campaign: the running bulk operation, else the first accepted. */
@@ -74,7 +77,7 @@ export interface Ending {
   readonly state: Extract<OperationState, 'done' | 'cancelled' | 'failed'>;
   readonly at: Date;
   readonly receipt: Receipt | null;
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly error?: OperationError;
 }
 
 /** `seal`: the empty batch that closes an operation's list, so that nobody can add to it any more. */
@@ -115,12 +118,40 @@ export interface BatchStore {
   totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }>;
 }
 
+/** What a round of claims came to: every claim asked about, and the waiting ones it completed. */
+export interface Round {
+  readonly answered: readonly Claim[];
+  readonly completed: readonly Claim[];
+}
+
+/** A claim as it is sent: what is asked, and by which sending. */
+export interface ClaimCommand {
+  readonly request: ClaimRequest;
+  readonly requestHash: string;
+  readonly sentBy: string;
+}
+
+export interface ClaimStore {
+  find(claimId: string): Promise<Claim | undefined>;
+  /**
+   * Serves claims of one campaign together, in one transaction: first those that have been waiting, then these, in
+   * their order. A claim already served is answered as it was; an id that stands for something else is answered with
+   * what it stands for.
+   */
+  serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round>;
+  /** Ends a waiting claim with what it has. Returns it as it then stands. */
+  giveUp(claimId: string): Promise<Claim | undefined>;
+  /** The first of a campaign's waiting claims. */
+  firstWaiting(campaignId: string): Promise<Claim | undefined>;
+}
+
 export interface Stores {
   readonly campaigns: CampaignStore;
   readonly texters: TexterStore;
   readonly conversations: ConversationStore;
   readonly operations: OperationStore;
   readonly batches: BatchStore;
+  readonly claims: ClaimStore;
 }
 
 export interface Clock {

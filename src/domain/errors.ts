@@ -5,6 +5,7 @@
  * Anything that is not a refusal (network, failover, write conflict) is weather, and is retried.
  */
 export const REFUSAL_CODES = [
+  'ambiguous-name',
   'bad-request',
   'bad-config',
   'campaign-closed',
@@ -12,10 +13,14 @@ export const REFUSAL_CODES = [
   'confirmation-drifted',
   'confirmation-needed',
   'no-targets',
+  'open-max-reached',
   'operation-conflict',
+  'replies-first',
   'same-source-and-target',
+  'self-assign-off',
   'target-inactive',
   'texter-exists',
+  'texter-inactive',
   'unknown-campaign',
   'unknown-conversation',
   'unknown-operation',

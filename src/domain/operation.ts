@@ -45,21 +45,31 @@ export interface Plan {
   readonly limit: number | null;
 }
 
-export interface Operation {
+export interface OperationError {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What the ledger keeps of anything that was asked for. */
+export interface OperationRecord<Request> {
   readonly operationId: string;
   readonly campaignId: string;
-  readonly request: OperationRequest;
+  readonly request: Request;
   readonly requestHash: string;
   /** Tells the request that made the operation from those that met it. */
   readonly madeBy: string;
   readonly state: OperationState;
   /** The campaign's own count of accepted operations: the order in which bulk ones run. 0 when it was refused unaccepted. */
   readonly sequence: number;
-  readonly plan: Plan | null;
   readonly receipt: Receipt | null;
-  /** Why it failed. */
-  readonly error: { readonly code: string; readonly message: string } | null;
+  /** Why it failed, or is about to. */
+  readonly error: OperationError | null;
   readonly acceptedAt: Date;
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
+}
+
+export interface Operation extends OperationRecord<OperationRequest> {
+  /** Fixed when it starts; `null` before. */
+  readonly plan: Plan | null;
 }

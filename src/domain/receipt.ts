@@ -24,7 +24,7 @@ export interface Receipt {
   /** What was asked for, when a count was. */
   readonly asked: number | null;
   /** Why fewer moved than were asked for. */
-  readonly shortBecause: 'none-left' | 'stopped' | null;
+  readonly shortBecause: 'none-left' | 'stopped' | 'batch-max' | 'open-max' | null;
   readonly skipped: readonly SkipCount[];
   readonly bySource: readonly { readonly holderId: Holder; readonly count: number }[];
   readonly byTarget: readonly { readonly holderId: Holder; readonly count: number }[];

@@ -1,5 +1,5 @@
 import mongoose, { type Connection, type mongo } from 'mongoose';
-import type { BatchDoc, CampaignDoc, ConversationDoc, OperationDoc, TexterDoc } from './documents.ts';
+import type { BatchDoc, CampaignDoc, ClaimDoc, ConversationDoc, OperationDoc, TexterDoc } from './documents.ts';
 import { createModels, ensureIndexes, type Models } from './models.ts';
 
 export interface MongoOptions {
@@ -47,6 +47,11 @@ export class Database {
   }
 
   get operations(): mongo.Collection<OperationDoc> {
+    return this.collection('operations');
+  }
+
+  /** The same collection as the operations', as claims write it. */
+  get claims(): mongo.Collection<ClaimDoc> {
     return this.collection('operations');
   }
 

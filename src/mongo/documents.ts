@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import type { ClaimRequest, SelfAssignSettings } from '../domain/claim.ts';
 import type { SkipReason, Slip } from '../domain/batch.ts';
 import type { Holder, Status, TrailMove } from '../domain/conversation.ts';
 import type { Operation } from '../domain/operation.ts';
@@ -8,9 +9,11 @@ export interface CampaignDoc {
   _id: string;
   name: string;
   closed: boolean;
-  selfAssign: { enabled: boolean; batchMax: number; openMax: number };
+  selfAssign: SelfAssignSettings;
   /** Bulk operations accepted so far. */
   operationCount: number;
+  /** Claims that ever waited. */
+  waitingCount: number;
   /** Texters that ever joined. */
   texterCount: number;
   /** Where the next dealing begins, and the operation that said so. */
@@ -25,6 +28,8 @@ export interface TexterDoc {
   name: string;
   active: boolean;
   joinedOrder: number;
+  /** Counted up by each round of claims it is part of: two rounds that meet on a texter then conflict. */
+  claimRounds: number;
   createdAt: Date;
 }
 
@@ -50,6 +55,14 @@ export interface OperationDoc extends Omit<Operation, 'operationId'> {
   _id: string;
   /** The campaign's id while a bulk operation runs: a unique index lets one have it at a time. */
   turn?: string;
+}
+
+/** A claim lies in the same collection as other operations: their ids are one name space. */
+export interface ClaimDoc extends Omit<OperationDoc, 'request' | 'plan' | 'turn'> {
+  request: ClaimRequest;
+  granted: mongo.ObjectId[];
+  /** Only while it waits. */
+  waiting?: { sequence: number; until: Date };
 }
 
 export interface BatchDoc {

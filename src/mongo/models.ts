@@ -20,6 +20,7 @@ const moment = { type: Date, default: null } as const;
 /** Named, because a query that must be one unbroken range says which index it means. */
 export const HELD_INDEX = 'held_in_order';
 export const POOL_INDEX = 'pool_in_order';
+export const CLAIMABLE_INDEX = 'claimable_in_order';
 
 const campaign = new Schema(
   {
@@ -31,10 +32,12 @@ const campaign = new Schema(
         enabled: { type: Boolean, default: false },
         batchMax: { type: Number, default: 300, min: 1, max: 5_000 },
         openMax: { type: Number, default: 300, min: 1 },
+        repliesMax: { type: Number, default: null, min: 0 },
       },
       own,
     ),
     operationCount: { ...count, default: 0 },
+    waitingCount: { ...count, default: 0 },
     texterCount: { ...count, default: 0 },
     rotation: new Schema({ sequence: count, nextJoinedOrder: count }, own),
     createdAt: { type: Date, required: true },
@@ -49,6 +52,7 @@ const texter = new Schema(
     name: text,
     active: { type: Boolean, default: true },
     joinedOrder: count,
+    claimRounds: { ...count, default: 0 },
     createdAt: { type: Date, required: true },
   },
   { ...strict, collection: 'texters' },
@@ -82,6 +86,14 @@ conversation.index(
   { campaignId: 1, status: 1, waitingSince: 1, _id: 1 },
   { name: POOL_INDEX, partialFilterExpression: { assigneeId: null } },
 );
+// What claims take, and nothing else: an opted-out contact at the head of the pool costs them nothing.
+conversation.index(
+  { campaignId: 1, waitingSince: 1, _id: 1 },
+  {
+    name: CLAIMABLE_INDEX,
+    partialFilterExpression: { assigneeId: null, status: 'not-started', optedOut: false },
+  },
+);
 // A contact has one thread in a campaign, however often it is imported.
 conversation.index({ campaignId: 1, 'contact.phone': 1 }, { unique: true });
 
@@ -98,6 +110,8 @@ const operation = new Schema(
     receipt: { type: Schema.Types.Mixed, default: null },
     error: { type: Schema.Types.Mixed, default: null },
     turn: { type: String },
+    granted: { type: [Schema.Types.ObjectId], default: undefined },
+    waiting: { type: Schema.Types.Mixed },
     acceptedAt: { type: Date, required: true },
     startedAt: moment,
     endedAt: moment,
@@ -108,6 +122,11 @@ operation.index({ campaignId: 1, state: 1, sequence: 1 });
 operation.index({ campaignId: 1, acceptedAt: -1 });
 // One bulk operation of a campaign runs at a time: taking the turn of another is a duplicate key.
 operation.index({ turn: 1 }, { unique: true, partialFilterExpression: { turn: { $exists: true } } });
+
+operation.index(
+  { campaignId: 1, 'waiting.sequence': 1 },
+  { partialFilterExpression: { 'waiting.sequence': { $exists: true } } },
+);
 
 const group = { count, conversationIds: [Schema.Types.ObjectId] };
 const batch = new Schema(

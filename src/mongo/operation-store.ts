@@ -1,5 +1,5 @@
 import type { Ending, OperationStore } from '../app/ports.ts';
-import { statesBefore, type Operation, type Plan } from '../domain/operation.ts';
+import { statesBefore, type Operation, type OperationError, type Plan } from '../domain/operation.ts';
 import { isBulk } from '../domain/request.ts';
 import { isDuplicateKey, type Database } from './connect.ts';
 import type { OperationDoc } from './documents.ts';
@@ -44,6 +44,13 @@ export class MongoOperationStore implements OperationStore {
       if (isDuplicateKey(error)) return undefined;
       throw error;
     }
+  }
+
+  async noteError(operationId: string, error: OperationError): Promise<void> {
+    await this.database.operations.updateOne(
+      { _id: operationId, state: { $in: [...statesBefore('failed')] }, error: null },
+      { $set: { error } },
+    );
   }
 
   async end(operationId: string, ending: Ending): Promise<Operation> {

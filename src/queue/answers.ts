@@ -18,7 +18,7 @@ export interface WaitOptions {
 }
 
 interface Waiter {
-  readonly look: () => void;
+  readonly answer: (answer: Answer) => void;
   readonly progress: (progress: unknown) => void;
 }
 
@@ -32,8 +32,12 @@ export class Answers {
     this.queue = queue;
     this.events = new QueueEvents(queue.name, { connection, prefix: queue.opts.prefix ?? '' });
     this.events.on('error', () => undefined);
-    this.events.on('completed', ({ jobId }) => this.each(jobId, (waiter) => waiter.look()));
-    this.events.on('failed', ({ jobId }) => this.each(jobId, (waiter) => waiter.look()));
+    this.events.on('completed', ({ jobId, returnvalue }) => {
+      this.each(jobId, (waiter) => waiter.answer({ ok: true, value: returnvalue }));
+    });
+    this.events.on('failed', ({ jobId, failedReason }) => {
+      this.each(jobId, (waiter) => waiter.answer({ ok: false, error: failureOf(failedReason) }));
+    });
     this.events.on('progress', ({ jobId, data }) => this.each(jobId, (waiter) => waiter.progress(data)));
   }
 
@@ -47,14 +51,15 @@ export class Answers {
         this.forget(jobId, waiter);
         act();
       };
+      const answer = (given: Answer): void => settle(() => (given.ok ? resolve(given.value) : reject(given.error)));
       const look = (): void => {
-        this.answerOf(jobId).then(
-          (answer) => answer && settle(() => (answer.ok ? resolve(answer.value) : reject(answer.error))),
-          // Redis is away for the moment: the next look, or the deadline, decides.
+        // Redis may be away for the moment: the next look, or the deadline, decides.
+        this.look(jobId).then(
+          (found) => found && answer(found),
           () => undefined,
         );
       };
-      const waiter: Waiter = { look, progress: (data) => onProgress?.(data) };
+      const waiter: Waiter = { answer, progress: (data) => onProgress?.(data) };
       const timeout = setTimeout(() => settle(() => reject(new WaitTimeout(jobId, waitMs))), waitMs);
       const recheck = setInterval(look, RECHECK_MS);
       this.remember(jobId, waiter);
@@ -66,13 +71,12 @@ export class Answers {
     await this.events.close();
   }
 
-  private async answerOf(jobId: string): Promise<Answer | undefined> {
-    const job = (await this.queue.getJob(jobId)) as Job | undefined;
+  private async look(jobId: string): Promise<Answer | undefined> {
+    const job = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
     if (!job) return { ok: false, error: new QueueUnavailable(`expected job ${jobId} in the queue, got none`) };
-    const state = await job.getState();
-    if (state === 'completed') return { ok: true, value: (await this.queue.getJob(jobId))?.returnvalue as unknown };
-    if (state === 'failed') return { ok: false, error: failureOf((await this.queue.getJob(jobId))?.failedReason) };
-    return undefined;
+    if (job.finishedOn === undefined) return undefined;
+    if (job.failedReason) return { ok: false, error: failureOf(job.failedReason) };
+    return { ok: true, value: job.returnvalue };
   }
 
   private each(jobId: string, act: (waiter: Waiter) => void): void {

@@ -3,8 +3,10 @@ import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { shown, Refusal } from '../domain/errors.ts';
 import type { Receipt } from '../domain/receipt.ts';
+import type { ClaimRequest } from '../domain/claim.ts';
 import type { OperationRequest } from '../domain/request.ts';
-import { operationRequest, parseWith, reassignRequest, unassignRequest } from './requests.ts';
+import { campaignId } from './ids.ts';
+import { claimRequest, operationRequest, parseWith, reassignRequest, unassignRequest } from './requests.ts';
 
 /**
  * What travels through the queue: the one place where a queue or a job is named, with its shape, its id and its options.
@@ -23,15 +25,16 @@ export const JOB_BYTES_MAX = 256 * 1024;
 
 const JOB_VERSION = 1;
 
-export const operationJob = z.strictObject({
+const envelope = {
   version: z.literal(JOB_VERSION),
   sentBy: z
     .string()
     .min(1)
     .max(64)
     .describe('New for each sending: tells the one that made the operation from those that met it.'),
-  request: operationRequest,
-});
+};
+
+export const operationJob = z.strictObject({ ...envelope, request: operationRequest });
 
 export type OperationJob = z.output<typeof operationJob>;
 
@@ -46,6 +49,20 @@ export type PreviewJob = z.output<typeof previewJob>;
 /** The same request that the operation would be sent with. */
 export type PreviewRequest = z.input<typeof previewJob>['request'];
 
+/** Claims never wait behind other work: a queue and workers of their own. */
+export const CLAIMS_QUEUE = 'claims';
+export const CLAIM_JOB = 'claim';
+/** Says that conversations came back to a campaign's pool, for the claims that wait for them. */
+export const POOL_REFILLED_JOB = 'pool-refilled';
+
+export const claimJob = z.strictObject({ ...envelope, request: claimRequest });
+
+export type ClaimJob = z.output<typeof claimJob>;
+
+export const poolRefilledJob = z.strictObject({ version: envelope.version, campaignId });
+
+export type PoolRefilledJob = z.output<typeof poolRefilledJob>;
+
 const DAY_S = 24 * 60 * 60;
 
 /** Redis keeps a job only as long as somebody may come back for its answer: what counts is kept in MongoDB. */
@@ -56,6 +73,14 @@ export const OPERATION_JOB_OPTIONS = {
   removeOnFail: { age: 14 * DAY_S, count: 20_000 },
   stackTraceLimit: 3,
   sizeLimit: JOB_BYTES_MAX,
+} as const satisfies JobsOptions;
+
+/** A texter is waiting for the answer, and asks again rather than wait long. */
+export const CLAIM_JOB_OPTIONS = {
+  ...OPERATION_JOB_OPTIONS,
+  attempts: 6,
+  backoff: { type: 'exponential', delay: 100, jitter: 0.5 },
+  removeOnComplete: { age: DAY_S, count: 20_000 },
 } as const satisfies JobsOptions;
 
 /** Nobody comes back for a preview: its asker waits for it, or asks again. */
@@ -72,9 +97,27 @@ export function newOperationJob(request: OperationRequest, sentBy: string): Oper
   return { version: JOB_VERSION, sentBy, request: request as OperationJob['request'] };
 }
 
+/** However often it is said, one job waits and one runs at the most. */
+export function poolRefilledJobOptions(id: string): JobsOptions {
+  const deduplication = { id: `refilled_${id}`, keepLastIfActive: true };
+  return { attempts: 3, removeOnComplete: true, removeOnFail: true, deduplication };
+}
+
+export function newClaimJob(request: ClaimRequest, sentBy: string): ClaimJob {
+  return { version: JOB_VERSION, sentBy, request };
+}
+
+export function newPoolRefilledJob(campaignId: string): PoolRefilledJob {
+  return parseWith(poolRefilledJob, { version: JOB_VERSION, campaignId });
+}
+
 /** Checks the request and makes the job. Throws a `bad-request` refusal. */
 export function newPreviewJob(request: unknown): PreviewJob {
   return parsePreviewJob({ version: JOB_VERSION, request });
+}
+
+export function parsePoolRefilledJob(data: unknown): PoolRefilledJob {
+  return parseWith(poolRefilledJob, data);
 }
 
 export function parsePreviewJob(data: unknown): PreviewJob {
@@ -83,7 +126,14 @@ export function parsePreviewJob(data: unknown): PreviewJob {
 
 /** Checks a job's body, wherever it comes from. Throws a `bad-request` refusal. */
 export function parseOperationJob(jobId: string, data: unknown): OperationJob {
-  const job = parseWith(operationJob, data);
+  return withItsId(jobId, parseWith(operationJob, data));
+}
+
+export function parseClaimJob(jobId: string, data: unknown): ClaimJob {
+  return withItsId(jobId, parseWith(claimJob, data));
+}
+
+function withItsId<Job extends { request: { operationId: string } }>(jobId: string, job: Job): Job {
   if (job.request.operationId === jobId) return job;
   throw new Refusal('bad-request', {
     expected: `job id and operation id to be the same`,
@@ -92,7 +142,7 @@ export function parseOperationJob(jobId: string, data: unknown): OperationJob {
 }
 
 /** Two requests with one hash are the same request. Keys are sorted: their order is nobody's meaning. */
-export function requestHash(request: OperationRequest): string {
+export function requestHash(request: OperationRequest | ClaimRequest): string {
   return createHash('sha256').update(canonical(request)).digest('base64url');
 }
 
@@ -101,6 +151,15 @@ function canonical(value: unknown): string {
     if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
+}
+
+/** A claim's answer, as its job returns it. */
+export interface ClaimAnswer {
+  readonly operationId: string;
+  readonly madeBy: string;
+  readonly requestHash: string;
+  readonly conversationIds: readonly string[];
+  readonly receipt: Receipt;
 }
 
 /** An operation's answer, as its job returns it. */

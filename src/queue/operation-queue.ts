@@ -1,6 +1,7 @@
 import { Queue, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Operation } from '../domain/operation.ts';
+import { bringForward } from './bring-forward.ts';
 import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS, OPERATIONS_QUEUE } from './contract.ts';
 
 /** The operations' queue, as the worker sees it. */
@@ -19,11 +20,7 @@ export class OperationQueue {
   async wake(operation: Operation): Promise<void> {
     const job = (await this.queue.getJob(operation.operationId)) as Job | undefined;
     if (!job) return this.add(operation);
-    const state = await job.getState();
-    if (state === 'delayed') await this.tolerantly(job, () => job.promote());
-    if (state === 'failed') {
-      await this.tolerantly(job, () => job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true }));
-    }
+    await bringForward(job);
   }
 
   async close(): Promise<void> {
@@ -33,15 +30,5 @@ export class OperationQueue {
   private async add(operation: Operation): Promise<void> {
     const job = newOperationJob(operation.request, operation.madeBy);
     await this.queue.add(OPERATION_JOB, job, { ...OPERATION_JOB_OPTIONS, jobId: operation.operationId });
-  }
-
-  /** Somebody else may have moved the job meanwhile: then what was wanted has happened. */
-  private async tolerantly(job: Job, act: () => Promise<void>): Promise<void> {
-    const before = await job.getState();
-    try {
-      await act();
-    } catch (error) {
-      if ((await job.getState()) === before) throw error;
-    }
   }
 }

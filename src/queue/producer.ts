@@ -1,19 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { QueueUnavailable, Refusal } from '../domain/errors.ts';
+import { Refusal } from '../domain/errors.ts';
 import type { Preview } from '../domain/preview.ts';
 import type { Receipt } from '../domain/receipt.ts';
-import { Answers, type WaitOptions } from './answers.ts';
-import type { PreviewRequest } from './contract.ts';
-import { COMMAND_TIMEOUT_MS, connectProducer, connectWorker } from './connection.ts';
+import type { WaitOptions } from './answers.ts';
+import { connectProducer, connectWorker } from './connection.ts';
 import * as contract from './contract.ts';
-import { parseRequest, type RequestInput } from './requests.ts';
-
-/** How long a result is waited for when the caller does not say. */
-const DEFAULT_WAIT_MS = 60_000;
-/** Sending is a few commands; longer than this and the queue counts as away. */
-const SEND_TIMEOUT_MS = 2 * COMMAND_TIMEOUT_MS;
+import { parseClaimRequest, parseRequest, type RequestInput } from './requests.ts';
+import { Sender } from './sender.ts';
 
 export interface ProducerOptions {
   /** `redis://[[user]:password@]host[:port][/db]` */
@@ -43,6 +37,32 @@ export interface Sent {
   result(options?: Partial<WaitOptions>): Promise<OperationResult>;
 }
 
+/** What a texter got. */
+export interface ClaimResult {
+  readonly claimId: string;
+  readonly outcome: 'created' | 'exists';
+  /** In the order given: longest waiting first. */
+  readonly conversationIds: readonly string[];
+  readonly receipt: Receipt;
+}
+
+export interface ClaimInput {
+  readonly claimId: string;
+  readonly campaignId: string;
+  readonly texterId: string;
+  /** How many are wanted; without it, as many as the campaign gives at once. */
+  readonly count?: number;
+  /** How long to wait for more when the pool is short, in milliseconds; without it, not at all. */
+  readonly waitMs?: number;
+}
+
+/** A claim that the queue has taken. */
+export interface SentClaim {
+  readonly claimId: string;
+  /** Waits for the claim to be answered. Throws as {@link Sent.result} does. */
+  result(options?: Partial<WaitOptions>): Promise<ClaimResult>;
+}
+
 /** Sends requests to Baton's workers. Needs only Redis. */
 export interface Producer {
   /** Moves conversations to texters: all that match, or the first `count`. */
@@ -53,8 +73,12 @@ export interface Producer {
   unassign(request: RequestInput<'unassign'>): Promise<Sent>;
   /** Releases a single conversation to the pool. */
   unassignOne(request: RequestInput<'unassign-one'>): Promise<Sent>;
+  /** Gives a texter more conversations from the pool, oldest first, as the campaign's rules allow. The id is the claim's. */
+  selfAssign(request: ClaimInput): Promise<SentClaim>;
+  /** Says that conversations came back to a campaign's pool by other ways than Baton's: wakes the claims that wait. */
+  poolRefilled(campaignId: string): Promise<void>;
   /** What an operation would do now. Writes nothing. */
-  preview(request: PreviewRequest, options?: Partial<WaitOptions>): Promise<Preview>;
+  preview(request: contract.PreviewRequest, options?: Partial<WaitOptions>): Promise<Preview>;
   close(): Promise<void>;
 }
 
@@ -70,17 +94,23 @@ export function createProducer(options: ProducerOptions): Producer {
 }
 
 class QueueProducer implements Producer {
-  private readonly options: ProducerOptions;
-  private readonly connection: Redis;
-  private readonly operations: Queue;
-  private readonly previews: Queue;
-  private waiting: { connection: Redis; operations: Answers; previews: Answers } | undefined;
+  private readonly connections: Redis[];
+  private readonly operations: Sender;
+  private readonly claims: Sender;
+  private readonly previews: Sender;
 
-  constructor(options: ProducerOptions) {
-    this.options = options;
-    this.connection = connectProducer(options.redisUrl, this.onError);
-    this.operations = this.queue(contract.OPERATIONS_QUEUE);
-    this.previews = this.queue(contract.PREVIEWS_QUEUE);
+  constructor({ redisUrl, prefix = contract.DEFAULT_QUEUE_PREFIX, onError = () => undefined }: ProducerOptions) {
+    const connection = connectProducer(redisUrl, onError);
+    this.connections = [connection];
+    const connectForWaiting = (): Redis => {
+      const waiting = connectWorker(redisUrl, onError);
+      this.connections.push(waiting);
+      return waiting;
+    };
+    const parts = { connection, connectForWaiting, prefix, onError };
+    this.operations = new Sender(contract.OPERATIONS_QUEUE, parts);
+    this.claims = new Sender(contract.CLAIMS_QUEUE, parts);
+    this.previews = new Sender(contract.PREVIEWS_QUEUE, parts);
   }
 
   reassign(request: RequestInput<'reassign'>): Promise<Sent> {
@@ -99,84 +129,60 @@ class QueueProducer implements Producer {
     return this.send({ ...request, kind: 'unassign-one' });
   }
 
-  async preview(request: PreviewRequest, wait: Partial<WaitOptions> = {}): Promise<Preview> {
-    const data = contract.newPreviewJob(request);
-    const job = await this.inTime(this.previews.add(contract.PREVIEW_JOB, data, contract.PREVIEW_JOB_OPTIONS));
-    return (await this.answers().previews.wait(job.id ?? '', withDefaults(wait))) as Preview;
+  async selfAssign({ claimId, ...rest }: ClaimInput): Promise<SentClaim> {
+    const request = parseClaimRequest({ ...rest, operationId: claimId, kind: 'self-assign' });
+    const job = contract.newClaimJob(request, randomUUID());
+    const options = { ...contract.CLAIM_JOB_OPTIONS, jobId: claimId };
+    refuseOther(job, (await this.claims.send(contract.CLAIM_JOB, job, options)).kept);
+    const result = async (wait?: Partial<WaitOptions>): Promise<ClaimResult> => {
+      const answer = (await this.claims.wait(claimId, wait)) as contract.ClaimAnswer;
+      const { conversationIds, receipt } = answer;
+      return { claimId, outcome: outcomeOf(answer, job), conversationIds, receipt };
+    };
+    return { claimId, result };
+  }
+
+  async poolRefilled(campaignId: string): Promise<void> {
+    const job = contract.newPoolRefilledJob(campaignId);
+    await this.claims.send(contract.POOL_REFILLED_JOB, job, contract.poolRefilledJobOptions(campaignId));
+  }
+
+  async preview(request: contract.PreviewRequest, wait?: Partial<WaitOptions>): Promise<Preview> {
+    const job = contract.newPreviewJob(request);
+    const { jobId } = await this.previews.send(contract.PREVIEW_JOB, job, contract.PREVIEW_JOB_OPTIONS);
+    return (await this.previews.wait(jobId, wait)) as Preview;
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.waiting?.operations.close(), this.waiting?.previews.close()]);
-    await Promise.all([this.operations.close(), this.previews.close()]);
-    this.waiting?.connection.disconnect();
-    this.connection.disconnect();
+    await Promise.all([this.operations, this.claims, this.previews].map((sender) => sender.close()));
+    for (const connection of this.connections) connection.disconnect();
   }
 
   private async send(input: unknown): Promise<Sent> {
     const request = parseRequest(input);
     const { operationId } = request;
-    const sentBy = randomUUID();
-    await this.inTime(this.add(contract.newOperationJob(request, sentBy)));
-    return { operationId, result: (options) => this.result(operationId, sentBy, withDefaults(options ?? {})) };
-  }
-
-  /** The queue keeps the first of two jobs with one id, and does not say which it kept: so look. */
-  private async add(job: contract.OperationJob): Promise<void> {
-    const { operationId } = job.request;
+    const job = contract.newOperationJob(request, randomUUID());
     const options = { ...contract.OPERATION_JOB_OPTIONS, jobId: operationId };
-    await this.operations.add(contract.OPERATION_JOB, job, options);
-    const kept = (await this.operations.getJob(operationId))?.data as contract.OperationJob | undefined;
-    if (!kept || kept.sentBy === job.sentBy) return;
-    if (contract.requestHash(kept.request) === contract.requestHash(job.request)) return;
-    throw new Refusal('operation-conflict', {
-      expected: `the request that operation ${operationId} stands for`,
-      got: 'another request with its id',
-    });
-  }
-
-  private async result(operationId: string, sentBy: string, options: WaitOptions): Promise<OperationResult> {
-    const answer = (await this.answers().operations.wait(operationId, options)) as contract.OperationAnswer;
-    const { madeBy, ...result } = answer;
-    return { ...result, outcome: madeBy === sentBy ? 'created' : 'exists' };
-  }
-
-  /** Opened with the first wait: whoever only sends needs no second connection. */
-  private answers(): { operations: Answers; previews: Answers } {
-    if (this.waiting) return this.waiting;
-    const connection = connectWorker(this.options.redisUrl, this.onError);
-    const operations = new Answers(this.operations, connection);
-    const previews = new Answers(this.previews, connection);
-    this.waiting = { connection, operations, previews };
-    return this.waiting;
-  }
-
-  private queue(name: string): Queue {
-    const prefix = this.options.prefix ?? contract.DEFAULT_QUEUE_PREFIX;
-    const queue = new Queue(name, { connection: this.connection, prefix });
-    return queue.on('error', this.onError);
-  }
-
-  private readonly onError = (error: Error): void => this.options.onError?.(error);
-
-  /** Redis may be away in ways that no command notices; a producer's caller hears of it all the same. */
-  private async inTime<Result>(work: Promise<Result>): Promise<Result> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      const message = `expected Redis to take the request within ${SEND_TIMEOUT_MS} ms, got no answer`;
-      timer = setTimeout(() => reject(new QueueUnavailable(message)), SEND_TIMEOUT_MS);
-    });
-    try {
-      return await Promise.race([work, late]);
-    } catch (error) {
-      if (error instanceof Refusal || error instanceof QueueUnavailable) throw error;
-      const message = `expected Redis to take the request, got: ${error instanceof Error ? error.message : String(error)}`;
-      throw new QueueUnavailable(message, { cause: error });
-    } finally {
-      clearTimeout(timer);
-    }
+    refuseOther(job, (await this.operations.send(contract.OPERATION_JOB, job, options)).kept);
+    const result = async (wait?: Partial<WaitOptions>): Promise<OperationResult> => {
+      const answer = (await this.operations.wait(operationId, wait)) as contract.OperationAnswer;
+      return { operationId, outcome: outcomeOf(answer, job), state: answer.state, receipt: answer.receipt };
+    };
+    return { operationId, result };
   }
 }
 
-function withDefaults(options: Partial<WaitOptions>): WaitOptions {
-  return { waitMs: options.waitMs ?? DEFAULT_WAIT_MS, onProgress: options.onProgress };
+type AnyJob = contract.OperationJob | contract.ClaimJob;
+
+/** The queue keeps another request under this one's id. */
+function refuseOther(sent: AnyJob, kept: AnyJob): void {
+  if (kept.sentBy === sent.sentBy || contract.requestHash(kept.request) === contract.requestHash(sent.request)) return;
+  throw new Refusal('operation-conflict', {
+    expected: `the request that operation ${sent.request.operationId} stands for`,
+    got: 'another request with its id',
+  });
+}
+
+function outcomeOf(answer: { readonly madeBy: string }, job: AnyJob): 'created' | 'exists' {
+  return answer.madeBy === job.sentBy ? 'created' : 'exists';
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ClaimRequest } from '../domain/claim.ts';
 import { STATUSES } from '../domain/conversation.ts';
 import { SPREADS } from '../domain/dealing.ts';
 import { Refusal, shown } from '../domain/errors.ts';
@@ -68,9 +69,30 @@ type Kind = z.input<typeof operationRequest>['kind'];
 /** A request as its caller writes it, before defaults. The method that takes it says its kind. */
 export type RequestInput<K extends Kind> = Omit<Extract<z.input<typeof operationRequest>, { kind: K }>, 'kind'>;
 
+/** A texter who waits longer has gone home. */
+const WAIT_MS_MAX = 24 * 60 * 60 * 1_000;
+
+export const claimRequest = z.strictObject({
+  kind: z.literal('self-assign'),
+  operationId,
+  campaignId,
+  texterId,
+  count: count.optional().describe('How many are wanted; without it, as many as the campaign gives at once.'),
+  waitMs: z
+    .int()
+    .min(1)
+    .max(WAIT_MS_MAX)
+    .optional()
+    .describe('How long to wait for more when the pool is short, in milliseconds.'),
+});
+
 /** Checks a request from outside. Throws a `bad-request` refusal that says where, what was expected and what came. */
 export function parseRequest(input: unknown): OperationRequest {
   return parseWith(operationRequest, input);
+}
+
+export function parseClaimRequest(input: unknown): ClaimRequest {
+  return parseWith(claimRequest, input);
 }
 
 /** Checks anything from outside against a schema, with a refusal that can be read. */

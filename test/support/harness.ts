@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { Types } from 'mongoose';
 import type { Config } from '../../src/config.ts';
 import { createContext, type Context } from '../../src/context.ts';
+import type { SelfAssignSettings } from '../../src/domain/claim.ts';
 import type { Holder, Status } from '../../src/domain/conversation.ts';
 import { createLogger } from '../../src/logger.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
@@ -28,6 +30,7 @@ export function testConfig(worker: Partial<Config['worker']> = {}): Config {
     worker: {
       operationConcurrency: 8,
       previewConcurrency: 2,
+      claimConcurrency: 200,
       batchConversationsMax: 1_000,
       batchesInFlightMax: 2,
       sliceMs: 2_000,
@@ -91,13 +94,20 @@ export class Harness {
   }
 
   /** A campaign with texters t1, t2, … who joined in this order. */
-  async seedCampaign(texterCount: number, campaignId = this.newId('c')): Promise<string> {
+  async seedCampaign(
+    texterCount: number,
+    {
+      campaignId = this.newId('c'),
+      selfAssign = {},
+    }: { campaignId?: string; selfAssign?: Partial<SelfAssignSettings> } = {},
+  ): Promise<string> {
     await this.context.database.campaigns.insertOne({
       _id: campaignId,
       name: `Campaign ${campaignId}`,
       closed: false,
-      selfAssign: { enabled: false, batchMax: 300, openMax: 300 },
+      selfAssign: { enabled: false, batchMax: 300, openMax: 300, repliesMax: null, ...selfAssign },
       operationCount: 0,
+      waitingCount: 0,
       texterCount,
       rotation: { sequence: 0, nextJoinedOrder: 0 },
       createdAt: new Date(),
@@ -109,6 +119,7 @@ export class Harness {
       name: `Texter ${index + 1}`,
       active: true,
       joinedOrder: index + 1,
+      claimRounds: 0,
       createdAt: new Date(),
     }));
     if (texters.length > 0) await this.context.database.texters.insertMany(texters);
@@ -138,6 +149,20 @@ export class Harness {
       holdings[holderId ?? 'pool'] = (holdings[holderId ?? 'pool'] ?? 0) + count;
     }
     return holdings;
+  }
+
+  /** Takes a job out of the queue, as its age does in the end: what is left is the ledger. */
+  async forgetJob(queueName: string, jobId: string): Promise<void> {
+    const queue = new Queue(queueName, {
+      connection: new Redis(this.config.queue.redisUrl),
+      prefix: this.config.queue.prefix,
+    });
+    await queue.remove(jobId);
+    await queue.close();
+  }
+
+  async isWaiting(claimId: string): Promise<boolean> {
+    return ((await this.context.stores.claims.find(claimId))?.waiting ?? null) !== null;
   }
 
   newId(prefix: string): string {

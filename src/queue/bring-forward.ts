@@ -1,0 +1,20 @@
+import type { Job } from 'bullmq';
+
+/** Sees to it that a job that is parked, or has been given up, is taken up now. Safe to repeat, from anywhere. */
+export async function bringForward(job: Job): Promise<void> {
+  const state = await job.getState();
+  if (state === 'delayed') await tolerantly(job, () => job.promote());
+  if (state === 'failed') {
+    await tolerantly(job, () => job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true }));
+  }
+}
+
+/** Somebody else may have moved the job meanwhile: then what was wanted has happened. */
+async function tolerantly(job: Job, act: () => Promise<void>): Promise<void> {
+  const before = await job.getState();
+  try {
+    await act();
+  } catch (error) {
+    if ((await job.getState()) === before) throw error;
+  }
+}

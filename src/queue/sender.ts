@@ -1,0 +1,72 @@
+import { Queue, type JobsOptions } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { QueueUnavailable, Refusal } from '../domain/errors.ts';
+import { Answers, type WaitOptions } from './answers.ts';
+import { COMMAND_TIMEOUT_MS } from './connection.ts';
+
+/** How long a result is waited for when the caller does not say. */
+const DEFAULT_WAIT_MS = 60_000;
+/** Sending is a few commands; longer than this and the queue counts as away. */
+const SEND_TIMEOUT_MS = 2 * COMMAND_TIMEOUT_MS;
+
+export interface SenderParts {
+  readonly connection: Redis;
+  /** Asked for with the first wait: whoever only sends needs no second connection. */
+  readonly connectForWaiting: () => Redis;
+  readonly prefix: string;
+  readonly onError: (error: Error) => void;
+}
+
+/** One queue, as its producer sees it: jobs go in, answers come back. */
+export class Sender {
+  private readonly queue: Queue;
+  private readonly parts: SenderParts;
+  private answers: Answers | undefined;
+
+  constructor(name: string, parts: SenderParts) {
+    this.parts = parts;
+    this.queue = new Queue(name, { connection: parts.connection, prefix: parts.prefix });
+    this.queue.on('error', parts.onError);
+  }
+
+  /** Sends a job and returns the data that the queue keeps under its id: this job's, or an earlier one's. */
+  async send<Data>(name: string, data: Data, options: JobsOptions): Promise<{ jobId: string; kept: Data }> {
+    return inTime(this.add(name, data, options));
+  }
+
+  /** The job's return value; see {@link Answers.wait}. */
+  async wait(jobId: string, options: Partial<WaitOptions> = {}): Promise<unknown> {
+    this.answers ??= new Answers(this.queue, this.parts.connectForWaiting());
+    return this.answers.wait(jobId, { waitMs: options.waitMs ?? DEFAULT_WAIT_MS, onProgress: options.onProgress });
+  }
+
+  async close(): Promise<void> {
+    await this.answers?.close();
+    await this.queue.close();
+  }
+
+  /** The queue keeps the first of two jobs with one id, and does not say which it kept: so look. */
+  private async add<Data>(name: string, data: Data, options: JobsOptions): Promise<{ jobId: string; kept: Data }> {
+    const { id: jobId = '' } = await this.queue.add(name, data, options);
+    const kept = options.jobId === undefined ? data : ((await this.queue.getJob(jobId))?.data as Data | undefined);
+    return { jobId, kept: kept ?? data };
+  }
+}
+
+/** Redis may be away in ways that no command notices; a producer's caller hears of it all the same. */
+async function inTime<Result>(work: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const message = `expected Redis to take the request within ${SEND_TIMEOUT_MS} ms, got no answer`;
+    timer = setTimeout(() => reject(new QueueUnavailable(message)), SEND_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } catch (error) {
+    if (error instanceof Refusal || error instanceof QueueUnavailable) throw error;
+    const message = `expected Redis to take the request, got: ${error instanceof Error ? error.message : String(error)}`;
+    throw new QueueUnavailable(message, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}

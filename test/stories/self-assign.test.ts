@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Harness } from '../support/harness.ts';
+import { until } from '../support/until.ts';
+
+describe('a texter who asks for more', () => {
+  let harness: Harness;
+  beforeAll(async () => {
+    harness = await Harness.open();
+    await harness.startWorker();
+    await harness.startWorker();
+  });
+  afterAll(() => harness.close());
+
+  const enabled = { enabled: true, batchMax: 50, openMax: 60 };
+  const claim = async (
+    campaignId: string,
+    texterId: string,
+    more: { count?: number; claimId?: string; waitMs?: number } = {},
+  ) => harness.producer.selfAssign({ claimId: harness.newId('cl'), campaignId, texterId, ...more });
+
+  it('gets the oldest not-started of the pool, and never an opted-out one', async () => {
+    const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
+    const ids = await harness.seedConversations(campaignId, [
+      { waitedMs: 10 },
+      { waitedMs: 50, optedOut: true },
+      { waitedMs: 40 },
+      { waitedMs: 30, status: 'needs-reply' },
+      { waitedMs: 20 },
+    ]);
+    const result = await (await claim(campaignId, 't1', { count: 2 })).result();
+    expect(result.conversationIds).toEqual([ids[2], ids[4]]);
+    expect(result).toMatchObject({ outcome: 'created', receipt: { moved: 2, asked: 2, shortBecause: null } });
+  });
+
+  it('gets the same list for the same id, also when some of it has moved on', async () => {
+    const campaignId = await harness.seedCampaign(2, { selfAssign: enabled });
+    await harness.seedConversations(
+      campaignId,
+      Array.from({ length: 20 }, () => ({})),
+    );
+    const claimId = harness.newId('cl');
+    const first = await (await claim(campaignId, 't1', { claimId, count: 5 })).result();
+    const from = { texterIds: ['t1'] };
+    const to = { texterIds: ['t2'] };
+    const away = { operationId: harness.newId('op'), campaignId, from, to, status: 'any', count: 2 } as const;
+    await (await harness.producer.reassign(away)).result();
+    await harness.forgetJob('claims', claimId);
+    const again = await (await claim(campaignId, 't1', { claimId, count: 5 })).result();
+    expect(again).toEqual({ ...first, outcome: 'exists' });
+    expect(await harness.holdings(campaignId)).toEqual({ pool: 15, t1: 3, t2: 2 });
+  });
+
+  it('is held to what the campaign allows at once and in all, and told which rule it was', async () => {
+    const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
+    await harness.seedConversations(
+      campaignId,
+      Array.from({ length: 200 }, () => ({})),
+    );
+    const first = await (await claim(campaignId, 't1', { count: 100 })).result();
+    expect(first.receipt).toMatchObject({ moved: 50, shortBecause: 'batch-max' });
+    const second = await (await claim(campaignId, 't1', { count: 20 })).result();
+    expect(second.receipt).toMatchObject({ moved: 10, shortBecause: 'open-max' });
+    const third = await claim(campaignId, 't1', { count: 1 });
+    await expect(third.result()).rejects.toMatchObject({ code: 'open-max-reached', got: '60' });
+  });
+
+  it('cannot pass the cap by asking twenty times at once', async () => {
+    const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
+    await harness.seedConversations(
+      campaignId,
+      Array.from({ length: 300 }, () => ({})),
+    );
+    const sent = await Promise.all(Array.from({ length: 20 }, () => claim(campaignId, 't1', { count: 7 })));
+    await Promise.allSettled(sent.map((each) => each.result()));
+    expect(await harness.holdings(campaignId)).toEqual({ t1: 60, pool: 240 });
+  });
+
+  it('waits, when asked to, until conversations come back, first come first served', async () => {
+    const campaignId = await harness.seedCampaign(3, { selfAssign: enabled });
+    await harness.seedConversations(campaignId, [{}, ...Array.from({ length: 8 }, () => ({ holderId: 't3' }))]);
+    const first = await claim(campaignId, 't1', { count: 4, waitMs: 60_000 });
+    await until('first claim to wait', () => harness.isWaiting(first.claimId));
+    const second = await claim(campaignId, 't2', { count: 5, waitMs: 60_000 });
+    await until('second claim to wait', () => harness.isWaiting(second.claimId));
+    const release = {
+      operationId: harness.newId('op'),
+      campaignId,
+      from: { texterIds: ['t3'] },
+      status: 'any',
+    } as const;
+    await (await harness.producer.unassign({ ...release, confirm: 8 })).result();
+    const [one, two] = await Promise.all([first.result(), second.result()]);
+    expect(one.receipt).toMatchObject({ moved: 4, shortBecause: null });
+    expect(two.receipt).toMatchObject({ moved: 5, shortBecause: null });
+    expect(await harness.holdings(campaignId)).toEqual({ t1: 4, t2: 5 });
+  });
+
+  it('stops waiting at its deadline, with what it has', async () => {
+    const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
+    await harness.seedConversations(campaignId, [{}, {}]);
+    const result = await (await claim(campaignId, 't1', { count: 5, waitMs: 500 })).result();
+    expect(result.receipt).toMatchObject({ moved: 2, asked: 5, shortBecause: 'none-left' });
+  });
+
+  it.each([
+    ['self-assign-off', { enabled: false }, 't1', {}],
+    ['unknown-texter', enabled, 'nobody', {}],
+    ['replies-first', { ...enabled, repliesMax: 0 }, 't1', { holderId: 't1', status: 'needs-reply' }],
+  ] as const)('is refused: %s', async (code, selfAssign, texterId, seeded) => {
+    const campaignId = await harness.seedCampaign(1, { selfAssign });
+    await harness.seedConversations(campaignId, [seeded, {}]);
+    const before = await harness.holdings(campaignId);
+    await expect((await claim(campaignId, texterId)).result()).rejects.toMatchObject({ code });
+    expect(await harness.holdings(campaignId)).toEqual(before);
+  });
+
+  it('never shares: 100 texters, one pool', async () => {
+    const campaignId = await harness.seedCampaign(100, { selfAssign: enabled });
+    await harness.seedConversations(
+      campaignId,
+      Array.from({ length: 650 }, (_, at) => ({ waitedMs: at })),
+    );
+    const texters = Array.from({ length: 100 }, (_, index) => `t${index + 1}`);
+    const sent = await Promise.all(texters.map((texterId) => claim(campaignId, texterId, { count: 7 })));
+    const results = await Promise.all(sent.map((each) => each.result()));
+    const granted = results.flatMap((result) => result.conversationIds);
+    expect(granted).toHaveLength(650);
+    expect(new Set(granted).size).toBe(650);
+    expect((await harness.holdings(campaignId))['pool']).toBeUndefined();
+  });
+});

@@ -1,0 +1,87 @@
+import type { Context } from '../src/context.ts';
+import { Refusal } from '../src/domain/errors.ts';
+import { servedOf, type ClaimDesk, type Served } from '../src/queue/claim-desk.ts';
+import {
+  parseClaimJob,
+  parsePoolRefilledJob,
+  POOL_REFILLED_JOB,
+  requestHash,
+  type ClaimAnswer,
+} from '../src/queue/contract.ts';
+import type { ClaimQueue } from '../src/queue/claim-queue.ts';
+import type { Attempt, Handler } from './executor.ts';
+import { refused, type Outcome } from './outcome.ts';
+
+/** Answers texters who ask for more. */
+export class ClaimHandler implements Handler {
+  private readonly context: Context;
+  private readonly desk: ClaimDesk;
+  private readonly queue: ClaimQueue;
+
+  constructor(context: Context, desk: ClaimDesk, queue: ClaimQueue) {
+    this.context = context;
+    this.desk = desk;
+    this.queue = queue;
+  }
+
+  async handle(attempt: Attempt): Promise<Outcome> {
+    if (attempt.job.name === POOL_REFILLED_JOB) return this.serveWaiting(attempt);
+    const { request, sentBy } = parseClaimJob(attempt.job.id ?? '', attempt.job.data);
+    const hash = requestHash(request);
+    const known = await this.known(attempt);
+    const served = known ?? (await this.desk.submit({ request, requestHash: hash, sentBy }));
+    if (served.requestHash === hash) return this.outcomeOf(served, attempt);
+    throw new Refusal('operation-conflict', {
+      expected: `the request that operation ${served.operationId} stands for`,
+      got: 'another request with its id',
+    });
+  }
+
+  async giveUp(): Promise<void> {
+    // Nothing was granted, or it is in the ledger: the texter asks again, by the same id or a new one.
+  }
+
+  private async serveWaiting({ job }: Attempt): Promise<Outcome> {
+    const { campaignId } = parsePoolRefilledJob(job.data);
+    await this.desk.serveWaiting(campaignId);
+    return { kind: 'answered', answer: null };
+  }
+
+  /** A job that was here before has, as a rule, left its claim in the ledger; a new one has not, and is not looked for. */
+  private async known({ job }: Attempt): Promise<Served | undefined> {
+    if (job.attemptsStarted <= 1) return undefined;
+    const claim = await this.context.stores.claims.find(job.id ?? '');
+    if (!claim) return undefined;
+    const served = servedOf(claim);
+    if (served.waitsUntil === null || served.waitsUntil > Date.now()) return served;
+    const ended = await this.context.stores.claims.giveUp(claim.operationId);
+    return ended && servedOf(ended);
+  }
+
+  private outcomeOf(served: Served, { log }: Attempt): Outcome {
+    const { operationId, waitsUntil, receipt, error } = served;
+    if (waitsUntil !== null) {
+      return {
+        kind: 'parked',
+        forMs: Math.max(0, waitsUntil - Date.now()),
+        isStillBehind: () => this.stillWaits(served),
+        wake: () => this.queue.wake(operationId),
+      };
+    }
+    if (error) return refused(error);
+    log.info({ moved: receipt?.moved, asked: receipt?.asked, shortBecause: receipt?.shortBecause }, 'claim answered');
+    return { kind: 'answered', answer: answerOf(served) };
+  }
+
+  /** Conversations may have come back while this claim was getting ready to wait: one look, now that it can be found. */
+  private async stillWaits({ operationId }: Served): Promise<boolean> {
+    const claim = await this.context.stores.claims.find(operationId);
+    if (claim) await this.desk.serveWaiting(claim.campaignId);
+    return ((await this.context.stores.claims.find(operationId))?.waiting ?? null) !== null;
+  }
+}
+
+function answerOf({ operationId, madeBy, requestHash: hash, granted, receipt }: Served): ClaimAnswer {
+  if (!receipt) throw new Error(`expected claim ${operationId} to have ended with a receipt, got none`);
+  return { operationId, madeBy, requestHash: hash, conversationIds: granted, receipt };
+}
