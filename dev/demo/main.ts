@@ -1,0 +1,29 @@
+import { table } from '../../src/cli/output.ts';
+import { STATUSES } from '../../src/domain/conversation.ts';
+import type { SendersView } from '../../src/app/views.ts';
+import { playCrowd } from './crowd.ts';
+import { Stage } from './stage.ts';
+import { playVideo } from './video.ts';
+
+const asJson = process.argv.includes('--json');
+
+/** With `--json`, stdout is for its one line. */
+function tell(line: string): void {
+  (asJson ? process.stderr : process.stdout).write(`${line}\n`);
+}
+
+function show(title: string, { senders, pool }: SendersView): void {
+  const holders = [...senders.map((sender) => ({ ...sender, label: sender.name ?? '' })), { ...pool, label: 'pool' }];
+  const rows = holders.map(({ label, counts, total }) => [label, ...STATUSES.map((status) => counts[status]), total]);
+  tell(`\n${title}\n${table(['sender', ...STATUSES, 'total'], rows)}`);
+}
+
+const stage = await Stage.open();
+try {
+  const steps = await playVideo(stage, show);
+  tell('\nThe same at the size of a real campaign');
+  await playCrowd(stage, tell);
+  if (asJson) process.stdout.write(`${JSON.stringify({ steps })}\n`);
+} finally {
+  await stage.close();
+}
