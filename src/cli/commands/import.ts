@@ -1,0 +1,88 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import type { Command } from 'commander';
+import { importContacts, type ImportResult } from '../../app/import-contacts.ts';
+import { csvRecords } from '../csv-records.ts';
+import { misused } from '../input.ts';
+import { blocks, counted, table, type Answer } from '../output.ts';
+import { progressBar, type Progress } from '../progress.ts';
+import { resolveCampaign } from '../resolve.ts';
+import type { Session } from '../session.ts';
+
+/** Bad rows shown to people; the JSON has more. */
+const REJECTED_SHOWN_MAX = 20;
+
+const HELP = `
+The file is CSV with a header line: name and phone, and optionally external_id, status, assignee (a texter by id or
+exact name; nothing: the pool), opted_out (true or false), created_at, waiting_since, last_inbound_at and
+last_outbound_at (ISO 8601; without an offset UTC). Bad rows are told and the rest kept. A contact whose phone number
+the campaign has is left as it is, so that importing twice adds nothing.`;
+
+export function addImport(program: Command, session: Session): void {
+  program
+    .command('import')
+    .summary('add contacts from a CSV file')
+    .argument('<campaign>', 'the campaign, by id or exact name')
+    .argument('<file>', 'the file, or - for what comes on stdin')
+    .addHelpText('after', HELP)
+    .action(async (campaign: string, file: string) => session.answer(await importFile(session, campaign, file)));
+}
+
+async function importFile(session: Session, campaignWord: string, file: string): Promise<Answer> {
+  const context = await session.context();
+  const { campaignId } = await resolveCampaign(context.roster, campaignWord);
+  const source = await openSource(session, file);
+  try {
+    const result = await importContacts(context, campaignId, csvRecords(textOf(source.stream, source.progress)));
+    return { json: { campaignId, ...result }, text: told(result) };
+  } finally {
+    source.progress.stop();
+    await source.handle?.close();
+  }
+}
+
+interface Source {
+  readonly stream: Readable;
+  readonly progress: Progress;
+  readonly handle?: FileHandle;
+}
+
+async function openSource({ face }: Session, file: string): Promise<Source> {
+  if (file === '-') return { stream: face.stdin, progress: progressBar(face, 'importing', 0) };
+  try {
+    const handle = await open(file);
+    const stats = await handle.stat();
+    if (stats.isDirectory()) throw misused('a file', 'a folder');
+    return { handle, stream: handle.createReadStream(), progress: progressBar(face, 'importing', stats.size) };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('E')) {
+      throw misused('a file that can be read', `${error.code} for ${file}`);
+    }
+    throw error;
+  }
+}
+
+async function* textOf(stream: Readable, progress: Progress): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let bytes = 0;
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    yield decoder.decode(chunk, { stream: true });
+    progress.update(bytes);
+  }
+  yield decoder.decode();
+}
+
+function told({ added, alreadyThere, rejectedCount, rejected }: ImportResult): string {
+  const shown = rejected.slice(0, REJECTED_SHOWN_MAX);
+  const more = rejectedCount - shown.length;
+  return blocks(
+    `Added ${counted(added, 'contact')}; ${alreadyThere} were there already; ${counted(rejectedCount, 'bad row')}.`,
+    shown.length > 0 &&
+      table(
+        ['line', 'what is wrong'],
+        shown.map(({ line, reason }) => [line, reason]),
+      ),
+    more > 0 && `… and ${more} more; --json lists the first ${rejected.length}.`,
+  );
+}

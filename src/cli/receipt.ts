@@ -1,0 +1,54 @@
+import type { Holder } from '../domain/conversation.ts';
+import type { Preview } from '../domain/preview.ts';
+import type { Receipt } from '../domain/receipt.ts';
+import type { HolderNames } from './holders.ts';
+import { blocks, counted, table } from './output.ts';
+
+/** What an operation came to, in words and tables. */
+export function receiptText(receipt: Receipt, names: HolderNames): string {
+  const { moved, selected, asked, shortBecause } = receipt;
+  const short = shortBecause === 'none-left' ? `; ${asked} were asked for, and no more were left` : '';
+  const stopped = shortBecause === 'stopped' ? '; it was stopped before its end' : '';
+  return blocks(
+    `Moved ${moved} of ${counted(selected, 'conversation')} selected${short}${stopped}.`,
+    receipt.byTarget.length > 0 && countTable('to', receipt.byTarget, names),
+    receipt.bySource.length > 0 && countTable('from', receipt.bySource, names),
+    receipt.byStatus.length > 0 &&
+      table(
+        ['status', 'moved'],
+        receipt.byStatus.map(({ status, count }) => [status, count]),
+      ),
+    skippedTable(receipt.skipped),
+  );
+}
+
+/** What an operation would do, in words and tables. */
+export function previewText(preview: Preview, names: HolderNames): string {
+  const moves = preview.moves.map(({ from, to, status, count }) => [names.of(from), names.of(to), status, count]);
+  const holders = preview.holders.map(({ holderId, holds, wouldHold }) => [names.of(holderId), holds, wouldHold]);
+  return blocks(
+    `Would move ${preview.moved} of ${counted(preview.selected, 'conversation')} selected. Nothing was changed.`,
+    moves.length > 0 && table(['from', 'to', 'status', 'would move'], moves),
+    table(['holder', 'holds', 'would hold'], holders),
+    skippedTable(preview.skipped),
+  );
+}
+
+function countTable(
+  head: string,
+  counts: readonly { readonly holderId: Holder; readonly count: number }[],
+  names: HolderNames,
+): string {
+  return table(
+    [head, 'moved'],
+    counts.map(({ holderId, count }) => [names.of(holderId), count]),
+  );
+}
+
+function skippedTable(skipped: Receipt['skipped']): string | false {
+  if (skipped.length === 0) return false;
+  return table(
+    ['skipped because', 'conversations'],
+    skipped.map(({ reason, count }) => [reason, count]),
+  );
+}

@@ -1,0 +1,82 @@
+import { readConfig, type Config } from '../config.ts';
+import { createContext, type Context } from '../context.ts';
+import { Refusal } from '../domain/errors.ts';
+import { createLogger, type Logger } from '../logger.ts';
+import { createProducer, type Producer } from '../queue/producer.ts';
+import type { Face } from './face.ts';
+import type { Answer } from './output.ts';
+
+/** 0: done. 1: failed. 2: refused or misused, and nothing was changed. */
+export const EXIT_DONE = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_REFUSED = 2;
+
+const HOW_TO_CONFIGURE =
+  'MONGODB_URI (mongodb://host:27017/baton?replicaSet=rs0) and REDIS_URL (redis://host:6379) to be set, see .env.example';
+
+/** One run of the command line: opens what its command needs, when it needs it, and closes it all. */
+export class Session {
+  readonly face: Face;
+  /** Answers and errors are one JSON document on stdout. */
+  readonly json: boolean;
+  exitStatus = EXIT_DONE;
+  private readConfigOnce: Config | undefined;
+  private opened: Promise<Context> | undefined;
+  private openedProducer: Producer | undefined;
+
+  constructor(face: Face, json: boolean) {
+    this.face = face;
+    this.json = json;
+  }
+
+  get config(): Config {
+    this.readConfigOnce ??= configOf(this.face.env);
+    return this.readConfigOnce;
+  }
+
+  get log(): Logger {
+    return createLogger(this.config.log, this.face.stderr);
+  }
+
+  /** The database, with the indexes that everything here relies on. */
+  async context(): Promise<Context> {
+    this.opened ??= this.open();
+    return this.opened;
+  }
+
+  producer(): Producer {
+    const { log } = this;
+    const onError = (err: Error): void => log.warn({ err }, 'queue connection');
+    this.openedProducer ??= createProducer({ ...this.config.queue, onError });
+    return this.openedProducer;
+  }
+
+  answer({ json, text }: Answer): void {
+    this.face.stdout.write(this.json ? `${JSON.stringify(json, undefined, 2)}\n` : `${text}\n`);
+  }
+
+  /** A word to whoever watches; never part of an answer. */
+  tell(line: string): void {
+    this.face.stderr.write(`baton: ${line}\n`);
+  }
+
+  async close(): Promise<void> {
+    const context = await this.opened?.catch(() => undefined);
+    await Promise.allSettled([context?.close(), this.openedProducer?.close()]);
+  }
+
+  private async open(): Promise<Context> {
+    const context = await createContext(this.config);
+    await context.database.ensureIndexes();
+    return context;
+  }
+}
+
+function configOf(env: NodeJS.ProcessEnv): Config {
+  try {
+    return readConfig(env);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new Refusal(error.code, { expected: HOW_TO_CONFIGURE, got: error.got });
+  }
+}
