@@ -8,7 +8,7 @@ import { HELLO_AWAIT_MAX_MS, INBOX_MAX } from './limits.js';
 import { MalformedBson } from './protocol/bson-walk.js';
 import { readCommand, type Command } from './protocol/command.js';
 import { FrameError, Frames } from './protocol/frames.js';
-import { answerHead, MalformedMessage, MESSAGE_LAYOUT, readMessage } from './protocol/message.js';
+import { answerParts, MalformedMessage, MESSAGE_LAYOUT, readMessage } from './protocol/message.js';
 
 /** One driver's socket: its commands run one after another, and an answer waits until the last one has left. */
 export class Client {
@@ -35,7 +35,7 @@ export class Client {
   /** Stops taking commands; the one that runs is still answered if it ends before the socket is cut. */
   end(): void {
     this.#gone.abort();
-    if (!this.#working) this.#socket.destroy();
+    if (!this.#working) this.#socket.destroySoon();
   }
 
   cut(): void {
@@ -71,7 +71,7 @@ export class Client {
       this.#refuse(error);
     } finally {
       this.#working = false;
-      if (this.#gone.signal.aborted) this.#socket.destroy();
+      if (this.#gone.signal.aborted) this.#socket.destroySoon();
     }
   }
 
@@ -97,10 +97,8 @@ export class Client {
   /** Waits where the client reads more slowly than it asks. */
   async #answer({ message }: Command, body: Buffer, moreToCome: boolean): Promise<void> {
     if (this.#socket.destroyed) return;
-    this.#socket.cork();
-    this.#socket.write(answerHead(message, body, moreToCome));
-    const flowing = this.#socket.write(body);
-    this.#socket.uncork();
+    let flowing = true;
+    for (const part of answerParts(message, body, moreToCome)) flowing = this.#socket.write(part);
     if (!flowing) await drained(this.#socket);
   }
 

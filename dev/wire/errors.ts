@@ -14,7 +14,6 @@ export const CODE = {
   cursorNotFound: 43,
   maxTimeMsExpired: 50,
   commandNotFound: 59,
-  shutdownInProgress: 91,
   writeConflict: 112,
   commandNotSupported: 115,
   conflictingOperation: 117,
@@ -25,7 +24,7 @@ export const CODE = {
   transactionCommitted: 256,
   notSupportedInTransaction: 263,
   duplicateKey: 11_000,
-  interrupted: 11_601,
+  interruptedAtShutdown: 11_600,
   outOfDiskSpace: 14_031,
 } as const;
 
@@ -100,8 +99,12 @@ export function toCommandError(error: unknown): CommandError {
   if (error instanceof CommandError) return error;
   if (error instanceof LinkLostError) return new CommandError(CODE.hostUnreachable, error.message, { cause: error });
   if (error instanceof PostgresError) {
+    if (error.message.includes('user request'))
+      return new CommandError(CODE.interruptedAtShutdown, 'interrupted', { cause: error });
     const code = codeOf(error.code);
     if (code === CODE.writeConflict) return writeConflict(error);
+    if (code === CODE.duplicateKey)
+      return new CommandError(code, `E11000 duplicate key error: ${error.message}`, { cause: error });
     return new CommandError(code, MESSAGES.get(code) ?? error.message, { cause: error });
   }
   const message = error instanceof Error ? error.message : String(error);

@@ -8,8 +8,8 @@ export const SESSION_TIMEOUT_MINUTES = 30;
 /** MongoDB 7.0: the newest protocol without the server-side bulkWrite command, which the front does not speak. */
 export const WIRE_VERSION_MAX = 21;
 
-/** A command or an answer carries a little more than its largest document. */
-export const BSON_OVERHEAD_BYTES = 16 * 1024;
+/** Bytes up to this many are copied into one buffer; larger ones are written as they are. */
+export const COPY_BYTES_MAX = 32 * 1024;
 
 /** An idle transaction is rolled back after this, as MongoDB's transactionLifetimeLimitSeconds does. */
 export const TRANSACTION_LIFETIME_MS = 60_000;

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { FrameError, Frames, type FrameLayout } from '../protocol/frames.js';
-import { CONNECT_MS } from '../limits.js';
+import { CONNECT_MS, COPY_BYTES_MAX } from '../limits.js';
 import type { PostgresError } from './protocol.js';
 import {
   batchMessage,
@@ -93,9 +93,7 @@ export class Link {
     return new Promise((resolve, reject) => {
       const { parts, parsed } = batchMessage(steps, this.#known);
       this.#batches.push({ parsing: parsed, results: [], rows: [], error: undefined, resolve, reject });
-      this.#socket.cork();
-      for (const part of parts) this.#socket.write(part);
-      this.#socket.uncork();
+      writeParts(this.#socket, parts);
     });
   }
 
@@ -187,4 +185,15 @@ export class Link {
     for (const batch of this.#batches.splice(0)) batch.reject(error);
     this.onLost();
   }
+}
+
+/** One write where that takes little copying: each write is a system call. */
+function writeParts(socket: Socket, parts: Buffer[]): void {
+  if (parts.every(({ length }) => length <= COPY_BYTES_MAX)) {
+    socket.write(Buffer.concat(parts));
+    return;
+  }
+  socket.cork();
+  for (const part of parts) socket.write(part);
+  socket.uncork();
 }

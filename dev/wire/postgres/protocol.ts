@@ -1,3 +1,5 @@
+import { COPY_BYTES_MAX } from '../limits.js';
+
 /** PostgreSQL's frontend/backend protocol 3.0, as far as the front speaks it: prepared statements, all values binary. */
 
 /** A prepared statement: its name is its identity on a connection. */
@@ -40,8 +42,6 @@ export class LinkLostError extends Error {}
 const PROTOCOL_VERSION = 196_608;
 const CANCEL_CODE = 80_877_102;
 const BINARY = 1;
-/** Values from this size on are handed to the socket as they are instead of being copied into the message. */
-const COPY_BYTES_MAX = 32 * 1024;
 
 export function startupMessage(parameters: Record<string, string>): Buffer {
   const text = Object.entries(parameters).flat().join('\0') + '\0\0';

@@ -29,7 +29,6 @@ export const SQL = statements({
   lockWait: `set local lock_timeout = ${TRANSACTION_LOCK_WAIT_MS}`,
   commit: 'commit',
   rollback: 'rollback',
-  statementTimeout: "select set_config('statement_timeout', $1, true)",
   insert: 'select p_result, p_success from documentdb_api.insert($1, $2, $3, $4)',
   update: 'select p_result, p_success from documentdb_api.update($1, $2, $3, $4)',
   delete: 'select p_result, p_success from documentdb_api.delete($1, $2, $3, $4)',

@@ -1,4 +1,4 @@
-import { BSON_OVERHEAD_BYTES, BSON_BYTES_MAX, MESSAGE_BYTES_MAX } from '../limits.js';
+import { COPY_BYTES_MAX, MESSAGE_BYTES_MAX } from '../limits.js';
 import { documentSize } from './bson-walk.js';
 import type { FrameLayout } from './frames.js';
 
@@ -58,8 +58,8 @@ function readOpMsg(frame: Buffer): Message {
     if (at + 1 + size > end || (kind !== 0 && kind !== 1))
       throw new MalformedMessage('a section reaches beyond its end');
     if (kind === 0) body = section;
-    else if (sequence === undefined) sequence = documentsIn(section);
-    else throw new MalformedMessage('a second document sequence');
+    // Only the client-wide bulkWrite sends two, a command the front does not know.
+    else sequence ??= documentsIn(section);
     at += 1 + size;
   }
   if (body === undefined) throw new MalformedMessage('no body section');
@@ -89,8 +89,13 @@ function readOpQuery(frame: Buffer): Message {
   return { requestId, legacy: true, body, sequence: undefined, wantsAnswer: true, exhaustAllowed: false };
 }
 
-/** The bytes before the answer's `body`; `moreToCome` announces another answer nobody asked for. */
-export function answerHead(message: Message, body: Buffer, moreToCome: boolean): Buffer {
+/** An answer's bytes, as one piece where copying is cheaper than a second write; `moreToCome` announces another one. */
+export function answerParts(message: Message, body: Buffer, moreToCome: boolean): Buffer[] {
+  const head = answerHead(message, body, moreToCome);
+  return body.length > COPY_BYTES_MAX ? [head, body] : [Buffer.concat([head, body])];
+}
+
+function answerHead(message: Message, body: Buffer, moreToCome: boolean): Buffer {
   const head = Buffer.alloc(HEADER_BYTES + (message.legacy ? OP_REPLY_BYTES : 5));
   head.writeInt32LE(head.length + body.length, 0);
   head.writeInt32LE(message.requestId, 8);
@@ -103,6 +108,3 @@ export function answerHead(message: Message, body: Buffer, moreToCome: boolean):
   }
   return head;
 }
-
-/** What a command's own body may hold: one document of the full size and the command around it. */
-export const BODY_BYTES_MAX = BSON_BYTES_MAX + BSON_OVERHEAD_BYTES;

@@ -12,7 +12,8 @@ export class Remembered {
   once(session: string, number: bigint, run: () => Promise<Buffer>): Promise<Buffer> {
     const known = this.#answers.get(session);
     if (known?.number === number) return known.answer;
-    const answer = run();
+    // A copy: the answer is a part of the much larger buffer it was received in.
+    const answer = run().then((bytes) => (bytes.length > REMEMBERED_ANSWER_BYTES_MAX ? bytes : Buffer.from(bytes)));
     const entry = { number, answer };
     const forget = () => {
       if (this.#answers.get(session) === entry) this.#answers.delete(session);
