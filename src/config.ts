@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BATCHES_IN_FLIGHT_LIMIT } from './app/run-slice.ts';
 import { Refusal } from './domain/errors.ts';
 
 const DEFAULT_BATCH_CONVERSATIONS = 1_000;
@@ -40,7 +41,7 @@ export const environment = z.object({
     .number()
     .int()
     .min(1)
-    .max(16)
+    .max(BATCHES_IN_FLIGHT_LIMIT)
     .default(2)
     .describe('Batches of one operation applied at the same time.'),
   BATON_SLICE_MS: ms(2_000).describe('How long an operation goes on before others have their turn, in milliseconds.'),

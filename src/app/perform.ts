@@ -63,23 +63,21 @@ async function accept({ stores, clock }: PerformDeps, command: OperationCommand)
   const { request, requestHash } = command;
   const known = await stores.operations.find(request.operationId);
   if (known) return sameRequest(known, requestHash);
-  const sequence = isBulk(request) ? await stores.campaigns.countOperation(request.campaignId) : undefined;
-  const operation: Operation = {
+  const accepted = await stores.operations.accept({
     operationId: request.operationId,
     campaignId: request.campaignId,
     request,
     requestHash,
     madeBy: command.sentBy,
     state: 'accepted',
-    sequence: sequence ?? 0,
     plan: null,
     receipt: null,
     error: null,
     acceptedAt: clock.now(),
     startedAt: null,
     endedAt: null,
-  };
-  return sameRequest(await stores.operations.insert(operation), requestHash);
+  });
+  return sameRequest(accepted, requestHash);
 }
 
 function sameRequest(known: Operation, requestHash: string): Operation {
@@ -90,11 +88,15 @@ function sameRequest(known: Operation, requestHash: string): Operation {
   });
 }
 
-/** `undefined`: it is not this operation's turn. */
+/**
+ * `undefined`: it is not this operation's turn. The plan is made once it is: what it rests on (whose turn the dealing
+ * is, what each holds) is what the operation ahead has left. One that has to wait is refused all the same if it can be.
+ */
 async function begin({ stores, clock }: PerformDeps, operation: Operation): Promise<Operation | undefined> {
-  if (operation.state === 'running') return operation;
+  const started = operation.state === 'running' ? operation : await stores.operations.start(operation);
+  if (started && (started.plan || isEnded(started.state))) return started;
   const plan = await resolvePlan(stores, operation.request);
-  return stores.operations.start(operation, plan, clock.now());
+  return started && stores.operations.keepPlan(operation.operationId, plan, clock.now());
 }
 
 /**

@@ -16,8 +16,6 @@ export interface CampaignFacts {
 
 export interface CampaignStore {
   find(campaignId: string): Promise<CampaignFacts | undefined>;
-  /** Counts one more operation in, and says which number it is. `undefined`: no such campaign. */
-  countOperation(campaignId: string): Promise<number | undefined>;
   /** Keeps where the next dealing begins, unless a later operation already has. Safe to repeat. */
   keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void>;
 }
@@ -58,13 +56,18 @@ export interface ConversationStore {
 
 export interface OperationStore {
   find(operationId: string): Promise<Operation | undefined>;
-  /** Records it, or returns the one that the id already stands for. */
-  insert(operation: Operation): Promise<Operation>;
   /**
-   * Fixes the plan and, for a bulk operation, takes its campaign's turn. Returns it as it then stands (somebody else may
-   * have started or ended it), or `undefined` while another bulk operation of the campaign goes first.
+   * Records it, or returns the one that the id already stands for. A bulk operation gets the next number of its campaign
+   * in the same write, so that no later number is ever seen before an earlier one.
    */
-  start(operation: Operation, plan: Plan, at: Date): Promise<Operation | undefined>;
+  accept(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
+  /**
+   * Starts it; a bulk operation takes its campaign's turn. Returns it as it then stands (somebody else may have started
+   * or ended it), or `undefined` while another bulk operation of the campaign goes first.
+   */
+  start(operation: Operation): Promise<Operation | undefined>;
+  /** Fixes the plan of a running operation, unless it has one. Returns it as it then stands. */
+  keepPlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation>;
   /** Notes, before anything is done about it, that an unfinished operation is to fail and why. */
   noteError(operationId: string, error: OperationError): Promise<void>;
   /** Ends it, once: returns the operation as it ended, whoever ended it. */

@@ -9,6 +9,15 @@ import { Planner } from './planner.ts';
 import type { Applied, Stores } from './ports.ts';
 import { readInOrder } from './read-in-order.ts';
 
+/** The most that {@link SliceLimits.batchesInFlightMax} may be, in any process. */
+export const BATCHES_IN_FLIGHT_LIMIT = 16;
+
+/**
+ * Batches are applied in the order planned, give or take those in flight: no older one can be unapplied, whichever
+ * process planned them. One more may be stored and not begun, and the seal may follow.
+ */
+const UNAPPLIED_MAX = BATCHES_IN_FLIGHT_LIMIT + 2;
+
 export interface SliceLimits {
   /** Conversations in a batch at the most: what one transaction holds. */
   readonly batchConversationsMax: number;
@@ -76,21 +85,29 @@ class Slice {
   /** Picks up where the last slice, or a worker that died, left off. */
   private async resume(): Promise<{ planner: Planner; sealed: boolean }> {
     const { operationId } = this.operation;
-    const recent = await this.stores.batches.recent(operationId, unappliedMax(this.controls.limits));
+    const recent = await this.stores.batches.recent(operationId, UNAPPLIED_MAX);
     const batchMax = this.controls.limits.batchConversationsMax;
     const last = recent.at(-1) ?? null;
     const planner = new Planner({ operation: this.operation, plan: this.plan, last, batchMax });
-    if (last)
-      for (const { number, slips } of await this.stores.batches.slips(operationId)) planner.noteSlips(number, slips);
+    if (last) await this.catchUp(planner);
     const unapplied = recent.filter((batch) => batch.state === 'planned');
     this.moved = planner.expectedMoves - unapplied.reduce((sum, { moves }) => sum + countMoves(moves), 0);
     for (const batch of unapplied) await this.startApplying(batch, planner);
     return { planner, sealed: recent.at(-1)?.state === 'seal' };
   }
 
+  /** What earlier slices learnt of the targets, as far as it still holds. */
+  private async catchUp(planner: Planner): Promise<void> {
+    const { operationId, campaignId } = this.operation;
+    for (const { number, slips } of await this.stores.batches.slips(operationId)) planner.noteSlips(number, slips);
+    const texters = await this.stores.texters.list(campaignId);
+    planner.leaveOut(texters.filter(({ active }) => !active).map(({ texterId }) => texterId));
+  }
+
   /** True when the selection is exhausted or the limit reached, false when told to stop. */
   private async planAndApply(planner: Planner): Promise<boolean> {
     while (!(await this.isComplete(planner))) {
+      this.refuseWithoutTargets(planner);
       const exhausted = await this.readThrough(planner);
       if (exhausted !== undefined) return exhausted;
     }
@@ -129,8 +146,7 @@ class Slice {
 
   private async startApplying(batch: Batch, planner: Planner): Promise<void> {
     await this.inFlight.add(async () => {
-      const { operationId } = this.operation;
-      const guard = { operationId, statuses: this.plan.statuses };
+      const guard = { statuses: this.plan.statuses };
       this.note(batch, await this.stores.batches.apply(batch, this.operation, guard), planner);
     });
   }
@@ -164,9 +180,4 @@ class Slice {
       got: 'all targets paused meanwhile',
     });
   }
-}
-
-/** Batches are applied in the order planned, give or take those in flight: no older one can be unapplied; the seal may follow. */
-function unappliedMax(limits: SliceLimits): number {
-  return limits.batchesInFlightMax + 2;
 }

@@ -7,7 +7,8 @@ import type { OperationRequest } from './request.ts';
  * accepted → running → done | cancelled | failed
  *
  * `accepted`: recorded, waiting for its campaign's turn; nothing is written yet.
- * `running`: its plan is fixed (who from, who to, in which order); batches are planned and applied.
+ * `running`: it has its campaign's turn; its plan is fixed (who from, who to, in which order), then batches are planned
+ * and applied.
  */
 export const OPERATION_STATES = ['accepted', 'running', 'done', 'cancelled', 'failed'] as const;
 
@@ -70,6 +71,6 @@ export interface OperationRecord<Request> {
 }
 
 export interface Operation extends OperationRecord<OperationRequest> {
-  /** Fixed when it starts; `null` before. */
+  /** Fixed once it runs; `null` before. */
   readonly plan: Plan | null;
 }

@@ -3,12 +3,12 @@ import type { Candidate, Status } from './conversation.ts';
 
 /** A planned conversation as it is now, read in the transaction that is about to move it. */
 export interface Found extends Omit<Candidate, 'waitingSince'> {
-  readonly lastOperationId: string | null;
+  /** This operation stands in its trail. */
+  readonly isMovedBefore: boolean;
 }
 
 /** What a batch's write checks again of every conversation, besides its holder. */
 export interface Guard {
-  readonly operationId: string;
   readonly statuses: readonly Status[];
   /** Targets that are not, or no longer, active texters of the campaign. */
   readonly inactive: ReadonlySet<string>;
@@ -43,7 +43,7 @@ type Verdict = 'move' | 'moved-before' | SkipReason;
 /** The first reason that holds is told, the plainest first. */
 function verdictOn(move: Move, found: Found | undefined, guard: Guard): Verdict {
   if (!found) return 'gone';
-  if (found.lastOperationId === guard.operationId) return 'moved-before';
+  if (found.isMovedBefore) return 'moved-before';
   if (found.holderId === move.to) return 'already-there';
   if (found.holderId !== move.from) return 'holder-changed';
   if (!guard.statuses.includes(found.status)) return 'status-changed';

@@ -98,12 +98,12 @@ export class BatchApplication {
 
   /** Everything that the plan relied on, checked again where it is written. */
   private guarded(move: Move): mongo.Filter<ConversationDoc> {
-    const { statuses, operationId } = this.guard;
+    const { statuses } = this.guard;
     return {
       _id: { $in: objectIds(move.conversationIds) },
       campaignId: this.operation.campaignId,
       assigneeId: move.from,
-      lastOperationId: { $ne: operationId },
+      'trail.operationId': { $ne: this.operation.operationId },
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
       ...(move.to !== null && { optedOut: false }),
     };
@@ -132,11 +132,12 @@ export class BatchApplication {
   private async find(session: mongo.ClientSession): Promise<Map<string, Found>> {
     const ids = objectIds(this.batch.moves.flatMap((move) => move.conversationIds));
     const filter = { _id: { $in: ids }, campaignId: this.operation.campaignId };
-    const projection = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1 };
+    const projection = { assigneeId: 1, status: 1, optedOut: 1, 'trail.operationId': 1 };
     const found = this.database.conversations.find(filter, { session, projection, batchSize: ids.length + 1 });
-    const entries = (await found.toArray()).map(({ _id, assigneeId, status, optedOut, lastOperationId }) => {
+    const entries = (await found.toArray()).map(({ _id, assigneeId, status, optedOut, trail }) => {
       const id = _id.toHexString();
-      return [id, { id, holderId: assigneeId, status, optedOut, lastOperationId }] as const;
+      const isMovedBefore = trail.some((move) => move.operationId === this.operation.operationId);
+      return [id, { id, holderId: assigneeId, status, optedOut, isMovedBefore }] as const;
     });
     return new Map(entries);
   }

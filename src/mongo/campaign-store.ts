@@ -19,15 +19,6 @@ export class MongoCampaignStore implements CampaignStore {
     return doc ? { campaignId, closed: doc.closed, nextJoinedOrder: doc.rotation.nextJoinedOrder } : undefined;
   }
 
-  async countOperation(campaignId: string): Promise<number | undefined> {
-    const doc = await this.database.campaigns.findOneAndUpdate(
-      { _id: campaignId },
-      { $inc: { operationCount: 1 } },
-      { returnDocument: 'after', projection: { operationCount: 1 } },
-    );
-    return doc?.operationCount;
-  }
-
   async keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void> {
     await this.database.campaigns.updateOne(
       { _id: campaignId, 'rotation.sequence': { $lt: sequence } },

@@ -26,7 +26,7 @@ export class MongoConversationStore implements ConversationStore {
       campaignId: range.campaignId,
       assigneeId: range.holderId,
       status: range.status,
-      lastOperationId: { $ne: operationId },
+      'trail.operationId': { $ne: operationId },
     };
     if (!after) return this.read(within, limit);
     const since = new Date(after.waitingSince);

@@ -1,3 +1,4 @@
+import type { mongo } from 'mongoose';
 import type { Ending, OperationStore } from '../app/ports.ts';
 import { statesBefore, type Operation, type OperationError, type Plan } from '../domain/operation.ts';
 import { isBulk } from '../domain/request.ts';
@@ -19,24 +20,30 @@ export class MongoOperationStore implements OperationStore {
     return doc ? toOperation(doc) : undefined;
   }
 
-  async insert(operation: Operation): Promise<Operation> {
+  async accept(operation: Omit<Operation, 'sequence'>): Promise<Operation> {
     const { operationId, ...rest } = operation;
+    const insert = async (sequence: number, session?: mongo.ClientSession): Promise<Operation> => {
+      await this.database.operations.insertOne({ _id: operationId, ...rest, sequence }, session ? { session } : {});
+      return { ...operation, sequence };
+    };
     try {
-      await this.database.operations.insertOne({ _id: operationId, ...rest });
-      return operation;
+      if (!isBulk(operation.request)) return await insert(NO_TURN);
+      return await this.database.transaction(async (session) =>
+        insert(await this.nextSequence(operation.campaignId, session), session),
+      );
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       return this.expect(operationId);
     }
   }
 
-  async start(operation: Operation, plan: Plan, at: Date): Promise<Operation | undefined> {
+  async start(operation: Operation): Promise<Operation | undefined> {
     if (isBulk(operation.request) && (await this.goesEarlier(operation))) return undefined;
     const turn = isBulk(operation.request) ? { turn: operation.campaignId } : {};
     try {
       const started = await this.database.operations.findOneAndUpdate(
         { _id: operation.operationId, state: { $in: [...statesBefore('running')] } },
-        { $set: { state: 'running', plan, startedAt: at, ...turn } },
+        { $set: { state: 'running', ...turn } },
         { returnDocument: 'after' },
       );
       return started ? toOperation(started) : await this.expect(operation.operationId);
@@ -44,6 +51,15 @@ export class MongoOperationStore implements OperationStore {
       if (isDuplicateKey(error)) return undefined;
       throw error;
     }
+  }
+
+  async keepPlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation> {
+    const kept = await this.database.operations.findOneAndUpdate(
+      { _id: operationId, state: 'running', plan: null },
+      { $set: { plan, startedAt } },
+      { returnDocument: 'after' },
+    );
+    return kept ? toOperation(kept) : this.expect(operationId);
   }
 
   async noteError(operationId: string, error: OperationError): Promise<void> {
@@ -66,6 +82,16 @@ export class MongoOperationStore implements OperationStore {
   async nextInTurn(campaignId: string): Promise<Operation | undefined> {
     const running = await this.first({ campaignId, state: 'running', sequence: { $gt: NO_TURN } });
     return running ?? (await this.first({ campaignId, state: 'accepted', sequence: { $gt: NO_TURN } }));
+  }
+
+  /** The campaign's row is written, so that of two that are accepted at once one waits for the other. */
+  private async nextSequence(campaignId: string, session: mongo.ClientSession): Promise<number> {
+    const campaign = await this.database.campaigns.findOneAndUpdate(
+      { _id: campaignId },
+      { $inc: { operationCount: 1 } },
+      { session, returnDocument: 'after', projection: { operationCount: 1 } },
+    );
+    return campaign?.operationCount ?? NO_TURN;
   }
 
   private async goesEarlier({ campaignId, sequence }: Operation): Promise<boolean> {

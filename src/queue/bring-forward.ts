@@ -1,4 +1,11 @@
 import type { Job } from 'bullmq';
+import { parseRefusal } from '../domain/errors.ts';
+
+/** A job that was refused before it became an operation: its id stands for nothing, or for an operation not its own. */
+export function holdsIdForNobody(job: Job): boolean {
+  const code = parseRefusal(job.failedReason)?.code;
+  return job.finishedOn !== undefined && (code === 'bad-request' || code === 'operation-conflict');
+}
 
 /** Sees to it that a job that is parked, or has been given up, is taken up now. Safe to repeat, from anywhere. */
 export async function bringForward(job: Job): Promise<void> {

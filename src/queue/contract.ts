@@ -6,7 +6,14 @@ import type { Receipt } from '../domain/receipt.ts';
 import type { ClaimRequest } from '../domain/claim.ts';
 import type { OperationRequest } from '../domain/request.ts';
 import { campaignId } from './ids.ts';
-import { claimRequest, operationRequest, parseWith, reassignRequest, unassignRequest } from './requests.ts';
+import {
+  claimRequest,
+  operationRequest,
+  parseWith,
+  reassignRequest,
+  unassignRequest,
+  type Unchanged,
+} from './requests.ts';
 
 /**
  * What travels through the queue: the one place where a queue or a job is named, with its shape, its id and its options.
@@ -47,7 +54,7 @@ export const previewJob = z.strictObject({
 export type PreviewJob = z.output<typeof previewJob>;
 
 /** The same request that the operation would be sent with. */
-export type PreviewRequest = z.input<typeof previewJob>['request'];
+export type PreviewRequest = Unchanged<z.input<typeof previewJob>['request']>;
 
 /** Claims never wait behind other work: a queue and workers of their own. */
 export const CLAIMS_QUEUE = 'claims';
@@ -144,6 +151,12 @@ function withItsId<Job extends { request: { operationId: string } }>(jobId: stri
 /** Two requests with one hash are the same request. Keys are sorted: their order is nobody's meaning. */
 export function requestHash(request: OperationRequest | ClaimRequest): string {
   return createHash('sha256').update(canonical(request)).digest('base64url');
+}
+
+/** The hash of the request that a job carries; `undefined` when it carries none that can be read. */
+export function hashOfJob(data: unknown): string | undefined {
+  const parsed = z.union([operationJob, claimJob]).safeParse(data);
+  return parsed.success ? requestHash(parsed.data.request) : undefined;
 }
 
 function canonical(value: unknown): string {

@@ -1,7 +1,7 @@
 import { Queue, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Operation } from '../domain/operation.ts';
-import { bringForward } from './bring-forward.ts';
+import { bringForward, holdsIdForNobody } from './bring-forward.ts';
 import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS, OPERATIONS_QUEUE } from './contract.ts';
 
 /** The operations' queue, as the worker sees it. */
@@ -19,7 +19,8 @@ export class OperationQueue {
    */
   async wake(operation: Operation): Promise<void> {
     const job = (await this.queue.getJob(operation.operationId)) as Job | undefined;
-    if (!job) return this.add(operation);
+    if (job && holdsIdForNobody(job)) await job.remove();
+    if (!job || holdsIdForNobody(job)) return this.add(operation);
     await bringForward(job);
   }
 

@@ -175,8 +175,8 @@ class QueueProducer implements Producer {
 type AnyJob = contract.OperationJob | contract.ClaimJob;
 
 /** The queue keeps another request under this one's id. */
-function refuseOther(sent: AnyJob, kept: AnyJob): void {
-  if (kept.sentBy === sent.sentBy || contract.requestHash(kept.request) === contract.requestHash(sent.request)) return;
+function refuseOther(sent: AnyJob, kept: unknown): void {
+  if (contract.hashOfJob(kept) === contract.requestHash(sent.request)) return;
   throw new Refusal('operation-conflict', {
     expected: `the request that operation ${sent.request.operationId} stands for`,
     got: 'another request with its id',

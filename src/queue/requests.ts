@@ -67,7 +67,12 @@ export const operationRequest = z.discriminatedUnion('kind', [
 type Kind = z.input<typeof operationRequest>['kind'];
 
 /** A request as its caller writes it, before defaults. The method that takes it says its kind. */
-export type RequestInput<K extends Kind> = Omit<Extract<z.input<typeof operationRequest>, { kind: K }>, 'kind'>;
+export type RequestInput<K extends Kind> = Unchanged<
+  Omit<Extract<z.input<typeof operationRequest>, { kind: K }>, 'kind'>
+>;
+
+/** Nothing of it is written to: constants will do. */
+export type Unchanged<Type> = { readonly [Key in keyof Type]: Unchanged<Type[Key]> };
 
 /** A texter who waits longer has gone home. */
 const WAIT_MS_MAX = 24 * 60 * 60 * 1_000;

@@ -1,6 +1,7 @@
-import { Queue, type JobsOptions } from 'bullmq';
+import { Queue, type Job, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { QueueUnavailable, Refusal } from '../domain/errors.ts';
+import { holdsIdForNobody } from './bring-forward.ts';
 import { Answers, type WaitOptions } from './answers.ts';
 import { COMMAND_TIMEOUT_MS } from './connection.ts';
 
@@ -30,7 +31,7 @@ export class Sender {
   }
 
   /** Sends a job and returns the data that the queue keeps under its id: this job's, or an earlier one's. */
-  async send<Data>(name: string, data: Data, options: JobsOptions): Promise<{ jobId: string; kept: Data }> {
+  async send<Data>(name: string, data: Data, options: JobsOptions): Promise<{ jobId: string; kept: unknown }> {
     return inTime(this.add(name, data, options));
   }
 
@@ -45,11 +46,14 @@ export class Sender {
     await this.queue.close();
   }
 
-  /** The queue keeps the first of two jobs with one id, and does not say which it kept: so look. */
-  private async add<Data>(name: string, data: Data, options: JobsOptions): Promise<{ jobId: string; kept: Data }> {
+  private async add<Data>(name: string, data: Data, options: JobsOptions): Promise<{ jobId: string; kept: unknown }> {
     const { id: jobId = '' } = await this.queue.add(name, data, options);
-    const kept = options.jobId === undefined ? data : ((await this.queue.getJob(jobId))?.data as Data | undefined);
-    return { jobId, kept: kept ?? data };
+    if (options.jobId === undefined) return { jobId, kept: data };
+    // The queue keeps the first of two jobs with one id, and does not say which it kept: so look.
+    const kept = (await this.queue.getJob(jobId)) as Job<unknown> | undefined;
+    if (!kept || !holdsIdForNobody(kept)) return { jobId, kept: kept ? kept.data : data };
+    await kept.remove();
+    return this.add(name, data, options);
   }
 }
 
