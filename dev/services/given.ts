@@ -8,10 +8,20 @@ const REACHABLE_WITHIN_MS = 5_000;
 export async function checkMongo(uri: string): Promise<void> {
   try {
     const connection = mongoose.createConnection(uri, { serverSelectionTimeoutMS: REACHABLE_WITHIN_MS });
-    await connection.asPromise().finally(() => connection.close());
+    await connection
+      .asPromise()
+      .then(expectTransactions)
+      .finally(() => connection.close());
   } catch (error) {
     throw new SetupError(`expected a MongoDB at MONGODB_URI (${withoutSecrets(uri)}), got: ${reason(error)}`);
   }
+}
+
+/** Every operation needs transactions, which a server that stands alone does not have. */
+async function expectTransactions(connection: mongoose.Connection): Promise<void> {
+  const hello = await connection.db?.admin().command({ hello: 1 });
+  const isReplicated = hello?.['setName'] !== undefined || hello?.['msg'] === 'isdbgrid';
+  if (!isReplicated) throw new Error('a server outside of any replica set (one member is enough: --replSet)');
 }
 
 export async function checkRedis(url: string): Promise<void> {
@@ -21,13 +31,14 @@ export async function checkRedis(url: string): Promise<void> {
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   });
-  // Told by the rejected connect below; without a listener ioredis would print it as well.
-  redis.on('error', () => undefined);
+  // The rejection below only says that the connection is closed; why is told here.
+  let cause: unknown;
+  redis.on('error', (error: unknown) => (cause = error));
   try {
     await redis.connect();
     await redis.ping();
   } catch (error) {
-    throw new SetupError(`expected a Redis at REDIS_URL (${withoutSecrets(url)}), got: ${reason(error)}`);
+    throw new SetupError(`expected a Redis at REDIS_URL (${withoutSecrets(url)}), got: ${reason(cause ?? error)}`);
   } finally {
     redis.disconnect();
   }

@@ -33,8 +33,8 @@ async function runAmongServices(command: Command, args: readonly string[]): Prom
 
 function announceServices(services: Services): (() => void) | undefined {
   if (!services.isPrivate) return undefined;
-  say('other terminals of this checkout find these services by themselves; elsewhere:');
-  for (const [name, value] of Object.entries(services.env)) say(`  export ${name}=${value}`);
+  say('other terminals of this checkout find these services by themselves (`npm run baton -- …`); elsewhere:');
+  say(`  export MONGODB_URI='${services.mongodbUri}' REDIS_URL='${services.redisUrl}'`);
   return announce(services.env);
 }
 

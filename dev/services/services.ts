@@ -46,11 +46,11 @@ async function startChosen(facts: Facts): Promise<Services> {
     while (stops.length > 0) await stops.pop()?.();
   };
   try {
+    if (choice.mongo === 'given') await checkMongo(facts.mongodbUri ?? '');
+    if (choice.redis === 'given') await checkRedis(facts.redisUrl ?? '');
     const containers = await startWanted(choice, stops);
     const redis = choice.redis === 'private' ? await startOwnRedis(stops) : undefined;
     const mongo = choice.mongo === 'private' ? await startOwnMongo(stops) : undefined;
-    if (choice.mongo === 'given') await checkMongo(facts.mongodbUri ?? '');
-    if (choice.redis === 'given') await checkRedis(facts.redisUrl ?? '');
     const mongodbUri = mongo?.uri ?? (choice.mongo === 'docker' ? containers?.mongodbUri : facts.mongodbUri) ?? '';
     const redisUrl = redis?.url ?? (choice.redis === 'docker' ? containers?.redisUrl : facts.redisUrl) ?? '';
     const isPrivate = stops.length > 0;
