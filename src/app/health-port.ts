@@ -3,7 +3,7 @@ export interface DatabaseFacts {
   readonly version: string;
   /** Transactions need a replica set or a cluster of them. */
   readonly replicaSet: string | null;
-  /** Indexes that should be there, as collection and keys. */
+  /** Indexes that should be there, as `collection.name`. */
   readonly missingIndexes: readonly string[];
   readonly indexCount: number;
 }

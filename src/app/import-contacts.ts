@@ -126,7 +126,9 @@ class BatchWriter {
     this.batch = [];
     if (batch.length === 0) return;
     await this.inFlight.add(async () => {
-      this.added += await this.contacts.insertNew(this.campaignId, batch, this.at);
+      const added = await this.contacts.insertNew(this.campaignId, batch, this.at);
+      // Only now: others in flight have added theirs meanwhile.
+      this.added += added;
     });
   }
 

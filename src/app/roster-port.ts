@@ -1,12 +1,12 @@
+import type { SelfAssignSettings } from '../domain/claim.ts';
 import type { Texter } from '../domain/request.ts';
-import type { SelfAssign } from '../domain/roster.ts';
 
 /** A campaign as people see it. */
 export interface CampaignRecord {
   readonly campaignId: string;
   readonly name: string;
   readonly closed: boolean;
-  readonly selfAssign: SelfAssign;
+  readonly selfAssign: SelfAssignSettings;
   /** Texters that ever joined. */
   readonly texterCount: number;
   readonly createdAt: Date;

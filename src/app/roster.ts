@@ -1,5 +1,6 @@
+import type { SelfAssignSettings } from '../domain/claim.ts';
 import { Refusal, shown } from '../domain/errors.ts';
-import { checkedName, refuseReserved, SELF_ASSIGN_DEFAULT, type SelfAssign } from '../domain/roster.ts';
+import { checkedName, refuseReserved, SELF_ASSIGN_DEFAULT } from '../domain/roster.ts';
 import type { Clock } from './ports.ts';
 import { unknownCampaign } from './resolve-plan.ts';
 import type { CampaignRecord, RosterStore, TexterRecord } from './roster-port.ts';
@@ -12,7 +13,7 @@ export interface RosterDeps {
 export interface WantedCampaign {
   readonly campaignId: string;
   readonly name: string;
-  readonly selfAssign?: Partial<SelfAssign>;
+  readonly selfAssign?: Partial<SelfAssignSettings>;
 }
 
 /** Opens a campaign. Throws `campaign-exists` when the id is taken: two campaigns of one name are two campaigns. */

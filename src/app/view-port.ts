@@ -1,5 +1,7 @@
+import type { Claim, ClaimRequest } from '../domain/claim.ts';
 import type { Holder, Status, TrailMove } from '../domain/conversation.ts';
-import type { Operation } from '../domain/operation.ts';
+import type { OperationRecord } from '../domain/operation.ts';
+import type { OperationRequest } from '../domain/request.ts';
 import type { StoredBatch } from './ports.ts';
 
 /** A conversation as people see it. */
@@ -24,6 +26,9 @@ export interface ConversationWithTrail extends ConversationRecord {
   readonly trail: readonly TrailMove[];
 }
 
+/** Anything that was asked for: an operation, or a texter's claim. */
+export type LedgerEntry = OperationRecord<OperationRequest | ClaimRequest> & Partial<Pick<Claim, 'granted'>>;
+
 /** What is only looked at: nothing here is asked for by an operation, and nothing writes. */
 export interface ViewStore {
   /** Those of the ids that exist, in any order. */
@@ -37,7 +42,8 @@ export interface ViewStore {
   /** Every conversation of a campaign, each once, however they move meanwhile. */
   everyConversation(campaignId: string): AsyncIterable<ConversationRecord>;
   /** Newest first. */
-  listOperations(campaignId: string, limit: number): Promise<Operation[]>;
+  listOperations(campaignId: string, limit: number): Promise<LedgerEntry[]>;
+  findOperation(operationId: string): Promise<LedgerEntry | undefined>;
   /** An operation's batches in order. */
   batchesOf(operationId: string): AsyncIterable<StoredBatch>;
 }

@@ -24,7 +24,7 @@ export function holderOf(typed: string, texters: readonly TexterRecord[]): Holde
 export function holdersOf(typed: string, texters: readonly TexterRecord[]): Holder[] {
   const sources = sourcesOf(typed, texters);
   if (sources === 'pool') return [null];
-  return sources === 'everyone' ? [null, ...texters.map(({ texterId }) => texterId)] : [...sources.texterIds];
+  return sources === 'everyone' ? [null, ...texters.map(({ texterId }) => texterId)] : [...new Set(sources.texterIds)];
 }
 
 /** An empty list stays one: whoever needs somebody in it refuses it. */

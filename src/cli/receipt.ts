@@ -1,4 +1,4 @@
-import type { Holder } from '../domain/conversation.ts';
+import { STATUSES, type Holder } from '../domain/conversation.ts';
 import type { Preview } from '../domain/preview.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { HolderNames } from './holders.ts';
@@ -6,6 +6,7 @@ import { blocks, counted, table } from './output.ts';
 
 /** What an operation came to, in words and tables. */
 export function receiptText(receipt: Receipt, names: HolderNames): string {
+  const byStatus = [...receipt.byStatus].sort((a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status));
   const { moved, selected, asked, shortBecause } = receipt;
   const short = shortBecause === 'none-left' ? `; ${asked} were asked for, and no more were left` : '';
   const stopped = shortBecause === 'stopped' ? '; it was stopped before its end' : '';
@@ -13,10 +14,10 @@ export function receiptText(receipt: Receipt, names: HolderNames): string {
     `Moved ${moved} of ${counted(selected, 'conversation')} selected${short}${stopped}.`,
     receipt.byTarget.length > 0 && countTable('to', receipt.byTarget, names),
     receipt.bySource.length > 0 && countTable('from', receipt.bySource, names),
-    receipt.byStatus.length > 0 &&
+    byStatus.length > 0 &&
       table(
         ['status', 'moved'],
-        receipt.byStatus.map(({ status, count }) => [status, count]),
+        byStatus.map(({ status, count }) => [status, count]),
       ),
     skippedTable(receipt.skipped),
   );

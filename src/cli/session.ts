@@ -1,7 +1,7 @@
 import { readConfig, type Config } from '../config.ts';
 import { createContext, type Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
-import { createLogger, type Logger } from '../logger.ts';
+import { createLogger } from '../logger.ts';
 import { createProducer, type Producer } from '../queue/producer.ts';
 import type { Face } from './face.ts';
 import type { Answer } from './output.ts';
@@ -23,6 +23,7 @@ export class Session {
   private readConfigOnce: Config | undefined;
   private opened: Promise<Context> | undefined;
   private openedProducer: Producer | undefined;
+  private readonly warned = new Set<string>();
 
   constructor(face: Face, json: boolean) {
     this.face = face;
@@ -34,10 +35,6 @@ export class Session {
     return this.readConfigOnce;
   }
 
-  get log(): Logger {
-    return createLogger(this.config.log, this.face.stderr);
-  }
-
   /** The database, with the indexes that everything here relies on. */
   async context(): Promise<Context> {
     this.opened ??= this.open();
@@ -45,9 +42,7 @@ export class Session {
   }
 
   producer(): Producer {
-    const { log } = this;
-    const onError = (err: Error): void => log.warn({ err }, 'queue connection');
-    this.openedProducer ??= createProducer({ ...this.config.queue, onError });
+    this.openedProducer ??= createProducer({ ...this.config.queue, onError: this.warnOnce });
     return this.openedProducer;
   }
 
@@ -64,6 +59,13 @@ export class Session {
     const context = await this.opened?.catch(() => undefined);
     await Promise.allSettled([context?.close(), this.openedProducer?.close()]);
   }
+
+  /** A lost connection reports itself many times a second; whoever watches needs to hear it once. */
+  private readonly warnOnce = ({ message }: Error): void => {
+    if (this.warned.has(message)) return;
+    this.warned.add(message);
+    createLogger(this.config.log, this.face.stderr).warn({ trouble: message }, 'queue connection');
+  };
 
   private async open(): Promise<Context> {
     const context = await createContext(this.config);

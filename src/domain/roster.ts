@@ -1,16 +1,13 @@
+import type { SelfAssignSettings } from './claim.ts';
 import { Refusal, shown } from './errors.ts';
 
-/** How much a campaign's texters may pull for themselves. */
-export interface SelfAssign {
-  readonly enabled: boolean;
-  /** The most in one claim. */
-  readonly batchMax: number;
-  /** The most not-started ones that a texter may hold after a claim. */
-  readonly openMax: number;
-}
-
 export const SELF_ASSIGN_BATCH_MAX = 5_000;
-export const SELF_ASSIGN_DEFAULT: SelfAssign = { enabled: false, batchMax: 300, openMax: 300 };
+export const SELF_ASSIGN_DEFAULT: SelfAssignSettings = {
+  enabled: false,
+  batchMax: 300,
+  openMax: 300,
+  repliesMax: null,
+};
 
 /** Words that stand where a texter may stand. */
 const RESERVED_WORDS: readonly string[] = ['pool', 'everyone'];

@@ -31,9 +31,9 @@ export class MongoHealthStore implements HealthStore {
     for (const model of Object.values(this.database.models)) {
       const { name } = model.collection;
       const found = new Set(await this.keysOf(name));
-      for (const [keys] of model.schema.indexes()) {
+      for (const [keys, options] of model.schema.indexes()) {
         indexCount += 1;
-        if (!found.has(JSON.stringify(keys))) missingIndexes.push(`${name} ${JSON.stringify(keys)}`);
+        if (!found.has(JSON.stringify(keys))) missingIndexes.push(`${name}.${options.name ?? defaultName(keys)}`);
       }
     }
     return { missingIndexes, indexCount };
@@ -50,4 +50,9 @@ export class MongoHealthStore implements HealthStore {
       throw error;
     }
   }
+}
+
+/** The name that the server gives an index when nobody else does. */
+function defaultName(keys: object): string {
+  return Object.entries(keys).flat().join('_');
 }

@@ -112,7 +112,7 @@ export class MongoOperationStore implements OperationStore {
   }
 }
 
-export function toOperation(doc: OperationDoc): Operation {
+function toOperation(doc: OperationDoc): Operation {
   const { _id: operationId, ...rest } = doc;
   delete rest.turn;
   return { operationId, ...rest };

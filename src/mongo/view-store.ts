@@ -1,11 +1,9 @@
 import { Types, type mongo } from 'mongoose';
 import type { StoredBatch } from '../app/ports.ts';
-import type { ConversationRecord, ConversationWithTrail, ViewStore } from '../app/view-port.ts';
-import type { Operation } from '../domain/operation.ts';
+import type { ConversationRecord, ConversationWithTrail, LedgerEntry, ViewStore } from '../app/view-port.ts';
 import { fromDoc, objectIds } from './batch-mapping.ts';
 import type { Database } from './connect.ts';
-import { batchIdsOf, type ConversationDoc } from './documents.ts';
-import { toOperation } from './operation-store.ts';
+import { batchIdsOf, type ClaimDoc, type ConversationDoc, type OperationDoc } from './documents.ts';
 
 /** Large enough to keep a reader busy between two answers, small enough to hold. */
 const CURSOR_CONVERSATIONS = 2_000;
@@ -52,9 +50,14 @@ export class MongoViewStore implements ViewStore {
     for await (const doc of this.database.conversations.find({ campaignId }, options)) yield toRecord(doc);
   }
 
-  async listOperations(campaignId: string, limit: number): Promise<Operation[]> {
+  async listOperations(campaignId: string, limit: number): Promise<LedgerEntry[]> {
     const newest = this.database.operations.find({ campaignId }, { sort: { acceptedAt: -1, _id: 1 }, limit });
-    return (await newest.toArray()).map(toOperation);
+    return (await newest.toArray()).map(toEntry);
+  }
+
+  async findOperation(operationId: string): Promise<LedgerEntry | undefined> {
+    const doc = await this.database.operations.findOne({ _id: operationId });
+    return doc ? toEntry(doc) : undefined;
   }
 
   async *batchesOf(operationId: string): AsyncGenerator<StoredBatch> {
@@ -83,4 +86,12 @@ function toRecord(doc: ConversationDoc): ConversationRecord {
     assignedAt: doc.assignedAt,
     createdAt: doc.createdAt,
   };
+}
+
+function toEntry(doc: OperationDoc | ClaimDoc): LedgerEntry {
+  const { _id: operationId, campaignId, request, requestHash, madeBy, state, sequence } = doc;
+  const { receipt, error, acceptedAt, startedAt, endedAt } = doc;
+  const entry = { operationId, campaignId, request, requestHash, madeBy, state, sequence };
+  const granted = 'granted' in doc ? { granted: doc.granted.map((id) => id.toHexString()) } : {};
+  return { ...entry, receipt, error, acceptedAt, startedAt, endedAt, ...granted };
 }

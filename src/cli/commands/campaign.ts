@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import type { CampaignRecord } from '../../app/roster-port.ts';
 import { createCampaign, setClosed } from '../../app/roster.ts';
-import { SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT, type SelfAssign } from '../../domain/roster.ts';
+import type { SelfAssignSettings } from '../../domain/claim.ts';
+import { SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT } from '../../domain/roster.ts';
 import { campaignId } from '../../queue/ids.ts';
 import { checked, limitOf, numberOrWord } from '../input.ts';
 import { newId } from '../new-id.ts';
@@ -15,6 +16,7 @@ interface CreateOptions {
   readonly selfAssign?: true;
   readonly batchMax?: string;
   readonly openMax?: string;
+  readonly repliesMax?: string;
 }
 
 const OPEN_MAX = 1_000_000;
@@ -54,6 +56,7 @@ function addCreate(group: Command, session: Session): void {
     .option('--self-assign', 'let texters pull work for themselves')
     .option('--batch-max <n>', `the most that a texter may pull at once (default: ${batchMax})`)
     .option('--open-max <n>', `the most not-started ones that a texter may hold after a pull (default: ${openMax})`)
+    .option('--replies-max <n>', 'no more for a texter who holds more than this many that need a reply')
     .action(async (name: string, options: CreateOptions) => session.answer(await create(session, name, options)));
 }
 
@@ -63,14 +66,16 @@ async function create(session: Session, name: string, options: CreateOptions): P
   return told(await createCampaign(await session.context(), wanted));
 }
 
-function selfAssignOf({ selfAssign, batchMax, openMax }: CreateOptions): SelfAssign {
+function selfAssignOf({ selfAssign, batchMax, openMax, repliesMax }: CreateOptions): SelfAssignSettings {
   const most = (max: number, whenUnset: number) => z.int().min(1).max(max).default(whenUnset);
   const batch = most(SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT.batchMax);
   const open = most(OPEN_MAX, SELF_ASSIGN_DEFAULT.openMax);
+  const replies = z.int().min(0).max(OPEN_MAX).nullable().default(SELF_ASSIGN_DEFAULT.repliesMax);
   return {
     enabled: selfAssign === true,
     batchMax: checked('batch-max', batch, numberOrWord(batchMax)),
     openMax: checked('open-max', open, numberOrWord(openMax)),
+    repliesMax: checked('replies-max', replies, numberOrWord(repliesMax)),
   };
 }
 

@@ -30,14 +30,24 @@ export function addImport(program: Command, session: Session): void {
 
 async function importFile(session: Session, campaignWord: string, file: string): Promise<Answer> {
   const context = await session.context();
-  const { campaignId } = await resolveCampaign(context.roster, campaignWord);
+  const { campaignId, selfAssign } = await resolveCampaign(context.roster, campaignWord);
   const source = await openSource(session, file);
   try {
     const result = await importContacts(context, campaignId, csvRecords(textOf(source.stream, source.progress)));
+    if (selfAssign.enabled && result.added > 0) await tellWaitingClaims(session, campaignId);
     return { json: { campaignId, ...result }, text: told(result) };
   } finally {
     source.progress.stop();
     await source.handle?.close();
+  }
+}
+
+/** Texters may be waiting for what has just come into the pool. The contacts are in, whether they hear of it or not. */
+async function tellWaitingClaims(session: Session, campaignId: string): Promise<void> {
+  try {
+    await session.producer().poolRefilled(campaignId);
+  } catch (error) {
+    session.tell(`waiting claims will hear of the new contacts later: ${(error as Error).message}`);
   }
 }
 

@@ -1,14 +1,13 @@
 import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import type { StoredBatch } from '../../app/ports.ts';
+import type { LedgerEntry } from '../../app/view-port.ts';
 import { Refusal, shown } from '../../domain/errors.ts';
-import type { Operation } from '../../domain/operation.ts';
-import type { OperationRequest } from '../../domain/request.ts';
 import { sceneOf, type Scene } from '../bulk.ts';
 import { HolderNames } from '../holders.ts';
 import { limitOf } from '../input.ts';
-import { blocks, facts, moment, table, type Answer } from '../output.ts';
-import { receiptText } from '../receipt.ts';
+import { entryText, fromOf, toOf } from '../ledger-text.ts';
+import { moment, table, type Answer } from '../output.ts';
 import type { Session } from '../session.ts';
 
 export function addOperations(program: Command, session: Session): void {
@@ -46,86 +45,66 @@ async function list({ context, campaign, names }: Scene, limit: number): Promise
 
 async function show(session: Session, id: string, withMoves: boolean): Promise<void> {
   const context = await session.context();
-  const operation = await context.stores.operations.find(id);
-  if (!operation) {
+  const entry = await context.views.findOperation(id);
+  if (!entry) {
     const expected = 'an operation that a worker has taken up';
     throw new Refusal('unknown-operation', { expected, got: shown(id) });
   }
-  const names = new HolderNames(await context.roster.listTexters(operation.campaignId));
-  const answer = { json: told(operation), text: operationText(operation, names) };
+  const names = new HolderNames(await context.roster.listTexters(entry.campaignId));
+  const answer = { json: told(entry), text: entryText(entry, names) };
   if (!withMoves) return session.answer(answer);
-  const batches = context.views.batchesOf(id);
-  const { stdout } = session.face;
-  await (session.json ? writeJson(stdout, answer.json, batches) : writeText(stdout, answer.text, batches, names));
+  const moves = new Moves(entry, context.views.batchesOf(id), names);
+  await (session.json ? moves.writeJson(session.face.stdout) : moves.writeText(session.face.stdout));
 }
 
 /** What matters of it to whoever asks; not how it is kept. */
-function told(operation: Operation) {
-  const { operationId, campaignId, request, state, acceptedAt, startedAt, endedAt, error, receipt } = operation;
+function told(entry: LedgerEntry) {
+  const { operationId, campaignId, request, state, acceptedAt, startedAt, endedAt, error, receipt } = entry;
   return { operationId, campaignId, state, request, acceptedAt, startedAt, endedAt, error, receipt };
 }
 
-function operationText(operation: Operation, names: HolderNames): string {
-  const { request, error, receipt } = operation;
-  return blocks(
-    facts([
-      ['operation', operation.operationId],
-      ['campaign', operation.campaignId],
-      ['what', request.kind],
-      ['from', fromOf(request, names)],
-      ['to', toOf(request, names)],
-      ...('status' in request ? [['status', request.status] as const] : []),
-      ...('count' in request && request.count !== undefined ? [['count', request.count] as const] : []),
-      ['state', operation.state],
-      ['asked by', request.actorId ?? '–'],
-      ['reason', request.reason ?? '–'],
-      ['accepted', moment(operation.acceptedAt)],
-      ['started', moment(operation.startedAt)],
-      ['ended', moment(operation.endedAt)],
-    ]),
-    error && `It failed: ${error.code}: ${error.message}`,
-    receipt && receiptText(receipt, names),
-  );
-}
+/** Written as they are read: a large operation has as many moves as conversations. */
+class Moves {
+  private readonly entry: LedgerEntry;
+  private readonly batches: AsyncIterable<StoredBatch>;
+  private readonly names: HolderNames;
 
-function fromOf(request: OperationRequest, names: HolderNames): string {
-  if (!('from' in request)) return `conversation ${request.conversationId}`;
-  return typeof request.from === 'string' ? request.from : request.from.texterIds.map((id) => names.of(id)).join(', ');
-}
-
-function toOf(request: OperationRequest, names: HolderNames): string {
-  if (!('to' in request)) return 'pool';
-  return typeof request.to === 'string' ? request.to : request.to.texterIds.map((id) => names.of(id)).join(', ');
-}
-
-/** One document, though never held as a whole: a large operation has as many moves as conversations. */
-async function writeJson(to: Writable, head: object, batches: AsyncIterable<StoredBatch>): Promise<void> {
-  const opened = JSON.stringify(head).slice(0, -1);
-  await put(to, `${opened},"batches":[`);
-  let separator = '\n';
-  for await (const { number, state, moves, skips } of batches) {
-    await put(to, separator + JSON.stringify({ number, state, moves, skips }));
-    separator = ',\n';
+  constructor(entry: LedgerEntry, batches: AsyncIterable<StoredBatch>, names: HolderNames) {
+    this.entry = entry;
+    this.batches = batches;
+    this.names = names;
   }
-  await put(to, '\n]}\n');
-}
 
-async function writeText(
-  to: Writable,
-  head: string,
-  batches: AsyncIterable<StoredBatch>,
-  names: HolderNames,
-): Promise<void> {
-  await put(to, `${head}\n\n`);
-  for await (const { number, state, moves, skips } of batches) {
-    const unapplied = state === 'applied' ? '' : `  (${state})`;
-    const moved = moves.flatMap((move) =>
-      move.conversationIds.map((id) => `${number}  ${id}  ${names.of(move.from)} → ${names.of(move.to)}${unapplied}\n`),
+  /** One document: the operation's own, with its batches as a last field. */
+  async writeJson(to: Writable): Promise<void> {
+    const { granted } = this.entry;
+    const head = JSON.stringify({ ...told(this.entry), ...(granted && { granted }) });
+    await put(to, `${head.slice(0, -1)},"batches":[`);
+    let separator = '\n';
+    for await (const { number, state, moves, skips } of this.batches) {
+      await put(to, separator + JSON.stringify({ number, state, moves, skips }));
+      separator = ',\n';
+    }
+    await put(to, '\n]}\n');
+  }
+
+  async writeText(to: Writable): Promise<void> {
+    const { granted = [], request } = this.entry;
+    await put(to, `${entryText(this.entry, this.names)}\n\n`);
+    await put(to, granted.map((id) => `${id}  pool → ${toOf(request, this.names)}\n`).join(''));
+    for await (const batch of this.batches) await put(to, this.linesOf(batch).join(''));
+  }
+
+  private linesOf({ number, state, moves, skips }: StoredBatch): string[] {
+    const end = state === 'applied' ? '\n' : `  (${state})\n`;
+    const line = (id: string, what: string): string => `${number}  ${id}  ${what}${end}`;
+    const moved = moves.flatMap(({ from, to, conversationIds }) =>
+      conversationIds.map((id) => line(id, `${this.names.of(from)} → ${this.names.of(to)}`)),
     );
     const skipped = skips.flatMap(({ reason, conversationIds }) =>
-      conversationIds.map((id) => `${number}  ${id}  skipped: ${reason}${unapplied}\n`),
+      conversationIds.map((id) => line(id, `skipped: ${reason}`)),
     );
-    await put(to, [...moved, ...skipped].join(''));
+    return [...moved, ...skipped];
   }
 }
 

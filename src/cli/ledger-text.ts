@@ -1,0 +1,46 @@
+import type { LedgerEntry } from '../app/view-port.ts';
+import type { HolderNames } from './holders.ts';
+import { blocks, facts, moment } from './output.ts';
+import { receiptText } from './receipt.ts';
+
+type Request = LedgerEntry['request'];
+
+/** An operation or a claim, and its receipt, in words. */
+export function entryText(entry: LedgerEntry, names: HolderNames): string {
+  const { request, error, receipt } = entry;
+  return blocks(
+    facts([
+      ['operation', entry.operationId],
+      ['campaign', entry.campaignId],
+      ['what', request.kind],
+      ['from', fromOf(request, names)],
+      ['to', toOf(request, names)],
+      ...('status' in request ? [['status', request.status] as const] : []),
+      ...('count' in request && request.count !== undefined ? [['count', request.count] as const] : []),
+      ['state', entry.state],
+      ...('actorId' in request && request.actorId !== undefined ? [['asked by', request.actorId] as const] : []),
+      ...('reason' in request && request.reason !== undefined ? [['reason', request.reason] as const] : []),
+      ['accepted', moment(entry.acceptedAt)],
+      ['started', moment(entry.startedAt)],
+      ['ended', moment(entry.endedAt)],
+    ]),
+    error && `It failed: ${error.code}: ${error.message}`,
+    receipt && receiptText(receipt, names),
+  );
+}
+
+export function fromOf(request: Request, names: HolderNames): string {
+  if (request.kind === 'self-assign') return 'pool';
+  if (!('from' in request)) return `conversation ${request.conversationId}`;
+  return typeof request.from === 'string' ? request.from : listed(request.from.texterIds, names);
+}
+
+export function toOf(request: Request, names: HolderNames): string {
+  if (request.kind === 'self-assign') return names.of(request.texterId);
+  if (!('to' in request)) return 'pool';
+  return typeof request.to === 'string' ? request.to : listed(request.to.texterIds, names);
+}
+
+function listed(texterIds: readonly string[], names: HolderNames): string {
+  return texterIds.map((id) => names.of(id)).join(', ');
+}
