@@ -11,7 +11,7 @@ export interface Facts {
   readonly redisBinary: boolean;
 }
 
-export type Source = 'given' | 'docker' | 'private';
+type Source = 'given' | 'docker' | 'private';
 
 export type Choice =
   | { readonly possible: true; readonly mongo: Source; readonly redis: Source }
@@ -33,10 +33,14 @@ function chooseOne(given: string | undefined, docker: boolean, ownPossible: bool
 }
 
 function explain(missing: string): string {
-  return [
-    `this command needs MongoDB and Redis, and there is no ${missing} to be had here. Any one of these helps:`,
-    '  - set MONGODB_URI (a replica set) and REDIS_URL to servers that may be written to',
-    '  - start a Docker engine: private containers are then used and removed at the end',
-    '  - run as root on Debian 12 or newer: private servers are then unpacked into a cache folder; nothing is installed',
-  ].join('\n');
+  return `this command needs MongoDB and Redis, and there is no ${missing} to be had here. ${WHAT_HELPS}`;
 }
+
+/** The end of every message that says that services cannot be had. */
+export const WHAT_HELPS = [
+  'Any one of these helps:',
+  '  - set MONGODB_URI (a replica set) and REDIS_URL to servers that may be written to',
+  '  - start a Docker engine: private containers are then used and removed at the end',
+  '  - run as root on Debian 12 or newer, with its mirror in reach: private servers are then unpacked into a cache',
+  '    folder; nothing is installed',
+].join('\n');

@@ -2,8 +2,8 @@ import { chownSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KeptServer } from './kept-server.ts';
 import { LOOPBACK } from './ports.ts';
-import { makeTemplate, startPostgres } from './postgres.ts';
-import { ensureRoot } from './root/build.ts';
+import { startPostgres } from './postgres.ts';
+import { ensurePrograms } from './programs.ts';
 import { RUNS, TEMPLATE } from './root/cache.ts';
 import { recipe } from './root/recipe.ts';
 import { runTool } from './root/run-tool.ts';
@@ -21,7 +21,7 @@ export interface DocumentDb extends KeptServer {
 }
 
 export async function startDocumentDb(options: { readonly port?: number } = {}): Promise<DocumentDb> {
-  const root = await ensureRoot(makeTemplate);
+  const root = await ensurePrograms();
   const scratch = makeScratch(join(root, RUNS));
   try {
     const data = await copyTemplate(root, scratch.path);

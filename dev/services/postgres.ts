@@ -5,11 +5,9 @@ import pg from 'pg';
 import { spawnTied, type Tied } from './children.ts';
 import { keepServer, type KeptServer } from './kept-server.ts';
 import { LOOPBACK, onFreePort } from './ports.ts';
-import { TEMPLATE } from './root/cache.ts';
 import { recipe } from './root/recipe.ts';
-import { runTool } from './root/run-tool.ts';
 
-const BIN = '/usr/lib/postgresql/18/bin';
+export const BIN = '/usr/lib/postgresql/18/bin';
 
 /** Production's promises are kept (fsync, synchronous_commit, full_page_writes are on): benchmarks must not cheat. */
 const SETTINGS = {
@@ -114,7 +112,7 @@ async function answersFrom(port: number, data: string): Promise<boolean> {
   }
 }
 
-async function query(port: number, text: string): Promise<readonly Record<string, unknown>[]> {
+export async function query(port: number, text: string): Promise<readonly Record<string, unknown>[]> {
   const client = new pg.Client({
     host: LOOPBACK,
     port,
@@ -129,19 +127,5 @@ async function query(port: number, text: string): Promise<readonly Record<string
     return (await client.query<Record<string, unknown>>(text)).rows;
   } finally {
     await client.end();
-  }
-}
-
-/** An initialised data folder with the extension in place, copied at each start: that is what makes starting quick. */
-export async function makeTemplate(root: string): Promise<void> {
-  const data = `${TEMPLATE}/data`;
-  const logFile = join(root, 'srv', 'template.log');
-  await runTool(['chown', String(recipe.serverUid), join(root, TEMPLATE)]);
-  await runTool(inRoot(root, [`${BIN}/initdb`, `--pgdata=${data}`, ...recipe.initdb]));
-  const server = await startPostgres({ root, data, logFile });
-  try {
-    await query(server.port, recipe.afterInit);
-  } finally {
-    await server.stop();
   }
 }

@@ -6,8 +6,7 @@ import { join } from 'node:path';
 import { dyingWithParent, spawnTied, type Tied } from './children.ts';
 import { keepServer, type KeptServer, type ServerPlan } from './kept-server.ts';
 import { LOOPBACK, onFreePort } from './ports.ts';
-import { ensureRoot } from './root/build.ts';
-import { makeTemplate } from './postgres.ts';
+import { ensurePrograms } from './programs.ts';
 import { makeScratch } from './scratch.ts';
 
 export interface RedisServer extends KeptServer {
@@ -92,7 +91,7 @@ function spawnRedis(program: readonly string[], dir: string, port: number): Tied
 
 /** The machine's own program where there is one; else the one unpacked beside PostgreSQL, run with its own libraries. */
 async function redisProgram(): Promise<readonly string[]> {
-  return hasRedisBinary() ? ['redis-server'] : unpackedRedis(await ensureRoot(makeTemplate));
+  return hasRedisBinary() ? ['redis-server'] : unpackedRedis(await ensurePrograms());
 }
 
 export function hasRedisBinary(): boolean {
@@ -100,7 +99,7 @@ export function hasRedisBinary(): boolean {
 }
 
 /** Debian's `redis-server` is another name of `redis-check-rdb`, which looks at the name it is called by. */
-export function unpackedRedis(root: string): readonly string[] {
+function unpackedRedis(root: string): readonly string[] {
   const lib = join(root, 'usr/lib');
   const libraries = join(lib, findIn(lib, /-linux-gnu/));
   const loader = join(libraries, findIn(libraries, /^ld-linux-.*\.so\./));

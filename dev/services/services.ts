@@ -6,8 +6,8 @@ import { checkMongo, checkRedis } from './given.ts';
 import { startRedis, type RedisServer } from './redis.ts';
 import { say, SetupError } from './say.ts';
 
-export { startDocumentDb, type DocumentDb } from './documentdb.ts';
-export { startRedis, type RedisServer } from './redis.ts';
+export { startDocumentDb } from './documentdb.ts';
+export { startRedis } from './redis.ts';
 
 export interface Services {
   readonly mongodbUri: string;

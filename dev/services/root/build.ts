@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { WHAT_HELPS } from '../choose.ts';
 import { say, SetupError } from '../say.ts';
 import { findMirror, readSourceFiles } from './apt-sources.ts';
 import { cacheFolder, isRootBuilt, rootFolder, RUNS, TEMPLATE } from './cache.ts';
@@ -16,7 +17,9 @@ export async function ensureRoot(makeTemplate: (root: string) => Promise<void>):
   if (isRootBuilt()) return rootFolder();
   await withLock(join(cacheFolder(), 'build.lock'), async () => {
     if (isRootBuilt()) return;
-    await buildAside(rootFolder(), (folder) => fillRoot(folder, makeTemplate));
+    await buildAside(rootFolder(), (folder) => fillRoot(folder, makeTemplate)).catch((error: unknown) => {
+      throw error instanceof SetupError ? new SetupError(`${error.message}\n${WHAT_HELPS}`) : error;
+    });
   });
   return rootFolder();
 }
@@ -61,9 +64,9 @@ async function unpack(packages: string, root: string): Promise<void> {
     mkdirSync(join(root, folder), { recursive: true });
   for (const [to, link] of recipe.links.filter(([, path]) => !path.includes('/'))) symlinkSync(to, join(root, link));
   const excludes = recipe.leftOutPaths.map((path) => `--exclude='${path}'`).join(' ');
-  const one = `dpkg-deb --fsys-tarfile "$1" | tar --extract --no-same-owner --directory '${root}' ${excludes}`;
-  const all = `printf '%s\\0' *.deb | xargs --null --max-procs="$(nproc)" --max-args=1 sh -ec "$0" sh`;
-  await runTool(['sh', '-ec', all, one], { cwd: packages });
+  const one = `dpkg-deb --fsys-tarfile "$1" | tar --extract --no-same-owner --directory "$0" ${excludes}`;
+  const all = `printf '%s\\0' *.deb | xargs --null --max-procs="$(nproc)" --max-args=1 sh -ec "$0" "$1"`;
+  await runTool(['sh', '-ec', all, one, root], { cwd: packages });
 }
 
 /** What the packages' set-up scripts would have done, as far as it is needed here. */

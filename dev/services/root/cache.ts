@@ -1,13 +1,13 @@
 import { homedir } from 'node:os';
 import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { recipeKey } from './recipe.ts';
 
 /** Outside the checkout, so that every clone and every branch shares one build. */
 export function cacheFolder(): string {
   const own = process.env['BATON_CACHE_DIR'];
   const shared = process.env['XDG_CACHE_HOME'];
-  const folder = isSet(own) ? own : join(isSet(shared) ? shared : join(homedir(), '.cache'), 'baton');
+  const folder = isSet(own) ? resolve(own) : join(isSet(shared) ? shared : join(homedir(), '.cache'), 'baton');
   mkdirSync(folder, { recursive: true });
   return folder;
 }
