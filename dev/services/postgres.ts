@@ -16,6 +16,8 @@ const SETTINGS = {
   max_connections: '200',
   shared_preload_libraries: recipe.preload,
   'cron.database_name': 'postgres',
+  // Indexes that give their order: without it a sorted page reads and sorts its whole range.
+  'documentdb.alternate_index_handler_name': 'extended_rum',
   shared_buffers: '512MB',
   max_wal_size: '4GB',
   checkpoint_timeout: '15min',

@@ -44,8 +44,8 @@ export const recipe = {
   /** Above the range of a machine's own users, so that nobody there is by chance allowed more than anybody else. */
   serverUid: 47017,
   initdb: ['--username=postgres', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync'],
-  preload: 'pg_cron,pg_documentdb_core,pg_documentdb',
-  afterInit: 'create extension documentdb cascade',
+  preload: 'pg_cron,pg_documentdb_core,pg_documentdb,pg_documentdb_extended_rum',
+  afterInit: 'create extension documentdb cascade; create extension documentdb_extended_rum',
 } as const;
 
 const KEY_LENGTH = 12;

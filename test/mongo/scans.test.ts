@@ -1,0 +1,106 @@
+import mongoose, { type mongo } from 'mongoose';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Harness } from '../support/harness.ts';
+
+/** What an `explain` says, as far as it matters here. */
+interface Explained {
+  readonly queryPlanner: { readonly winningPlan: unknown };
+  readonly executionStats: {
+    readonly nReturned: number;
+    readonly totalDocsExamined: number;
+    readonly totalKeysExamined: number;
+  };
+}
+
+/** An ordered scan may look at one key on either side of its range, to know where it begins and that it has ended. */
+const KEYS_BEYOND = 2;
+
+/** Explains every `find` that `work` makes, on the data as it then is. */
+async function explainedFinds(work: () => Promise<unknown>): Promise<Explained[]> {
+  const cursors: mongo.FindCursor[] = [];
+  const { find } = mongoose.mongo.Collection.prototype;
+  const spy = vi.spyOn(mongoose.mongo.Collection.prototype, 'find').mockImplementation(function (
+    this: mongo.Collection,
+    ...args: Parameters<typeof find>
+  ) {
+    const cursor = find.apply(this, args);
+    cursors.push(cursor.clone());
+    return cursor;
+  });
+  await work();
+  spy.mockRestore();
+  return Promise.all(
+    cursors.map((cursor) => cursor.explain('executionStats') as Promise<unknown> as Promise<Explained>),
+  );
+}
+
+describe('no query that runs per job scans more than it returns', () => {
+  let harness: Harness;
+  let campaignId: string;
+  let ids: string[];
+  const tiedAt = 500_000;
+
+  beforeAll(async () => {
+    harness = await Harness.open();
+    campaignId = await harness.seedCampaign(3);
+    const statuses = ['needs-reply', 'not-started', 'closed'] as const;
+    ids = await harness.seedConversations(
+      campaignId,
+      Array.from({ length: 6_000 }, (_, index) => ({
+        holderId: index % 2 === 0 ? null : `t${(index % 3) + 1}`,
+        status: statuses[index % 3] ?? 'closed',
+        waitedMs: index < 600 ? tiedAt : index,
+      })),
+    );
+  });
+  afterAll(() => harness.close());
+
+  const expectTight = async (work: () => Promise<unknown>): Promise<void> => {
+    const explained = await explainedFinds(work);
+    expect(explained.length).toBeGreaterThan(0);
+    for (const { queryPlanner, executionStats } of explained) {
+      const plan = JSON.stringify(queryPlanner.winningPlan);
+      expect(plan).toContain('IXSCAN');
+      expect(plan).not.toMatch(/"(COLLSCAN|SORT)"/);
+      expect(executionStats.totalDocsExamined).toBeLessThanOrEqual(executionStats.nReturned + KEYS_BEYOND);
+      expect(executionStats.totalKeysExamined).toBeLessThanOrEqual(executionStats.nReturned + KEYS_BEYOND);
+    }
+  };
+
+  it.each([null, 't2'])('a first page of what %s holds', async (holderId) => {
+    const range = { campaignId, holderId, status: 'not-started' } as const;
+    await expectTight(() => harness.context.stores.conversations.readPage(range, null, 50, 'op_x'));
+  });
+
+  it.each([null, 't2'])(
+    'a later page of what %s holds, also among those waiting since one moment',
+    async (holderId) => {
+      const range = { campaignId, holderId, status: 'not-started' } as const;
+      const { conversations } = harness.context.stores;
+      const first = await conversations.readPage(range, null, 40, 'op_x');
+      const last = first.at(-1);
+      expect(last).toBeDefined();
+      if (last) await expectTight(() => conversations.readPage(range, last, 200, 'op_x'));
+    },
+  );
+
+  it('an operation’s newest batches, and where moves slipped away', async () => {
+    for (const operationId of ['op_a', 'op_b']) {
+      for (let number = 1; number <= 40; number += 1) {
+        const after = { position: null, loads: [0], planned: 0 };
+        await harness.context.stores.batches.insert({ operationId, campaignId, number, moves: [], skips: [], after });
+      }
+    }
+    await expectTight(() => harness.context.stores.batches.recent('op_a', 18));
+    await harness.context.database.batches.updateOne(
+      { operationId: 'op_b' },
+      { $set: { slips: [{ to: null, count: 1 }] } },
+    );
+    await expectTight(() => harness.context.stores.batches.slips('op_b'));
+  });
+
+  it('one conversation', async () => {
+    const found = await harness.context.stores.conversations.findOne(campaignId, ids[7] ?? '');
+    expect(found).toMatchObject({ id: ids[7] });
+  });
+});
