@@ -50,3 +50,11 @@ export async function runStep(step: Step, args: readonly string[], env: NodeJS.P
   if (signalCode !== null) return SIGNAL_EXIT_BASE + constants.signals[signalCode];
   return exitCode ?? 1;
 }
+
+/**
+ * The last thing done when dev/run.mjs, which would have done it, is gone: whoever a step left behind ends with us.
+ * dev/run.mjs made this process the leader of a group of its own, so nobody else is in it.
+ */
+export function takeGroupAlong(): void {
+  if (isOrphaned) process.kill(-process.pid, 'SIGKILL');
+}

@@ -1,6 +1,6 @@
 /** The supervisor: finds or starts the services, runs the command among them, stops what it started. */
 import { commandNames, findCommand, type Command } from './commands.ts';
-import { ignoreSignals, passSignalsOn, runStep } from './inner.ts';
+import { ignoreSignals, passSignalsOn, runStep, takeGroupAlong } from './inner.ts';
 import { announce, readAnnouncement } from './running.ts';
 import { say, SetupError } from './say.ts';
 import { startServices, type Services } from './services.ts';
@@ -52,4 +52,5 @@ try {
   say(error instanceof SetupError ? error.message : String(error instanceof Error ? error.stack : error));
 }
 await tellTidied();
+takeGroupAlong();
 process.exit();
