@@ -84,9 +84,16 @@ export function codeOf(sqlState: string): number {
   return codeOfSqlState(sqlState) ?? CODES_BY_SQLSTATE.get(sqlState) ?? CODE.unknownError;
 }
 
+/** In a transaction: another one has created the collection, or its database, since this one's snapshot. */
+const CREATED_MEANWHILE = /^Unable to create (metadata database sentinel|the specified) collection/;
+
+function codeOfError({ code, message }: PostgresError): number {
+  return CREATED_MEANWHILE.test(message) ? CODE.writeConflict : codeOf(code);
+}
+
 /** Another writer was first: the same command may succeed when it is run again. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof PostgresError && codeOf(error.code) === CODE.writeConflict;
+  return error instanceof PostgresError && codeOfError(error) === CODE.writeConflict;
 }
 
 export function writeConflict(cause?: unknown): CommandError {
@@ -101,7 +108,7 @@ export function toCommandError(error: unknown): CommandError {
   if (error instanceof PostgresError) {
     if (error.message.includes('user request'))
       return new CommandError(CODE.interruptedAtShutdown, 'interrupted', { cause: error });
-    const code = codeOf(error.code);
+    const code = codeOfError(error);
     if (code === CODE.writeConflict) return writeConflict(error);
     if (code === CODE.duplicateKey)
       return new CommandError(code, `E11000 duplicate key error: ${error.message}`, { cause: error });

@@ -65,7 +65,7 @@ async function takeLink(pool: Pool) {
 }
 
 /** Doubling, and somewhere between half and whole of it, so that two who met do not meet again. */
-export function backoffMs(attempt: number): number {
+function backoffMs(attempt: number): number {
   const whole = Math.min(CONFLICT_BACKOFF_MAX_MS, CONFLICT_BACKOFF_FIRST_MS * 2 ** attempt);
   return whole * (0.5 + Math.random() / 2);
 }

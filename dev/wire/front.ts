@@ -12,6 +12,8 @@ import type { Transactions } from './state/transactions.js';
 /** What every command may use. */
 export interface Front {
   readonly pool: Pool;
+  /** Connections that belong to one transaction at a time. */
+  readonly transactionPool: Pool;
   readonly transactions: Transactions;
   readonly cursors: Cursors;
   readonly remembered: Remembered;
@@ -22,7 +24,7 @@ export interface Front {
   readonly clientCount: () => number;
 }
 
-export interface Identity {
+interface Identity {
   readonly host: string;
   port: number;
   readonly processId: ObjectId;

@@ -37,6 +37,8 @@ export const SESSIONS_MAX = 10_000;
 /** An answer larger than this is not kept for a re-sent write. */
 export const REMEMBERED_ANSWER_BYTES_MAX = 64 * 1024;
 
+/** The part of the connections to PostgreSQL that only transactions use. */
+export const TRANSACTION_CONNECTIONS_SHARE = 0.6;
 /** How long a command waits for a free PostgreSQL connection, and how long opening one may take. */
 export const POOL_WAIT_MS = 30_000;
 export const CONNECT_MS = 10_000;

@@ -9,7 +9,7 @@ import { ObjectId } from 'bson';
 import { Client } from './client.js';
 import { replicaSetUri } from './commands/server.js';
 import { discardCursors, type Front } from './front.js';
-import { SWEEP_EVERY_MS, TRANSACTION_LIFETIME_MS } from './limits.js';
+import { SWEEP_EVERY_MS, TRANSACTION_CONNECTIONS_SHARE, TRANSACTION_LIFETIME_MS } from './limits.js';
 import { Pool } from './postgres/pool.js';
 import { CONNECTION_SETTINGS } from './postgres/sql.js';
 import { Cursors } from './state/cursors.js';
@@ -56,10 +56,16 @@ export async function startWireFront(options: WireFrontOptions): Promise<WireFro
 
 function createFront(options: WireFrontOptions & { host: string }, clientCount: () => number): Front {
   const { host, postgres, transactionLifetimeMs = TRANSACTION_LIFETIME_MS } = options;
-  const pool = new Pool({ ...postgres, settings: CONNECTION_SETTINGS });
+  const { connectionsMax } = postgres;
+  // Apart, or transactions that also work outside themselves could take every connection and wait for one more.
+  const pinned = Math.max(1, Math.floor(connectionsMax * TRANSACTION_CONNECTIONS_SHARE));
+  const shared = { ...postgres, settings: CONNECTION_SETTINGS };
+  const pool = new Pool({ ...shared, connectionsMax: Math.max(1, connectionsMax - pinned) });
+  const transactionPool = new Pool({ ...shared, connectionsMax: pinned });
   return {
     pool,
-    transactions: new Transactions(pool, transactionLifetimeMs),
+    transactionPool,
+    transactions: new Transactions(transactionPool, transactionLifetimeMs),
     cursors: new Cursors(),
     remembered: new Remembered(),
     lanes: new Lanes(),
@@ -100,7 +106,7 @@ async function stop(
   for (const client of clients) client.end();
   await front.transactions.close();
   await discardCursors(front, front.cursors.removeAll());
-  await front.pool.close();
+  await Promise.all([front.pool.close(), front.transactionPool.close()]);
   for (const client of clients) client.cut();
   await closed;
 }

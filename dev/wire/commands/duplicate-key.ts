@@ -4,9 +4,14 @@ import type { Call } from '../front.js';
 import type { PostgresError, Row } from '../postgres/protocol.js';
 import { SQL } from '../postgres/sql.js';
 import { documentsOf } from '../protocol/bson-walk.js';
-import type { WriteError } from './write.js';
 
 /** DocumentDB says which index refused a document; MongoDB also says by which key, and applications read that. */
+
+export interface WriteError extends Document {
+  index: number;
+  code: number;
+  errmsg: string;
+}
 
 interface Index {
   name: string;

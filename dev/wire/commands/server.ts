@@ -73,7 +73,7 @@ function serverStatus({ front }: Call): Document {
     connections: { current: front.clientCount() },
     transactions: { currentOpen: front.transactions.openCount },
     metrics: { cursor: { open: { total: front.cursors.openCount } } },
-    postgresConnections: front.pool.size,
+    postgresConnections: front.pool.size + front.transactionPool.size,
     repl: { setName: SET_NAME, isWritablePrimary: true },
     ok: 1,
   };

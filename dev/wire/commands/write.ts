@@ -1,17 +1,11 @@
-import { deserialize, serialize, type Document } from 'bson';
+import { deserialize, serialize } from 'bson';
 import { CODE, codeOf, CommandError, inTransaction, writeConflict } from '../errors.js';
 import { execute, failTransaction } from '../execution.js';
 import type { Answer, Call, Handler } from '../front.js';
 import { PostgresError, type Statement } from '../postgres/protocol.js';
 import { SQL } from '../postgres/sql.js';
 import { unpackSqlState } from '../protocol/error-codes.js';
-import { describeDuplicate, describeDuplicates } from './duplicate-key.js';
-
-export interface WriteError extends Document {
-  index: number;
-  code: number;
-  errmsg: string;
-}
+import { describeDuplicate, describeDuplicates, type WriteError } from './duplicate-key.js';
 
 /** Names a retryable write to the extension, which then knows the same command when it comes again. */
 function writeId({ command }: Call): string | null {

@@ -71,6 +71,31 @@ describe('a transaction', () => {
       expect(await fresh.countDocuments()).toBe(1);
     }));
 
+  it('may be among many that create the same collection', async () => {
+    const fresh = own.db.collection<Account>(`contested_${Date.now()}`);
+    const inserts = Array.from({ length: 20 }, (_, index) =>
+      inSession((session) =>
+        session.withTransaction(() => fresh.insertOne({ _id: `${index}`, balance: 1 }, { session })),
+      ),
+    );
+    await Promise.all(inserts);
+    expect(await fresh.countDocuments()).toBe(20);
+  });
+
+  it('may work outside itself too, even when many do', async () => {
+    const transactions = Array.from({ length: 60 }, (_, index) =>
+      inSession((session) =>
+        session.withTransaction(async () => {
+          await accounts().insertOne({ _id: `w${index}`, balance: 1 }, { session });
+          await accounts().countDocuments({ _id: 'a' });
+          await accounts().updateOne({ _id: `w${index}` }, { $inc: { balance: 1 } }, { session });
+        }),
+      ),
+    );
+    await Promise.all(transactions);
+    expect(await accounts().countDocuments({ balance: 2 })).toBe(60);
+  });
+
   it('is refused at once, to be tried again, where another transaction has written the same document', () =>
     inSession(async (first) =>
       inSession(async (second) => {
