@@ -32,7 +32,9 @@ export class MongoConversationStore implements ConversationStore {
     const since = new Date(after.waitingSince);
     const ties = await this.read({ ...within, waitingSince: since, _id: { $gt: new Types.ObjectId(after.id) } }, limit);
     if (ties.length === limit) return ties;
-    return [...ties, ...(await this.read({ ...within, waitingSince: { $gt: since } }, limit - ties.length))];
+    // Moments are whole milliseconds: "from the next one on" is "later", and begins the range behind all the ties.
+    const later = new Date(after.waitingSince + 1);
+    return [...ties, ...(await this.read({ ...within, waitingSince: { $gte: later } }, limit - ties.length))];
   }
 
   async findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined> {
