@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Overtaken } from '../../src/app/ports.ts';
+import { Harness, type Seeded } from '../support/harness.ts';
+import { callsOf, cutAfter, meanwhileAt, PowerCut } from '../support/interposed.ts';
+import { toTheEnd } from '../support/perform.ts';
+import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
+import type { AnyRequest, BulkInput } from '../support/send.ts';
+
+/** Of 14: 6 of the pool, of several statuses and one opted out, 4 of t1 and 4 of t2. */
+const SEEDED: readonly Seeded[] = [
+  { status: 'needs-reply', waitedMs: 9_000 },
+  { status: 'needs-reply', waitedMs: 9_000 },
+  { status: 'not-started', waitedMs: 5_000, optedOut: true },
+  { status: 'not-started', waitedMs: 4_000 },
+  { status: 'not-started', waitedMs: 3_000 },
+  { status: 'closed' },
+  ...(['needs-reply', 'not-started', 'in-progress', 'awaiting-contact'] as const).flatMap((status) => [
+    { status, holderId: 't1', waitedMs: 6_000 },
+    { status, holderId: 't2', waitedMs: 6_000, optedOut: status === 'in-progress' },
+  ]),
+];
+
+const AT_ONCE = 4;
+
+type Asked = BulkInput extends infer Input
+  ? Input extends BulkInput
+    ? Omit<Input, 'operationId' | 'campaignId'>
+    : never
+  : never;
+
+const ALL = { from: 'everyone', status: 'any' } as const;
+const NAMED: Record<string, Asked> = {
+  'reassigns all from everyone': { kind: 'reassign', ...ALL, to: 'everyone' },
+  'reassigns a count': {
+    kind: 'reassign',
+    from: { texterIds: ['t1', 't2'] },
+    to: { texterIds: ['t2', 't3'] },
+    status: 'any',
+    count: 5,
+  },
+  'levels what is in the pool': { kind: 'reassign', from: 'pool', to: 'everyone', status: 'any', spread: 'level' },
+  'unassigns all, confirmed': { kind: 'unassign', ...ALL, confirm: 8 },
+  'is refused for want of confirmation': { kind: 'unassign', ...ALL },
+  'is refused because more came in': { kind: 'unassign', ...ALL, confirm: 7 },
+};
+
+/** Everything that an operation leaves behind, ids and clocks apart. */
+async function traces(harness: Harness, request: AnyRequest): Promise<unknown> {
+  const { campaignId, operationId } = request;
+  const { state, error, receipt } = await rawOperation(harness, operationId);
+  const documents = [...(await rawConversations(harness, campaignId)).values()];
+  const batches = await rawBatches(harness, operationId);
+  const campaign = await harness.context.database.campaigns.findOne({ _id: campaignId });
+  const inOrder = (rows: readonly unknown[]): string[] => rows.map((row) => JSON.stringify(row)).sort();
+  return {
+    state,
+    code: error?.code,
+    receipt: receipt && {
+      ...receipt,
+      skipped: inOrder(receipt.skipped),
+      bySource: inOrder(receipt.bySource),
+      byTarget: inOrder(receipt.byTarget),
+      byStatus: inOrder(receipt.byStatus),
+    },
+    next: campaign?.rotation.nextJoinedOrder,
+    conversations: documents.map(({ assigneeId, assignmentVersion, trail }) => [
+      assigneeId,
+      assignmentVersion,
+      trail.map(({ from, to }) => [from, to]),
+    ]),
+    leftPlanned: batches.filter((batch) => batch.state === 'planned').length,
+  };
+}
+
+describe.each(Object.entries(NAMED))('an operation that %s', (_name, asked) => {
+  let harness: Harness;
+  let undisturbed: unknown;
+  let steps: number[];
+
+  const newRequest = async (): Promise<AnyRequest> => {
+    const campaignId = await harness.seedCampaign(3);
+    await harness.seedConversations(campaignId, SEEDED);
+    return { ...asked, campaignId, operationId: harness.newId('op') };
+  };
+
+  beforeAll(async () => {
+    harness = await Harness.open();
+    const request = await newRequest();
+    const calls = await callsOf(harness.context.stores, (stores) => toTheEnd(stores, request));
+    // Reading pages changes nothing: to end there is to end before whatever comes next.
+    steps = calls.flatMap((name, index) => (name === 'conversations.readPage' ? [] : [index + 1]));
+    undisturbed = await traces(harness, request);
+  });
+  afterAll(() => harness.close());
+
+  /** A few at a time: each step is tried on a campaign of its own. */
+  async function atEachStep(check: (step: number) => Promise<void>): Promise<void> {
+    expect(steps.length).toBeGreaterThan(5);
+    for (let at = 0; at < steps.length; at += AT_ONCE) await Promise.all(steps.slice(at, at + AT_ONCE).map(check));
+  }
+
+  it('is the same when the power goes out after any of its steps', async () => {
+    await atEachStep(async (step) => {
+      const request = await newRequest();
+      const cut = toTheEnd(cutAfter(harness.context.stores, step), request);
+      await expect(cut, `step ${step}`).rejects.toThrow(PowerCut);
+      await toTheEnd(harness.context.stores, request);
+      expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);
+    });
+  });
+
+  it('is the same when another worker does all of it at any of its steps', async () => {
+    await atEachStep(async (step) => {
+      const request = await newRequest();
+      const { stores } = harness.context;
+      const overtaken = meanwhileAt(stores, step, async () => void (await toTheEnd(stores, request)));
+      await toTheEnd(overtaken, request).catch((error: unknown) => {
+        if (!(error instanceof Overtaken)) throw error;
+      });
+      expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);
+    });
+  });
+});

@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Stores } from '../../src/app/ports.ts';
+import { Harness, type Seeded } from '../support/harness.ts';
+import { watched } from '../support/interposed.ts';
+import { oneTurn, toTheEnd } from '../support/perform.ts';
+import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
+import type { AnyRequest } from '../support/send.ts';
+
+const pool = (count: number): Seeded[] =>
+  Array.from({ length: count }, (_, at) => ({ waitedMs: (count - at) * 1_000 }));
+
+/** Does something once, just before a store is asked something by this name. */
+function before(stores: Stores, name: string, act: () => Promise<unknown>): Stores {
+  let done = false;
+  return watched(stores, async (_number, called, call) => {
+    if (called === name && !done) {
+      done = true;
+      await act();
+    }
+    return call();
+  });
+}
+
+/** Does something once, just after a store has answered. */
+function after(stores: Stores, name: string, act: () => Promise<unknown>): Stores {
+  let done = false;
+  return watched(stores, async (_number, called, call) => {
+    const answer = await call();
+    if (called === name && !done) {
+      done = true;
+      await act();
+    }
+    return answer;
+  });
+}
+
+describe('what happens between two steps of an operation', () => {
+  let harness: Harness;
+  let stores: Stores;
+
+  beforeAll(async () => {
+    harness = await Harness.open();
+    stores = harness.context.stores;
+  });
+  afterAll(() => harness.close());
+
+  const deal = (campaignId: string, more: Partial<AnyRequest & { kind: 'reassign' }> = {}): AnyRequest => ({
+    kind: 'reassign',
+    operationId: harness.newId('op'),
+    campaignId,
+    from: 'pool',
+    to: 'everyone',
+    status: 'any',
+    ...more,
+  });
+
+  it('an operation that planned while another ran deals from where that one ended', async () => {
+    const campaignId = await harness.seedCampaign(3);
+    await harness.seedConversations(campaignId, pool(8));
+    const first = deal(campaignId, { count: 4 });
+    const second = deal(campaignId, { count: 4 });
+    await oneTurn(stores, first, { batchConversationsMax: 1 });
+    await toTheEnd(
+      before(stores, 'operations.start', () => toTheEnd(stores, first)),
+      second,
+    );
+    expect(Object.values(await harness.holdings(campaignId)).sort()).toEqual([2, 3, 3]);
+  });
+
+  it('levelling that planned while another operation ran levels what that one left', async () => {
+    const campaignId = await harness.seedCampaign(2);
+    await harness.seedConversations(campaignId, pool(12));
+    const first = deal(campaignId, { count: 4, to: { texterIds: ['t1'] } });
+    const second = deal(campaignId, { spread: 'level' });
+    await oneTurn(stores, first, { batchConversationsMax: 1 });
+    await toTheEnd(
+      before(stores, 'operations.start', () => toTheEnd(stores, first)),
+      second,
+    );
+    expect(await harness.holdings(campaignId)).toEqual({ t1: 6, t2: 6 });
+  });
+
+  it('of two counted at the same time, the later one does not run first', async () => {
+    const campaignId = await harness.seedCampaign(3);
+    await harness.seedConversations(campaignId, pool(8));
+    const first = deal(campaignId, { count: 4 });
+    const second = deal(campaignId, { count: 4 });
+    await toTheEnd(
+      after(stores, 'campaigns.countOperation', () => toTheEnd(stores, second)),
+      first,
+    );
+    await toTheEnd(stores, second);
+    const [one, two] = await Promise.all([
+      rawOperation(harness, first.operationId),
+      rawOperation(harness, second.operationId),
+    ]);
+    const [earlier, later] = one.sequence < two.sequence ? [one, two] : [two, one];
+    expect(later.startedAt?.getTime()).toBeGreaterThanOrEqual(earlier.endedAt?.getTime() ?? Infinity);
+  });
+
+  it('of two counted at the same time, each moves the remainder on', async () => {
+    const campaignId = await harness.seedCampaign(3);
+    await harness.seedConversations(campaignId, pool(12));
+    const [first, second, third] = [1, 2, 3].map(() => deal(campaignId, { count: 4 })) as [
+      AnyRequest,
+      AnyRequest,
+      AnyRequest,
+    ];
+    await toTheEnd(
+      after(stores, 'campaigns.countOperation', () => toTheEnd(stores, second)),
+      first,
+    );
+    await toTheEnd(stores, second);
+    await toTheEnd(stores, third);
+    expect(await harness.holdings(campaignId)).toEqual({ t1: 4, t2: 4, t3: 4 });
+  });
+
+  it('a texter paused in mid-operation costs no more than what was dealt to them already', async () => {
+    const campaignId = await harness.seedCampaign(3);
+    await harness.seedConversations(campaignId, pool(60));
+    const request = deal(campaignId);
+    await oneTurn(stores, request);
+    await harness.pause(campaignId, 't1');
+    const ended = await toTheEnd(stores, request);
+    const skipped = ended?.receipt?.skipped.find(({ reason }) => reason === 'target-inactive')?.count ?? 0;
+    // Two batches of 4 may be under way, with at most 2 to each of 3 texters.
+    expect(skipped).toBeLessThanOrEqual(4);
+    const { t2 = 0, t3 = 0 } = await harness.holdings(campaignId);
+    expect(Math.abs(t2 - t3)).toBeLessThanOrEqual(1);
+  });
+
+  it('when all targets but one are paused in mid-operation, the last one gets the rest', async () => {
+    const campaignId = await harness.seedCampaign(3);
+    await harness.seedConversations(campaignId, pool(60));
+    const request = deal(campaignId, { count: 40 });
+    await oneTurn(stores, request);
+    await harness.pause(campaignId, 't1');
+    await harness.pause(campaignId, 't2');
+    const ended = await toTheEnd(stores, request);
+    expect(ended?.receipt).toMatchObject({ moved: 40, shortBecause: null });
+  });
+
+  it('a worker that takes fewer batches at a time finishes what one with more has left', async () => {
+    const campaignId = await harness.seedCampaign(2);
+    const ids = await harness.seedConversations(campaignId, pool(60));
+    const request = deal(campaignId);
+    const dying = watched(stores, (_number, name, call) =>
+      name === 'batches.apply' ? Promise.reject(new Error('the power went out')) : call(),
+    );
+    await expect(toTheEnd(dying, request, { batchesInFlightMax: 8, short: false })).rejects.toThrow(
+      'the power went out',
+    );
+    const ended = await toTheEnd(stores, request, { batchesInFlightMax: 1 });
+    expect(ended?.receipt).toMatchObject({ selected: ids.length, moved: ids.length });
+    expect((await rawBatches(harness, request.operationId)).filter(({ state }) => state === 'planned')).toEqual([]);
+  });
+
+  it('a conversation that a single move took away and that then changes its status is not moved a second time', async () => {
+    const campaignId = await harness.seedCampaign(3);
+    const ids = await harness.seedConversations(campaignId, [
+      { status: 'needs-reply', holderId: 't1' },
+      ...Array.from({ length: 8 }, () => ({ status: 'in-progress', holderId: 't1' }) as const),
+    ]);
+    const conversationId = ids[0] ?? '';
+    const request = deal(campaignId, { from: 'everyone', to: { texterIds: ['t2', 't3'] } });
+    await oneTurn(stores, request);
+    const one = { kind: 'reassign-one', operationId: harness.newId('op'), campaignId, conversationId } as const;
+    await toTheEnd(stores, { ...one, to: { texterIds: ['t1'] } });
+    const [doc] = (await rawConversations(harness, campaignId)).values();
+    await harness.context.database.conversations.updateOne({ _id: doc!._id }, { $set: { status: 'closed' } });
+    await toTheEnd(stores, request);
+    const trail = (await rawConversations(harness, campaignId)).get(conversationId)?.trail ?? [];
+    expect(trail.filter(({ operationId }) => operationId === request.operationId)).toHaveLength(1);
+  });
+});

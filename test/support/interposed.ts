@@ -1,0 +1,67 @@
+import type { Stores } from '../../src/app/ports.ts';
+
+/** The process is gone: nothing it was about to do happens any more. */
+export class PowerCut extends Error {
+  override readonly name = 'PowerCut';
+}
+
+type Call = () => Promise<unknown>;
+
+/** Stores that tell of every call; `around` may do something else before it, after it, or instead. */
+export function watched(
+  stores: Stores,
+  around: (number: number, name: string, call: Call) => Promise<unknown>,
+): Stores {
+  let calls = 0;
+  const wrap = <Store extends object>(store: Store, of: string): Store =>
+    new Proxy(store, {
+      get(target, key): unknown {
+        const member: unknown = Reflect.get(target, key);
+        if (typeof member !== 'function') return member;
+        return (...args: unknown[]): Promise<unknown> => {
+          calls += 1;
+          return around(calls, `${of}.${String(key)}`, () => Reflect.apply(member, target, args) as Promise<unknown>);
+        };
+      },
+    });
+  const { campaigns, texters, conversations, operations, batches } = stores;
+  return {
+    ...stores,
+    campaigns: wrap(campaigns, 'campaigns'),
+    texters: wrap(texters, 'texters'),
+    conversations: wrap(conversations, 'conversations'),
+    operations: wrap(operations, 'operations'),
+    batches: wrap(batches, 'batches'),
+  };
+}
+
+/** The power goes out after a call has had its effect: nobody hears the answer, and nothing more happens. */
+export function cutAfter(stores: Stores, cut: number): Stores {
+  let dead = false;
+  return watched(stores, async (number, name, call) => {
+    if (dead) throw new PowerCut(name);
+    const answer = await call();
+    if (number !== cut) return answer;
+    dead = true;
+    throw new PowerCut(name);
+  });
+}
+
+/** Somebody else acts at a call, just before it: what this process believes may no longer hold. */
+export function meanwhileAt(stores: Stores, at: number, meanwhile: () => Promise<void>): Stores {
+  return watched(stores, async (number, _name, call) => {
+    if (number === at) await meanwhile();
+    return call();
+  });
+}
+
+/** The names of the calls that a piece of work makes, in order. */
+export async function callsOf(stores: Stores, work: (stores: Stores) => Promise<unknown>): Promise<string[]> {
+  const names: string[] = [];
+  const noting = watched(stores, (_number, name, call) => {
+    names.push(name);
+    return call();
+  });
+  await work(noting);
+  return names;
+}
