@@ -6,12 +6,12 @@ import type { Harness } from './harness.ts';
 /** The operations' queue past every producer: what somebody else's program, or a hand, can do to it. */
 export class RawQueue {
   readonly queue: Queue;
-  private readonly connection: Redis;
+  readonly redis: Redis;
 
   constructor(harness: Harness, name = OPERATIONS_QUEUE) {
     const { redisUrl, prefix } = harness.config.queue;
-    this.connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
-    this.queue = new Queue(name, { connection: this.connection, prefix });
+    this.redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
+    this.queue = new Queue(name, { connection: this.redis, prefix });
   }
 
   async job(jobId: string): Promise<Job | undefined> {
@@ -25,6 +25,6 @@ export class RawQueue {
 
   async close(): Promise<void> {
     await this.queue.close();
-    this.connection.disconnect();
+    this.redis.disconnect();
   }
 }
