@@ -1,0 +1,199 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BatchDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
+import { createProducer, type OperationResult, type Producer } from '../../src/queue/producer.ts';
+import { BusyWorld } from '../support/busy-world.ts';
+import { Harness, type Seeded } from '../support/harness.ts';
+import { Random } from '../support/random.ts';
+import { idsOf, rawBatches, rawConversations, rawOperations } from '../support/raw.ts';
+import { send, type AnyRequest } from '../support/send.ts';
+
+const SEED = Number(process.env['BATON_CONCURRENCY_SEED'] ?? 1);
+const CAMPAIGNS = 3;
+const OPERATIONS_PER_CAMPAIGN = 10;
+const CONVERSATIONS = 160;
+const TEXTERS = ['t1', 't2', 't3', 't4', 't5'];
+const SENDINGS = 3;
+const STATUSES = ['needs-reply', 'not-started', 'in-progress', 'awaiting-contact', 'closed'] as const;
+
+type Answer = OperationResult | { readonly code: unknown };
+
+/**
+ * Overlapping operations all at once on three campaigns, each sent three times by two producers, carried out by three
+ * workers, while the world goes on. Afterwards only the database is asked.
+ */
+describe(`everything at once (seed ${SEED})`, () => {
+  const random = new Random(SEED);
+  let harness: Harness;
+  let otherProducer: Producer;
+  const requests: AnyRequest[] = [];
+  const answers = new Map<string, Answer[]>();
+  const seededHolders = new Map<string, string | null>();
+  const documents = new Map<string, ConversationDoc>();
+  const operations: OperationDoc[] = [];
+  const batches = new Map<string, BatchDoc[]>();
+
+  beforeAll(async () => {
+    harness = await Harness.open({ batchConversationsMax: 9, batchesInFlightMax: 3, sliceMs: 10 });
+    otherProducer = createProducer(harness.config.queue);
+    await Promise.all([1, 2, 3].map(() => harness.startWorker()));
+    const campaignIds: string[] = [];
+    for (let campaign = 1; campaign <= CAMPAIGNS; campaign += 1) {
+      const { campaignId, ids } = await seed();
+      campaignIds.push(campaignId);
+      requests.push(...requestsFor(campaignId, ids));
+    }
+    const world = new BusyWorld({ harness, random, campaignIds, texterIds: TEXTERS });
+    world.start();
+    await Promise.all(requests.map(sendThrice));
+    await world.stop();
+    for (const [id, doc] of await rawConversations(harness)) documents.set(id, doc);
+    operations.push(...(await Promise.all(campaignIds.map((id) => rawOperations(harness, id)))).flat());
+    for (const { _id } of operations) batches.set(_id, await rawBatches(harness, _id));
+  });
+  afterAll(async () => {
+    await otherProducer.close();
+    await harness.close();
+  });
+
+  async function seed(): Promise<{ campaignId: string; ids: string[] }> {
+    const campaignId = await harness.seedCampaign(TEXTERS.length);
+    const seeded: Seeded[] = Array.from({ length: CONVERSATIONS }, () => ({
+      holderId: random.pick([null, null, ...TEXTERS]),
+      status: random.pick(STATUSES),
+      waitedMs: random.between(1, 40) * 60_000,
+      optedOut: random.chance(0.05),
+    }));
+    const ids = await harness.seedConversations(campaignId, seeded);
+    for (const [index, id] of ids.entries()) seededHolders.set(id, seeded[index]?.holderId ?? null);
+    return { campaignId, ids };
+  }
+
+  function requestsFor(campaignId: string, ids: readonly string[]): AnyRequest[] {
+    return Array.from({ length: OPERATIONS_PER_CAMPAIGN }, () => {
+      const asked = { operationId: harness.newId('op'), campaignId };
+      const status = random.chance(0.6) ? 'any' : random.pick(STATUSES);
+      const count = random.chance(0.5) ? { count: random.between(5, 60) } : {};
+      const named = { texterIds: random.some(TEXTERS, random.between(1, 3)) };
+      const conversationId = random.pick(ids);
+      const spread = random.pick(['even', 'level'] as const);
+      return random.pick<AnyRequest>([
+        { kind: 'reassign', ...asked, from: 'pool', to: 'everyone', status, spread, ...count },
+        { kind: 'reassign', ...asked, from: 'everyone', to: 'everyone', status, spread, ...count },
+        { kind: 'reassign', ...asked, from: named, to: 'everyone', status, spread, ...count },
+        { kind: 'reassign', ...asked, from: named, to: { texterIds: random.some(TEXTERS, 2) }, status, ...count },
+        { kind: 'unassign', ...asked, from: named, status, count: random.between(5, 60) },
+        { kind: 'unassign', ...asked, from: 'everyone', status, confirm: random.pick([40, CONVERSATIONS]) },
+        { kind: 'reassign-one', ...asked, conversationId, to: { texterIds: [random.pick(TEXTERS)] } },
+        { kind: 'unassign-one', ...asked, conversationId },
+      ]);
+    });
+  }
+
+  async function sendThrice(request: AnyRequest): Promise<void> {
+    const producers = Array.from({ length: SENDINGS }, (_, at) => (at % 2 === 0 ? harness.producer : otherProducer));
+    const asking = producers.map(async (producer): Promise<Answer> => {
+      const sent = await send(producer, request);
+      return sent.result().catch((error: Error & { code?: unknown }) => ({ code: error.code ?? error.message }));
+    });
+    answers.set(request.operationId, await Promise.all(asking));
+  }
+
+  const movedBy = (operationId: string): { id: string; from: string | null; to: string | null }[] =>
+    [...documents].flatMap(([id, { trail }]) =>
+      trail.filter((move) => move.operationId === operationId).map(({ from, to }) => ({ id, from, to })),
+    );
+
+  it('every operation has ended, once, and all three senders have the same answer', () => {
+    expect(operations.map(({ _id }) => _id).sort()).toEqual(requests.map(({ operationId }) => operationId).sort());
+    for (const { _id, state, receipt, error } of operations) {
+      const given = answers.get(_id) ?? [];
+      if (error) expect(given).toEqual(given.map(() => ({ code: error.code })));
+      else
+        expect(given.map((answer) => ('receipt' in answer ? answer.receipt : answer))).toEqual(
+          given.map(() => receipt),
+        );
+      if (!error)
+        expect(given.map((answer) => 'outcome' in answer && answer.outcome).sort()).toEqual([
+          'created',
+          'exists',
+          'exists',
+        ]);
+      expect(state).toBe(error ? 'failed' : 'done');
+    }
+  });
+
+  it('refuses only what stands in the way: targets paused, and more to unassign than was confirmed', () => {
+    const codes = new Set(operations.flatMap(({ error }) => (error ? [error.code] : [])));
+    const told = ['target-inactive', 'confirmation-drifted', 'no-targets', 'same-source-and-target'];
+    expect([...codes].filter((code) => !told.includes(code))).toEqual([]);
+  });
+
+  it('every holder is explained by the moves that led there', () => {
+    for (const [id, doc] of documents) {
+      const holders = [seededHolders.get(id), ...doc.trail.map(({ to }) => to)];
+      expect(doc.trail.map(({ from }) => from)).toEqual(holders.slice(0, -1));
+      expect(doc.assigneeId).toBe(holders.at(-1));
+      expect(doc.assignmentVersion).toBe(doc.trail.length);
+      expect(doc.lastOperationId).toBe(doc.trail.at(-1)?.operationId ?? null);
+    }
+  });
+
+  it('every receipt says what the trails say', () => {
+    for (const { _id, receipt } of operations) {
+      const moves = movedBy(_id);
+      expect(receipt?.moved).toBe(moves.length);
+      expect(countsOf(moves.map(({ from }) => from))).toEqual(asRecord(receipt?.bySource ?? []));
+      expect(countsOf(moves.map(({ to }) => to))).toEqual(asRecord(receipt?.byTarget ?? []));
+      const inBatches = (batches.get(_id) ?? [])
+        .filter(({ state }) => state === 'applied')
+        .flatMap((batch) => batch.moves);
+      expect(idsOf(inBatches).sort()).toEqual(moves.map(({ id }) => id).sort());
+      const skipped = (receipt?.skipped ?? []).reduce((sum, { count }) => sum + count, 0);
+      expect(receipt?.selected).toBe(moves.length + skipped);
+    }
+  });
+
+  it('no operation moves a conversation twice, or more than was asked for or confirmed', () => {
+    for (const { operationId, ...request } of requests) {
+      const ids = movedBy(operationId).map(({ id }) => id);
+      expect(new Set(ids).size).toBe(ids.length);
+      const most =
+        request.kind === 'unassign'
+          ? (request.count ?? request.confirm)
+          : request.kind === 'reassign'
+            ? request.count
+            : 1;
+      expect(ids.length).toBeLessThanOrEqual(most ?? Infinity);
+    }
+  });
+
+  it('leaves no batch planned and not applied', () => {
+    const states = [...batches.values()].flat().map(({ state }) => state);
+    expect(states.filter((state) => state !== 'applied' && state !== 'seal' && state !== 'dropped')).toEqual([]);
+  });
+
+  it('bulk operations of a campaign run one at a time, in the order accepted', () => {
+    const ran = operations.filter(({ sequence, startedAt }) => sequence > 0 && startedAt);
+    for (const [index, { _id, campaignId, sequence }] of ran.entries()) {
+      const earlier = ran.slice(0, index).filter((each) => each.campaignId === campaignId);
+      for (const before of earlier) {
+        expect(before.sequence).toBeLessThan(sequence);
+        const applied = (batches.get(before._id) ?? []).map(({ appliedAt }) => appliedAt?.getTime() ?? 0);
+        const planned = (batches.get(_id) ?? []).map(({ plannedAt }) => plannedAt.getTime());
+        expect(Math.max(0, ...applied)).toBeLessThanOrEqual(Math.min(Infinity, ...planned));
+      }
+    }
+  });
+});
+
+function countsOf(holders: readonly (string | null)[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const holder of holders) counts[holder ?? 'pool'] = (counts[holder ?? 'pool'] ?? 0) + 1;
+  return counts;
+}
+
+function asRecord(
+  rows: readonly { readonly holderId: string | null; readonly count: number }[],
+): Record<string, number> {
+  return Object.fromEntries(rows.map(({ holderId, count }) => [holderId ?? 'pool', count]));
+}
