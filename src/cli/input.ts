@@ -29,3 +29,8 @@ export function checked<Value>(name: string, schema: z.ZodType<Value>, value: un
 export function misused(expected: string, got: unknown): Refusal {
   return new Refusal('bad-request', { expected, got: typeof got === 'string' ? got : shown(got) });
 }
+
+/** An error of the system's own, such as ENOENT. */
+export function isSystemError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code);
+}

@@ -7,6 +7,7 @@ import { addImport } from './commands/import.ts';
 import { addOperations } from './commands/operations.ts';
 import { addPreview } from './commands/preview.ts';
 import { addReassign } from './commands/reassign.ts';
+import { addSelfAssign } from './commands/self-assign.ts';
 import { addSenders } from './commands/senders.ts';
 import { addTexterCommands } from './commands/texter.ts';
 import { addUnassign } from './commands/unassign.ts';
@@ -24,6 +25,7 @@ const COMMANDS = [
   addConversations,
   addReassign,
   addUnassign,
+  addSelfAssign,
   addPreview,
   addOperations,
   addExport,

@@ -12,7 +12,7 @@ import {
 } from '../../app/export-conversations.ts';
 import { STATUSES } from '../../domain/conversation.ts';
 import { sceneOf, type Scene } from '../bulk.ts';
-import { misused } from '../input.ts';
+import { isSystemError, misused } from '../input.ts';
 import { counted } from '../output.ts';
 import { isWatched, progressBar, type Progress } from '../progress.ts';
 import type { Session } from '../session.ts';
@@ -75,15 +75,13 @@ async function writeFile(rows: Counted, file: string): Promise<void> {
     await rename(unfinished, file);
   } catch (error) {
     await rm(unfinished, { force: true });
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (typeof code === 'string' && code.startsWith('E'))
-      throw misused('a file that can be written', `${code} for ${file}`);
-    throw error;
+    throw isSystemError(error) ? misused('a file that can be written', `${error.code} for ${file}`) : error;
   }
 }
 
 async function write(rows: Counted, to: Writable, end: boolean): Promise<void> {
-  const csv = stringify({ header: true, columns: [...EXPORT_COLUMNS] });
+  // A carriage return on its own ends a line for some readers: quoted, it ends none.
+  const csv = stringify({ header: true, columns: [...EXPORT_COLUMNS], quoted_match: /[\r\n]/ });
   await pipeline(Readable.from(rows.all()), csv, to, { end });
 }
 

@@ -1,9 +1,9 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { importContacts, type ImportResult } from '../../app/import-contacts.ts';
 import { csvRecords } from '../csv-records.ts';
-import { misused } from '../input.ts';
+import { isSystemError, misused } from '../input.ts';
 import { blocks, counted, table, type Answer } from '../output.ts';
 import { progressBar, type Progress } from '../progress.ts';
 import { resolveCampaign } from '../resolve.ts';
@@ -59,16 +59,17 @@ interface Source {
 
 async function openSource({ face }: Session, file: string): Promise<Source> {
   if (file === '-') return { stream: face.stdin, progress: progressBar(face, 'importing', 0) };
+  const { handle, bytes } = await openFile(file);
+  return { handle, stream: handle.createReadStream(), progress: progressBar(face, 'importing', bytes) };
+}
+
+async function openFile(file: string): Promise<{ handle: FileHandle; bytes: number }> {
   try {
-    const handle = await open(file);
-    const stats = await handle.stat();
+    const stats = await stat(file);
     if (stats.isDirectory()) throw misused('a file', 'a folder');
-    return { handle, stream: handle.createReadStream(), progress: progressBar(face, 'importing', stats.size) };
+    return { handle: await open(file), bytes: stats.size };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('E')) {
-      throw misused('a file that can be read', `${error.code} for ${file}`);
-    }
-    throw error;
+    throw isSystemError(error) ? misused('a file that can be read', `${error.code} for ${file}`) : error;
   }
 }
 

@@ -1,0 +1,75 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Cli, cliEnv } from '../support/cli.ts';
+import { Harness } from '../support/harness.ts';
+
+const CONTACTS = `name,phone,status
+Alma,+15550100001,needs-reply
+Chris,+15550100002,needs-reply
+Dana,+15550100003,not-started
+Eli,+15550100004,not-started
+Fatima,+15550100005,in-progress
+Gus,+15550100006,closed
+`;
+
+/** The code block that follows `<!-- example: NAME -->` in the README. */
+async function exampleOf(name: string): Promise<string> {
+  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+  const code = new RegExp(`<!-- example: ${name} -->\\s+\`\`\`\\w+\\n(.*?)\`\`\``, 's').exec(readme)?.[1];
+  if (code === undefined) throw new Error(`expected an example "${name}" in the README`);
+  return code;
+}
+
+/** Splits a command line as a shell would, as far as the README needs it. */
+function words(line: string): string[] {
+  return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '');
+}
+
+describe('the README', () => {
+  let harness: Harness;
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'baton-readme-'));
+    harness = await Harness.open();
+    await harness.startWorker();
+  });
+  afterAll(async () => {
+    await harness.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it('shows command lines that work, one after the other', async () => {
+    await writeFile(join(folder, 'contacts.csv'), CONTACTS);
+    const cli = new Cli(cliEnv(harness.config));
+    for (const line of (await exampleOf('command line')).trim().split('\n')) {
+      const args = words(line.replace('npm run -s baton -- ', '')).map((word) =>
+        word === 'contacts.csv' ? join(folder, word) : word,
+      );
+      const ran = await cli.run(args);
+      expect({ line, ...ran }).toMatchObject({ status: 0 });
+    }
+    const held = Object.values(await harness.holdings('c_bartlett')).sort();
+    expect(held).toEqual([2, 4]);
+  });
+
+  it('shows a producer that works', async () => {
+    await harness.context.database.campaigns.deleteMany({});
+    await harness.seedCampaign(2, { campaignId: 'c_bartlett' });
+    await harness.seedConversations(
+      'c_bartlett',
+      Array.from({ length: 600 }, () => ({})),
+    );
+    const { redisUrl, prefix } = harness.config.queue;
+    const shown = await exampleOf('producer');
+    const code = shown
+      .replace(/\{ redisUrl: '.*?' \}/, JSON.stringify({ redisUrl, prefix }))
+      .replace("'baton'", `'${new URL('../../src/index.ts', import.meta.url).pathname}'`);
+    await writeFile(join(folder, 'producer.ts'), code);
+    const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+    await import(join(folder, 'producer.ts'));
+    expect(log.mock.calls[0]?.slice(0, 2)).toEqual(['created', 500]);
+    log.mockRestore();
+  });
+});
