@@ -1,0 +1,135 @@
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { table } from '../../src/cli/output.ts';
+import { findAndGuardedUpdate, findOneAndUpdateLoop, selfAssign, type ClaimWay } from './claim-ways.ts';
+import { Ground } from './ground.ts';
+import { measure, type Measured } from './load.ts';
+
+/** One line of the comparison. */
+interface Row extends Case, Measured {
+  readonly way: string;
+  readonly workers: number;
+}
+
+interface Case {
+  readonly askers: number;
+  readonly count: number;
+  readonly pool: number;
+  readonly campaigns: number;
+}
+
+interface Way {
+  readonly name: string;
+  readonly claim: ClaimWay;
+  /** Worker processes it needs. */
+  readonly workers: readonly number[];
+}
+
+const WAYS: readonly Way[] = [
+  { name: 'loop of findOneAndUpdate', claim: findOneAndUpdateLoop, workers: [0] },
+  { name: 'find, guarded update', claim: findAndGuardedUpdate, workers: [0] },
+  { name: 'baton', claim: selfAssign, workers: [1] },
+];
+const THE_CASE: Case = { askers: 50, count: 10, pool: 20_000, campaigns: 1 };
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '3' },
+    pools: { type: 'string', default: '20000,500000' },
+    askers: { type: 'string', default: '1,50,200' },
+    out: { type: 'string' },
+    smoke: { type: 'boolean', default: false },
+  },
+});
+const numbers = (list: string): number[] => list.split(',').map(Number);
+
+/** No claim should find the pool empty: this share of it is left. */
+const POOL_SHARE_MAX = 0.8;
+
+async function run(ground: Ground, campaignIds: readonly string[], of: Case, way: Way, workers: number): Promise<Row> {
+  const requestsMax = Math.floor((of.pool * POOL_SHARE_MAX) / of.count);
+  let turn = 0;
+  const ask = (asker: number): Promise<void> => {
+    const campaignId = campaignIds[(turn += 1) % campaignIds.length] ?? '';
+    return way.claim(ground, campaignId, `t${asker}`, of.count);
+  };
+  const warmUp = { askers: Math.min(of.askers, requestsMax), requestsMax: Math.min(of.askers, requestsMax / 4) };
+  await measure({ ...warmUp, durationMsMax: 1_000 }, ask);
+  const load = {
+    askers: of.askers,
+    requestsMax: requestsMax - warmUp.requestsMax,
+    durationMsMax: Number(values.seconds) * 1_000,
+  };
+  const measured = await measure(load, ask);
+  await ground.refill(campaignIds);
+  return { ...of, ...measured, way: way.name, workers };
+}
+
+/** Every way in turn on the same pools, so that they share the machine's good and bad moments. */
+async function runPool(ground: Ground, pool: number, campaigns: number): Promise<Row[]> {
+  const askersMax = Math.max(...numbers(values.askers));
+  const campaignIds: string[] = [];
+  for (let at = 0; at < campaigns; at += 1) campaignIds.push(await ground.seedCampaign(askersMax, pool / campaigns));
+  const rows: Row[] = [];
+  await ground.setWorkers(1);
+  for (const askers of numbers(values.askers)) {
+    for (const count of values.smoke ? [10] : [10, 300]) {
+      for (const way of WAYS) {
+        rows.push(await run(ground, campaignIds, { askers, count, pool, campaigns }, way, way.workers[0] ?? 0));
+        process.stderr.write('.');
+      }
+    }
+  }
+  return rows;
+}
+
+async function runWorkers(ground: Ground): Promise<Row[]> {
+  const campaignId = await ground.seedCampaign(THE_CASE.askers, THE_CASE.pool);
+  const rows: Row[] = [];
+  const [, , baton] = WAYS;
+  for (const workers of values.smoke ? [1] : [1, 2, 3, 1, 2, 3]) {
+    await ground.setWorkers(workers);
+    if (baton) rows.push(await run(ground, [campaignId], THE_CASE, baton, workers));
+    process.stderr.write('.');
+  }
+  return rows;
+}
+
+function drawn(rows: readonly Row[]): string {
+  const head = ['pool', 'campaigns', 'texters', 'count', 'way', 'workers', 'requests/s', 'p50 ms', 'p99 ms', 'x loop'];
+  const lines = rows.map((row) => {
+    const loop = rows.find((other) => other.way === WAYS[0]?.name && sameCase(other, row));
+    const ratio = loop ? (row.perSecond / loop.perSecond).toFixed(1) : '';
+    const { pool, campaigns, askers, count, way, workers, perSecond, p50Ms, p99Ms } = row;
+    return [
+      pool,
+      campaigns,
+      askers,
+      count,
+      way,
+      workers,
+      perSecond.toFixed(1),
+      p50Ms.toFixed(1),
+      p99Ms.toFixed(1),
+      ratio,
+    ];
+  });
+  return table(head, lines);
+}
+
+function sameCase(a: Case, b: Case): boolean {
+  return a.askers === b.askers && a.count === b.count && a.pool === b.pool && a.campaigns === b.campaigns;
+}
+
+const ground = await Ground.open();
+try {
+  const rows: Row[] = [];
+  for (const pool of numbers(values.pools)) {
+    for (const campaigns of values.smoke ? [1] : [1, 20]) rows.push(...(await runPool(ground, pool, campaigns)));
+  }
+  const byWorkers = await runWorkers(ground);
+  process.stdout.write(`\n${drawn(rows)}\n\nby worker processes\n${drawn(byWorkers)}\n`);
+  if (values.out) writeFileSync(values.out, `${JSON.stringify({ rows, byWorkers }, null, 2)}\n`);
+} finally {
+  await ground.close();
+}
