@@ -1,0 +1,144 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cliEnv, spawnCli } from '../support/cli.ts';
+import { Harness } from '../support/harness.ts';
+
+const CONTACTS = 5_000;
+
+/** As people and scripts meet it: a process, its streams and its exit status. */
+describe('the command line as a process', () => {
+  let harness: Harness;
+  let env: NodeJS.ProcessEnv;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'baton-process-'));
+    harness = await Harness.open();
+    env = cliEnv(harness.config);
+  });
+  afterAll(async () => {
+    await harness.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it('is done with 0, and stdout is one JSON document', async () => {
+    const made = await spawnCli(env, ['campaign', 'create', 'Rally', '--id', 'rally', '--json']);
+    expect(made).toMatchObject({ status: 0, err: '' });
+    expect(JSON.parse(made.out)).toMatchObject({ campaignId: 'rally', name: 'Rally', texterCount: 0 });
+    expect((await spawnCli(env, ['texter', 'add', 'rally', 'Ann', '--id', 'ann'])).status).toBe(0);
+  });
+
+  it('imports a file and what comes on stdin, the bad rows told by line', async () => {
+    const rows = Array.from({ length: CONTACTS }, (_, index) => `"Contact\n${index}",${5_550_000 + index},not-started`);
+    const text = ['name,phone,status', ...rows, 'Bad,none,not-started', 'Bad,5550100001,lost'].join('\r\n');
+    const file = join(folder, 'contacts.csv');
+    await writeFile(file, text);
+    const first = await spawnCli(env, ['import', 'rally', file, '--json']);
+    const lines = [2 + 2 * CONTACTS, 3 + 2 * CONTACTS];
+    expect(JSON.parse(first.out)).toMatchObject({
+      added: CONTACTS,
+      alreadyThere: 0,
+      rejected: lines.map((line) => ({ line })),
+    });
+    const second = await spawnCli(env, ['import', 'rally', '-', '--json'], text);
+    expect(JSON.parse(second.out)).toMatchObject({ added: 0, alreadyThere: CONTACTS, rejectedCount: 2 });
+  });
+
+  it('is refused with 2 and misused with 2, in one document when asked so', async () => {
+    const refused = await spawnCli(env, ['senders', 'nowhere', '--json']);
+    expect(refused.status).toBe(2);
+    expect(JSON.parse(refused.out)).toMatchObject({ error: { code: 'unknown-campaign', got: '"nowhere"' } });
+    const unconfirmed = await spawnCli(env, ['unassign', 'rally', '--from', 'ann']);
+    expect(unconfirmed).toMatchObject({ status: 2, out: '' });
+    expect(unconfirmed.err).toBe(
+      'baton: confirmation-needed: expected --confirm 0, the number of conversations to unassign, got none\n',
+    );
+    expect((await spawnCli(env, ['reassign', 'rally', '--sideways'])).status).toBe(2);
+    expect((await spawnCli({}, ['senders', 'rally'])).status).toBe(2);
+  });
+
+  it('fails with 1 when a service is away, within seconds', async () => {
+    const away = { ...env, BATON_MONGODB_SELECTION_TIMEOUT_MS: '500' };
+    const noDatabase = await spawnCli({ ...away, MONGODB_URI: 'mongodb://127.0.0.1:1/x' }, [
+      'senders',
+      'rally',
+      '--json',
+    ]);
+    expect(noDatabase.status).toBe(1);
+    expect(JSON.parse(noDatabase.out)).toMatchObject({ error: { code: 'database-unavailable' } });
+    const move = ['reassign', 'rally', '--from', 'pool', '--to', 'ann', '--status', 'any'];
+    const noQueue = await spawnCli({ ...env, REDIS_URL: 'redis://127.0.0.1:1' }, move);
+    expect(noQueue).toMatchObject({ status: 1, out: '' });
+    expect(noQueue.err).toContain('baton: queue-unavailable: ');
+  });
+
+  it('stops quietly when its reader has read enough', async () => {
+    const pipeline = `"${process.execPath}" --import tsx src/cli/main.ts export rally | head -n 1; echo "\${PIPESTATUS[0]}"`;
+    const { PATH } = process.env;
+    const shell = spawn('bash', ['--norc', '-c', pipeline], {
+      env: { PATH, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let [out, err] = ['', ''];
+    shell.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    shell.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    await new Promise((resolve) => shell.once('close', resolve));
+    expect(err).toBe('');
+    expect(out).toMatch(/^conversation_id,[a-z_,]*\n0\n$/);
+  });
+
+  it('says that no worker runs, and waits no longer than it is told', async () => {
+    const move = [
+      'reassign',
+      'rally',
+      '--from',
+      'pool',
+      '--to',
+      'ann',
+      '--status',
+      'any',
+      '--wait',
+      '5',
+      '--id',
+      'late',
+    ];
+    const waited = await spawnCli(env, move);
+    expect(waited.status).toBe(1);
+    expect(waited.err).toContain('no worker seems to be running');
+    expect(waited.err).toContain('baton: wait-timeout: ');
+  });
+
+  it('runs a worker until it is told to stop, which then does what was asked', async () => {
+    const worker = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'worker'], {
+      env: { PATH: process.env['PATH'], ...env, BATON_LOG_LEVEL: 'info' },
+      stdio: ['ignore', 'inherit', 'pipe'],
+    });
+    const ended = new Promise<number | null>((resolve) => worker.once('exit', resolve));
+    const again = ['reassign', 'rally', '--from', 'pool', '--to', 'ann', '--status', 'any', '--id', 'late', '--json'];
+    const done = await spawnCli(env, again);
+    expect(done.status).toBe(0);
+    expect(JSON.parse(done.out)).toMatchObject({ operationId: 'late', state: 'done', receipt: { moved: CONTACTS } });
+    worker.kill('SIGTERM');
+    expect(await ended).toBe(0);
+  });
+
+  it('examines what it stands on', async () => {
+    const well = await spawnCli(env, ['doctor', '--json']);
+    expect(well.status).toBe(0);
+    const { ok, checks, versions } = JSON.parse(well.out) as {
+      ok: boolean;
+      checks: { name: string }[];
+      versions: object;
+    };
+    expect(ok).toBe(true);
+    expect(versions).toMatchObject({ node: process.versions.node });
+    const names = checks.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(['MongoDB', 'transactions', 'indexes', 'Redis', 'Redis eviction']));
+    const ill = await spawnCli({ ...env, REDIS_URL: 'redis://127.0.0.1:1' }, ['doctor']);
+    expect(ill.status).toBe(1);
+    expect(ill.out).toMatch(/✗ Redis .*REDIS_URL/);
+  });
+});

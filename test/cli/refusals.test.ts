@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Cli, cliEnv } from '../support/cli.ts';
+import { Harness } from '../support/harness.ts';
+
+/** Bad input, by the code it is refused with. `C` has texters Ann, Bob and Ann again, and Paul, who is paused. */
+const ANY = ['--status', 'any'];
+const REFUSED: readonly (readonly [code: string, args: readonly string[]])[] = [
+  ['unknown-campaign', ['reassign', 'nowhere', '--from', 'pool', '--to', 'everyone', ...ANY]],
+  ['unknown-campaign', ['senders', 'nowhere']],
+  ['unknown-campaign', ['import', 'nowhere', '-']],
+  ['unknown-texter', ['reassign', 'C', '--from', 'pool', '--to', 'Nobody', ...ANY]],
+  ['unknown-texter', ['reassign', 'C', '--from', 'elsewhere', '--to', 'Bob', ...ANY]],
+  ['unknown-texter', ['texter', 'pause', 'C', 'Nobody']],
+  ['unknown-texter', ['unassign', 'C', '--from', 'Nobody', '--confirm', '1']],
+  ['ambiguous-name', ['reassign', 'C', '--from', 'pool', '--to', 'Ann', ...ANY]],
+  ['ambiguous-name', ['senders', 'Twice']],
+  ['unknown-conversation', ['reassign', 'C', '--conversation', '0123456789abcdef01234567', '--to', 'Bob']],
+  ['unknown-conversation', ['conversation', 'C', 'nobody']],
+  ['unknown-operation', ['operation', 'nothing']],
+  ['target-inactive', ['reassign', 'C', '--from', 'pool', '--to', 'Paul', ...ANY]],
+  ['target-inactive', ['reassign', 'C', '--from', 'pool', '--to', 'Bob,Paul', ...ANY]],
+  ['no-targets', ['reassign', 'C', '--from', 'pool', '--to', '', ...ANY]],
+  ['no-targets', ['reassign', 'Alone', '--from', 'solo', '--to', 'everyone', ...ANY]],
+  ['no-targets', ['reassign', 'C', '--conversation', 'x1', '--to', '']],
+  ['same-source-and-target', ['reassign', 'C', '--from', 'Bob', '--to', 'Bob', ...ANY]],
+  ['campaign-closed', ['reassign', 'Shut', '--from', 'pool', '--to', 'everyone', ...ANY]],
+  ['campaign-exists', ['campaign', 'create', 'Another', '--id', 'C']],
+  ['texter-exists', ['texter', 'add', 'C', 'Bob again', '--id', 'b']],
+  ['confirmation-needed', ['unassign', 'C', '--from', 'Bob']],
+  ['confirmation-needed', ['unassign', 'C', '--from', 'everyone', '--status', 'closed']],
+  ...['0', '-1', '1.5', '9007199254740992', 'six', '', 'NaN', '1e3', '0x10'].flatMap((count) => [
+    ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob', ...ANY, '--count', count]] as const,
+    ['bad-request', ['unassign', 'C', '--from', 'Bob', '--count', count]] as const,
+  ]),
+  ['bad-request', ['unassign', 'C', '--from', 'Bob', '--confirm', 'all']],
+  ['bad-request', ['unassign', 'C', '--from', 'Bob', '--confirm', '-1']],
+  ['bad-request', ['unassign', 'C', '--from', 'pool', '--confirm', '1']],
+  ['bad-request', ['unassign', 'C', '--from', '', '--confirm', '1']],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob', '--status', 'waiting']],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob', '--status', 'Any']],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob']],
+  ['bad-request', ['reassign', 'C', '--to', 'Bob', ...ANY]],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', ...ANY]],
+  ['bad-request', ['reassign', 'C', '--from', '', '--to', 'Bob', ...ANY]],
+  ['bad-request', ['reassign', 'C', '--from', 'pool,Bob', '--to', 'b', ...ANY]],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob,', ...ANY]],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'pool', ...ANY]],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob', ...ANY, '--spread', 'fair']],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob', ...ANY, '--id', 'no spaces']],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob', ...ANY, '--id', '42']],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob', ...ANY, '--actor', 'Jane Doe']],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob', ...ANY, '--wait', 'long']],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob', ...ANY, '--colour', 'blue']],
+  ['bad-request', ['reassign', 'C', '--conversation', 'x1', '--to', 'Bob', '--count', '1']],
+  ['bad-request', ['reassign', 'C', '--conversation', 'x1', '--to', 'everyone']],
+  ['bad-request', ['reassign', 'C', '--conversation', 'x1', '--to', 'b,a1']],
+  ['bad-request', ['reassign', 'C', '--conversation', 'x1', '--to', 'Bob', '--preview']],
+  ['bad-request', ['conversations', 'C', '--status', 'awaiting-contact']],
+  ['bad-request', ['conversations', 'C', '--status', 'waiting']],
+  ['bad-request', ['conversations', 'C', '--limit', '0']],
+  ['bad-request', ['conversations', 'C', '--after', 'here']],
+  ['bad-request', ['conversations', 'C', '--of', '']],
+  ['bad-request', ['operations', 'C', '--limit', 'all']],
+  ['bad-request', ['import', 'C', '/no/such/file']],
+  ['bad-request', ['import', 'C', '/']],
+  ['bad-request', ['import', 'C', '-']],
+  ['bad-request', ['export', 'C']],
+  ['bad-request', ['export', 'C', '--out', '/no/such/folder/file.csv']],
+  ['bad-request', ['campaign', 'create', '   ']],
+  ['bad-request', ['campaign', 'create', 'x', '--id', 'not an id']],
+  ['bad-request', ['campaign', 'create', 'x', '--self-assign', '--batch-max', '0']],
+  ['bad-request', ['campaign', 'create', 'x', '--open-max', 'many']],
+  ['bad-request', ['texter', 'add', 'C', 'Pool']],
+  ['bad-request', ['texter', 'add', 'C', 'x', '--id', 'everyone']],
+  ['bad-request', ['texter', 'add', 'C', 'two\nlines']],
+  ['bad-request', ['texter', 'add', 'C']],
+  ['bad-request', ['dance']],
+  ['bad-request', []],
+];
+
+describe('what bad input gets', () => {
+  let harness: Harness;
+  let cli: Cli;
+
+  beforeAll(async () => {
+    // No worker runs: whatever is refused is refused without one.
+    harness = await Harness.open();
+    cli = new Cli(cliEnv(harness.config));
+    for (const id of ['C', 'Shut', 'Alone', 'Twice1', 'Twice2', 'elsewhere-1']) {
+      await cli.json(['campaign', 'create', id.replace(/\d$/, ''), '--id', id]);
+    }
+    for (const [id, name] of [
+      ['a1', 'Ann'],
+      ['b', 'Bob'],
+      ['a2', 'Ann'],
+      ['p', 'Paul'],
+    ] as const) {
+      await cli.json(['texter', 'add', 'C', name, '--id', id]);
+    }
+    await cli.json(['texter', 'add', 'Alone', 'Solo', '--id', 'solo']);
+    await cli.json(['texter', 'add', 'Shut', 'Sue']);
+    await cli.json(['texter', 'add', 'elsewhere-1', 'Elsewhere', '--id', 'elsewhere']);
+    await cli.json(['texter', 'pause', 'C', 'Paul']);
+    await cli.json(
+      ['import', 'C', '-'],
+      'name,phone,external_id,assignee\nX,5550001,x1,\nY,5550002,x2,Bob\nZ,5550003,x3,Bob\n',
+    );
+    await cli.json(['campaign', 'close', 'Shut']);
+  });
+  afterAll(() => harness.close());
+
+  const everything = async (): Promise<unknown> => {
+    const { campaigns, texters, conversations, operations, batches } = harness.context.database;
+    const collections = [campaigns, texters, conversations, operations, batches];
+    return Promise.all(collections.map((collection) => collection.find({}).sort({ _id: 1 }).toArray()));
+  };
+
+  it.each(REFUSED)('%s: baton %j', async (code, args) => {
+    const before = await everything();
+    const refusal = await cli.refusal(args);
+    expect(refusal).toMatchObject({
+      code,
+      expected: expect.stringMatching(/./) as string,
+      got: expect.stringMatching(/./) as string,
+    });
+    expect(refusal.message).toContain(`expected ${refusal.expected}, got`);
+    expect(await everything()).toEqual(before);
+  });
+
+  it('says what came', async () => {
+    const refusal = await cli.refusal(['reassign', 'C', '--from', 'pool', '--to', 'Bob', ...ANY, '--count', 'six']);
+    expect(refusal.got).toBe('"six"');
+  });
+
+  it('tells people in one line on stderr, and leaves stdout alone', async () => {
+    const ran = await cli.run(['senders', 'nowhere']);
+    const err = 'baton: unknown-campaign: expected the id or exact name of a campaign, got "nowhere"\n';
+    expect(ran).toEqual({ status: 2, out: '', err });
+  });
+
+  it('wants to be told where its services are', async () => {
+    const refusal = await new Cli({}).refusal(['senders', 'C']);
+    expect(refusal.code).toBe('bad-config');
+    expect(refusal.message).toMatch(/MONGODB_URI.*REDIS_URL/);
+  });
+});

@@ -1,0 +1,185 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { STATUSES, VISIBLE_STATUSES, type Status } from '../../src/domain/conversation.ts';
+import type { ConversationDoc } from '../../src/mongo/documents.ts';
+import { Cli, cliEnv } from '../support/cli.ts';
+import { Harness, type Seeded } from '../support/harness.ts';
+
+const TEXTERS = 5;
+const CONVERSATIONS = 3_000;
+
+interface Page {
+  readonly conversations: { readonly conversationId: string; readonly status: Status }[];
+  readonly next: string | null;
+  readonly hidden: number;
+}
+
+describe('what the command line shows', () => {
+  let harness: Harness;
+  let cli: Cli;
+  let campaignId: string;
+  let raw: ConversationDoc[];
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'baton-views-'));
+    harness = await Harness.open();
+    cli = new Cli(cliEnv(harness.config));
+    campaignId = await harness.seedCampaign(TEXTERS);
+    const other = await harness.seedCampaign(1);
+    await harness.pause(campaignId, 't2');
+    const any = (index: number): Seeded => ({
+      holderId: [null, 't1', 't2', 't3', 'gone'][Math.trunc(index * 7.3) % 5] ?? null,
+      status: STATUSES[Math.trunc(index * 3.7) % STATUSES.length] ?? 'closed',
+      // Many share a moment: pages must part them by their ids.
+      waitedMs: Math.trunc(index / 7) * 1_000,
+      optedOut: index % 11 === 0,
+    });
+    await harness.seedConversations(
+      campaignId,
+      Array.from({ length: CONVERSATIONS }, (_, index) => any(index)),
+    );
+    await harness.seedConversations(other, [{ holderId: 't1' }, {}]);
+    raw = await harness.context.database.conversations.find({ campaignId }).toArray();
+  });
+  afterAll(async () => {
+    await harness.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const count = (holderId: string | null, status?: Status): number =>
+    raw.filter((doc) => doc.assigneeId === holderId && (!status || doc.status === status)).length;
+
+  const inOrder = (docs: ConversationDoc[]): string[] =>
+    docs
+      .toSorted(
+        (a, b) =>
+          STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status) ||
+          a.waitingSince.getTime() - b.waitingSince.getTime() ||
+          (a._id.toHexString() < b._id.toHexString() ? -1 : 1),
+      )
+      .map((doc) => doc._id.toHexString());
+
+  const readAll = async (args: readonly string[], limit: number): Promise<string[]> => {
+    const ids: string[] = [];
+    let after: readonly string[] = [];
+    for (;;) {
+      const page = await cli.json<Page>(['conversations', campaignId, ...args, '--limit', String(limit), ...after]);
+      ids.push(...page.conversations.map(({ conversationId }) => conversationId));
+      if (page.next === null) return ids;
+      expect(page.conversations).toHaveLength(limit);
+      after = ['--after', page.next];
+    }
+  };
+
+  it('counts what each holds, strangers to the campaign too', async () => {
+    const view = await cli.json<{ senders: { texterId: string }[]; pool: unknown }>(['senders', campaignId]);
+    const countsOf = (holderId: string | null) => ({
+      counts: Object.fromEntries(STATUSES.map((status) => [status, count(holderId, status)])),
+      total: count(holderId),
+    });
+    expect(view.pool).toEqual(countsOf(null));
+    const texter = (texterId: string, name: string | null, active: boolean) => ({
+      texterId,
+      name,
+      active,
+      ...countsOf(texterId),
+    });
+    expect(view.senders).toEqual([
+      texter('t1', 'Texter 1', true),
+      texter('t2', 'Texter 2', false),
+      texter('t3', 'Texter 3', true),
+      texter('t4', 'Texter 4', true),
+      texter('t5', 'Texter 5', true),
+      texter('gone', null, false),
+    ]);
+    const { out } = await cli.run(['senders', campaignId]);
+    expect(out).toMatch(/Texter 2 \(paused\)/);
+    expect(out).toMatch(/gone \(not on the campaign\)/);
+  });
+
+  it('lists all that the view shows, page by page, in the order of selection', async () => {
+    const shown = raw.filter((doc) => VISIBLE_STATUSES.includes(doc.status));
+    const ofRoster = shown.filter((doc) => doc.assigneeId !== 'gone');
+    expect(await readAll([], 411)).toEqual(inOrder(ofRoster));
+    expect(await readAll(['--of', 'pool'], 97)).toEqual(inOrder(shown.filter((doc) => doc.assigneeId === null)));
+    const closed = shown.filter((doc) => doc.status === 'closed' && ['t1', 't3'].includes(doc.assigneeId ?? ''));
+    expect(await readAll(['--of', 't3,Texter 1,t1', '--status', 'closed'], 50)).toEqual(inOrder(closed));
+    expect(await readAll(['--of', 't4'], 10)).toEqual([]);
+  });
+
+  it('says how many it hides, and never shows one of them', async () => {
+    const page = await cli.json<Page>(['conversations', campaignId, '--of', 't1', '--limit', '1000']);
+    expect(page.hidden).toBe(count('t1', 'awaiting-contact'));
+    expect(page.conversations.map(({ status }) => status)).not.toContain('awaiting-contact');
+    const { out } = await cli.run(['conversations', campaignId, '--of', 't1']);
+    expect(out).toContain(`Not shown: ${page.hidden} that wait`);
+  });
+
+  it('exports every conversation of the campaign, and no other', async () => {
+    const file = join(folder, 'all.csv');
+    expect(await cli.json(['export', campaignId, '--out', file])).toEqual({
+      campaignId,
+      file,
+      exported: CONVERSATIONS,
+    });
+    expect(await readdir(folder)).toEqual(['all.csv']);
+    const csv = await readFile(file, 'utf8');
+    expect((await cli.run(['export', campaignId])).out).toBe(csv);
+    const rows = parse<Record<string, string>>(csv, { columns: true });
+    const iso = (date: Date | null): string => date?.toISOString() ?? '';
+    const expected = raw.map((doc) => ({
+      conversation_id: doc._id.toHexString(),
+      external_id: doc.externalId ?? '',
+      name: doc.contact.name,
+      phone: doc.contact.phone,
+      status: doc.status,
+      assignee_id: doc.assigneeId ?? '',
+      assignee: doc.assigneeId?.startsWith('t') ? `Texter ${doc.assigneeId.slice(1)}` : '',
+      opted_out: String(doc.optedOut),
+      waiting_since: iso(doc.waitingSince),
+      last_inbound_at: iso(doc.lastInboundAt),
+      last_outbound_at: iso(doc.lastOutboundAt),
+      assigned_at: iso(doc.assignedAt),
+      created_at: iso(doc.createdAt),
+    }));
+    const byId = (a: { conversation_id?: string }, b: { conversation_id?: string }) =>
+      (a.conversation_id ?? '') < (b.conversation_id ?? '') ? -1 : 1;
+    expect(rows.sort(byId)).toEqual(expected.sort(byId));
+  });
+
+  it('guards what a spreadsheet would run, but never a phone number', async () => {
+    const id = await harness.seedCampaign(1);
+    const contacts = 'name,phone,external_id\n"=cmd|\' /C calc\'!A0",+15550001,@x\n-1+2,5550002,plain\nAnn,5550003,';
+    await cli.json(['import', id, '-'], contacts);
+    const cells = async (...more: string[]) => {
+      const rows = parse<Record<string, string>>((await cli.run(['export', id, ...more])).out, { columns: true });
+      return rows.map((row) => [row['name'], row['phone'], row['external_id']]).sort();
+    };
+    expect(await cells()).toEqual([
+      ["'-1+2", '5550002', 'plain'],
+      ["'=cmd|' /C calc'!A0", '+15550001', "'@x"],
+      ['Ann', '5550003', ''],
+    ]);
+    expect(await cells('--raw')).toContainEqual(["=cmd|' /C calc'!A0", '+15550001', '@x']);
+  });
+
+  it('previews what a move would do, and changes nothing', async () => {
+    const preview = await cli.json<{ moved: number; skipped: unknown; holders: { wouldHold: number }[] }>([
+      ...['reassign', campaignId, '--from', 'pool', '--to', 't1,t3', '--status', 'needs-reply', '--preview'],
+    ]);
+    const pool = raw.filter((doc) => doc.assigneeId === null && doc.status === 'needs-reply');
+    const optedOut = pool.filter((doc) => doc.optedOut).length;
+    expect(preview).toMatchObject({
+      moved: pool.length - optedOut,
+      skipped: [{ reason: 'opted-out', count: optedOut }],
+    });
+    expect(preview.holders.reduce((sum, { wouldHold }) => sum + wouldHold, 0)).toBe(
+      count(null) + count('t1') + count('t3'),
+    );
+    expect(await harness.context.database.conversations.find({ campaignId }).toArray()).toEqual(raw);
+  });
+});
