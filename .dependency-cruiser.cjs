@@ -27,7 +27,8 @@ module.exports = {
     {
       name: 'edges-do-not-meet',
       severity: 'error',
-      comment: 'mongo, queue, http and cli meet in the composition root; only cli may also speak to people through the producer.',
+      comment:
+        'mongo, queue, http and cli meet in the composition root; only cli may also speak to people through the producer.',
       from: { path: '^src/(mongo|queue|http)/' },
       to: { path: edges, pathNot: '^src/$1/' },
     },

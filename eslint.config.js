@@ -12,7 +12,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: { projectService: { allowDefaultProject: ['*.js', '*.cjs', 'dev/*.mjs'] } },
-      globals: { process: 'readonly', console: 'readonly', URL: 'readonly' },
+      globals: { process: 'readonly', console: 'readonly', URL: 'readonly', module: 'writable' },
     },
     rules: {
       'max-lines': ['error', { max: FILE_LINES_MAX, skipBlankLines: true, skipComments: true }],

@@ -1,5 +1,5 @@
 import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
-import { Refusal } from '../src/domain/errors.ts';
+import { Refusal, refusalLine } from '../src/domain/errors.ts';
 import type { Logger } from '../src/logger.ts';
 import { refused, type Outcome } from './outcome.ts';
 
@@ -27,7 +27,7 @@ export function processorOf(handler: Handler, logger: Logger): Processor {
         return outcome.answer;
       case 'refused':
         attempt.log.warn({ code: outcome.code }, `refused: ${outcome.message}`);
-        throw new UnrecoverableError(`${outcome.code}: ${outcome.message}`);
+        throw new UnrecoverableError(refusalLine(outcome));
       case 'yielded':
         await job.moveToDelayed(Date.now(), token);
         throw new DelayedError();

@@ -75,8 +75,8 @@ export function shown(value: unknown): string {
 }
 
 /** One line that survives a trip through a queue's failure text; {@link parseRefusal} reads it back. */
-export function refusalLine(refusal: Refusal): string {
-  return `${refusal.code}: ${refusal.message}`;
+export function refusalLine({ code, message }: { readonly code: string; readonly message: string }): string {
+  return `${code}: ${message}`;
 }
 
 /** The refusal that {@link refusalLine} wrote, or `undefined` when the line is some other failure's. */

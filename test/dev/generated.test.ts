@@ -8,7 +8,7 @@ const read = (path: string): string => readFileSync(new URL(`../../${path}`, imp
 
 describe('files made from the code', () => {
   it('job.schema.json is what the zod contract says; otherwise: npm run generate', () => {
-    expect(JSON.parse(read('job.schema.json'))).toEqual(JSON.parse(JSON.stringify(jobSchemas())));
+    expect(read('job.schema.json')).toBe(`${JSON.stringify(jobSchemas(), null, 2)}\n`);
   });
 
   it('.env.example shows every variable; otherwise: npm run generate', () => {
@@ -19,7 +19,8 @@ describe('files made from the code', () => {
     const lines = read('.env.example')
       .split('\n')
       .map((line) => line.replace(/^# (?=[A-Z_]+=)/, ''));
-    const env = Object.fromEntries(lines.filter((line) => /^[A-Z_]+=/.test(line)).map((line) => line.split(/=(.*)/s)));
-    expect(() => readConfig(env as NodeJS.ProcessEnv)).not.toThrow();
+    const settings = lines.filter((line) => /^[A-Z_]+=/.test(line)).map((line) => line.split(/=(.*)/s).slice(0, 2));
+    const env = Object.fromEntries(settings) as NodeJS.ProcessEnv;
+    expect(() => readConfig(env)).not.toThrow();
   });
 });

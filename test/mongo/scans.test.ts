@@ -18,8 +18,10 @@ const KEYS_BEYOND = 2;
 /** Explains every `find` that `work` makes, on the data as it then is. */
 async function explainedFinds(work: () => Promise<unknown>): Promise<Explained[]> {
   const cursors: mongo.FindCursor[] = [];
-  const { find } = mongoose.mongo.Collection.prototype;
-  const spy = vi.spyOn(mongoose.mongo.Collection.prototype, 'find').mockImplementation(function (
+  const prototype = mongoose.mongo.Collection.prototype;
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the collection it is called on
+  const find = prototype.find;
+  const spy = vi.spyOn(prototype, 'find').mockImplementation(function (
     this: mongo.Collection,
     ...args: Parameters<typeof find>
   ) {
