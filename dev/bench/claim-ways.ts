@@ -1,7 +1,7 @@
-import type { Ground } from './ground.ts';
+import type { Place } from '../place.ts';
 
 /** One way to give a texter `count` conversations of a campaign's pool, oldest first. */
-export type ClaimWay = (ground: Ground, campaignId: string, texterId: string, count: number) => Promise<void>;
+export type ClaimWay = (place: Place, campaignId: string, texterId: string, count: number) => Promise<void>;
 
 const POOL = { assigneeId: null, status: 'not-started', optedOut: false } as const;
 const OLDEST_FIRST = { waitingSince: 1, _id: 1 } as const;
@@ -37,8 +37,8 @@ export const findAndGuardedUpdate: ClaimWay = async ({ context }, campaignId, te
 };
 
 /** Through the queue and back: rules, receipt, trail and all. */
-export const selfAssign: ClaimWay = async (ground, campaignId, texterId, count) => {
-  const sent = await ground.producer.selfAssign({ claimId: ground.newId('cl'), campaignId, texterId, count });
+export const selfAssign: ClaimWay = async (place, campaignId, texterId, count) => {
+  const sent = await place.producer.selfAssign({ claimId: place.newId('cl'), campaignId, texterId, count });
   const { conversationIds } = await sent.result();
   if (conversationIds.length > count) throw new Error(`expected at most ${count}, got ${conversationIds.length}`);
 };

@@ -51,7 +51,7 @@ async function run(ground: Ground, campaignIds: readonly string[], of: Case, way
   let turn = 0;
   const ask = (asker: number): Promise<void> => {
     const campaignId = campaignIds[(turn += 1) % campaignIds.length] ?? '';
-    return way.claim(ground, campaignId, `t${asker}`, of.count);
+    return way.claim(ground.place, campaignId, `t${asker}`, of.count);
   };
   const warmUp = { askers: Math.min(of.askers, requestsMax), requestsMax: Math.min(of.askers, requestsMax / 4) };
   await measure({ ...warmUp, durationMsMax: 1_000 }, ask);
@@ -71,7 +71,7 @@ async function runPool(ground: Ground, pool: number, campaigns: number): Promise
   const campaignIds: string[] = [];
   for (let at = 0; at < campaigns; at += 1) campaignIds.push(await ground.seedCampaign(askersMax, pool / campaigns));
   const rows: Row[] = [];
-  await ground.setWorkers(1);
+  await ground.place.setWorkers(1);
   for (const askers of numbers(values.askers)) {
     for (const count of values.smoke ? [10] : [10, 300]) {
       for (const way of WAYS) {
@@ -88,7 +88,7 @@ async function runWorkers(ground: Ground): Promise<Row[]> {
   const rows: Row[] = [];
   const [, , baton] = WAYS;
   for (const workers of values.smoke ? [1] : [1, 2, 3, 1, 2, 3]) {
-    await ground.setWorkers(workers);
+    await ground.place.setWorkers(workers);
     if (baton) rows.push(await run(ground, [campaignId], THE_CASE, baton, workers));
     process.stderr.write('.');
   }
@@ -131,5 +131,5 @@ try {
   process.stdout.write(`\n${drawn(rows)}\n\nby worker processes\n${drawn(byWorkers)}\n`);
   if (values.out) writeFileSync(values.out, `${JSON.stringify({ rows, byWorkers }, null, 2)}\n`);
 } finally {
-  await ground.close();
+  await ground.place.close();
 }

@@ -2,7 +2,7 @@ import { table } from '../../src/cli/output.ts';
 import { STATUSES } from '../../src/domain/conversation.ts';
 import type { SendersView } from '../../src/app/views.ts';
 import { playCrowd } from './crowd.ts';
-import { Stage } from './stage.ts';
+import { Place } from '../place.ts';
 import { playVideo } from './video.ts';
 
 const asJson = process.argv.includes('--json');
@@ -18,12 +18,13 @@ function show(title: string, { senders, pool }: SendersView): void {
   tell(`\n${title}\n${table(['sender', ...STATUSES, 'total'], rows)}`);
 }
 
-const stage = await Stage.open();
+const place = await Place.open('demo');
 try {
-  const steps = await playVideo(stage, show);
+  await place.setWorkers(1);
+  const steps = await playVideo(place, show);
   tell('\nThe same at the size of a real campaign');
-  await playCrowd(stage, tell);
+  await playCrowd(place, tell);
   if (asJson) process.stdout.write(`${JSON.stringify({ steps })}\n`);
 } finally {
-  await stage.close();
+  await place.close();
 }

@@ -1,6 +1,7 @@
 import type { Sent } from '../../src/index.ts';
 import type { SendersView } from '../../src/app/views.ts';
-import type { Cast, Stage } from './stage.ts';
+import type { Place } from '../place.ts';
+import { cast, senders, type Cast } from './stage.ts';
 
 export interface StepResult {
   readonly step: string;
@@ -21,14 +22,19 @@ const CONTACTS = [
 ];
 
 /** Plays the help video through the real queue. `show` is told of each step with the senders as they then stand. */
-export async function playVideo(stage: Stage, show: (title: string, view: SendersView) => void): Promise<StepResult[]> {
-  const cast = await stage.cast('Bartlett 2020 Interest Rally September', ['Kevin', 'Rebecca'], [HEADER, ...CONTACTS]);
-  const { campaignId } = cast;
-  show('Before: all 6 conversations are unassigned', await stage.senders(campaignId));
+export async function playVideo(place: Place, show: (title: string, view: SendersView) => void): Promise<StepResult[]> {
+  const played = await cast(
+    place,
+    'Bartlett 2020 Interest Rally September',
+    ['Kevin', 'Rebecca'],
+    [HEADER, ...CONTACTS],
+  );
+  const { campaignId } = played;
+  show('Before: all 6 conversations are unassigned', await senders(place, campaignId));
   const results: StepResult[] = [];
   for (const { step, title, send } of STEPS) {
-    await (await send(stage, cast)).result();
-    const view = await stage.senders(campaignId);
+    await (await send(place, played)).result();
+    const view = await senders(place, campaignId);
     show(title, view);
     results.push({ step, senders: totals(view) });
   }
@@ -38,16 +44,16 @@ export async function playVideo(stage: Stage, show: (title: string, view: Sender
 interface Step {
   readonly step: string;
   readonly title: string;
-  readonly send: (stage: Stage, cast: Cast) => Promise<Sent>;
+  readonly send: (place: Place, played: Cast) => Promise<Sent>;
 }
 
 const STEPS: readonly Step[] = [
   {
     step: 'reassign-all',
     title: 'Reassign all, status any, from the pool to everyone',
-    send: (stage, { campaignId }) =>
-      stage.producer.reassign({
-        operationId: stage.newId('op'),
+    send: (place, { campaignId }) =>
+      place.producer.reassign({
+        operationId: place.newId('op'),
         campaignId,
         from: 'pool',
         to: 'everyone',
@@ -57,9 +63,9 @@ const STEPS: readonly Step[] = [
   {
     step: 'reassign-some',
     title: 'Reassign some: 1 not started, from Kevin to Rebecca',
-    send: (stage, { campaignId, texterIds }) =>
-      stage.producer.reassign({
-        operationId: stage.newId('op'),
+    send: (place, { campaignId, texterIds }) =>
+      place.producer.reassign({
+        operationId: place.newId('op'),
         campaignId,
         from: { texterIds: [idOf(texterIds, 'Kevin')] },
         to: { texterIds: [idOf(texterIds, 'Rebecca')] },
@@ -70,11 +76,11 @@ const STEPS: readonly Step[] = [
   {
     step: 'reassign-one',
     title: 'Reassign one: Chris, from Rebecca to Kevin',
-    send: async (stage, { campaignId, texterIds }) =>
-      stage.producer.reassignOne({
-        operationId: stage.newId('op'),
+    send: async (place, { campaignId, texterIds }) =>
+      place.producer.reassignOne({
+        operationId: place.newId('op'),
         campaignId,
-        conversationId: await conversationWith(stage, campaignId, 'Chris'),
+        conversationId: await conversationWith(place, campaignId, 'Chris'),
         expectedHolderId: idOf(texterIds, 'Rebecca'),
         to: { texterIds: [idOf(texterIds, 'Kevin')] },
       }),
@@ -82,11 +88,11 @@ const STEPS: readonly Step[] = [
   {
     step: 'unassign-all',
     title: 'Unassign all of Rebecca, confirmed by the number the preview says',
-    send: async (stage, { campaignId, texterIds }) => {
+    send: async (place, { campaignId, texterIds }) => {
       const from = { texterIds: [idOf(texterIds, 'Rebecca')] };
-      const request = { operationId: stage.newId('op'), campaignId, from, status: 'any' } as const;
-      const { moved } = await stage.producer.preview({ ...request, kind: 'unassign' });
-      return stage.producer.unassign({ ...request, confirm: moved });
+      const request = { operationId: place.newId('op'), campaignId, from, status: 'any' } as const;
+      const { moved } = await place.producer.preview({ ...request, kind: 'unassign' });
+      return place.producer.unassign({ ...request, confirm: moved });
     },
   },
 ];
@@ -97,8 +103,8 @@ function idOf(texterIds: Cast['texterIds'], name: string): string {
   return id;
 }
 
-async function conversationWith(stage: Stage, campaignId: string, name: string): Promise<string> {
-  const found = await stage.context.database.conversations.findOne({ campaignId, 'contact.name': name });
+async function conversationWith(place: Place, campaignId: string, name: string): Promise<string> {
+  const found = await place.context.database.conversations.findOne({ campaignId, 'contact.name': name });
   if (!found) throw new Error(`expected a conversation with ${name}`);
   return found._id.toHexString();
 }

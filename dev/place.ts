@@ -1,0 +1,89 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readConfig, type Config } from '../src/config.ts';
+import { createContext, type Context } from '../src/context.ts';
+import { connectProducer } from '../src/queue/connection.ts';
+import { createProducer, type Producer } from '../src/queue/producer.ts';
+
+/**
+ * A place to play: a database and queues of one's own on whatever services the environment names, and worker processes.
+ * Nothing of it is left once it is closed.
+ */
+export class Place {
+  readonly context: Context;
+  readonly producer: Producer;
+  private readonly config: Config;
+  private readonly env: NodeJS.ProcessEnv;
+  private workers: ChildProcess[] = [];
+
+  private constructor(config: Config, context: Context, env: NodeJS.ProcessEnv) {
+    this.config = config;
+    this.context = context;
+    this.env = env;
+    this.producer = createProducer(config.queue);
+  }
+
+  static async open(purpose: string): Promise<Place> {
+    const name = `baton_${purpose}_${randomBytes(4).toString('hex')}`;
+    const uri = new URL(process.env['MONGODB_URI'] ?? '');
+    uri.pathname = `/${name}`;
+    const env = { ...process.env, MONGODB_URI: uri.toString(), BATON_QUEUE_PREFIX: `{${name}}` };
+    const config = readConfig(env);
+    const context = await createContext(config);
+    await context.database.ensureIndexes();
+    return new Place(config, context, env);
+  }
+
+  /** Ends the workers there are and starts `count` others. Resolves when they are ready. */
+  async setWorkers(count: number): Promise<void> {
+    await this.stopWorkers();
+    this.workers = Array.from({ length: count }, () => startWorker(this.env));
+    await Promise.all(this.workers.map(isReady));
+  }
+
+  newId(prefix: string): string {
+    return `${prefix}_${randomBytes(8).toString('hex')}`;
+  }
+
+  async close(): Promise<void> {
+    await this.stopWorkers();
+    await this.producer.close();
+    await this.context.database.command({ dropDatabase: 1 });
+    await this.context.close();
+    await this.forgetQueues();
+  }
+
+  private async stopWorkers(): Promise<void> {
+    const alive = this.workers.filter((worker) => worker.exitCode === null && worker.signalCode === null);
+    this.workers = [];
+    await Promise.all(alive.map((worker) => (worker.kill('SIGTERM'), once(worker, 'exit'))));
+  }
+
+  private async forgetQueues(): Promise<void> {
+    const redis = connectProducer(this.config.queue.redisUrl, () => undefined);
+    if (redis.status !== 'ready') await once(redis, 'ready');
+    const keys = await redis.keys(`${this.config.queue.prefix}*`);
+    if (keys.length > 0) await redis.del(...keys);
+    redis.disconnect();
+  }
+}
+
+function startWorker(env: NodeJS.ProcessEnv): ChildProcess {
+  return spawn(process.execPath, ['--import', 'tsx', 'workers/main.ts'], {
+    env: { ...env, BATON_LOG_LEVEL: 'info' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+}
+
+/** A worker's log says when it is ready; from then on only what went wrong is passed on. */
+async function isReady(worker: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.once('exit', () => reject(new Error('a worker ended before it was ready')));
+    worker.stderr?.on('data', (chunk: Buffer) => {
+      const lines = chunk.toString();
+      if (lines.includes('worker ready')) resolve();
+      if (/"level":[456]0/.test(lines)) process.stderr.write(lines);
+    });
+  });
+}
