@@ -14,16 +14,17 @@ export interface Cast {
 
 /** Makes a campaign with these texters, and imports these contacts: a header, then rows. */
 export async function cast(
-  { context, newId }: Place,
+  place: Place,
   name: string,
   texters: readonly string[],
   contacts: Iterable<readonly string[]>,
 ): Promise<Cast> {
-  const campaignId = newId('c');
+  const { context } = place;
+  const campaignId = place.newId('c');
   await createCampaign(context, { campaignId, name });
   const texterIds: Record<string, string> = {};
   for (const texter of texters) {
-    const added = await addTexter(context, { campaignId, texterId: newId('t'), name: texter });
+    const added = await addTexter(context, { campaignId, texterId: place.newId('t'), name: texter });
     texterIds[texter] = added.texterId;
   }
   await importContacts(context, campaignId, recordsOf(contacts));
