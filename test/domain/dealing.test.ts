@@ -1,0 +1,193 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Dealer, rotated, type Seat, type Spread } from '../../src/domain/dealing.ts';
+
+const fromPool = { holderId: null };
+const seats = (count: number): Seat[] =>
+  Array.from({ length: count }, (_, at) => ({ texterId: `t${at + 1}`, joinedOrder: at + 1 }));
+const dealerOf = (targets: readonly string[], spread: Spread = 'even', loads = targets.map(() => 0)): Dealer =>
+  new Dealer({ targets, loads, spread });
+const names = (count: number): string[] => seats(count).map(({ texterId }) => texterId);
+const dealt = (dealer: Dealer, count: number): (string | null | undefined)[] =>
+  Array.from({ length: count }, () => dealer.deal(fromPool));
+const tally = (deals: readonly unknown[], targets: readonly string[]): number[] =>
+  targets.map((target) => deals.filter((deal) => deal === target).length);
+
+const targetCount = fc.integer({ min: 1, max: 60 });
+const dealCount = fc.integer({ min: 0, max: 300 });
+
+describe('an even deal', () => {
+  it('gives nobody more than one more than anybody else, whatever the numbers', () => {
+    fc.assert(
+      fc.property(targetCount, dealCount, (k, n) => {
+        const counts = tally(dealt(dealerOf(names(k)), n), names(k));
+        expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  // Splits that others get wrong: rounding up and cutting into blocks leaves the last with nothing.
+  it.each([
+    [4, 3, [2, 1, 1]],
+    [9, 4, [3, 2, 2, 2]],
+    [10, 7, [2, 2, 2, 1, 1, 1, 1]],
+  ])('of %i over %i is %j', (n, k, shares) => {
+    expect(tally(dealt(dealerOf(names(k)), n), names(k))).toEqual(shares);
+  });
+
+  it('of 50 over 40 leaves nobody without', () => {
+    expect(Math.min(...tally(dealt(dealerOf(names(40)), 50), names(40)))).toBe(1);
+  });
+
+  it('goes round, one by one, so that each gets the same mix of old and new', () => {
+    fc.assert(
+      fc.property(targetCount, dealCount, (k, n) => {
+        expect(dealt(dealerOf(names(k)), n)).toEqual(Array.from({ length: n }, (_, at) => `t${(at % k) + 1}`));
+      }),
+    );
+  });
+
+  it('does not care who holds what is dealt', () => {
+    const holders = fc.array(fc.constantFrom(null, 't1', 't2', 't3', 'stranger'), { maxLength: 50 });
+    fc.assert(
+      fc.property(holders, (from) => {
+        const dealer = dealerOf(names(3));
+        expect(from.map((holderId) => dealer.deal({ holderId }))).toEqual(from.map((_, at) => `t${(at % 3) + 1}`));
+      }),
+    );
+  });
+
+  it('makes good for deals that came to nothing', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 20 }), fc.array(fc.nat({ max: 19 }), { maxLength: 15 }), (k, slips) => {
+        const targets = names(k);
+        const dealer = dealerOf(targets);
+        const counts = tally(dealt(dealer, 40), targets);
+        const back = slips.map((slip) => slip % k).filter((seat) => (counts[seat] ?? 0) > 0);
+        for (const seat of back) {
+          dealer.takeBack(targets[seat] ?? '', 1);
+          counts[seat] = (counts[seat] ?? 0) - 1;
+        }
+        const fewest = Math.min(...counts);
+        const owed = counts.reduce((sum, count) => sum + Math.max(...counts) - count, 0);
+        for (const [seat, more] of tally(dealt(dealer, owed), targets).entries())
+          counts[seat] = (counts[seat] ?? 0) + more;
+        expect(Math.min(...counts)).toBeGreaterThanOrEqual(fewest);
+        expect(Math.max(...counts) - Math.min(...counts)).toBe(0);
+      }),
+    );
+  });
+
+  it('goes on after a crash as it would have without one', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 20 }), dealCount, dealCount, (k, before, after) => {
+        const whole = dealerOf(names(k));
+        const first = dealerOf(names(k));
+        dealt(whole, before);
+        dealt(first, before);
+        const heir = dealerOf(names(k), 'even', first.loads);
+        expect(dealt(heir, after)).toEqual(dealt(whole, after));
+      }),
+    );
+  });
+
+  it('leaves out who was left out, and ends when nobody is left', () => {
+    const dealer = dealerOf(names(3));
+    dealer.leaveOut('t2');
+    expect(dealt(dealer, 4)).toEqual(['t1', 't3', 't1', 't3']);
+    dealer.leaveOut('t1');
+    dealer.leaveOut('t3');
+    expect([dealer.deal(fromPool), dealer.nextUp]).toEqual([undefined, undefined]);
+  });
+
+  it('to the pool goes to the pool', () => {
+    const dealer = new Dealer({ targets: [null], loads: [0], spread: 'even' });
+    expect([dealer.deal({ holderId: 't1' }), dealer.nextUp]).toEqual([null, null]);
+  });
+});
+
+describe('a levelling deal', () => {
+  const loads = fc.array(fc.nat({ max: 50 }), { minLength: 1, maxLength: 20 });
+
+  it('fills the least laden first', () => {
+    expect(dealt(dealerOf(names(3), 'level', [5, 2, 3]), 6)).toEqual(['t2', 't2', 't3', 't2', 't3', 't1']);
+  });
+
+  it('never gives to one while another has less', () => {
+    fc.assert(
+      fc.property(loads, dealCount, (start, n) => {
+        const targets = names(start.length);
+        const has = [...start];
+        for (const to of dealt(dealerOf(targets, 'level', start), n)) {
+          const seat = targets.indexOf(to ?? '');
+          expect(has[seat]).toBe(Math.min(...has));
+          has[seat] = (has[seat] ?? 0) + 1;
+        }
+      }),
+    );
+  });
+
+  it('evens out what texters take from each other', () => {
+    fc.assert(
+      fc.property(loads, (start) => {
+        const targets = names(start.length);
+        const dealer = dealerOf(targets, 'level', start);
+        const holders = start.flatMap((count, seat) => Array.from({ length: count }, () => targets[seat] ?? ''));
+        const has = [...start];
+        for (const holderId of holders) {
+          const to = dealer.deal({ holderId }) ?? '';
+          has[targets.indexOf(holderId)]! -= 1;
+          has[targets.indexOf(to)]! += 1;
+        }
+        expect(has.reduce((sum, count) => sum + count, 0)).toBe(holders.length);
+        expect(Math.max(...has) - Math.min(...has)).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  it('of those that have as much begins with the first in order', () => {
+    expect(dealt(dealerOf(['t3', 't1', 't2'], 'level', [1, 1, 1]), 3)).toEqual(['t3', 't1', 't2']);
+  });
+});
+
+describe('the turn', () => {
+  it('begins with the texter whose turn it is, and keeps the order of joining', () => {
+    expect(rotated(seats(4), 3).map(({ texterId }) => texterId)).toEqual(['t3', 't4', 't1', 't2']);
+  });
+
+  it('passes to the next that joined when whose turn it is does not take part', () => {
+    const some = seats(6).filter(({ texterId }) => texterId !== 't3' && texterId !== 't6');
+    expect(rotated(some, 3).map(({ texterId }) => texterId)).toEqual(['t4', 't5', 't1', 't2']);
+    expect(rotated(some, 6).map(({ texterId }) => texterId)).toEqual(['t1', 't2', 't4', 't5']);
+  });
+
+  it('drops and doubles nobody, however the targets were written down', () => {
+    const order = fc.shuffledSubarray(seats(12), { minLength: 1 });
+    fc.assert(
+      fc.property(order, fc.nat({ max: 20 }), (targets, pointer) => {
+        const inTurn = rotated(targets, pointer);
+        expect(new Set(inTurn)).toEqual(new Set(targets));
+        expect(inTurn).toHaveLength(targets.length);
+        expect(rotated([...targets].reverse(), pointer)).toEqual(inTurn);
+      }),
+    );
+  });
+
+  it('gives nobody the remainder twice before all others had it', () => {
+    const sizes = fc.array(fc.nat({ max: 30 }), { maxLength: 40 });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 12 }), sizes, (k, operations) => {
+        let pointer = 0;
+        const total = names(k).map(() => 0);
+        for (const n of operations) {
+          const order = rotated(seats(k), pointer);
+          const dealer = dealerOf(order.map(({ texterId }) => texterId));
+          for (const [seat, more] of tally(dealt(dealer, n), names(k)).entries())
+            total[seat] = (total[seat] ?? 0) + more;
+          pointer = order.find(({ texterId }) => texterId === dealer.nextUp)?.joinedOrder ?? 0;
+          expect(Math.max(...total) - Math.min(...total)).toBeLessThanOrEqual(1);
+        }
+      }),
+    );
+  });
+});
