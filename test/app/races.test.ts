@@ -3,36 +3,11 @@ import type { Stores } from '../../src/app/ports.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { watched } from '../support/interposed.ts';
 import { oneTurn, toTheEnd } from '../support/perform.ts';
-import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
+import { rawBatches, rawConversations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
 
 const pool = (count: number): Seeded[] =>
   Array.from({ length: count }, (_, at) => ({ waitedMs: (count - at) * 1_000 }));
-
-/** Does something once, just before a store is asked something by this name. */
-function before(stores: Stores, name: string, act: () => Promise<unknown>): Stores {
-  let done = false;
-  return watched(stores, async (_number, called, call) => {
-    if (called === name && !done) {
-      done = true;
-      await act();
-    }
-    return call();
-  });
-}
-
-/** Does something once, just after a store has answered. */
-function after(stores: Stores, name: string, act: () => Promise<unknown>): Stores {
-  let done = false;
-  return watched(stores, async (_number, called, call) => {
-    const answer = await call();
-    if (called === name && !done) {
-      done = true;
-      await act();
-    }
-    return answer;
-  });
-}
 
 describe('what happens between two steps of an operation', () => {
   let harness: Harness;
@@ -52,67 +27,6 @@ describe('what happens between two steps of an operation', () => {
     to: 'everyone',
     status: 'any',
     ...more,
-  });
-
-  it('an operation that planned while another ran deals from where that one ended', async () => {
-    const campaignId = await harness.seedCampaign(3);
-    await harness.seedConversations(campaignId, pool(8));
-    const first = deal(campaignId, { count: 4 });
-    const second = deal(campaignId, { count: 4 });
-    await oneTurn(stores, first, { batchConversationsMax: 1 });
-    await toTheEnd(
-      before(stores, 'operations.start', () => toTheEnd(stores, first)),
-      second,
-    );
-    expect(Object.values(await harness.holdings(campaignId)).sort()).toEqual([2, 3, 3]);
-  });
-
-  it('levelling that planned while another operation ran levels what that one left', async () => {
-    const campaignId = await harness.seedCampaign(2);
-    await harness.seedConversations(campaignId, pool(12));
-    const first = deal(campaignId, { count: 4, to: { texterIds: ['t1'] } });
-    const second = deal(campaignId, { spread: 'level' });
-    await oneTurn(stores, first, { batchConversationsMax: 1 });
-    await toTheEnd(
-      before(stores, 'operations.start', () => toTheEnd(stores, first)),
-      second,
-    );
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 6, t2: 6 });
-  });
-
-  it('of two counted at the same time, the later one does not run first', async () => {
-    const campaignId = await harness.seedCampaign(3);
-    await harness.seedConversations(campaignId, pool(8));
-    const first = deal(campaignId, { count: 4 });
-    const second = deal(campaignId, { count: 4 });
-    await toTheEnd(
-      after(stores, 'campaigns.countOperation', () => toTheEnd(stores, second)),
-      first,
-    );
-    await toTheEnd(stores, second);
-    const [one, two] = await Promise.all([
-      rawOperation(harness, first.operationId),
-      rawOperation(harness, second.operationId),
-    ]);
-    const [earlier, later] = one.sequence < two.sequence ? [one, two] : [two, one];
-    expect(later.startedAt?.getTime()).toBeGreaterThanOrEqual(earlier.endedAt?.getTime() ?? Infinity);
-  });
-
-  it('of two counted at the same time, each moves the remainder on', async () => {
-    const campaignId = await harness.seedCampaign(3);
-    await harness.seedConversations(campaignId, pool(12));
-    const [first, second, third] = [1, 2, 3].map(() => deal(campaignId, { count: 4 })) as [
-      AnyRequest,
-      AnyRequest,
-      AnyRequest,
-    ];
-    await toTheEnd(
-      after(stores, 'campaigns.countOperation', () => toTheEnd(stores, second)),
-      first,
-    );
-    await toTheEnd(stores, second);
-    await toTheEnd(stores, third);
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 4, t2: 4, t3: 4 });
   });
 
   it('a texter paused in mid-operation costs no more than what was dealt to them already', async () => {

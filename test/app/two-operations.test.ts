@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Harness, type Seeded } from '../support/harness.ts';
+import { callsOf, meanwhileAt } from '../support/interposed.ts';
+import { oneTurn, toTheEnd } from '../support/perform.ts';
+import { rawOperations } from '../support/raw.ts';
+import type { AnyRequest } from '../support/send.ts';
+
+const POOL: readonly Seeded[] = Array.from({ length: 12 }, (_, at) => ({ waitedMs: (12 - at) * 1_000 }));
+const AT_ONCE = 4;
+const SMALL = { batchConversationsMax: 2 };
+
+type Reassign = AnyRequest & { kind: 'reassign' };
+
+/** At every single step of one operation another one of its campaign comes in and goes as far as it can. */
+describe('two operations of one campaign that meet at any step', () => {
+  let harness: Harness;
+
+  beforeAll(async () => {
+    harness = await Harness.open();
+  });
+  afterAll(() => harness.close());
+
+  const deal = (campaignId: string, more: Partial<Reassign> = {}): Reassign => ({
+    kind: 'reassign',
+    operationId: harness.newId('op'),
+    campaignId,
+    from: 'pool',
+    to: 'everyone',
+    status: 'any',
+    ...more,
+  });
+
+  async function seed(texters: number): Promise<string> {
+    const campaignId = await harness.seedCampaign(texters);
+    await harness.seedConversations(campaignId, POOL);
+    return campaignId;
+  }
+
+  /** Each meeting has a campaign of its own; `check` looks at what both left. */
+  async function meet(
+    of: { texters: number; first: Partial<Reassign>; second: Partial<Reassign> },
+    check: (campaignId: string, step: number) => Promise<void>,
+  ): Promise<void> {
+    const { stores } = harness.context;
+    const alone = deal(await seed(of.texters), of.first);
+    const calls = await callsOf(stores, (watched) => toTheEnd(watched, alone, SMALL));
+    const meeting = async (step: number): Promise<void> => {
+      const campaignId = await seed(of.texters);
+      const [first, second] = [deal(campaignId, of.first), deal(campaignId, of.second)];
+      const interrupted = meanwhileAt(stores, step, async () => void (await toTheEnd(stores, second, SMALL)));
+      // Whoever has to wait is woken by the other's end.
+      await toTheEnd(interrupted, first, SMALL);
+      await toTheEnd(stores, second, SMALL);
+      await toTheEnd(stores, first, SMALL);
+      await check(campaignId, step);
+    };
+    const steps = calls.map((_, index) => index + 1);
+    for (let at = 0; at < steps.length; at += AT_ONCE) await Promise.all(steps.slice(at, at + AT_ONCE).map(meeting));
+  }
+
+  async function expectOneAfterTheOther(campaignId: string): Promise<void> {
+    const [earlier, later] = await rawOperations(harness, campaignId);
+    expect([earlier?.state, later?.state]).toEqual(['done', 'done']);
+    expect(later?.startedAt?.getTime()).toBeGreaterThanOrEqual(earlier?.endedAt?.getTime() ?? Infinity);
+  }
+
+  it('run one after the other, as accepted, and the remainder passes from one to the next', async () => {
+    await meet({ texters: 3, first: { count: 4 }, second: { count: 4 } }, async (campaignId, step) => {
+      await expectOneAfterTheOther(campaignId);
+      await toTheEnd(harness.context.stores, deal(campaignId, { count: 4 }));
+      expect(await harness.holdings(campaignId), `step ${step}`).toEqual({ t1: 4, t2: 4, t3: 4 });
+    });
+  });
+
+  it('level what the other has left', async () => {
+    const first = { count: 4, to: { texterIds: ['t1'] } };
+    await meet({ texters: 2, first, second: { spread: 'level' } }, async (campaignId, step) => {
+      expect(await harness.holdings(campaignId), `step ${step}`).toEqual({ t1: 6, t2: 6 });
+    });
+  });
+
+  it('all at once are numbered without a tie, and run in that order', async () => {
+    const campaignId = await seed(5);
+    const requests = Array.from({ length: 12 }, () => deal(campaignId, { count: 1 }));
+    const { stores } = harness.context;
+    await Promise.all(requests.map((request) => oneTurn(stores, request)));
+    const byNumber = (await rawOperations(harness, campaignId)).map(({ _id }) => _id);
+    // Whichever is asked, only the first that has not ended gets anywhere.
+    for (const operationId of byNumber) {
+      for (const request of requests) if (request.operationId !== operationId) await oneTurn(stores, request);
+    }
+    for (const request of requests) await toTheEnd(stores, request);
+    const operations = await rawOperations(harness, campaignId);
+    expect(operations.map(({ sequence }) => sequence)).toEqual(requests.map((_, at) => at + 1));
+    for (const [at, operation] of operations.entries()) {
+      if (at === 0) continue;
+      expect(operation.startedAt?.getTime()).toBeGreaterThanOrEqual(operations[at - 1]?.endedAt?.getTime() ?? Infinity);
+    }
+    const shares = Object.values(await harness.holdings(campaignId)).sort();
+    expect(shares).toEqual([2, 2, 2, 3, 3]);
+  });
+});
