@@ -67,11 +67,25 @@ export class WaitTimeout extends Error {
 /** The longest piece of somebody else's input that a message repeats. */
 const SHOWN_CHARS_MAX = 80;
 
+/** What JSON lets through and a terminal or a log reader would act on. */
+const UNPRINTABLE = /[\u007f-\u009f\u2028\u2029]/g;
+
 /** Somebody else's value, short enough and plain enough to stand in a message or a log line. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? `${inner}n` : inner));
-  const plain = (text as string | undefined) ?? String(value);
+  const plain = written(value).replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
   return plain.length > SHOWN_CHARS_MAX ? `${plain.slice(0, SHOWN_CHARS_MAX)}…` : plain;
+}
+
+/** As JSON, where it can be written; it may be nested too deep, or in circles. */
+function written(value: unknown): string {
+  try {
+    const text: string | undefined = JSON.stringify(value, (_key, inner: unknown) =>
+      typeof inner === 'bigint' ? `${inner}n` : inner,
+    );
+    return text ?? String(value);
+  } catch {
+    return `${typeof value} that cannot be shown`;
+  }
 }
 
 /** One line that survives a trip through a queue's failure text; {@link parseRefusal} reads it back. */
@@ -81,7 +95,7 @@ export function refusalLine({ code, message }: { readonly code: string; readonly
 
 /** The refusal that {@link refusalLine} wrote, or `undefined` when the line is some other failure's. */
 export function parseRefusal(line: string): Refusal | undefined {
-  const match = /^([a-z-]+): expected (.*), got (.*)$/s.exec(line);
+  const match = /^([a-z-]+): expected (.*?), got (.*)$/s.exec(line);
   const code = REFUSAL_CODES.find((known) => known === match?.[1]);
   if (!match || !code) return undefined;
   return new Refusal(code, { expected: match[2] ?? '', got: match[3] ?? '' });

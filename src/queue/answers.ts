@@ -4,6 +4,8 @@ import { parseRefusal, QueueUnavailable, WaitTimeout } from '../domain/errors.ts
 
 /** Events do the waking; a look at the job itself, this often, makes good for one that was lost on the way. */
 const RECHECK_MS = 5_000;
+/** A connection that does not close by then is cut. */
+export const CLOSE_MS_MAX = 1_000;
 
 /** The worker gave up on a job, for a reason that is not the request's. */
 export class JobFailed extends Error {
@@ -22,28 +24,20 @@ interface Waiter {
   readonly progress: (progress: unknown) => void;
 }
 
-/** Waits for jobs' answers, all over one connection. */
+/** Waits for a queue's answers, all over one connection of its own. */
 export class Answers {
   private readonly queue: Queue;
-  private readonly events: QueueEvents;
+  private readonly connection: Redis;
   private readonly waiters = new Map<string, Set<Waiter>>();
+  private listening: Promise<QueueEvents> | undefined;
 
   constructor(queue: Queue, connection: Redis) {
     this.queue = queue;
-    this.events = new QueueEvents(queue.name, { connection, prefix: queue.opts.prefix ?? '' });
-    this.events.on('error', () => undefined);
-    this.events.on('completed', ({ jobId, returnvalue }) => {
-      this.each(jobId, (waiter) => waiter.answer({ ok: true, value: returnvalue }));
-    });
-    this.events.on('failed', ({ jobId, failedReason }) => {
-      this.each(jobId, (waiter) => waiter.answer({ ok: false, error: failureOf(failedReason) }));
-    });
-    this.events.on('progress', ({ jobId, data }) => this.each(jobId, (waiter) => waiter.progress(data)));
+    this.connection = connection;
   }
 
   /** The job's return value. Throws the `Refusal` it failed with, {@link JobFailed}, or `WaitTimeout`. */
   async wait(jobId: string, { waitMs, onProgress }: WaitOptions): Promise<unknown> {
-    await this.events.waitUntilReady();
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         clearTimeout(timeout);
@@ -52,13 +46,8 @@ export class Answers {
         act();
       };
       const answer = (given: Answer): void => settle(() => (given.ok ? resolve(given.value) : reject(given.error)));
-      const look = (): void => {
-        // Redis may be away for the moment: the next look, or the deadline, decides.
-        this.look(jobId).then(
-          (found) => found && answer(found),
-          () => undefined,
-        );
-      };
+      // Redis may be away for the moment: the next look, or the deadline, decides.
+      const look = (): void => void this.look(jobId).then((found) => found && answer(found), ignore);
       const waiter: Waiter = { answer, progress: (data) => onProgress?.(data) };
       const timeout = setTimeout(() => settle(() => reject(new WaitTimeout(jobId, waitMs))), waitMs);
       const recheck = setInterval(look, RECHECK_MS);
@@ -68,15 +57,40 @@ export class Answers {
   }
 
   async close(): Promise<void> {
-    await this.events.close();
+    this.connection.disconnect();
+    await atMost(CLOSE_MS_MAX, this.listening?.then((events) => events.close()).catch(ignore));
   }
 
+  /** Listens first, so that an answer is either found or heard of. */
   private async look(jobId: string): Promise<Answer | undefined> {
+    this.listening ??= this.listen();
+    await this.listening;
     const job = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
     if (!job) return { ok: false, error: new QueueUnavailable(`expected job ${jobId} in the queue, got none`) };
     if (job.finishedOn === undefined) return undefined;
-    if (job.failedReason) return { ok: false, error: failureOf(job.failedReason) };
-    return { ok: true, value: job.returnvalue };
+    // What an earlier attempt failed with stays on a job that succeeded later: the return value tells them apart.
+    const succeeded = job.returnvalue !== undefined && job.returnvalue !== null;
+    return succeeded ? { ok: true, value: job.returnvalue } : { ok: false, error: failureOf(job.failedReason) };
+  }
+
+  /** From the newest event there is: what comes from now on is heard, however long the first reading takes to begin. */
+  private async listen(): Promise<QueueEvents> {
+    const [newest] = await this.connection.xrevrange(this.queue.toKey('events'), '+', '-', 'COUNT', 1);
+    const { connection } = this;
+    const events = new QueueEvents(this.queue.name, {
+      connection,
+      prefix: this.queue.opts.prefix ?? '',
+      lastEventId: newest?.[0] ?? '0-0',
+    });
+    events.on('error', ignore);
+    events.on('completed', ({ jobId, returnvalue }) => {
+      this.each(jobId, (waiter) => waiter.answer({ ok: true, value: returnvalue }));
+    });
+    events.on('failed', ({ jobId, failedReason }) => {
+      this.each(jobId, (waiter) => waiter.answer({ ok: false, error: failureOf(failedReason) }));
+    });
+    events.on('progress', ({ jobId, data }) => this.each(jobId, (waiter) => waiter.progress(data)));
+    return events;
   }
 
   private each(jobId: string, act: (waiter: Waiter) => void): void {
@@ -98,4 +112,16 @@ type Answer = { readonly ok: true; readonly value: unknown } | { readonly ok: fa
 
 function failureOf(reason: string | undefined): Error {
   return parseRefusal(reason ?? '') ?? new JobFailed(reason ?? 'the job failed without a reason');
+}
+
+const ignore = (): undefined => undefined;
+
+/** Waits for `work`, but no longer than this. */
+export async function atMost(waitMs: number, work: Promise<unknown> | undefined): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, waitMs);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }

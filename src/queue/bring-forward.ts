@@ -2,9 +2,10 @@ import type { Job } from 'bullmq';
 import { parseRefusal } from '../domain/errors.ts';
 
 /** A job that was refused before it became an operation: its id stands for nothing, or for an operation not its own. */
-export function holdsIdForNobody(job: Job): boolean {
+export function holdsIdForNobody(job: Job<unknown, unknown>): boolean {
   const code = parseRefusal(job.failedReason)?.code;
-  return job.finishedOn !== undefined && (code === 'bad-request' || code === 'operation-conflict');
+  const isFailed = job.finishedOn !== undefined && (job.returnvalue ?? null) === null;
+  return isFailed && (code === 'bad-request' || code === 'operation-conflict');
 }
 
 /** Sees to it that a job that is parked, or has been given up, is taken up now. Safe to repeat, from anywhere. */

@@ -2,7 +2,7 @@ import { Queue, type Job, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { QueueUnavailable, Refusal } from '../domain/errors.ts';
 import { holdsIdForNobody } from './bring-forward.ts';
-import { Answers, type WaitOptions } from './answers.ts';
+import { Answers, atMost, CLOSE_MS_MAX, type WaitOptions } from './answers.ts';
 import { COMMAND_TIMEOUT_MS } from './connection.ts';
 
 /** How long a result is waited for when the caller does not say. */
@@ -42,8 +42,13 @@ export class Sender {
   }
 
   async close(): Promise<void> {
-    await this.answers?.close();
-    await this.queue.close();
+    await Promise.all([
+      this.answers?.close(),
+      atMost(
+        CLOSE_MS_MAX,
+        this.queue.close().catch(() => undefined),
+      ),
+    ]);
   }
 
   private async add<Data>(name: string, data: Data, options: JobsOptions): Promise<{ jobId: string; kept: unknown }> {
