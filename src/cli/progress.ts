@@ -14,9 +14,9 @@ export function isWatched({ stderr }: Face): boolean {
 }
 
 /** A bar on stderr when that is a terminal; nothing where it is not. */
-export function progressBar(face: Face, what: string, total: number): Progress {
+export function progressBar(face: Face, what: string, total: number, unit = ''): Progress {
   if (!isWatched(face) || total <= 0) return UNSEEN;
-  const format = `${what} {bar} {percentage}% | {value} of {total} | {eta_formatted} left`;
+  const format = `${what} {bar} {percentage}% | {value} of {total}${unit} | {eta_formatted} left`;
   const stream = face.stderr as NodeJS.WriteStream;
   const bar = new SingleBar({ stream, format, clearOnComplete: true, fps: 5 }, Presets.shades_classic);
   bar.start(total, 0);

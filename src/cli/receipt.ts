@@ -4,14 +4,22 @@ import type { Receipt } from '../domain/receipt.ts';
 import type { HolderNames } from './holders.ts';
 import { blocks, counted, table } from './output.ts';
 
+/** Why there are fewer than were asked for. */
+export const WHY_SHORT = {
+  'none-left': 'there are no more',
+  'batch-max': 'that is the most at once',
+  'open-max': 'that is the most not-started ones to hold',
+  stopped: 'it was stopped',
+} as const satisfies Record<NonNullable<Receipt['shortBecause']>, string>;
+
 /** What an operation came to, in words and tables. */
 export function receiptText(receipt: Receipt, names: HolderNames): string {
   const byStatus = [...receipt.byStatus].sort((a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status));
   const { moved, selected, asked, shortBecause } = receipt;
-  const short = shortBecause === 'none-left' ? `; ${asked} were asked for, and no more were left` : '';
-  const stopped = shortBecause === 'stopped' ? '; it was stopped before its end' : '';
+  const wanted = asked === null ? '' : `, of ${asked} asked for`;
+  const short = shortBecause === null ? '' : `${wanted}: ${WHY_SHORT[shortBecause]}`;
   return blocks(
-    `Moved ${moved} of ${counted(selected, 'conversation')} selected${short}${stopped}.`,
+    `Moved ${moved} of ${counted(selected, 'conversation')} selected${short}.`,
     receipt.byTarget.length > 0 && countTable('to', receipt.byTarget, names),
     receipt.bySource.length > 0 && countTable('from', receipt.bySource, names),
     byStatus.length > 0 &&

@@ -60,7 +60,7 @@ interface Source {
 async function openSource({ face }: Session, file: string): Promise<Source> {
   if (file === '-') return { stream: face.stdin, progress: progressBar(face, 'importing', 0) };
   const { handle, bytes } = await openFile(file);
-  return { handle, stream: handle.createReadStream(), progress: progressBar(face, 'importing', bytes) };
+  return { handle, stream: handle.createReadStream(), progress: progressBar(face, 'importing', bytes, ' bytes') };
 }
 
 async function openFile(file: string): Promise<{ handle: FileHandle; bytes: number }> {

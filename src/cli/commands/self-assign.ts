@@ -4,6 +4,7 @@ import { DEFAULT_WAIT_S } from '../bulk.ts';
 import { numberOrWord, waitMsOf } from '../input.ts';
 import { newId } from '../new-id.ts';
 import { blocks, counted, type Answer } from '../output.ts';
+import { WHY_SHORT } from '../receipt.ts';
 import { resolveCampaign, resolveTexter } from '../resolve.ts';
 import type { Session } from '../session.ts';
 
@@ -48,13 +49,6 @@ async function selfAssign(session: Session, campaignWord: string, options: SelfA
   const result = await sent.result({ waitMs: waitMsOf(options.wait) + (waitMs ?? 0) });
   return { json: result, text: claimText(result, texter.name) };
 }
-
-const WHY_SHORT = {
-  'none-left': 'the pool has no more',
-  'batch-max': 'that is the most at once',
-  'open-max': 'that is the most not-started ones to hold',
-  stopped: 'it was stopped',
-} as const;
 
 function claimText({ claimId, outcome, conversationIds, receipt }: ClaimResult, name: string): string {
   const short = receipt.shortBecause ? `: ${WHY_SHORT[receipt.shortBecause]}` : '';
