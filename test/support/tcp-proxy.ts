@@ -1,0 +1,61 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+
+/** Stands between a test and a service, and can take the service away. */
+export class TcpProxy {
+  private readonly server: Server;
+  private readonly sockets = new Set<Socket>();
+  private isAway = false;
+  /** The service's address, by way of here. */
+  readonly url: string;
+
+  private constructor(server: Server, url: string) {
+    this.server = server;
+    this.url = url;
+  }
+
+  static async before(serviceUrl: string): Promise<TcpProxy> {
+    const { hostname, port } = new URL(serviceUrl);
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = new URL(serviceUrl);
+    url.hostname = '127.0.0.1';
+    url.port = String((server.address() as AddressInfo).port);
+    const proxy = new TcpProxy(server, url.toString());
+    server.on('connection', (socket) => proxy.pass(socket, Number(port), hostname));
+    return proxy;
+  }
+
+  /** Every connection breaks, and new ones are turned away at once. */
+  away(): void {
+    this.isAway = true;
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  back(): void {
+    this.isAway = false;
+  }
+
+  async close(): Promise<void> {
+    this.away();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  private pass(socket: Socket, port: number, host: string): void {
+    this.keep(socket);
+    if (this.isAway) return void socket.destroy();
+    const service = connect(port, host);
+    this.keep(service);
+    socket.pipe(service).pipe(socket);
+    socket.on('close', () => service.destroy());
+    service.on('close', () => socket.destroy());
+  }
+
+  private keep(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.sockets.delete(socket));
+  }
+}
