@@ -36,17 +36,25 @@ describe('two operations of one campaign that meet at any step', () => {
     return campaignId;
   }
 
+  interface Meeting {
+    readonly texters: number;
+    /** Interrupted at each of its steps… */
+    readonly first: Partial<Reassign>;
+    /** …by this one. */
+    readonly second: Partial<Reassign>;
+    /** Whether the second has begun before the first comes in. */
+    readonly isUnderWay?: boolean;
+  }
+
   /** Each meeting has a campaign of its own; `check` looks at what both left. */
-  async function meet(
-    of: { texters: number; first: Partial<Reassign>; second: Partial<Reassign> },
-    check: (campaignId: string, step: number) => Promise<void>,
-  ): Promise<void> {
+  async function meet(of: Meeting, check: (campaignId: string, step: number) => Promise<void>): Promise<void> {
     const { stores } = harness.context;
     const alone = deal(await seed(of.texters), of.first);
     const calls = await callsOf(stores, (watched) => toTheEnd(watched, alone, SMALL));
     const meeting = async (step: number): Promise<void> => {
       const campaignId = await seed(of.texters);
       const [first, second] = [deal(campaignId, of.first), deal(campaignId, of.second)];
+      if (of.isUnderWay) await oneTurn(stores, second, SMALL);
       const interrupted = meanwhileAt(stores, step, async () => void (await toTheEnd(stores, second, SMALL)));
       // Whoever has to wait is woken by the other's end.
       await toTheEnd(interrupted, first, SMALL);
@@ -72,9 +80,17 @@ describe('two operations of one campaign that meet at any step', () => {
     });
   });
 
-  it('level what the other has left', async () => {
-    const first = { count: 4, to: { texterIds: ['t1'] } };
-    await meet({ texters: 2, first, second: { spread: 'level' } }, async (campaignId, step) => {
+  it('deal from where the one under way ends', async () => {
+    const counts = { first: { count: 4 }, second: { count: 4 } };
+    await meet({ texters: 3, ...counts, isUnderWay: true }, async (campaignId, step) => {
+      await expectOneAfterTheOther(campaignId);
+      expect(Object.values(await harness.holdings(campaignId)).sort(), `step ${step}`).toEqual([2, 3, 3, 4]);
+    });
+  });
+
+  it('level what the one under way leaves', async () => {
+    const second = { count: 4, to: { texterIds: ['t1'] } };
+    await meet({ texters: 2, first: { spread: 'level' }, second, isUnderWay: true }, async (campaignId, step) => {
       expect(await harness.holdings(campaignId), `step ${step}`).toEqual({ t1: 6, t2: 6 });
     });
   });

@@ -178,6 +178,20 @@ describe('bad input', () => {
       expect(await everyConversation(harness)).toBe(before);
     });
 
+    it('a stranger who takes an id first, which then serves its rightful sender all the same', async () => {
+      const request = one({ expectedHolderId: 't3' });
+      const answer = await (await send(harness.producer, request)).result();
+      await queue.forget(request.operationId);
+      await refusalOf(asRequest({ ...request, to: { texterIds: ['t3'] } }));
+      const again = await (await send(harness.producer, request)).result();
+      expect(again).toEqual({ ...answer, outcome: 'exists' });
+      await queue.forget(request.operationId);
+      await queue.queue.add('operation', 'garbage', { jobId: request.operationId });
+      await until('the garbage to be refused', async () => (await queue.job(request.operationId))?.isFailed());
+      const andAgain = await (await send(harness.producer, request)).result();
+      expect(andAgain).toEqual({ ...answer, outcome: 'exists' });
+    });
+
     it('work given out on a closed campaign, which it may still leave', async () => {
       const closed = await harness.seedCampaign(2);
       await harness.seedConversations(closed, [{ holderId: 't1' }, {}]);
@@ -258,7 +272,8 @@ describe('bad input', () => {
       await bull.pause();
       await bull.add('operation', {}, { jobId, attempts: 5 });
       const deep = '{"a":'.repeat(50_000) + '1' + '}'.repeat(50_000);
-      const data = `{"version":1,"sentBy":"h","request":{"kind":"reassign","campaignId":${deep}}}`;
+      const request = JSON.stringify({ ...good(jobId), from: 0 }).replace('"from":0', `"from":${deep}`);
+      const data = `{"version":1,"sentBy":"h","request":${request}}`;
       await queue.redis.hset(bull.toKey(jobId), 'data', data);
       await bull.resume();
       await expectRefused(jobId, 'bad-request');
