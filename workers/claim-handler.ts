@@ -1,6 +1,8 @@
 import type { Context } from '../src/context.ts';
+import type { ClaimRequest } from '../src/domain/claim.ts';
 import { Refusal } from '../src/domain/errors.ts';
-import { servedOf, type ClaimDesk, type Served } from '../src/queue/claim-desk.ts';
+import type { ClaimDesk } from '../src/queue/claim-desk.ts';
+import { servedOf, type Served } from '../src/queue/pending-claims.ts';
 import {
   parseClaimJob,
   parsePoolRefilledJob,
@@ -11,6 +13,12 @@ import {
 import type { ClaimQueue } from '../src/queue/claim-queue.ts';
 import type { Attempt, Handler } from './executor.ts';
 import { refused, type Outcome } from './outcome.ts';
+
+/**
+ * A waiting claim's job is woken by the round that completes it; should that get lost, it looks at its own record this
+ * often.
+ */
+const PARKED_MS_MAX = 30_000;
 
 /** Answers texters who ask for more. */
 export class ClaimHandler implements Handler {
@@ -25,12 +33,12 @@ export class ClaimHandler implements Handler {
   }
 
   async handle(attempt: Attempt): Promise<Outcome> {
-    if (attempt.job.name === POOL_REFILLED_JOB) return this.serveWaiting(attempt);
+    if (attempt.job.name === POOL_REFILLED_JOB) return this.look(attempt);
     const { request, sentBy } = parseClaimJob(attempt.job.id ?? '', attempt.job.data);
     const hash = requestHash(request);
     const known = await this.known(attempt);
     const served = known ?? (await this.desk.submit({ request, requestHash: hash, sentBy }));
-    if (served.requestHash === hash) return this.outcomeOf(served, attempt);
+    if (served.requestHash === hash) return this.outcomeOf(served, attempt, !known);
     throw new Refusal('operation-conflict', {
       expected: `the request that operation ${served.operationId} stands for`,
       got: 'another request with its id',
@@ -41,9 +49,8 @@ export class ClaimHandler implements Handler {
     // Nothing was granted, or it is in the ledger: the texter asks again, by the same id or a new one.
   }
 
-  private async serveWaiting({ job }: Attempt): Promise<Outcome> {
-    const { campaignId } = parsePoolRefilledJob(job.data);
-    await this.desk.serveWaiting(campaignId);
+  private look({ job }: Attempt): Outcome {
+    this.desk.look(parsePoolRefilledJob(job.data).campaignId);
     return { kind: 'answered', answer: null };
   }
 
@@ -58,13 +65,13 @@ export class ClaimHandler implements Handler {
     return ended && servedOf(ended);
   }
 
-  private outcomeOf(served: Served, { log }: Attempt): Outcome {
+  private outcomeOf(served: Served, { log, job }: Attempt, isNew: boolean): Outcome {
     const { operationId, waitsUntil, receipt, error } = served;
     if (waitsUntil !== null) {
       return {
         kind: 'parked',
-        forMs: Math.max(0, waitsUntil - Date.now()),
-        isStillBehind: () => this.stillWaits(served),
+        forMs: Math.min(Math.max(0, waitsUntil - Date.now()), PARKED_MS_MAX),
+        isStillBehind: () => this.stillWaits(parseClaimJob(job.id ?? '', job.data).request, isNew),
         wake: () => this.queue.wake(operationId),
       };
     }
@@ -73,10 +80,10 @@ export class ClaimHandler implements Handler {
     return { kind: 'answered', answer: answerOf(served) };
   }
 
-  /** Conversations may have come back while this claim was getting ready to wait: one look, now that it can be found. */
-  private async stillWaits({ operationId }: Served): Promise<boolean> {
-    const claim = await this.context.stores.claims.find(operationId);
-    if (claim) await this.desk.serveWaiting(claim.campaignId);
+  /** Asked once its job is parked and can be woken. */
+  private async stillWaits({ operationId, campaignId }: ClaimRequest, isNew: boolean): Promise<boolean> {
+    // Conversations may have come back while it was getting ready to wait: one look, and no more; the pool is not polled.
+    if (isNew) this.desk.look(campaignId);
     return ((await this.context.stores.claims.find(operationId))?.waiting ?? null) !== null;
   }
 }

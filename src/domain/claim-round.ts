@@ -23,28 +23,50 @@ export interface RoundFacts {
   readonly workloads: ReadonlyMap<string, Workload>;
 }
 
-/** What a claim may be given in this round, or why nothing. */
-export type Seated<Of extends RoundClaim> =
-  | { readonly claim: Of; readonly room: Room; readonly refusal: null }
-  | { readonly claim: Of; readonly room: null; readonly refusal: Refusal };
+/** What a round gives a claim, or why nothing. */
+export type Dealt<Of extends RoundClaim> = { readonly claim: Of; readonly granted: readonly string[] } & (
+  { readonly room: Room; readonly refusal: null } | { readonly room: null; readonly refusal: Refusal }
+);
 
 const NO_WORK: Workload = { notStarted: 0, needsReply: 0 };
 
-/** Gives each claim its room, first come first served: several of one texter share that texter's room. */
-export function seatClaims<Of extends RoundClaim>(claims: readonly Of[], facts: RoundFacts): Seated<Of>[] {
+/** The most that these claims could be given together: how much of the pool is worth reading. */
+export function wantedInAll(claims: readonly RoundClaim[], facts: RoundFacts): number {
+  return claims.reduce((sum, claim) => sum + (roomOrRefusal(claim, facts, facts.workloads).room?.count ?? 0), 0);
+}
+
+/**
+ * Deals the pool, longest waiting first, to the claims in their order, each as much as it has room for. What a texter is
+ * given by one claim counts for their next.
+ */
+export function dealPool<Of extends RoundClaim>(
+  claims: readonly Of[],
+  facts: RoundFacts,
+  pool: readonly string[],
+): Dealt<Of>[] {
   const workloads = new Map(facts.workloads);
+  let from = 0;
   return claims.map((claim) => {
+    const seat = roomOrRefusal(claim, facts, workloads);
+    const granted = pool.slice(from, from + (seat.room?.count ?? 0));
+    from += granted.length;
     const { texterId } = claim.request;
-    try {
-      const workload = workloads.get(texterId) ?? NO_WORK;
-      const room = roomOf(claim, facts, workload);
-      workloads.set(texterId, { ...workload, notStarted: workload.notStarted + room.count });
-      return { claim, room, refusal: null };
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return { claim, room: null, refusal: error };
-    }
+    const workload = workloads.get(texterId) ?? NO_WORK;
+    workloads.set(texterId, { ...workload, notStarted: workload.notStarted + granted.length });
+    return { claim, granted, ...seat };
   });
+}
+
+type Seat = { readonly room: Room; readonly refusal: null } | { readonly room: null; readonly refusal: Refusal };
+
+function roomOrRefusal(claim: RoundClaim, facts: RoundFacts, workloads: ReadonlyMap<string, Workload>): Seat {
+  try {
+    const workload = workloads.get(claim.request.texterId) ?? NO_WORK;
+    return { room: roomOf(claim, facts, workload), refusal: null };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { room: null, refusal: error };
+  }
 }
 
 function roomOf({ request, grantedBefore }: RoundClaim, { campaign, texters }: RoundFacts, workload: Workload): Room {
@@ -56,22 +78,8 @@ function roomOf({ request, grantedBefore }: RoundClaim, { campaign, texters }: R
     throw new Refusal('campaign-closed', { expected: 'an open campaign', got: `${shown(campaignId)}, closed` });
   }
   refuseTexter(texterId, texters.get(texterId));
-  const { batchMax } = campaign.selfAssign;
-  const settings = { ...campaign.selfAssign, batchMax: batchMax - grantedBefore };
-  return roomFor(count === undefined ? undefined : count - grantedBefore, settings, workload);
-}
-
-/** Deals the pool, longest waiting first, to the claims in their order. One list of ids a claim. */
-export function dealPool(seated: readonly Seated<RoundClaim>[], pool: readonly string[]): string[][] {
-  let from = 0;
-  return seated.map(({ room }) => {
-    const granted = pool.slice(from, from + (room?.count ?? 0));
-    from += granted.length;
-    return granted;
-  });
-}
-
-/** How many conversations a round can give at the most. */
-export function roomInAll(seated: readonly Seated<RoundClaim>[]): number {
-  return seated.reduce((sum, { room }) => sum + (room?.count ?? 0), 0);
+  // The rules may have been tightened while it waited: then it has all that it may have.
+  const batchMax = Math.max(0, campaign.selfAssign.batchMax - grantedBefore);
+  const wanted = count === undefined ? undefined : count - grantedBefore;
+  return roomFor(wanted, { ...campaign.selfAssign, batchMax }, workload);
 }

@@ -79,10 +79,8 @@ export function shown(value: unknown): string {
 /** As JSON, where it can be written; it may be nested too deep, or in circles. */
 function written(value: unknown): string {
   try {
-    const text: string | undefined = JSON.stringify(value, (_key, inner: unknown) =>
-      typeof inner === 'bigint' ? `${inner}n` : inner,
-    );
-    return text ?? String(value);
+    // What JSON has no word for (a function, nothing at all) comes back as undefined.
+    return String(JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? `${inner}n` : inner)));
   } catch {
     return `${typeof value} that cannot be shown`;
   }

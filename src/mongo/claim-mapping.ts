@@ -1,6 +1,6 @@
 import type { ClaimCommand } from '../app/ports.ts';
 import { claimReceipt, type Claim } from '../domain/claim.ts';
-import type { RoundClaim, Seated } from '../domain/claim-round.ts';
+import type { Dealt, RoundClaim } from '../domain/claim-round.ts';
 import { objectIds } from './batch-mapping.ts';
 import type { ClaimDoc } from './documents.ts';
 
@@ -11,7 +11,7 @@ export interface Queued extends RoundClaim {
 }
 
 /** What a round gives a claim. */
-export type Granted = Seated<Queued> & { readonly granted: readonly string[] };
+export type Granted = Dealt<Queued>;
 
 export function fromWaiting(doc: ClaimDoc): Queued {
   return { request: doc.request, grantedBefore: doc.granted.length, doc, command: null };

@@ -1,19 +1,26 @@
 import type { mongo } from 'mongoose';
 import type { ClaimCommand, Round } from '../app/ports.ts';
-import { claimReceipt, type Claim } from '../domain/claim.ts';
-import { dealPool, roomInAll, seatClaims } from '../domain/claim-round.ts';
+import { claimReceipt, type Claim, type Room } from '../domain/claim.ts';
+import { dealPool, wantedInAll } from '../domain/claim-round.ts';
 import { TRAIL_MOVES_MAX } from '../domain/conversation.ts';
 import { objectIds } from './batch-mapping.ts';
 import { ClaimFacts } from './claim-facts.ts';
-import { fromCommand, fromWaiting, newDoc, toClaim, type Granted } from './claim-mapping.ts';
+import { fromCommand, fromWaiting, newDoc, toClaim, type Granted, type Queued } from './claim-mapping.ts';
 import type { Database } from './connect.ts';
 import type { ClaimDoc, ConversationDoc } from './documents.ts';
 import { CLAIMABLE_INDEX } from './models.ts';
 
-/** How many waiting claims one round looks at; the rest keep their place for the next. */
-const WAITING_CLAIMS_MAX = 100;
+/** Waiting claims are looked at so many at a time, and so many times in one round; the rest keep their place. */
+const WAITING_PAGE = 100;
+const WAITING_PAGES_MAX = 10;
 
 const CLAIMABLE = { assigneeId: null, status: 'not-started', optedOut: false } as const;
+
+interface Served {
+  readonly answered: readonly Claim[];
+  readonly completed: readonly Claim[];
+  readonly isPoolEmpty: boolean;
+}
 
 /**
  * One round of claims on one campaign, inside a transaction: whatever the rules look at is read here, whatever is given
@@ -31,30 +38,43 @@ export class ClaimRound {
     this.campaignId = campaignId;
   }
 
+  /** Waiting claims come first, however many there are: new ones are served once the last of them has been looked at. */
   async run(commands: readonly ClaimCommand[]): Promise<Round> {
-    const waiting = await this.readWaiting();
-    const queue = [...waiting.map(fromWaiting), ...commands.map(fromCommand)];
-    if (queue.length === 0) return { answered: [], completed: [] };
-    const texterIds = [...new Set(queue.map(({ request }) => request.texterId))];
-    const facts = await new ClaimFacts(this.database, this.session, this.campaignId).read(texterIds);
-    const seated = seatClaims(queue, facts);
-    const lists = dealPool(seated, await this.readPool(roomInAll(seated)));
-    const granted = seated.map((seat, index) => ({ ...seat, granted: lists[index] ?? [] }));
-    await this.give(granted);
-    const answered = await this.record(granted.filter(({ claim }) => claim.command !== null));
-    const completed = await this.carryOn(granted.filter(({ claim }) => claim.doc !== null));
-    return { answered, completed };
+    const completed: Claim[] = [];
+    let after = 0;
+    for (let page = 0; page < WAITING_PAGES_MAX; page += 1) {
+      const waiting = await this.readWaiting(after);
+      const isLast = waiting.length < WAITING_PAGE;
+      const served = await this.serve([...waiting.map(fromWaiting), ...(isLast ? commands.map(fromCommand) : [])]);
+      completed.push(...served.completed);
+      if (isLast) return { answered: served.answered, completed, more: false };
+      if (served.isPoolEmpty) return { ...(await this.serve(commands.map(fromCommand))), completed, more: false };
+      after = waiting.at(-1)?.waiting?.sequence ?? after;
+    }
+    return { answered: [], completed, more: true };
   }
 
-  private readWaiting(): Promise<ClaimDoc[]> {
+  private async serve(queue: readonly Queued[]): Promise<Served> {
+    if (queue.length === 0) return { answered: [], completed: [], isPoolEmpty: false };
+    const texterIds = [...new Set(queue.map(({ request }) => request.texterId))];
+    const facts = await new ClaimFacts(this.database, this.session, this.campaignId).read(texterIds);
+    const wanted = wantedInAll(queue, facts);
+    const pool = await this.readPool(wanted);
+    const dealt = dealPool(queue, facts, pool);
+    await this.give(dealt);
+    const answered = await this.record(dealt.filter(({ claim }) => claim.command !== null));
+    const completed = await this.carryOn(dealt.filter(({ claim }) => claim.doc !== null));
+    return { answered, completed, isPoolEmpty: pool.length < wanted };
+  }
+
+  private readWaiting(after: number): Promise<ClaimDoc[]> {
     const filter = {
       campaignId: this.campaignId,
-      'waiting.sequence': { $exists: true },
+      'waiting.sequence': { $exists: true, $gt: after },
       'waiting.until': { $gt: this.at },
     };
     const sort = { 'waiting.sequence': 1 } as const;
-    const options = { session: this.session, sort, limit: WAITING_CLAIMS_MAX };
-    return this.database.claims.find(filter, options).toArray();
+    return this.database.claims.find(filter, { session: this.session, sort, limit: WAITING_PAGE }).toArray();
   }
 
   private async readPool(limit: number): Promise<string[]> {
@@ -126,27 +146,32 @@ export class ClaimRound {
   }
 
   /** Adds what waiting claims were given; returns those that are complete. */
-  private async carryOn(granted: readonly Granted[]): Promise<Claim[]> {
-    const given = granted.filter((each) => each.granted.length > 0);
-    for (const { claim, granted: more, room } of given) {
-      const total = claim.grantedBefore + more.length;
-      const whole = { count: claim.grantedBefore + (room?.count ?? 0), limitedBy: room?.limitedBy ?? null };
-      const complete = more.length === room?.count;
-      await this.database.claims.updateOne(
-        { _id: claim.request.operationId, waiting: { $exists: true } },
-        {
-          $push: { granted: { $each: objectIds(more) } },
-          $set: {
-            receipt: claimReceipt(claim.request, total, whole),
-            ...(complete && { state: 'done' as const, endedAt: this.at }),
-          },
-          ...(complete && { $unset: { waiting: '' as const } }),
-        },
-        { session: this.session },
-      );
+  private async carryOn(dealt: readonly Granted[]): Promise<Claim[]> {
+    const completed: Claim[] = [];
+    for (const { claim, granted, room } of dealt) {
+      // Refused as things are now, it waits on: the rule may let it through before its deadline.
+      if (!room || !claim.doc) continue;
+      const isComplete = granted.length === room.count;
+      if (granted.length > 0 || isComplete) await this.addTo(claim, granted, room, isComplete);
+      if (isComplete) completed.push(toClaim(claim.doc));
     }
-    const complete = given.filter(({ room, granted: more }) => more.length === room?.count);
-    return complete.flatMap(({ claim }) => (claim.doc ? [toClaim(claim.doc)] : []));
+    return completed;
+  }
+
+  private async addTo(claim: Queued, granted: readonly string[], room: Room, isComplete: boolean): Promise<void> {
+    const { operationId } = claim.request;
+    const whole = { ...room, count: claim.grantedBefore + room.count };
+    const receipt = claimReceipt(claim.request, claim.grantedBefore + granted.length, whole);
+    const ended = isComplete ? { state: 'done' as const, endedAt: this.at } : {};
+    await this.database.claims.updateOne(
+      { _id: operationId, waiting: { $exists: true } },
+      {
+        $push: { granted: { $each: objectIds(granted) } },
+        $set: { receipt, ...ended },
+        ...(isComplete && { $unset: { waiting: '' as const } }),
+      },
+      { session: this.session },
+    );
   }
 }
 

@@ -46,8 +46,8 @@ export class MongoClaimStore implements ClaimStore {
     const known = (await this.database.claims.find({ _id: { $in: ids } }).toArray()).map(toClaim);
     const knownIds = new Set(known.map(({ operationId }) => operationId));
     const unknown = claims.filter(({ request }) => !knownIds.has(request.operationId));
-    const { answered, completed } = await this.round(campaignId, unknown);
-    return { answered: [...known, ...answered], completed };
+    const round = await this.round(campaignId, unknown);
+    return { ...round, answered: [...known, ...round.answered] };
   }
 
   private round(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {

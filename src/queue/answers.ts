@@ -1,5 +1,6 @@
 import { QueueEvents, type Job, type Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { hasFailed } from './bring-forward.ts';
 import { parseRefusal, QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
 
 /** Events do the waking; a look at the job itself, this often, makes good for one that was lost on the way. */
@@ -68,9 +69,7 @@ export class Answers {
     const job = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
     if (!job) return { ok: false, error: new QueueUnavailable(`expected job ${jobId} in the queue, got none`) };
     if (job.finishedOn === undefined) return undefined;
-    // What an earlier attempt failed with stays on a job that succeeded later: the return value tells them apart.
-    const succeeded = job.returnvalue !== undefined && job.returnvalue !== null;
-    return succeeded ? { ok: true, value: job.returnvalue } : { ok: false, error: failureOf(job.failedReason) };
+    return hasFailed(job) ? { ok: false, error: failureOf(job.failedReason) } : { ok: true, value: job.returnvalue };
   }
 
   /** From the newest event there is: what comes from now on is heard, however long the first reading takes to begin. */

@@ -4,8 +4,12 @@ import { parseRefusal } from '../domain/errors.ts';
 /** A job that was refused before it became an operation: its id stands for nothing, or for an operation not its own. */
 export function holdsIdForNobody(job: Job<unknown, unknown>): boolean {
   const code = parseRefusal(job.failedReason)?.code;
-  const isFailed = job.finishedOn !== undefined && (job.returnvalue ?? null) === null;
-  return isFailed && (code === 'bad-request' || code === 'operation-conflict');
+  return hasFailed(job) && (code === 'bad-request' || code === 'operation-conflict');
+}
+
+/** For good. What an earlier attempt failed with stays on a job that succeeded later: the return value tells them apart. */
+export function hasFailed(job: Job<unknown, unknown>): boolean {
+  return job.finishedOn !== undefined && (job.returnvalue ?? null) === null;
 }
 
 /** Sees to it that a job that is parked, or has been given up, is taken up now. Safe to repeat, from anywhere. */

@@ -6,6 +6,9 @@ import type { Redis } from 'ioredis';
  */
 const TURN_MS = 5_000;
 
+/** Prolongs the turn only if it is still one's own. */
+const KEEP = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end`;
+
 /** Gives the turn back only if it is still one's own. */
 const RELEASE = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`;
 
@@ -27,8 +30,9 @@ export class ClaimTurn {
     return (await this.redis.set(this.turnKey, this.holder, 'PX', TURN_MS, 'NX')) === 'OK';
   }
 
-  async keep(): Promise<void> {
-    await this.redis.pexpire(this.turnKey, TURN_MS);
+  /** False when a round took so long that the turn ran out: another may have it by now. */
+  async keep(): Promise<boolean> {
+    return (await this.redis.eval(KEEP, 1, this.turnKey, this.holder, TURN_MS)) === 1;
   }
 
   async release(): Promise<void> {

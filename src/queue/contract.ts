@@ -85,7 +85,7 @@ export const OPERATION_JOB_OPTIONS = {
 /** A texter is waiting for the answer, and asks again rather than wait long. */
 export const CLAIM_JOB_OPTIONS = {
   ...OPERATION_JOB_OPTIONS,
-  attempts: 6,
+  attempts: 8,
   backoff: { type: 'exponential', delay: 100, jitter: 0.5 },
   removeOnComplete: { age: DAY_S, count: 20_000 },
 } as const satisfies JobsOptions;

@@ -1,7 +1,7 @@
 import { Queue, type Job, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { QueueUnavailable, Refusal } from '../domain/errors.ts';
-import { holdsIdForNobody } from './bring-forward.ts';
+import { parseRefusal, QueueUnavailable, Refusal } from '../domain/errors.ts';
+import { bringForward, hasFailed, holdsIdForNobody } from './bring-forward.ts';
 import { Answers, atMost, CLOSE_MS_MAX, type WaitOptions } from './answers.ts';
 import { COMMAND_TIMEOUT_MS } from './connection.ts';
 
@@ -55,10 +55,15 @@ export class Sender {
     const { id: jobId = '' } = await this.queue.add(name, data, options);
     if (options.jobId === undefined) return { jobId, kept: data };
     // The queue keeps the first of two jobs with one id, and does not say which it kept: so look.
-    const kept = (await this.queue.getJob(jobId)) as Job<unknown> | undefined;
-    if (!kept || !holdsIdForNobody(kept)) return { jobId, kept: kept ? kept.data : data };
-    await kept.remove();
-    return this.add(name, data, options);
+    const kept = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
+    if (!kept) return { jobId, kept: data };
+    if (holdsIdForNobody(kept)) {
+      await kept.remove();
+      return this.add(name, data, options);
+    }
+    // Given up for want of a database, say: whoever asks again wants it tried again.
+    if (hasFailed(kept) && !parseRefusal(kept.failedReason)) await bringForward(kept);
+    return { jobId, kept: kept.data };
   }
 }
 
