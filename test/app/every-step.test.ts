@@ -68,7 +68,12 @@ async function traces(harness: Harness, request: AnyRequest): Promise<unknown> {
       assignmentVersion,
       trail.map(({ from, to }) => [from, to]),
     ]),
-    leftPlanned: batches.filter((batch) => batch.state === 'planned').length,
+    batches: batches.map(({ number, state, moves, skips }) => [
+      number,
+      state,
+      moves.map(({ from, to, status, count }) => [from, to, status, count]),
+      skips.map(({ reason, count }) => [reason, count]),
+    ]),
   };
 }
 
