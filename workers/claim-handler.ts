@@ -1,5 +1,4 @@
 import type { Context } from '../src/context.ts';
-import type { ClaimRequest } from '../src/domain/claim.ts';
 import { Refusal } from '../src/domain/errors.ts';
 import type { ClaimDesk } from '../src/queue/claim-desk.ts';
 import { servedOf, type Served } from '../src/queue/pending-claims.ts';
@@ -19,6 +18,7 @@ import { refused, type Outcome } from './outcome.ts';
  * often.
  */
 const PARKED_MS_MAX = 30_000;
+const LOOKS_MAX = 2;
 
 /** Answers texters who ask for more. */
 export class ClaimHandler implements Handler {
@@ -38,7 +38,7 @@ export class ClaimHandler implements Handler {
     const hash = requestHash(request);
     const known = await this.known(attempt);
     const served = known ?? (await this.desk.submit({ request, requestHash: hash, sentBy }));
-    if (served.requestHash === hash) return this.outcomeOf(served, attempt, !known);
+    if (served.requestHash === hash) return this.outcomeOf(served, attempt);
     throw new Refusal('operation-conflict', {
       expected: `the request that operation ${served.operationId} stands for`,
       got: 'another request with its id',
@@ -49,8 +49,8 @@ export class ClaimHandler implements Handler {
     // Nothing was granted, or it is in the ledger: the texter asks again, by the same id or a new one.
   }
 
-  private look({ job }: Attempt): Outcome {
-    this.desk.look(parsePoolRefilledJob(job.data).campaignId);
+  private async look({ job }: Attempt): Promise<Outcome> {
+    await this.desk.look(parsePoolRefilledJob(job.data).campaignId);
     return { kind: 'answered', answer: null };
   }
 
@@ -65,25 +65,30 @@ export class ClaimHandler implements Handler {
     return ended && servedOf(ended);
   }
 
-  private outcomeOf(served: Served, { log, job }: Attempt, isNew: boolean): Outcome {
+  private outcomeOf(served: Served, attempt: Attempt): Outcome {
     const { operationId, waitsUntil, receipt, error } = served;
     if (waitsUntil !== null) {
       return {
         kind: 'parked',
         forMs: Math.min(Math.max(0, waitsUntil - Date.now()), PARKED_MS_MAX),
-        isStillBehind: () => this.stillWaits(parseClaimJob(job.id ?? '', job.data).request, isNew),
+        isStillBehind: () => this.stillWaits(attempt),
         wake: () => this.queue.wake(operationId),
       };
     }
     if (error) return refused(error);
-    log.info({ moved: receipt?.moved, asked: receipt?.asked, shortBecause: receipt?.shortBecause }, 'claim answered');
+    attempt.log.info(
+      { moved: receipt?.moved, asked: receipt?.asked, shortBecause: receipt?.shortBecause },
+      'claim answered',
+    );
     return { kind: 'answered', answer: answerOf(served) };
   }
 
   /** Asked once its job is parked and can be woken. */
-  private async stillWaits({ operationId, campaignId }: ClaimRequest, isNew: boolean): Promise<boolean> {
-    // Conversations may have come back while it was getting ready to wait: one look, and no more; the pool is not polled.
-    if (isNew) this.desk.look(campaignId);
+  private async stillWaits({ job }: Attempt): Promise<boolean> {
+    const { operationId, campaignId } = parseClaimJob(job.id ?? '', job.data).request;
+    // Conversations may have come back while it was getting ready to wait: one look, and one more should this worker die
+    // in it. After that somebody says so when they come: the pool is not polled.
+    if (job.attemptsStarted <= LOOKS_MAX) await this.desk.look(campaignId);
     return ((await this.context.stores.claims.find(operationId))?.waiting ?? null) !== null;
   }
 }

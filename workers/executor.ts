@@ -33,11 +33,19 @@ export function processorOf(handler: Handler, logger: Logger): Processor {
         throw new DelayedError();
       case 'parked':
         await job.moveToDelayed(Date.now() + outcome.forMs, token);
-        // Whoever was ahead may have ended before this job could be found parked.
-        if (!(await outcome.isStillBehind())) await outcome.wake();
+        await lookBack(outcome, attempt.log);
         throw new DelayedError();
     }
   };
+}
+
+/** Whoever was ahead may have ended before this job could be found parked. A look that fails leaves it to its time. */
+async function lookBack(parked: Extract<Outcome, { kind: 'parked' }>, log: Logger): Promise<void> {
+  try {
+    if (!(await parked.isStillBehind())) await parked.wake();
+  } catch (error) {
+    log.warn({ err: error }, 'could not look back after parking');
+  }
 }
 
 async function run(handler: Handler, attempt: Attempt): Promise<Outcome> {

@@ -125,8 +125,6 @@ export interface BatchStore {
 export interface Round {
   readonly answered: readonly Claim[];
   readonly completed: readonly Claim[];
-  /** More claims wait than one round looks at: the ones asked about are not answered yet, and must be brought again. */
-  readonly more: boolean;
 }
 
 /** A claim as it is sent: what is asked, and by which sending. */

@@ -10,9 +10,8 @@ import type { Database } from './connect.ts';
 import type { ClaimDoc, ConversationDoc } from './documents.ts';
 import { CLAIMABLE_INDEX } from './models.ts';
 
-/** Waiting claims are looked at so many at a time, and so many times in one round; the rest keep their place. */
+/** Waiting claims are looked at so many at a time, until the pool is empty or none is left. */
 const WAITING_PAGE = 100;
-const WAITING_PAGES_MAX = 10;
 
 const CLAIMABLE = { assigneeId: null, status: 'not-started', optedOut: false } as const;
 
@@ -42,16 +41,15 @@ export class ClaimRound {
   async run(commands: readonly ClaimCommand[]): Promise<Round> {
     const completed: Claim[] = [];
     let after = 0;
-    for (let page = 0; page < WAITING_PAGES_MAX; page += 1) {
+    for (;;) {
       const waiting = await this.readWaiting(after);
       const isLast = waiting.length < WAITING_PAGE;
       const served = await this.serve([...waiting.map(fromWaiting), ...(isLast ? commands.map(fromCommand) : [])]);
       completed.push(...served.completed);
-      if (isLast) return { answered: served.answered, completed, more: false };
-      if (served.isPoolEmpty) return { ...(await this.serve(commands.map(fromCommand))), completed, more: false };
+      if (isLast) return { answered: served.answered, completed };
+      if (served.isPoolEmpty) return { answered: (await this.serve(commands.map(fromCommand))).answered, completed };
       after = waiting.at(-1)?.waiting?.sequence ?? after;
     }
-    return { answered: [], completed, more: true };
   }
 
   private async serve(queue: readonly Queued[]): Promise<Served> {
@@ -64,7 +62,9 @@ export class ClaimRound {
     await this.give(dealt);
     const answered = await this.record(dealt.filter(({ claim }) => claim.command !== null));
     const completed = await this.carryOn(dealt.filter(({ claim }) => claim.doc !== null));
-    return { answered, completed, isPoolEmpty: pool.length < wanted };
+    // What was wanted is an upper bound: the pool is empty when it had less, and all of that is gone.
+    const given = dealt.reduce((sum, { granted }) => sum + granted.length, 0);
+    return { answered, completed, isPoolEmpty: pool.length < wanted && given === pool.length };
   }
 
   private readWaiting(after: number): Promise<ClaimDoc[]> {

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { ClaimCommand, Round } from '../app/ports.ts';
 import type { Claim } from '../domain/claim.ts';
 import { ClaimTurn } from './claim-turn.ts';
-import { PendingClaims, servedOf, type ClaimMessage, type Served } from './pending-claims.ts';
+import { PendingClaims, servedOf, type DeskMessage, type Served } from './pending-claims.ts';
 
 /** Claims in one round: what one transaction serves. */
 const ROUND_CLAIMS_MAX = 100;
@@ -17,12 +17,13 @@ export interface DeskOptions {
   readonly serve: (campaignId: string, claims: readonly ClaimCommand[]) => Promise<Round>;
   /** Told of waiting claims that a round has completed. */
   readonly onCompleted: (claims: readonly Claim[]) => void;
-  /** Told when a look at the waiting claims failed. */
-  readonly onError: (error: Error) => void;
 }
 
-/** What is brought to a desk: a claim, or `null` for a look at the claims that wait. */
-type Brought = ClaimCommand | null;
+/** What is brought to a desk: a claim under its id, or a look at the claims that wait, under one of its own. */
+interface Brought {
+  readonly id: string;
+  readonly command: ClaimCommand | null;
+}
 
 interface Handed {
   readonly deskId: string;
@@ -44,7 +45,7 @@ export class ClaimDesk {
   constructor(options: DeskOptions) {
     this.options = options;
     options.subscriber.on('message', (_channel: string, message: string) => {
-      for (const answer of JSON.parse(message) as ClaimMessage[]) this.pending.settle(answer);
+      for (const answer of JSON.parse(message) as DeskMessage[]) this.pending.settle(answer);
     });
   }
 
@@ -54,13 +55,16 @@ export class ClaimDesk {
 
   /** The claim as it was served, by whichever worker. Throws when serving failed; to be tried again. */
   async submit(command: ClaimCommand): Promise<Served> {
-    const { operationId, campaignId } = command.request;
-    return this.pending.answerTo(operationId, () => this.bring(campaignId, command));
+    const { operationId: id, campaignId } = command.request;
+    const { served } = await this.pending.answerTo(id, () => this.bring(campaignId, { id, command }));
+    if (!served) throw new Error(`expected an answer to claim ${id}, got none`);
+    return served;
   }
 
-  /** Conversations may have come back to a campaign's pool: serves the claims that wait for them, soon. */
-  look(campaignId: string): void {
-    this.bring(campaignId, null);
+  /** Conversations may have come back to a campaign's pool: serves the claims that wait for them. Throws as `submit`. */
+  async look(campaignId: string): Promise<void> {
+    const id = `look:${randomUUID()}`;
+    await this.pending.answerTo(id, () => this.bring(campaignId, { id, command: null }));
   }
 
   private bring(campaignId: string, brought: Brought): void {
@@ -100,6 +104,7 @@ export class ClaimDesk {
   }
 
   private async serveAll(turn: ClaimTurn, campaignId: string): Promise<void> {
+    const stopKeeping = turn.keepWhile();
     try {
       for (;;) {
         const handed = (await turn.takeHanded(ROUND_CLAIMS_MAX)).map((item) => JSON.parse(item) as Handed);
@@ -110,19 +115,17 @@ export class ClaimDesk {
         if (!(await turn.keep())) return;
       }
     } finally {
+      stopKeeping();
       await turn.release();
     }
   }
 
   private async serveRound(campaignId: string, handed: readonly Handed[]): Promise<void> {
-    const commands = new Map(
-      handed.flatMap(({ brought }) => (brought ? [[brought.request.operationId, brought]] : [])),
-    );
-    const answers = await this.answersTo(campaignId, [...commands.values()]);
-    const byDesk = new Map<string, ClaimMessage[]>();
+    const commands = handed.flatMap(({ brought }) => brought.command ?? []);
+    const answerOf = await this.serve(campaignId, [...new Map(commands.map((each) => [idOf(each), each])).values()]);
+    const byDesk = new Map<string, DeskMessage[]>();
     for (const { deskId, brought } of handed) {
-      const answer = answers.get(brought?.request.operationId ?? '');
-      if (answer) byDesk.set(deskId, [...(byDesk.get(deskId) ?? []), answer]);
+      byDesk.set(deskId, [...(byDesk.get(deskId) ?? []), answerOf(brought.id)]);
     }
     for (const [deskId, own] of byDesk) {
       if (deskId === this.deskId) own.forEach((answer) => this.pending.settle(answer));
@@ -130,28 +133,19 @@ export class ClaimDesk {
     }
   }
 
-  /** Round after round, while more claims wait than one round looks at. */
-  private async answersTo(campaignId: string, commands: readonly ClaimCommand[]): Promise<Map<string, ClaimMessage>> {
-    const { serve, onCompleted, onError } = this.options;
+  private async serve(campaignId: string, commands: readonly ClaimCommand[]): Promise<(id: string) => DeskMessage> {
     try {
-      for (;;) {
-        const { answered, completed, more } = await serve(campaignId, commands);
-        if (completed.length > 0) onCompleted(completed);
-        if (!more) return new Map(answered.map((claim) => [claim.operationId, { served: servedOf(claim) }]));
-      }
+      const { answered, completed } = await this.options.serve(campaignId, commands);
+      if (completed.length > 0) this.options.onCompleted(completed);
+      const served = new Map(answered.map((claim) => [claim.operationId, servedOf(claim)]));
+      return (id) => ({ id, ...(served.has(id) && { served: served.get(id) as Served }) });
     } catch (error) {
-      if (commands.length === 0) onError(asError(error));
-      const { message: failure } = asError(error);
-      return new Map(commands.map(({ request: { operationId: claimId } }) => [claimId, { claimId, failure }]));
+      return (id) => ({ id, failure: messageOf(error) });
     }
   }
 
   private fail(campaignId: string, error: unknown): void {
-    const { message: failure } = asError(error);
-    for (const brought of this.takeFresh(campaignId, Infinity)) {
-      if (brought) this.pending.settle({ claimId: brought.request.operationId, failure });
-      else this.options.onError(asError(error));
-    }
+    for (const { id } of this.takeFresh(campaignId, Infinity)) this.pending.settle({ id, failure: messageOf(error) });
   }
 
   private hasFresh(campaignId: string): boolean {
@@ -170,6 +164,10 @@ export class ClaimDesk {
   }
 }
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
+function idOf(command: ClaimCommand): string {
+  return command.request.operationId;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

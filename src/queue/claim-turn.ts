@@ -4,7 +4,9 @@ import type { Redis } from 'ioredis';
  * How long a turn lasts when its holder is heard of no more. For speed only: should two hold it at once, they are slow,
  * not wrong, since every write of a round is guarded.
  */
-const TURN_MS = 5_000;
+const TURN_MS = 2_000;
+/** How often a holder in a long round says that it is still there. */
+const KEEP_EVERY_MS = 500;
 
 /** Prolongs the turn only if it is still one's own. */
 const KEEP = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end`;
@@ -33,6 +35,12 @@ export class ClaimTurn {
   /** False when a round took so long that the turn ran out: another may have it by now. */
   async keep(): Promise<boolean> {
     return (await this.redis.eval(KEEP, 1, this.turnKey, this.holder, TURN_MS)) === 1;
+  }
+
+  /** Keeps the turn, however long a round takes, until the returned function is called. */
+  keepWhile(): () => void {
+    const keeping = setInterval(() => void this.keep().catch(() => undefined), KEEP_EVERY_MS);
+    return () => clearInterval(keeping);
   }
 
   async release(): Promise<void> {

@@ -107,7 +107,8 @@ export function newOperationJob(request: OperationRequest, sentBy: string): Oper
 /** However often it is said, one job waits and one runs at the most. */
 export function poolRefilledJobOptions(id: string): JobsOptions {
   const deduplication = { id: `refilled_${id}`, keepLastIfActive: true };
-  return { attempts: 3, removeOnComplete: true, removeOnFail: true, deduplication };
+  const { attempts, backoff } = CLAIM_JOB_OPTIONS;
+  return { attempts, backoff, removeOnComplete: true, removeOnFail: true, deduplication };
 }
 
 export function newClaimJob(request: ClaimRequest, sentBy: string): ClaimJob {

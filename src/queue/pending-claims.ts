@@ -12,7 +12,12 @@ export interface Served extends Pick<
   readonly waitsUntil: number | null;
 }
 
-export type ClaimMessage = { readonly served: Served } | { readonly claimId: string; readonly failure: string };
+/** What became of something brought to a desk: a claim served, a look taken (nothing to tell), or neither. */
+export interface DeskMessage {
+  readonly id: string;
+  readonly served?: Served;
+  readonly failure?: string;
+}
 
 export function servedOf(claim: Claim): Served {
   const { operationId, requestHash, madeBy, state, granted, receipt, error, waiting } = claim;
@@ -20,28 +25,27 @@ export function servedOf(claim: Claim): Served {
   return { operationId, requestHash, madeBy, state, granted, receipt, error, waitsUntil };
 }
 
-/** The claims that this worker has brought to be served, and waits for. */
+/** What this worker has brought to be served, and waits for. */
 export class PendingClaims {
-  private readonly waiters = new Map<string, Set<(message: ClaimMessage) => void>>();
+  private readonly waiters = new Map<string, Set<(message: DeskMessage) => void>>();
 
   /** Calls `bring`, now and again until there is an answer. Throws when serving failed; to be tried again. */
-  async answerTo(claimId: string, bring: () => void): Promise<Served> {
-    return new Promise<Served>((resolve, reject) => {
+  async answerTo(id: string, bring: () => void): Promise<DeskMessage> {
+    return new Promise<DeskMessage>((resolve, reject) => {
       const again = setInterval(bring, ANSWER_MS_MAX);
-      const settle = (message: ClaimMessage): void => {
+      const settle = (message: DeskMessage): void => {
         clearInterval(again);
-        if ('served' in message) resolve(message.served);
-        else reject(new Error(`claim ${claimId} was not served: ${message.failure}`));
+        if (message.failure === undefined) resolve(message);
+        else reject(new Error(`claim ${id} was not served: ${message.failure}`));
       };
-      this.waiters.set(claimId, (this.waiters.get(claimId) ?? new Set()).add(settle));
+      this.waiters.set(id, (this.waiters.get(id) ?? new Set()).add(settle));
       bring();
     });
   }
 
-  settle(message: ClaimMessage): void {
-    const claimId = 'served' in message ? message.served.operationId : message.claimId;
-    const waiting = this.waiters.get(claimId);
-    this.waiters.delete(claimId);
+  settle(message: DeskMessage): void {
+    const waiting = this.waiters.get(message.id);
+    this.waiters.delete(message.id);
     waiting?.forEach((settle) => settle(message));
   }
 }
