@@ -1,0 +1,151 @@
+import { Queue, QueueEvents, Worker, type Job } from 'bullmq';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Refusal } from '../../src/domain/errors.ts';
+import { createLogger } from '../../src/logger.ts';
+import { processorOf, type Attempt, type Handler } from '../../workers/executor.ts';
+import type { Outcome } from '../../workers/outcome.ts';
+import { testConfig } from '../support/harness.ts';
+import { until } from '../support/until.ts';
+
+const QUEUE = 'toys';
+const answered = (answer: unknown): Outcome => ({ kind: 'answered', answer });
+
+/** A toy worker whose handler does, at each attempt, the next thing that the test gave it. */
+describe('what an attempt comes to', () => {
+  const { queue: config } = testConfig();
+  const gaveUp: string[] = [];
+  const script: ((attempt: Attempt) => Outcome | Promise<Outcome>)[] = [];
+  let redis: Redis;
+  let queue: Queue;
+  let events: QueueEvents;
+  let worker: Worker;
+
+  const handler: Handler = {
+    handle: async (attempt) => {
+      const next = script.shift();
+      if (!next) throw new Error('expected a next thing to do, got none');
+      return next(attempt);
+    },
+    giveUp: (_attempt, error) => {
+      gaveUp.push(error.message);
+      return Promise.resolve();
+    },
+  };
+
+  beforeAll(async () => {
+    redis = new Redis(config.redisUrl, { maxRetriesPerRequest: null });
+    queue = new Queue(QUEUE, { connection: redis, prefix: config.prefix });
+    events = new QueueEvents(QUEUE, { connection: redis.duplicate(), prefix: config.prefix });
+    worker = new Worker(QUEUE, processorOf(handler, createLogger({ level: 'silent' })), {
+      connection: redis,
+      prefix: config.prefix,
+      concurrency: 1,
+    });
+    await Promise.all([events.waitUntilReady(), worker.waitUntilReady()]);
+  });
+  afterEach(() => {
+    expect(script).toEqual([]);
+    gaveUp.splice(0);
+  });
+  afterAll(async () => {
+    await worker.close();
+    await events.close();
+    await queue.close();
+    const keys = await redis.keys(`${config.prefix}*`);
+    if (keys.length > 0) await redis.del(...keys);
+    redis.disconnect();
+  });
+
+  async function play(...steps: typeof script): Promise<Job> {
+    script.push(...steps);
+    const { id = '' } = await queue.add('toy', {}, { attempts: 3 });
+    return until('the toy job to end', async () => {
+      const job = (await queue.getJob(id)) as Job | undefined;
+      return job?.finishedOn !== undefined && job;
+    });
+  }
+
+  it('answered: the job is completed with the answer', async () => {
+    const job = await play(() => answered({ moved: 3 }));
+    expect(job).toMatchObject({ returnvalue: { moved: 3 }, attemptsMade: 1 });
+  });
+
+  it('refused: the job fails at once with its code, and nobody gives up', async () => {
+    const job = await play(() => ({ kind: 'refused', code: 'no-targets', message: 'expected some, got none' }));
+    expect(job).toMatchObject({ failedReason: 'no-targets: expected some, got none', attemptsMade: 1 });
+    expect(gaveUp).toEqual([]);
+  });
+
+  it('a refusal that is thrown: the same', async () => {
+    const job = await play(() => {
+      throw new Refusal('unknown-texter', { expected: 'a texter', got: 'a ghost' });
+    });
+    expect(job).toMatchObject({ failedReason: 'unknown-texter: expected a texter, got a ghost', attemptsMade: 1 });
+    expect(gaveUp).toEqual([]);
+  });
+
+  it('yielded, however often: no attempt is burnt', async () => {
+    const again = (): Outcome => ({ kind: 'yielded' });
+    const job = await play(again, again, again, again, again, () => answered('done'));
+    expect(job).toMatchObject({ returnvalue: 'done', attemptsMade: 1, attemptsStarted: 6 });
+  });
+
+  it('parked, and found not to be behind any more: it wakes itself, and no attempt is burnt', async () => {
+    const job = await play(
+      ({ job: parked }) => ({
+        kind: 'parked',
+        forMs: 600_000,
+        isStillBehind: () => Promise.resolve(false),
+        wake: () => parked.promote(),
+      }),
+      () => answered('woken'),
+    );
+    expect(job).toMatchObject({ returnvalue: 'woken', attemptsMade: 1 });
+  });
+
+  it('parked, and nobody wakes it: it comes back by itself, also when looking back failed', async () => {
+    const job = await play(
+      () => ({
+        kind: 'parked',
+        forMs: 50,
+        isStillBehind: () => Promise.resolve(true),
+        wake: () => Promise.reject(new Error('no')),
+      }),
+      () => ({
+        kind: 'parked',
+        forMs: 50,
+        isStillBehind: () => Promise.reject(new Error('boo')),
+        wake: () => Promise.resolve(),
+      }),
+      () => answered('back'),
+    );
+    expect(job).toMatchObject({ returnvalue: 'back', attemptsMade: 1 });
+  });
+
+  it('passing trouble: it is tried again, and nobody gives up', async () => {
+    const trouble = (): never => {
+      throw new Error('write conflict');
+    };
+    const job = await play(trouble, trouble, () => answered('at last'));
+    expect(job).toMatchObject({ returnvalue: 'at last', attemptsMade: 3 });
+    expect(gaveUp).toEqual([]);
+  });
+
+  it('trouble that does not pass: it is given up once, after the last attempt, and says why', async () => {
+    const trouble = (): never => {
+      throw new Error('no space left');
+    };
+    const job = await play(trouble, trouble, trouble);
+    expect(job).toMatchObject({ failedReason: 'no space left', attemptsMade: 3 });
+    expect(gaveUp).toEqual(['no space left']);
+  });
+
+  it('something thrown that is no error: it is trouble like any other', async () => {
+    const job = await play(
+      () => Promise.reject('just a word'),
+      () => answered('fine'),
+    );
+    expect(job).toMatchObject({ returnvalue: 'fine', attemptsMade: 2 });
+  });
+});
