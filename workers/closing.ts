@@ -1,6 +1,7 @@
 import type { Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Context } from '../src/context.ts';
+import { atMost } from '../src/queue/at-most.ts';
 
 interface Closable {
   close(): Promise<void>;
@@ -15,19 +16,18 @@ export interface ClosingParts {
   readonly context: Context;
 }
 
+/** Connections that are cut are given this long to notice. */
+const CUT_MS_MAX = 1_000;
+
 /** In the reverse order of building. Redis may be away, and then a graceful close would wait for it for ever. */
 export async function closeAll(parts: ClosingParts, timeoutMs: number): Promise<'closed' | 'timed-out'> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'timed-out'>((resolve) => {
-    timer = setTimeout(() => resolve('timed-out'), timeoutMs);
-  });
-  const how = await Promise.race([closeGracefully(parts).then(() => 'closed' as const), late]);
-  clearTimeout(timer);
-  if (how === 'timed-out') await Promise.allSettled(parts.workers.map((worker) => worker.close(true)));
+  const inTime = await atMost(timeoutMs, closeGracefully(parts));
+  // A close that is under way cannot be hurried, only cut off; its jobs are taken up elsewhere once their locks run out.
+  if (!inTime) await atMost(CUT_MS_MAX, Promise.allSettled(parts.workers.map((worker) => worker.disconnect())));
   parts.subscriber.disconnect();
   parts.redis.disconnect();
   await parts.context.close();
-  return how;
+  return inTime ? 'closed' : 'timed-out';
 }
 
 /** No new jobs; those in hand are told to stop at the next good moment, and waited for. */

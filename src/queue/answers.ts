@@ -1,5 +1,6 @@
 import { QueueEvents, type Job, type Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { atMost } from './at-most.ts';
 import { hasFailed } from './bring-forward.ts';
 import { parseRefusal, QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
 
@@ -114,13 +115,3 @@ function failureOf(reason: string | undefined): Error {
 }
 
 const ignore = (): undefined => undefined;
-
-/** Waits for `work`, but no longer than this. */
-export async function atMost(waitMs: number, work: Promise<unknown> | undefined): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, waitMs);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
-}

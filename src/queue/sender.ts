@@ -2,7 +2,8 @@ import { Queue, type Job, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { parseRefusal, QueueUnavailable, Refusal } from '../domain/errors.ts';
 import { bringForward, hasFailed, holdsIdForNobody } from './bring-forward.ts';
-import { Answers, atMost, CLOSE_MS_MAX, type WaitOptions } from './answers.ts';
+import { atMost } from './at-most.ts';
+import { Answers, CLOSE_MS_MAX, type WaitOptions } from './answers.ts';
 import { COMMAND_TIMEOUT_MS } from './connection.ts';
 
 /** How long a result is waited for when the caller does not say. */
