@@ -21,6 +21,8 @@ const SEEDED: readonly Seeded[] = [
 ];
 
 const AT_ONCE = 4;
+/** Where many tests run at once, each takes its time. */
+const TIMEOUT_MS = 180_000;
 
 type Asked = BulkInput extends infer Input
   ? Input extends BulkInput
@@ -77,7 +79,7 @@ async function traces(harness: Harness, request: AnyRequest): Promise<unknown> {
   };
 }
 
-describe.each(Object.entries(NAMED))('an operation that %s', (_name, asked) => {
+describe.each(Object.entries(NAMED))('an operation that %s', { timeout: TIMEOUT_MS }, (_name, asked) => {
   let harness: Harness;
   let undisturbed: unknown;
   let steps: number[];

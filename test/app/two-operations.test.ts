@@ -7,12 +7,16 @@ import type { AnyRequest } from '../support/send.ts';
 
 const POOL: readonly Seeded[] = Array.from({ length: 12 }, (_, at) => ({ waitedMs: (12 - at) * 1_000 }));
 const AT_ONCE = 4;
+/** What only whoever has the turn does: there is nothing in it to come between. */
+const WORK = ['conversations.readPage', 'batches.insert', 'batches.apply', 'batches.recent', 'batches.slips'];
+/** Where many tests run at once, each takes its time. */
+const TIMEOUT_MS = 180_000;
 const SMALL = { batchConversationsMax: 2 };
 
 type Reassign = AnyRequest & { kind: 'reassign' };
 
 /** At every single step of one operation another one of its campaign comes in and goes as far as it can. */
-describe('two operations of one campaign that meet at any step', () => {
+describe('two operations of one campaign that meet at any step', { timeout: TIMEOUT_MS }, () => {
   let harness: Harness;
 
   beforeAll(async () => {
@@ -62,7 +66,7 @@ describe('two operations of one campaign that meet at any step', () => {
       await toTheEnd(stores, first, SMALL);
       await check(campaignId, step);
     };
-    const steps = calls.map((_, index) => index + 1);
+    const steps = calls.flatMap((name, index) => (WORK.includes(name) ? [] : [index + 1]));
     for (let at = 0; at < steps.length; at += AT_ONCE) await Promise.all(steps.slice(at, at + AT_ONCE).map(meeting));
   }
 

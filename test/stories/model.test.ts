@@ -12,13 +12,15 @@ const BATCH_MAX = 7;
 const OPERATIONS_PER_CAMPAIGN = 15;
 const FIRST_SEED = Number(process.env['BATON_MODEL_SEED'] ?? 1);
 const CAMPAIGNS = Number(process.env['BATON_MODEL_CAMPAIGNS'] ?? 10);
+/** The campaigns share the workers, and wait for each other. */
+const TIMEOUT_MS = Math.max(180_000, CAMPAIGNS * 10_000);
 const seeds = Array.from({ length: CAMPAIGNS }, (_, index) => FIRST_SEED + index);
 
 /**
  * Random campaigns, random operations, two workers with batches so small and slices so short that they keep handing
  * operations to each other; after each operation the database is held against the model, document by document.
  */
-describe('a campaign made by chance ends up as the model says', () => {
+describe('a campaign made by chance ends up as the model says', { timeout: TIMEOUT_MS }, () => {
   let harness: Harness;
   let queue: RawQueue;
 
