@@ -40,7 +40,11 @@ describe('between plan and write', () => {
   }
 
   /** Runs an operation in batches of 4; `meanwhile` happens when its first batch is planned and not yet written. */
-  async function runWhile(request: AnyRequest, meanwhile: () => Promise<unknown>): ReturnType<typeof toTheEnd> {
+  async function runWhile(
+    request: AnyRequest,
+    meanwhile: () => Promise<unknown>,
+    how: { short?: boolean } = {},
+  ): ReturnType<typeof toTheEnd> {
     let isFirst = true;
     const stores = watched(harness.context.stores, async (_number, name, call) => {
       if (name === 'batches.apply' && isFirst) {
@@ -49,7 +53,7 @@ describe('between plan and write', () => {
       }
       return call();
     });
-    return toTheEnd(stores, request);
+    return toTheEnd(stores, request, how);
   }
 
   async function movedPlaces(operationId: string): Promise<number[]> {
@@ -86,6 +90,16 @@ describe('between plan and write', () => {
       const firstTwelve = Array.from({ length: 12 }, (_, place) => place);
       expect(await movedPlaces(request.operationId)).toEqual(firstTwelve.filter((place) => !slipped.includes(place)));
       expect(ended?.receipt?.byTarget.map(({ count }) => count)).toEqual([5, 5]);
+    },
+  );
+
+  it.each([true, false])(
+    'what slips away from the very last batch is made good as well (short turns: %s)',
+    async (short) => {
+      const request = reassign({ count: 4 });
+      const ended = await runWhile(request, () => change([1, 2], { optedOut: true }), { short });
+      expect(ended?.receipt).toMatchObject({ selected: 6, moved: 4, shortBecause: null });
+      expect(await movedPlaces(request.operationId)).toEqual([0, 3, 4, 5]);
     },
   );
 
