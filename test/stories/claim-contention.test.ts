@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { ClaimCommand } from '../../src/app/ports.ts';
+import { createContext, type Context } from '../../src/context.ts';
+import type { Claim } from '../../src/domain/claim.ts';
+import { MongoClaimStore } from '../../src/mongo/claim-store.ts';
+import { requestHash } from '../../src/queue/contract.ts';
+import { Harness } from '../support/harness.ts';
+import { Random } from '../support/random.ts';
+import { rawConversations } from '../support/raw.ts';
+import { until } from '../support/until.ts';
+
+const OPEN_MAX = 10;
+const RULES = { enabled: true, batchMax: 8, openMax: OPEN_MAX };
+
+/** Two processes' stores on one database, without the turn that keeps their rounds apart: only what is written counts. */
+describe('rounds of claims that meet in the database', () => {
+  let harness: Harness;
+  let other: Context;
+  beforeAll(async () => {
+    harness = await Harness.open();
+    other = await createContext(harness.config);
+  });
+  afterAll(async () => {
+    await other.close();
+    await harness.close();
+  });
+
+  const both = (): Context[] => [harness.context, other];
+
+  function command(
+    campaignId: string,
+    texterId: string,
+    count: number,
+    operationId = harness.newId('cl'),
+  ): ClaimCommand {
+    const request = { kind: 'self-assign', operationId, campaignId, texterId, count } as const;
+    return { request, requestHash: requestHash(request), sentBy: 'test' };
+  }
+
+  async function seed(texters: number, conversations: number): Promise<string> {
+    const campaignId = await harness.seedCampaign(texters, { selfAssign: RULES });
+    const pool = Array.from({ length: conversations }, (_, at) => ({ waitedMs: conversations - at }));
+    await harness.seedConversations(campaignId, pool);
+    return campaignId;
+  }
+
+  const sizes = (claims: readonly Claim[]): number[] => claims.map(({ granted }) => granted.length);
+
+  it('never let a texter who claims through both at once hold more than the campaign allows', async () => {
+    const campaignId = await seed(1, 400);
+    const free = { $set: { assigneeId: null } };
+    for (let round = 0; round < 8; round += 1) {
+      const asking = both().flatMap(({ stores }) =>
+        [8, 5].map((count) => stores.claims.serve(campaignId, [command(campaignId, 't1', count)])),
+      );
+      const rounds = await Promise.all(asking);
+      const claims = rounds.flatMap(({ answered }) => answered);
+      const given = sizes(claims).reduce((sum, size) => sum + size, 0);
+      expect(given).toBe(OPEN_MAX);
+      expect((await harness.holdings(campaignId))['t1']).toBe(OPEN_MAX);
+      for (const { error } of claims) expect([undefined, 'open-max-reached']).toContain(error?.code);
+      await harness.context.database.conversations.updateMany({ campaignId, assigneeId: 't1' }, free);
+    }
+  });
+
+  it('give the head of the pool to one of them, and each conversation once', async () => {
+    const campaignId = await seed(40, 170);
+    const rounds = await Promise.all(
+      Array.from({ length: 8 }, (_, at) => {
+        const commands = Array.from({ length: 5 }, (_each, index) => command(campaignId, `t${at * 5 + index + 1}`, 5));
+        return (both()[at % 2] as Context).stores.claims.serve(campaignId, commands);
+      }),
+    );
+    const granted = rounds.flatMap(({ answered }) => answered.flatMap((claim) => claim.granted));
+    const docs = await rawConversations(harness, campaignId);
+    expect(new Set(granted).size).toBe(170);
+    expect(granted).toHaveLength(170);
+    expect([...docs.values()].map(({ assignmentVersion }) => assignmentVersion)).toEqual(granted.map(() => 1));
+  });
+
+  it('take an id that both are given at once for one claim', async () => {
+    const campaignId = await seed(2, 100);
+    for (let round = 0; round < 10; round += 1) {
+      const [same, mine, theirs] = [
+        command(campaignId, 't1', 1),
+        command(campaignId, 't2', 1),
+        command(campaignId, 't2', 1),
+      ];
+      const [one, two] = await Promise.all([
+        harness.context.stores.claims.serve(campaignId, [mine, same]),
+        other.stores.claims.serve(campaignId, [same, theirs]),
+      ]);
+      const answers = [...one.answered, ...two.answered].filter(
+        ({ operationId }) => operationId === same.request.operationId,
+      );
+      expect(answers).toHaveLength(2);
+      expect(answers[0]?.granted).toEqual(answers[1]?.granted);
+      const free = { $set: { assigneeId: null } };
+      expect(await harness.holdings(campaignId)).toMatchObject({ t1: 1, t2: 2 });
+      await harness.context.database.conversations.updateMany({ campaignId, assigneeId: { $ne: null } }, free);
+    }
+  });
+
+  it('add nothing to a waiting claim that is given up meanwhile', async () => {
+    const campaignId = await seed(1, 0);
+    const { stores, database } = harness.context;
+    for (let round = 0; round < 20; round += 1) {
+      const waiting = command(campaignId, 't1', 3);
+      await stores.claims.serve(campaignId, [{ ...waiting, request: { ...waiting.request, waitMs: 600_000 } }]);
+      await harness.seedConversations(campaignId, [{}, {}]);
+      const [, ended] = await Promise.all([
+        stores.claims.serve(campaignId, []),
+        other.stores.claims.giveUp(waiting.request.operationId),
+      ]);
+      const held = await database.conversations.countDocuments({ campaignId, assigneeId: 't1' });
+      expect([0, 2]).toContain(held);
+      expect(ended).toMatchObject({ state: 'done', waiting: null, receipt: { moved: held } });
+      expect(ended?.granted).toHaveLength(held);
+      await database.conversations.deleteMany({ campaignId });
+    }
+  });
+
+  it('go on beside bulk work that takes from the same pool, and fail nobody', async () => {
+    const random = new Random(1);
+    const campaignId = await seed(30, 600);
+    await harness.startWorker({ batchConversationsMax: 20 });
+    await harness.startWorker();
+    let isOver = false;
+    const bulk = async (): Promise<void> => {
+      while (!isOver) {
+        const asked = { operationId: harness.newId('op'), campaignId, status: 'any' } as const;
+        const to = { texterIds: random.some(['t28', 't29', 't30'], 2) };
+        await (await harness.producer.reassign({ ...asked, from: 'pool', to, count: 60 })).result();
+        const back = { ...asked, operationId: harness.newId('op'), from: to, confirm: 600 };
+        await (await harness.producer.unassign(back)).result();
+      }
+    };
+    const working = bulk();
+    const texter = async (texterId: string): Promise<void> => {
+      for (let turn = 0; turn < 4; turn += 1) {
+        const sent = await harness.producer.selfAssign({
+          claimId: harness.newId('cl'),
+          campaignId,
+          texterId,
+          count: 2,
+        });
+        expect((await sent.result()).conversationIds).toHaveLength(2);
+      }
+    };
+    await Promise.all(Array.from({ length: 27 }, (_, at) => texter(`t${at + 1}`)));
+    isOver = true;
+    await working;
+    const { pool, ...held } = await harness.holdings(campaignId);
+    expect(pool).toBe(600 - 27 * 8);
+    expect(Object.values(held)).toEqual(Array.from({ length: 27 }, () => 8));
+  });
+});
+
+describe('workers with nothing to give out', () => {
+  it('do not look at an empty pool, whoever waits for it', async () => {
+    const harness = await Harness.open();
+    const rounds = vi.spyOn(MongoClaimStore.prototype, 'serve');
+    const looks = vi.spyOn(MongoClaimStore.prototype, 'find');
+    try {
+      await harness.startWorker();
+      await harness.startWorker();
+      const campaignId = await harness.seedCampaign(5, { selfAssign: RULES });
+      for (let at = 1; at <= 5; at += 1) {
+        const claim = { claimId: harness.newId('cl'), campaignId, texterId: `t${at}`, count: 2, waitMs: 600_000 };
+        await harness.producer.selfAssign(claim);
+        await until('it to wait', () => harness.isWaiting(claim.claimId));
+      }
+      await quiet(rounds);
+      rounds.mockClear();
+      looks.mockClear();
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      expect(rounds).not.toHaveBeenCalled();
+      expect(looks).not.toHaveBeenCalled();
+    } finally {
+      vi.restoreAllMocks();
+      await harness.close();
+    }
+  });
+
+  /** Those that were getting ready to wait have had their look. */
+  async function quiet(rounds: { readonly mock: { readonly calls: readonly unknown[] } }): Promise<void> {
+    let [calls, since] = [-1, performance.now()];
+    await until('rounds to come to rest', () => {
+      if (rounds.mock.calls.length !== calls) [calls, since] = [rounds.mock.calls.length, performance.now()];
+      return performance.now() - since > 500;
+    });
+  }
+});

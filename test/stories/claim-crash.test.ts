@@ -1,0 +1,190 @@
+import { describe, expect, it } from 'vitest';
+import { CLAIM_JOB, CLAIMS_QUEUE } from '../../src/queue/contract.ts';
+import { createProducer, type ClaimInput, type ClaimResult } from '../../src/queue/producer.ts';
+import { createLogger } from '../../src/logger.ts';
+import { startService } from '../../workers/service.ts';
+import { Harness, type Seeded } from '../support/harness.ts';
+import { Obstacle } from '../support/obstacle.ts';
+import { RawQueue } from '../support/raw-queue.ts';
+import { rawConversations } from '../support/raw.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
+import { WorkerProcess } from '../support/worker-process.ts';
+
+const RULES = { enabled: true, batchMax: 50, openMax: 60 };
+const SETTINGS = { BATON_LOCK_MS: '2000', BATON_STALLED_CHECK_MS: '1000' };
+const HEIR = { lockMs: 2_000, stalledCheckMs: 1_000 };
+const CONVERSATIONS = 40;
+const TEXTERS = 6;
+/** What they ask for together. */
+const GIVEN = 33;
+
+/** A pool, six texters who want some of it, and workers that come and go. */
+class Scene {
+  readonly harness: Harness;
+  readonly queue: RawQueue;
+  readonly campaignId: string;
+  /** Oldest first. */
+  readonly ids: readonly string[];
+  readonly claims: readonly ClaimInput[];
+  private readonly endings: (() => Promise<unknown>)[] = [];
+
+  private constructor(harness: Harness, campaignId: string, ids: readonly string[]) {
+    this.harness = harness;
+    this.queue = new RawQueue(harness, CLAIMS_QUEUE);
+    this.campaignId = campaignId;
+    this.ids = ids;
+    this.claims = Array.from({ length: TEXTERS }, (_, at) => {
+      return { claimId: harness.newId('cl'), campaignId, texterId: `t${at + 1}`, count: 3 + at };
+    });
+  }
+
+  static async play(conversation: Seeded, act: (scene: Scene) => Promise<void>): Promise<void> {
+    const harness = await Harness.open(HEIR);
+    const campaignId = await harness.seedCampaign(TEXTERS, { selfAssign: RULES });
+    const pool = Array.from({ length: CONVERSATIONS }, (_, at) => ({ ...conversation, waitedMs: CONVERSATIONS - at }));
+    const scene = new Scene(harness, campaignId, await harness.seedConversations(campaignId, pool));
+    try {
+      await act(scene);
+    } finally {
+      for (const end of scene.endings.reverse()) await end();
+      await scene.queue.close();
+      await harness.close();
+    }
+  }
+
+  async start(env: Record<string, string> = {}): Promise<WorkerProcess> {
+    const worker = await WorkerProcess.start(this.harness, { ...SETTINGS, ...env });
+    this.atEnd(() => worker.kill());
+    return worker;
+  }
+
+  /** A worker that can be cut off from Redis: what it does from then on, nobody hears of. */
+  async startBehindProxy(env: Record<string, string> = {}): Promise<{ worker: WorkerProcess; proxy: TcpProxy }> {
+    const proxy = await TcpProxy.before(this.harness.config.queue.redisUrl);
+    this.atEnd(() => proxy.close());
+    return { worker: await this.start({ ...env, REDIS_URL: proxy.url }), proxy };
+  }
+
+  atEnd(end: () => Promise<unknown>): void {
+    this.endings.push(end);
+  }
+
+  /** Nobody takes this one of the pool until it is cleared. */
+  obstacleAt(place: number): Promise<Obstacle> {
+    return Obstacle.before(this.harness, this.ids[place] ?? '');
+  }
+
+  async inLedger(claims: readonly ClaimInput[]): Promise<number> {
+    const ids = claims.map(({ claimId }) => claimId);
+    return this.harness.context.database.claims.countDocuments({ _id: { $in: ids } });
+  }
+
+  /** Every claim was given its part of the pool once, and the ledger says what the trails say. */
+  async expectGivenOnce(results: readonly ClaimResult[]): Promise<void> {
+    expect(results.flatMap(({ conversationIds }) => conversationIds).sort()).toEqual(this.ids.slice(0, GIVEN).sort());
+    const docs = await rawConversations(this.harness, this.campaignId);
+    for (const { claimId, conversationIds } of results) {
+      const claim = await this.harness.context.stores.claims.find(claimId);
+      expect(claim?.granted).toEqual(conversationIds);
+      const moved = [...docs].filter(([, { trail }]) => trail.some(({ operationId }) => operationId === claimId));
+      expect(moved.map(([id]) => id).sort()).toEqual([...conversationIds].sort());
+      expect(moved.map(([, doc]) => doc.assignmentVersion)).toEqual(conversationIds.map(() => 1));
+    }
+  }
+}
+
+describe.concurrent('a claim in bad weather', { timeout: 120_000 }, () => {
+  it('gets the list that was written, now and whenever asked, when its worker dies by kill -9 before it answers', () =>
+    Scene.play({}, async (scene) => {
+      const { harness, queue, claims } = scene;
+      const { worker, proxy } = await scene.startBehindProxy();
+      const obstacle = await scene.obstacleAt(0);
+      const sent = await Promise.all(claims.map((each) => harness.producer.selfAssign(each)));
+      await until('the worker to have them all in hand', async () => (await queue.queue.getActiveCount()) === TEXTERS);
+      proxy.away();
+      await obstacle.clear();
+      await until('the ledger to have some', async () => (await scene.inLedger(claims)) > 0);
+      await worker.kill();
+      await harness.startWorker();
+      const results = await Promise.all(sent.map((each) => each.result()));
+      await scene.expectGivenOnce(results);
+      const before = await harness.holdings(scene.campaignId);
+      const other = createProducer(harness.config.queue);
+      scene.atEnd(() => other.close());
+      for (const [at, claim] of claims.entries()) {
+        // Half of the jobs have had their time in Redis.
+        if (at % 2 === 0) await queue.forget(claim.claimId);
+        expect(await (await other.selfAssign(claim)).result()).toEqual({ ...results[at], outcome: 'exists' });
+      }
+      expect(await harness.holdings(scene.campaignId)).toEqual(before);
+    }));
+
+  it('gets the list that was written when the worker dies that it was handed over to', () =>
+    Scene.play({}, async (scene) => {
+      const { harness, queue } = scene;
+      const { prefix } = harness.config.queue;
+      const { worker, proxy } = await scene.startBehindProxy({ BATON_CLAIM_CONCURRENCY: '1' });
+      const [own, ...rest] = scene.claims;
+      const [first, second] = [await scene.obstacleAt(0), await scene.obstacleAt(3)];
+      const sent = [await harness.producer.selfAssign(own as ClaimInput)];
+      await until('it to have the turn', () => queue.redis.get(`${prefix}:claims:turn:${scene.campaignId}`));
+      await harness.startWorker();
+      sent.push(...(await Promise.all(rest.map((each) => harness.producer.selfAssign(each)))));
+      const handed = (): Promise<number> => queue.redis.llen(`${prefix}:claims:handed:${scene.campaignId}`);
+      await until('the others to be handed over', async () => (await handed()) >= rest.length);
+      await first.clear();
+      await until('them to be taken', async () => (await handed()) === 0);
+      proxy.away();
+      await second.clear();
+      await until('the ledger to have them', async () => (await scene.inLedger(rest)) === rest.length);
+      await worker.kill();
+      await scene.expectGivenOnce(await Promise.all(sent.map((each) => each.result())));
+    }));
+
+  it('that waits is completed by another worker when its own is killed', () =>
+    Scene.play({ holderId: 't1' }, async (scene) => {
+      const { harness, queue, campaignId } = scene;
+      const worker = await scene.start();
+      const claims = scene.claims.map((each) => ({ ...each, waitMs: 3_600_000 }));
+      const sent = await Promise.all(claims.map((each) => harness.producer.selfAssign(each)));
+      await until('all to wait', async () => (await scene.inLedger(claims)) === TEXTERS);
+      await worker.kill();
+      await harness.startWorker();
+      const unassign = {
+        operationId: harness.newId('op'),
+        campaignId,
+        from: { texterIds: ['t1'] },
+        status: 'any',
+      } as const;
+      await (await harness.producer.unassign({ ...unassign, confirm: CONVERSATIONS })).result();
+      const results = await Promise.all(sent.map((each) => each.result()));
+      expect(results.map(({ receipt }) => receipt.moved)).toEqual(claims.map(({ count }) => count));
+      expect((await harness.holdings(campaignId))['pool']).toBe(CONVERSATIONS - GIVEN);
+      expect(await queue.queue.getDelayedCount()).toBe(0);
+    }));
+
+  it('can be asked for again by its id when the worker has given it up for want of a database', () =>
+    Scene.play({}, async (scene) => {
+      const { harness, queue, claims } = scene;
+      const claim = claims[0] as ClaimInput;
+      await harness.producer.selfAssign(claim);
+      // The same job, but for its patience.
+      const made = await until('its job', () => queue.job(claim.claimId));
+      await made.remove();
+      const job = await queue.queue.add(CLAIM_JOB, made.data, { jobId: made.id ?? '', attempts: 1 });
+      const { mongo, log } = harness.config;
+      const proxy = await TcpProxy.before(mongo.uri);
+      const uri = proxy.url.replace(/replicaSet=[^&]*/, 'directConnection=true');
+      const config = { ...harness.config, mongo: { ...mongo, uri, serverSelectionTimeoutMs: 1_500 } };
+      await queue.queue.pause();
+      const service = await startService(config, createLogger(log));
+      scene.atEnd(() => service.close().then(() => proxy.close()));
+      proxy.away();
+      await queue.queue.resume();
+      await until('it to be given up', () => job.isFailed());
+      proxy.back();
+      const result = await (await harness.producer.selfAssign(claim)).result();
+      expect(result.conversationIds).toEqual(scene.ids.slice(0, 3));
+    }));
+});

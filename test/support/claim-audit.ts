@@ -1,0 +1,255 @@
+import { expect } from 'vitest';
+import type { ClaimDoc, ConversationDoc } from '../../src/mongo/documents.ts';
+import type { SelfAssignSettings } from '../../src/domain/claim.ts';
+import type { ClaimInput, ClaimResult } from '../../src/queue/producer.ts';
+import type { Harness } from './harness.ts';
+import { idsOf, rawConversations } from './raw.ts';
+
+/** What a texter was told of a claim, and when. */
+export interface Told {
+  readonly at: number;
+  readonly answer: ClaimResult | { readonly code: string; readonly message: string };
+}
+
+export interface Asked {
+  readonly input: ClaimInput;
+  readonly told: Told[];
+}
+
+interface Move {
+  readonly operationId: string;
+  readonly conversationId: string;
+  readonly to: string | null;
+}
+
+/** From when on a texter surely held a conversation, and when that ended, in milliseconds since 1970. */
+interface Held {
+  readonly conversationId: string;
+  readonly texterId: string;
+  readonly from: number;
+  readonly to: number;
+  /** By a claim of the texter's own, or there from the beginning: not given by an administrator. */
+  readonly isOwn: boolean;
+}
+
+/** Everything a campaign's database says after all is over, held against what was asked and told. By raw queries only. */
+export class ClaimAudit {
+  private readonly seeded: ReadonlyMap<string, string | null>;
+  private readonly asked: ReadonlyMap<string, Asked>;
+  private readonly rules: SelfAssignSettings;
+  private readonly docs: ReadonlyMap<string, ConversationDoc>;
+  private readonly claims: ReadonlyMap<string, ClaimDoc>;
+  /** Every other operation's end. */
+  private readonly endings: ReadonlyMap<string, number>;
+  /** As the ledger has them: what claims were given, and what batches moved. */
+  private readonly moves: readonly Move[];
+
+  private constructor(of: {
+    seeded: ReadonlyMap<string, string | null>;
+    asked: ReadonlyMap<string, Asked>;
+    rules: SelfAssignSettings;
+    docs: ReadonlyMap<string, ConversationDoc>;
+    claims: ReadonlyMap<string, ClaimDoc>;
+    endings: ReadonlyMap<string, number>;
+    moves: readonly Move[];
+  }) {
+    this.seeded = of.seeded;
+    this.asked = of.asked;
+    this.rules = of.rules;
+    this.docs = of.docs;
+    this.claims = of.claims;
+    this.endings = of.endings;
+    this.moves = of.moves;
+  }
+
+  static async of(
+    harness: Harness,
+    campaignId: string,
+    known: {
+      seeded: ReadonlyMap<string, string | null>;
+      asked: ReadonlyMap<string, Asked>;
+      rules: SelfAssignSettings;
+    },
+  ): Promise<ClaimAudit> {
+    const { database } = harness.context;
+    const docs = await rawConversations(harness, campaignId);
+    const all = await database.claims.find({ campaignId }).toArray();
+    const claims = new Map(all.filter(isClaim).map((doc) => [doc._id, doc]));
+    const others = all.filter((doc) => !isClaim(doc));
+    const endings = new Map(others.map((doc) => [doc._id, doc.endedAt?.getTime() ?? Infinity]));
+    const batches = await database.batches.find({ campaignId, state: 'applied' }).toArray();
+    const byBatches = batches.flatMap(({ operationId, moves }) =>
+      moves.flatMap((group) => idsOf([group]).map((conversationId) => ({ operationId, conversationId, to: group.to }))),
+    );
+    const byClaims = [...claims.values()].flatMap(({ _id, granted, request }) =>
+      granted.map((id) => ({ operationId: _id, conversationId: id.toHexString(), to: request.texterId })),
+    );
+    return new ClaimAudit({ ...known, docs, claims, endings, moves: [...byBatches, ...byClaims] });
+  }
+
+  /** How much there was to go wrong. */
+  get counts(): Record<'claims' | 'granting' | 'refused' | 'waited' | 'moves', number> {
+    const claims = [...this.claims.values()];
+    return {
+      claims: claims.length,
+      granting: claims.filter(({ granted }) => granted.length > 0).length,
+      refused: claims.filter(({ error }) => error !== null).length,
+      waited: claims.filter(({ request, startedAt, endedAt }) => request.waitMs && after(startedAt, endedAt)).length,
+      moves: this.moves.length,
+    };
+  }
+
+  /** Nothing came or went, and the holder of each is where its moves led, one after the other. */
+  holdHolders(): void {
+    expect([...this.docs.keys()].sort()).toEqual([...this.seeded.keys()].sort());
+    for (const [id, { trail, assigneeId, assignmentVersion, lastOperationId }] of this.docs) {
+      const forgotten = assignmentVersion - trail.length;
+      const first = forgotten === 0 ? this.seeded.get(id) : trail[0]?.from;
+      const holders = [first, ...trail.map(({ to }) => to)];
+      expect(trail.map(({ from }) => from)).toEqual(holders.slice(0, -1));
+      expect(assigneeId).toBe(holders.at(-1));
+      expect(lastOperationId).toBe(trail.at(-1)?.operationId ?? null);
+    }
+  }
+
+  /** Every move that a conversation knows of stands in the ledger, and every move in the ledger was made, once. */
+  holdLedgerAgainstTrails(): void {
+    const inLedger = new Map<string, string[]>();
+    for (const { conversationId, operationId } of this.moves) {
+      inLedger.set(conversationId, [...(inLedger.get(conversationId) ?? []), operationId]);
+    }
+    for (const [id, { trail, assignmentVersion }] of this.docs) {
+      const ids = inLedger.get(id) ?? [];
+      expect([id, ids.length]).toEqual([id, assignmentVersion]);
+      expect(new Set(ids).size).toBe(ids.length);
+      expect(ids).toEqual(expect.arrayContaining(trail.map(({ operationId }) => operationId)));
+    }
+  }
+
+  /** A claim takes from the pool only, never what is opted out or has been started. */
+  holdGrants(): void {
+    for (const { _id, granted, request } of this.claims.values()) {
+      for (const id of granted.map((each) => each.toHexString())) {
+        const doc = this.docs.get(id);
+        expect(doc).toMatchObject({ status: 'not-started', optedOut: false });
+        const moves = doc?.trail.filter(({ operationId }) => operationId === _id) ?? [];
+        expect(moves.map(({ from, to, by }) => [from, to, by])).toEqual(
+          moves.length === 0 ? [] : [[null, request.texterId, request.texterId]],
+        );
+      }
+    }
+  }
+
+  /** All that was asked has ended, and everybody who asked was told what the ledger has. */
+  holdAnswers(): void {
+    expect([...this.claims.keys()].sort()).toEqual([...this.asked.keys()].sort());
+    for (const [claimId, { told }] of this.asked) {
+      const doc = this.claims.get(claimId);
+      const granted = doc?.granted.map((id) => id.toHexString());
+      expect(doc?.state).toBe(doc?.error ? 'failed' : 'done');
+      expect(doc?.waiting).toBeUndefined();
+      for (const { answer } of told) {
+        if ('code' in answer) expect(answer).toMatchObject(doc?.error ?? { code: null });
+        else expect(answer).toMatchObject({ conversationIds: granted, receipt: doc?.receipt });
+      }
+      if (doc?.error) expect(granted).toEqual([]);
+      else expect(doc?.receipt?.moved).toBe(granted?.length);
+      const makers = told.filter(({ answer }) => 'outcome' in answer && answer.outcome === 'created');
+      expect(makers).toHaveLength(doc?.error ? 0 : 1);
+    }
+  }
+
+  /** A claim that ended short, and was asked to wait, has waited as long as it was asked to. */
+  holdWaiting(): void {
+    for (const { request, receipt, acceptedAt, endedAt } of this.claims.values()) {
+      if (request.waitMs === undefined || receipt?.shortBecause !== 'none-left') continue;
+      expect(endedAt?.getTime()).toBeGreaterThanOrEqual(acceptedAt.getTime() + request.waitMs);
+    }
+  }
+
+  /** What each claim was given at once, and what its texter then held. */
+  holdCaps(): void {
+    const held = this.held();
+    for (const { _id, granted, request } of this.claims.values()) {
+      const { batchMax, openMax, repliesMax } = this.rules;
+      expect(granted.length).toBeLessThanOrEqual(Math.min(request.count ?? batchMax, batchMax));
+      if (granted.length === 0) continue;
+      const ids = new Set(granted.map((id) => id.toHexString()));
+      const given = this.lastGivenAt(_id);
+      const until = this.toldAt(_id);
+      const meanwhile = (held.get(request.texterId) ?? []).filter(
+        (each) => each.to > until && (each.from < given || ids.has(each.conversationId)),
+      );
+      const statuses = meanwhile.map(({ conversationId }) => this.docs.get(conversationId)?.status);
+      const notStarted = statuses.filter((status) => status === 'not-started').length;
+      const replies = statuses.filter((status) => status === 'needs-reply').length;
+      expect(notStarted).toBeLessThanOrEqual(openMax);
+      expect(replies).toBeLessThanOrEqual(repliesMax ?? Infinity);
+    }
+    for (const each of held.values())
+      expect(mostAtOnce(each.filter(this.isOwnNotStarted))).toBeLessThanOrEqual(this.rules.openMax);
+  }
+
+  private readonly isOwnNotStarted = ({ conversationId, isOwn }: Held): boolean =>
+    isOwn && this.docs.get(conversationId)?.status === 'not-started';
+
+  /**
+   * By texter. Moves bear the moment at which they were begun; a claim's was over when its answer was told, another
+   * operation's when it ended. In between nobody can say, so only what is certain counts.
+   */
+  private held(): Map<string, Held[]> {
+    const held = new Map<string, Held[]>();
+    for (const [conversationId, { trail, assignmentVersion }] of this.docs) {
+      const isWhole = assignmentVersion === trail.length;
+      const seed = isWhole ? [{ to: this.seeded.get(conversationId) ?? null, over: 0, isOwn: true }] : [];
+      const stays = [
+        ...seed,
+        ...trail.map(({ to, operationId }) => ({
+          to,
+          over: this.endings.get(operationId) ?? this.toldAt(operationId),
+          isOwn: this.claims.has(operationId),
+        })),
+      ];
+      const ends = [...trail.slice(isWhole ? 0 : 1).map(({ at }) => at.getTime()), Infinity];
+      for (const [index, { to: texterId, over: from, isOwn }] of stays.entries()) {
+        if (texterId === null) continue;
+        const stay = { conversationId, texterId, from, to: ends[index] ?? Infinity, isOwn };
+        held.set(texterId, [...(held.get(texterId) ?? []), stay]);
+      }
+    }
+    return held;
+  }
+
+  /** The first that anybody was told of it: by then it was written. */
+  private toldAt(claimId: string): number {
+    return Math.min(Infinity, ...(this.asked.get(claimId)?.told ?? []).map(({ at }) => at));
+  }
+
+  private lastGivenAt(claimId: string): number {
+    const moves = [...this.docs.values()].flatMap(({ trail }) =>
+      trail.filter(({ operationId }) => operationId === claimId).map(({ at }) => at.getTime()),
+    );
+    return Math.max(0, ...moves);
+  }
+}
+
+function isClaim(doc: ClaimDoc): boolean {
+  return (doc.request.kind as string) === 'self-assign';
+}
+
+function after(from: Date | null, to: Date | null): boolean {
+  return (to?.getTime() ?? 0) > (from?.getTime() ?? 0);
+}
+
+function mostAtOnce(stays: readonly Held[]): number {
+  const steps = stays
+    .filter(({ from, to }) => from < to)
+    .flatMap(({ from, to }) => [
+      { at: from, change: 1 },
+      { at: to, change: -1 },
+    ])
+    .sort((a, b) => a.at - b.at || a.change - b.change);
+  let [now, most] = [0, 0];
+  for (const { change } of steps) most = Math.max(most, (now += change));
+  return most;
+}
