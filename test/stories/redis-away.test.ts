@@ -1,0 +1,116 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLogger } from '../../src/logger.ts';
+import { startService, type Service } from '../../workers/service.ts';
+import { Harness } from '../support/harness.ts';
+import { Obstacle } from '../support/obstacle.ts';
+import { RawQueue } from '../support/raw-queue.ts';
+import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
+import { send, type AnyRequest } from '../support/send.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
+
+const CONVERSATIONS = 200;
+
+/** A worker that reaches Redis only through a proxy, which the test can take away from it. */
+describe('a worker that is cut off from Redis', () => {
+  let harness: Harness;
+  let queue: RawQueue;
+  let proxy: TcpProxy;
+  let service: Service;
+  let campaignId: string;
+  let ids: string[];
+
+  beforeEach(async () => {
+    harness = await Harness.open({ batchConversationsMax: 5, sliceMs: 100, lockMs: 1_000, stalledCheckMs: 500 });
+    queue = new RawQueue(harness);
+    proxy = await TcpProxy.before(harness.config.queue.redisUrl);
+    const config = { ...harness.config, queue: { ...harness.config.queue, redisUrl: proxy.url } };
+    service = await startService(
+      { ...config, worker: { ...config.worker, closeTimeoutMs: 500 } },
+      createLogger(config.log),
+    );
+    await service.ready;
+    campaignId = await harness.seedCampaign(3);
+    const waiting = Array.from({ length: CONVERSATIONS }, (_, at) => ({ waitedMs: (CONVERSATIONS - at) * 1_000 }));
+    ids = await harness.seedConversations(campaignId, waiting);
+  });
+  afterEach(async () => {
+    await service.close();
+    await proxy.close();
+    await queue.close();
+    await harness.close();
+  });
+
+  const request = (): AnyRequest => ({
+    kind: 'reassign',
+    operationId: harness.newId('op'),
+    campaignId,
+    from: 'pool',
+    to: 'everyone',
+    status: 'any',
+    count: 151,
+  });
+
+  async function applied(operationId: string, batches: number): Promise<void> {
+    await until(`${batches} batches of ${operationId} to be applied`, async () => {
+      const { database } = harness.context;
+      return (await database.batches.countDocuments({ operationId, state: 'applied' })) >= batches;
+    });
+  }
+
+  async function expectMovedOnce(operationId: string): Promise<void> {
+    const docs = await rawConversations(harness, campaignId);
+    const trails = ids.map((id) => docs.get(id)?.trail.map((move) => move.operationId));
+    expect(trails).toEqual(ids.map((_, place) => (place < 151 ? [operationId] : [])));
+    expect(await harness.holdings(campaignId)).toEqual({ t1: 51, t2: 50, t3: 50, pool: 49 });
+    const batches = await rawBatches(harness, operationId);
+    expect(idsOf(batches.flatMap(({ moves }) => moves)).sort()).toEqual(ids.slice(0, 151).sort());
+    expect(await rawOperation(harness, operationId)).toMatchObject({
+      state: 'done',
+      receipt: { moved: 151, selected: 151 },
+    });
+  }
+
+  it('in mid-operation goes on when Redis is back, and it is done once', async () => {
+    const asked = request();
+    const obstacle = await Obstacle.before(harness, ids[52] ?? '');
+    const sent = await send(harness.producer, asked);
+    await applied(asked.operationId, 10);
+    proxy.away();
+    await obstacle.clear();
+    proxy.back();
+    expect(await sent.result()).toMatchObject({ receipt: { moved: 151 } });
+    await expectMovedOnce(asked.operationId);
+  });
+
+  it('and another that takes over while it still works move everything once between them', async () => {
+    const asked = request();
+    const obstacle = await Obstacle.before(harness, ids[52] ?? '');
+    const sent = await send(harness.producer, asked);
+    await applied(asked.operationId, 10);
+    const { attemptsStarted = 0 } = (await queue.job(asked.operationId)) ?? {};
+    proxy.away();
+    await harness.startWorker();
+    await until('the other to take over', async () => {
+      const job = await queue.job(asked.operationId);
+      return (job?.attemptsStarted ?? 0) > attemptsStarted;
+    });
+    await obstacle.clear();
+    expect(await sent.result()).toMatchObject({ receipt: { moved: 151 } });
+    proxy.back();
+    await expectMovedOnce(asked.operationId);
+  });
+
+  it('in mid-operation can be told to stop all the same, and another finishes', async () => {
+    const asked = request();
+    const obstacle = await Obstacle.before(harness, ids[52] ?? '');
+    const sent = await send(harness.producer, asked);
+    await applied(asked.operationId, 10);
+    proxy.away();
+    expect(await service.close()).toBe('timed-out');
+    await obstacle.clear();
+    await harness.startWorker();
+    expect(await sent.result()).toMatchObject({ receipt: { moved: 151 } });
+    await expectMovedOnce(asked.operationId);
+  });
+});
