@@ -1,5 +1,5 @@
 import type { Context } from '../src/context.ts';
-import { Refusal } from '../src/domain/errors.ts';
+import { otherRequest } from '../src/domain/errors.ts';
 import type { ClaimDesk } from '../src/queue/claim-desk.ts';
 import { servedOf, type Served } from '../src/queue/pending-claims.ts';
 import {
@@ -36,13 +36,10 @@ export class ClaimHandler implements Handler {
     if (attempt.job.name === POOL_REFILLED_JOB) return this.look(attempt);
     const { request, sentBy } = parseClaimJob(attempt.job.id ?? '', attempt.job.data);
     const hash = requestHash(request);
-    const known = await this.known(attempt);
+    const known = await this.known(request.operationId, attempt);
     const served = known ?? (await this.desk.submit({ request, requestHash: hash, sentBy }));
     if (served.requestHash === hash) return this.outcomeOf(served, attempt);
-    throw new Refusal('operation-conflict', {
-      expected: `the request that operation ${served.operationId} stands for`,
-      got: 'another request with its id',
-    });
+    throw otherRequest(served.operationId);
   }
 
   async giveUp(): Promise<void> {
@@ -55,9 +52,9 @@ export class ClaimHandler implements Handler {
   }
 
   /** A job that was here before has, as a rule, left its claim in the ledger; a new one has not, and is not looked for. */
-  private async known({ job }: Attempt): Promise<Served | undefined> {
+  private async known(claimId: string, { job }: Attempt): Promise<Served | undefined> {
     if (job.attemptsStarted <= 1) return undefined;
-    const claim = await this.context.stores.claims.find(job.id ?? '');
+    const claim = await this.context.stores.claims.find(claimId);
     if (!claim) return undefined;
     const served = servedOf(claim);
     if (served.waitsUntil === null || served.waitsUntil > Date.now()) return served;
@@ -66,13 +63,12 @@ export class ClaimHandler implements Handler {
   }
 
   private outcomeOf(served: Served, attempt: Attempt): Outcome {
-    const { operationId, waitsUntil, receipt, error } = served;
+    const { waitsUntil, receipt, error } = served;
     if (waitsUntil !== null) {
       return {
         kind: 'parked',
         forMs: Math.min(Math.max(0, waitsUntil - Date.now()), PARKED_MS_MAX),
-        isStillBehind: () => this.stillWaits(attempt),
-        wake: () => this.queue.wake(operationId),
+        lookAgain: () => this.lookAgain(attempt),
       };
     }
     if (error) return refused(error);
@@ -83,13 +79,15 @@ export class ClaimHandler implements Handler {
     return { kind: 'answered', answer: answerOf(served) };
   }
 
-  /** Asked once its job is parked and can be woken. */
-  private async stillWaits({ job }: Attempt): Promise<boolean> {
+  /**
+   * Conversations may have come back while it was getting ready to wait: one look at the pool, and one more should this
+   * worker die in it. After that somebody says so when they come: the pool is not polled.
+   */
+  private async lookAgain({ job }: Attempt): Promise<void> {
     const { operationId, campaignId } = parseClaimJob(job.id ?? '', job.data).request;
-    // Conversations may have come back while it was getting ready to wait: one look, and one more should this worker die
-    // in it. After that somebody says so when they come: the pool is not polled.
     if (job.attemptsStarted <= LOOKS_MAX) await this.desk.look(campaignId);
-    return ((await this.context.stores.claims.find(operationId))?.waiting ?? null) !== null;
+    const claim = await this.context.stores.claims.find(operationId);
+    if (!claim?.waiting) await this.queue.wake(operationId);
   }
 }
 

@@ -33,18 +33,18 @@ export function processorOf(handler: Handler, logger: Logger): Processor {
         throw new DelayedError();
       case 'parked':
         await job.moveToDelayed(Date.now() + outcome.forMs, token);
-        await lookBack(outcome, attempt.log);
+        await lookAgain(outcome, attempt.log);
         throw new DelayedError();
     }
   };
 }
 
-/** Whoever was ahead may have ended before this job could be found parked. A look that fails leaves it to its time. */
-async function lookBack(parked: Extract<Outcome, { kind: 'parked' }>, log: Logger): Promise<void> {
+/** What it waits for may have happened before this job could be found parked. A look that fails leaves it to its time. */
+async function lookAgain(parked: Extract<Outcome, { kind: 'parked' }>, log: Logger): Promise<void> {
   try {
-    if (!(await parked.isStillBehind())) await parked.wake();
+    await parked.lookAgain();
   } catch (error) {
-    log.warn({ err: error }, 'could not look back after parking');
+    log.warn({ err: error }, 'could not look again after parking');
   }
 }
 

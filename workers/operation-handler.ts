@@ -14,7 +14,7 @@ import { throttled } from './throttled.ts';
 /** Every report goes through Redis to whoever listens: often enough for a progress bar, too rarely to matter. */
 const PROGRESS_EVERY_MS = 250;
 
-/** A waiting operation is woken by the one that ends before it; this long after, it looks for itself. */
+/** A waiting operation is woken by the one that ends before it; this long after, it looks who that is, and wakes it. */
 const PARKED_MS_MAX = 30_000;
 
 /** Carries an operation on by one slice. */
@@ -54,7 +54,9 @@ export class OperationHandler implements Handler {
     const { request } = parseOperationJob(job.id ?? '', job.data);
     const operation = await this.context.stores.operations.find(request.operationId);
     if (!operation || isEnded(operation.state) || operation.requestHash !== requestHash(request)) return;
-    await this.wakeNext(await failWith(this.context, operation, error));
+    const failed = await failWith(this.context, operation, error);
+    await this.tellWhoWaits(failed);
+    await this.wakeNext(failed);
   }
 
   private outcomeOf({ kind, operation }: Performed, log: Attempt['log']): Outcome {
@@ -65,8 +67,7 @@ export class OperationHandler implements Handler {
         return {
           kind: 'parked',
           forMs: PARKED_MS_MAX,
-          isStillBehind: async () => (await this.next(operation))?.operationId !== operation.operationId,
-          wake: () => this.queue.wake(operation),
+          lookAgain: () => this.wakeNext(operation),
         };
       case 'ended':
         logEnd(operation, log);
@@ -74,9 +75,10 @@ export class OperationHandler implements Handler {
     }
   }
 
-  private async wakeNext(ended: Operation): Promise<void> {
-    if (!isBulk(ended.request)) return;
-    const next = await this.next(ended);
+  /** Whose turn it is on a campaign, this operation's or another's: its job may be parked, given up, or lost. */
+  private async wakeNext({ request, campaignId }: Operation): Promise<void> {
+    if (!isBulk(request)) return;
+    const next = await this.context.stores.operations.nextInTurn(campaignId);
     if (next) await this.queue.wake(next);
   }
 
@@ -84,10 +86,6 @@ export class OperationHandler implements Handler {
   private async tellWhoWaits({ request, campaignId }: Operation): Promise<void> {
     if (request.kind !== 'unassign' && request.kind !== 'unassign-one') return;
     if (await this.context.stores.claims.firstWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
-  }
-
-  private next({ campaignId }: Operation): Promise<Operation | undefined> {
-    return this.context.stores.operations.nextInTurn(campaignId);
   }
 }
 

@@ -13,8 +13,8 @@ export type Outcome =
       readonly kind: 'parked';
       /** It is taken up again by then, should nobody wake it. */
       readonly forMs: number;
-      readonly isStillBehind: () => Promise<boolean>;
-      readonly wake: () => Promise<void>;
+      /** Called once it is parked and can be woken: wakes whoever should go on now, be it this one. */
+      readonly lookAgain: () => Promise<void>;
     };
 
 export function refused(error: Refusal | { readonly code: string; readonly message: string }): Outcome {

@@ -1,11 +1,11 @@
 import { statusesOf } from '../domain/conversation.ts';
-import { Refusal } from '../domain/errors.ts';
+import { Halted, otherRequest, Refusal } from '../domain/errors.ts';
 import { isEnded, type Operation, type OperationError, type Plan } from '../domain/operation.ts';
 import { totalUp } from '../domain/receipt.ts';
 import { isBulk, type OperationRequest, type UnassignRequest } from '../domain/request.ts';
 import type { Clock, Ending, Stores } from './ports.ts';
 import { resolvePlan } from './resolve-plan.ts';
-import { runSlice, type SliceControls, type SliceEnd } from './run-slice.ts';
+import { runSlice, type SliceControls } from './run-slice.ts';
 
 /** A checked request, as it comes out of the queue. */
 export interface OperationCommand {
@@ -19,10 +19,10 @@ export interface OperationCommand {
  * What one turn at an operation came to. `waiting`: another operation of its campaign goes first.
  * `yielded`: there is more to do, after others had their turn.
  */
-export type Performed =
-  | { readonly kind: 'ended'; readonly operation: Operation }
-  | { readonly kind: 'waiting'; readonly operation: Operation }
-  | { readonly kind: 'yielded'; readonly operation: Operation };
+export interface Performed {
+  readonly kind: 'ended' | 'waiting' | 'yielded';
+  readonly operation: Operation;
+}
 
 export interface PerformDeps {
   readonly stores: Stores;
@@ -52,9 +52,9 @@ export async function perform(
     await checkConfirmation(deps.stores, running);
     const end = await runSlice(deps.stores, running, running.plan, controls);
     if (!end.finished) return { kind: 'yielded', operation: running };
-    return { kind: 'ended', operation: await finish(deps, running, running.plan, end) };
+    return { kind: 'ended', operation: await finish(deps, running, running.plan, end.nextUp) };
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof Refusal || error instanceof Halted)) throw error;
     return { kind: 'ended', operation: await failWith(deps, accepted, error) };
   }
 }
@@ -82,10 +82,7 @@ async function accept({ stores, clock }: PerformDeps, command: OperationCommand)
 
 function sameRequest(known: Operation, requestHash: string): Operation {
   if (known.requestHash === requestHash) return known;
-  throw new Refusal('operation-conflict', {
-    expected: `the request that operation ${known.operationId} stands for`,
-    got: 'another request with its id',
-  });
+  throw otherRequest(known.operationId);
 }
 
 /**
@@ -122,8 +119,8 @@ export function refuseUnconfirmed(request: UnassignRequest, real: number): void 
   }
 }
 
-async function finish(deps: PerformDeps, operation: Operation, plan: Plan, end: SliceEnd): Promise<Operation> {
-  if (end.finished && end.nextUp !== null) await rotate(deps.stores, operation, plan, end.nextUp);
+async function finish(deps: PerformDeps, operation: Operation, plan: Plan, nextUp: string | null): Promise<Operation> {
+  if (nextUp !== null) await rotate(deps.stores, operation, plan, nextUp);
   return endWith(deps, operation, { state: 'done' });
 }
 
@@ -136,8 +133,9 @@ async function rotate(stores: Stores, operation: Operation, plan: Plan, nextUp: 
 }
 
 /** Ends an operation for good, with a receipt of whatever had moved. */
-export async function failWith(deps: PerformDeps, operation: Operation, error: Refusal | Error): Promise<Operation> {
-  const noted = { code: error instanceof Refusal ? error.code : 'failed', message: error.message };
+export async function failWith(deps: PerformDeps, operation: Operation, error: Error): Promise<Operation> {
+  const isOurs = error instanceof Refusal || error instanceof Halted;
+  const noted = { code: isOurs ? error.code : 'failed', message: error.message };
   // First of all: whoever carries on after a crash must not take a stopped operation for a finished one.
   await deps.stores.operations.noteError(operation.operationId, noted);
   return endFailed(deps, operation, noted);

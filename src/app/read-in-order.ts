@@ -2,10 +2,12 @@ import type { Candidate, Holder, Status } from '../domain/conversation.ts';
 import { comparePositions, positionOf, statusesFrom, type Position } from '../domain/selection.ts';
 import type { ConversationStore, Range, RangeKey } from './ports.ts';
 
-/** The most conversations read in one query, and held in memory per source when several are merged. */
-export const PAGE_CONVERSATIONS_MAX = 2_000;
-/** Fewer would make more queries than they save, when many sources share a page. */
-const PAGE_CONVERSATIONS_MIN = 50;
+/** The most conversations read in one query. */
+const PAGE_MAX = 2_000;
+/** Held in memory at a time when several sources are merged: each has its share. */
+const MERGED_PAGES_MAX = 20_000;
+/** Fewer would make more queries than they save. */
+const PAGE_MIN = 50;
 
 export interface Selection {
   readonly campaignId: string;
@@ -26,14 +28,29 @@ export async function* readInOrder(
   selection: Selection,
   from: Position | null,
 ): AsyncGenerator<Candidate[]> {
-  const share = Math.ceil(PAGE_CONVERSATIONS_MAX / selection.sources.length);
-  const page = Math.min(Math.max(share, PAGE_CONVERSATIONS_MIN), selection.limit ?? PAGE_CONVERSATIONS_MAX);
+  const pages = pageSizes(selection);
   for (const status of statusesFrom(selection.statuses, from)) {
     const after = from?.status === status ? from : null;
     const ranges = selection.sources.map((holderId) => ({ campaignId: selection.campaignId, holderId, status }));
-    const readers = ranges.map((range) => new RangeReader(store, range, after, page, selection.operationId));
-    yield* readers[0] && readers.length === 1 ? readers[0].pages() : merged(readers);
+    const readers = ranges.map((range) => new RangeReader(store, range, after, pages, selection.operationId));
+    const [only, ...others] = readers;
+    yield* only && others.length === 0 ? only.pages() : merged(readers);
   }
+}
+
+interface PageSizes {
+  readonly first: number;
+  readonly most: number;
+}
+
+/**
+ * A page is a source's share. When few are wanted the first is small, and the next ones double: what is passed over on
+ * the way (opted out, already there) may be much.
+ */
+function pageSizes({ sources, limit }: Selection): PageSizes {
+  const share = Math.ceil(MERGED_PAGES_MAX / sources.length);
+  const most = Math.min(Math.max(share, PAGE_MIN), PAGE_MAX);
+  return { first: Math.min(Math.max(limit ?? most, PAGE_MIN), most), most };
 }
 
 /** Reads one range page by page, one page ahead of whoever takes. */
@@ -42,12 +59,15 @@ class RangeReader {
   private page: Candidate[] = [];
   private at = 0;
   private readonly readAfter: (key: RangeKey | null) => Promise<Candidate[]>;
-  private readonly pageMax: number;
+  private readonly sizes: PageSizes;
+  /** Of the page that is being read. */
+  private size: number;
 
-  constructor(store: ConversationStore, range: Range, after: RangeKey | null, pageMax: number, operationId: string) {
-    this.pageMax = pageMax;
+  constructor(store: ConversationStore, range: Range, after: RangeKey | null, sizes: PageSizes, operationId: string) {
+    this.sizes = sizes;
+    this.size = sizes.first;
     this.readAfter = (key) => {
-      const page = store.readPage(range, key, pageMax, operationId);
+      const page = store.readPage(range, key, this.size, operationId);
       // Whoever takes it next sees its failure; until then it must not count as unhandled.
       page.catch(() => undefined);
       return page;
@@ -80,7 +100,8 @@ class RangeReader {
     this.page = await this.next;
     this.at = 0;
     const last = this.page.at(-1);
-    const mayHaveMore = last !== undefined && this.page.length === this.pageMax;
+    const mayHaveMore = last !== undefined && this.page.length === this.size;
+    this.size = Math.min(this.size * 2, this.sizes.most);
     this.next = mayHaveMore ? this.readAfter(last) : Promise.resolve([]);
     return last !== undefined;
   }

@@ -1,4 +1,4 @@
-import { Refusal } from '../domain/errors.ts';
+import { otherRequest } from '../domain/errors.ts';
 import type { Plan } from '../domain/operation.ts';
 import type { OperationRequest } from '../domain/request.ts';
 import type { Stores } from './ports.ts';
@@ -17,8 +17,5 @@ export async function refuseEarly(
   const known = await stores.operations.find(request.operationId);
   if (!known) return resolvePlan(stores, request);
   if (known.requestHash === requestHash) return undefined;
-  throw new Refusal('operation-conflict', {
-    expected: `the request that operation ${known.operationId} stands for`,
-    got: 'another request with its id',
-  });
+  throw otherRequest(known.operationId);
 }

@@ -80,9 +80,11 @@ async function resolveOne(stores: Stores, request: OneRequest, campaign: Campaig
   }
   const sources = [request.expectedHolderId === undefined ? found.holderId : request.expectedHolderId];
   const one = { sources, statuses: STATUSES, limit: 1 };
+  const texters = await stores.texters.list(request.campaignId);
+  // Whoever expects a stranger to hold it has the wrong campaign, or the wrong id.
+  if (request.expectedHolderId) resolveSources({ texterIds: [request.expectedHolderId] }, texters);
   if (request.kind === 'unassign-one') return { ...toThePool, ...one };
   open(campaign);
-  const texters = await stores.texters.list(request.campaignId);
   const targets = resolveTargets(request, texters).map((texter) => texter.texterId);
   return { ...one, targets, loads: [0], spread: 'even' };
 }

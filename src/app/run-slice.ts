@@ -1,7 +1,7 @@
 import type { Batch } from '../domain/batch.ts';
 import { countMoves } from '../domain/batch.ts';
 import type { Candidate } from '../domain/conversation.ts';
-import { Refusal } from '../domain/errors.ts';
+import { Halted } from '../domain/errors.ts';
 import type { Operation, Plan } from '../domain/operation.ts';
 import { isBulk } from '../domain/request.ts';
 import { InFlight } from './in-flight.ts';
@@ -107,7 +107,7 @@ class Slice {
   /** True when the selection is exhausted or the limit reached, false when told to stop. */
   private async planAndApply(planner: Planner): Promise<boolean> {
     while (!(await this.isComplete(planner))) {
-      this.refuseWithoutTargets(planner);
+      this.haltWithoutTargets(planner);
       const exhausted = await this.readThrough(planner);
       if (exhausted !== undefined) return exhausted;
     }
@@ -123,7 +123,7 @@ class Slice {
         await this.store(planner);
         if (planner.isAtLimit) return undefined;
         if (this.controls.shouldStop()) return false;
-        this.refuseWithoutTargets(planner);
+        this.haltWithoutTargets(planner);
       }
     }
     await this.store(planner);
@@ -173,9 +173,9 @@ class Slice {
     }
   }
 
-  private refuseWithoutTargets(planner: Planner): void {
+  private haltWithoutTargets(planner: Planner): void {
     if (!planner.isOutOfTargets) return;
-    throw new Refusal('target-inactive', {
+    throw new Halted('targets-lost', {
       expected: 'an active texter to deal to',
       got: 'all targets paused meanwhile',
     });

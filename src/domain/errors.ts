@@ -1,7 +1,7 @@
 /**
  * Why Baton said no. Codes are part of the public contract: they are never renamed, only added to.
  *
- * A refusal is final: the same request would be refused again, so it is never retried.
+ * A refusal is the operation's end: trying it again by itself would be no use, so it is never retried.
  * Anything that is not a refusal (network, failover, write conflict) is weather, and is retried.
  */
 export const REFUSAL_CODES = [
@@ -29,7 +29,7 @@ export const REFUSAL_CODES = [
 
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
-/** A request that cannot be carried out as it stands: nothing was changed, and the message says what would do. */
+/** A request that cannot be carried out as things stand: nothing was moved, and the message says what would do. */
 export class Refusal extends Error {
   readonly code: RefusalCode;
   readonly expected: string;
@@ -42,6 +42,28 @@ export class Refusal extends Error {
     this.expected = said.expected;
     this.got = said.got;
   }
+}
+
+/**
+ * An operation that could not be carried to its end. What had moved stays moved; the kept receipt says what. Its code is
+ * no refusal's: nobody may take it for a request that changed nothing.
+ */
+export class Halted extends Error {
+  readonly code: 'targets-lost';
+
+  constructor(code: 'targets-lost', said: { expected: string; got: string }) {
+    super(`expected ${said.expected}, got ${said.got}; what had moved by then is in the operation's receipt`);
+    this.name = 'Halted';
+    this.code = code;
+  }
+}
+
+/** The refusal of an id that already stands for another request. */
+export function otherRequest(operationId: string): Refusal {
+  return new Refusal('operation-conflict', {
+    expected: `the request that operation ${operationId} stands for`,
+    got: 'another request with its id',
+  });
 }
 
 /** The queue is out of reach: the request may or may not have been taken. Sending it again with the same id is safe. */
@@ -58,8 +80,8 @@ export class QueueUnavailable extends Error {
 export class WaitTimeout extends Error {
   readonly code = 'wait-timeout';
 
-  constructor(operationId: string, waitMs: number) {
-    super(`expected operation ${operationId} to end within ${waitMs} ms, got no answer yet; it goes on`);
+  constructor(jobId: string, waitMs: number) {
+    super(`expected job ${jobId} to end within ${waitMs} ms, got no answer yet; it goes on`);
     this.name = 'WaitTimeout';
   }
 }

@@ -6,6 +6,10 @@ import { parseRefusal, QueueUnavailable, WaitTimeout } from '../domain/errors.ts
 
 /** Events do the waking; a look at the job itself, this often, makes good for one that was lost on the way. */
 const RECHECK_MS = 5_000;
+/** Time for one look, so that what has ended is found however little is waited. */
+const WAIT_MS_MIN = 100;
+/** What a timer can hold: 24 days. */
+const WAIT_MS_MAX = 2 ** 31 - 1;
 /** A connection that does not close by then is cut. */
 export const CLOSE_MS_MAX = 1_000;
 
@@ -16,7 +20,7 @@ export class JobFailed extends Error {
 }
 
 export interface WaitOptions {
-  /** How long to wait, in milliseconds. */
+  /** How long to wait, in milliseconds: at least {@link WAIT_MS_MIN}, `Infinity` for as long as a timer can. */
   readonly waitMs: number;
   readonly onProgress?: ((progress: unknown) => void) | undefined;
 }
@@ -39,7 +43,9 @@ export class Answers {
   }
 
   /** The job's return value. Throws the `Refusal` it failed with, {@link JobFailed}, or `WaitTimeout`. */
-  async wait(jobId: string, { waitMs, onProgress }: WaitOptions): Promise<unknown> {
+  async wait(jobId: string, options: WaitOptions): Promise<unknown> {
+    const { onProgress } = options;
+    const waitMs = Math.min(Math.max(options.waitMs, WAIT_MS_MIN), WAIT_MS_MAX);
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         clearTimeout(timeout);
@@ -65,7 +71,10 @@ export class Answers {
 
   /** Listens first, so that an answer is either found or heard of. */
   private async look(jobId: string): Promise<Answer | undefined> {
-    this.listening ??= this.listen();
+    this.listening ??= this.listen().catch((error: unknown) => {
+      this.listening = undefined;
+      throw error;
+    });
     await this.listening;
     const job = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
     if (!job) return { ok: false, error: new QueueUnavailable(`expected job ${jobId} in the queue, got none`) };

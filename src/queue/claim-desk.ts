@@ -40,6 +40,8 @@ export class ClaimDesk {
   private readonly deskId = randomUUID();
   private readonly fresh = new Map<string, Brought[]>();
   private readonly busy = new Set<string>();
+  /** Its own, in the round under way. */
+  private readonly inHand = new Set<string>();
   private readonly pending = new PendingClaims();
 
   constructor(options: DeskOptions) {
@@ -68,7 +70,10 @@ export class ClaimDesk {
   }
 
   private bring(campaignId: string, brought: Brought): void {
-    this.fresh.set(campaignId, [...(this.fresh.get(campaignId) ?? []), brought]);
+    const fresh = this.fresh.get(campaignId) ?? [];
+    // Brought again because its answer takes long: it is here already.
+    if (this.inHand.has(brought.id) || fresh.some(({ id }) => id === brought.id)) return;
+    this.fresh.set(campaignId, [...fresh, brought]);
     if (!this.busy.has(campaignId)) void this.work(campaignId);
   }
 
@@ -111,7 +116,8 @@ export class ClaimDesk {
         const own = this.takeFresh(campaignId, ROUND_CLAIMS_MAX - handed.length);
         const all = [...handed, ...own.map((brought) => ({ deskId: this.deskId, brought }))];
         if (all.length === 0) return;
-        await this.serveRound(campaignId, all);
+        for (const { id } of own) this.inHand.add(id);
+        await this.serveRound(campaignId, all).finally(() => own.forEach(({ id }) => this.inHand.delete(id)));
         if (!(await turn.keep())) return;
       }
     } finally {

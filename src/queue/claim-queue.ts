@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { CLAIMS_QUEUE, newPoolRefilledJob, poolRefilledJobOptions, POOL_REFILLED_JOB } from './contract.ts';
+import { CLAIMS_QUEUE, jobIdOf, newPoolRefilledJob, poolRefilledJobOptions, POOL_REFILLED_JOB } from './contract.ts';
 import { bringForward } from './bring-forward.ts';
 
 /** The claims' queue, as the worker and whoever fills a pool see it. */
@@ -14,7 +14,7 @@ export class ClaimQueue {
 
   /** A parked claim has got what it waited for: lets its job end now. */
   async wake(claimId: string): Promise<void> {
-    const job = await this.queue.getJob(claimId);
+    const job = await this.queue.getJob(jobIdOf(claimId));
     if (job) await bringForward(job);
   }
 

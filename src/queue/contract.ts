@@ -141,10 +141,20 @@ export function parseClaimJob(jobId: string, data: unknown): ClaimJob {
   return withItsId(jobId, parseWith(claimJob, data));
 }
 
+/**
+ * The queue keeps a job beside keys of its own, under names such as "wait" and "events": no operation's id may ever be
+ * one of those, nor a mere number, which it refuses.
+ */
+export function jobIdOf(operationId: string): string {
+  return `op-${operationId}`;
+}
+
+/** A job made by hand may have the operation's bare id: the ledger, not the queue, keeps the two apart. */
 function withItsId<Job extends { request: { operationId: string } }>(jobId: string, job: Job): Job {
-  if (job.request.operationId === jobId) return job;
+  const { operationId } = job.request;
+  if (jobId === jobIdOf(operationId) || jobId === operationId) return job;
   throw new Refusal('bad-request', {
-    expected: `job id and operation id to be the same`,
+    expected: `the job's id to be "op-" and the operation's`,
     got: `${shown(jobId)} and ${shown(job.request.operationId)}`,
   });
 }

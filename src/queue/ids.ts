@@ -10,10 +10,9 @@ const id = (what: 'an operation' | 'a campaign' | 'a texter' | 'an actor') =>
     .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, { error: `expected letters, digits, "-" or "_"` })
     .describe(`Opaque id of ${what}. Never a name or a phone number: it is stored in the queue in the clear.`);
 
-/** An operation's id is also its job's, and a queue refuses job ids that are mere numbers. */
-export const operationId = id('an operation')
-  .regex(/[^0-9]/, { error: 'expected an id with at least one character that is not a digit' })
-  .describe('Made by the caller, once for each thing asked for: sending it again never takes effect again.');
+export const operationId = id('an operation').describe(
+  'Made by the caller, once for each thing asked for: sending it again never takes effect again.',
+);
 
 export const campaignId = id('a campaign');
 export const texterId = id('a texter');

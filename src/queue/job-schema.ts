@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   DEFAULT_QUEUE_PREFIX,
+  jobIdOf,
   OPERATION_JOB,
   OPERATION_JOB_OPTIONS,
   operationJob,
@@ -24,7 +25,7 @@ export function jobSchemas(): object {
         ...bodyOf(operationJob),
         'x-baton': {
           ...addressOf(OPERATIONS_QUEUE, OPERATION_JOB),
-          jobId: 'request.operationId',
+          jobId: jobIdOf('{request.operationId}'),
           options: OPERATION_JOB_OPTIONS,
         },
       },

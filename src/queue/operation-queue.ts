@@ -2,7 +2,7 @@ import { Queue, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Operation } from '../domain/operation.ts';
 import { bringForward, holdsIdForNobody } from './bring-forward.ts';
-import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS, OPERATIONS_QUEUE } from './contract.ts';
+import { jobIdOf, newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS, OPERATIONS_QUEUE } from './contract.ts';
 
 /** The operations' queue, as the worker sees it. */
 export class OperationQueue {
@@ -18,7 +18,7 @@ export class OperationQueue {
    * been given up, and makes a new one from the ledger when the queue has lost it. Safe to repeat.
    */
   async wake(operation: Operation): Promise<void> {
-    const job = (await this.queue.getJob(operation.operationId)) as Job | undefined;
+    const job = (await this.queue.getJob(jobIdOf(operation.operationId))) as Job | undefined;
     if (job && holdsIdForNobody(job)) await job.remove();
     if (!job || holdsIdForNobody(job)) return this.add(operation);
     await bringForward(job);
@@ -30,6 +30,6 @@ export class OperationQueue {
 
   private async add(operation: Operation): Promise<void> {
     const job = newOperationJob(operation.request, operation.madeBy);
-    await this.queue.add(OPERATION_JOB, job, { ...OPERATION_JOB_OPTIONS, jobId: operation.operationId });
+    await this.queue.add(OPERATION_JOB, job, { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operation.operationId) });
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { Refusal } from '../domain/errors.ts';
+import { otherRequest } from '../domain/errors.ts';
 import type { Preview } from '../domain/preview.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { WaitOptions } from './answers.ts';
@@ -132,10 +132,10 @@ class QueueProducer implements Producer {
   async selfAssign({ claimId, ...rest }: ClaimInput): Promise<SentClaim> {
     const request = parseClaimRequest({ ...rest, operationId: claimId, kind: 'self-assign' });
     const job = contract.newClaimJob(request, randomUUID());
-    const options = { ...contract.CLAIM_JOB_OPTIONS, jobId: claimId };
+    const options = { ...contract.CLAIM_JOB_OPTIONS, jobId: contract.jobIdOf(claimId) };
     refuseOther(job, (await this.claims.send(contract.CLAIM_JOB, job, options)).kept);
     const result = async (wait?: Partial<WaitOptions>): Promise<ClaimResult> => {
-      const answer = (await this.claims.wait(claimId, wait)) as contract.ClaimAnswer;
+      const answer = (await this.claims.wait(options.jobId, wait)) as contract.ClaimAnswer;
       const { conversationIds, receipt } = answer;
       return { claimId, outcome: outcomeOf(answer, job), conversationIds, receipt };
     };
@@ -162,10 +162,10 @@ class QueueProducer implements Producer {
     const request = parseRequest(input);
     const { operationId } = request;
     const job = contract.newOperationJob(request, randomUUID());
-    const options = { ...contract.OPERATION_JOB_OPTIONS, jobId: operationId };
+    const options = { ...contract.OPERATION_JOB_OPTIONS, jobId: contract.jobIdOf(operationId) };
     refuseOther(job, (await this.operations.send(contract.OPERATION_JOB, job, options)).kept);
     const result = async (wait?: Partial<WaitOptions>): Promise<OperationResult> => {
-      const answer = (await this.operations.wait(operationId, wait)) as contract.OperationAnswer;
+      const answer = (await this.operations.wait(options.jobId, wait)) as contract.OperationAnswer;
       return { operationId, outcome: outcomeOf(answer, job), state: answer.state, receipt: answer.receipt };
     };
     return { operationId, result };
@@ -177,10 +177,7 @@ type AnyJob = contract.OperationJob | contract.ClaimJob;
 /** The queue keeps another request under this one's id. */
 function refuseOther(sent: AnyJob, kept: unknown): void {
   if (contract.hashOfJob(kept) === contract.requestHash(sent.request)) return;
-  throw new Refusal('operation-conflict', {
-    expected: `the request that operation ${sent.request.operationId} stands for`,
-    got: 'another request with its id',
-  });
+  throw otherRequest(sent.request.operationId);
 }
 
 function outcomeOf(answer: { readonly madeBy: string }, job: AnyJob): 'created' | 'exists' {

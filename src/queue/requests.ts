@@ -12,7 +12,10 @@ const REASON_CHARS_MAX = 200;
 /** Far above any campaign, and well inside what a number holds exactly. */
 const COUNT_MAX = 1_000_000_000;
 
-const count = z.int().min(1).max(COUNT_MAX);
+const count = z
+  .int({ error: `expected a whole number from 1 to ${COUNT_MAX}` })
+  .min(1)
+  .max(COUNT_MAX);
 const texters = z.strictObject({ texterIds: z.array(texterId).max(TEXTERS_MAX) });
 const namedSources = z.strictObject({ texterIds: z.array(texterId).min(1).max(TEXTERS_MAX) });
 const status = z.enum(['any', ...STATUSES]).describe('"any" is truly all, awaiting-contact and closed too.');
@@ -33,8 +36,12 @@ const one = {
 export const reassignRequest = z.strictObject({
   kind: z.literal('reassign'),
   ...asked,
-  from: z.union([z.enum(['pool', 'everyone']), namedSources]),
-  to: z.union([z.literal('everyone'), texters]),
+  from: z.union([z.enum(['pool', 'everyone']), namedSources], {
+    error: `expected "pool", "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
+  }),
+  to: z.union([z.literal('everyone'), texters], {
+    error: `expected "everyone" or {"texterIds": [up to ${TEXTERS_MAX} ids]}`,
+  }),
   status,
   count: count.optional().describe('How many to move; without it, all.'),
   spread: z.enum(SPREADS).default('even'),
@@ -43,7 +50,9 @@ export const reassignRequest = z.strictObject({
 export const unassignRequest = z.strictObject({
   kind: z.literal('unassign'),
   ...asked,
-  from: z.union([z.literal('everyone'), namedSources]),
+  from: z.union([z.literal('everyone'), namedSources], {
+    error: `expected "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
+  }),
   status,
   count: count.optional().describe('How many to release; without it, all, which must be confirmed.'),
   confirm: z.int().min(0).max(COUNT_MAX).optional().describe('How many the preview said. Refused when there are more.'),
@@ -116,9 +125,9 @@ export function parseWith<Schema extends z.ZodType>(schema: Schema, input: unkno
 function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
   const [first] = issues;
   if (first?.code !== 'invalid_union') return first;
-  const branches = first.errors.map(deepest).filter((issue) => issue !== undefined);
-  const best = branches.reduce((a, b) => (b.path.length > a.path.length ? b : a), first as z.core.$ZodIssue);
-  return best === first ? first : { ...best, path: [...first.path, ...best.path] };
+  const inside = first.errors.map(deepest).filter((issue) => issue !== undefined && issue.path.length > 0);
+  const best = inside.reduce((a, b) => (b && b.path.length > (a?.path.length ?? 0) ? b : a), undefined);
+  return best ? { ...best, path: [...first.path, ...best.path] } : first;
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {

@@ -116,10 +116,10 @@ describe('between plan and write', () => {
     expect(ended?.receipt?.skipped).toEqual([{ reason: 'target-inactive', count: 2 }]);
   });
 
-  it('all targets paused: it is refused, and says how far it came', async () => {
+  it('all targets paused: it is halted, and says how far it came', async () => {
     const request = reassign({ to: { texterIds: ['t1'] } });
     const ended = await runWhile(request, () => harness.pause(campaignId, 't1'));
-    expect(ended).toMatchObject({ state: 'failed', error: { code: 'target-inactive' } });
+    expect(ended).toMatchObject({ state: 'failed', error: { code: 'targets-lost' } });
     expect(ended?.receipt).toMatchObject({ moved: 0, shortBecause: 'stopped' });
     expect(await movedPlaces(request.operationId)).toEqual([]);
   });

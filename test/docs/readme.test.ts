@@ -5,15 +5,6 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 
-const CONTACTS = `name,phone,status
-Alma,+15550100001,needs-reply
-Chris,+15550100002,needs-reply
-Dana,+15550100003,not-started
-Eli,+15550100004,not-started
-Fatima,+15550100005,in-progress
-Gus,+15550100006,closed
-`;
-
 /** The code block that follows `<!-- example: NAME -->` in the README. */
 async function exampleOf(name: string): Promise<string> {
   const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
@@ -41,7 +32,8 @@ describe('the README', () => {
   });
 
   it('shows command lines that work, one after the other', async () => {
-    await writeFile(join(folder, 'contacts.csv'), CONTACTS);
+    const file = (await exampleOf('contacts')).split('\n').slice(1, -2).join('\n');
+    await writeFile(join(folder, 'contacts.csv'), file);
     const cli = new Cli(cliEnv(harness.config));
     for (const line of (await exampleOf('command line')).trim().split('\n')) {
       const args = words(line.replace('npm run -s baton -- ', '')).map((word) =>

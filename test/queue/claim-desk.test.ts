@@ -118,6 +118,22 @@ describe(`the desk where claims meet (seed ${SEED})`, () => {
     for (const other of others) expect(other).toEqual(first);
   });
 
+  it('answers an id that comes again while it is being served for another desk', async () => {
+    const { letGo } = hold();
+    const [claim, handed] = [desks.newClaim('c1'), desks.newClaim('c1')];
+    const first = one().submit(claim);
+    await roundWith(claim);
+    const asked = [two().submit(handed)];
+    await two().settled();
+    const again = hold();
+    letGo();
+    await roundWith(handed);
+    asked.push(one().submit(handed));
+    again.letGo();
+    const [, ...answers] = await answered([first, ...asked]);
+    expect(answers[0]).toEqual(answers[1]);
+  });
+
   it('tells exactly those who were in a round that failed, and serves the others', async () => {
     const { letGo } = hold();
     const ahead = desks.newClaim('c1');
@@ -132,6 +148,7 @@ describe(`the desk where claims meet (seed ${SEED})`, () => {
     expect((await told).map((each) => each.status === 'rejected' && (each.reason as Error).message)).toEqual(
       [2, 3, 4].map((n) => `claim claim_${n} was not served: the database is away`),
     );
+    desks.during = () => Promise.resolve();
     await answered([before, ...all().map((desk) => desk.submit(desks.newClaim('c1')))]);
   });
 

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { QueueUnavailable, Refusal, WaitTimeout } from '../../src/domain/errors.ts';
 import { JobFailed } from '../../src/queue/answers.ts';
-import { OPERATIONS_QUEUE, type OperationJob } from '../../src/queue/contract.ts';
+import { jobIdOf, OPERATIONS_QUEUE, type OperationJob } from '../../src/queue/contract.ts';
 import { createProducer, type Producer } from '../../src/queue/producer.ts';
 import { testConfig } from '../support/harness.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -140,7 +140,7 @@ describe('a producer', () => {
     const [refused, broken] = [await producer.reassign(request()), await producer.reassign(request())];
     await work((job) => {
       const refusal = 'target-inactive: expected active texters, got paused "t4"';
-      throw new UnrecoverableError(job.id === refused.operationId ? refusal : 'boo');
+      throw new UnrecoverableError(job.id === jobIdOf(refused.operationId) ? refusal : 'boo');
     });
     const refusal: unknown = await refused.result().catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(Refusal);
@@ -218,7 +218,7 @@ describe('a producer', () => {
     proxy.away();
     const worker = await work(answerTo);
     const { operationId } = sent;
-    await until('the job to end', async () => (await redis.hexists(worker.toKey(operationId), 'finishedOn')) === 1);
+    await until('the job to end', async () => (await redis.hexists(worker.toKey(jobIdOf(operationId)), 'finishedOn')) === 1);
     proxy.back();
     expect(await waiting).toMatchObject({ state: 'done' });
   });

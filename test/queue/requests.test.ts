@@ -132,7 +132,6 @@ describe('a request from outside', () => {
     ['200,000 texters', { ...GOOD, from: { texterIds: Array.from({ length: 200_000 }, (_, at) => `t${at}`) } }],
     ['a list with holes', { ...GOOD, to: { texterIds: Array.from({ length: 3 }) } }],
     ['a reason of 201 characters', { ...GOOD, reason: 'x'.repeat(201) }],
-    ['an operation id of digits only', { ...GOOD, operationId: '12345' }],
     ['upper-case hexadecimal digits', { ...ONE, conversationId: '0123456789ABCDEF01234567' }],
     ['20,000 levels', { ...GOOD, from: nested(20_000) }],
     ['20,000 levels in an unknown key', { ...GOOD, extra: nested(20_000) }],

@@ -8,6 +8,7 @@ import type { SelfAssignSettings } from '../../src/domain/claim.ts';
 import type { Holder, Status } from '../../src/domain/conversation.ts';
 import { createLogger } from '../../src/logger.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
+import { jobIdOf } from '../../src/queue/contract.ts';
 import { createProducer, type Producer } from '../../src/queue/producer.ts';
 import { startService, type Service } from '../../workers/service.ts';
 
@@ -157,7 +158,7 @@ export class Harness {
       connection: new Redis(this.config.queue.redisUrl),
       prefix: this.config.queue.prefix,
     });
-    await queue.remove(jobId);
+    await queue.remove(jobIdOf(jobId));
     await queue.close();
   }
 

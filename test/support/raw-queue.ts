@@ -1,6 +1,6 @@
 import { Queue, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
-import { OPERATIONS_QUEUE } from '../../src/queue/contract.ts';
+import { jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/contract.ts';
 import type { Harness } from './harness.ts';
 
 /** The operations' queue past every producer: what somebody else's program, or a hand, can do to it. */
@@ -15,7 +15,7 @@ export class RawQueue {
   }
 
   async job(jobId: string): Promise<Job | undefined> {
-    return (await this.queue.getJob(jobId)) as Job | undefined;
+    return ((await this.queue.getJob(jobIdOf(jobId))) ?? (await this.queue.getJob(jobId))) as Job | undefined;
   }
 
   /** As if its time in Redis had run out, or Redis had been lost. */

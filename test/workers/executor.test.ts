@@ -96,8 +96,7 @@ describe('what an attempt comes to', () => {
       ({ job: parked }) => ({
         kind: 'parked',
         forMs: 600_000,
-        isStillBehind: () => Promise.resolve(false),
-        wake: () => parked.promote(),
+        lookAgain: () => parked.promote(),
       }),
       () => answered('woken'),
     );
@@ -109,14 +108,12 @@ describe('what an attempt comes to', () => {
       () => ({
         kind: 'parked',
         forMs: 50,
-        isStillBehind: () => Promise.resolve(true),
-        wake: () => Promise.reject(new Error('no')),
+        lookAgain: () => Promise.resolve(),
       }),
       () => ({
         kind: 'parked',
         forMs: 50,
-        isStillBehind: () => Promise.reject(new Error('boo')),
-        wake: () => Promise.resolve(),
+        lookAgain: () => Promise.reject(new Error('boo')),
       }),
       () => answered('back'),
     );
