@@ -117,7 +117,7 @@ export class ClaimDesk {
         const all = [...handed, ...own.map((brought) => ({ deskId: this.deskId, brought }))];
         if (all.length === 0) return;
         for (const { id } of own) this.inHand.add(id);
-        await this.serveRound(campaignId, all).finally(() => own.forEach(({ id }) => this.inHand.delete(id)));
+        await this.serveRound(campaignId, all);
         if (!(await turn.keep())) return;
       }
     } finally {
@@ -131,11 +131,14 @@ export class ClaimDesk {
     const answerOf = await this.serve(campaignId, [...new Map(commands.map((each) => [idOf(each), each])).values()]);
     const byDesk = new Map<string, DeskMessage[]>();
     for (const { deskId, brought } of handed) {
-      byDesk.set(deskId, [...(byDesk.get(deskId) ?? []), answerOf(brought.id)]);
+      const answer = answerOf(brought.id);
+      // Whoever brought it: it may be awaited here as well.
+      this.inHand.delete(brought.id);
+      this.pending.settle(answer);
+      if (deskId !== this.deskId) byDesk.set(deskId, [...(byDesk.get(deskId) ?? []), answer]);
     }
-    for (const [deskId, own] of byDesk) {
-      if (deskId === this.deskId) own.forEach((answer) => this.pending.settle(answer));
-      else await this.options.redis.publish(this.channelOf(deskId), JSON.stringify(own));
+    for (const [deskId, theirs] of byDesk) {
+      await this.options.redis.publish(this.channelOf(deskId), JSON.stringify(theirs));
     }
   }
 

@@ -218,7 +218,10 @@ describe('a producer', () => {
     proxy.away();
     const worker = await work(answerTo);
     const { operationId } = sent;
-    await until('the job to end', async () => (await redis.hexists(worker.toKey(jobIdOf(operationId)), 'finishedOn')) === 1);
+    await until(
+      'the job to end',
+      async () => (await redis.hexists(worker.toKey(jobIdOf(operationId)), 'finishedOn')) === 1,
+    );
     proxy.back();
     expect(await waiting).toMatchObject({ state: 'done' });
   });
