@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ClaimCommand } from '../../src/app/ports.ts';
 import { createContext, type Context } from '../../src/context.ts';
 import type { Claim } from '../../src/domain/claim.ts';
 import { MongoClaimStore } from '../../src/mongo/claim-store.ts';
+import type { Database } from '../../src/mongo/connect.ts';
 import { requestHash } from '../../src/queue/contract.ts';
 import { Harness } from '../support/harness.ts';
 import { Random } from '../support/random.ts';
@@ -61,6 +63,25 @@ describe('rounds of claims that meet in the database', () => {
       for (const { error } of claims) expect([undefined, 'open-max-reached']).toContain(error?.code);
       await harness.context.database.conversations.updateMany({ campaignId, assigneeId: 't1' }, free);
     }
+  });
+
+  it('nor when they take from different ends of the pool, so that no conversation keeps them apart', async () => {
+    const campaignId = await seed(1, 8);
+    const older = Array.from({ length: 8 }, () => ({ waitedMs: 60_000 }));
+    let meanwhile: Promise<unknown> | undefined;
+    // Between what the one has read and what it is about to write, older ones come back, and the other takes those.
+    const slow = new MongoClaimStore(
+      beforeGiving(harness.context.database, async () => {
+        if (meanwhile) return;
+        await harness.seedConversations(campaignId, older);
+        meanwhile = other.stores.claims.serve(campaignId, [command(campaignId, 't1', 8)]);
+        // It either goes through now or has to wait for this one; nobody tells which.
+        await Promise.race([meanwhile, sleep(300)]);
+      }),
+    );
+    await slow.serve(campaignId, [command(campaignId, 't1', 8)]);
+    await meanwhile;
+    expect(await harness.holdings(campaignId)).toEqual({ t1: OPEN_MAX, pool: 16 - OPEN_MAX });
   });
 
   it('give the head of the pool to one of them, and each conversation once', async () => {
@@ -156,6 +177,26 @@ describe('rounds of claims that meet in the database', () => {
   });
 });
 
+/** A database in which something happens just before conversations are given out. */
+function beforeGiving(database: Database, act: () => Promise<void>): Database {
+  const { conversations } = database;
+  const waiting = over(conversations, 'bulkWrite', async (...args: Parameters<typeof conversations.bulkWrite>) => {
+    await act();
+    return conversations.bulkWrite(...args);
+  });
+  return over(database, 'conversations', waiting);
+}
+
+function over<Whole extends object>(whole: Whole, key: keyof Whole, instead: unknown): Whole {
+  return new Proxy(whole, {
+    get: (target, asked): unknown => {
+      if (asked === key) return instead;
+      const member: unknown = Reflect.get(target, asked);
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
+}
+
 describe('workers with nothing to give out', () => {
   it('do not look at an empty pool, whoever waits for it', async () => {
     const harness = await Harness.open();
@@ -173,7 +214,7 @@ describe('workers with nothing to give out', () => {
       await quiet(rounds);
       rounds.mockClear();
       looks.mockClear();
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await sleep(1_000);
       expect(rounds).not.toHaveBeenCalled();
       expect(looks).not.toHaveBeenCalled();
     } finally {

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { MongoClaimStore } from '../../src/mongo/claim-store.ts';
 import type { SentClaim } from '../../src/queue/producer.ts';
 import { CLAIMS_QUEUE } from '../../src/queue/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
@@ -107,6 +108,23 @@ describe('claims that wait for conversations to come back', () => {
     await new Cli(cliEnv(harness.config)).json(['import', campaignId, '-'], file);
     expect((await sent[2]?.result())?.receipt).toMatchObject({ moved: 2, shortBecause: null });
     expect(await harness.holdings(campaignId)).toEqual({ t1: 3, t2: 1, t3: 2, pool: 1 });
+  });
+
+  it('find what came back while they were getting ready to wait, and nobody said so', async () => {
+    const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
+    const serve = Reflect.get<MongoClaimStore, 'serve'>(MongoClaimStore.prototype, 'serve');
+    const spy = vi.spyOn(MongoClaimStore.prototype, 'serve').mockImplementationOnce(async function (
+      this: MongoClaimStore,
+      ...args
+    ) {
+      const round = await serve.apply(this, args);
+      await harness.seedConversations(campaignId, many(2));
+      return round;
+    });
+    const claim = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 2, waitMs: LONG_MS };
+    const result = await (await harness.producer.selfAssign(claim)).result({ waitMs: 20_000 });
+    spy.mockRestore();
+    expect(result.receipt).toMatchObject({ moved: 2, shortBecause: null });
   });
 
   it('are not overtaken by a new claim, which gets what they leave', async () => {
