@@ -25,6 +25,8 @@ interface Move {
 /** From when on a texter surely held a conversation, and when that ended, in milliseconds since 1970. */
 interface Held {
   readonly conversationId: string;
+  /** What gave it; `null` when it was there from the beginning. */
+  readonly operationId: string | null;
   readonly texterId: string;
   readonly from: number;
   readonly to: number;
@@ -174,11 +176,10 @@ export class ClaimAudit {
       const { batchMax, openMax, repliesMax } = this.rules;
       expect(granted.length).toBeLessThanOrEqual(Math.min(request.count ?? batchMax, batchMax));
       if (granted.length === 0) continue;
-      const ids = new Set(granted.map((id) => id.toHexString()));
       const given = this.lastGivenAt(_id);
       const until = this.toldAt(_id);
       const meanwhile = (held.get(request.texterId) ?? []).filter(
-        (each) => each.to > until && (each.from < given || ids.has(each.conversationId)),
+        (each) => each.to > until && (each.from < given || each.operationId === _id),
       );
       const statuses = meanwhile.map(({ conversationId }) => this.docs.get(conversationId)?.status);
       const notStarted = statuses.filter((status) => status === 'not-started').length;
@@ -201,19 +202,20 @@ export class ClaimAudit {
     const held = new Map<string, Held[]>();
     for (const [conversationId, { trail, assignmentVersion }] of this.docs) {
       const isWhole = assignmentVersion === trail.length;
-      const seed = isWhole ? [{ to: this.seeded.get(conversationId) ?? null, over: 0, isOwn: true }] : [];
+      const first = { operationId: null, to: this.seeded.get(conversationId) ?? null, over: 0, isOwn: true };
       const stays = [
-        ...seed,
+        ...(isWhole ? [first] : []),
         ...trail.map(({ to, operationId }) => ({
+          operationId,
           to,
           over: this.endings.get(operationId) ?? this.toldAt(operationId),
           isOwn: this.claims.has(operationId),
         })),
       ];
       const ends = [...trail.slice(isWhole ? 0 : 1).map(({ at }) => at.getTime()), Infinity];
-      for (const [index, { to: texterId, over: from, isOwn }] of stays.entries()) {
+      for (const [index, { to: texterId, over: from, operationId, isOwn }] of stays.entries()) {
         if (texterId === null) continue;
-        const stay = { conversationId, texterId, from, to: ends[index] ?? Infinity, isOwn };
+        const stay = { conversationId, operationId, texterId, from, to: ends[index] ?? Infinity, isOwn };
         held.set(texterId, [...(held.get(texterId) ?? []), stay]);
       }
     }
