@@ -1,7 +1,9 @@
 /** What a load came to: answers a second, and how long one took, in milliseconds. */
 export interface Measured {
+  /** Answered, in whole requests: one that was cut off half-way counts as half a request. */
   readonly requests: number;
   readonly perSecond: number;
+  /** Of all, those cut off at the end included with the time they had taken by then. */
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
@@ -13,17 +15,26 @@ export interface Load {
   readonly durationMsMax: number;
 }
 
-/** A closed loop of `ask`, until either limit is reached. */
-export async function measure(load: Load, ask: (asker: number) => Promise<void>): Promise<Measured> {
+/**
+ * A closed loop of `ask`, until either limit is reached. It is told when time is over, so that it can stop in mid-way,
+ * and says which share of its request it has done.
+ */
+export async function measure(
+  load: Load,
+  ask: (asker: number, isOver: () => boolean) => Promise<number>,
+): Promise<Measured> {
   const latencies: number[] = [];
   const startedAt = performance.now();
   const endsAt = startedAt + load.durationMsMax;
+  const isOver = (): boolean => performance.now() > endsAt;
   let begun = 0;
+  let requests = 0;
   const askOn = async (asker: number): Promise<void> => {
-    while (begun < load.requestsMax && performance.now() < endsAt) {
+    while (begun < load.requestsMax && !isOver()) {
       begun += 1;
       const askedAt = performance.now();
-      await ask(asker);
+      const done = await ask(asker, isOver);
+      requests += done;
       latencies.push(performance.now() - askedAt);
     }
   };
@@ -31,8 +42,8 @@ export async function measure(load: Load, ask: (asker: number) => Promise<void>)
   const seconds = (performance.now() - startedAt) / 1_000;
   latencies.sort((a, b) => a - b);
   return {
-    requests: latencies.length,
-    perSecond: latencies.length / seconds,
+    requests,
+    perSecond: requests / seconds,
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
   };
