@@ -37,20 +37,22 @@ export function wantedInAll(claims: readonly RoundClaim[], facts: RoundFacts): n
 
 /**
  * Deals the pool, longest waiting first, to the claims in their order, each as much as it has room for. What a texter is
- * given by one claim counts for their next.
+ * given by one claim counts for their next. What a claim had before, and lost while it waited, it is not given again.
  */
 export function dealPool<Of extends RoundClaim>(
   claims: readonly Of[],
   facts: RoundFacts,
   pool: readonly string[],
+  hadBefore: (claimId: string, conversationId: string) => boolean = () => false,
 ): Dealt<Of>[] {
   const workloads = new Map(facts.workloads);
-  let from = 0;
+  let left = pool;
   return claims.map((claim) => {
     const seat = roomOrRefusal(claim, facts, workloads);
-    const granted = pool.slice(from, from + (seat.room?.count ?? 0));
-    from += granted.length;
-    const { texterId } = claim.request;
+    const { texterId, operationId } = claim.request;
+    const fit = claim.grantedBefore === 0 ? left : left.filter((id) => !hadBefore(operationId, id));
+    const granted = fit.slice(0, seat.room?.count ?? 0);
+    left = fit === left ? left.slice(granted.length) : left.filter((id) => !granted.includes(id));
     const workload = workloads.get(texterId) ?? NO_WORK;
     workloads.set(texterId, { ...workload, notStarted: workload.notStarted + granted.length });
     return { claim, granted, ...seat };

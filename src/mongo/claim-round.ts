@@ -57,14 +57,18 @@ export class ClaimRound {
     const texterIds = [...new Set(queue.map(({ request }) => request.texterId))];
     const facts = await new ClaimFacts(this.database, this.session, this.campaignId).read(texterIds);
     const wanted = wantedInAll(queue, facts);
-    const pool = await this.readPool(wanted);
-    const dealt = dealPool(queue, facts, pool);
+    // What a waiting claim had may have come back, and lie ahead of what it can be given.
+    const hadBefore = queue.reduce((sum, { grantedBefore }) => sum + grantedBefore, 0);
+    const limit = wanted === 0 ? 0 : wanted + hadBefore;
+    const movedBy = await this.readPool(limit);
+    const pool = [...movedBy.keys()];
+    const dealt = dealPool(queue, facts, pool, (claimId, id) => movedBy.get(id)?.has(claimId) === true);
     await this.give(dealt);
     const answered = await this.record(dealt.filter(({ claim }) => claim.command !== null));
     const completed = await this.carryOn(dealt.filter(({ claim }) => claim.doc !== null));
     // What was wanted is an upper bound: the pool is empty when it had less, and all of that is gone.
     const given = dealt.reduce((sum, { granted }) => sum + granted.length, 0);
-    return { answered, completed, isPoolEmpty: pool.length < wanted && given === pool.length };
+    return { answered, completed, isPoolEmpty: pool.length < limit && given === pool.length };
   }
 
   private readWaiting(after: number): Promise<ClaimDoc[]> {
@@ -77,21 +81,23 @@ export class ClaimRound {
     return this.database.claims.find(filter, { session: this.session, sort, limit: WAITING_PAGE }).toArray();
   }
 
-  private async readPool(limit: number): Promise<string[]> {
-    if (limit === 0) return [];
+  /** The head of the pool, longest waiting first: ids, each with the operations in its trail. */
+  private async readPool(limit: number): Promise<Map<string, Set<string>>> {
+    if (limit === 0) return new Map();
     const { session, campaignId } = this;
-    const pool = this.database.conversations.find<Pick<ConversationDoc, '_id'>>(
+    const pool = this.database.conversations.find<Pick<ConversationDoc, '_id' | 'trail'>>(
       { campaignId, ...CLAIMABLE },
       {
         session,
         limit,
-        projection: { _id: 1 },
+        projection: { 'trail.operationId': 1 },
         sort: { waitingSince: 1, _id: 1 },
         hint: CLAIMABLE_INDEX,
         batchSize: limit + 1,
       },
     );
-    return (await pool.toArray()).map(({ _id }) => _id.toHexString());
+    const head = await pool.toArray();
+    return new Map(head.map(({ _id, trail }) => [_id.toHexString(), new Set(trail.map((move) => move.operationId))]));
   }
 
   private async give(granted: readonly Granted[]): Promise<void> {

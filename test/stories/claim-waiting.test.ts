@@ -110,6 +110,19 @@ describe('claims that wait for conversations to come back', () => {
     expect(await harness.holdings(campaignId)).toEqual({ t1: 3, t2: 1, t3: 2, pool: 1 });
   });
 
+  it('are not given again what was taken from them while they waited', async () => {
+    const campaignId = await harness.seedCampaign(2, { selfAssign: RULES });
+    const ids = await harness.seedConversations(campaignId, many(2));
+    const sent = await allWaiting(campaignId, [4, 1]);
+    const from = { texterIds: ['t1'] };
+    const unassign = { operationId: harness.newId('op'), campaignId, from, status: 'any', confirm: 2 } as const;
+    await (await harness.producer.unassign(unassign)).result();
+    expect((await sent[1]?.result())?.conversationIds).toEqual(ids.slice(0, 1));
+    const fresh = await refill(campaignId, 2);
+    expect((await sent[0]?.result())?.conversationIds).toEqual([...ids, ...fresh]);
+    expect(await harness.holdings(campaignId)).toEqual({ t1: 2, t2: 1, pool: 1 });
+  });
+
   it('find what came back while they were getting ready to wait, and nobody said so', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
     const serve = Reflect.get<MongoClaimStore, 'serve'>(MongoClaimStore.prototype, 'serve');
