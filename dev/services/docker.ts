@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { freePort, LOOPBACK } from './ports.ts';
-import { runTool } from './root/run-tool.ts';
+import { runTool } from './unpacked/run-tool.ts';
 import { tellUndo } from './undo.ts';
 
 export type ComposeService = 'mongo' | 'redis';

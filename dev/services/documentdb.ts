@@ -4,9 +4,9 @@ import type { KeptServer } from './kept-server.ts';
 import { LOOPBACK } from './ports.ts';
 import { startPostgres } from './postgres.ts';
 import { ensurePrograms } from './programs.ts';
-import { RUNS, TEMPLATE } from './root/cache.ts';
-import { recipe } from './root/recipe.ts';
-import { runTool } from './root/run-tool.ts';
+import { RUNS, TEMPLATE } from './unpacked/cache.ts';
+import { recipe } from './unpacked/recipe.ts';
+import { runTool } from './unpacked/run-tool.ts';
 import { makeScratch, type Scratch } from './scratch.ts';
 import { startWire, type WireProcess } from './wire.ts';
 

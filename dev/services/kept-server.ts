@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { stopTied, type Ladder, type Tied } from './children.ts';
 import { becomes } from './ports.ts';
-import { tail } from './root/run-tool.ts';
+import { tail } from './unpacked/run-tool.ts';
 
 /** A private server that tests may be cruel to: it keeps its port and its data through `kill` and `restart`. */
 export interface KeptServer {

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { spawnTied, type Tied } from './children.ts';
 import { keepServer, type KeptServer } from './kept-server.ts';
 import { LOOPBACK, onFreePort } from './ports.ts';
-import { recipe } from './root/recipe.ts';
+import { recipe } from './unpacked/recipe.ts';
 
 export const BIN = '/usr/lib/postgresql/18/bin';
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { BIN, inRoot, query, startPostgres } from './postgres.ts';
-import { ensureRoot } from './root/build.ts';
-import { TEMPLATE } from './root/cache.ts';
-import { recipe } from './root/recipe.ts';
-import { runTool } from './root/run-tool.ts';
+import { ensureRoot } from './unpacked/build.ts';
+import { TEMPLATE } from './unpacked/cache.ts';
+import { recipe } from './unpacked/recipe.ts';
+import { runTool } from './unpacked/run-tool.ts';
 
 /** The folder with the servers' programs and an empty database ready to be copied; built when it is not there yet. */
 export function ensurePrograms(): Promise<string> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheFolder } from './root/cache.ts';
+import { cacheFolder } from './unpacked/cache.ts';
 import { identityOf } from './scratch.ts';
 import { tellUndo } from './undo.ts';
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { dyingWithParent, spawnTied, stopTied } from './children.ts';
-import { tail } from './root/run-tool.ts';
+import { tail } from './unpacked/run-tool.ts';
 
 export interface WireProcess {
   readonly uri: string;

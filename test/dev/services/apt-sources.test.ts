@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findMirror, parseSourceFile } from '../../../dev/services/root/apt-sources.ts';
+import { findMirror, parseSourceFile } from '../../../dev/services/unpacked/apt-sources.ts';
 
 const oneLine = {
   name: '/etc/apt/sources.list',

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { buildAside } from '../../../dev/services/root/build.ts';
-import { withLock } from '../../../dev/services/root/lock.ts';
+import { buildAside } from '../../../dev/services/unpacked/build.ts';
+import { withLock } from '../../../dev/services/unpacked/lock.ts';
 
 let folder = '';
 beforeEach(() => {

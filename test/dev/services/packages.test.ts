@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parsePrintedUris } from '../../../dev/services/root/packages.ts';
+import { parsePrintedUris } from '../../../dev/services/unpacked/packages.ts';
 
 test('what apt would fetch is read with its version unquoted, and its chatter passed over', () => {
   const text = [

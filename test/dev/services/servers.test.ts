@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import mongoose from 'mongoose';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { hasRedisBinary } from '../../../dev/services/redis.ts';
-import { isRootBuilt } from '../../../dev/services/root/cache.ts';
+import { isRootBuilt } from '../../../dev/services/unpacked/cache.ts';
 import { makeScratch } from '../../../dev/services/scratch.ts';
 import { startDocumentDb, startRedis } from '../../../dev/services/services.ts';
 import { familyOf, isAlive } from './support/processes.ts';
