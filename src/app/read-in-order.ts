@@ -1,5 +1,5 @@
 import type { Candidate, Holder, Status } from '../domain/conversation.ts';
-import { comparePositions, positionOf, statusesFrom, type Position } from '../domain/selection.ts';
+import { comparePositions, statusesFrom, type Position } from '../domain/selection.ts';
 import type { ConversationStore, Range, RangeKey } from './ports.ts';
 
 /** The most conversations read in one query. */
@@ -129,5 +129,5 @@ async function filled(readers: readonly RangeReader[]): Promise<RangeReader[]> {
 }
 
 function isBefore(a: RangeReader, b: RangeReader): boolean {
-  return a.head !== undefined && b.head !== undefined && comparePositions(positionOf(a.head), positionOf(b.head)) < 0;
+  return a.head !== undefined && b.head !== undefined && comparePositions(a.head, b.head) < 0;
 }

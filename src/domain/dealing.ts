@@ -1,6 +1,6 @@
 import type { Candidate, Holder } from './conversation.ts';
 
-/** `even`: of what is moved, everybody gets as many. `level`: the least loaded is filled first. */
+/** `even`: of what is dealt, everybody gets as many. `level`: the least loaded is filled first. */
 export const SPREADS = ['even', 'level'] as const;
 
 export type Spread = (typeof SPREADS)[number];
