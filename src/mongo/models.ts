@@ -2,7 +2,6 @@ import { Schema, type Connection } from 'mongoose';
 import { OPERATION_STATES } from '../domain/operation.ts';
 import { SKIP_REASONS } from '../domain/batch.ts';
 import { STATUSES } from '../domain/conversation.ts';
-import { SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT } from '../domain/roster.ts';
 
 /** What every model here is: indexes are built by an explicit step, unknown fields are errors. */
 const strict = {
@@ -30,10 +29,10 @@ const campaign = new Schema(
     closed: { type: Boolean, default: false },
     selfAssign: new Schema(
       {
-        enabled: { type: Boolean, default: SELF_ASSIGN_DEFAULT.enabled },
-        batchMax: { type: Number, default: SELF_ASSIGN_DEFAULT.batchMax, min: 1, max: SELF_ASSIGN_BATCH_MAX },
-        openMax: { type: Number, default: SELF_ASSIGN_DEFAULT.openMax, min: 1 },
-        repliesMax: { type: Number, default: SELF_ASSIGN_DEFAULT.repliesMax, min: 0 },
+        enabled: { type: Boolean, default: false },
+        batchMax: { type: Number, default: 300, min: 1, max: 5_000 },
+        openMax: { type: Number, default: 300, min: 1 },
+        repliesMax: { type: Number, default: null, min: 0 },
       },
       own,
     ),
