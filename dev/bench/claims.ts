@@ -49,9 +49,9 @@ const POOL_SHARE_MAX = 0.8;
 async function run(ground: Ground, campaignIds: readonly string[], of: Case, way: Way, workers: number): Promise<Row> {
   const requestsMax = Math.floor((of.pool * POOL_SHARE_MAX) / of.count);
   let turn = 0;
-  const ask = async (asker: number, isOver: () => boolean): Promise<number> => {
+  const ask = async (asker: number, timeLeftMs: () => number): Promise<number> => {
     const campaignId = campaignIds[(turn += 1) % campaignIds.length] ?? '';
-    const wanted = { campaignId, texterId: `t${asker}`, count: of.count, isOver };
+    const wanted = { campaignId, texterId: `t${asker}`, count: of.count, timeLeftMs };
     return (await way.claim(ground.place, wanted)) / of.count;
   };
   const warmUp = { askers: Math.min(of.askers, requestsMax), requestsMax: Math.min(of.askers, requestsMax / 4) };

@@ -16,24 +16,24 @@ export interface Load {
 }
 
 /**
- * A closed loop of `ask`, until either limit is reached. It is told when time is over, so that it can stop in mid-way,
- * and says which share of its request it has done.
+ * A closed loop of `ask`, until either limit is reached. It is told how much time is left, so that it can stop in
+ * mid-way, and says which share of its request it has done.
  */
 export async function measure(
   load: Load,
-  ask: (asker: number, isOver: () => boolean) => Promise<number>,
+  ask: (asker: number, timeLeftMs: () => number) => Promise<number>,
 ): Promise<Measured> {
   const latencies: number[] = [];
   const startedAt = performance.now();
   const endsAt = startedAt + load.durationMsMax;
-  const isOver = (): boolean => performance.now() > endsAt;
+  const timeLeftMs = (): number => endsAt - performance.now();
   let begun = 0;
   let requests = 0;
   const askOn = async (asker: number): Promise<void> => {
-    while (begun < load.requestsMax && !isOver()) {
+    while (begun < load.requestsMax && timeLeftMs() > 0) {
       begun += 1;
       const askedAt = performance.now();
-      const done = await ask(asker, isOver);
+      const done = await ask(asker, timeLeftMs);
       requests += done;
       latencies.push(performance.now() - askedAt);
     }
