@@ -1,10 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { readConfig, type Config } from '../src/config.ts';
 import { createContext, type Context } from '../src/context.ts';
 import { connectProducer } from '../src/queue/connection.ts';
 import { createProducer, type Producer } from '../src/queue/producer.ts';
+
+/** What tells Linux to take a process's present resident memory for its largest. */
+const FORGET_PEAK = '5';
 
 /**
  * A place to play: a database and queues of one's own on whatever services the environment names, and worker processes.
@@ -40,6 +44,23 @@ export class Place {
     await this.stopWorkers();
     this.workers = Array.from({ length: count }, () => startWorker(this.env));
     await Promise.all(this.workers.map(isReady));
+  }
+
+  get redisUrl(): string {
+    return this.config.queue.redisUrl;
+  }
+
+  /** From here on, {@link peakMiB} knows nothing of what was before. */
+  forgetPeaks(): void {
+    for (const { pid } of this.workers) writeFileSync(`/proc/${pid}/clear_refs`, FORGET_PEAK);
+  }
+
+  /** The largest resident memory that any worker had since. Linux tells; elsewhere it is not known. */
+  peakMiB(): number {
+    const peaksKiB = this.workers.map(({ pid }) =>
+      /^VmHWM:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')),
+    );
+    return Math.max(...peaksKiB.map((match) => Number(match?.[1]))) / 1024;
   }
 
   newId(prefix: string): string {

@@ -54,6 +54,11 @@ export class Ground {
     await this.place.context.database.conversations.updateMany(taken, back);
   }
 
+  /** What is measured next should not read past what was measured before. */
+  async drop(campaignId: string): Promise<void> {
+    await this.place.context.database.conversations.deleteMany({ campaignId });
+  }
+
   private conversation(campaignId: string, index: number): ConversationDoc {
     this.contacts += 1;
     const waitingSince = new Date(FIRST_WAITING + index);
