@@ -2,18 +2,12 @@ import { statusesOf } from '../domain/conversation.ts';
 import { Halted, otherRequest, Refusal } from '../domain/errors.ts';
 import { isEnded, type Operation, type OperationError, type Plan } from '../domain/operation.ts';
 import { totalUp } from '../domain/receipt.ts';
-import { isBulk, type OperationRequest, type UnassignRequest } from '../domain/request.ts';
+import { isBulk, type UnassignRequest } from '../domain/request.ts';
 import type { Clock, Ending, Stores } from './ports.ts';
+import { moveOne } from './move-one.ts';
+import { newOperation, type OperationCommand } from './operation-command.ts';
 import { resolvePlan } from './resolve-plan.ts';
 import { runSlice, type SliceControls } from './run-slice.ts';
-
-/** A checked request, as it comes out of the queue. */
-export interface OperationCommand {
-  readonly request: OperationRequest;
-  readonly requestHash: string;
-  /** Tells this sending of the request from any other. */
-  readonly sentBy: string;
-}
 
 /**
  * What one turn at an operation came to. `waiting`: another operation of its campaign goes first.
@@ -41,6 +35,8 @@ export async function perform(
   command: OperationCommand,
   controls: SliceControls,
 ): Promise<Performed> {
+  const moved = await moveOne(deps, command);
+  if (moved) return { kind: 'ended', operation: moved };
   const accepted = await accept(deps, command);
   if (isEnded(accepted.state)) return { kind: 'ended', operation: accepted };
   // Somebody began to end it as failed, and got no further.
@@ -63,21 +59,7 @@ async function accept({ stores, clock }: PerformDeps, command: OperationCommand)
   const { request, requestHash } = command;
   const known = await stores.operations.find(request.operationId);
   if (known) return sameRequest(known, requestHash);
-  const accepted = await stores.operations.accept({
-    operationId: request.operationId,
-    campaignId: request.campaignId,
-    request,
-    requestHash,
-    madeBy: command.sentBy,
-    state: 'accepted',
-    plan: null,
-    receipt: null,
-    error: null,
-    acceptedAt: clock.now(),
-    startedAt: null,
-    endedAt: null,
-  });
-  return sameRequest(accepted, requestHash);
+  return sameRequest(await stores.operations.accept(newOperation(command, clock.now())), requestHash);
 }
 
 function sameRequest(known: Operation, requestHash: string): Operation {

@@ -62,6 +62,11 @@ export interface OperationStore {
    */
   accept(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
   /**
+   * Records an operation as ended, with the moves of its only batch, in one transaction. False, and nothing is written,
+   * when its id is taken or anything is not as the batch says.
+   */
+  carryOut(operation: Operation, batch: Batch, seal: Batch): Promise<boolean>;
+  /**
    * Starts it; a bulk operation takes its campaign's turn. Returns it as it then stands (somebody else may have started
    * or ended it), or `undefined` while another bulk operation of the campaign goes first.
    */

@@ -73,14 +73,16 @@ async function resolveUnassign(stores: Stores, request: UnassignRequest): Promis
 const toThePool = { targets: [null] as readonly Holder[], loads: [0], spread: 'even' } as const;
 
 async function resolveOne(stores: Stores, request: OneRequest, campaign: CampaignFacts): Promise<Plan> {
-  const found = await stores.conversations.findOne(request.campaignId, request.conversationId);
+  const [found, texters] = await Promise.all([
+    stores.conversations.findOne(request.campaignId, request.conversationId),
+    stores.texters.list(request.campaignId),
+  ]);
   if (!found) {
     const expected = 'a conversation of the campaign';
     throw new Refusal('unknown-conversation', { expected, got: shown(request.conversationId) });
   }
   const sources = [request.expectedHolderId === undefined ? found.holderId : request.expectedHolderId];
   const one = { sources, statuses: STATUSES, limit: 1 };
-  const texters = await stores.texters.list(request.campaignId);
   // Whoever expects a stranger to hold it has the wrong campaign, or the wrong id.
   if (request.expectedHolderId) resolveSources({ texterIds: [request.expectedHolderId] }, texters);
   if (request.kind === 'unassign-one') return { ...toThePool, ...one };

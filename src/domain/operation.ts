@@ -31,6 +31,9 @@ export function isEnded(state: OperationState): boolean {
   return NEXT[state].length === 0;
 }
 
+/** The sequence of an operation that takes no turn: of a single conversation, or refused before it was counted. */
+export const NO_TURN = 0;
+
 /** What an operation will do, resolved once and kept, so that whoever carries on after a crash deals as before. */
 export interface Plan {
   /** Whose conversations are read. */

@@ -58,6 +58,10 @@ export function isBulk(request: OperationRequest): request is BulkRequest {
   return request.kind === 'reassign' || request.kind === 'unassign';
 }
 
+export function isOne(request: OperationRequest): request is OneRequest {
+  return request.kind === 'reassign-one' || request.kind === 'unassign-one';
+}
+
 /** A texter of a campaign, as planning needs it. */
 export interface Texter {
   readonly texterId: string;

@@ -4,12 +4,12 @@ import { countMoves, slipsBetween, type Batch, type Move } from '../domain/batch
 import { STATUSES, TRAIL_MOVES_MAX, type TrailMove } from '../domain/conversation.ts';
 import type { Operation } from '../domain/operation.ts';
 import { judge, mergeSkips, type Found, type Guard } from '../domain/verdict.ts';
-import { fromDoc, objectIds, toMoveDoc, toSkipDoc } from './batch-mapping.ts';
+import { fromDoc, objectIds, toDoc, toMoveDoc, toSkipDoc } from './batch-mapping.ts';
 import type { Database } from './connect.ts';
 import { batchId, type ConversationDoc } from './documents.ts';
 
 /** Not everything that was planned still holds: the blind write is undone, and done again looking. */
-class NotAsPlanned extends Error {}
+export class NotAsPlanned extends Error {}
 
 /** The batch was no longer `planned` when its transaction began: somebody else has applied or dropped it. */
 class NotPlanned extends Error {}
@@ -36,6 +36,13 @@ export class BatchApplication {
     this.id = batchId(batch.operationId, batch.number);
   }
 
+  /** A batch that nobody has stored yet, as the only one of its operation. Throws {@link NotAsPlanned}. */
+  async applyNew(seal: Batch, at: Date, session: mongo.ClientSession): Promise<void> {
+    const applied = { ...toDoc(this.batch, 'applied', at), appliedAt: at };
+    await this.database.batches.insertMany([applied, toDoc(seal, 'seal', at)], { session });
+    await this.writeAsPlanned(at, session);
+  }
+
   async run(): Promise<Applied> {
     try {
       return await this.database.transaction((session) => this.applyBlind(session));
@@ -58,10 +65,15 @@ export class BatchApplication {
   private async applyBlind(session: mongo.ClientSession): Promise<Applied> {
     const at = new Date();
     await this.flip({ state: 'applied', appliedAt: at }, session);
-    if ((await this.inactiveTargets(session)).size > 0) throw new NotAsPlanned();
+    await this.writeAsPlanned(at, session);
     const { moves, skips } = this.batch;
-    if ((await this.write(moves, at, session)) !== countMoves(moves)) throw new NotAsPlanned();
     return { moves, skips, slips: [], inactive: [] };
+  }
+
+  private async writeAsPlanned(at: Date, session: mongo.ClientSession): Promise<void> {
+    const { moves } = this.batch;
+    if ((await this.inactiveTargets(session)).size > 0) throw new NotAsPlanned();
+    if ((await this.write(moves, at, session)) !== countMoves(moves)) throw new NotAsPlanned();
   }
 
   private async applyLooking(session: mongo.ClientSession): Promise<Applied> {

@@ -46,8 +46,15 @@ export function fromDoc(doc: BatchDoc): StoredBatch {
   };
 }
 
+/** A batch's ids are written twice, in the batch and in the guard of its moves: they are converted once. */
+const converted = new WeakMap<readonly string[], Types.ObjectId[]>();
+
 export function objectIds(ids: readonly string[]): Types.ObjectId[] {
-  return ids.map((id) => new Types.ObjectId(id));
+  const known = converted.get(ids);
+  if (known) return known;
+  const made = ids.map((id) => new Types.ObjectId(id));
+  converted.set(ids, made);
+  return made;
 }
 
 function toAfterDoc({ position, loads, planned }: PlanState): BatchDoc['after'] {

@@ -5,9 +5,12 @@ import type { Database } from './connect.ts';
 import type { ConversationDoc } from './documents.ts';
 import { HELD_INDEX, POOL_INDEX } from './models.ts';
 
-type CandidateDoc = Pick<ConversationDoc, '_id' | 'assigneeId' | 'status' | 'waitingSince' | 'optedOut'>;
+type InRange = Pick<ConversationDoc, '_id' | 'waitingSince' | 'optedOut'>;
+type CandidateDoc = InRange & Pick<ConversationDoc, 'assigneeId' | 'status'>;
 
-const CANDIDATE = { assigneeId: 1, status: 1, waitingSince: 1, optedOut: 1 } as const;
+/** A page's documents are as many as there are conversations to move: what the range says already is left out of them. */
+const IN_RANGE = { waitingSince: 1, optedOut: 1 } as const;
+const CANDIDATE = { ...IN_RANGE, assigneeId: 1, status: 1 } as const;
 const IN_ORDER = { waitingSince: 1, _id: 1 } as const;
 
 export class MongoConversationStore implements ConversationStore {
@@ -22,6 +25,11 @@ export class MongoConversationStore implements ConversationStore {
    * unbroken range of the index, which a single query with `$or` is not.
    */
   async readPage(range: Range, after: RangeKey | null, limit: number, operationId: string): Promise<Candidate[]> {
+    const docs = await this.readDocs(range, after, limit, operationId);
+    return docs.map((doc) => toCandidate(doc, range));
+  }
+
+  private async readDocs(range: Range, after: RangeKey | null, limit: number, operationId: string): Promise<InRange[]> {
     const within = {
       campaignId: range.campaignId,
       assigneeId: range.holderId,
@@ -40,7 +48,7 @@ export class MongoConversationStore implements ConversationStore {
   async findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
     const doc = await this.database.conversations.findOne<CandidateDoc>(filter, { projection: CANDIDATE });
-    return doc ? toCandidate(doc) : undefined;
+    return doc ? toCandidate(doc, { holderId: doc.assigneeId, status: doc.status }) : undefined;
   }
 
   async count(
@@ -62,24 +70,24 @@ export class MongoConversationStore implements ConversationStore {
     return counted.toArray();
   }
 
-  private async read(filter: mongo.Filter<ConversationDoc>, limit: number): Promise<Candidate[]> {
-    const found = this.database.conversations.find<CandidateDoc>(filter, {
-      projection: CANDIDATE,
+  private async read(filter: mongo.Filter<ConversationDoc>, limit: number): Promise<InRange[]> {
+    const found = this.database.conversations.find<InRange>(filter, {
+      projection: IN_RANGE,
       sort: IN_ORDER,
       limit,
       hint: filter.assigneeId === null ? POOL_INDEX : HELD_INDEX,
       // One answer: a page must not come as a first hundred and a rest.
       batchSize: limit + 1,
     });
-    return (await found.toArray()).map(toCandidate);
+    return found.toArray();
   }
 }
 
-function toCandidate(doc: CandidateDoc): Candidate {
+function toCandidate(doc: InRange, { holderId, status }: Pick<Candidate, 'holderId' | 'status'>): Candidate {
   return {
     id: doc._id.toHexString(),
-    holderId: doc.assigneeId,
-    status: doc.status,
+    holderId,
+    status,
     waitingSince: doc.waitingSince.getTime(),
     optedOut: doc.optedOut,
   };

@@ -1,12 +1,11 @@
 import type { mongo } from 'mongoose';
 import type { Ending, OperationStore } from '../app/ports.ts';
-import { statesBefore, type Operation, type OperationError, type Plan } from '../domain/operation.ts';
+import { NO_TURN, statesBefore, type Operation, type OperationError, type Plan } from '../domain/operation.ts';
+import type { Batch } from '../domain/batch.ts';
 import { isBulk } from '../domain/request.ts';
+import { BatchApplication, NotAsPlanned } from './batch-application.ts';
 import { isDuplicateKey, type Database } from './connect.ts';
 import type { OperationDoc } from './documents.ts';
-
-/** The sequence of an operation that takes no turn: of a single conversation, or refused before it was counted. */
-const NO_TURN = 0;
 
 export class MongoOperationStore implements OperationStore {
   private readonly database: Database;
@@ -34,6 +33,22 @@ export class MongoOperationStore implements OperationStore {
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       return this.expect(operationId);
+    }
+  }
+
+  async carryOut(operation: Operation, batch: Batch, seal: Batch): Promise<boolean> {
+    const { operationId, ...rest } = operation;
+    const guard = { statuses: operation.plan?.statuses ?? [] };
+    const application = new BatchApplication(this.database, batch, operation, guard);
+    try {
+      await this.database.transaction(async (session) => {
+        await this.database.operations.insertOne({ _id: operationId, ...rest }, { session });
+        await application.applyNew(seal, operation.endedAt ?? new Date(), session);
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof NotAsPlanned || isDuplicateKey(error)) return false;
+      throw error;
     }
   }
 

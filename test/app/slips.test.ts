@@ -8,6 +8,9 @@ import { toTheEnd } from '../support/perform.ts';
 import { rawConversations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
 
+/** Where moves are written: a batch's, and a single one's that needs no batch of its own. */
+const WRITES = new Set(['batches.apply', 'operations.carryOut']);
+
 /** Whatever changes between a batch's plan and its write is seen in the write. */
 describe('between plan and write', () => {
   let harness: Harness;
@@ -47,7 +50,7 @@ describe('between plan and write', () => {
   ): ReturnType<typeof toTheEnd> {
     let isFirst = true;
     const stores = watched(harness.context.stores, async (_number, name, call) => {
-      if (name === 'batches.apply' && isFirst) {
+      if (WRITES.has(name) && isFirst) {
         isFirst = false;
         await meanwhile();
       }
@@ -139,16 +142,24 @@ describe('between plan and write', () => {
     expect(await movedPlaces(request.operationId)).toHaveLength(6);
   });
 
-  it('a single one that somebody else took is left with them', async () => {
-    const conversationId = ids[0] ?? '';
-    const request: AnyRequest = {
-      kind: 'reassign-one',
-      operationId: harness.newId('op'),
-      campaignId,
-      conversationId,
-      to: { texterIds: ['t1'] },
-    };
+  const moveOne = (expected: { expectedHolderId?: null }): AnyRequest => ({
+    kind: 'reassign-one',
+    operationId: harness.newId('op'),
+    campaignId,
+    conversationId: ids[0] ?? '',
+    to: { texterIds: ['t1'] },
+    ...expected,
+  });
+
+  it('a single one that somebody else took is left with them, where it was expected in the pool', async () => {
+    const request = moveOne({ expectedHolderId: null });
     const ended = await runWhile(request, () => change([0], { assigneeId: 't3' }));
     expect(ended?.receipt).toMatchObject({ selected: 1, moved: 0, skipped: [{ reason: 'holder-changed', count: 1 }] });
+    expect(await movedPlaces(request.operationId)).toEqual([]);
+  });
+
+  it('a single one that somebody else took is moved from them, where nothing was expected', async () => {
+    const ended = await runWhile(moveOne({}), () => change([0], { assigneeId: 't3' }));
+    expect(ended?.receipt).toMatchObject({ selected: 1, moved: 1, bySource: [{ holderId: 't3', count: 1 }] });
   });
 });
