@@ -17,7 +17,7 @@ const FORGET_PEAK = '5';
 export class Place {
   readonly context: Context;
   readonly producer: Producer;
-  private readonly config: Config;
+  readonly config: Config;
   private readonly env: NodeJS.ProcessEnv;
   private workers: ChildProcess[] = [];
 
@@ -91,10 +91,14 @@ export class Place {
 }
 
 function startWorker(env: NodeJS.ProcessEnv): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', 'workers/main.ts'], {
-    env: { ...env, BATON_LOG_LEVEL: 'info' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  return spawn(
+    process.execPath,
+    [...(process.env['PROF'] ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : []), '--import', 'tsx', 'workers/main.ts'],
+    {
+      env: { ...env, BATON_LOG_LEVEL: 'info' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
 }
 
 /** A worker's log says when it is ready; from then on only what went wrong is passed on. */

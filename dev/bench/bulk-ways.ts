@@ -15,7 +15,7 @@ export interface Dealing {
 export type BulkWay = (place: Place, dealing: Dealing) => Promise<number>;
 
 /** Through the queue and back: planned, guarded, in transactions, with trail and receipt. */
-export const throughBaton: BulkWay = async (place, { campaignId }) => {
+export const throughBaton = async (place: Place, { campaignId }: Pick<Dealing, 'campaignId'>): Promise<number> => {
   const request = { operationId: place.newId('op'), campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
   const { receipt } = await (await place.producer.reassign(request)).result({ waitMs: 3_600_000 });
   return receipt.moved;

@@ -54,6 +54,11 @@ export class Ground {
     await this.place.context.database.conversations.updateMany(taken, back);
   }
 
+  async someIds(campaignId: string): Promise<string[]> {
+    const found = this.place.context.database.conversations.find({ campaignId }, { projection: { _id: 1 } });
+    return (await found.toArray()).map(({ _id }) => _id.toHexString());
+  }
+
   /** What is measured next should not read past what was measured before. */
   async drop(campaignId: string): Promise<void> {
     await this.place.context.database.conversations.deleteMany({ campaignId });

@@ -1,24 +1,74 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { benchBulk, drawBulk } from './bulk.ts';
+import { benchBulk, drawBulk, type BulkRow } from './bulk.ts';
 import { Ground } from './ground.ts';
+import { drawPlot } from './plot.ts';
+import { countRoundTrips, drawRoundTrips } from './round-trips.ts';
+import { benchScaleOut, drawScaleOut } from './scale-out.ts';
+import { benchSingle, drawSingle } from './single.ts';
+import { benchStart } from './start.ts';
 
 const { values } = parseArgs({
   options: {
     sizes: { type: 'string', default: '20000,100000,1000000' },
     rounds: { type: 'string', default: '3' },
+    parts: { type: 'string', default: 'start,trips,bulk,single,scale' },
+    /** A few hundred conversations instead of a million: whether it works, not how fast. */
+    smoke: { type: 'boolean', default: false },
     out: { type: 'string' },
+    svg: { type: 'string' },
   },
 });
 
+const FULL = { requests: 300, large: 1_000_000, scale: 200_000, workers: [1, 2, 3], trips: 20_000, starts: 5 };
+const SMOKE = { requests: 3, large: 1_000, scale: 1_000, workers: [1, 2], trips: 500, starts: 1 };
+
+const scope = values.smoke ? SMOKE : FULL;
+const sizes = values.smoke ? [200, 400] : values.sizes.split(',').map(Number);
+const rounds = values.smoke ? 1 : Number(values.rounds);
+const parts = new Set(values.parts.split(','));
+const report: Record<string, unknown> = {};
+
+function tell(title: string, drawn: string): void {
+  process.stdout.write(`\n${title}\n${drawn}\n`);
+}
+
+async function runBulk(ground: Ground): Promise<BulkRow[]> {
+  const rows: BulkRow[] = [];
+  for (const size of sizes) rows.push(...(await benchBulk(ground, size, rounds)));
+  return rows;
+}
+
 const ground = await Ground.open();
 try {
+  if (parts.has('start')) {
+    const startMs = await benchStart(ground, scope.starts);
+    tell('worker process ready', `${startMs.toFixed(0)} ms`);
+    report['startMs'] = startMs;
+  }
   await ground.place.setWorkers(1);
-  const bulk = [];
-  for (const size of values.sizes.split(',').map(Number))
-    bulk.push(...(await benchBulk(ground, size, Number(values.rounds))));
-  process.stdout.write(`\n${drawBulk(bulk)}\n`);
-  if (values.out) writeFileSync(values.out, `${JSON.stringify({ bulk }, null, 2)}\n`);
+  if (parts.has('trips')) {
+    const trips = await countRoundTrips(ground, scope.trips);
+    tell('round trips to the database', drawRoundTrips(trips));
+    report['roundTrips'] = trips;
+  }
+  if (parts.has('bulk')) {
+    const bulk = await runBulk(ground);
+    tell('dealing a pool to 10 texters', drawBulk(bulk));
+    report['bulk'] = bulk;
+    if (values.svg) writeFileSync(values.svg, await drawPlot(bulk));
+  }
+  if (parts.has('single')) {
+    const single = await benchSingle(ground, scope);
+    tell('one request, from enqueue to answer', drawSingle(single));
+    report['single'] = single;
+  }
+  if (parts.has('scale')) {
+    const scale = await benchScaleOut(ground, { conversations: scope.scale, workers: scope.workers, rounds });
+    tell('workers', drawScaleOut(scale));
+    report['scaleOut'] = scale;
+  }
+  if (values.out) writeFileSync(values.out, `${JSON.stringify(report, null, 2)}\n`);
 } finally {
   await ground.place.close();
 }

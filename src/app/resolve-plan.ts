@@ -18,17 +18,22 @@ import type { CampaignFacts, Stores } from './ports.ts';
  * Throws a `Refusal` for whatever is unknown, empty, paused or closed. Writes nothing.
  */
 export async function resolvePlan(stores: Stores, request: OperationRequest): Promise<Plan> {
-  const campaign = await stores.campaigns.find(request.campaignId);
-  if (!campaign) throw unknownCampaign(request.campaignId);
   switch (request.kind) {
     case 'reassign':
-      return resolveReassign(stores, request, open(campaign));
+      return resolveReassign(stores, request, open(await findCampaign(stores, request.campaignId)));
     case 'unassign':
+      await findCampaign(stores, request.campaignId);
       return resolveUnassign(stores, request);
     case 'reassign-one':
     case 'unassign-one':
-      return resolveOne(stores, request, campaign);
+      return resolveOne(stores, request);
   }
+}
+
+async function findCampaign(stores: Stores, campaignId: string): Promise<CampaignFacts> {
+  const campaign = await stores.campaigns.find(campaignId);
+  if (!campaign) throw unknownCampaign(campaignId);
+  return campaign;
 }
 
 export function unknownCampaign(campaignId: string): Refusal {
@@ -72,8 +77,10 @@ async function resolveUnassign(stores: Stores, request: UnassignRequest): Promis
 
 const toThePool = { targets: [null] as readonly Holder[], loads: [0], spread: 'even' } as const;
 
-async function resolveOne(stores: Stores, request: OneRequest, campaign: CampaignFacts): Promise<Plan> {
-  const [found, texters] = await Promise.all([
+/** Somebody waits for it in front of a screen: what it rests on is read at once. */
+async function resolveOne(stores: Stores, request: OneRequest): Promise<Plan> {
+  const [campaign, found, texters] = await Promise.all([
+    findCampaign(stores, request.campaignId),
     stores.conversations.findOne(request.campaignId, request.conversationId),
     stores.texters.list(request.campaignId),
   ]);

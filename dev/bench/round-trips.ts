@@ -1,0 +1,60 @@
+import { table } from '../../src/cli/output.ts';
+import { createContext } from '../../src/context.ts';
+import { perform, type Performed } from '../../src/app/perform.ts';
+import { parseRequest } from '../../src/queue/requests.ts';
+import { requestHash } from '../../src/queue/contract.ts';
+import type { Ground } from './ground.ts';
+
+export interface TripsRow {
+  readonly what: string;
+  readonly conversations: number;
+  /** Commands sent to the database, each waited for. */
+  readonly trips: number;
+}
+
+const TEXTERS = 10;
+
+/** Counts the commands that an operation sends to the database, as its driver tells them. */
+export async function countRoundTrips(ground: Ground, conversations: number): Promise<TripsRow[]> {
+  const { config } = ground.place;
+  const uri = new URL(config.mongo.uri);
+  uri.searchParams.set('monitorCommands', 'true');
+  const context = await createContext({ mongo: { ...config.mongo, uri: uri.toString() } });
+  const campaignId = await ground.seedCampaign(TEXTERS, conversations);
+  const [conversationId = ''] = await ground.someIds(campaignId);
+  let trips = 0;
+  context.database.client.on('commandStarted', () => (trips += 1));
+  const count = async (what: string, moved: number, asked: object): Promise<TripsRow> => {
+    const request = parseRequest({ operationId: ground.place.newId('op'), campaignId, ...asked });
+    const command = { request, requestHash: requestHash(request), sentBy: 'bench' };
+    trips = 0;
+    let performed: Performed;
+    do performed = await perform(context, command, { limits: config.worker, shouldStop: () => false });
+    while (performed.kind !== 'ended');
+    return { what, conversations: moved, trips };
+  };
+  try {
+    return [
+      await count('a single reassign', 1, { kind: 'reassign-one', conversationId, to: { texterIds: ['t1'] } }),
+      await count('all of the pool', conversations - 1, {
+        kind: 'reassign',
+        from: 'pool',
+        to: 'everyone',
+        status: 'any',
+      }),
+    ];
+  } finally {
+    await context.close();
+    await ground.drop(campaignId);
+  }
+}
+
+export function drawRoundTrips(rows: readonly TripsRow[]): string {
+  const lines = rows.map(({ what, conversations, trips }) => [
+    what,
+    conversations,
+    trips,
+    ((trips / conversations) * 1_000).toFixed(1),
+  ]);
+  return table(['operation', 'conversations', 'round trips', 'per 1,000'], lines);
+}

@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+const ROOT = new URL('../../', import.meta.url).pathname;
+const TIMEOUT_MS = 180_000;
+
+interface Report {
+  readonly startMs: number;
+  readonly roundTrips: readonly { readonly what: string; readonly trips: number }[];
+  readonly bulk: readonly { readonly way: string; readonly measuredOn: number; readonly perSecond: number }[];
+  readonly single: readonly { readonly what: string; readonly requests: number }[];
+  readonly scaleOut: readonly { readonly workers: number }[];
+}
+
+/** Whether the benchmarks still run and fill in what they promise; how fast is another matter, on another machine. */
+describe('the benchmarks', { timeout: TIMEOUT_MS }, () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'baton-bench-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const bench = (main: string, args: readonly string[]): ReturnType<typeof run> =>
+    run(process.execPath, ['--import', 'tsx', `dev/bench/${main}`, ...args], { cwd: ROOT });
+
+  it('measure the main job against other ways, and draw it', async () => {
+    const [json, svg] = [join(folder, 'bench.json'), join(folder, 'bench.svg')];
+    const { stdout } = await bench('main.ts', ['--smoke', '--out', json, '--svg', svg]);
+    const report = JSON.parse(readFileSync(json, 'utf8')) as Report;
+    expect(report.startMs).toBeGreaterThan(0);
+    expect(report.roundTrips.map(({ trips }) => trips > 0)).toEqual([true, true]);
+    expect(new Set(report.bulk.map(({ way }) => way)).size).toBe(6);
+    for (const { perSecond } of report.bulk) expect(perSecond).toBeGreaterThan(0);
+    expect(report.single.map(({ what }) => what)).toContain('single reassign');
+    expect(new Set(report.scaleOut.map(({ workers }) => workers)).size).toBeGreaterThan(1);
+    expect(readFileSync(svg, 'utf8')).toMatch(/^<svg[\s\S]*one raw updateMany[\s\S]*<\/svg>$/);
+    expect(stdout).toContain('one raw updateMany');
+  });
+
+  it('measure self-assign against other ways', async () => {
+    const json = join(folder, 'claims.json');
+    await bench('claims.ts', ['--smoke', '--pools', '400', '--askers', '2', '--seconds', '1', '--out', json]);
+    const { rows } = JSON.parse(readFileSync(json, 'utf8')) as { rows: { way: string; requests: number }[] };
+    expect(rows.map(({ way }) => way)).toEqual(['loop of findOneAndUpdate', 'find, guarded update', 'baton']);
+    for (const { requests } of rows) expect(requests).toBeGreaterThan(0);
+  });
+});
