@@ -3,7 +3,7 @@ import { failWith, perform, type Performed } from '../src/app/perform.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
 import { isEnded, type Operation } from '../src/domain/operation.ts';
-import { isBulk } from '../src/domain/request.ts';
+import { takesTurn } from '../src/domain/request.ts';
 import { parseOperationJob, requestHash, type OperationAnswer } from '../src/queue/contract.ts';
 import type { ClaimQueue } from '../src/queue/claim-queue.ts';
 import type { OperationQueue } from '../src/queue/operation-queue.ts';
@@ -77,14 +77,14 @@ export class OperationHandler implements Handler {
 
   /** Whose turn it is on a campaign, this operation's or another's: its job may be parked, given up, or lost. */
   private async wakeNext({ request, campaignId }: Operation): Promise<void> {
-    if (!isBulk(request)) return;
+    if (!takesTurn(request)) return;
     const next = await this.context.stores.operations.nextInTurn(campaignId);
     if (next) await this.queue.wake(next);
   }
 
   /** What came back to the pool may be what claims are waiting for. */
-  private async tellWhoWaits({ request, campaignId }: Operation): Promise<void> {
-    if (request.kind !== 'unassign' && request.kind !== 'unassign-one') return;
+  private async tellWhoWaits({ plan, campaignId }: Operation): Promise<void> {
+    if (!plan?.targets.includes(null)) return;
     if (await this.context.stores.claims.firstWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
   }
 }

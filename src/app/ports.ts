@@ -4,7 +4,8 @@ import type { Candidate, Holder, Status } from '../domain/conversation.ts';
 import type { Operation, OperationError, OperationState, Plan } from '../domain/operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
 import type { Texter } from '../domain/request.ts';
-import type { Guard } from '../domain/verdict.ts';
+import type { Recorded } from '../domain/undo.ts';
+import type { Guard, Outcome } from '../domain/verdict.ts';
 
 /** What an operation needs to know of its campaign. */
 export interface CampaignFacts {
@@ -56,6 +57,8 @@ export interface ConversationStore {
 
 export interface OperationStore {
   find(operationId: string): Promise<Operation | undefined>;
+  /** What an id stands for, be it a claim. */
+  findRecorded(operationId: string): Promise<Recorded | undefined>;
   /**
    * Records it, or returns the one that the id already stands for. A bulk operation gets the next number of its campaign
    * in the same write, so that no later number is ever seen before an earlier one.
@@ -99,6 +102,9 @@ export interface Applied {
   readonly inactive: readonly string[];
 }
 
+/** An operation, as far as it was asked for. */
+export type Asked = Pick<Operation, 'operationId' | 'campaignId' | 'request'>;
+
 /** Another worker has planned this batch: two workers run one operation, and this one should step back. */
 export class Overtaken extends Error {
   override readonly name = 'Overtaken';
@@ -109,10 +115,14 @@ export interface BatchStore {
   insert(batch: Batch): Promise<void>;
   /** The newest `limit` batches, oldest first. */
   recent(operationId: string, limit: number): Promise<StoredBatch[]>;
+  /** The first `limit` batches behind a number, in order. */
+  readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]>;
   /** Every slip of an operation so far, by batch. */
   slips(operationId: string): Promise<{ readonly number: number; readonly slips: readonly Slip[] }[]>;
   /** Writes a batch's moves and its own ending in one transaction; a batch already applied changes nothing. */
   apply(batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>): Promise<Applied>;
+  /** What applying a batch would come to now. Writes nothing. */
+  look(batch: Batch, operation: Asked, guard: Omit<Guard, 'inactive'>): Promise<Outcome>;
   /** Closes the list of batches with the number after the last. Throws {@link Overtaken} when it is taken. */
   seal(last: Batch): Promise<void>;
   /** Closes the list wherever it stands and drops what is planned and not applied. */

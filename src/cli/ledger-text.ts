@@ -31,12 +31,14 @@ export function entryText(entry: LedgerEntry, names: HolderNames): string {
 
 export function fromOf(request: Request, names: HolderNames): string {
   if (request.kind === 'self-assign') return 'pool';
+  if (request.kind === 'undo') return `what ${request.undoes} moved`;
   if (!('from' in request)) return `conversation ${request.conversationId}`;
   return typeof request.from === 'string' ? request.from : listed(request.from.texterIds, names);
 }
 
 export function toOf(request: Request, names: HolderNames): string {
   if (request.kind === 'self-assign') return names.of(request.texterId);
+  if (request.kind === 'undo') return 'where each was';
   if (!('to' in request)) return 'pool';
   return typeof request.to === 'string' ? request.to : listed(request.to.texterIds, names);
 }

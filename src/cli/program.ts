@@ -11,6 +11,7 @@ import { addSelfAssign } from './commands/self-assign.ts';
 import { addSenders } from './commands/senders.ts';
 import { addTexterCommands } from './commands/texter.ts';
 import { addUnassign } from './commands/unassign.ts';
+import { addUndo } from './commands/undo.ts';
 import { addWorker } from './commands/worker.ts';
 import type { Face } from './face.ts';
 import { tellFailure } from './failure.ts';
@@ -26,6 +27,7 @@ const COMMANDS = [
   addReassign,
   addUnassign,
   addSelfAssign,
+  addUndo,
   addPreview,
   addOperations,
   addExport,

@@ -1,9 +1,11 @@
 import type { mongo } from 'mongoose';
 import type { Ending, OperationStore } from '../app/ports.ts';
 import { statesBefore, type Operation, type OperationError, type Plan } from '../domain/operation.ts';
-import { isBulk } from '../domain/request.ts';
+import { takesTurn } from '../domain/request.ts';
+import type { Recorded } from '../domain/undo.ts';
+import { toClaim } from './claim-mapping.ts';
 import { isDuplicateKey, type Database } from './connect.ts';
-import type { OperationDoc } from './documents.ts';
+import type { ClaimDoc, OperationDoc } from './documents.ts';
 
 /** The sequence of an operation that takes no turn: of a single conversation, or refused before it was counted. */
 const NO_TURN = 0;
@@ -20,6 +22,12 @@ export class MongoOperationStore implements OperationStore {
     return doc ? toOperation(doc) : undefined;
   }
 
+  async findRecorded(operationId: string): Promise<Recorded | undefined> {
+    const doc = await this.database.operations.findOne<OperationDoc | ClaimDoc>({ _id: operationId });
+    if (!doc) return undefined;
+    return 'granted' in doc ? toClaim(doc) : toOperation(doc);
+  }
+
   async accept(operation: Omit<Operation, 'sequence'>): Promise<Operation> {
     const { operationId, ...rest } = operation;
     const insert = async (sequence: number, session?: mongo.ClientSession): Promise<Operation> => {
@@ -27,7 +35,7 @@ export class MongoOperationStore implements OperationStore {
       return { ...operation, sequence };
     };
     try {
-      if (!isBulk(operation.request)) return await insert(NO_TURN);
+      if (!takesTurn(operation.request)) return await insert(NO_TURN);
       return await this.database.transaction(async (session) =>
         insert(await this.nextSequence(operation.campaignId, session), session),
       );
@@ -38,8 +46,8 @@ export class MongoOperationStore implements OperationStore {
   }
 
   async start(operation: Operation): Promise<Operation | undefined> {
-    if (isBulk(operation.request) && (await this.goesEarlier(operation))) return undefined;
-    const turn = isBulk(operation.request) ? { turn: operation.campaignId } : {};
+    if (takesTurn(operation.request) && (await this.goesEarlier(operation))) return undefined;
+    const turn = takesTurn(operation.request) ? { turn: operation.campaignId } : {};
     try {
       const started = await this.database.operations.findOneAndUpdate(
         { _id: operation.operationId, state: { $in: [...statesBefore('running')] } },

@@ -12,6 +12,7 @@ import {
   parseWith,
   reassignRequest,
   unassignRequest,
+  undoRequest,
   type Unchanged,
 } from './requests.ts';
 
@@ -48,7 +49,7 @@ export type OperationJob = z.output<typeof operationJob>;
 /** The id is checked by the request's schema; a preview has none to keep, so any will do. */
 export const previewJob = z.strictObject({
   version: z.literal(JOB_VERSION),
-  request: z.discriminatedUnion('kind', [reassignRequest, unassignRequest]),
+  request: z.discriminatedUnion('kind', [reassignRequest, unassignRequest, undoRequest]),
 });
 
 export type PreviewJob = z.output<typeof previewJob>;

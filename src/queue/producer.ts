@@ -73,6 +73,8 @@ export interface Producer {
   unassign(request: RequestInput<'unassign'>): Promise<Sent>;
   /** Releases a single conversation to the pool. */
   unassignOne(request: RequestInput<'unassign-one'>): Promise<Sent>;
+  /** Gives back what an operation moved and nobody touched since: each conversation to where it was. */
+  undo(request: RequestInput<'undo'>): Promise<Sent>;
   /** Gives a texter more conversations from the pool, oldest first, as the campaign's rules allow. The id is the claim's. */
   selfAssign(request: ClaimInput): Promise<SentClaim>;
   /** Says that conversations came back to a campaign's pool by other ways than Baton's: wakes the claims that wait. */
@@ -127,6 +129,10 @@ class QueueProducer implements Producer {
 
   unassignOne(request: RequestInput<'unassign-one'>): Promise<Sent> {
     return this.send({ ...request, kind: 'unassign-one' });
+  }
+
+  undo(request: RequestInput<'undo'>): Promise<Sent> {
+    return this.send({ ...request, kind: 'undo' });
   }
 
   async selfAssign({ claimId, ...rest }: ClaimInput): Promise<SentClaim> {

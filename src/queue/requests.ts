@@ -66,11 +66,18 @@ export const reassignOneRequest = z.strictObject({
 
 export const unassignOneRequest = z.strictObject({ kind: z.literal('unassign-one'), ...one });
 
+export const undoRequest = z.strictObject({
+  kind: z.literal('undo'),
+  ...asked,
+  undoes: operationId.describe('The operation or claim to undo: what it moved and nobody touched since goes back.'),
+});
+
 export const operationRequest = z.discriminatedUnion('kind', [
   reassignRequest,
   unassignRequest,
   reassignOneRequest,
   unassignOneRequest,
+  undoRequest,
 ]);
 
 type Kind = z.input<typeof operationRequest>['kind'];
