@@ -1,9 +1,10 @@
 import type { Batch, Move, Skip, Slip } from '../domain/batch.ts';
 import type { Claim, ClaimRequest } from '../domain/claim.ts';
 import type { Candidate, Holder, Status } from '../domain/conversation.ts';
-import type { Operation, OperationError, OperationState, Plan } from '../domain/operation.ts';
+import type { Cancellation, Operation, OperationError, OperationState, Plan } from '../domain/operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
 import type { Texter } from '../domain/request.ts';
+import type { Position } from '../domain/selection.ts';
 import type { Recorded } from '../domain/undo.ts';
 import type { Guard, Outcome } from '../domain/verdict.ts';
 
@@ -51,6 +52,8 @@ export interface ConversationStore {
   findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
   /** How many these holders have in these statuses; counting stops at `limit`. */
   count(campaignId: string, holders: readonly Holder[], statuses: readonly Status[], limit?: number): Promise<number>;
+  /** How many these holders have in the key's status behind the key: all that a reading would still come to in it. */
+  countAfter(campaignId: string, holders: readonly Holder[], after: Position): Promise<number>;
   /** All of a campaign, by holder and status. */
   countHeld(campaignId: string): Promise<HeldCount[]>;
 }
@@ -69,11 +72,19 @@ export interface OperationStore {
    * or ended it), or `undefined` while another bulk operation of the campaign goes first.
    */
   start(operation: Operation): Promise<Operation | undefined>;
-  /** Fixes the plan of a running operation, unless it has one. Returns it as it then stands. */
+  /** Fixes the plan of a running operation, unless it has one or is noted to end. Returns it as it then stands. */
   keepPlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation>;
-  /** Notes, before anything is done about it, that an unfinished operation is to fail and why. */
-  noteError(operationId: string, error: OperationError): Promise<void>;
-  /** Ends it, once: returns the operation as it ended, whoever ended it. */
+  /**
+   * Notes, before anything is done about it, that an unfinished operation is to fail and why, unless it is noted already
+   * how it is to end. Returns it as it then stands.
+   */
+  noteError(operationId: string, error: OperationError): Promise<Operation>;
+  /** The same of an operation that is to be cancelled. */
+  noteCancellation(operationId: string, cancellation: Cancellation): Promise<Operation>;
+  /**
+   * Ends it, once: returns the operation as it then stands, whoever ended it. What is noted to fail or to be cancelled
+   * is never done.
+   */
   end(operationId: string, ended: Ending): Promise<Operation>;
   /** Whose turn it is on a campaign: the running bulk operation, else the first accepted. */
   nextInTurn(campaignId: string): Promise<Operation | undefined>;
@@ -152,8 +163,8 @@ export interface ClaimStore {
    * what it stands for.
    */
   serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round>;
-  /** Ends a waiting claim with what it has. Returns it as it then stands. */
-  giveUp(claimId: string): Promise<Claim | undefined>;
+  /** Ends a waiting claim with what it has, by itself or cancelled. Returns it as it then stands. */
+  giveUp(claimId: string, cancellation?: Cancellation): Promise<Claim | undefined>;
   /** The first of a campaign's waiting claims. */
   firstWaiting(campaignId: string): Promise<Claim | undefined>;
 }

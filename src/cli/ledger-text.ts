@@ -7,7 +7,7 @@ type Request = LedgerEntry['request'];
 
 /** An operation or a claim, and its receipt, in words. */
 export function entryText(entry: LedgerEntry, names: HolderNames): string {
-  const { request, error, receipt } = entry;
+  const { request, error, receipt, cancellation } = entry;
   return blocks(
     facts([
       ['operation', entry.operationId],
@@ -20,6 +20,8 @@ export function entryText(entry: LedgerEntry, names: HolderNames): string {
       ['state', entry.state],
       ...('actorId' in request && request.actorId !== undefined ? [['asked by', request.actorId] as const] : []),
       ...('reason' in request && request.reason !== undefined ? [['reason', request.reason] as const] : []),
+      ...(cancellation?.by ? [['cancelled by', cancellation.by] as const] : []),
+      ...(cancellation?.reason ? [['cancelled because', cancellation.reason] as const] : []),
       ['accepted', moment(entry.acceptedAt)],
       ['started', moment(entry.startedAt)],
       ['ended', moment(entry.endedAt)],

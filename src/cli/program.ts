@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addCampaign } from './commands/campaign.ts';
+import { addCancel } from './commands/cancel.ts';
 import { addConversations } from './commands/conversations.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
@@ -27,6 +28,7 @@ const COMMANDS = [
   addReassign,
   addUnassign,
   addSelfAssign,
+  addCancel,
   addUndo,
   addPreview,
   addOperations,

@@ -15,6 +15,7 @@ export const REFUSAL_CODES = [
   'no-targets',
   'open-max-reached',
   'operation-conflict',
+  'operation-ended',
   'operation-running',
   'replies-first',
   'same-source-and-target',

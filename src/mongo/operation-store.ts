@@ -1,6 +1,12 @@
 import type { mongo } from 'mongoose';
 import type { Ending, OperationStore } from '../app/ports.ts';
-import { statesBefore, type Operation, type OperationError, type Plan } from '../domain/operation.ts';
+import {
+  statesBefore,
+  type Cancellation,
+  type Operation,
+  type OperationError,
+  type Plan,
+} from '../domain/operation.ts';
 import { takesTurn } from '../domain/request.ts';
 import type { Recorded } from '../domain/undo.ts';
 import { toClaim } from './claim-mapping.ts';
@@ -9,6 +15,9 @@ import type { ClaimDoc, OperationDoc } from './documents.ts';
 
 /** The sequence of an operation that takes no turn: of a single conversation, or refused before it was counted. */
 const NO_TURN = 0;
+
+/** Nobody has begun to end it otherwise than as done. */
+const NOTHING_NOTED = { error: null, cancellation: null } as const;
 
 export class MongoOperationStore implements OperationStore {
   private readonly database: Database;
@@ -63,24 +72,25 @@ export class MongoOperationStore implements OperationStore {
 
   async keepPlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation> {
     const kept = await this.database.operations.findOneAndUpdate(
-      { _id: operationId, state: 'running', plan: null },
+      { _id: operationId, state: 'running', plan: null, ...NOTHING_NOTED },
       { $set: { plan, startedAt } },
       { returnDocument: 'after' },
     );
     return kept ? toOperation(kept) : this.expect(operationId);
   }
 
-  async noteError(operationId: string, error: OperationError): Promise<void> {
-    await this.database.operations.updateOne(
-      { _id: operationId, state: { $in: [...statesBefore('failed')] }, error: null },
-      { $set: { error } },
-    );
+  async noteError(operationId: string, error: OperationError): Promise<Operation> {
+    return this.note(operationId, 'failed', { error });
+  }
+
+  async noteCancellation(operationId: string, cancellation: Cancellation): Promise<Operation> {
+    return this.note(operationId, 'cancelled', { cancellation });
   }
 
   async end(operationId: string, ending: Ending): Promise<Operation> {
     const { state, at, receipt, error } = ending;
     const ended = await this.database.operations.findOneAndUpdate(
-      { _id: operationId, state: { $in: [...statesBefore(state)] } },
+      { _id: operationId, state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOTHING_NOTED) },
       { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { turn: '' } },
       { returnDocument: 'after' },
     );
@@ -90,6 +100,19 @@ export class MongoOperationStore implements OperationStore {
   async nextInTurn(campaignId: string): Promise<Operation | undefined> {
     const running = await this.first({ campaignId, state: 'running', sequence: { $gt: NO_TURN } });
     return running ?? (await this.first({ campaignId, state: 'accepted', sequence: { $gt: NO_TURN } }));
+  }
+
+  private async note(
+    operationId: string,
+    state: 'failed' | 'cancelled',
+    noted: Partial<Pick<OperationDoc, 'error' | 'cancellation'>>,
+  ): Promise<Operation> {
+    const standing = await this.database.operations.findOneAndUpdate(
+      { _id: operationId, state: { $in: [...statesBefore(state)] }, ...NOTHING_NOTED },
+      { $set: noted },
+      { returnDocument: 'after' },
+    );
+    return standing ? toOperation(standing) : this.expect(operationId);
   }
 
   /** The campaign's row is written, so that of two that are accepted at once one waits for the other. */

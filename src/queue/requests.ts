@@ -107,6 +107,11 @@ export const claimRequest = z.strictObject({
     .describe('How long to wait for more when the pool is short, in milliseconds.'),
 });
 
+export const cancelRequest = z.strictObject({
+  ...asked,
+  operationId: operationId.describe('The operation, or waiting claim, that is to stop.'),
+});
+
 /** Checks a request from outside. Throws a `bad-request` refusal that says where, what was expected and what came. */
 export function parseRequest(input: unknown): OperationRequest {
   return parseWith(operationRequest, input);

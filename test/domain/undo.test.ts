@@ -13,6 +13,7 @@ const receiptFrom = (...holderIds: (string | null)[]): OperationRecord<unknown>[
   moved: 5,
   asked: null,
   shortBecause: null,
+  left: null,
   skipped: [],
   bySource: holderIds.map((holderId) => ({ holderId, count: 1 })),
   byTarget: [{ holderId: 't9', count: 5 }],

@@ -83,6 +83,7 @@ export function holdReceipt(receipt: Receipt | null, expected: Expectation, requ
     moved: moves.length,
     asked,
     shortBecause: asked !== null && moves.length < asked ? 'none-left' : null,
+    left: null,
     ...sorted({
       skipped: tally([...expected.skips.values()], (reason) => ({ reason })),
       bySource: tally(moves, ({ from }) => ({ holderId: from })),
