@@ -3,10 +3,9 @@ import { failWith, perform, type Performed } from '../src/app/perform.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
 import { isEnded, type Operation } from '../src/domain/operation.ts';
-import { isBulk } from '../src/domain/request.ts';
 import { parseOperationJob, requestHash, type OperationAnswer } from '../src/queue/contract.ts';
-import type { ClaimQueue } from '../src/queue/claim-queue.ts';
 import type { OperationQueue } from '../src/queue/operation-queue.ts';
+import type { AfterEnd } from './after-end.ts';
 import type { Attempt, Handler } from './executor.ts';
 import { refused, type Outcome } from './outcome.ts';
 import { throttled } from './throttled.ts';
@@ -21,13 +20,13 @@ const PARKED_MS_MAX = 30_000;
 export class OperationHandler implements Handler {
   private readonly context: Context;
   private readonly queue: OperationQueue;
-  private readonly claims: ClaimQueue;
+  private readonly afterEnd: AfterEnd;
   private readonly config: WorkerConfig;
 
-  constructor(context: Context, queue: OperationQueue, claims: ClaimQueue, config: WorkerConfig) {
+  constructor(context: Context, queue: OperationQueue, afterEnd: AfterEnd, config: WorkerConfig) {
     this.context = context;
     this.queue = queue;
-    this.claims = claims;
+    this.afterEnd = afterEnd;
     this.config = config;
   }
 
@@ -45,8 +44,8 @@ export class OperationHandler implements Handler {
       },
     );
     log.debug({ campaignId: request.campaignId, performed: performed.kind }, 'slice ended');
-    if (performed.kind !== 'waiting') await this.tellWhoWaits(performed.operation);
-    if (performed.kind === 'ended') await this.wakeNext(performed.operation);
+    if (performed.kind !== 'waiting') await this.afterEnd.tellWhoWaits(performed.operation);
+    if (performed.kind === 'ended') await this.afterEnd.wakeNext(performed.operation);
     return this.outcomeOf(performed, log);
   }
 
@@ -55,8 +54,8 @@ export class OperationHandler implements Handler {
     const operation = await this.context.stores.operations.find(request.operationId);
     if (!operation || isEnded(operation.state) || operation.requestHash !== requestHash(request)) return;
     const failed = await failWith(this.context, operation, error);
-    await this.tellWhoWaits(failed);
-    await this.wakeNext(failed);
+    await this.afterEnd.tellWhoWaits(failed);
+    await this.afterEnd.wakeNext(failed);
   }
 
   private outcomeOf({ kind, operation }: Performed, log: Attempt['log']): Outcome {
@@ -67,7 +66,7 @@ export class OperationHandler implements Handler {
         return {
           kind: 'parked',
           forMs: PARKED_MS_MAX,
-          lookAgain: () => this.wakeNext(operation),
+          lookAgain: () => this.lookAgain(operation),
         };
       case 'ended':
         logEnd(operation, log);
@@ -75,17 +74,11 @@ export class OperationHandler implements Handler {
     }
   }
 
-  /** Whose turn it is on a campaign, this operation's or another's: its job may be parked, given up, or lost. */
-  private async wakeNext({ request, campaignId }: Operation): Promise<void> {
-    if (!isBulk(request)) return;
-    const next = await this.context.stores.operations.nextInTurn(campaignId);
-    if (next) await this.queue.wake(next);
-  }
-
-  /** What came back to the pool may be what claims are waiting for. */
-  private async tellWhoWaits({ request, campaignId }: Operation): Promise<void> {
-    if (request.kind !== 'unassign' && request.kind !== 'unassign-one') return;
-    if (await this.context.stores.claims.firstWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
+  /** It may have been cancelled while it was getting ready to wait; or it is its turn by now, or a lost one's. */
+  private async lookAgain(operation: Operation): Promise<void> {
+    const standing = await this.context.stores.operations.find(operation.operationId);
+    if (standing && isEnded(standing.state)) await this.queue.wake(standing);
+    await this.afterEnd.wakeNext(operation);
   }
 }
 

@@ -7,10 +7,12 @@ import type { Logger } from '../src/logger.ts';
 import { ClaimDesk, type DeskOptions } from '../src/queue/claim-desk.ts';
 import { ClaimQueue } from '../src/queue/claim-queue.ts';
 import { connectWorker } from '../src/queue/connection.ts';
-import { CLAIMS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../src/queue/contract.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../src/queue/contract.ts';
 import { OperationQueue } from '../src/queue/operation-queue.ts';
+import { AfterEnd } from './after-end.ts';
 import { ClaimHandler } from './claim-handler.ts';
 import { closeAll } from './closing.ts';
+import { ControlHandler } from './control-handler.ts';
 import { processorOf, type Handler } from './executor.ts';
 import { OperationHandler } from './operation-handler.ts';
 import { PreviewHandler } from './preview-handler.ts';
@@ -21,6 +23,9 @@ import { reporter } from './reporter.ts';
  * operation of a million conversations is taken up thousands of times; attempts are what limits a job that fails.
  */
 const STALLED_COUNT_MAX = 100;
+
+/** Controls are few and short, and never wait behind what they control. */
+const CONTROL_CONCURRENCY = 4;
 
 export interface Service {
   /** Resolves when every queue is being listened to. */
@@ -36,10 +41,12 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const start = (name: string, handler: Handler, concurrency: number): Worker =>
     startWorker(config, parts, { name, processor: processorOf(handler, logger), concurrency });
   const { context, operations, claims, desk } = parts;
+  const afterEnd = new AfterEnd(context, operations, claims);
   const workers = [
-    start(OPERATIONS_QUEUE, new OperationHandler(context, operations, claims, config.worker), operationConcurrency),
+    start(OPERATIONS_QUEUE, new OperationHandler(context, operations, afterEnd, config.worker), operationConcurrency),
     start(CLAIMS_QUEUE, new ClaimHandler(context, desk, claims), claimConcurrency),
     start(PREVIEWS_QUEUE, new PreviewHandler(context), previewConcurrency),
+    start(CONTROLS_QUEUE, new ControlHandler(context, operations, claims, afterEnd), CONTROL_CONCURRENCY),
   ];
   return {
     ready: Promise.all(workers.map((worker) => worker.waitUntilReady())).then(() => undefined),

@@ -24,6 +24,7 @@ export function newOperation(
     plan: null,
     receipt: null,
     error: null,
+    cancellation: null,
     acceptedAt: at,
     startedAt: null,
     endedAt: null,

@@ -1,11 +1,12 @@
 import { statusesOf } from '../domain/conversation.ts';
 import { Halted, otherRequest, Refusal } from '../domain/errors.ts';
-import { isEnded, type Operation, type OperationError, type Plan } from '../domain/operation.ts';
-import { totalUp } from '../domain/receipt.ts';
+import { isEnded, type Operation, type Plan } from '../domain/operation.ts';
+import { sumOf, totalUp } from '../domain/receipt.ts';
 import { isBulk, type UnassignRequest } from '../domain/request.ts';
-import type { Clock, Ending, Stores } from './ports.ts';
+import { countLeft } from './count-left.ts';
 import { moveOne } from './move-one.ts';
 import { newOperation, type OperationCommand } from './operation-command.ts';
+import { Overtaken, type Clock, type Ending, type Stores } from './ports.ts';
 import { resolvePlan } from './resolve-plan.ts';
 import { runSlice, type SliceControls } from './run-slice.ts';
 
@@ -39,23 +40,35 @@ export async function perform(
   if (moved) return { kind: 'ended', operation: moved };
   const accepted = await accept(deps, command);
   if (isEnded(accepted.state)) return { kind: 'ended', operation: accepted };
-  // Somebody began to end it as failed, and got no further.
-  if (accepted.error) return { kind: 'ended', operation: await endFailed(deps, accepted, accepted.error) };
+  // Somebody began to end it as failed or cancelled, and got no further.
+  const stopped = await endAsNoted(deps, accepted);
+  if (stopped) return { kind: 'ended', operation: stopped };
   try {
     const running = await begin(deps, accepted);
     if (!running) return { kind: 'waiting', operation: accepted };
-    if (isEnded(running.state) || !running.plan) return { kind: 'ended', operation: running };
+    const meanwhile = await endAsNoted(deps, running);
+    if (meanwhile || !running.plan) return { kind: 'ended', operation: meanwhile ?? running };
     await checkConfirmation(deps.stores, running);
     const end = await runSlice(deps.stores, running, running.plan, controls);
     if (!end.finished) return { kind: 'yielded', operation: running };
     return { kind: 'ended', operation: await finish(deps, running, running.plan, end.nextUp) };
   } catch (error) {
+    if (error instanceof Overtaken) return { kind: 'ended', operation: await stepBack(deps, accepted, error) };
     if (!(error instanceof Refusal || error instanceof Halted)) throw error;
     return { kind: 'ended', operation: await failWith(deps, accepted, error) };
   }
 }
 
-async function accept({ stores, clock }: PerformDeps, command: OperationCommand): Promise<Operation> {
+/** Somebody else ended it meanwhile, or is about to. Throws what it met when that is not so. */
+async function stepBack(deps: PerformDeps, { operationId }: Operation, met: Overtaken): Promise<Operation> {
+  const operation = await deps.stores.operations.find(operationId);
+  const ended = operation && (await endAsNoted(deps, operation));
+  if (!ended) throw met;
+  return ended;
+}
+
+/** Records an operation, or returns the one that its id stands for. Throws a `Refusal` when that is another request. */
+export async function accept({ stores, clock }: PerformDeps, command: OperationCommand): Promise<Operation> {
   const { request, requestHash } = command;
   const known = await stores.operations.find(request.operationId);
   if (known) return sameRequest(known, requestHash);
@@ -103,7 +116,9 @@ export function refuseUnconfirmed(request: UnassignRequest, real: number): void 
 
 async function finish(deps: PerformDeps, operation: Operation, plan: Plan, nextUp: string | null): Promise<Operation> {
   if (nextUp !== null) await rotate(deps.stores, operation, plan, nextUp);
-  return endWith(deps, operation, { state: 'done' });
+  const ended = await endWith(deps, operation, { state: 'done' });
+  // Noted meanwhile to end otherwise: its list was closed by whoever stopped it.
+  return (await endAsNoted(deps, ended)) ?? ended;
 }
 
 /** Before the end is recorded, so that a crash in between repeats it rather than leaves it out. */
@@ -119,13 +134,17 @@ export async function failWith(deps: PerformDeps, operation: Operation, error: E
   const isOurs = error instanceof Refusal || error instanceof Halted;
   const noted = { code: isOurs ? error.code : 'failed', message: error.message };
   // First of all: whoever carries on after a crash must not take a stopped operation for a finished one.
-  await deps.stores.operations.noteError(operation.operationId, noted);
-  return endFailed(deps, operation, noted);
+  const standing = await deps.stores.operations.noteError(operation.operationId, noted);
+  return (await endAsNoted(deps, standing)) ?? standing;
 }
 
-async function endFailed(deps: PerformDeps, operation: Operation, error: OperationError): Promise<Operation> {
+/** Stops an operation that is noted to fail or to be cancelled; `undefined` when it is to go on. */
+export async function endAsNoted(deps: PerformDeps, operation: Operation): Promise<Operation | undefined> {
+  const { error, cancellation, state } = operation;
+  if (isEnded(state)) return operation;
+  if (!error && !cancellation) return undefined;
   await deps.stores.batches.stop(operation);
-  return endWith(deps, operation, { state: 'failed', error });
+  return endWith(deps, operation, error ? { state: 'failed', error } : { state: 'cancelled' });
 }
 
 /** Whatever ends it, nobody who still believes it to be running can plan or apply another batch of it. */
@@ -137,6 +156,7 @@ async function endWith(
   const { moves, skipped } = await stores.batches.totals(operation.operationId);
   const { request } = operation;
   const asked = isBulk(request) ? (request.count ?? null) : null;
-  const receipt = totalUp(moves, skipped, { asked, ended: ended.state === 'done' });
+  const left = ended.state === 'cancelled' ? { left: await countLeft(stores, operation, sumOf(moves)) } : {};
+  const receipt = totalUp(moves, skipped, { asked, ended: ended.state === 'done', ...left });
   return stores.operations.end(operation.operationId, { ...ended, at: clock.now(), receipt });
 }

@@ -43,7 +43,7 @@ export class Planner {
   }
 
   /** Planned, less what slipped away: what will have moved when all planned batches are applied. */
-  get expectedMoves(): number {
+  private get expectedMoves(): number {
     return this.state.planned + this.draft.moveCount - this.slipped;
   }
 

@@ -1,10 +1,12 @@
 import type { Batch, Move, Skip, Slip } from '../domain/batch.ts';
 import type { Claim, ClaimRequest } from '../domain/claim.ts';
 import type { Candidate, Holder, Status } from '../domain/conversation.ts';
-import type { Operation, OperationError, OperationState, Plan } from '../domain/operation.ts';
+import type { Cancellation, Operation, OperationError, OperationState, Plan } from '../domain/operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
 import type { Texter } from '../domain/request.ts';
-import type { Guard } from '../domain/verdict.ts';
+import type { Position } from '../domain/selection.ts';
+import type { Recorded } from '../domain/undo.ts';
+import type { Guard, Outcome } from '../domain/verdict.ts';
 
 /** What an operation needs to know of its campaign. */
 export interface CampaignFacts {
@@ -50,12 +52,16 @@ export interface ConversationStore {
   findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
   /** How many these holders have in these statuses; counting stops at `limit`. */
   count(campaignId: string, holders: readonly Holder[], statuses: readonly Status[], limit?: number): Promise<number>;
+  /** How many these holders have in the key's status behind the key: all that a reading would still come to in it. */
+  countAfter(campaignId: string, holders: readonly Holder[], after: Position): Promise<number>;
   /** All of a campaign, by holder and status. */
   countHeld(campaignId: string): Promise<HeldCount[]>;
 }
 
 export interface OperationStore {
   find(operationId: string): Promise<Operation | undefined>;
+  /** What an id stands for, be it a claim. */
+  findRecorded(operationId: string): Promise<Recorded | undefined>;
   /**
    * Records it, or returns the one that the id already stands for. A bulk operation gets the next number of its campaign
    * in the same write, so that no later number is ever seen before an earlier one.
@@ -71,11 +77,19 @@ export interface OperationStore {
    * or ended it), or `undefined` while another bulk operation of the campaign goes first.
    */
   start(operation: Operation): Promise<Operation | undefined>;
-  /** Fixes the plan of a running operation, unless it has one. Returns it as it then stands. */
+  /** Fixes the plan of a running operation, unless it has one or is noted to end. Returns it as it then stands. */
   keepPlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation>;
-  /** Notes, before anything is done about it, that an unfinished operation is to fail and why. */
-  noteError(operationId: string, error: OperationError): Promise<void>;
-  /** Ends it, once: returns the operation as it ended, whoever ended it. */
+  /**
+   * Notes, before anything is done about it, that an unfinished operation is to fail and why, unless it is noted already
+   * how it is to end. Returns it as it then stands.
+   */
+  noteError(operationId: string, error: OperationError): Promise<Operation>;
+  /** The same of an operation that is to be cancelled. */
+  noteCancellation(operationId: string, cancellation: Cancellation): Promise<Operation>;
+  /**
+   * Ends it, once: returns the operation as it then stands, whoever ended it. What is noted to fail or to be cancelled
+   * is never done.
+   */
   end(operationId: string, ended: Ending): Promise<Operation>;
   /** Whose turn it is on a campaign: the running bulk operation, else the first accepted. */
   nextInTurn(campaignId: string): Promise<Operation | undefined>;
@@ -104,6 +118,9 @@ export interface Applied {
   readonly inactive: readonly string[];
 }
 
+/** An operation, as far as it was asked for. */
+export type Asked = Pick<Operation, 'operationId' | 'campaignId' | 'request'>;
+
 /** Another worker has planned this batch: two workers run one operation, and this one should step back. */
 export class Overtaken extends Error {
   override readonly name = 'Overtaken';
@@ -114,10 +131,14 @@ export interface BatchStore {
   insert(batch: Batch): Promise<void>;
   /** The newest `limit` batches, oldest first. */
   recent(operationId: string, limit: number): Promise<StoredBatch[]>;
+  /** The first `limit` batches behind a number, in order. */
+  readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]>;
   /** Every slip of an operation so far, by batch. */
   slips(operationId: string): Promise<{ readonly number: number; readonly slips: readonly Slip[] }[]>;
   /** Writes a batch's moves and its own ending in one transaction; a batch already applied changes nothing. */
   apply(batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>): Promise<Applied>;
+  /** What applying a batch would come to now. Writes nothing. */
+  look(batch: Batch, operation: Asked, guard: Omit<Guard, 'inactive'>): Promise<Outcome>;
   /** Closes the list of batches with the number after the last. Throws {@link Overtaken} when it is taken. */
   seal(last: Batch): Promise<void>;
   /** Closes the list wherever it stands and drops what is planned and not applied. */
@@ -147,8 +168,8 @@ export interface ClaimStore {
    * what it stands for.
    */
   serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round>;
-  /** Ends a waiting claim with what it has. Returns it as it then stands. */
-  giveUp(claimId: string): Promise<Claim | undefined>;
+  /** Ends a waiting claim with what it has, by itself or cancelled. Returns it as it then stands. */
+  giveUp(claimId: string, cancellation?: Cancellation): Promise<Claim | undefined>;
   /** The first of a campaign's waiting claims. */
   firstWaiting(campaignId: string): Promise<Claim | undefined>;
 }

@@ -1,13 +1,15 @@
 import { type Batch } from '../domain/batch.ts';
-import type { Holder } from '../domain/conversation.ts';
+import { STATUSES, type Holder } from '../domain/conversation.ts';
 import type { Plan } from '../domain/operation.ts';
 import type { Preview } from '../domain/preview.ts';
 import type { MoveCount, SkipCount } from '../domain/receipt.ts';
-import type { BulkRequest } from '../domain/request.ts';
+import type { BulkRequest, UndoRequest } from '../domain/request.ts';
+import type { Outcome } from '../domain/verdict.ts';
 import { Planner } from './planner.ts';
 import type { HeldCount, Stores } from './ports.ts';
 import { readInOrder } from './read-in-order.ts';
 import { resolvePlan } from './resolve-plan.ts';
+import { UndoPlanning } from './undo-planning.ts';
 
 /** How many conversations are planned before their counts are added up and the rest is forgotten. */
 const BATCH_CONVERSATIONS = 5_000;
@@ -16,10 +18,12 @@ const BATCH_CONVERSATIONS = 5_000;
  * Plans an operation as its run would, by the same code, and says what would come of it. Writes nothing.
  * Throws the `Refusal` that the operation would be refused with; an unassigning of all needs no confirmation here.
  */
-export async function preview(stores: Stores, request: BulkRequest): Promise<Preview> {
+export async function preview(stores: Stores, request: BulkRequest | UndoRequest): Promise<Preview> {
   const plan = await resolvePlan(stores, request);
   const counts = new Counts();
-  for await (const batch of planAll(stores, request, unconfirmed(plan, request))) counts.add(batch);
+  const outcomes =
+    request.kind === 'undo' ? lookAll(stores, request) : planAll(stores, request, unconfirmed(plan, request));
+  for await (const outcome of outcomes) counts.add(outcome);
   const held = await stores.conversations.countHeld(request.campaignId);
   return counts.asPreview(held, [...new Set([...plan.sources, ...plan.targets])]);
 }
@@ -44,18 +48,25 @@ async function* planAll(stores: Stores, request: BulkRequest, plan: Plan): Async
   }
 }
 
+/** An undo's batches are planned without reading: what they would come to is seen by looking. */
+async function* lookAll(stores: Stores, request: UndoRequest): AsyncGenerator<Outcome> {
+  const guard = { statuses: STATUSES, lastMovedBy: request.undoes };
+  const planning = new UndoPlanning(stores, request, BATCH_CONVERSATIONS);
+  for await (const batch of planning.batches()) yield stores.batches.look(batch, { ...request, request }, guard);
+}
+
 /** Adds up what batches would do. */
 class Counts {
   private readonly moves = new Map<string, MoveCount>();
   private readonly skips = new Map<SkipCount['reason'], number>();
 
-  add(batch: Batch): void {
-    for (const { from, to, status, conversationIds } of batch.moves) {
+  add({ moves, skips }: Outcome): void {
+    for (const { from, to, status, conversationIds } of moves) {
       const key = `${status}|${from ?? ''}|${to ?? ''}`;
       const before = this.moves.get(key)?.count ?? 0;
       this.moves.set(key, { from, to, status, count: before + conversationIds.length });
     }
-    for (const { reason, conversationIds } of batch.skips) {
+    for (const { reason, conversationIds } of skips) {
       this.skips.set(reason, (this.skips.get(reason) ?? 0) + conversationIds.length);
     }
   }

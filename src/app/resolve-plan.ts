@@ -1,7 +1,7 @@
 import type { Holder } from '../domain/conversation.ts';
 import { statusesOf, STATUSES } from '../domain/conversation.ts';
 import { rotated } from '../domain/dealing.ts';
-import { Refusal, shown } from '../domain/errors.ts';
+import { Refusal, shown, unknownOperation } from '../domain/errors.ts';
 import type { Plan } from '../domain/operation.ts';
 import {
   resolveSources,
@@ -10,7 +10,9 @@ import {
   type OperationRequest,
   type ReassignRequest,
   type UnassignRequest,
+  type UndoRequest,
 } from '../domain/request.ts';
+import { givesBackToTexters, refuseUnfinished, undoPlan } from '../domain/undo.ts';
 import type { CampaignFacts, Stores } from './ports.ts';
 
 /**
@@ -27,6 +29,8 @@ export async function resolvePlan(stores: Stores, request: OperationRequest): Pr
     case 'reassign-one':
     case 'unassign-one':
       return resolveOne(stores, request);
+    case 'undo':
+      return resolveUndo(stores, request, await findCampaign(stores, request.campaignId));
   }
 }
 
@@ -96,4 +100,12 @@ async function resolveOne(stores: Stores, request: OneRequest): Promise<Plan> {
   open(campaign);
   const targets = resolveTargets(request, texters).map((texter) => texter.texterId);
   return { ...one, targets, loads: [0], spread: 'even' };
+}
+
+async function resolveUndo(stores: Stores, request: UndoRequest, campaign: CampaignFacts): Promise<Plan> {
+  const undone = await stores.operations.findRecorded(request.undoes);
+  if (undone?.campaignId !== request.campaignId) throw unknownOperation(request.undoes);
+  refuseUnfinished(undone);
+  if (givesBackToTexters(undone)) open(campaign);
+  return undoPlan(undone);
 }

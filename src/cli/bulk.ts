@@ -3,7 +3,7 @@ import { refuseEarly } from '../app/refuse-early.ts';
 import type { CampaignRecord, TexterRecord } from '../app/roster-port.ts';
 import type { Context } from '../context.ts';
 import { statusesOf } from '../domain/conversation.ts';
-import { isBulk, type OperationRequest } from '../domain/request.ts';
+import { takesTurn, type OperationRequest } from '../domain/request.ts';
 import { requestHash } from '../queue/contract.ts';
 import { parseRequest } from '../queue/requests.ts';
 import { confirmCount } from './confirm.ts';
@@ -66,7 +66,7 @@ export async function runOperation(scene: Scene, wanted: object, options: Operat
 }
 
 async function previewOf({ context, names }: Scene, request: OperationRequest): Promise<Answer> {
-  if (!isBulk(request))
+  if (!takesTurn(request))
     throw misused('a preview without --conversation: a single one moves or is skipped', '--conversation');
   const found = await preview(context.stores, request);
   return { json: { campaignId: request.campaignId, ...found }, text: previewText(found, names) };

@@ -7,7 +7,7 @@ type Request = LedgerEntry['request'];
 
 /** An operation or a claim, and its receipt, in words. */
 export function entryText(entry: LedgerEntry, names: HolderNames): string {
-  const { request, error, receipt } = entry;
+  const { request, error, receipt, cancellation } = entry;
   return blocks(
     facts([
       ['operation', entry.operationId],
@@ -20,6 +20,8 @@ export function entryText(entry: LedgerEntry, names: HolderNames): string {
       ['state', entry.state],
       ...('actorId' in request && request.actorId !== undefined ? [['asked by', request.actorId] as const] : []),
       ...('reason' in request && request.reason !== undefined ? [['reason', request.reason] as const] : []),
+      ...(cancellation?.by ? [['cancelled by', cancellation.by] as const] : []),
+      ...(cancellation?.reason ? [['cancelled because', cancellation.reason] as const] : []),
       ['accepted', moment(entry.acceptedAt)],
       ['started', moment(entry.startedAt)],
       ['ended', moment(entry.endedAt)],
@@ -31,12 +33,14 @@ export function entryText(entry: LedgerEntry, names: HolderNames): string {
 
 export function fromOf(request: Request, names: HolderNames): string {
   if (request.kind === 'self-assign') return 'pool';
+  if (request.kind === 'undo') return `what ${request.undoes} moved`;
   if (!('from' in request)) return `conversation ${request.conversationId}`;
   return typeof request.from === 'string' ? request.from : listed(request.from.texterIds, names);
 }
 
 export function toOf(request: Request, names: HolderNames): string {
   if (request.kind === 'self-assign') return names.of(request.texterId);
+  if (request.kind === 'undo') return 'where each was';
   if (!('to' in request)) return 'pool';
   return typeof request.to === 'string' ? request.to : listed(request.to.texterIds, names);
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addCampaign } from './commands/campaign.ts';
+import { addCancel } from './commands/cancel.ts';
 import { addConversations } from './commands/conversations.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
@@ -11,6 +12,7 @@ import { addSelfAssign } from './commands/self-assign.ts';
 import { addSenders } from './commands/senders.ts';
 import { addTexterCommands } from './commands/texter.ts';
 import { addUnassign } from './commands/unassign.ts';
+import { addUndo } from './commands/undo.ts';
 import { addWorker } from './commands/worker.ts';
 import type { Face } from './face.ts';
 import { tellFailure } from './failure.ts';
@@ -26,6 +28,8 @@ const COMMANDS = [
   addReassign,
   addUnassign,
   addSelfAssign,
+  addCancel,
+  addUndo,
   addPreview,
   addOperations,
   addExport,

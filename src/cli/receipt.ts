@@ -15,11 +15,12 @@ export const WHY_SHORT = {
 /** What an operation came to, in words and tables. */
 export function receiptText(receipt: Receipt, names: HolderNames): string {
   const byStatus = [...receipt.byStatus].sort((a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status));
-  const { moved, selected, asked, shortBecause } = receipt;
+  const { moved, selected, asked, shortBecause, left } = receipt;
   const wanted = asked === null ? '' : `, of ${asked} asked for`;
   const short = shortBecause === null ? '' : `${wanted}: ${WHY_SHORT[shortBecause]}`;
   return blocks(
     `Moved ${moved} of ${counted(selected, 'conversation')} selected${short}.`,
+    left !== null && left > 0 && `${counted(left, 'conversation')} more would have been looked at; left as they were.`,
     receipt.byTarget.length > 0 && countTable('to', receipt.byTarget, names),
     receipt.bySource.length > 0 && countTable('from', receipt.bySource, names),
     byStatus.length > 0 &&

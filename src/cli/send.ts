@@ -46,12 +46,16 @@ async function send(producer: Producer, { kind, ...request }: OperationRequest):
       return producer.reassignOne(request as RequestInput<'reassign-one'>);
     case 'unassign-one':
       return producer.unassignOne(request as RequestInput<'unassign-one'>);
+    case 'undo':
+      return producer.undo(request as RequestInput<'undo'>);
   }
 }
 
 /** How many there are to go, for a bar that somebody sees; 0 where nobody does. */
 async function totalOf(session: Session, request: OperationRequest, plan: Plan | undefined): Promise<number> {
-  if (!plan || !isBulk(request) || !isWatched(session.face)) return 0;
+  if (!plan || !isWatched(session.face)) return 0;
+  if (request.kind === 'undo') return plan.limit ?? 0;
+  if (!isBulk(request)) return 0;
   const { stores } = await session.context();
   const found = await stores.conversations.count(request.campaignId, plan.sources, statusesOf(request.status));
   return Math.min(found, plan.limit ?? found);

@@ -89,6 +89,7 @@ export function claimReceipt(request: ClaimRequest, granted: number, room: Room)
     moved: granted,
     asked: request.count ?? null,
     shortBecause: granted < room.count ? 'none-left' : room.limitedBy,
+    left: null,
     skipped: [],
     bySource: some.map((count) => ({ holderId: null, ...count })),
     byTarget: some.map((count) => ({ holderId: request.texterId, ...count })),

@@ -15,6 +15,8 @@ export const REFUSAL_CODES = [
   'no-targets',
   'open-max-reached',
   'operation-conflict',
+  'operation-ended',
+  'operation-running',
   'replies-first',
   'same-source-and-target',
   'self-assign-off',
@@ -64,6 +66,12 @@ export function otherRequest(operationId: string): Refusal {
     expected: `the request that operation ${operationId} stands for`,
     got: 'another request with its id',
   });
+}
+
+/** The refusal of an id that stands for nothing on its campaign. */
+export function unknownOperation(operationId: string): Refusal {
+  const expected = 'an operation of the campaign that a worker has taken up';
+  return new Refusal('unknown-operation', { expected, got: shown(operationId) });
 }
 
 /** The queue is out of reach: the request may or may not have been taken. Sending it again with the same id is safe. */

@@ -54,6 +54,14 @@ export interface OperationError {
   readonly message: string;
 }
 
+/** That somebody wants it to stop. */
+export interface Cancellation {
+  /** Who asked, in the upstream app's own terms; `null` when it did not say. */
+  readonly by: string | null;
+  readonly reason: string | null;
+  readonly at: Date;
+}
+
 /** What the ledger keeps of anything that was asked for. */
 export interface OperationRecord<Request> {
   readonly operationId: string;
@@ -68,6 +76,8 @@ export interface OperationRecord<Request> {
   readonly receipt: Receipt | null;
   /** Why it failed, or is about to. */
   readonly error: OperationError | null;
+  /** That it was cancelled, or is about to be. */
+  readonly cancellation: Cancellation | null;
   readonly acceptedAt: Date;
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;

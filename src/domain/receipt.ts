@@ -25,6 +25,8 @@ export interface Receipt {
   readonly asked: number | null;
   /** Why fewer moved than were asked for. */
   readonly shortBecause: 'none-left' | 'stopped' | 'batch-max' | 'open-max' | null;
+  /** Where it was cancelled: what it would yet have looked at, never more than it could yet have moved. Else `null`. */
+  readonly left: number | null;
   readonly skipped: readonly SkipCount[];
   readonly bySource: readonly { readonly holderId: Holder; readonly count: number }[];
   readonly byTarget: readonly { readonly holderId: Holder; readonly count: number }[];
@@ -35,15 +37,16 @@ export interface Receipt {
 export function totalUp(
   moves: readonly MoveCount[],
   skipped: readonly SkipCount[],
-  wanted: { readonly asked: number | null; readonly ended: boolean },
+  wanted: { readonly asked: number | null; readonly ended: boolean; readonly left?: number },
 ): Receipt {
-  const moved = sum(moves);
+  const moved = sumOf(moves);
   const short = wanted.asked !== null && moved < wanted.asked;
   return {
-    selected: moved + sum(skipped),
+    selected: moved + sumOf(skipped),
     moved,
     asked: wanted.asked,
     shortBecause: wanted.ended ? (short ? 'none-left' : null) : 'stopped',
+    left: wanted.left ?? null,
     skipped,
     bySource: tally(moves, (move) => move.from).map(([holderId, count]) => ({ holderId, count })),
     byTarget: tally(moves, (move) => move.to).map(([holderId, count]) => ({ holderId, count })),
@@ -51,7 +54,7 @@ export function totalUp(
   };
 }
 
-function sum(counts: readonly { readonly count: number }[]): number {
+export function sumOf(counts: readonly { readonly count: number }[]): number {
   return counts.reduce((total, { count }) => total + count, 0);
 }
 

@@ -50,9 +50,16 @@ export interface UnassignOneRequest extends OneAsked {
   readonly kind: 'unassign-one';
 }
 
+/** Gives back what another operation of the campaign moved and nobody touched since. */
+export interface UndoRequest extends Asked {
+  readonly kind: 'undo';
+  /** The id of the operation, or claim, that is undone. */
+  readonly undoes: string;
+}
+
 export type BulkRequest = ReassignRequest | UnassignRequest;
 export type OneRequest = ReassignOneRequest | UnassignOneRequest;
-export type OperationRequest = BulkRequest | OneRequest;
+export type OperationRequest = BulkRequest | OneRequest | UndoRequest;
 
 export function isBulk(request: OperationRequest): request is BulkRequest {
   return request.kind === 'reassign' || request.kind === 'unassign';
@@ -60,6 +67,11 @@ export function isBulk(request: OperationRequest): request is BulkRequest {
 
 export function isOne(request: OperationRequest): request is OneRequest {
   return request.kind === 'reassign-one' || request.kind === 'unassign-one';
+}
+
+/** What may move many runs alone on its campaign, in the order accepted. */
+export function takesTurn(request: OperationRequest): request is BulkRequest | UndoRequest {
+  return isBulk(request) || request.kind === 'undo';
 }
 
 /** A texter of a campaign, as planning needs it. */

@@ -5,11 +5,15 @@ import type { Candidate, Status } from './conversation.ts';
 export interface Found extends Omit<Candidate, 'waitingSince'> {
   /** This operation stands in its trail. */
   readonly isMovedBefore: boolean;
+  /** The operation that moved it last. */
+  readonly lastOperationId: string | null;
 }
 
 /** What a batch's write checks again of every conversation, besides its holder. */
 export interface Guard {
   readonly statuses: readonly Status[];
+  /** The operation that must have been the last to move it; `null`: whichever. */
+  readonly lastMovedBy: string | null;
   /** Targets that are not, or no longer, active texters of the campaign. */
   readonly inactive: ReadonlySet<string>;
 }
@@ -20,7 +24,10 @@ export interface Outcome {
   readonly skips: readonly Skip[];
 }
 
-/** Sorts planned moves into those that hold as things are now, and skips with their reasons. */
+/**
+ * Sorts planned moves into those that hold as things are now, and skips with their reasons. A move says the status that
+ * was found, which may be another than was planned.
+ */
 export function judge(planned: readonly Move[], found: ReadonlyMap<string, Found>, guard: Guard): Outcome {
   const skips = new SkipLists();
   const moves = planned.flatMap((move) => {
@@ -29,9 +36,20 @@ export function judge(planned: readonly Move[], found: ReadonlyMap<string, Found
       if (verdict !== 'move' && verdict !== 'moved-before') skips.add(verdict, id);
       return verdict === 'move';
     });
-    return conversationIds.length > 0 ? [{ ...move, conversationIds }] : [];
+    return byStatus(move, conversationIds, found);
   });
   return { moves, skips: skips.all };
+}
+
+function byStatus(move: Move, ids: readonly string[], found: ReadonlyMap<string, Found>): Move[] {
+  const groups = new Map<Status, string[]>();
+  for (const id of ids) {
+    const status = found.get(id)?.status ?? move.status;
+    const group = groups.get(status);
+    if (group) group.push(id);
+    else groups.set(status, [id]);
+  }
+  return [...groups].map(([status, conversationIds]) => ({ ...move, status, conversationIds }));
 }
 
 /**
@@ -44,6 +62,7 @@ type Verdict = 'move' | 'moved-before' | SkipReason;
 function verdictOn(move: Move, found: Found | undefined, guard: Guard): Verdict {
   if (!found) return 'gone';
   if (found.isMovedBefore) return 'moved-before';
+  if (guard.lastMovedBy !== null && found.lastOperationId !== guard.lastMovedBy) return 'holder-changed';
   if (found.holderId === move.to) return 'already-there';
   if (found.holderId !== move.from) return 'holder-changed';
   if (!guard.statuses.includes(found.status)) return 'status-changed';

@@ -1,9 +1,8 @@
 import type { mongo } from 'mongoose';
-import { Overtaken, type Applied } from '../app/ports.ts';
+import { Overtaken, type Applied, type Asked } from '../app/ports.ts';
 import { countMoves, slipsBetween, type Batch, type Move } from '../domain/batch.ts';
 import { STATUSES, TRAIL_MOVES_MAX, type TrailMove } from '../domain/conversation.ts';
-import type { Operation } from '../domain/operation.ts';
-import { judge, mergeSkips, type Found, type Guard } from '../domain/verdict.ts';
+import { judge, mergeSkips, type Found, type Guard, type Outcome } from '../domain/verdict.ts';
 import { fromDoc, objectIds, toDoc, toMoveDoc, toSkipDoc } from './batch-mapping.ts';
 import type { Database } from './connect.ts';
 import { batchId, type ConversationDoc } from './documents.ts';
@@ -24,11 +23,11 @@ class NotPlanned extends Error {}
 export class BatchApplication {
   private readonly database: Database;
   private readonly batch: Batch;
-  private readonly operation: Operation;
+  private readonly operation: Asked;
   private readonly guard: Omit<Guard, 'inactive'>;
   private readonly id: string;
 
-  constructor(database: Database, batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>) {
+  constructor(database: Database, batch: Batch, operation: Asked, guard: Omit<Guard, 'inactive'>) {
     this.database = database;
     this.batch = batch;
     this.operation = operation;
@@ -51,6 +50,11 @@ export class BatchApplication {
       if (error instanceof NotPlanned) return this.asApplied();
       throw error;
     }
+  }
+
+  /** What it would come to now. */
+  async look(): Promise<Outcome> {
+    return this.judged(await this.inactiveTargets(), undefined);
   }
 
   private async runLooking(): Promise<Applied> {
@@ -79,9 +83,7 @@ export class BatchApplication {
   private async applyLooking(session: mongo.ClientSession): Promise<Applied> {
     const at = new Date();
     const inactive = await this.inactiveTargets(session);
-    const found = await this.find(session);
-    const { moves, skips: refused } = judge(this.batch.moves, found, { ...this.guard, inactive });
-    const skips = mergeSkips(this.batch.skips, refused);
+    const { moves, skips } = await this.judged(inactive, session);
     const slips = slipsBetween(this.batch.moves, moves);
     const ending = { moves: moves.map(toMoveDoc), skips: skips.map(toSkipDoc), ...(slips.length > 0 && { slips }) };
     await this.flip({ state: 'applied', appliedAt: at, ...ending }, session);
@@ -90,6 +92,11 @@ export class BatchApplication {
       throw new Error(`expected ${countMoves(moves)} conversations of batch ${this.id} to move, got ${written}`);
     }
     return { moves, skips, slips, inactive: [...inactive] };
+  }
+
+  private async judged(inactive: ReadonlySet<string>, session: mongo.ClientSession | undefined): Promise<Outcome> {
+    const { moves, skips } = judge(this.batch.moves, await this.find(session), { ...this.guard, inactive });
+    return { moves, skips: mergeSkips(this.batch.skips, skips) };
   }
 
   private async flip(ending: mongo.Document, session: mongo.ClientSession): Promise<void> {
@@ -110,13 +117,15 @@ export class BatchApplication {
 
   /** Everything that the plan relied on, checked again where it is written. */
   private guarded(move: Move): mongo.Filter<ConversationDoc> {
-    const { statuses } = this.guard;
+    const { statuses, lastMovedBy } = this.guard;
     return {
       _id: { $in: objectIds(move.conversationIds) },
       campaignId: this.operation.campaignId,
       assigneeId: move.from,
       'trail.operationId': { $ne: this.operation.operationId },
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
+      // Planned long ago: written blind only if it also says the right status.
+      ...(lastMovedBy !== null && { lastOperationId: lastMovedBy, status: move.status }),
       ...(move.to !== null && { optedOut: false }),
     };
   }
@@ -132,24 +141,25 @@ export class BatchApplication {
   }
 
   /** Targets of this batch that are not active texters of the campaign. */
-  private async inactiveTargets(session: mongo.ClientSession): Promise<ReadonlySet<string>> {
+  private async inactiveTargets(session?: mongo.ClientSession): Promise<ReadonlySet<string>> {
     const targets = new Set(this.batch.moves.flatMap((move) => (move.to === null ? [] : [move.to])));
     if (targets.size === 0) return targets;
     const filter = { campaignId: this.operation.campaignId, texterId: { $in: [...targets] }, active: true };
-    const active = this.database.texters.find(filter, { session, projection: { _id: 0, texterId: 1 } });
+    const active = this.database.texters.find(filter, { ...within(session), projection: { _id: 0, texterId: 1 } });
     for (const { texterId } of await active.toArray()) targets.delete(texterId);
     return targets;
   }
 
-  private async find(session: mongo.ClientSession): Promise<Map<string, Found>> {
+  private async find(session?: mongo.ClientSession): Promise<Map<string, Found>> {
     const ids = objectIds(this.batch.moves.flatMap((move) => move.conversationIds));
     const filter = { _id: { $in: ids }, campaignId: this.operation.campaignId };
-    const projection = { assigneeId: 1, status: 1, optedOut: 1, 'trail.operationId': 1 };
-    const found = this.database.conversations.find(filter, { session, projection, batchSize: ids.length + 1 });
-    const entries = (await found.toArray()).map(({ _id, assigneeId, status, optedOut, trail }) => {
+    const projection = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'trail.operationId': 1 };
+    const options = { ...within(session), projection, batchSize: ids.length + 1 };
+    const found = this.database.conversations.find(filter, options);
+    const entries = (await found.toArray()).map(({ _id, assigneeId, status, optedOut, lastOperationId, trail }) => {
       const id = _id.toHexString();
       const isMovedBefore = trail.some((move) => move.operationId === this.operation.operationId);
-      return [id, { id, holderId: assigneeId, status, optedOut, isMovedBefore }] as const;
+      return [id, { id, holderId: assigneeId, status, optedOut, isMovedBefore, lastOperationId }] as const;
     });
     return new Map(entries);
   }
@@ -161,4 +171,8 @@ export class BatchApplication {
     const { moves, skips } = fromDoc(doc);
     return { moves, skips, slips: doc.slips ?? [], inactive: [] };
   }
+}
+
+function within(session: mongo.ClientSession | undefined): { session?: mongo.ClientSession } {
+  return session ? { session } : {};
 }

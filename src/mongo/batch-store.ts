@@ -1,13 +1,20 @@
 import type { mongo } from 'mongoose';
-import { Overtaken, type Applied, type BatchState, type BatchStore, type StoredBatch } from '../app/ports.ts';
+import {
+  Overtaken,
+  type Applied,
+  type Asked,
+  type BatchState,
+  type BatchStore,
+  type StoredBatch,
+} from '../app/ports.ts';
 import type { Batch, Slip } from '../domain/batch.ts';
 import type { MoveCount, SkipCount } from '../domain/receipt.ts';
 import type { Operation } from '../domain/operation.ts';
-import type { Guard } from '../domain/verdict.ts';
+import type { Guard, Outcome } from '../domain/verdict.ts';
 import { BatchApplication } from './batch-application.ts';
 import { fromDoc, toDoc } from './batch-mapping.ts';
 import { isDuplicateKey, type Database } from './connect.ts';
-import { batchIdsOf, type BatchDoc } from './documents.ts';
+import { batchId, batchIdsOf, type BatchDoc } from './documents.ts';
 
 export class MongoBatchStore implements BatchStore {
   private readonly database: Database;
@@ -25,6 +32,12 @@ export class MongoBatchStore implements BatchStore {
     return (await newest.toArray()).reverse().map(fromDoc);
   }
 
+  async readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]> {
+    const behind = { ...batchIdsOf(operationId), $gt: batchId(operationId, number) };
+    const options = { sort: { _id: 1 }, limit, batchSize: limit + 1 } as const;
+    return (await this.database.batches.find({ _id: behind }, options).toArray()).map(fromDoc);
+  }
+
   async slips(operationId: string): Promise<{ number: number; slips: Slip[] }[]> {
     const filter = { operationId, slips: { $exists: true } };
     const projection = { _id: 0, number: 1, slips: 1 };
@@ -34,6 +47,10 @@ export class MongoBatchStore implements BatchStore {
 
   async apply(batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>): Promise<Applied> {
     return new BatchApplication(this.database, batch, operation, guard).run();
+  }
+
+  async look(batch: Batch, operation: Asked, guard: Omit<Guard, 'inactive'>): Promise<Outcome> {
+    return new BatchApplication(this.database, batch, operation, guard).look();
   }
 
   async seal(last: Batch): Promise<void> {

@@ -34,6 +34,7 @@ export function newDoc({ claim, room, refusal, granted }: Granted, at: Date): Cl
     granted: objectIds(granted),
     receipt: room ? claimReceipt(request, granted.length, room) : null,
     error: refusal ? { code: refusal.code, message: refusal.message } : null,
+    cancellation: null,
     acceptedAt: at,
     startedAt: at,
     endedAt: at,

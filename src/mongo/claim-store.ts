@@ -1,5 +1,6 @@
 import type { ClaimCommand, ClaimStore, Round } from '../app/ports.ts';
 import type { Claim } from '../domain/claim.ts';
+import type { Cancellation } from '../domain/operation.ts';
 import { toClaim } from './claim-mapping.ts';
 import { ClaimRound } from './claim-round.ts';
 import { isDuplicateKey, type Database } from './connect.ts';
@@ -26,10 +27,13 @@ export class MongoClaimStore implements ClaimStore {
     }
   }
 
-  async giveUp(claimId: string): Promise<Claim | undefined> {
+  async giveUp(claimId: string, cancellation?: Cancellation): Promise<Claim | undefined> {
+    const ending = cancellation
+      ? { state: 'cancelled' as const, cancellation, 'receipt.shortBecause': 'stopped' as const, 'receipt.left': 0 }
+      : { state: 'done' as const };
     const ended = await this.database.claims.findOneAndUpdate(
       { _id: claimId, waiting: { $exists: true } },
-      { $set: { state: 'done', endedAt: new Date() }, $unset: { waiting: '' } },
+      { $set: { ...ending, endedAt: new Date() }, $unset: { waiting: '' } },
       { returnDocument: 'after' },
     );
     return ended ? toClaim(ended) : this.find(claimId);

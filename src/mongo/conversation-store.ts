@@ -1,6 +1,7 @@
 import { Types, type mongo } from 'mongoose';
 import type { ConversationStore, HeldCount, Range, RangeKey } from '../app/ports.ts';
 import type { Candidate, Holder, Status } from '../domain/conversation.ts';
+import type { Position } from '../domain/selection.ts';
 import type { Database } from './connect.ts';
 import type { ConversationDoc } from './documents.ts';
 import { HELD_INDEX, POOL_INDEX } from './models.ts';
@@ -59,6 +60,15 @@ export class MongoConversationStore implements ConversationStore {
   ): Promise<number> {
     const filter = { campaignId, assigneeId: { $in: [...holders] }, status: { $in: [...statuses] } };
     return this.database.conversations.countDocuments(filter, limit === undefined ? {} : { limit });
+  }
+
+  async countAfter(campaignId: string, holders: readonly Holder[], after: Position): Promise<number> {
+    const within = { campaignId, assigneeId: { $in: [...holders] }, status: after.status };
+    const since = new Date(after.waitingSince);
+    const ties = { ...within, waitingSince: since, _id: { $gt: new Types.ObjectId(after.id) } };
+    const later = { ...within, waitingSince: { $gt: since } };
+    const counts = [ties, later].map((filter) => this.database.conversations.countDocuments(filter));
+    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
   async countHeld(campaignId: string): Promise<HeldCount[]> {

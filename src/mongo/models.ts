@@ -109,6 +109,7 @@ const operation = new Schema(
     plan: { type: Schema.Types.Mixed, default: null },
     receipt: { type: Schema.Types.Mixed, default: null },
     error: { type: Schema.Types.Mixed, default: null },
+    cancellation: { type: Schema.Types.Mixed, default: null },
     turn: { type: String },
     granted: { type: [Schema.Types.ObjectId], default: undefined },
     waiting: { type: Schema.Types.Mixed },

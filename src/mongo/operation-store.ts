@@ -1,11 +1,23 @@
 import type { mongo } from 'mongoose';
 import type { Ending, OperationStore } from '../app/ports.ts';
-import { NO_TURN, statesBefore, type Operation, type OperationError, type Plan } from '../domain/operation.ts';
 import type { Batch } from '../domain/batch.ts';
-import { isBulk } from '../domain/request.ts';
+import {
+  NO_TURN,
+  statesBefore,
+  type Cancellation,
+  type Operation,
+  type OperationError,
+  type Plan,
+} from '../domain/operation.ts';
+import { takesTurn } from '../domain/request.ts';
+import type { Recorded } from '../domain/undo.ts';
 import { BatchApplication, NotAsPlanned } from './batch-application.ts';
+import { toClaim } from './claim-mapping.ts';
 import { isDuplicateKey, type Database } from './connect.ts';
-import type { OperationDoc } from './documents.ts';
+import type { ClaimDoc, OperationDoc } from './documents.ts';
+
+/** Nobody has begun to end it otherwise than as done. */
+const NOTHING_NOTED = { error: null, cancellation: null } as const;
 
 export class MongoOperationStore implements OperationStore {
   private readonly database: Database;
@@ -19,6 +31,12 @@ export class MongoOperationStore implements OperationStore {
     return doc ? toOperation(doc) : undefined;
   }
 
+  async findRecorded(operationId: string): Promise<Recorded | undefined> {
+    const doc = await this.database.operations.findOne<OperationDoc | ClaimDoc>({ _id: operationId });
+    if (!doc) return undefined;
+    return 'granted' in doc ? toClaim(doc) : toOperation(doc);
+  }
+
   async accept(operation: Omit<Operation, 'sequence'>): Promise<Operation> {
     const { operationId, ...rest } = operation;
     const insert = async (sequence: number, session?: mongo.ClientSession): Promise<Operation> => {
@@ -26,7 +44,7 @@ export class MongoOperationStore implements OperationStore {
       return { ...operation, sequence };
     };
     try {
-      if (!isBulk(operation.request)) return await insert(NO_TURN);
+      if (!takesTurn(operation.request)) return await insert(NO_TURN);
       return await this.database.transaction(async (session) =>
         insert(await this.nextSequence(operation.campaignId, session), session),
       );
@@ -38,7 +56,7 @@ export class MongoOperationStore implements OperationStore {
 
   async carryOut(operation: Operation, batch: Batch, seal: Batch): Promise<boolean> {
     const { operationId, ...rest } = operation;
-    const guard = { statuses: operation.plan?.statuses ?? [] };
+    const guard = { statuses: operation.plan?.statuses ?? [], lastMovedBy: null };
     const application = new BatchApplication(this.database, batch, operation, guard);
     try {
       await this.database.transaction(async (session) => {
@@ -53,8 +71,8 @@ export class MongoOperationStore implements OperationStore {
   }
 
   async start(operation: Operation): Promise<Operation | undefined> {
-    if (isBulk(operation.request) && (await this.goesEarlier(operation))) return undefined;
-    const turn = isBulk(operation.request) ? { turn: operation.campaignId } : {};
+    if (takesTurn(operation.request) && (await this.goesEarlier(operation))) return undefined;
+    const turn = takesTurn(operation.request) ? { turn: operation.campaignId } : {};
     try {
       const started = await this.database.operations.findOneAndUpdate(
         { _id: operation.operationId, state: { $in: [...statesBefore('running')] } },
@@ -70,24 +88,25 @@ export class MongoOperationStore implements OperationStore {
 
   async keepPlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation> {
     const kept = await this.database.operations.findOneAndUpdate(
-      { _id: operationId, state: 'running', plan: null },
+      { _id: operationId, state: 'running', plan: null, ...NOTHING_NOTED },
       { $set: { plan, startedAt } },
       { returnDocument: 'after' },
     );
     return kept ? toOperation(kept) : this.expect(operationId);
   }
 
-  async noteError(operationId: string, error: OperationError): Promise<void> {
-    await this.database.operations.updateOne(
-      { _id: operationId, state: { $in: [...statesBefore('failed')] }, error: null },
-      { $set: { error } },
-    );
+  async noteError(operationId: string, error: OperationError): Promise<Operation> {
+    return this.note(operationId, 'failed', { error });
+  }
+
+  async noteCancellation(operationId: string, cancellation: Cancellation): Promise<Operation> {
+    return this.note(operationId, 'cancelled', { cancellation });
   }
 
   async end(operationId: string, ending: Ending): Promise<Operation> {
     const { state, at, receipt, error } = ending;
     const ended = await this.database.operations.findOneAndUpdate(
-      { _id: operationId, state: { $in: [...statesBefore(state)] } },
+      { _id: operationId, state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOTHING_NOTED) },
       { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { turn: '' } },
       { returnDocument: 'after' },
     );
@@ -97,6 +116,19 @@ export class MongoOperationStore implements OperationStore {
   async nextInTurn(campaignId: string): Promise<Operation | undefined> {
     const running = await this.first({ campaignId, state: 'running', sequence: { $gt: NO_TURN } });
     return running ?? (await this.first({ campaignId, state: 'accepted', sequence: { $gt: NO_TURN } }));
+  }
+
+  private async note(
+    operationId: string,
+    state: 'failed' | 'cancelled',
+    noted: Partial<Pick<OperationDoc, 'error' | 'cancellation'>>,
+  ): Promise<Operation> {
+    const standing = await this.database.operations.findOneAndUpdate(
+      { _id: operationId, state: { $in: [...statesBefore(state)] }, ...NOTHING_NOTED },
+      { $set: noted },
+      { returnDocument: 'after' },
+    );
+    return standing ? toOperation(standing) : this.expect(operationId);
   }
 
   /** The campaign's row is written, so that of two that are accepted at once one waits for the other. */

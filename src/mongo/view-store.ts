@@ -90,8 +90,8 @@ function toRecord(doc: ConversationDoc): ConversationRecord {
 
 function toEntry(doc: OperationDoc | ClaimDoc): LedgerEntry {
   const { _id: operationId, campaignId, request, requestHash, madeBy, state, sequence } = doc;
-  const { receipt, error, acceptedAt, startedAt, endedAt } = doc;
+  const { receipt, error, cancellation, acceptedAt, startedAt, endedAt } = doc;
   const entry = { operationId, campaignId, request, requestHash, madeBy, state, sequence };
   const granted = 'granted' in doc ? { granted: doc.granted.map((id) => id.toHexString()) } : {};
-  return { ...entry, receipt, error, acceptedAt, startedAt, endedAt, ...granted };
+  return { ...entry, receipt, error, cancellation, acceptedAt, startedAt, endedAt, ...granted };
 }

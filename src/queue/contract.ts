@@ -10,8 +10,10 @@ import {
   claimRequest,
   operationRequest,
   parseWith,
+  cancelRequest,
   reassignRequest,
   unassignRequest,
+  undoRequest,
   type Unchanged,
 } from './requests.ts';
 
@@ -48,7 +50,7 @@ export type OperationJob = z.output<typeof operationJob>;
 /** The id is checked by the request's schema; a preview has none to keep, so any will do. */
 export const previewJob = z.strictObject({
   version: z.literal(JOB_VERSION),
-  request: z.discriminatedUnion('kind', [reassignRequest, unassignRequest]),
+  request: z.discriminatedUnion('kind', [reassignRequest, unassignRequest, undoRequest]),
 });
 
 export type PreviewJob = z.output<typeof previewJob>;
@@ -69,6 +71,17 @@ export type ClaimJob = z.output<typeof claimJob>;
 export const poolRefilledJob = z.strictObject({ version: envelope.version, campaignId });
 
 export type PoolRefilledJob = z.output<typeof poolRefilledJob>;
+
+/** What is said to operations under way: a queue of its own, since they may occupy every place of theirs. */
+export const CONTROLS_QUEUE = 'controls';
+export const CANCEL_JOB = 'cancel';
+
+/** Cancelling again is no harm: a job of it needs no id of its own. */
+export const cancelJob = z.strictObject({ version: envelope.version, request: cancelRequest });
+
+type CancelJob = z.output<typeof cancelJob>;
+
+export type CancelInput = Unchanged<z.input<typeof cancelRequest>>;
 
 const DAY_S = 24 * 60 * 60;
 
@@ -98,6 +111,12 @@ export const PREVIEW_JOB_OPTIONS = {
   removeOnFail: { age: 600, count: 1_000 },
   stackTraceLimit: 3,
   sizeLimit: JOB_BYTES_MAX,
+} as const satisfies JobsOptions;
+
+/** Somebody is waiting for it to stop; asked again, it is answered again. */
+export const CANCEL_JOB_OPTIONS = {
+  ...PREVIEW_JOB_OPTIONS,
+  attempts: 8,
 } as const satisfies JobsOptions;
 
 export function newOperationJob(request: OperationRequest, sentBy: string): OperationJob {
@@ -130,6 +149,15 @@ export function parsePoolRefilledJob(data: unknown): PoolRefilledJob {
 
 export function parsePreviewJob(data: unknown): PreviewJob {
   return parseWith(previewJob, data);
+}
+
+/** Checks the request and makes the job. Throws a `bad-request` refusal. */
+export function newCancelJob(request: unknown): CancelJob {
+  return parseCancelJob({ version: JOB_VERSION, request });
+}
+
+export function parseCancelJob(data: unknown): CancelJob {
+  return parseWith(cancelJob, data);
 }
 
 /** Checks a job's body, wherever it comes from. Throws a `bad-request` refusal. */
@@ -183,6 +211,13 @@ export interface ClaimAnswer {
   readonly madeBy: string;
   readonly requestHash: string;
   readonly conversationIds: readonly string[];
+  readonly receipt: Receipt;
+}
+
+/** What was cancelled, as the cancel's job returns it. */
+export interface CancelAnswer {
+  readonly operationId: string;
+  readonly state: 'cancelled';
   readonly receipt: Receipt;
 }
 

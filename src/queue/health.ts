@@ -2,9 +2,9 @@ import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { QueueFacts, QueueState } from '../app/health-port.ts';
 import { connectProducer } from './connection.ts';
-import { CLAIMS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from './contract.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from './contract.ts';
 
-const QUEUES = [OPERATIONS_QUEUE, CLAIMS_QUEUE, PREVIEWS_QUEUE];
+const QUEUES = [OPERATIONS_QUEUE, CLAIMS_QUEUE, PREVIEWS_QUEUE, CONTROLS_QUEUE];
 
 interface QueueAddress {
   readonly redisUrl: string;

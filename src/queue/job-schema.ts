@@ -1,5 +1,9 @@
 import { z } from 'zod';
 import {
+  CANCEL_JOB,
+  CANCEL_JOB_OPTIONS,
+  cancelJob,
+  CONTROLS_QUEUE,
   DEFAULT_QUEUE_PREFIX,
   jobIdOf,
   OPERATION_JOB,
@@ -28,6 +32,10 @@ export function jobSchemas(): object {
           jobId: jobIdOf('{request.operationId}'),
           options: OPERATION_JOB_OPTIONS,
         },
+      },
+      cancel: {
+        ...bodyOf(cancelJob),
+        'x-baton': { ...addressOf(CONTROLS_QUEUE, CANCEL_JOB), options: CANCEL_JOB_OPTIONS },
       },
       preview: {
         ...bodyOf(previewJob),

@@ -1,8 +1,17 @@
 import { Queue, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { OperationCommand } from '../app/operation-command.ts';
 import type { Operation } from '../domain/operation.ts';
 import { bringForward, holdsIdForNobody } from './bring-forward.ts';
-import { jobIdOf, newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS, OPERATIONS_QUEUE } from './contract.ts';
+import {
+  jobIdOf,
+  newOperationJob,
+  OPERATION_JOB,
+  OPERATION_JOB_OPTIONS,
+  operationJob,
+  OPERATIONS_QUEUE,
+  requestHash,
+} from './contract.ts';
 
 /** The operations' queue, as the worker sees it. */
 export class OperationQueue {
@@ -22,6 +31,16 @@ export class OperationQueue {
     if (job && holdsIdForNobody(job)) await job.remove();
     if (!job || holdsIdForNobody(job)) return this.add(operation);
     await bringForward(job);
+  }
+
+  /** What was sent under an id, whether or not anybody has begun with it; `undefined` when that can never be carried out. */
+  async findSent(operationId: string): Promise<OperationCommand | undefined> {
+    const job = (await this.queue.getJob(jobIdOf(operationId))) as Job<unknown, unknown> | undefined;
+    if (!job || holdsIdForNobody(job)) return undefined;
+    const { success, data } = operationJob.safeParse(job.data);
+    if (!success) return undefined;
+    const { request, sentBy } = data;
+    return { request, requestHash: requestHash(request), sentBy };
   }
 
   async close(): Promise<void> {

@@ -73,6 +73,13 @@ export interface Producer {
   unassign(request: RequestInput<'unassign'>): Promise<Sent>;
   /** Releases a single conversation to the pool. */
   unassignOne(request: RequestInput<'unassign-one'>): Promise<Sent>;
+  /** Gives back what an operation moved and nobody touched since: each conversation to where it was. */
+  undo(request: RequestInput<'undo'>): Promise<Sent>;
+  /**
+   * Stops an operation, or a claim that waits, where it is, and answers with its receipt: what had moved, and how much was
+   * left. Throws a `Refusal` (`unknown-operation`, `operation-ended`); asked again, it answers the same.
+   */
+  cancel(request: contract.CancelInput, options?: Partial<WaitOptions>): Promise<contract.CancelAnswer>;
   /** Gives a texter more conversations from the pool, oldest first, as the campaign's rules allow. The id is the claim's. */
   selfAssign(request: ClaimInput): Promise<SentClaim>;
   /** Says that conversations came back to a campaign's pool by other ways than Baton's: wakes the claims that wait. */
@@ -98,6 +105,7 @@ class QueueProducer implements Producer {
   private readonly operations: Sender;
   private readonly claims: Sender;
   private readonly previews: Sender;
+  private readonly controls: Sender;
 
   constructor({ redisUrl, prefix = contract.DEFAULT_QUEUE_PREFIX, onError = () => undefined }: ProducerOptions) {
     const connection = connectProducer(redisUrl, onError);
@@ -111,6 +119,7 @@ class QueueProducer implements Producer {
     this.operations = new Sender(contract.OPERATIONS_QUEUE, parts);
     this.claims = new Sender(contract.CLAIMS_QUEUE, parts);
     this.previews = new Sender(contract.PREVIEWS_QUEUE, parts);
+    this.controls = new Sender(contract.CONTROLS_QUEUE, parts);
   }
 
   reassign(request: RequestInput<'reassign'>): Promise<Sent> {
@@ -127,6 +136,16 @@ class QueueProducer implements Producer {
 
   unassignOne(request: RequestInput<'unassign-one'>): Promise<Sent> {
     return this.send({ ...request, kind: 'unassign-one' });
+  }
+
+  undo(request: RequestInput<'undo'>): Promise<Sent> {
+    return this.send({ ...request, kind: 'undo' });
+  }
+
+  async cancel(request: contract.CancelInput, wait?: Partial<WaitOptions>): Promise<contract.CancelAnswer> {
+    const job = contract.newCancelJob(request);
+    const { jobId } = await this.controls.send(contract.CANCEL_JOB, job, contract.CANCEL_JOB_OPTIONS);
+    return (await this.controls.wait(jobId, wait)) as contract.CancelAnswer;
   }
 
   async selfAssign({ claimId, ...rest }: ClaimInput): Promise<SentClaim> {
@@ -154,7 +173,7 @@ class QueueProducer implements Producer {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.operations, this.claims, this.previews].map((sender) => sender.close()));
+    await Promise.all([this.operations, this.claims, this.previews, this.controls].map((sender) => sender.close()));
     for (const connection of this.connections) connection.disconnect();
   }
 

@@ -66,11 +66,18 @@ export const reassignOneRequest = z.strictObject({
 
 export const unassignOneRequest = z.strictObject({ kind: z.literal('unassign-one'), ...one });
 
+export const undoRequest = z.strictObject({
+  kind: z.literal('undo'),
+  ...asked,
+  undoes: operationId.describe('The operation or claim to undo: what it moved and nobody touched since goes back.'),
+});
+
 export const operationRequest = z.discriminatedUnion('kind', [
   reassignRequest,
   unassignRequest,
   reassignOneRequest,
   unassignOneRequest,
+  undoRequest,
 ]);
 
 type Kind = z.input<typeof operationRequest>['kind'];
@@ -98,6 +105,11 @@ export const claimRequest = z.strictObject({
     .max(WAIT_MS_MAX)
     .optional()
     .describe('How long to wait for more when the pool is short, in milliseconds.'),
+});
+
+export const cancelRequest = z.strictObject({
+  ...asked,
+  operationId: operationId.describe('The operation, or waiting claim, that is to stop.'),
 });
 
 /** Checks a request from outside. Throws a `bad-request` refusal that says where, what was expected and what came. */

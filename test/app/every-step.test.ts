@@ -1,3 +1,4 @@
+import { Types } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Overtaken } from '../../src/app/ports.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
@@ -31,7 +32,7 @@ type Asked = BulkInput extends infer Input
   : never;
 
 const ALL = { from: 'everyone', status: 'any' } as const;
-const NAMED: Record<string, Asked> = {
+const NAMED: Record<string, Asked | { readonly undoing: Asked }> = {
   'reassigns all from everyone': { kind: 'reassign', ...ALL, to: 'everyone' },
   'reassigns a count': {
     kind: 'reassign',
@@ -44,6 +45,7 @@ const NAMED: Record<string, Asked> = {
   'unassigns all, confirmed': { kind: 'unassign', ...ALL, confirm: 8 },
   'is refused for want of confirmation': { kind: 'unassign', ...ALL },
   'is refused because more came in': { kind: 'unassign', ...ALL, confirm: 7 },
+  'undoes another': { undoing: { kind: 'reassign', ...ALL, to: { texterIds: ['t2', 't3'] } } },
 };
 
 /** Everything that an operation leaves behind, ids and clocks apart. */
@@ -86,8 +88,14 @@ describe.each(Object.entries(NAMED))('an operation that %s', { timeout: TIMEOUT_
 
   const newRequest = async (): Promise<AnyRequest> => {
     const campaignId = await harness.seedCampaign(3);
-    await harness.seedConversations(campaignId, SEEDED);
-    return { ...asked, campaignId, operationId: harness.newId('op') };
+    const ids = await harness.seedConversations(campaignId, SEEDED);
+    const request = { campaignId, operationId: harness.newId('op') };
+    if (!('undoing' in asked)) return { ...asked, ...request };
+    const undone = { ...asked.undoing, ...request };
+    await toTheEnd(harness.context.stores, undone);
+    const touched = { _id: { $in: [0, 4].map((at) => new Types.ObjectId(ids[at])) } };
+    await harness.context.database.conversations.updateMany(touched, { $set: { assigneeId: 't1', status: 'closed' } });
+    return { kind: 'undo', campaignId, operationId: harness.newId('op'), undoes: undone.operationId };
   };
 
   beforeAll(async () => {

@@ -35,7 +35,8 @@ describe('the README', () => {
     const file = (await exampleOf('contacts')).split('\n').slice(1, -2).join('\n');
     await writeFile(join(folder, 'contacts.csv'), file);
     const cli = new Cli(cliEnv(harness.config));
-    for (const line of (await exampleOf('command line')).trim().split('\n')) {
+    const lines = [await exampleOf('command line'), await exampleOf('change of mind')].join('');
+    for (const line of lines.trim().split('\n')) {
       const args = words(line.replace('npm run -s baton -- ', '')).map((word) =>
         word === 'contacts.csv' ? join(folder, word) : word,
       );

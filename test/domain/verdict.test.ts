@@ -4,8 +4,15 @@ import { judge, mergeSkips, type Found, type Guard } from '../../src/domain/verd
 
 const move: Move = { from: 't1', to: 't2', status: 'not-started', conversationIds: ['c'] };
 const release: Move = { ...move, to: null };
-const asPlanned: Found = { id: 'c', holderId: 't1', status: 'not-started', optedOut: false, isMovedBefore: false };
-const usual: Guard = { statuses: ['not-started', 'needs-reply'], inactive: new Set() };
+const asPlanned: Found = {
+  id: 'c',
+  holderId: 't1',
+  status: 'not-started',
+  optedOut: false,
+  isMovedBefore: false,
+  lastOperationId: 'a',
+};
+const usual: Guard = { statuses: ['not-started', 'needs-reply'], lastMovedBy: null, inactive: new Set() };
 
 /** The one conversation's fate: `moves`, its reason for not moving, or `nothing` of it. */
 function fateOf(planned: Move, found: Partial<Found> | undefined, guard: Partial<Guard> = {}): string {
@@ -36,6 +43,21 @@ describe('the verdict on a planned move', () => {
     ['is released although it opted out', 'moves', release, { optedOut: true }],
     ['is released although everybody was paused', 'moves', release, {}, { inactive: new Set(['t1', 't2']) }],
     ['is already in the pool', 'already-there', release, { holderId: null }],
+    ['moves when the operation to undo was the last to move it', 'moves', move, {}, { lastMovedBy: 'a' }],
+    [
+      'changed holder when another moved it since',
+      'holder-changed',
+      move,
+      { lastOperationId: 'b' },
+      { lastMovedBy: 'a' },
+    ],
+    [
+      'changed holder, and not "already there", when it was given back before',
+      'holder-changed',
+      move,
+      { lastOperationId: 'b', holderId: 't2' },
+      { lastMovedBy: 'a' },
+    ],
     [
       'tells the holder before the status',
       'holder-changed',
@@ -48,6 +70,19 @@ describe('the verdict on a planned move', () => {
 
   it.each(TABLE)('%s', (_sentence, fate, planned, found, guard) => {
     expect(fateOf(planned, found, guard)).toBe(fate);
+  });
+
+  it('says the status that was found', () => {
+    const planned = [{ ...move, conversationIds: ['a', 'b', 'c'] }];
+    const now = new Map<string, Found>([
+      ['a', { ...asPlanned, id: 'a' }],
+      ['b', { ...asPlanned, id: 'b', status: 'needs-reply' }],
+      ['c', { ...asPlanned, id: 'c' }],
+    ]);
+    expect(judge(planned, now, usual).moves).toEqual([
+      { ...move, conversationIds: ['a', 'c'] },
+      { ...move, status: 'needs-reply', conversationIds: ['b'] },
+    ]);
   });
 
   it('is given on each conversation by itself, and every one is accounted for', () => {

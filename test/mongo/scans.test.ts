@@ -94,6 +94,7 @@ describe('no query that runs per job scans more than it returns', () => {
       }
     }
     await expectTight(() => harness.context.stores.batches.recent('op_a', 18));
+    await expectTight(() => harness.context.stores.batches.readAfter('op_a', 20, 4));
     await harness.context.database.batches.updateOne(
       { operationId: 'op_b' },
       { $set: { slips: [{ to: null, count: 1 }] } },

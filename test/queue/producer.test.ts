@@ -14,6 +14,7 @@ const RECEIPT = {
   moved: 1,
   asked: null,
   shortBecause: null,
+  left: null,
   skipped: [],
   bySource: [],
   byTarget: [],

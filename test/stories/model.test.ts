@@ -6,7 +6,7 @@ import { randomRequest, seedRandomCampaign, turnTheWorld } from '../support/rand
 import { Random } from '../support/random.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { bytesOf, rawConversations, rawOperation } from '../support/raw.ts';
-import { isBulkInput, send, type AnyRequest } from '../support/send.ts';
+import { isBulkInput, send, type MoveRequest, type BulkInput } from '../support/send.ts';
 
 const BATCH_MAX = 7;
 const OPERATIONS_PER_CAMPAIGN = 15;
@@ -60,11 +60,7 @@ async function describing(what: string, work: () => Promise<void>): Promise<void
   }
 }
 
-async function checkPreview(
-  harness: Harness,
-  model: Model,
-  request: Parameters<Harness['producer']['preview']>[0],
-): Promise<void> {
+async function checkPreview(harness: Harness, model: Model, request: BulkInput): Promise<void> {
   const { kind, from, status } = request;
   // Whoever asks for a preview has nothing to confirm yet.
   const all = kind === 'unassign' && request.count === undefined;
@@ -77,7 +73,7 @@ async function checkPreview(
   else expect(expected.refusals).toContain(await preview.then(() => 'not refused', codeOf));
 }
 
-async function checkOperation(harness: Harness, model: Model, request: AnyRequest): Promise<void> {
+async function checkOperation(harness: Harness, model: Model, request: MoveRequest): Promise<void> {
   const { campaignId, operationId } = request;
   const before = await rawConversations(harness, campaignId);
   const expected = model.expect(request);
@@ -103,7 +99,7 @@ async function checkOperation(harness: Harness, model: Model, request: AnyReques
   await checkPointer(harness, campaignId, expected);
 }
 
-function checkEvenness(model: Model, request: AnyRequest & { kind: 'reassign' }, expected: Expectation): void {
+function checkEvenness(model: Model, request: MoveRequest & { kind: 'reassign' }, expected: Expectation): void {
   const named = typeof request.from === 'string' ? [] : request.from.texterIds;
   const others = model.texters.filter(({ active, texterId }) => active && !named.includes(texterId));
   const targets = request.to === 'everyone' ? others.map(({ texterId }) => texterId) : request.to.texterIds;
@@ -117,7 +113,7 @@ async function checkPointer(harness: Harness, campaignId: string, { nextJoinedOr
 }
 
 /** The same request again, met by the queue or, when the queue has forgotten it, by the ledger: no second effect. */
-async function checkRepeated(harness: Harness, request: AnyRequest): Promise<void> {
+async function checkRepeated(harness: Harness, request: MoveRequest): Promise<void> {
   const before = bytesOf([...(await rawConversations(harness, request.campaignId)).values()]);
   const ended = await rawOperation(harness, request.operationId);
   const again = await send(harness.producer, request);

@@ -102,7 +102,14 @@ export class Desks {
     if (known) return known;
     const { operationId, campaignId } = request;
     const granted = [`conversation ${this.ledger.size + 1}`];
-    const ended = { state: 'done', receipt: null, error: null, waiting: null, sequence: 0 } as const;
+    const ended = {
+      state: 'done',
+      receipt: null,
+      error: null,
+      cancellation: null,
+      waiting: null,
+      sequence: 0,
+    } as const;
     const at = { acceptedAt: new Date(), startedAt: new Date(), endedAt: new Date() };
     const claim: Claim = { operationId, campaignId, request, requestHash, madeBy: sentBy, granted, ...ended, ...at };
     this.ledger.set(operationId, claim);

@@ -5,7 +5,7 @@ import type { Receipt } from '../../src/domain/receipt.ts';
 import type { Harness } from './harness.ts';
 import type { Expectation, ExpectedMove, Model } from './model.ts';
 import { bytesOf, idsOf, rawBatches } from './raw.ts';
-import type { AnyRequest } from './send.ts';
+import type { MoveRequest } from './send.ts';
 
 const TRAIL_MAX = 20;
 
@@ -14,7 +14,7 @@ export function holdDocuments(
   before: ReadonlyMap<string, ConversationDoc>,
   after: ReadonlyMap<string, ConversationDoc>,
   expected: Expectation,
-  { request, operation }: { request: AnyRequest; operation: OperationDoc },
+  { request, operation }: { request: MoveRequest; operation: OperationDoc },
 ): void {
   const moves = new Map(expected.moves.map((move) => [move.id, move]));
   expect([...after.keys()]).toEqual([...before.keys()]);
@@ -27,7 +27,7 @@ export function holdDocuments(
   }
 }
 
-function moved(was: ConversationDoc, is: ConversationDoc, move: ExpectedMove, request: AnyRequest): ConversationDoc {
+function moved(was: ConversationDoc, is: ConversationDoc, move: ExpectedMove, request: MoveRequest): ConversationDoc {
   const { operationId, actorId } = request;
   expect(was.assigneeId).toBe(move.from);
   // Only the moment is the engine's own; it must be one moment in both places.
@@ -75,7 +75,7 @@ export async function holdBatches(
   expect(stored.length - 1).toBe(Math.ceil(expected.selected.length / batchMax));
 }
 
-export function holdReceipt(receipt: Receipt | null, expected: Expectation, request: AnyRequest): void {
+export function holdReceipt(receipt: Receipt | null, expected: Expectation, request: MoveRequest): void {
   const asked = 'count' in request ? (request.count ?? null) : null;
   const { moves } = expected;
   expect(receipt && { ...receipt, ...sorted(receipt) }).toEqual({
@@ -83,6 +83,7 @@ export function holdReceipt(receipt: Receipt | null, expected: Expectation, requ
     moved: moves.length,
     asked,
     shortBecause: asked !== null && moves.length < asked ? 'none-left' : null,
+    left: null,
     ...sorted({
       skipped: tally([...expected.skips.values()], (reason) => ({ reason })),
       bySource: tally(moves, ({ from }) => ({ holderId: from })),

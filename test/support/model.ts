@@ -1,7 +1,7 @@
 import type { SkipReason } from '../../src/domain/batch.ts';
 import type { Holder, Status } from '../../src/domain/conversation.ts';
 import type { RefusalCode } from '../../src/domain/errors.ts';
-import type { AnyRequest } from './send.ts';
+import type { MoveRequest } from './send.ts';
 
 /**
  * What Baton promises, written a second time, as plainly as can be: everything in memory, one operation after the other.
@@ -60,7 +60,7 @@ export class Model {
     this.conversations = new Map(conversations.map((each) => [each.id, { ...each }]));
   }
 
-  expect(request: AnyRequest): Expectation {
+  expect(request: MoveRequest): Expectation {
     switch (request.kind) {
       case 'reassign': {
         const refusals = this.refusalsOfReassign(request);
@@ -107,13 +107,13 @@ export class Model {
     return [...from.texterIds];
   }
 
-  private targets({ from, to }: AnyRequest & { kind: 'reassign' }): ModelTexter[] {
+  private targets({ from, to }: MoveRequest & { kind: 'reassign' }): ModelTexter[] {
     const named = typeof from === 'string' ? [] : from.texterIds;
     if (to === 'everyone') return this.texters.filter((each) => each.active && !named.includes(each.texterId));
     return this.texters.filter(({ texterId }) => to.texterIds.includes(texterId));
   }
 
-  private refusalsOfReassign(request: AnyRequest & { kind: 'reassign' }): RefusalCode[] {
+  private refusalsOfReassign(request: MoveRequest & { kind: 'reassign' }): RefusalCode[] {
     const { from, to } = request;
     const named = typeof from === 'string' ? [] : from.texterIds;
     const refusals = this.refusalsOfTargets(to === 'everyone' ? [] : to.texterIds);
@@ -134,7 +134,7 @@ export class Model {
     return this.texters.find(({ texterId }) => texterId === id);
   }
 
-  private expectUnassign(request: AnyRequest & { kind: 'unassign' }): Expectation {
+  private expectUnassign(request: MoveRequest & { kind: 'unassign' }): Expectation {
     const { from, status, count, confirm } = request;
     const holders = from === 'everyone' ? this.texters.map(({ texterId }) => texterId) : from.texterIds;
     if (holders.some((id) => !this.texter(id))) return refusedBy(['unknown-texter']);
@@ -149,7 +149,7 @@ export class Model {
     };
   }
 
-  private expectOne(request: AnyRequest & { kind: 'reassign-one' | 'unassign-one' }): Expectation {
+  private expectOne(request: MoveRequest & { kind: 'reassign-one' | 'unassign-one' }): Expectation {
     const found = this.conversations.get(request.conversationId);
     const to = request.kind === 'reassign-one' ? request.to.texterIds[0] : null;
     const refusals = to === null ? [] : this.refusalsOfTargets([to]);

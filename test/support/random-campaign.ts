@@ -4,7 +4,7 @@ import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import type { Harness } from './harness.ts';
 import { Model, type ModelConversation } from './model.ts';
 import type { Random } from './random.ts';
-import type { AnyRequest } from './send.ts';
+import type { MoveRequest } from './send.ts';
 
 const ALL_STATUSES: readonly Status[] = ['needs-reply', 'not-started', 'in-progress', 'awaiting-contact', 'closed'];
 const TRAIL_LENGTHS = [0, 0, 0, 1, 17, 19, 20];
@@ -106,7 +106,7 @@ export async function turnTheWorld(harness: Harness, campaignId: string, model: 
 }
 
 /** Any request, most of them sensible. */
-export function randomRequest(harness: Harness, campaignId: string, model: Model, random: Random): AnyRequest {
+export function randomRequest(harness: Harness, campaignId: string, model: Model, random: Random): MoveRequest {
   const asked = {
     operationId: harness.newId('op'),
     campaignId,

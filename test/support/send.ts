@@ -1,10 +1,13 @@
 import type { Producer, Sent } from '../../src/queue/producer.ts';
 import type { RequestInput } from '../../src/queue/requests.ts';
 
-type Of<Kind extends 'reassign' | 'unassign' | 'reassign-one' | 'unassign-one'> = { kind: Kind } & RequestInput<Kind>;
+type Of<Kind extends 'reassign' | 'unassign' | 'reassign-one' | 'unassign-one' | 'undo'> = {
+  kind: Kind;
+} & RequestInput<Kind>;
 
 /** A request of any kind, as its caller writes it. */
-export type AnyRequest = Of<'reassign'> | Of<'unassign'> | Of<'reassign-one'> | Of<'unassign-one'>;
+export type MoveRequest = Of<'reassign'> | Of<'unassign'> | Of<'reassign-one'> | Of<'unassign-one'>;
+export type AnyRequest = MoveRequest | Of<'undo'>;
 export type BulkInput = Of<'reassign'> | Of<'unassign'>;
 
 export function isBulkInput(request: AnyRequest): request is BulkInput {
@@ -22,5 +25,7 @@ export function send(producer: Producer, request: AnyRequest): Promise<Sent> {
       return producer.reassignOne(request);
     case 'unassign-one':
       return producer.unassignOne(request);
+    case 'undo':
+      return producer.undo(request);
   }
 }

@@ -44,8 +44,13 @@ export function withOperationOptions(command: Command): Command {
 }
 
 export function withSigning(command: Command): Command {
+  return withAsker(
+    command.option('--id <id>', 'the operation’s id: sent again, it never takes effect again. Default: a new one'),
+  );
+}
+
+export function withAsker(command: Command): Command {
   return command
-    .option('--id <id>', 'the operation’s id: sent again, it never takes effect again. Default: a new one')
     .option('--actor <id>', 'who asks, as an opaque id; kept with the operation')
     .option('--reason <text>', 'why; kept with the operation. Nothing personal');
 }

@@ -1,0 +1,47 @@
+import { operationEnded, type CancelRequest } from '../domain/cancel.ts';
+import type { Claim } from '../domain/claim.ts';
+import { unknownOperation } from '../domain/errors.ts';
+import type { Cancellation } from '../domain/operation.ts';
+import { isClaim, type Recorded } from '../domain/undo.ts';
+import type { OperationCommand } from './operation-command.ts';
+import { accept, endAsNoted, type PerformDeps } from './perform.ts';
+
+export interface CancelDeps extends PerformDeps {
+  /** The operation as it was sent, when no worker has begun with it: then the ledger does not know it yet. */
+  readonly findSent: (operationId: string) => Promise<OperationCommand | undefined>;
+}
+
+/**
+ * Ends an operation where it is, with a receipt of what had moved, or a waiting claim with what it has. Returns it as it
+ * was cancelled, by this or an earlier request: safe to repeat. Throws a `Refusal` for what is unknown or ended otherwise.
+ *
+ * It is noted first, so that whoever carries on after a crash ends it as cancelled. Then the list of its batches is
+ * closed and what is planned is dropped: whoever runs it meets that at its next batch, without having to look.
+ */
+export async function cancel(deps: CancelDeps, request: CancelRequest): Promise<Recorded> {
+  const recorded = await find(deps, request);
+  const { actorId, reason } = request;
+  const cancellation = { by: actorId ?? null, reason: reason ?? null, at: deps.clock.now() };
+  const ended = isClaim(recorded)
+    ? await cancelClaim(deps, recorded, cancellation)
+    : await cancelOperation(deps, recorded.operationId, cancellation);
+  if (ended.state !== 'cancelled') throw operationEnded(ended);
+  return ended;
+}
+
+async function find(deps: CancelDeps, { operationId, campaignId }: CancelRequest): Promise<Recorded> {
+  const recorded = await deps.stores.operations.findRecorded(operationId);
+  if (recorded?.campaignId === campaignId) return recorded;
+  const sent = recorded ? undefined : await deps.findSent(operationId);
+  if (sent?.request.campaignId !== campaignId) throw unknownOperation(operationId);
+  return accept(deps, sent);
+}
+
+async function cancelOperation(deps: CancelDeps, id: string, cancellation: Cancellation): Promise<Recorded> {
+  const standing = await deps.stores.operations.noteCancellation(id, cancellation);
+  return (await endAsNoted(deps, standing)) ?? standing;
+}
+
+async function cancelClaim({ stores }: CancelDeps, claim: Claim, cancellation: Cancellation): Promise<Recorded> {
+  return (await stores.claims.giveUp(claim.operationId, cancellation)) ?? claim;
+}

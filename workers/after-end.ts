@@ -1,0 +1,31 @@
+import type { Context } from '../src/context.ts';
+import type { Operation } from '../src/domain/operation.ts';
+import { takesTurn } from '../src/domain/request.ts';
+import type { ClaimQueue } from '../src/queue/claim-queue.ts';
+import type { OperationQueue } from '../src/queue/operation-queue.ts';
+
+/** Wakes those for whom the end of an operation, or what it has moved so far, makes a difference. Safe to repeat. */
+export class AfterEnd {
+  private readonly context: Context;
+  private readonly queue: OperationQueue;
+  private readonly claims: ClaimQueue;
+
+  constructor(context: Context, queue: OperationQueue, claims: ClaimQueue) {
+    this.context = context;
+    this.queue = queue;
+    this.claims = claims;
+  }
+
+  /** Whose turn it is on a campaign, this operation's or another's: its job may be parked, given up, or lost. */
+  async wakeNext({ request, campaignId }: Operation): Promise<void> {
+    if (!takesTurn(request)) return;
+    const next = await this.context.stores.operations.nextInTurn(campaignId);
+    if (next) await this.queue.wake(next);
+  }
+
+  /** What came back to the pool may be what claims are waiting for. */
+  async tellWhoWaits({ plan, campaignId }: Operation): Promise<void> {
+    if (!plan?.targets.includes(null)) return;
+    if (await this.context.stores.claims.firstWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
+  }
+}
