@@ -1,7 +1,7 @@
 import type { Batch, Move, Skip, Slip } from '../domain/batch.ts';
 import type { Claim, ClaimRequest } from '../domain/claim.ts';
 import type { Candidate, Holder, Status } from '../domain/conversation.ts';
-import type { Operation, OperationError, OperationState, Plan } from '../domain/operation.ts';
+import type { Operation, OperationError, OperationState, Plan, Run } from '../domain/operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
 import type { Texter } from '../domain/request.ts';
 import type { Guard } from '../domain/verdict.ts';
@@ -69,9 +69,9 @@ export interface OperationStore {
   /** Fixes the plan of a running operation, unless it has one. Returns it as it then stands. */
   keepPlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation>;
   /** Notes, before anything is done about it, that an unfinished operation is to fail and why. */
-  noteError(operationId: string, error: OperationError): Promise<void>;
-  /** Ends it, once: returns the operation as it ended, whoever ended it. */
-  end(operationId: string, ended: Ending): Promise<Operation>;
+  noteError(run: Run, error: OperationError): Promise<void>;
+  /** Ends a run, once: returns the operation as it then stands, whoever ended it. */
+  end(run: Run, ended: Ending): Promise<Operation>;
   /** Whose turn it is on a campaign: the running bulk operation, else the first accepted. */
   nextInTurn(campaignId: string): Promise<Operation | undefined>;
 }
@@ -115,7 +115,7 @@ export interface BatchStore {
   apply(batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>): Promise<Applied>;
   /** Closes the list of batches with the number after the last. Throws {@link Overtaken} when it is taken. */
   seal(last: Batch): Promise<void>;
-  /** Closes the list wherever it stands and drops what is planned and not applied. */
+  /** Closes the list of an unfinished run wherever it stands and drops what is planned and not applied. */
   stop(operation: Operation): Promise<void>;
   /** Adds up what the applied batches say. */
   totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }>;

@@ -55,6 +55,10 @@ export interface OperationDoc extends Omit<Operation, 'operationId'> {
   _id: string;
   /** The campaign's id while a bulk operation runs: a unique index lets one have it at a time. */
   turn?: string;
+  /** Counted up by whoever closes its list of batches, who then conflicts with whoever reopens it at the same time. */
+  stops?: number;
+  /** Its batches are about to go, and it after them: it can no longer be reopened. */
+  expiring?: true;
 }
 
 /** A claim lies in the same collection as other operations: their ids are one name space. */

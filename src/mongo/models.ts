@@ -109,6 +109,10 @@ const operation = new Schema(
     plan: { type: Schema.Types.Mixed, default: null },
     receipt: { type: Schema.Types.Mixed, default: null },
     error: { type: Schema.Types.Mixed, default: null },
+    failures: { type: Schema.Types.Mixed },
+    reopened: { type: Number },
+    stops: { type: Number },
+    expiring: { type: Boolean },
     turn: { type: String },
     granted: { type: [Schema.Types.ObjectId], default: undefined },
     waiting: { type: Schema.Types.Mixed },
@@ -120,6 +124,8 @@ const operation = new Schema(
 );
 operation.index({ campaignId: 1, state: 1, sequence: 1 });
 operation.index({ campaignId: 1, acceptedAt: -1 });
+// The sweep's: what is unfinished, and what is old enough to go; also the list of what was given up.
+operation.index({ state: 1, acceptedAt: 1, _id: 1 });
 // One bulk operation of a campaign runs at a time: taking the turn of another is a duplicate key.
 operation.index({ turn: 1 }, { unique: true, partialFilterExpression: { turn: { $exists: true } } });
 

@@ -1,12 +1,10 @@
 import type { mongo } from 'mongoose';
 import type { Ending, OperationStore } from '../app/ports.ts';
-import { statesBefore, type Operation, type OperationError, type Plan } from '../domain/operation.ts';
+import { statesBefore, type Operation, type OperationError, type Plan, type Run } from '../domain/operation.ts';
 import { isBulk } from '../domain/request.ts';
 import { isDuplicateKey, type Database } from './connect.ts';
-import type { OperationDoc } from './documents.ts';
-
-/** The sequence of an operation that takes no turn: of a single conversation, or refused before it was counted. */
-const NO_TURN = 0;
+import { ofRun, toOperation } from './operation-mapping.ts';
+import { nextSequence, NO_TURN } from './sequence.ts';
 
 export class MongoOperationStore implements OperationStore {
   private readonly database: Database;
@@ -29,7 +27,7 @@ export class MongoOperationStore implements OperationStore {
     try {
       if (!isBulk(operation.request)) return await insert(NO_TURN);
       return await this.database.transaction(async (session) =>
-        insert(await this.nextSequence(operation.campaignId, session), session),
+        insert(await nextSequence(this.database, operation.campaignId, session), session),
       );
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
@@ -62,36 +60,26 @@ export class MongoOperationStore implements OperationStore {
     return kept ? toOperation(kept) : this.expect(operationId);
   }
 
-  async noteError(operationId: string, error: OperationError): Promise<void> {
+  async noteError(run: Run, error: OperationError): Promise<void> {
     await this.database.operations.updateOne(
-      { _id: operationId, state: { $in: [...statesBefore('failed')] }, error: null },
+      { ...ofRun(run), state: { $in: [...statesBefore('failed')] }, error: null },
       { $set: { error } },
     );
   }
 
-  async end(operationId: string, ending: Ending): Promise<Operation> {
+  async end(run: Run, ending: Ending): Promise<Operation> {
     const { state, at, receipt, error } = ending;
     const ended = await this.database.operations.findOneAndUpdate(
-      { _id: operationId, state: { $in: [...statesBefore(state)] } },
+      { ...ofRun(run), state: { $in: [...statesBefore(state)] } },
       { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { turn: '' } },
       { returnDocument: 'after' },
     );
-    return ended ? toOperation(ended) : this.expect(operationId);
+    return ended ? toOperation(ended) : this.expect(run.operationId);
   }
 
   async nextInTurn(campaignId: string): Promise<Operation | undefined> {
     const running = await this.first({ campaignId, state: 'running', sequence: { $gt: NO_TURN } });
     return running ?? (await this.first({ campaignId, state: 'accepted', sequence: { $gt: NO_TURN } }));
-  }
-
-  /** The campaign's row is written, so that of two that are accepted at once one waits for the other. */
-  private async nextSequence(campaignId: string, session: mongo.ClientSession): Promise<number> {
-    const campaign = await this.database.campaigns.findOneAndUpdate(
-      { _id: campaignId },
-      { $inc: { operationCount: 1 } },
-      { session, returnDocument: 'after', projection: { operationCount: 1 } },
-    );
-    return campaign?.operationCount ?? NO_TURN;
   }
 
   private async goesEarlier({ campaignId, sequence }: Operation): Promise<boolean> {
@@ -110,10 +98,4 @@ export class MongoOperationStore implements OperationStore {
     if (!operation) throw new Error(`operation ${operationId} is gone from the ledger`);
     return operation;
   }
-}
-
-function toOperation(doc: OperationDoc): Operation {
-  const { _id: operationId, ...rest } = doc;
-  delete rest.turn;
-  return { operationId, ...rest };
 }
