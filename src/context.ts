@@ -1,6 +1,7 @@
 import type { ContactStore } from './app/contact-port.ts';
 import type { HealthStore } from './app/health-port.ts';
 import type { Clock, Stores } from './app/ports.ts';
+import type { FailureStore } from './app/redrive-port.ts';
 import type { RosterStore } from './app/roster-port.ts';
 import type { ViewStore } from './app/view-port.ts';
 import type { Config } from './config.ts';
@@ -10,6 +11,7 @@ import { MongoClaimStore } from './mongo/claim-store.ts';
 import { Database } from './mongo/connect.ts';
 import { MongoContactStore } from './mongo/contact-store.ts';
 import { MongoConversationStore } from './mongo/conversation-store.ts';
+import { MongoFailureStore } from './mongo/failure-store.ts';
 import { MongoHealthStore } from './mongo/health-store.ts';
 import { MongoOperationStore } from './mongo/operation-store.ts';
 import { MongoRosterStore } from './mongo/roster-store.ts';
@@ -24,6 +26,7 @@ export interface Context {
   readonly roster: RosterStore;
   readonly contacts: ContactStore;
   readonly views: ViewStore;
+  readonly failures: FailureStore;
   readonly health: HealthStore;
   readonly clock: Clock;
   close(): Promise<void>;
@@ -38,6 +41,7 @@ export async function createContext(config: Pick<Config, 'mongo'>): Promise<Cont
     roster: new MongoRosterStore(database),
     contacts: new MongoContactStore(database),
     views: new MongoViewStore(database),
+    failures: new MongoFailureStore(database),
     health: new MongoHealthStore(database),
     clock: { now: () => new Date() },
     close: () => database.close(),

@@ -15,8 +15,9 @@ const PHONE_NUMBER = /\+\d[\d ()-]{5,}\d/g;
 // eslint-disable-next-line no-control-regex
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 
-/** What went wrong, in one short line. */
-export function failedAttempt(error: Error, at: Date): FailedAttempt {
-  const line = `${error.name}: ${error.message}`.replace(UNPRINTABLE, ' ').replace(PHONE_NUMBER, '[phone]');
+/** What went wrong, in one short line. An error that has passed through the queue is but its message. */
+export function failedAttempt(error: Error | string, at: Date): FailedAttempt {
+  const told = typeof error === 'string' ? error : `${error.name}: ${error.message}`;
+  const line = told.replace(UNPRINTABLE, ' ').replace(PHONE_NUMBER, '[phone]');
   return { at, message: line.length > MESSAGE_CHARS_MAX ? `${line.slice(0, MESSAGE_CHARS_MAX)}…` : line };
 }

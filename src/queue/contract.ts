@@ -164,10 +164,15 @@ export function requestHash(request: OperationRequest | ClaimRequest): string {
   return createHash('sha256').update(canonical(request)).digest('base64url');
 }
 
-/** The hash of the request that a job carries; `undefined` when it carries none that can be read. */
-export function hashOfJob(data: unknown): string | undefined {
+/** The request that a job carries; `undefined` when it carries none that can be read. */
+export function requestOfJob(data: unknown): OperationRequest | ClaimRequest | undefined {
   const parsed = z.union([operationJob, claimJob]).safeParse(data);
-  return parsed.success ? requestHash(parsed.data.request) : undefined;
+  return parsed.success ? parsed.data.request : undefined;
+}
+
+export function hashOfJob(data: unknown): string | undefined {
+  const request = requestOfJob(data);
+  return request && requestHash(request);
 }
 
 function canonical(value: unknown): string {

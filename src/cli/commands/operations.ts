@@ -59,8 +59,8 @@ async function show(session: Session, id: string, withMoves: boolean): Promise<v
 
 /** What matters of it to whoever asks; not how it is kept. */
 function told(entry: LedgerEntry) {
-  const { operationId, campaignId, request, state, acceptedAt, startedAt, endedAt, error, receipt } = entry;
-  return { operationId, campaignId, state, request, acceptedAt, startedAt, endedAt, error, receipt };
+  const { operationId, campaignId, request, state, acceptedAt, startedAt, endedAt, error, failures, receipt } = entry;
+  return { operationId, campaignId, state, request, acceptedAt, startedAt, endedAt, error, failures, receipt };
 }
 
 /** Written as they are read: a large operation has as many moves as conversations. */
