@@ -3,6 +3,7 @@ import type { HealthStore } from './app/health-port.ts';
 import type { Clock, Stores } from './app/ports.ts';
 import type { FailureStore } from './app/redrive-port.ts';
 import type { RosterStore } from './app/roster-port.ts';
+import type { SweepStore } from './app/sweep-port.ts';
 import type { ViewStore } from './app/view-port.ts';
 import type { Config } from './config.ts';
 import { MongoBatchStore } from './mongo/batch-store.ts';
@@ -15,6 +16,7 @@ import { MongoFailureStore } from './mongo/failure-store.ts';
 import { MongoHealthStore } from './mongo/health-store.ts';
 import { MongoOperationStore } from './mongo/operation-store.ts';
 import { MongoRosterStore } from './mongo/roster-store.ts';
+import { MongoSweepStore } from './mongo/sweep-store.ts';
 import { MongoViewStore } from './mongo/view-store.ts';
 
 /** Everything that a process needs of the database, built once. */
@@ -27,6 +29,8 @@ export interface Context {
   readonly contacts: ContactStore;
   readonly views: ViewStore;
   readonly failures: FailureStore;
+  /** What the sweep looks through. */
+  readonly ledger: SweepStore;
   readonly health: HealthStore;
   readonly clock: Clock;
   close(): Promise<void>;
@@ -42,6 +46,7 @@ export async function createContext(config: Pick<Config, 'mongo'>): Promise<Cont
     contacts: new MongoContactStore(database),
     views: new MongoViewStore(database),
     failures: new MongoFailureStore(database),
+    ledger: new MongoSweepStore(database),
     health: new MongoHealthStore(database),
     clock: { now: () => new Date() },
     close: () => database.close(),

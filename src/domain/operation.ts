@@ -36,6 +36,8 @@ export function isEnded(state: OperationState): boolean {
   return ENDED_STATES.some((ended) => ended === state);
 }
 
+export const UNFINISHED_STATES = OPERATION_STATES.filter((state) => !isEnded(state));
+
 /** The code of an operation whose attempts were used up. */
 export const GIVEN_UP = 'failed';
 

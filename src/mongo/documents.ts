@@ -51,6 +51,9 @@ export interface ConversationDoc {
   createdAt: Date;
 }
 
+/** What of a campaign's pool a claim can be given. */
+export const CLAIMABLE = { assigneeId: null, status: 'not-started', optedOut: false } as const;
+
 export interface OperationDoc extends Omit<Operation, 'operationId'> {
   _id: string;
   /** The campaign's id while a bulk operation runs: a unique index lets one have it at a time. */

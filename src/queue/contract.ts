@@ -90,6 +90,13 @@ export const CLAIM_JOB_OPTIONS = {
   removeOnComplete: { age: DAY_S, count: 20_000 },
 } as const satisfies JobsOptions;
 
+/** The sweep's queue: one job at a time over all workers, made by a schedule of this name. */
+export const SWEEPS_QUEUE = 'sweeps';
+export const SWEEP_JOB = 'sweep';
+
+/** The next one makes good for one that fails. */
+export const SWEEP_JOB_OPTIONS = { attempts: 1, removeOnComplete: true, removeOnFail: true } as const;
+
 /** Nobody comes back for a preview: its asker waits for it, or asks again. */
 export const PREVIEW_JOB_OPTIONS = {
   attempts: 3,

@@ -1,10 +1,10 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { QueueFacts, QueueState } from '../app/health-port.ts';
-import { CLAIMS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from './contract.ts';
+import { CLAIMS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, SWEEPS_QUEUE } from './contract.ts';
 import { withRedis, type QueueAddress } from './with-redis.ts';
 
-const QUEUES = [OPERATIONS_QUEUE, CLAIMS_QUEUE, PREVIEWS_QUEUE];
+const QUEUES = [OPERATIONS_QUEUE, CLAIMS_QUEUE, PREVIEWS_QUEUE, SWEEPS_QUEUE];
 
 /** Looks at Redis and at every queue, over a connection of its own. Throws when Redis is out of reach. */
 export async function readQueueFacts(address: QueueAddress): Promise<QueueFacts> {

@@ -1,8 +1,10 @@
 import { Queue, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { Revival } from '../app/sweep-port.ts';
 import type { Operation } from '../domain/operation.ts';
 import { bringForward, holdsIdForNobody } from './bring-forward.ts';
 import { jobIdOf, newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS, OPERATIONS_QUEUE } from './contract.ts';
+import { revive } from './revive.ts';
 
 /** The operations' queue, as the worker sees it. */
 export class OperationQueue {
@@ -22,6 +24,15 @@ export class OperationQueue {
     if (job && holdsIdForNobody(job)) await job.remove();
     if (!job || holdsIdForNobody(job)) return this.add(operation);
     await bringForward(job);
+  }
+
+  /** Sees to it that an unfinished operation has a job; see {@link revive}. */
+  async revive(operation: Operation, isUnfinished: () => Promise<boolean>): Promise<Revival> {
+    return revive(this.queue, { operationId: operation.operationId, isUnfinished, add: () => this.add(operation) });
+  }
+
+  async forget(operationId: string): Promise<void> {
+    await this.queue.remove(jobIdOf(operationId));
   }
 
   async close(): Promise<void> {

@@ -1,15 +1,12 @@
 import type { Job, Queue } from 'bullmq';
+import type { Revival } from '../app/sweep-port.ts';
 import { bringForward, hasFailed, holdsIdForNobody } from './bring-forward.ts';
 import { jobIdOf } from './contract.ts';
 
 /** BullMQ's word for a job whose worker died with it too often. It can never be taken up again, only be made anew. */
 const STALLED_TOO_OFTEN = 'job stalled more than allowable limit';
 
-/** What became of the job of something unfinished: `exhausted` when whoever works at it dies of it, again and again. */
-export type Revival =
-  { readonly kind: 'alive' | 'made' | 'taken-up' } | { readonly kind: 'exhausted'; readonly reason: string };
-
-export interface Unfinished {
+interface Lost {
   readonly operationId: string;
   /** Asked again before anything is done: it may have ended meanwhile, and its job with it. */
   readonly isUnfinished: () => Promise<boolean>;
@@ -21,7 +18,7 @@ export interface Unfinished {
  * Sees to it that something unfinished has a job that will be worked at, and disturbs none that will be: one that waits,
  * is parked or pauses between attempts comes up by itself. Safe to repeat.
  */
-export async function revive(queue: Queue, { operationId, isUnfinished, add }: Unfinished): Promise<Revival> {
+export async function revive(queue: Queue, { operationId, isUnfinished, add }: Lost): Promise<Revival> {
   const job = await jobOf(queue, operationId);
   if (job && (await isAlive(job))) return { kind: 'alive' };
   if (!(await isUnfinished())) return { kind: 'alive' };
