@@ -5,6 +5,7 @@ import { FAILED_ATTEMPTS_KEPT_MAX, type FailedAttempt } from '../domain/failure.
 import { RETRYABLE_CODES, type Operation } from '../domain/operation.ts';
 import type { Database } from './connect.ts';
 import { batchIdsOf, type OperationDoc } from './documents.ts';
+import { LEDGER_INDEX } from './models.ts';
 import { toOperation } from './operation-mapping.ts';
 import { nextSequence, NO_TURN } from './sequence.ts';
 import { toEntry } from './view-store.ts';
@@ -30,7 +31,7 @@ export class MongoFailureStore implements FailureStore {
 
   async *givenUp(campaignId: string | undefined): AsyncGenerator<LedgerEntry> {
     const filter = { ...GIVEN_UP, ...(campaignId !== undefined && { campaignId }) };
-    const options = { sort: { acceptedAt: 1, _id: 1 }, batchSize: GIVEN_UP_PAGE } as const;
+    const options = { sort: { acceptedAt: 1, _id: 1 }, hint: LEDGER_INDEX, batchSize: GIVEN_UP_PAGE } as const;
     for await (const doc of this.database.operations.find(filter, options)) yield toEntry(doc);
   }
 

@@ -21,6 +21,7 @@ const moment = { type: Date, default: null } as const;
 export const HELD_INDEX = 'held_in_order';
 export const POOL_INDEX = 'pool_in_order';
 export const CLAIMABLE_INDEX = 'claimable_in_order';
+export const LEDGER_INDEX = 'ledger_in_order';
 
 const campaign = new Schema(
   {
@@ -125,7 +126,7 @@ const operation = new Schema(
 operation.index({ campaignId: 1, state: 1, sequence: 1 });
 operation.index({ campaignId: 1, acceptedAt: -1 });
 // The sweep's: what is unfinished, and what is old enough to go; also the list of what was given up.
-operation.index({ state: 1, acceptedAt: 1, _id: 1 });
+operation.index({ state: 1, acceptedAt: 1, _id: 1 }, { name: LEDGER_INDEX });
 // One bulk operation of a campaign runs at a time: taking the turn of another is a duplicate key.
 operation.index({ turn: 1 }, { unique: true, partialFilterExpression: { turn: { $exists: true } } });
 

@@ -4,13 +4,15 @@ import { ENDED_STATES, UNFINISHED_STATES, type OperationState } from '../domain/
 import { toClaim } from './claim-mapping.ts';
 import type { Database } from './connect.ts';
 import { batchIdsOf, CLAIMABLE, type ClaimDoc, type OperationDoc } from './documents.ts';
-import { CLAIMABLE_INDEX } from './models.ts';
+import { CLAIMABLE_INDEX, LEDGER_INDEX } from './models.ts';
 import { toOperation } from './operation-mapping.ts';
 
 /** Looked at in one go: each costs the queue two commands. */
 const UNFINISHED_PAGE = 100;
 /** Forgotten in one go. */
 const EXPIRED_PAGE = 100;
+
+const IN_ORDER = { sort: { acceptedAt: 1, _id: 1 }, hint: LEDGER_INDEX } as const;
 
 /** A place in the order of acceptance. */
 interface Place {
@@ -51,7 +53,7 @@ export class MongoSweepStore implements SweepStore {
   async markExpired(before: Date): Promise<string[]> {
     for (const state of ENDED_STATES) {
       const filter = { state, acceptedAt: { $lt: before }, endedAt: { $lt: before } };
-      const options = { projection: { _id: 1 }, sort: { acceptedAt: 1, _id: 1 }, limit: EXPIRED_PAGE } as const;
+      const options = { ...IN_ORDER, projection: { _id: 1 }, limit: EXPIRED_PAGE };
       const ids = (await this.database.operations.find(filter, options).toArray()).map(({ _id }) => _id);
       if (ids.length === 0) continue;
       await this.database.operations.updateMany({ ...filter, _id: { $in: ids } }, { $set: { expiring: true } });
@@ -76,7 +78,7 @@ export class MongoSweepStore implements SweepStore {
   }
 
   private read(filter: mongo.Filter<OperationDoc>, limit: number): Promise<OperationDoc[]> {
-    return this.database.operations.find(filter, { sort: { acceptedAt: 1, _id: 1 }, limit }).toArray();
+    return this.database.operations.find(filter, { ...IN_ORDER, limit }).toArray();
   }
 }
 

@@ -100,7 +100,7 @@ describe('what was given up', () => {
     }
     const { plan } = await rawOperation(harness, input.operationId);
     const _id = input.operationId;
-    await harness.context.database.operations.updateOne({ _id }, { $set: { 'plan.targets': 'no list' as never } });
+    await harness.context.database.operations.updateOne({ _id }, { $set: { 'plan.targets': 'no list' } });
     await sendSoon(input);
     return { input, plan };
   }
@@ -289,8 +289,8 @@ describe('an operation and a claim whose every attempt found the database away',
       jobId: jobIdOf(claim.operationId),
     });
     await until('both to be given up', async () => {
-      const jobs = await Promise.all([operations.job(operation.operationId), claims.job(claim.operationId)]);
-      return (await Promise.all(jobs.map((job) => job?.isFailed()))).every(Boolean);
+      const [ofOperation, ofClaim] = [await operations.job(operation.operationId), await claims.job(claim.operationId)];
+      return (await ofOperation?.isFailed()) && (await ofClaim?.isFailed());
     });
     expect(await harness.context.database.operations.countDocuments({})).toBe(0);
     const { operations: listed } = await cli.json<Listed>(['failed']);
