@@ -77,7 +77,7 @@ class FailedJobQueues implements FailedJobs {
     const { operationId, request, madeBy } = operation;
     const job = await jobOf(this.operations, operationId);
     if (job && (await isAlive(job))) return bringForward(job);
-    await job?.remove();
+    if (job && !(await isRemoved(job))) return;
     const options = { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operationId) };
     await this.operations.add(OPERATION_JOB, newOperationJob(request, madeBy), options);
   }
@@ -108,6 +108,17 @@ function namesOf({ operationId, campaignId, kind }: OperationRequest | ClaimRequ
 
 function lastOf({ failedReason, finishedOn = 0 }: Job<unknown, unknown>): FailedJob['last'] {
   return failedAttempt(failedReason, new Date(finishedOn));
+}
+
+/** False when somebody else has taken it up meanwhile, and so holds it. */
+async function isRemoved(job: Job): Promise<boolean> {
+  try {
+    await job.remove();
+    return true;
+  } catch (error) {
+    if (await isAlive(job)) return false;
+    throw error;
+  }
 }
 
 async function replace(queue: Queue, job: Job): Promise<void> {

@@ -29,7 +29,9 @@ export function addRetry(program: Command, session: Session): void {
 
 async function retry(session: Session, ids: readonly string[], options: RetryOptions): Promise<Answer> {
   const isBroad = options.all === true || options.campaign !== undefined;
-  if (isBroad === ids.length > 0) throw misused('either ids of operations, or --all or --campaign', ids.join(' '));
+  if (isBroad === ids.length > 0) {
+    throw misused('either ids of operations, or --all or --campaign', isBroad ? 'both' : 'neither');
+  }
   const campaignId = await campaignIdOf(session, options.campaign);
   return withGivenUp(session, async (deps) => {
     const chosen = ids.length > 0 ? await named(deps, ids) : await every(deps, campaignId);
