@@ -17,6 +17,7 @@ import { createLogger } from '../../src/logger.ts';
 import { startService } from '../../workers/service.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
+import { watched } from '../support/interposed.ts';
 import { oneTurn, toTheEnd } from '../support/perform.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
@@ -179,10 +180,17 @@ describe('what was given up', () => {
     const input = request(campaignId, 25);
     const how = { batchConversationsMax: BATCH, batchesInFlightMax: 1 };
     const { operation } = await oneTurn(stores, input, how);
+    const noApplying = watched(stores, (_number, name, call) =>
+      name === 'batches.apply' ? Promise.reject(new Error('no')) : call(),
+    );
+    await expect(oneTurn(noApplying, input, how)).rejects.toThrow('no');
     const given = { code: 'failed', message: 'given up' };
     await stores.operations.noteError(operation, given);
     await stores.batches.stop(operation);
     await stores.operations.end(operation, { state: 'failed', at: new Date(), receipt: null, error: given });
+    const states = async (): Promise<string[]> =>
+      (await rawBatches(harness, input.operationId)).map(({ state }) => state);
+    expect(await states()).toEqual(['applied', 'dropped', 'seal']);
     expect(await failures.reopen(input.operationId)).toMatchObject({ state: 'accepted', reopened: 1, error: null });
     expect(await failures.reopen(input.operationId)).toBeUndefined();
     // All that a process that was held up in mid-failing would do yet.
@@ -195,7 +203,7 @@ describe('what was given up', () => {
       error: given,
     });
     expect(ended).toMatchObject({ state: 'accepted', error: null });
-    expect((await rawBatches(harness, input.operationId)).map(({ state }) => state)).toEqual(['applied']);
+    expect(await states()).toEqual(['applied', 'planned']);
     await toTheEnd(stores, input, how);
     await expectExact(campaignId, input.operationId, 25);
   });
