@@ -3,6 +3,7 @@ import { BATCHES_IN_FLIGHT_LIMIT } from './app/run-slice.ts';
 import { Refusal } from './domain/errors.ts';
 
 const DEFAULT_BATCH_CONVERSATIONS = 1_000;
+const RECEIPTS_KEPT_DAYS_MAX = 36_500;
 const ms = (whenUnset: number) => z.coerce.number().int().min(1).max(86_400_000).default(whenUnset);
 const places = (whenUnset: number) => z.coerce.number().int().min(1).max(1_000).default(whenUnset);
 
@@ -51,6 +52,16 @@ export const environment = z.object({
   BATON_STALLED_CHECK_MS: ms(5_000).describe(
     'How often a worker looks for jobs whose worker has died, in milliseconds.',
   ),
+  BATON_SWEEP_EVERY_MS: ms(30_000).describe(
+    'How often the sweep looks for what the queue has lost and for what is old, in milliseconds.',
+  ),
+  BATON_RECEIPTS_KEPT_DAYS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(RECEIPTS_KEPT_DAYS_MAX)
+    .default(90)
+    .describe('How long what has ended is kept with its receipt and its id is remembered, in days. 0: for ever.'),
   BATON_CLOSE_TIMEOUT_MS: ms(15_000).describe('How long a worker that was told to stop may take, in milliseconds.'),
   BATON_MONGODB_CONNECTIONS_MAX: places(50).describe('Connections to the database, per process.'),
   BATON_MONGODB_SELECTION_TIMEOUT_MS: ms(5_000).describe(
@@ -77,6 +88,8 @@ export interface WorkerConfig {
   readonly sliceMs: number;
   readonly lockMs: number;
   readonly stalledCheckMs: number;
+  readonly sweepEveryMs: number;
+  readonly receiptsKeptDays: number;
   readonly closeTimeoutMs: number;
 }
 
@@ -108,6 +121,8 @@ function toConfig(env: Environment): Config {
       sliceMs: env.BATON_SLICE_MS,
       lockMs: env.BATON_LOCK_MS,
       stalledCheckMs: env.BATON_STALLED_CHECK_MS,
+      sweepEveryMs: env.BATON_SWEEP_EVERY_MS,
+      receiptsKeptDays: env.BATON_RECEIPTS_KEPT_DAYS,
       closeTimeoutMs: env.BATON_CLOSE_TIMEOUT_MS,
     },
   };

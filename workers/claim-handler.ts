@@ -1,5 +1,6 @@
 import type { Context } from '../src/context.ts';
 import { otherRequest } from '../src/domain/errors.ts';
+import { failedAttempt } from '../src/domain/failure.ts';
 import type { ClaimDesk } from '../src/queue/claim-desk.ts';
 import { servedOf, type Served } from '../src/queue/pending-claims.ts';
 import {
@@ -40,6 +41,13 @@ export class ClaimHandler implements Handler {
     const served = known ?? (await this.desk.submit({ request, requestHash: hash, sentBy }));
     if (served.requestHash === hash) return this.outcomeOf(served, attempt);
     throw otherRequest(served.operationId);
+  }
+
+  async noteFailure({ job }: Attempt, error: Error): Promise<void> {
+    if (job.name === POOL_REFILLED_JOB) return;
+    const { request } = parseClaimJob(job.id ?? '', job.data);
+    const attempt = failedAttempt(error, this.context.clock.now());
+    await this.context.failures.note(request.operationId, requestHash(request), attempt);
   }
 
   async giveUp(): Promise<void> {

@@ -11,6 +11,7 @@ export interface ClosingParts {
   readonly workers: readonly Worker[];
   readonly operations: Closable;
   readonly claims: Closable;
+  readonly keeper: Closable;
   readonly redis: Redis;
   readonly subscriber: Redis;
   readonly context: Context;
@@ -31,8 +32,8 @@ export async function closeAll(parts: ClosingParts, timeoutMs: number): Promise<
 }
 
 /** No new jobs; those in hand are told to stop at the next good moment, and waited for. */
-async function closeGracefully({ workers, operations, claims }: ClosingParts): Promise<void> {
-  const closing = workers.map((worker) => worker.close());
+async function closeGracefully({ workers, operations, claims, keeper }: ClosingParts): Promise<void> {
+  const closing = [keeper.close(), ...workers.map((worker) => worker.close())];
   for (const worker of workers) worker.cancelAllJobs('shutdown');
   await Promise.all(closing);
   await Promise.all([operations.close(), claims.close()]);

@@ -36,6 +36,10 @@ export class ControlHandler implements Handler {
     // What was noted stands: whoever carries the operation on ends it as cancelled. Its asker asks again.
   }
 
+  async noteFailure(): Promise<void> {
+    // Nor is an attempt at it anything to keep.
+  }
+
   /** Whoever waits for its answer hears now, and whoever waits for its turn goes on. */
   private async wakeAll(cancelled: Recorded): Promise<void> {
     if (isClaim(cancelled)) return this.claims.wake(cancelled.operationId);

@@ -1,5 +1,5 @@
 import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
-import { Refusal, refusalLine } from '../src/domain/errors.ts';
+import { isPermanent, refusalLine } from '../src/domain/errors.ts';
 import type { Logger } from '../src/logger.ts';
 import { refused, type Outcome } from './outcome.ts';
 
@@ -12,6 +12,8 @@ export interface Attempt {
 
 export interface Handler {
   handle(attempt: Attempt): Promise<Outcome>;
+  /** An attempt has failed, to be tried again or not: note it where it is looked for, if that can be reached. */
+  noteFailure(attempt: Attempt, error: Error): Promise<void>;
   /** The last attempt has failed: record it where it is looked for. */
   giveUp(attempt: Attempt, error: Error): Promise<void>;
 }
@@ -52,7 +54,7 @@ async function run(handler: Handler, attempt: Attempt): Promise<Outcome> {
   try {
     return await handler.handle(attempt);
   } catch (error) {
-    if (error instanceof Refusal) return refused(error);
+    if (isPermanent(error)) return refused(error);
     await afterFailure(handler, attempt, error instanceof Error ? error : new Error(String(error)));
     throw error;
   }
@@ -65,6 +67,7 @@ async function afterFailure(handler: Handler, attempt: Attempt, error: Error): P
     { err: error, attemptsLeft },
     attemptsLeft > 0 ? 'attempt failed, to be tried again' : 'last attempt failed',
   );
+  await handler.noteFailure(attempt, error).catch((err: unknown) => log.warn({ err }, 'could not note the failure'));
   if (attemptsLeft > 0) return;
   await handler.giveUp(attempt, error).catch((err: unknown) => log.error({ err }, 'could not record the failure'));
 }

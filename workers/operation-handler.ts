@@ -2,6 +2,7 @@ import type { Progress } from '../src/app/run-slice.ts';
 import { failWith, perform, type Performed } from '../src/app/perform.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
+import { failedAttempt } from '../src/domain/failure.ts';
 import { isEnded, type Operation } from '../src/domain/operation.ts';
 import { parseOperationJob, requestHash, type OperationAnswer } from '../src/queue/contract.ts';
 import type { OperationQueue } from '../src/queue/operation-queue.ts';
@@ -47,6 +48,12 @@ export class OperationHandler implements Handler {
     if (performed.kind !== 'waiting') await this.afterEnd.tellWhoWaits(performed.operation);
     if (performed.kind === 'ended') await this.afterEnd.wakeNext(performed.operation);
     return this.outcomeOf(performed, log);
+  }
+
+  async noteFailure({ job }: Attempt, error: Error): Promise<void> {
+    const { request } = parseOperationJob(job.id ?? '', job.data);
+    const attempt = failedAttempt(error, this.context.clock.now());
+    await this.context.failures.note(request.operationId, requestHash(request), attempt);
   }
 
   async giveUp({ job }: Attempt, error: Error): Promise<void> {

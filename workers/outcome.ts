@@ -1,4 +1,4 @@
-import type { Refusal } from '../src/domain/errors.ts';
+import type { Halted, Refusal } from '../src/domain/errors.ts';
 
 /** What one attempt at a job came to. A closed set: the executor knows what each means to the queue. */
 export type Outcome =
@@ -17,6 +17,6 @@ export type Outcome =
       readonly lookAgain: () => Promise<void>;
     };
 
-export function refused(error: Refusal | { readonly code: string; readonly message: string }): Outcome {
+export function refused(error: Refusal | Halted | { readonly code: string; readonly message: string }): Outcome {
   return { kind: 'refused', code: error.code, message: error.message };
 }

@@ -20,4 +20,8 @@ export class PreviewHandler implements Handler {
   async giveUp(): Promise<void> {
     // A preview is nobody's record: its asker hears of the failure from the queue.
   }
+
+  async noteFailure(): Promise<void> {
+    // Nor is an attempt at it.
+  }
 }

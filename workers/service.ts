@@ -1,5 +1,6 @@
 import { Worker, type Processor } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { SweepDeps } from '../src/app/sweep.ts';
 import type { Claim } from '../src/domain/claim.ts';
 import type { Config } from '../src/config.ts';
 import { createContext, type Context } from '../src/context.ts';
@@ -7,8 +8,10 @@ import type { Logger } from '../src/logger.ts';
 import { ClaimDesk, type DeskOptions } from '../src/queue/claim-desk.ts';
 import { ClaimQueue } from '../src/queue/claim-queue.ts';
 import { connectWorker } from '../src/queue/connection.ts';
-import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../src/queue/contract.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, SWEEPS_QUEUE } from '../src/queue/contract.ts';
 import { OperationQueue } from '../src/queue/operation-queue.ts';
+import { SweepSchedule } from '../src/queue/sweep-schedule.ts';
+import { SweptQueues } from '../src/queue/swept-jobs.ts';
 import { AfterEnd } from './after-end.ts';
 import { ClaimHandler } from './claim-handler.ts';
 import { closeAll } from './closing.ts';
@@ -17,6 +20,8 @@ import { processorOf, type Handler } from './executor.ts';
 import { OperationHandler } from './operation-handler.ts';
 import { PreviewHandler } from './preview-handler.ts';
 import { reporter } from './reporter.ts';
+import { ScheduleKeeper } from './schedule-keeper.ts';
+import { SweepHandler } from './sweep-handler.ts';
 
 /**
  * How often a job's worker may die before the queue gives the job up. High, because the count is never reset while an
@@ -26,6 +31,8 @@ const STALLED_COUNT_MAX = 100;
 
 /** Controls are few and short, and never wait behind what they control. */
 const CONTROL_CONCURRENCY = 4;
+/** The queue sees to it that there is one at a time over all workers, too. */
+const SWEEP_CONCURRENCY = 1;
 
 export interface Service {
   /** Resolves when every queue is being listened to. */
@@ -47,7 +54,9 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     start(CLAIMS_QUEUE, new ClaimHandler(context, desk, claims), claimConcurrency),
     start(PREVIEWS_QUEUE, new PreviewHandler(context), previewConcurrency),
     start(CONTROLS_QUEUE, new ControlHandler(context, operations, claims, afterEnd), CONTROL_CONCURRENCY),
+    start(SWEEPS_QUEUE, new SweepHandler(sweepDeps(config, parts)), SWEEP_CONCURRENCY),
   ];
+  parts.keeper.start();
   return {
     ready: Promise.all(workers.map((worker) => worker.waitUntilReady())).then(() => undefined),
     close: () => closeAll({ ...parts, workers }, config.worker.closeTimeoutMs),
@@ -62,6 +71,7 @@ interface Parts {
   readonly operations: OperationQueue;
   readonly claims: ClaimQueue;
   readonly desk: ClaimDesk;
+  readonly keeper: ScheduleKeeper;
   readonly onError: (error: Error) => void;
 }
 
@@ -80,7 +90,15 @@ async function open(config: Config, logger: Logger): Promise<Parts> {
   const desk = new ClaimDesk({ redis, subscriber, prefix, serve, onCompleted });
   await desk.open();
   const operations = new OperationQueue(redis, prefix, onError);
-  return { context, redis, subscriber, operations, claims, desk, onError };
+  const { sweepEveryMs } = config.worker;
+  const keeper = new ScheduleKeeper(new SweepSchedule(redis, prefix, sweepEveryMs, onError), sweepEveryMs, onError);
+  return { context, redis, subscriber, operations, claims, desk, keeper, onError };
+}
+
+function sweepDeps({ worker }: Config, { context, operations, claims }: Parts): SweepDeps {
+  const { stores, ledger, clock } = context;
+  const jobs = new SweptQueues(operations, claims);
+  return { stores, ledger, clock, jobs, receiptsKeptDays: worker.receiptsKeptDays };
 }
 
 interface WorkerParts {

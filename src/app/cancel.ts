@@ -1,7 +1,7 @@
 import { operationEnded, type CancelRequest } from '../domain/cancel.ts';
 import type { Claim } from '../domain/claim.ts';
 import { unknownOperation } from '../domain/errors.ts';
-import type { Cancellation } from '../domain/operation.ts';
+import type { Cancellation, Run } from '../domain/operation.ts';
 import { isClaim, type Recorded } from '../domain/undo.ts';
 import type { OperationCommand } from './operation-command.ts';
 import { accept, endAsNoted, type PerformDeps } from './perform.ts';
@@ -24,7 +24,7 @@ export async function cancel(deps: CancelDeps, request: CancelRequest): Promise<
   const cancellation = { by: actorId ?? null, reason: reason ?? null, at: deps.clock.now() };
   const ended = isClaim(recorded)
     ? await cancelClaim(deps, recorded, cancellation)
-    : await cancelOperation(deps, recorded.operationId, cancellation);
+    : await cancelOperation(deps, recorded, cancellation);
   if (ended.state !== 'cancelled') throw operationEnded(ended);
   return ended;
 }
@@ -37,8 +37,8 @@ async function find(deps: CancelDeps, { operationId, campaignId }: CancelRequest
   return accept(deps, sent);
 }
 
-async function cancelOperation(deps: CancelDeps, id: string, cancellation: Cancellation): Promise<Recorded> {
-  const standing = await deps.stores.operations.noteCancellation(id, cancellation);
+async function cancelOperation(deps: CancelDeps, run: Run, cancellation: Cancellation): Promise<Recorded> {
+  const standing = await deps.stores.operations.noteCancellation(run, cancellation);
   return (await endAsNoted(deps, standing)) ?? standing;
 }
 

@@ -1,6 +1,7 @@
 import { statusesOf } from '../domain/conversation.ts';
-import { Halted, otherRequest, Refusal } from '../domain/errors.ts';
-import { isEnded, type Operation, type Plan } from '../domain/operation.ts';
+import { isPermanent, otherRequest, Refusal } from '../domain/errors.ts';
+import { failedAttempt } from '../domain/failure.ts';
+import { GIVEN_UP, isEnded, type Operation, type Plan } from '../domain/operation.ts';
 import { sumOf, totalUp } from '../domain/receipt.ts';
 import { isBulk, type UnassignRequest } from '../domain/request.ts';
 import { countLeft } from './count-left.ts';
@@ -54,7 +55,7 @@ export async function perform(
     return { kind: 'ended', operation: await finish(deps, running, running.plan, end.nextUp) };
   } catch (error) {
     if (error instanceof Overtaken) return { kind: 'ended', operation: await stepBack(deps, accepted, error) };
-    if (!(error instanceof Refusal || error instanceof Halted)) throw error;
+    if (!isPermanent(error)) throw error;
     return { kind: 'ended', operation: await failWith(deps, accepted, error) };
   }
 }
@@ -131,10 +132,11 @@ async function rotate(stores: Stores, operation: Operation, plan: Plan, nextUp: 
 
 /** Ends an operation for good, with a receipt of whatever had moved. */
 export async function failWith(deps: PerformDeps, operation: Operation, error: Error): Promise<Operation> {
-  const isOurs = error instanceof Refusal || error instanceof Halted;
-  const noted = { code: isOurs ? error.code : 'failed', message: error.message };
+  const noted = isPermanent(error)
+    ? { code: error.code, message: error.message }
+    : { code: GIVEN_UP, message: failedAttempt(error, deps.clock.now()).message };
   // First of all: whoever carries on after a crash must not take a stopped operation for a finished one.
-  const standing = await deps.stores.operations.noteError(operation.operationId, noted);
+  const standing = await deps.stores.operations.noteError(operation, noted);
   return (await endAsNoted(deps, standing)) ?? standing;
 }
 
@@ -158,5 +160,5 @@ async function endWith(
   const asked = isBulk(request) ? (request.count ?? null) : null;
   const left = ended.state === 'cancelled' ? { left: await countLeft(stores, operation, sumOf(moves)) } : {};
   const receipt = totalUp(moves, skipped, { asked, ended: ended.state === 'done', ...left });
-  return stores.operations.end(operation.operationId, { ...ended, at: clock.now(), receipt });
+  return stores.operations.end(operation, { ...ended, at: clock.now(), receipt });
 }

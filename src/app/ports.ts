@@ -1,7 +1,7 @@
 import type { Batch, Move, Skip, Slip } from '../domain/batch.ts';
 import type { Claim, ClaimRequest } from '../domain/claim.ts';
 import type { Candidate, Holder, Status } from '../domain/conversation.ts';
-import type { Cancellation, Operation, OperationError, OperationState, Plan } from '../domain/operation.ts';
+import type { Cancellation, Operation, OperationError, OperationState, Plan, Run } from '../domain/operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
 import type { Texter } from '../domain/request.ts';
 import type { Position } from '../domain/selection.ts';
@@ -80,17 +80,17 @@ export interface OperationStore {
   /** Fixes the plan of a running operation, unless it has one or is noted to end. Returns it as it then stands. */
   keepPlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation>;
   /**
-   * Notes, before anything is done about it, that an unfinished operation is to fail and why, unless it is noted already
-   * how it is to end. Returns it as it then stands.
+   * Notes, before anything is done about it, that an unfinished run is to fail and why, unless it is noted already how it
+   * is to end. Returns the operation as it then stands.
    */
-  noteError(operationId: string, error: OperationError): Promise<Operation>;
+  noteError(run: Run, error: OperationError): Promise<Operation>;
   /** The same of an operation that is to be cancelled. */
-  noteCancellation(operationId: string, cancellation: Cancellation): Promise<Operation>;
+  noteCancellation(run: Run, cancellation: Cancellation): Promise<Operation>;
   /**
-   * Ends it, once: returns the operation as it then stands, whoever ended it. What is noted to fail or to be cancelled
+   * Ends a run, once: returns the operation as it then stands, whoever ended it. What is noted to fail or to be cancelled
    * is never done.
    */
-  end(operationId: string, ended: Ending): Promise<Operation>;
+  end(run: Run, ended: Ending): Promise<Operation>;
   /** Whose turn it is on a campaign: the running bulk operation, else the first accepted. */
   nextInTurn(campaignId: string): Promise<Operation | undefined>;
 }
@@ -141,7 +141,7 @@ export interface BatchStore {
   look(batch: Batch, operation: Asked, guard: Omit<Guard, 'inactive'>): Promise<Outcome>;
   /** Closes the list of batches with the number after the last. Throws {@link Overtaken} when it is taken. */
   seal(last: Batch): Promise<void>;
-  /** Closes the list wherever it stands and drops what is planned and not applied. */
+  /** Closes the list of an unfinished run wherever it stands and drops what is planned and not applied. */
   stop(operation: Operation): Promise<void>;
   /** Adds up what the applied batches say. */
   totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }>;

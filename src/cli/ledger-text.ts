@@ -7,7 +7,7 @@ type Request = LedgerEntry['request'];
 
 /** An operation or a claim, and its receipt, in words. */
 export function entryText(entry: LedgerEntry, names: HolderNames): string {
-  const { request, error, receipt, cancellation } = entry;
+  const { request, error, failures = [], receipt, cancellation } = entry;
   return blocks(
     facts([
       ['operation', entry.operationId],
@@ -27,8 +27,15 @@ export function entryText(entry: LedgerEntry, names: HolderNames): string {
       ['ended', moment(entry.endedAt)],
     ]),
     error && `It failed: ${error.code}: ${error.message}`,
+    failures.length > 0 && failuresText(failures),
     receipt && receiptText(receipt, names),
   );
+}
+
+/** Attempts that failed, newest last. */
+function failuresText(failures: NonNullable<LedgerEntry['failures']>): string {
+  const lines = failures.map(({ at, message }) => [moment(at), message] as const);
+  return `Attempts that failed:\n${facts(lines)}`;
 }
 
 export function fromOf(request: Request, names: HolderNames): string {

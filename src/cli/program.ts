@@ -4,10 +4,12 @@ import { addCancel } from './commands/cancel.ts';
 import { addConversations } from './commands/conversations.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
+import { addFailed } from './commands/failed.ts';
 import { addImport } from './commands/import.ts';
 import { addOperations } from './commands/operations.ts';
 import { addPreview } from './commands/preview.ts';
 import { addReassign } from './commands/reassign.ts';
+import { addRetry } from './commands/retry.ts';
 import { addSelfAssign } from './commands/self-assign.ts';
 import { addSenders } from './commands/senders.ts';
 import { addTexterCommands } from './commands/texter.ts';
@@ -32,6 +34,8 @@ const COMMANDS = [
   addUndo,
   addPreview,
   addOperations,
+  addFailed,
+  addRetry,
   addExport,
   addWorker,
   addDoctor,

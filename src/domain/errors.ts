@@ -1,8 +1,8 @@
 /**
  * Why Baton said no. Codes are part of the public contract: they are never renamed, only added to.
  *
- * A refusal is the operation's end: trying it again by itself would be no use, so it is never retried.
- * Anything that is not a refusal (network, failover, write conflict) is weather, and is retried.
+ * A refusal is the operation's end: trying it again by itself would be no use, so it is never retried; see
+ * {@link isPermanent} for everything else.
  */
 export const REFUSAL_CODES = [
   'ambiguous-name',
@@ -13,6 +13,7 @@ export const REFUSAL_CODES = [
   'confirmation-drifted',
   'confirmation-needed',
   'no-targets',
+  'not-retryable',
   'open-max-reached',
   'operation-conflict',
   'operation-ended',
@@ -58,6 +59,17 @@ export class Halted extends Error {
     this.name = 'Halted';
     this.code = code;
   }
+}
+
+/**
+ * The one place that tells an answer from trouble. Refusals and {@link Halted} are answers: said again the same each time,
+ * so they are told at once and never retried. Everything else is trouble and is tried again, with growing pauses, as
+ * often as its job has attempts: a lost connection, a failover or a write conflict passes, and what does not (a document
+ * that the database will not have, a mistake in the code) cannot be told from it by looks. It uses its attempts up, is
+ * given up visibly, and can be retried once it is mended.
+ */
+export function isPermanent(error: unknown): error is Refusal | Halted {
+  return error instanceof Refusal || error instanceof Halted;
 }
 
 /** The refusal of an id that already stands for another request. */

@@ -1,14 +1,16 @@
 import type { Holder, Status } from './conversation.ts';
 import type { Spread } from './dealing.ts';
+import type { FailedAttempt } from './failure.ts';
 import type { Receipt } from './receipt.ts';
 import type { OperationRequest } from './request.ts';
 
 /**
- * accepted → running → done | cancelled | failed
+ * accepted → running → done | cancelled | failed, and failed → accepted when it is reopened
  *
  * `accepted`: recorded, waiting for its campaign's turn; nothing is written yet.
  * `running`: it has its campaign's turn; its plan is fixed (who from, who to, in which order), then batches are planned
  * and applied.
+ * `failed`: refused, halted or given up. Only what was given up or halted can be reopened, to go on where it stopped.
  */
 export const OPERATION_STATES = ['accepted', 'running', 'done', 'cancelled', 'failed'] as const;
 
@@ -19,7 +21,7 @@ const NEXT: Record<OperationState, readonly OperationState[]> = {
   running: ['done', 'cancelled', 'failed'],
   done: [],
   cancelled: [],
-  failed: [],
+  failed: ['accepted'],
 };
 
 /** The states from which `state` can be reached. */
@@ -27,8 +29,23 @@ export function statesBefore(state: OperationState): readonly OperationState[] {
   return OPERATION_STATES.filter((before) => NEXT[before].includes(state));
 }
 
+/** Nothing goes on by itself any more. */
+export const ENDED_STATES = ['done', 'cancelled', 'failed'] as const satisfies readonly OperationState[];
+
 export function isEnded(state: OperationState): boolean {
-  return NEXT[state].length === 0;
+  return ENDED_STATES.some((ended) => ended === state);
+}
+
+export const UNFINISHED_STATES = OPERATION_STATES.filter((state) => !isEnded(state));
+
+/** The code of an operation whose attempts were used up. */
+export const GIVEN_UP = 'failed';
+
+/** What an operation failed with, when it was no answer to its request: those can be reopened, refusals never. */
+export const RETRYABLE_CODES = [GIVEN_UP, 'targets-lost'] as const;
+
+export function isRetryable({ state, error }: Pick<OperationRecord<unknown>, 'state' | 'error'>): boolean {
+  return state === 'failed' && RETRYABLE_CODES.some((code) => code === error?.code);
 }
 
 /** The sequence of an operation that takes no turn: of a single conversation, or refused before it was counted. */
@@ -78,6 +95,8 @@ export interface OperationRecord<Request> {
   readonly error: OperationError | null;
   /** That it was cancelled, or is about to be. */
   readonly cancellation: Cancellation | null;
+  /** The last attempts that failed, newest last; kept when it is reopened. Absent: none did. */
+  readonly failures?: readonly FailedAttempt[];
   readonly acceptedAt: Date;
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
@@ -86,4 +105,12 @@ export interface OperationRecord<Request> {
 export interface Operation extends OperationRecord<OperationRequest> {
   /** Fixed once it runs; `null` before. */
   readonly plan: Plan | null;
+  /**
+   * How often it was reopened; absent: never. Whoever ends an operation says of which run: one that still believes in an
+   * earlier run changes nothing.
+   */
+  readonly reopened?: number;
 }
+
+/** One run of an operation, to be ended. */
+export type Run = Pick<Operation, 'operationId' | 'reopened'>;

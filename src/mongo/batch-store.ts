@@ -9,12 +9,13 @@ import {
 } from '../app/ports.ts';
 import type { Batch, Slip } from '../domain/batch.ts';
 import type { MoveCount, SkipCount } from '../domain/receipt.ts';
-import type { Operation } from '../domain/operation.ts';
+import { statesBefore, type Operation } from '../domain/operation.ts';
 import type { Guard, Outcome } from '../domain/verdict.ts';
 import { BatchApplication } from './batch-application.ts';
 import { fromDoc, toDoc } from './batch-mapping.ts';
 import { isDuplicateKey, type Database } from './connect.ts';
 import { batchId, batchIdsOf, type BatchDoc } from './documents.ts';
+import { ofRun } from './operation-mapping.ts';
 
 export class MongoBatchStore implements BatchStore {
   private readonly database: Database;
@@ -58,11 +59,7 @@ export class MongoBatchStore implements BatchStore {
   }
 
   async stop(operation: Operation): Promise<void> {
-    while (!(await this.trySeal(operation)));
-    await this.database.batches.updateMany(
-      { _id: batchIdsOf(operation.operationId), state: 'planned' },
-      { $set: { state: 'dropped' } },
-    );
+    while (!(await this.tryStop(operation)));
   }
 
   async totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }> {
@@ -73,13 +70,13 @@ export class MongoBatchStore implements BatchStore {
     return { moves, skipped };
   }
 
-  /** False when another batch took the number: the list has grown meanwhile. */
-  private async trySeal({ operationId, campaignId }: Operation): Promise<boolean> {
-    const [last] = await this.recent(operationId, 1);
-    if (last?.state === 'seal') return true;
-    const after = last?.after ?? { position: null, loads: [], planned: 0 };
+  /**
+   * In one transaction that writes the operation, too: whoever stops a run that has been reopened meanwhile would take
+   * the new run's batches from it. False when another batch took the number: the list has grown meanwhile.
+   */
+  private async tryStop(operation: Operation): Promise<boolean> {
     try {
-      await this.seal({ operationId, campaignId, number: (last?.number ?? 0) + 1, moves: [], skips: [], after });
+      await this.database.transaction((session) => this.stopRun(operation, session));
       return true;
     } catch (error) {
       if (error instanceof Overtaken) return false;
@@ -87,9 +84,25 @@ export class MongoBatchStore implements BatchStore {
     }
   }
 
-  private async add(batch: Batch, state: BatchState): Promise<void> {
+  private async stopRun(operation: Operation, session: mongo.ClientSession): Promise<void> {
+    const { operationId, campaignId } = operation;
+    const { operations, batches } = this.database;
+    const unfinished = { ...ofRun(operation), state: { $in: [...statesBefore('failed')] } };
+    const { matchedCount } = await operations.updateOne(unfinished, { $inc: { stops: 1 } }, { session });
+    if (matchedCount === 0) return;
+    const last = await batches.findOne({ _id: batchIdsOf(operationId) }, { sort: { _id: -1 }, session });
+    if (last?.state !== 'seal') {
+      const of = { operationId, campaignId, number: (last?.number ?? 0) + 1, moves: [], skips: [] };
+      const after = last ? fromDoc(last).after : { position: null, loads: [], planned: 0 };
+      await this.add({ ...of, after }, 'seal', session);
+    }
+    const planned = { _id: batchIdsOf(operationId), state: 'planned' as const };
+    await batches.updateMany(planned, { $set: { state: 'dropped' } }, { session });
+  }
+
+  private async add(batch: Batch, state: BatchState, session?: mongo.ClientSession): Promise<void> {
     try {
-      await this.database.batches.insertOne(toDoc(batch, state, new Date()));
+      await this.database.batches.insertOne(toDoc(batch, state, new Date()), session ? { session } : {});
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw new Overtaken(`batch ${batch.number} of operation ${batch.operationId} is already planned`, {

@@ -7,13 +7,11 @@ import { objectIds } from './batch-mapping.ts';
 import { ClaimFacts } from './claim-facts.ts';
 import { fromCommand, fromWaiting, newDoc, toClaim, type Granted, type Queued } from './claim-mapping.ts';
 import type { Database } from './connect.ts';
-import type { ClaimDoc, ConversationDoc } from './documents.ts';
+import { CLAIMABLE, type ClaimDoc, type ConversationDoc } from './documents.ts';
 import { CLAIMABLE_INDEX } from './models.ts';
 
 /** Waiting claims are looked at so many at a time, until the pool is empty or none is left. */
 const WAITING_PAGE = 100;
-
-const CLAIMABLE = { assigneeId: null, status: 'not-started', optedOut: false } as const;
 
 interface Served {
   readonly answered: readonly Claim[];

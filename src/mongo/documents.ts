@@ -51,10 +51,17 @@ export interface ConversationDoc {
   createdAt: Date;
 }
 
+/** What of a campaign's pool a claim can be given. */
+export const CLAIMABLE = { assigneeId: null, status: 'not-started', optedOut: false } as const;
+
 export interface OperationDoc extends Omit<Operation, 'operationId'> {
   _id: string;
   /** The campaign's id while a bulk operation runs: a unique index lets one have it at a time. */
   turn?: string;
+  /** Counted up by whoever closes its list of batches, who then conflicts with whoever reopens it at the same time. */
+  stops?: number;
+  /** Its batches are about to go, and it after them: it can no longer be reopened. */
+  expiring?: true;
 }
 
 /** A claim lies in the same collection as other operations: their ids are one name space. */

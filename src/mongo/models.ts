@@ -21,6 +21,7 @@ const moment = { type: Date, default: null } as const;
 export const HELD_INDEX = 'held_in_order';
 export const POOL_INDEX = 'pool_in_order';
 export const CLAIMABLE_INDEX = 'claimable_in_order';
+export const LEDGER_INDEX = 'ledger_in_order';
 
 const campaign = new Schema(
   {
@@ -110,6 +111,10 @@ const operation = new Schema(
     receipt: { type: Schema.Types.Mixed, default: null },
     error: { type: Schema.Types.Mixed, default: null },
     cancellation: { type: Schema.Types.Mixed, default: null },
+    failures: { type: Schema.Types.Mixed },
+    reopened: { type: Number },
+    stops: { type: Number },
+    expiring: { type: Boolean },
     turn: { type: String },
     granted: { type: [Schema.Types.ObjectId], default: undefined },
     waiting: { type: Schema.Types.Mixed },
@@ -121,6 +126,8 @@ const operation = new Schema(
 );
 operation.index({ campaignId: 1, state: 1, sequence: 1 });
 operation.index({ campaignId: 1, acceptedAt: -1 });
+// The sweep's: what is unfinished, and what is old enough to go; also the list of what was given up.
+operation.index({ state: 1, acceptedAt: 1, _id: 1 }, { name: LEDGER_INDEX });
 // One bulk operation of a campaign runs at a time: taking the turn of another is a duplicate key.
 operation.index({ turn: 1 }, { unique: true, partialFilterExpression: { turn: { $exists: true } } });
 

@@ -8,6 +8,7 @@ import {
   type Operation,
   type OperationError,
   type Plan,
+  type Run,
 } from '../domain/operation.ts';
 import { takesTurn } from '../domain/request.ts';
 import type { Recorded } from '../domain/undo.ts';
@@ -15,6 +16,8 @@ import { BatchApplication, NotAsPlanned } from './batch-application.ts';
 import { toClaim } from './claim-mapping.ts';
 import { isDuplicateKey, type Database } from './connect.ts';
 import type { ClaimDoc, OperationDoc } from './documents.ts';
+import { ofRun, toOperation } from './operation-mapping.ts';
+import { nextSequence } from './sequence.ts';
 
 /** Nobody has begun to end it otherwise than as done. */
 const NOTHING_NOTED = { error: null, cancellation: null } as const;
@@ -46,7 +49,7 @@ export class MongoOperationStore implements OperationStore {
     try {
       if (!takesTurn(operation.request)) return await insert(NO_TURN);
       return await this.database.transaction(async (session) =>
-        insert(await this.nextSequence(operation.campaignId, session), session),
+        insert(await nextSequence(this.database, operation.campaignId, session), session),
       );
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
@@ -95,22 +98,22 @@ export class MongoOperationStore implements OperationStore {
     return kept ? toOperation(kept) : this.expect(operationId);
   }
 
-  async noteError(operationId: string, error: OperationError): Promise<Operation> {
-    return this.note(operationId, 'failed', { error });
+  async noteError(run: Run, error: OperationError): Promise<Operation> {
+    return this.note(run, 'failed', { error });
   }
 
-  async noteCancellation(operationId: string, cancellation: Cancellation): Promise<Operation> {
-    return this.note(operationId, 'cancelled', { cancellation });
+  async noteCancellation(run: Run, cancellation: Cancellation): Promise<Operation> {
+    return this.note(run, 'cancelled', { cancellation });
   }
 
-  async end(operationId: string, ending: Ending): Promise<Operation> {
+  async end(run: Run, ending: Ending): Promise<Operation> {
     const { state, at, receipt, error } = ending;
     const ended = await this.database.operations.findOneAndUpdate(
-      { _id: operationId, state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOTHING_NOTED) },
+      { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOTHING_NOTED) },
       { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { turn: '' } },
       { returnDocument: 'after' },
     );
-    return ended ? toOperation(ended) : this.expect(operationId);
+    return ended ? toOperation(ended) : this.expect(run.operationId);
   }
 
   async nextInTurn(campaignId: string): Promise<Operation | undefined> {
@@ -119,26 +122,16 @@ export class MongoOperationStore implements OperationStore {
   }
 
   private async note(
-    operationId: string,
+    run: Run,
     state: 'failed' | 'cancelled',
     noted: Partial<Pick<OperationDoc, 'error' | 'cancellation'>>,
   ): Promise<Operation> {
     const standing = await this.database.operations.findOneAndUpdate(
-      { _id: operationId, state: { $in: [...statesBefore(state)] }, ...NOTHING_NOTED },
+      { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...NOTHING_NOTED },
       { $set: noted },
       { returnDocument: 'after' },
     );
-    return standing ? toOperation(standing) : this.expect(operationId);
-  }
-
-  /** The campaign's row is written, so that of two that are accepted at once one waits for the other. */
-  private async nextSequence(campaignId: string, session: mongo.ClientSession): Promise<number> {
-    const campaign = await this.database.campaigns.findOneAndUpdate(
-      { _id: campaignId },
-      { $inc: { operationCount: 1 } },
-      { session, returnDocument: 'after', projection: { operationCount: 1 } },
-    );
-    return campaign?.operationCount ?? NO_TURN;
+    return standing ? toOperation(standing) : this.expect(run.operationId);
   }
 
   private async goesEarlier({ campaignId, sequence }: Operation): Promise<boolean> {
@@ -157,10 +150,4 @@ export class MongoOperationStore implements OperationStore {
     if (!operation) throw new Error(`operation ${operationId} is gone from the ledger`);
     return operation;
   }
-}
-
-function toOperation(doc: OperationDoc): Operation {
-  const { _id: operationId, ...rest } = doc;
-  delete rest.turn;
-  return { operationId, ...rest };
 }

@@ -88,10 +88,12 @@ function toRecord(doc: ConversationDoc): ConversationRecord {
   };
 }
 
-function toEntry(doc: OperationDoc | ClaimDoc): LedgerEntry {
+/** As people see it: what is only there for the machinery stays behind. */
+export function toEntry(doc: OperationDoc | ClaimDoc): LedgerEntry {
   const { _id: operationId, campaignId, request, requestHash, madeBy, state, sequence } = doc;
   const { receipt, error, cancellation, acceptedAt, startedAt, endedAt } = doc;
   const entry = { operationId, campaignId, request, requestHash, madeBy, state, sequence };
+  const failures = doc.failures ? { failures: doc.failures } : {};
   const granted = 'granted' in doc ? { granted: doc.granted.map((id) => id.toHexString()) } : {};
-  return { ...entry, receipt, error, cancellation, acceptedAt, startedAt, endedAt, ...granted };
+  return { ...entry, receipt, error, cancellation, acceptedAt, startedAt, endedAt, ...failures, ...granted };
 }

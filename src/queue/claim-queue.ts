@@ -1,7 +1,19 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { CLAIMS_QUEUE, jobIdOf, newPoolRefilledJob, poolRefilledJobOptions, POOL_REFILLED_JOB } from './contract.ts';
+import type { Revival } from '../app/sweep-port.ts';
+import type { Claim } from '../domain/claim.ts';
 import { bringForward } from './bring-forward.ts';
+import {
+  CLAIM_JOB,
+  CLAIM_JOB_OPTIONS,
+  CLAIMS_QUEUE,
+  jobIdOf,
+  newClaimJob,
+  newPoolRefilledJob,
+  poolRefilledJobOptions,
+  POOL_REFILLED_JOB,
+} from './contract.ts';
+import { jobOf, revive } from './revive.ts';
 
 /** The claims' queue, as the worker and whoever fills a pool see it. */
 export class ClaimQueue {
@@ -18,6 +30,22 @@ export class ClaimQueue {
     if (job) await bringForward(job);
   }
 
+  /** Sees to it that a claim that has ended is answered: its job, parked or lost, ends now. */
+  async answer(claim: Claim): Promise<void> {
+    const job = await jobOf(this.queue, claim.operationId);
+    if (job) await bringForward(job);
+    else await this.add(claim);
+  }
+
+  /** Sees to it that a waiting claim has a job; see {@link revive}. */
+  async revive(claim: Claim, isUnfinished: () => Promise<boolean>): Promise<Revival> {
+    return revive(this.queue, { operationId: claim.operationId, isUnfinished, add: () => this.add(claim) });
+  }
+
+  async forget(claimId: string): Promise<void> {
+    await this.queue.remove(jobIdOf(claimId));
+  }
+
   /** Conversations came back to a campaign's pool. Told many times at once, it is looked into once or twice. */
   async poolRefilled(campaignId: string): Promise<void> {
     await this.queue.add(POOL_REFILLED_JOB, newPoolRefilledJob(campaignId), poolRefilledJobOptions(campaignId));
@@ -25,5 +53,12 @@ export class ClaimQueue {
 
   async close(): Promise<void> {
     await this.queue.close();
+  }
+
+  private async add({ request, madeBy, operationId }: Claim): Promise<void> {
+    await this.queue.add(CLAIM_JOB, newClaimJob(request, madeBy), {
+      ...CLAIM_JOB_OPTIONS,
+      jobId: jobIdOf(operationId),
+    });
   }
 }

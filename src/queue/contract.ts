@@ -103,6 +103,13 @@ export const CLAIM_JOB_OPTIONS = {
   removeOnComplete: { age: DAY_S, count: 20_000 },
 } as const satisfies JobsOptions;
 
+/** The sweep's queue: one job at a time over all workers, made by a schedule of this name. */
+export const SWEEPS_QUEUE = 'sweeps';
+export const SWEEP_JOB = 'sweep';
+
+/** The next one makes good for one that fails. */
+export const SWEEP_JOB_OPTIONS = { attempts: 1, removeOnComplete: true, removeOnFail: true } as const;
+
 /** Nobody comes back for a preview: its asker waits for it, or asks again. */
 export const PREVIEW_JOB_OPTIONS = {
   attempts: 3,
@@ -192,10 +199,15 @@ export function requestHash(request: OperationRequest | ClaimRequest): string {
   return createHash('sha256').update(canonical(request)).digest('base64url');
 }
 
-/** The hash of the request that a job carries; `undefined` when it carries none that can be read. */
-export function hashOfJob(data: unknown): string | undefined {
+/** The request that a job carries; `undefined` when it carries none that can be read. */
+export function requestOfJob(data: unknown): OperationRequest | ClaimRequest | undefined {
   const parsed = z.union([operationJob, claimJob]).safeParse(data);
-  return parsed.success ? requestHash(parsed.data.request) : undefined;
+  return parsed.success ? parsed.data.request : undefined;
+}
+
+export function hashOfJob(data: unknown): string | undefined {
+  const request = requestOfJob(data);
+  return request && requestHash(request);
 }
 
 function canonical(value: unknown): string {

@@ -1,15 +1,10 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { QueueFacts, QueueState } from '../app/health-port.ts';
-import { connectProducer } from './connection.ts';
-import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from './contract.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, SWEEPS_QUEUE } from './contract.ts';
+import { withRedis, type QueueAddress } from './with-redis.ts';
 
-const QUEUES = [OPERATIONS_QUEUE, CLAIMS_QUEUE, PREVIEWS_QUEUE, CONTROLS_QUEUE];
-
-interface QueueAddress {
-  readonly redisUrl: string;
-  readonly prefix: string;
-}
+const QUEUES = [OPERATIONS_QUEUE, CLAIMS_QUEUE, PREVIEWS_QUEUE, CONTROLS_QUEUE, SWEEPS_QUEUE];
 
 /** Looks at Redis and at every queue, over a connection of its own. Throws when Redis is out of reach. */
 export async function readQueueFacts(address: QueueAddress): Promise<QueueFacts> {
@@ -50,21 +45,6 @@ async function withQueue<Result>(
     return await look(queue);
   } finally {
     await queue.close();
-  }
-}
-
-/** A producer's connection keeps nothing back, so its first command must wait until it stands. */
-async function withRedis<Result>(redisUrl: string, work: (redis: Redis) => Promise<Result>): Promise<Result> {
-  let onError: (error: Error) => void = () => undefined;
-  const redis = connectProducer(redisUrl, (error) => onError(error));
-  try {
-    await new Promise<void>((resolve, reject) => {
-      redis.once('ready', resolve);
-      onError = reject;
-    });
-    return await work(redis);
-  } finally {
-    redis.disconnect();
   }
 }
 

@@ -1,6 +1,7 @@
 import { Queue, type Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { OperationCommand } from '../app/operation-command.ts';
+import type { Revival } from '../app/sweep-port.ts';
 import type { Operation } from '../domain/operation.ts';
 import { bringForward, holdsIdForNobody } from './bring-forward.ts';
 import {
@@ -12,6 +13,7 @@ import {
   OPERATIONS_QUEUE,
   requestHash,
 } from './contract.ts';
+import { revive } from './revive.ts';
 
 /** The operations' queue, as the worker sees it. */
 export class OperationQueue {
@@ -41,6 +43,15 @@ export class OperationQueue {
     if (!success) return undefined;
     const { request, sentBy } = data;
     return { request, requestHash: requestHash(request), sentBy };
+  }
+
+  /** Sees to it that an unfinished operation has a job; see {@link revive}. */
+  async revive(operation: Operation, isUnfinished: () => Promise<boolean>): Promise<Revival> {
+    return revive(this.queue, { operationId: operation.operationId, isUnfinished, add: () => this.add(operation) });
+  }
+
+  async forget(operationId: string): Promise<void> {
+    await this.queue.remove(jobIdOf(operationId));
   }
 
   async close(): Promise<void> {

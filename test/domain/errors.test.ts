@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseRefusal, Refusal, REFUSAL_CODES, refusalLine, shown } from '../../src/domain/errors.ts';
+import { Overtaken } from '../../src/app/ports.ts';
+import {
+  Halted,
+  isPermanent,
+  parseRefusal,
+  Refusal,
+  REFUSAL_CODES,
+  refusalLine,
+  shown,
+} from '../../src/domain/errors.ts';
 
 /** What Baton itself says it expects; it never holds the words that come before what came. */
 const expectation = fc.string().filter((text) => !text.includes(', got '));
@@ -80,4 +89,18 @@ describe('somebody else’s value in a message', () => {
       }),
     );
   });
+});
+
+describe('an error', () => {
+  const said = { expected: 'this', got: 'that' };
+  it.each([new Refusal('no-targets', said), new Halted('targets-lost', said)])('that is an answer: %s', (error) => {
+    expect(isPermanent(error)).toBe(true);
+  });
+
+  it.each([new Error('write conflict'), new TypeError('x is not a function'), new Overtaken('batch 1'), 'boo', null])(
+    'that is trouble, and tried again: %s',
+    (error) => {
+      expect(isPermanent(error)).toBe(false);
+    },
+  );
 });

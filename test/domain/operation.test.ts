@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isEnded, OPERATION_STATES, statesBefore } from '../../src/domain/operation.ts';
+import { REFUSAL_CODES } from '../../src/domain/errors.ts';
+import { isEnded, isRetryable, OPERATION_STATES, statesBefore } from '../../src/domain/operation.ts';
 
 describe('an operation', () => {
   it.each([
-    ['accepted', []],
+    ['accepted', ['failed']],
     ['running', ['accepted']],
     ['done', ['running']],
     ['cancelled', ['accepted', 'running']],
@@ -12,9 +13,18 @@ describe('an operation', () => {
     expect(statesBefore(state)).toEqual(before);
   });
 
-  it('that has ended never becomes anything else', () => {
+  it('that has ended never becomes anything else, unless it failed and is reopened', () => {
     const ended = OPERATION_STATES.filter(isEnded);
     expect(ended).toEqual(['done', 'cancelled', 'failed']);
-    for (const state of OPERATION_STATES) expect(statesBefore(state).filter(isEnded)).toEqual([]);
+    const next = OPERATION_STATES.flatMap((state) => statesBefore(state).map((before) => [before, state] as const));
+    expect(next.filter(([before]) => isEnded(before))).toEqual([['failed', 'accepted']]);
+  });
+
+  it('can be reopened when it was given up or halted, never when it was refused', () => {
+    const failedWith = (code: string): boolean => isRetryable({ state: 'failed', error: { code, message: '' } });
+    expect(['failed', 'targets-lost'].map(failedWith)).toEqual([true, true]);
+    expect(REFUSAL_CODES.filter(failedWith)).toEqual([]);
+    expect(isRetryable({ state: 'running', error: { code: 'failed', message: '' } })).toBe(false);
+    expect(isRetryable({ state: 'done', error: null })).toBe(false);
   });
 });

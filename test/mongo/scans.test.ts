@@ -102,6 +102,38 @@ describe('no query that runs per job scans more than it returns', () => {
     await expectTight(() => harness.context.stores.batches.slips('op_b'));
   });
 
+  it('what a sweep looks at: the unfinished among many that ended, what is old, and a pool', async () => {
+    const { operations } = harness.context.database;
+    const { ledger } = harness.context;
+    const DAY_MS = 86_400_000;
+    const now = Date.now();
+    const request = { kind: 'self-assign', operationId: '', campaignId, texterId: 't1' } as const;
+    const row = { campaignId, request: request as never, requestHash: 'hash', madeBy: 'test', sequence: 0, plan: null };
+    const states = ['running', 'accepted', 'failed'] as const;
+    await operations.insertMany(
+      Array.from({ length: 2_000 }, (_, at) => {
+        const acceptedAt = new Date(now - Math.trunc(at / 20) * DAY_MS);
+        const state = at % 10 === 0 ? (states[at % 3] ?? 'failed') : 'done';
+        const isEnded = state === 'done' || state === 'failed';
+        const ending = {
+          receipt: null,
+          error: null,
+          cancellation: null,
+          startedAt: null,
+          endedAt: isEnded ? acceptedAt : null,
+        };
+        return { _id: `op_${at}`, ...row, state, acceptedAt, ...ending };
+      }),
+    );
+    const pages = async (): Promise<void> => {
+      for await (const page of ledger.unfinished()) expect(page.length).toBeGreaterThan(0);
+    };
+    await expectTight(pages);
+    await expectTight(() => ledger.markExpired(new Date(now - 90 * DAY_MS)));
+    await expectTight(() => ledger.markExpired(new Date(0)));
+    await expectTight(() => ledger.hasClaimable(campaignId));
+  });
+
   it('one conversation', async () => {
     const found = await harness.context.stores.conversations.findOne(campaignId, ids[7] ?? '');
     expect(found).toMatchObject({ id: ids[7] });

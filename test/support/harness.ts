@@ -37,6 +37,8 @@ export function testConfig(worker: Partial<Config['worker']> = {}): Config {
       sliceMs: 2_000,
       lockMs: 10_000,
       stalledCheckMs: 5_000,
+      sweepEveryMs: 30_000,
+      receiptsKeptDays: 90,
       closeTimeoutMs: 15_000,
       ...worker,
     },

@@ -15,6 +15,7 @@ const answered = (answer: unknown): Outcome => ({ kind: 'answered', answer });
 describe('what an attempt comes to', () => {
   const { queue: config } = testConfig();
   const gaveUp: string[] = [];
+  const noted: string[] = [];
   const script: ((attempt: Attempt) => Outcome | Promise<Outcome>)[] = [];
   let redis: Redis;
   let queue: Queue;
@@ -26,6 +27,11 @@ describe('what an attempt comes to', () => {
       const next = script.shift();
       if (!next) throw new Error('expected a next thing to do, got none');
       return next(attempt);
+    },
+    noteFailure: (_attempt, error) => {
+      noted.push(error.message);
+      // The database may be what is away.
+      return Promise.reject(new Error('nowhere to note it'));
     },
     giveUp: (_attempt, error) => {
       gaveUp.push(error.message);
@@ -47,6 +53,7 @@ describe('what an attempt comes to', () => {
   afterEach(() => {
     expect(script).toEqual([]);
     gaveUp.splice(0);
+    noted.splice(0);
   });
   afterAll(async () => {
     await worker.close();
@@ -126,6 +133,7 @@ describe('what an attempt comes to', () => {
     };
     const job = await play(trouble, trouble, () => answered('at last'));
     expect(job).toMatchObject({ returnvalue: 'at last', attemptsMade: 3 });
+    expect(noted).toEqual(['write conflict', 'write conflict']);
     expect(gaveUp).toEqual([]);
   });
 
@@ -135,6 +143,7 @@ describe('what an attempt comes to', () => {
     };
     const job = await play(trouble, trouble, trouble);
     expect(job).toMatchObject({ failedReason: 'no space left', attemptsMade: 3 });
+    expect(noted).toEqual(Array.from({ length: 3 }, () => 'no space left'));
     expect(gaveUp).toEqual(['no space left']);
   });
 

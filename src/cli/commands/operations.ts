@@ -59,9 +59,10 @@ async function show(session: Session, id: string, withMoves: boolean): Promise<v
 
 /** What matters of it to whoever asks; not how it is kept. */
 function told(entry: LedgerEntry) {
-  const { operationId, campaignId, request, state, acceptedAt, startedAt, endedAt, error, cancellation, receipt } =
-    entry;
-  return { operationId, campaignId, state, request, acceptedAt, startedAt, endedAt, error, cancellation, receipt };
+  const { operationId, campaignId, request, state, acceptedAt, startedAt, endedAt } = entry;
+  const { error, failures, cancellation, receipt } = entry;
+  const times = { acceptedAt, startedAt, endedAt };
+  return { operationId, campaignId, state, request, ...times, error, failures, cancellation, receipt };
 }
 
 /** Written as they are read: a large operation has as many moves as conversations. */

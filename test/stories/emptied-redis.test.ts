@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requestHash } from '../../src/queue/contract.ts';
+import { parseRequest } from '../../src/queue/requests.ts';
+import { Obstacle } from '../support/obstacle.ts';
+import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
+import { send } from '../support/send.ts';
+import { SweptWorld } from '../support/swept-world.ts';
+import { until } from '../support/until.ts';
+
+const SWEEP_EVERY_MS = 300;
+const LONG_MS = 3_600_000;
+
+describe('Redis loses everything with work accepted, running and waiting', () => {
+  let world: SweptWorld;
+  beforeAll(async () => {
+    world = await SweptWorld.open({ sweepEveryMs: SWEEP_EVERY_MS });
+    await world.harness.startWorker();
+    await world.harness.startWorker();
+  });
+  afterAll(() => world.close());
+
+  /** Moved once each, as its batches and its receipt say. */
+  async function expectExact(campaignId: string, operationId: string, count: number): Promise<void> {
+    const docs = [...(await rawConversations(world.harness, campaignId)).values()];
+    const moves = docs.flatMap(({ _id, trail }) =>
+      trail.filter((move) => move.operationId === operationId).map(() => _id.toHexString()),
+    );
+    expect(new Set(moves).size).toBe(moves.length);
+    const { state, receipt } = await rawOperation(world.harness, operationId);
+    expect({ state, moved: receipt?.moved, selected: receipt?.selected }).toEqual({
+      state: 'done',
+      moved: count,
+      selected: count,
+    });
+    const batches = await rawBatches(world.harness, operationId);
+    expect(batches.filter(({ state: each }) => each === 'planned' || each === 'dropped')).toEqual([]);
+    expect(idsOf(batches.flatMap((batch) => batch.moves)).sort()).toEqual(moves.sort());
+  }
+
+  it('and everything that the ledger holds ends by itself, exactly', async () => {
+    const { harness } = world;
+    const { stores } = harness.context;
+    // One in the middle of its work, and one behind it.
+    const busy = await world.campaign(100);
+    const obstacle = await Obstacle.before(harness, busy.ids[32] ?? '');
+    const [running, behind] = [world.request(busy.campaignId, 60), world.request(busy.campaignId, 30)];
+    await send(harness.producer, running);
+    await until(
+      'half of it to be moved',
+      async () => (await stores.batches.recent(running.operationId, 7)).length === 7,
+    );
+    await send(harness.producer, behind);
+    await until('the other to wait in line', async () => (await world.operations.job(behind.operationId))?.isDelayed());
+    // One that a worker accepted before it died.
+    const still = await world.campaign(3);
+    const to = { texterIds: ['t2'] as [string] };
+    const one = { kind: 'reassign-one', operationId: harness.newId('op'), campaignId: still.campaignId, to } as const;
+    const request = parseRequest({ ...one, conversationId: still.ids[0] });
+    const none = { plan: null, receipt: null, error: null, cancellation: null, startedAt: null, endedAt: null };
+    const accepted = { ...none, state: 'accepted', acceptedAt: new Date(), madeBy: 'test' } as const;
+    const { operationId, campaignId } = one;
+    await stores.operations.accept({
+      operationId,
+      campaignId,
+      request,
+      requestHash: requestHash(request),
+      ...accepted,
+    });
+    // One that waits for more.
+    const short = await world.campaign(2);
+    const claimId = harness.newId('cl');
+    const wanted = { claimId, campaignId: short.campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
+    await harness.producer.selfAssign(wanted);
+    await until('a claim to wait', () => harness.isWaiting(claimId));
+
+    await world.emptyRedis();
+    await obstacle.clear();
+    await harness.seedConversations(
+      short.campaignId,
+      Array.from({ length: 4 }, () => ({})),
+    );
+    await world.ended(running.operationId, behind.operationId, operationId, claimId);
+    await expectExact(busy.campaignId, running.operationId, 60);
+    await expectExact(busy.campaignId, behind.operationId, 30);
+    expect(await harness.holdings(busy.campaignId)).toEqual({ t1: 30, t2: 30, t3: 30, pool: 10 });
+    await expectExact(still.campaignId, operationId, 1);
+    expect(await harness.holdings(still.campaignId)).toEqual({ t2: 1, pool: 2 });
+    expect(await harness.holdings(short.campaignId)).toEqual({ t1: 5, pool: 1 });
+    const versions = (await rawConversations(harness)).values();
+    for (const { trail, assignmentVersion } of versions) expect(trail).toHaveLength(assignmentVersion);
+    const [answer] = [await (await harness.producer.selfAssign(wanted)).result()];
+    expect(answer).toMatchObject({ outcome: 'exists', receipt: { moved: 5, shortBecause: null } });
+  });
+
+  it('and sweeping goes on, still one at a time', async () => {
+    await world.emptyRedis();
+    const { queue } = world.sweeps;
+    await until('the schedule to be back', () => queue.getJobScheduler('sweep'));
+    expect(await queue.getGlobalConcurrency()).toBe(1);
+    const { campaignId } = await world.campaign(10);
+    const asked = world.request(campaignId, 10);
+    await send(world.harness.producer, asked);
+    await world.ended(asked.operationId);
+    expect((await queue.getJobSchedulers()).map(({ key, every }) => [key, every])).toEqual([['sweep', SWEEP_EVERY_MS]]);
+  });
+});

@@ -1,0 +1,316 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { redrive } from '../../src/app/redrive.ts';
+import {
+  CLAIM_JOB,
+  CLAIM_JOB_OPTIONS,
+  CLAIMS_QUEUE,
+  jobIdOf,
+  newClaimJob,
+  newOperationJob,
+  OPERATION_JOB,
+  OPERATION_JOB_OPTIONS,
+  OPERATIONS_QUEUE,
+} from '../../src/queue/contract.ts';
+import { withFailedJobs } from '../../src/queue/failed-jobs.ts';
+import { parseRequest } from '../../src/queue/requests.ts';
+import { createLogger } from '../../src/logger.ts';
+import { startService } from '../../workers/service.ts';
+import { Cli, cliEnv } from '../support/cli.ts';
+import { Harness } from '../support/harness.ts';
+import { watched } from '../support/interposed.ts';
+import { oneTurn, toTheEnd } from '../support/perform.ts';
+import { RawQueue } from '../support/raw-queue.ts';
+import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
+import type { BulkInput } from '../support/send.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
+
+const CONVERSATIONS = 40;
+const BATCH = 5;
+/** As ever, but soon over. */
+const SOON = { attempts: 3, backoff: { type: 'fixed', delay: 10 } } as const;
+
+interface Listed {
+  readonly operations: readonly {
+    readonly operationId: string;
+    readonly campaignId: string;
+    readonly kind: string;
+    readonly heldBy: string;
+    readonly attempts: number;
+    readonly error: string;
+    readonly failures: readonly { readonly at: string; readonly message: string }[];
+  }[];
+}
+
+interface Retried {
+  readonly dryRun: boolean;
+  readonly operations: readonly { readonly operationId: string; readonly isTakenUp?: boolean }[];
+}
+
+describe('what was given up', () => {
+  let harness: Harness;
+  let queue: RawQueue;
+  let cli: Cli;
+  beforeAll(async () => {
+    harness = await Harness.open({ batchConversationsMax: BATCH, batchesInFlightMax: 1 });
+    queue = new RawQueue(harness);
+    cli = new Cli(cliEnv(harness.config));
+    await harness.startWorker();
+  });
+  afterAll(async () => {
+    await queue.close();
+    await harness.close();
+  });
+
+  async function campaign(): Promise<string> {
+    const campaignId = await harness.seedCampaign(3);
+    const seeded = Array.from({ length: CONVERSATIONS }, (_, at) => ({ waitedMs: (CONVERSATIONS - at) * 1_000 }));
+    await harness.seedConversations(campaignId, seeded);
+    return campaignId;
+  }
+
+  const request = (campaignId: string, count: number): BulkInput => {
+    const asked = { operationId: harness.newId('op'), campaignId, from: 'pool', to: 'everyone' } as const;
+    return { kind: 'reassign', ...asked, status: 'any', count };
+  };
+
+  /** By a job that gives up soon. */
+  async function sendSoon(input: BulkInput): Promise<void> {
+    const options = { ...OPERATION_JOB_OPTIONS, ...SOON, jobId: jobIdOf(input.operationId) };
+    await queue.queue.add(OPERATION_JOB, newOperationJob(parseRequest(input), 'test'), options);
+  }
+
+  const failed = async (operationId: string): Promise<unknown> =>
+    until(`${operationId} to be given up`, async () => {
+      const job = await queue.job(operationId);
+      return (await rawOperation(harness, operationId)).state === 'failed' && job?.isFailed();
+    });
+
+  const done = async (operationId: string): Promise<unknown> =>
+    until(`${operationId} to be done`, async () => (await rawOperation(harness, operationId)).state === 'done');
+
+  const listed = async (...args: string[]): Promise<Listed['operations']> =>
+    (await cli.json<Listed>(['failed', ...args])).operations;
+
+  /** Half-way through, its ledger is damaged in a way that makes every attempt throw. */
+  async function poisoned(campaignId: string, count: number): Promise<{ input: BulkInput; plan: unknown }> {
+    const input = request(campaignId, count);
+    const { stores } = harness.context;
+    for (let turn = 0; turn < 3; turn += 1) {
+      await oneTurn(stores, input, { batchConversationsMax: BATCH, batchesInFlightMax: 1 });
+    }
+    const { plan } = await rawOperation(harness, input.operationId);
+    const _id = input.operationId;
+    await harness.context.database.operations.updateOne({ _id }, { $set: { 'plan.targets': 'no list' } });
+    await sendSoon(input);
+    return { input, plan };
+  }
+
+  async function mend(operationId: string, plan: unknown): Promise<void> {
+    await harness.context.database.operations.updateOne({ _id: operationId }, { $set: { plan: plan as never } });
+  }
+
+  /** Moved once each, by the batches that say so; the list is closed and nothing planned is left. */
+  async function expectExact(campaignId: string, operationId: string, count: number): Promise<void> {
+    const docs = [...(await rawConversations(harness, campaignId)).values()];
+    const mine = docs.filter(({ trail }) => trail.some((move) => move.operationId === operationId));
+    expect(mine).toHaveLength(count);
+    for (const { trail } of mine) expect(trail.filter((move) => move.operationId === operationId)).toHaveLength(1);
+    const batches = await rawBatches(harness, operationId);
+    expect(batches.map(({ state }) => state)).toEqual([...batches.slice(1).map(() => 'applied'), 'seal']);
+    expect(batches.map(({ number }) => number)).toEqual(batches.map((_, at) => at + 1));
+    const moved = idsOf(batches.flatMap(({ moves }) => moves)).sort();
+    expect(moved).toEqual(mine.map(({ _id }) => _id.toHexString()).sort());
+    expect((await rawOperation(harness, operationId)).receipt).toMatchObject({ moved: count, selected: count });
+  }
+
+  it('blocks no other, is listed with its history, and once mended goes on where it stopped, exactly', async () => {
+    const campaignId = await campaign();
+    const { input, plan } = await poisoned(campaignId, 25);
+    const { operationId } = input;
+    const behind = await harness.producer.reassign(request(campaignId, 10) as never);
+    expect((await behind.result()).receipt.moved).toBe(10);
+    await failed(operationId);
+    const [shown] = await listed(campaignId);
+    expect(shown).toMatchObject({ operationId, campaignId, kind: 'reassign', heldBy: 'ledger', attempts: 3 });
+    expect(shown?.failures.map(({ message }) => message)).toEqual(Array.from({ length: 3 }, () => shown?.error));
+    expect(shown?.error).toMatch(/^TypeError: /);
+    const moments = shown?.failures.map(({ at }) => Date.parse(at)) ?? [];
+    expect(moments).toEqual(moments.toSorted((a, b) => a - b));
+    expect((await cli.run(['operation', operationId])).out).toContain('Attempts that failed:');
+    expect((await rawOperation(harness, operationId)).receipt).toMatchObject({ moved: 15, shortBecause: 'stopped' });
+
+    await mend(operationId, plan);
+    const dry = await cli.json<Retried>(['retry', '--campaign', campaignId]);
+    expect(dry).toMatchObject({ dryRun: true, operations: [{ operationId }] });
+    expect(await rawOperation(harness, operationId)).toMatchObject({ state: 'failed' });
+    const retried = await cli.json<Retried>(['retry', '--campaign', campaignId, '--yes']);
+    expect(retried).toEqual({ dryRun: false, operations: [{ operationId, isTakenUp: true }] });
+    await done(operationId);
+    await expectExact(campaignId, operationId, 25);
+    await expectExact(campaignId, behind.operationId, 10);
+    expect(await harness.holdings(campaignId)).toMatchObject({ pool: 5 });
+    expect((await rawOperation(harness, operationId)).failures).toHaveLength(3);
+    expect(await listed(campaignId)).toEqual([]);
+  });
+
+  it('is reopened once, however many retry it, and queues behind what was accepted meanwhile', async () => {
+    const campaignId = await campaign();
+    const { input, plan } = await poisoned(campaignId, 25);
+    const { operationId } = input;
+    await failed(operationId);
+    const before = await rawOperation(harness, operationId);
+    await (await harness.producer.reassign(request(campaignId, 5) as never)).result();
+    await mend(operationId, plan);
+    const each = { operationId, heldBy: 'ledger' } as never;
+    const taken = await withFailedJobs(harness.config.queue, async (jobs) => {
+      const deps = { failures: harness.context.failures, views: harness.context.views, jobs };
+      return Promise.all(Array.from({ length: 5 }, () => redrive(deps, each)));
+    });
+    expect(taken.filter((isTakenUp) => isTakenUp)).toHaveLength(1);
+    await done(operationId);
+    await expectExact(campaignId, operationId, 25);
+    const after = await rawOperation(harness, operationId);
+    expect(after).toMatchObject({ reopened: 1, sequence: before.sequence + 2 });
+  });
+
+  it('is not harmed by those who still believe in the run before', async () => {
+    const campaignId = await campaign();
+    const { stores, failures } = harness.context;
+    const input = request(campaignId, 25);
+    const how = { batchConversationsMax: BATCH, batchesInFlightMax: 1 };
+    const { operation } = await oneTurn(stores, input, how);
+    const noApplying = watched(stores, (_number, name, call) =>
+      name === 'batches.apply' ? Promise.reject(new Error('no')) : call(),
+    );
+    await expect(oneTurn(noApplying, input, how)).rejects.toThrow('no');
+    const given = { code: 'failed', message: 'given up' };
+    await stores.operations.noteError(operation, given);
+    await stores.batches.stop(operation);
+    await stores.operations.end(operation, { state: 'failed', at: new Date(), receipt: null, error: given });
+    const states = async (): Promise<string[]> =>
+      (await rawBatches(harness, input.operationId)).map(({ state }) => state);
+    expect(await states()).toEqual(['applied', 'dropped', 'seal']);
+    expect(await failures.reopen(input.operationId)).toMatchObject({ state: 'accepted', reopened: 1, error: null });
+    expect(await failures.reopen(input.operationId)).toBeUndefined();
+    // All that a process that was held up in mid-failing would do yet.
+    await stores.operations.noteError(operation, given);
+    await stores.batches.stop(operation);
+    const ended = await stores.operations.end(operation, {
+      state: 'failed',
+      at: new Date(),
+      receipt: null,
+      error: given,
+    });
+    expect(ended).toMatchObject({ state: 'accepted', error: null });
+    expect(await states()).toEqual(['applied', 'planned']);
+    await toTheEnd(stores, input, how);
+    await expectExact(campaignId, input.operationId, 25);
+  });
+
+  it('is taken up by whoever looks next when the one who reopened it died before telling', async () => {
+    const campaignId = await campaign();
+    const { input, plan } = await poisoned(campaignId, 25);
+    await failed(input.operationId);
+    await mend(input.operationId, plan);
+    await harness.context.failures.reopen(input.operationId);
+    await (await harness.producer.reassign(request(campaignId, 5) as never)).result();
+    await done(input.operationId);
+    await expectExact(campaignId, input.operationId, 25);
+  });
+
+  it('is not what was refused, is done, goes on, or never was', async () => {
+    const campaignId = await campaign();
+    const codeOf = async (operationId: string): Promise<string> => (await cli.refusal(['retry', operationId])).code;
+    const refused = { ...request(campaignId, 1), from: { texterIds: ['nobody'] } };
+    const sent = await harness.producer.reassign(refused as never);
+    await expect(sent.result()).rejects.toMatchObject({ code: 'unknown-texter' });
+    const ended = await harness.producer.reassign(request(campaignId, 1) as never);
+    await ended.result();
+    const going = request(campaignId, 1);
+    await oneTurn(harness.context.stores, going);
+    expect(await codeOf(refused.operationId)).toBe('not-retryable');
+    expect(await codeOf(ended.operationId)).toBe('not-retryable');
+    expect(await codeOf(going.operationId)).toBe('not-retryable');
+    expect(await codeOf('nothing')).toBe('unknown-operation');
+    expect(await listed(campaignId)).toEqual([]);
+    expect(await harness.context.failures.reopen(refused.operationId)).toBeUndefined();
+  });
+});
+
+/** A worker that reaches the database only through a proxy, which the test can take away from it. */
+describe('an operation and a claim whose every attempt found the database away', () => {
+  let harness: Harness;
+  let proxy: TcpProxy;
+  let cli: Cli;
+  let close: () => Promise<unknown>;
+  const queues: RawQueue[] = [];
+
+  beforeAll(async () => {
+    harness = await Harness.open();
+    cli = new Cli(cliEnv(harness.config));
+    proxy = await TcpProxy.before(harness.config.mongo.uri);
+    // Told of a replica set, the driver would find its own way past the proxy.
+    const uri = new URL(proxy.url);
+    uri.search = '?directConnection=true';
+    const mongo = { ...harness.config.mongo, uri: uri.toString(), serverSelectionTimeoutMs: 100 };
+    const service = await startService({ ...harness.config, mongo }, createLogger(harness.config.log));
+    await service.ready;
+    close = () => service.close();
+    queues.push(new RawQueue(harness, OPERATIONS_QUEUE), new RawQueue(harness, CLAIMS_QUEUE));
+  });
+  afterAll(async () => {
+    await close();
+    await proxy.close();
+    for (const queue of queues) await queue.close();
+    await harness.close();
+  });
+
+  it('are listed though no ledger knows them, and retried with what their jobs hold', async () => {
+    const campaignId = await harness.seedCampaign(2, { selfAssign: { enabled: true } });
+    await harness.seedConversations(
+      campaignId,
+      Array.from({ length: 10 }, () => ({})),
+    );
+    const [operations, claims] = queues as [RawQueue, RawQueue];
+    const asked = { campaignId, from: 'pool', to: { texterIds: ['t1'] }, status: 'any', count: 4 } as const;
+    const operation = parseRequest({ kind: 'reassign', operationId: harness.newId('op'), ...asked });
+    const claim = {
+      kind: 'self-assign',
+      operationId: harness.newId('cl'),
+      campaignId,
+      texterId: 't2',
+      count: 3,
+    } as const;
+    proxy.away();
+    await operations.queue.add(OPERATION_JOB, newOperationJob(operation, 'test'), {
+      ...OPERATION_JOB_OPTIONS,
+      ...SOON,
+      jobId: jobIdOf(operation.operationId),
+    });
+    await claims.queue.add(CLAIM_JOB, newClaimJob(claim, 'test'), {
+      ...CLAIM_JOB_OPTIONS,
+      ...SOON,
+      jobId: jobIdOf(claim.operationId),
+    });
+    await until('both to be given up', async () => {
+      const [ofOperation, ofClaim] = [await operations.job(operation.operationId), await claims.job(claim.operationId)];
+      return (await ofOperation?.isFailed()) && (await ofClaim?.isFailed());
+    });
+    expect(await harness.context.database.operations.countDocuments({})).toBe(0);
+    const { operations: listed } = await cli.json<Listed>(['failed']);
+    expect(listed.map(({ kind, heldBy, attempts }) => [kind, heldBy, attempts])).toEqual([
+      ['reassign', 'queue', 3],
+      ['self-assign', 'queue', 3],
+    ]);
+
+    proxy.back();
+    const retried = await cli.json<Retried>(['retry', '--all', '--yes']);
+    expect(retried.operations.map(({ isTakenUp }) => isTakenUp)).toEqual([true, true]);
+    await until('both to be done', async () => {
+      return (await harness.context.database.operations.countDocuments({ state: 'done' })) === 2;
+    });
+    expect(await harness.holdings(campaignId)).toEqual({ t1: 4, t2: 3, pool: 3 });
+    expect((await cli.json<Listed>(['failed'])).operations).toEqual([]);
+  });
+});
