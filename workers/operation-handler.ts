@@ -82,9 +82,12 @@ export class OperationHandler implements Handler {
     if (next) await this.queue.wake(next);
   }
 
-  /** What came back to the pool may be what claims are waiting for. */
+  /**
+   * What came back to the pool may be what claims are waiting for; and a texter whose work was handed on may have room
+   * for more again.
+   */
   private async tellWhoWaits({ request, campaignId }: Operation): Promise<void> {
-    if (request.kind !== 'unassign' && request.kind !== 'unassign-one') return;
+    if (request.kind === 'reassign' && request.from === 'pool') return;
     if (await this.context.stores.claims.firstWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
   }
 }
