@@ -11,7 +11,7 @@ import { RawQueue } from '../support/raw-queue.ts';
 const BATCH_MAX = 7;
 /** Mostly as many as a few batches hold, sometimes as many batches. */
 const SIZES = { textersMax: 8, conversationsMax: 120, stepsMax: 16 };
-const SMALL_SIZES = { textersMax: 4, conversationsMax: 4, stepsMax: 3 };
+const SMALL_SIZES = { textersMax: 4, conversationsMax: 4, stepsMax: 2 };
 const SEED = Number(process.env['BATON_MODEL_SEED'] ?? 1);
 const RUNS = Number(process.env['BATON_MODEL_RUNS'] ?? 24);
 /** What a failure prints beside its seed: together they lead straight to the smallest case that was found. */

@@ -76,6 +76,11 @@ export type Step = { readonly alone: Deed; readonly again: boolean } | { readonl
 /** Stands for a texter who is not on the campaign. */
 export const STRANGER = -1;
 
+/** Without it, what is printed speaks of prototypes. */
+const PLAIN = { noNullPrototype: true } as const;
+const plain = <Wish extends object>(of: { [Key in keyof Wish]: fc.Arbitrary<Wish[Key]> }): fc.Arbitrary<Wish> =>
+  fc.record(of, PLAIN) as fc.Arbitrary<Wish>;
+
 const seldom = fc.oneof({ arbitrary: fc.constant(false), weight: 9 }, { arbitrary: fc.constant(true), weight: 1 });
 const status = fc.constantFrom<Status>('not-started', ...STATUSES);
 const choice = fc.constantFrom<StatusChoice>('any', 'any', 'not-started', ...STATUSES);
@@ -87,7 +92,7 @@ const count = fc.option(fc.integer({ min: 1, max: 40 }), { nil: null });
 const source = fc.oneof(fc.constant('pool' as const), texters, texters, fc.constant('everyone' as const));
 const target = fc.oneof(
   fc.constant('everyone' as const),
-  fc.record({
+  plain({
     texters: fc.oneof(
       { arbitrary: fc.array(fc.nat(11), { minLength: 1, maxLength: 5 }), weight: 20 },
       { arbitrary: fc.constantFrom([], [STRANGER, 0]), weight: 1 },
@@ -103,7 +108,7 @@ const confirm = fc.constantFrom(0, 0, 3, -1, null);
 
 const bulk = fc.oneof(
   {
-    arbitrary: fc.record({
+    arbitrary: plain({
       does: fc.constant('reassign' as const),
       from: source,
       to: target,
@@ -114,7 +119,7 @@ const bulk = fc.oneof(
     weight: 3,
   },
   {
-    arbitrary: fc.record({
+    arbitrary: plain({
       does: fc.constant('unassign' as const),
       from: fc.oneof(texters, fc.constant('everyone' as const)),
       status: choice,
@@ -125,10 +130,10 @@ const bulk = fc.oneof(
   },
 );
 const single = fc.oneof(
-  fc.record({ does: fc.constant('reassign-one' as const), to: texter, ...one }),
-  fc.record({ does: fc.constant('unassign-one' as const), ...one }),
+  plain({ does: fc.constant('reassign-one' as const), to: texter, ...one }),
+  plain({ does: fc.constant('unassign-one' as const), ...one }),
 );
-const claim = fc.record({
+const claim = plain({
   does: fc.constant('claim' as const),
   texter,
   count: fc.option(fc.integer({ min: 1, max: 12 }), { nil: null }),
@@ -138,23 +143,23 @@ const repliesMax = fc.option(fc.nat(3), { nil: null });
 const batchMax = fc.integer({ min: 1, max: 12 });
 const openMax = fc.integer({ min: 1, max: 20 });
 const world = fc.oneof(
-  fc.record({ does: fc.constantFrom('pause' as const, 'resume' as const), texter: fc.nat(11) }),
-  fc.record({ does: fc.constantFrom('opt out' as const, 'opt in' as const), conversation }),
-  fc.record({
+  plain({ does: fc.constantFrom('pause' as const, 'resume' as const), texter: fc.nat(11) }),
+  plain({ does: fc.constantFrom('opt out' as const, 'opt in' as const), conversation }),
+  plain({
     does: fc.constant('write' as const),
     conversation,
     // What is not started comes from imports only: nobody can unsay what was texted.
     status: fc.constantFrom<Status>('needs-reply', 'in-progress', 'awaiting-contact', 'closed'),
     waitedMinutes: minutes,
   }),
-  fc.record({
+  plain({
     does: fc.constant('import' as const),
     statuses: fc.array(status, { minLength: 1, maxLength: 6 }),
     waitedMinutes: minutes,
   }),
-  fc.record({
+  plain({
     does: fc.constant('change rules' as const),
-    rules: fc.record({ enabled: fc.boolean(), batchMax, openMax, repliesMax }, { requiredKeys: [] }),
+    rules: fc.record({ enabled: fc.boolean(), batchMax, openMax, repliesMax }, { requiredKeys: [], ...PLAIN }),
   }),
 );
 
@@ -166,9 +171,9 @@ const deed = fc.oneof(
   { arbitrary: world, weight: 4 },
 );
 
-const alone = fc.record({ alone: deed, again: fc.boolean() });
-const bulkAtOnce = fc.record({ atOnce: fc.array(bulk, { minLength: 2, maxLength: 5 }) });
-const atOnce = fc.record({ atOnce: fc.array(deed, { minLength: 2, maxLength: 8 }) });
+const alone = plain({ alone: deed, again: fc.boolean() });
+const bulkAtOnce = plain({ atOnce: fc.array(bulk, { minLength: 2, maxLength: 5 }) });
+const atOnce = plain({ atOnce: fc.array(deed, { minLength: 2, maxLength: 8 }) });
 
 export const step = fc.oneof<fc.WeightedArbitrary<Step>[]>(
   { arbitrary: alone, weight: 8 },
@@ -182,11 +187,11 @@ export interface Sizes {
 }
 
 export const campaignOf = ({ textersMax, conversationsMax }: Sizes): fc.Arbitrary<CampaignWish> =>
-  fc.record({
+  plain({
     paused: fc.array(seldom, { minLength: 1, maxLength: textersMax, size: 'max' }),
-    rules: fc.record({ enabled: seldom.map((isOff) => !isOff), batchMax, openMax, repliesMax }),
+    rules: plain({ enabled: seldom.map((isOff) => !isOff), batchMax, openMax, repliesMax }),
     conversations: fc.array(
-      fc.record({
+      plain({
         status,
         holder: fc.option(fc.nat(11), { nil: null, freq: 2 }),
         // Few different moments, so that many wait equally long.
