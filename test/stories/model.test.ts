@@ -41,7 +41,7 @@ describe('a campaign made by chance ends up as the model says', () => {
   const lanes = Array.from({ length: LANES }, (_, lane) => SEED + lane);
 
   it.concurrent.each(lanes)('seed %i', { timeout: TIME_MS_MAX }, async (seed) => {
-    await fc.assert(property(stage, SIZES), {
+    await fc.assert(property(stage, SIZES, REPLAY_PATH), {
       seed,
       numRuns: RUNS_PER_LANE,
       interruptAfterTimeLimit: TIME_MS_MAX - RUN_MS_MAX,
@@ -97,8 +97,9 @@ type Commands = Iterable<fc.AsyncCommand<Model, CampaignRun>>;
 function property(
   stage: Stage,
   { stepsMax: maxCommands, ...sizes }: Sizes & { readonly stepsMax: number },
+  replayPath?: string,
 ): fc.IAsyncProperty<[CampaignWish, Commands]> {
-  const replay = REPLAY_PATH === undefined ? {} : { replayPath: REPLAY_PATH };
+  const replay = replayPath === undefined ? {} : { replayPath };
   const commands = fc.commands([step.map((each) => new StepCommand(each))], { maxCommands, size: 'max', ...replay });
   return fc.asyncProperty(campaignOf(sizes), commands, async (wish, taken) => {
     const run = await CampaignRun.open(stage, wish);
