@@ -23,9 +23,13 @@ export class AfterEnd {
     if (next) await this.queue.wake(next);
   }
 
-  /** What came back to the pool may be what claims are waiting for. */
+  /**
+   * What came back to the pool may be what claims are waiting for; and a texter whose work was handed on may have room
+   * for more again.
+   */
   async tellWhoWaits({ plan, campaignId }: Operation): Promise<void> {
-    if (!plan?.targets.includes(null)) return;
+    const isFromPoolOnly = plan?.sources.every((holder) => holder === null) ?? true;
+    if (isFromPoolOnly) return;
     if (await this.context.stores.claims.firstWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
   }
 }

@@ -2,7 +2,7 @@ import type { Context } from '../src/context.ts';
 import { otherRequest } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/failure.ts';
 import type { ClaimDesk } from '../src/queue/claim-desk.ts';
-import { servedOf, type Served } from '../src/queue/pending-claims.ts';
+import { servedOf, type Served } from '../src/queue/desk-messages.ts';
 import {
   parseClaimJob,
   parsePoolRefilledJob,

@@ -87,7 +87,7 @@ async function open(config: Config, logger: Logger): Promise<Parts> {
     for (const { operationId } of completed) claims.wake(operationId).catch(onError);
   };
   const serve: DeskOptions['serve'] = (campaignId, commands) => context.stores.claims.serve(campaignId, commands);
-  const desk = new ClaimDesk({ redis, subscriber, prefix, serve, onCompleted });
+  const desk = new ClaimDesk({ redis, subscriber, prefix, serve, onCompleted, onError });
   await desk.open();
   const operations = new OperationQueue(redis, prefix, onError);
   const { sweepEveryMs } = config.worker;

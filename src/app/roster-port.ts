@@ -34,6 +34,8 @@ export interface RosterStore {
   listCampaigns(limit: number): Promise<CampaignRecord[]>;
   /** `undefined`: no such campaign. */
   setClosed(campaignId: string, closed: boolean): Promise<CampaignRecord | undefined>;
+  /** Writes these rules and no others. `undefined`: no such campaign. */
+  changeRules(campaignId: string, changes: Partial<SelfAssignSettings>): Promise<CampaignRecord | undefined>;
   /** Gives the texter the next place in the order of joining. Throws `texter-exists` or `unknown-campaign`. */
   insertTexter(texter: NewTexter): Promise<TexterRecord>;
   /** `undefined`: no such texter. */

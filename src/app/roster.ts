@@ -37,6 +37,20 @@ export async function setClosed({ roster }: RosterDeps, campaignId: string, clos
   return campaign;
 }
 
+/**
+ * Changes some of a campaign's rules for texters who ask for more, and keeps the others. Claims under way are held to the
+ * rules as their round finds them. Safe to repeat.
+ */
+export async function changeRules(
+  { roster }: RosterDeps,
+  campaignId: string,
+  changes: Partial<SelfAssignSettings>,
+): Promise<CampaignRecord> {
+  const campaign = await roster.changeRules(campaignId, changes);
+  if (!campaign) throw unknownCampaign(campaignId);
+  return campaign;
+}
+
 export interface WantedTexter {
   readonly campaignId: string;
   readonly texterId: string;

@@ -6,6 +6,9 @@ import type { Database } from './connect.ts';
 import type { CampaignDoc } from './documents.ts';
 import { HELD_INDEX } from './models.ts';
 
+/** What a round needs to know of its campaign. */
+export type RuledCampaign = Pick<CampaignDoc, 'closed' | 'selfAssign' | 'waitingCount'>;
+
 /** Reads what the rules of self-assign look at, in the transaction of a round. */
 export class ClaimFacts {
   private readonly database: Database;
@@ -18,14 +21,16 @@ export class ClaimFacts {
     this.campaignId = campaignId;
   }
 
-  async read(texterIds: readonly string[]): Promise<RoundFacts> {
+  async readCampaign(): Promise<RuledCampaign | undefined> {
     const { session, campaignId } = this;
-    const campaign = await this.database.campaigns.findOne<Pick<CampaignDoc, 'closed' | 'selfAssign'>>(
-      { _id: campaignId },
-      { session, projection: { closed: 1, selfAssign: 1 } },
-    );
+    const projection = { closed: 1, selfAssign: 1, waitingCount: 1 };
+    const filter = { _id: campaignId };
+    return (await this.database.campaigns.findOne<RuledCampaign>(filter, { session, projection })) ?? undefined;
+  }
+
+  async read(campaign: RuledCampaign | undefined, texterIds: readonly string[]): Promise<RoundFacts> {
     return {
-      campaign: campaign ?? undefined,
+      campaign,
       texters: await this.touchTexters(texterIds),
       workloads: await this.readWorkloads(texterIds),
     };

@@ -4,7 +4,7 @@ import { claimReceipt, type Claim, type Room } from '../domain/claim.ts';
 import { dealPool, wantedInAll } from '../domain/claim-round.ts';
 import { TRAIL_MOVES_MAX } from '../domain/conversation.ts';
 import { objectIds } from './batch-mapping.ts';
-import { ClaimFacts } from './claim-facts.ts';
+import { ClaimFacts, type RuledCampaign } from './claim-facts.ts';
 import { fromCommand, fromWaiting, newDoc, toClaim, type Granted, type Queued } from './claim-mapping.ts';
 import type { Database } from './connect.ts';
 import { CLAIMABLE, type ClaimDoc, type ConversationDoc } from './documents.ts';
@@ -27,33 +27,41 @@ export class ClaimRound {
   private readonly database: Database;
   private readonly session: mongo.ClientSession;
   private readonly campaignId: string;
+  private readonly facts: ClaimFacts;
   private readonly at = new Date();
 
   constructor(database: Database, session: mongo.ClientSession, campaignId: string) {
     this.database = database;
     this.session = session;
     this.campaignId = campaignId;
+    this.facts = new ClaimFacts(database, session, campaignId);
   }
 
   /** Waiting claims come first, however many there are: new ones are served once the last of them has been looked at. */
   async run(commands: readonly ClaimCommand[]): Promise<Round> {
+    const campaign = await this.facts.readCampaign();
     const completed: Claim[] = [];
     let after = 0;
     for (;;) {
-      const waiting = await this.readWaiting(after);
+      // Where no claim has ever waited, none is looked for: a texter waits for the answer.
+      const waiting = campaign?.waitingCount === 0 ? [] : await this.readWaiting(after);
       const isLast = waiting.length < WAITING_PAGE;
-      const served = await this.serve([...waiting.map(fromWaiting), ...(isLast ? commands.map(fromCommand) : [])]);
+      const fresh = isLast ? commands.map(fromCommand) : [];
+      const served = await this.serve(campaign, [...waiting.map(fromWaiting), ...fresh]);
       completed.push(...served.completed);
       if (isLast) return { answered: served.answered, completed };
-      if (served.isPoolEmpty) return { answered: (await this.serve(commands.map(fromCommand))).answered, completed };
+      if (served.isPoolEmpty) {
+        const last = await this.serve(campaign, commands.map(fromCommand));
+        return { answered: last.answered, completed };
+      }
       after = waiting.at(-1)?.waiting?.sequence ?? after;
     }
   }
 
-  private async serve(queue: readonly Queued[]): Promise<Served> {
+  private async serve(campaign: RuledCampaign | undefined, queue: readonly Queued[]): Promise<Served> {
     if (queue.length === 0) return { answered: [], completed: [], isPoolEmpty: false };
     const texterIds = [...new Set(queue.map(({ request }) => request.texterId))];
-    const facts = await new ClaimFacts(this.database, this.session, this.campaignId).read(texterIds);
+    const facts = await this.facts.read(campaign, texterIds);
     const wanted = wantedInAll(queue, facts);
     // What a waiting claim had may have come back, and lie ahead of what it can be given.
     const hadBefore = queue.reduce((sum, { grantedBefore }) => sum + grantedBefore, 0);

@@ -19,11 +19,20 @@ export class MongoClaimStore implements ClaimStore {
 
   /** Ids are new as a rule, so that is what is tried first; looking for known ones costs a query. */
   async serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {
-    try {
-      return await this.round(campaignId, claims);
-    } catch (error) {
-      if (!isDuplicateKey(error)) throw error;
-      return this.serveUnknown(campaignId, claims);
+    let known: readonly Claim[] = [];
+    for (;;) {
+      const knownIds = new Set(known.map(({ operationId }) => operationId));
+      const unknown = claims.filter(({ request }) => !knownIds.has(request.operationId));
+      try {
+        const round = await this.round(campaignId, unknown);
+        return { ...round, answered: [...known, ...round.answered] };
+      } catch (error) {
+        if (!isDuplicateKey(error)) throw error;
+        const before = known.length;
+        known = await this.findAll(claims);
+        // Another worker may be served the same id at any time; each time, one fewer is left to try.
+        if (known.length === before) throw error;
+      }
     }
   }
 
@@ -45,13 +54,9 @@ export class MongoClaimStore implements ClaimStore {
     return doc ? toClaim(doc) : undefined;
   }
 
-  private async serveUnknown(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {
+  private async findAll(claims: readonly ClaimCommand[]): Promise<Claim[]> {
     const ids = claims.map(({ request }) => request.operationId);
-    const known = (await this.database.claims.find({ _id: { $in: ids } }).toArray()).map(toClaim);
-    const knownIds = new Set(known.map(({ operationId }) => operationId));
-    const unknown = claims.filter(({ request }) => !knownIds.has(request.operationId));
-    const round = await this.round(campaignId, unknown);
-    return { ...round, answered: [...known, ...round.answered] };
+    return (await this.database.claims.find({ _id: { $in: ids } }).toArray()).map(toClaim);
   }
 
   private round(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {

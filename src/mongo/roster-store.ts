@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { CampaignRecord, NewTexter, RosterStore, TexterRecord } from '../app/roster-port.ts';
+import type { SelfAssignSettings } from '../domain/claim.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 import { isDuplicateKey, type Database } from './connect.ts';
 import type { CampaignDoc, TexterDoc } from './documents.ts';
@@ -36,12 +37,13 @@ export class MongoRosterStore implements RosterStore {
     return (await newest.toArray()).map(toCampaign);
   }
 
-  async setClosed(campaignId: string, closed: boolean): Promise<CampaignRecord | undefined> {
-    const update = { $set: { closed } };
-    const doc = await this.database.campaigns.findOneAndUpdate({ _id: campaignId }, update, {
-      returnDocument: 'after',
-    });
-    return doc ? toCampaign(doc) : undefined;
+  setClosed(campaignId: string, closed: boolean): Promise<CampaignRecord | undefined> {
+    return this.setOn(campaignId, { closed });
+  }
+
+  changeRules(campaignId: string, changes: Partial<SelfAssignSettings>): Promise<CampaignRecord | undefined> {
+    const rules = Object.entries(changes).map(([rule, value]) => [`selfAssign.${rule}`, value] as const);
+    return this.setOn(campaignId, Object.fromEntries(rules));
   }
 
   /** In a transaction: a texter who was there already takes no place in the order of joining. */
@@ -65,6 +67,14 @@ export class MongoRosterStore implements RosterStore {
   async listTexters(campaignId: string): Promise<TexterRecord[]> {
     const texters = await this.database.texters.find({ campaignId }).toArray();
     return texters.map(toTexter).sort((a, b) => a.joinedOrder - b.joinedOrder);
+  }
+
+  private async setOn(campaignId: string, fields: mongo.MatchKeysAndValues<CampaignDoc>) {
+    const update = { $set: fields };
+    const doc = await this.database.campaigns.findOneAndUpdate({ _id: campaignId }, update, {
+      returnDocument: 'after',
+    });
+    return doc ? toCampaign(doc) : undefined;
   }
 
   private async join(texter: NewTexter, session: mongo.ClientSession): Promise<TexterRecord> {

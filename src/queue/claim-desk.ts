@@ -3,7 +3,16 @@ import type { Redis } from 'ioredis';
 import type { ClaimCommand, Round } from '../app/ports.ts';
 import type { Claim } from '../domain/claim.ts';
 import { ClaimTurn } from './claim-turn.ts';
-import { PendingClaims, servedOf, type DeskMessage, type Served } from './pending-claims.ts';
+import {
+  readHanded,
+  readMessages,
+  servedOf,
+  type Brought,
+  type DeskMessage,
+  type Handed,
+  type Served,
+} from './desk-messages.ts';
+import { PendingClaims } from './pending-claims.ts';
 
 /** Claims in one round: what one transaction serves. */
 const ROUND_CLAIMS_MAX = 100;
@@ -17,17 +26,8 @@ export interface DeskOptions {
   readonly serve: (campaignId: string, claims: readonly ClaimCommand[]) => Promise<Round>;
   /** Told of waiting claims that a round has completed. */
   readonly onCompleted: (claims: readonly Claim[]) => void;
-}
-
-/** What is brought to a desk: a claim under its id, or a look at the claims that wait, under one of its own. */
-interface Brought {
-  readonly id: string;
-  readonly command: ClaimCommand | null;
-}
-
-interface Handed {
-  readonly deskId: string;
-  readonly brought: Brought;
+  /** Told of what came through Redis and could not be read; whoever sent it has to send it again. */
+  readonly onError: (error: Error) => void;
 }
 
 /**
@@ -47,7 +47,7 @@ export class ClaimDesk {
   constructor(options: DeskOptions) {
     this.options = options;
     options.subscriber.on('message', (_channel: string, message: string) => {
-      for (const answer of JSON.parse(message) as DeskMessage[]) this.pending.settle(answer);
+      for (const answer of this.tryTo(() => readMessages(message)) ?? []) this.pending.settle(answer);
     });
   }
 
@@ -112,7 +112,9 @@ export class ClaimDesk {
     const stopKeeping = turn.keepWhile();
     try {
       for (;;) {
-        const handed = (await turn.takeHanded(ROUND_CLAIMS_MAX)).map((item) => JSON.parse(item) as Handed);
+        const handed = (await turn.takeHanded(ROUND_CLAIMS_MAX)).flatMap(
+          (item) => this.tryTo(() => readHanded(item)) ?? [],
+        );
         const own = this.takeFresh(campaignId, ROUND_CLAIMS_MAX - handed.length);
         const all = [...handed, ...own.map((brought) => ({ deskId: this.deskId, brought }))];
         if (all.length === 0) return;
@@ -147,7 +149,7 @@ export class ClaimDesk {
       const { answered, completed } = await this.options.serve(campaignId, commands);
       if (completed.length > 0) this.options.onCompleted(completed);
       const served = new Map(answered.map((claim) => [claim.operationId, servedOf(claim)]));
-      return (id) => ({ id, ...(served.has(id) && { served: served.get(id) as Served }) });
+      return (id) => ({ id, ...(served.has(id) && { served: served.get(id) }) });
     } catch (error) {
       return (id) => ({ id, failure: messageOf(error) });
     }
@@ -166,6 +168,16 @@ export class ClaimDesk {
     if (fresh.length <= max) this.fresh.delete(campaignId);
     else this.fresh.set(campaignId, fresh.slice(max));
     return fresh.slice(0, max);
+  }
+
+  /** Anybody may write to Redis: what cannot be read is told, and ends nothing. */
+  private tryTo<Read>(read: () => Read): Read | undefined {
+    try {
+      return read();
+    } catch (error) {
+      this.options.onError(new Error(`expected a claim desk's message, got: ${messageOf(error)}`));
+      return undefined;
+    }
   }
 
   private channelOf(deskId: string): string {

@@ -61,7 +61,7 @@ export type PreviewRequest = Unchanged<z.input<typeof previewJob>['request']>;
 /** Claims never wait behind other work: a queue and workers of their own. */
 export const CLAIMS_QUEUE = 'claims';
 export const CLAIM_JOB = 'claim';
-/** Says that conversations came back to a campaign's pool, for the claims that wait for them. */
+/** Says that claims of a campaign that wait may be let through now: conversations came back, or a rule was eased. */
 export const POOL_REFILLED_JOB = 'pool-refilled';
 
 export const claimJob = z.strictObject({ ...envelope, request: claimRequest });

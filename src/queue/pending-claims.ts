@@ -1,29 +1,7 @@
-import type { Claim } from '../domain/claim.ts';
+import type { DeskMessage } from './desk-messages.ts';
 
 /** A claim not answered by then is brought again: whoever was to serve it may have died with it. */
 const ANSWER_MS_MAX = 3_000;
-
-/** A claim's answer, as it travels from the worker that served it to the one that holds its job. */
-export interface Served extends Pick<
-  Claim,
-  'operationId' | 'requestHash' | 'madeBy' | 'state' | 'granted' | 'receipt' | 'error'
-> {
-  /** Until when it waits for more, in milliseconds since 1970; `null` when it has ended. */
-  readonly waitsUntil: number | null;
-}
-
-/** What became of something brought to a desk: a claim served, a look taken (nothing to tell), or neither. */
-export interface DeskMessage {
-  readonly id: string;
-  readonly served?: Served;
-  readonly failure?: string;
-}
-
-export function servedOf(claim: Claim): Served {
-  const { operationId, requestHash, madeBy, state, granted, receipt, error, waiting } = claim;
-  const waitsUntil = waiting ? waiting.until.getTime() : null;
-  return { operationId, requestHash, madeBy, state, granted, receipt, error, waitsUntil };
-}
 
 /** What this worker has brought to be served, and waits for. */
 export class PendingClaims {

@@ -82,7 +82,10 @@ export interface Producer {
   cancel(request: contract.CancelInput, options?: Partial<WaitOptions>): Promise<contract.CancelAnswer>;
   /** Gives a texter more conversations from the pool, oldest first, as the campaign's rules allow. The id is the claim's. */
   selfAssign(request: ClaimInput): Promise<SentClaim>;
-  /** Says that conversations came back to a campaign's pool by other ways than Baton's: wakes the claims that wait. */
+  /**
+   * Wakes a campaign's claims that wait: conversations came back to its pool, or a rule was eased, by other ways than
+   * Baton's own. Saying it too often costs a look and does no harm.
+   */
   poolRefilled(campaignId: string): Promise<void>;
   /** What an operation would do now. Writes nothing. */
   preview(request: contract.PreviewRequest, options?: Partial<WaitOptions>): Promise<Preview>;

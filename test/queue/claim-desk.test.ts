@@ -1,7 +1,7 @@
 import { setImmediate as otherwise, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ClaimCommand } from '../../src/app/ports.ts';
-import type { Served } from '../../src/queue/pending-claims.ts';
+import type { Served } from '../../src/queue/desk-messages.ts';
 import { Desks, type Desk } from '../support/desks.ts';
 import { testConfig } from '../support/harness.ts';
 import { Random } from '../support/random.ts';

@@ -122,6 +122,29 @@ describe('rounds of claims that meet in the database', () => {
     }
   });
 
+  it('take known ids for what they are, also when another turns out to be known while they look', async () => {
+    const campaignId = await seed(3, 100);
+    const [first, second, third] = ['t1', 't2', 't3'].map((texterId) => command(campaignId, texterId, 1));
+    if (!first || !second || !third) throw new Error('expected three claims');
+    await other.stores.claims.serve(campaignId, [first]);
+    const overtaken = new MongoClaimStore(harness.context.database);
+    const transaction = harness.context.database.transaction.bind(harness.context.database);
+    let rounds = 0;
+    const spy = vi.spyOn(harness.context.database, 'transaction').mockImplementation(async (work) => {
+      rounds += 1;
+      // Between its look at what is known and its second round.
+      if (rounds === 2) await other.stores.claims.serve(campaignId, [second]);
+      return transaction(work);
+    });
+    const { answered } = await overtaken.serve(campaignId, [first, second, third]);
+    spy.mockRestore();
+    expect(rounds).toBe(3);
+    expect(answered.map(({ operationId }) => operationId).sort()).toEqual(
+      [first, second, third].map(({ request }) => request.operationId).sort(),
+    );
+    expect(await harness.holdings(campaignId)).toEqual({ t1: 1, t2: 1, t3: 1, pool: 97 });
+  });
+
   it('add nothing to a waiting claim that is given up meanwhile', async () => {
     const campaignId = await seed(1, 0);
     const { stores, database } = harness.context;

@@ -5,7 +5,7 @@ import type { ClaimCommand, Round } from '../../src/app/ports.ts';
 import type { Claim } from '../../src/domain/claim.ts';
 import { ClaimDesk } from '../../src/queue/claim-desk.ts';
 import { connectWorker } from '../../src/queue/connection.ts';
-import type { Served } from '../../src/queue/pending-claims.ts';
+import type { Served } from '../../src/queue/desk-messages.ts';
 
 /** One call of `serve`: by which desk, and whose claims. */
 export interface ServedRound {
@@ -68,18 +68,34 @@ export class Desks {
     return this.withKeys(':claims:turn:', (redis, keys) => Promise.all(keys.map((key) => redis.persist(key))));
   }
 
+  /** Written by another hand to wherever desks listen. */
+  publish(text: string): Promise<unknown> {
+    return this.withRedis(async (redis) => {
+      const channels = (await redis.pubsub('CHANNELS', `${this.prefix}*`)) as string[];
+      await Promise.all(channels.map((channel) => redis.publish(channel, text)));
+    });
+  }
+
+  /** Written by another hand to where desks hand claims over. */
+  handOver(campaignId: string, items: readonly string[]): Promise<unknown> {
+    return this.withRedis((redis) => redis.rpush(`${this.prefix}:claims:handed:${campaignId}`, ...items));
+  }
+
   async close(): Promise<void> {
     for (const desk of this.desks) desk.die();
     await this.withKeys('', (redis, keys) => redis.del(...keys));
   }
 
-  private async withKeys(
-    under: string,
-    act: (redis: Redis, keys: readonly string[]) => Promise<unknown>,
-  ): Promise<void> {
+  private withKeys(under: string, act: (redis: Redis, keys: readonly string[]) => Promise<unknown>): Promise<void> {
+    return this.withRedis(async (redis) => {
+      const keys = await redis.keys(`${this.prefix}${under}*`);
+      if (keys.length > 0) await act(redis, keys);
+    });
+  }
+
+  private async withRedis(act: (redis: Redis) => Promise<unknown>): Promise<void> {
     const redis = connectWorker(this.redisUrl, () => undefined);
-    const keys = await redis.keys(`${this.prefix}${under}*`);
-    if (keys.length > 0) await act(redis, keys);
+    await act(redis);
     await redis.quit();
   }
 
@@ -123,6 +139,8 @@ type Serve = (desk: Desk, campaignId: string, commands: readonly ClaimCommand[])
 export class Desk {
   /** Around each of its commands to Redis. */
   around: Around = (_name, call) => call();
+  /** What it could not read. */
+  readonly troubles: string[] = [];
   private readonly desk: ClaimDesk;
   private readonly redis: Redis;
   private readonly subscriber: Redis;
@@ -137,6 +155,7 @@ export class Desk {
       prefix,
       serve: (campaignId, commands) => this.noting(() => serve(this, campaignId, commands)),
       onCompleted: () => undefined,
+      onError: (error) => this.troubles.push(error.message),
     });
   }
 

@@ -1,51 +1,68 @@
 import { expect } from 'vitest';
+import type { Holder } from '../../src/domain/conversation.ts';
 import type { ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
 import type { Preview } from '../../src/domain/preview.ts';
 import type { Receipt } from '../../src/domain/receipt.ts';
 import type { Harness } from './harness.ts';
-import type { Expectation, ExpectedMove, Model } from './model.ts';
+import type { Expectation, Model } from './model.ts';
 import { bytesOf, idsOf, rawBatches } from './raw.ts';
 import type { MoveRequest } from './send.ts';
 
 const TRAIL_MAX = 20;
 
-/** Every document is what it was, but for what these moves must have written into it. */
+/** A move as its conversation must know it. */
+export interface WrittenMove {
+  readonly id: string;
+  readonly from: Holder;
+  readonly to: Holder;
+  readonly operationId: string;
+  readonly by: string | null;
+}
+
+export function writtenBy({ operationId, actorId }: MoveRequest, { moves }: Expectation): WrittenMove[] {
+  return moves.map(({ id, from, to }) => ({ id, from, to, operationId, by: actorId ?? null }));
+}
+
+/** Every document is what it was, but for what these moves, in their order, must have written into it. */
 export function holdDocuments(
   before: ReadonlyMap<string, ConversationDoc>,
   after: ReadonlyMap<string, ConversationDoc>,
-  expected: Expectation,
-  { request, operation }: { request: MoveRequest; operation: OperationDoc },
+  moves: readonly WrittenMove[],
 ): void {
-  const moves = new Map(expected.moves.map((move) => [move.id, move]));
   expect([...after.keys()]).toEqual([...before.keys()]);
   for (const [id, was] of before) {
     const is = after.get(id);
-    const move = moves.get(id);
-    if (!move) expect(bytesOf(is)).toBe(bytesOf(was));
-    else if (is) expect(bytesOf(is)).toBe(bytesOf(moved(was, is, move, request)));
-    if (move && is) expectWithin(is.assignedAt, operation);
+    const own = moves.filter((move) => move.id === id);
+    // Only the moments are the engine's own.
+    const moments = is?.trail.slice(-own.length).map(({ at }) => at) ?? [];
+    const expected = own.reduce((doc, move, index) => moved(doc, move, moments[index] ?? new Date(0)), was);
+    expect(bytesOf(is)).toBe(bytesOf(expected));
   }
 }
 
-function moved(was: ConversationDoc, is: ConversationDoc, move: ExpectedMove, request: MoveRequest): ConversationDoc {
-  const { operationId, actorId } = request;
-  expect(was.assigneeId).toBe(move.from);
-  // Only the moment is the engine's own; it must be one moment in both places.
-  const at = is.assignedAt ?? new Date(0);
-  const entry = { operationId, from: move.from, to: move.to, at, by: actorId ?? null };
+function moved(was: ConversationDoc, { from, to, operationId, by }: WrittenMove, at: Date): ConversationDoc {
+  expect(was.assigneeId).toBe(from);
   return {
     ...was,
-    assigneeId: move.to,
+    assigneeId: to,
     assignmentVersion: was.assignmentVersion + 1,
     assignedAt: at,
     lastOperationId: operationId,
-    trail: [...was.trail, entry].slice(-TRAIL_MAX),
+    trail: [...was.trail, { operationId, from, to, at, by }].slice(-TRAIL_MAX),
   };
 }
 
-function expectWithin(moment: Date | null, { startedAt, endedAt }: OperationDoc): void {
-  expect(moment?.getTime()).toBeGreaterThanOrEqual(startedAt?.getTime() ?? Infinity);
-  expect(moment?.getTime()).toBeLessThanOrEqual(endedAt?.getTime() ?? -Infinity);
+/** An operation's moves were made while it ran. */
+export function holdMoments(
+  after: ReadonlyMap<string, ConversationDoc>,
+  { _id, startedAt, endedAt }: OperationDoc,
+): void {
+  for (const { trail } of after.values()) {
+    for (const { at } of trail.filter(({ operationId }) => operationId === _id)) {
+      expect(at.getTime()).toBeGreaterThanOrEqual(startedAt?.getTime() ?? Infinity);
+      expect(at.getTime()).toBeLessThanOrEqual(endedAt?.getTime() ?? -Infinity);
+    }
+  }
 }
 
 /** The batches hold exactly what was selected, each once, `batchMax` by `batchMax` in the order of selection. */

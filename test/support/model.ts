@@ -1,4 +1,5 @@
 import type { SkipReason } from '../../src/domain/batch.ts';
+import type { SelfAssignSettings } from '../../src/domain/claim.ts';
 import type { Holder, Status } from '../../src/domain/conversation.ts';
 import type { RefusalCode } from '../../src/domain/errors.ts';
 import type { MoveRequest } from './send.ts';
@@ -31,6 +32,15 @@ export interface ExpectedMove {
   readonly status: Status;
 }
 
+/** A texter's claim, with what it has been given so far. */
+export interface ModelClaim {
+  readonly claimId: string;
+  readonly texterId: string;
+  readonly count: number | null;
+  readonly waits: boolean;
+  readonly granted: readonly string[];
+}
+
 /** What an operation must come to. */
 export interface Expectation {
   /** Not empty: it must be refused, with one of these. */
@@ -51,13 +61,23 @@ interface Deal {
 }
 
 export class Model {
-  readonly texters: ModelTexter[];
+  readonly texters: readonly ModelTexter[];
   readonly conversations: Map<string, ModelConversation>;
+  rules: SelfAssignSettings;
+  /** In the order in which they began to wait. */
+  waiting: readonly ModelClaim[] = [];
   nextJoinedOrder = 0;
 
-  constructor(texters: readonly ModelTexter[], conversations: readonly ModelConversation[]) {
-    this.texters = texters.map((texter) => ({ ...texter }));
-    this.conversations = new Map(conversations.map((each) => [each.id, { ...each }]));
+  constructor(of: Pick<Model, 'texters' | 'rules'> & { readonly conversations: Iterable<ModelConversation> }) {
+    this.texters = of.texters.map((texter) => ({ ...texter }));
+    this.conversations = new Map([...of.conversations].map((each) => [each.id, { ...each }]));
+    this.rules = of.rules;
+  }
+
+  clone(): Model {
+    const { texters, rules, waiting, nextJoinedOrder } = this;
+    const copy = new Model({ texters, rules, conversations: this.conversations.values() });
+    return Object.assign(copy, { waiting, nextJoinedOrder });
   }
 
   expect(request: MoveRequest): Expectation {
@@ -130,7 +150,7 @@ export class Model {
     });
   }
 
-  private texter(id: string): ModelTexter | undefined {
+  texter(id: string): ModelTexter | undefined {
     return this.texters.find(({ texterId }) => texterId === id);
   }
 

@@ -1,29 +1,38 @@
 import type { Command } from 'commander';
-import { z } from 'zod';
 import type { CampaignRecord } from '../../app/roster-port.ts';
-import { createCampaign, setClosed } from '../../app/roster.ts';
-import type { SelfAssignSettings } from '../../domain/claim.ts';
-import { SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT } from '../../domain/roster.ts';
+import { changeRules, createCampaign, setClosed } from '../../app/roster.ts';
+import { shown } from '../../domain/errors.ts';
+import { SELF_ASSIGN_DEFAULT } from '../../domain/roster.ts';
 import { campaignId } from '../../queue/ids.ts';
-import { checked, limitOf, numberOrWord } from '../input.ts';
+import { checked, limitOf, misused } from '../input.ts';
 import { newId } from '../new-id.ts';
 import { facts, moment, table, type Answer } from '../output.ts';
 import { resolveCampaign } from '../resolve.ts';
+import { rulesOf, rulesText, type RuleOptions } from '../rules.ts';
 import type { Session } from '../session.ts';
+import { tellWaitingClaims } from '../waiting-claims.ts';
 
-interface CreateOptions {
+const CAMPAIGN = ['<campaign>', 'the campaign, by id or exact name'] as const;
+const BATCH_OPTION = '--batch-max <n>';
+const OPEN_OPTION = '--open-max <n>';
+const REPLIES_OPTION = '--replies-max <n>';
+const BATCH_HELP = 'the most that a texter may pull at once';
+const OPEN_HELP = 'the most not-started ones that a texter may hold after a pull';
+const REPLIES_HELP = 'no more for a texter who holds more than this many that need a reply; none: no such rule';
+
+interface CreateOptions extends RuleOptions {
   readonly id?: string;
   readonly selfAssign?: true;
-  readonly batchMax?: string;
-  readonly openMax?: string;
-  readonly repliesMax?: string;
 }
 
-const OPEN_MAX = 1_000_000;
+interface ChangeOptions extends RuleOptions {
+  readonly selfAssign?: string;
+}
 
 export function addCampaign(program: Command, session: Session): void {
   const group = program.command('campaign').summary('make, show, close and open campaigns');
   addCreate(group, session);
+  addRules(group, session);
   group
     .command('list')
     .summary('list campaigns, newest first')
@@ -32,17 +41,17 @@ export function addCampaign(program: Command, session: Session): void {
   group
     .command('show')
     .summary('show a campaign')
-    .argument('<campaign>', 'the campaign, by id or exact name')
+    .argument(...CAMPAIGN)
     .action(async (word: string) => session.answer(told(await find(session, word))));
   group
     .command('close')
     .summary('give out no more of its work; releasing goes on')
-    .argument('<campaign>', 'the campaign, by id or exact name')
+    .argument(...CAMPAIGN)
     .action(async (word: string) => session.answer(await close(session, word, true)));
   group
     .command('open')
     .summary('open a closed campaign again')
-    .argument('<campaign>', 'the campaign, by id or exact name')
+    .argument(...CAMPAIGN)
     .action(async (word: string) => session.answer(await close(session, word, false)));
 }
 
@@ -54,29 +63,46 @@ function addCreate(group: Command, session: Session): void {
     .argument('<name>', 'its name')
     .option('--id <id>', 'its id. Default: a new one')
     .option('--self-assign', 'let texters pull work for themselves')
-    .option('--batch-max <n>', `the most that a texter may pull at once (default: ${batchMax})`)
-    .option('--open-max <n>', `the most not-started ones that a texter may hold after a pull (default: ${openMax})`)
-    .option('--replies-max <n>', 'no more for a texter who holds more than this many that need a reply')
+    .option(BATCH_OPTION, `${BATCH_HELP} (default: ${batchMax})`)
+    .option(OPEN_OPTION, `${OPEN_HELP} (default: ${openMax})`)
+    .option(REPLIES_OPTION, `${REPLIES_HELP} (default: none)`)
     .action(async (name: string, options: CreateOptions) => session.answer(await create(session, name, options)));
+}
+
+function addRules(group: Command, session: Session): void {
+  group
+    .command('rules')
+    .summary('show or change what texters may pull for themselves')
+    .description(
+      'Changes the rules that are given and keeps the others; shows them all. Claims that wait follow at once.',
+    )
+    .argument(...CAMPAIGN)
+    .option('--self-assign <on|off>', 'whether texters may pull work for themselves')
+    .option(BATCH_OPTION, BATCH_HELP)
+    .option(OPEN_OPTION, OPEN_HELP)
+    .option(REPLIES_OPTION, REPLIES_HELP)
+    .action(async (word: string, options: ChangeOptions) => session.answer(await rules(session, word, options)));
 }
 
 async function create(session: Session, name: string, options: CreateOptions): Promise<Answer> {
   const id = checked('id', campaignId, options.id ?? newId('c'));
-  const wanted = { campaignId: id, name, selfAssign: selfAssignOf(options) };
-  return told(await createCampaign(await session.context(), wanted));
+  const selfAssign = { enabled: options.selfAssign === true, ...rulesOf(options) };
+  return told(await createCampaign(await session.context(), { campaignId: id, name, selfAssign }));
 }
 
-function selfAssignOf({ selfAssign, batchMax, openMax, repliesMax }: CreateOptions): SelfAssignSettings {
-  const most = (max: number, whenUnset: number) => z.int().min(1).max(max).default(whenUnset);
-  const batch = most(SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT.batchMax);
-  const open = most(OPEN_MAX, SELF_ASSIGN_DEFAULT.openMax);
-  const replies = z.int().min(0).max(OPEN_MAX).nullable().default(SELF_ASSIGN_DEFAULT.repliesMax);
-  return {
-    enabled: selfAssign === true,
-    batchMax: checked('batch-max', batch, numberOrWord(batchMax)),
-    openMax: checked('open-max', open, numberOrWord(openMax)),
-    repliesMax: checked('replies-max', replies, numberOrWord(repliesMax)),
-  };
+async function rules(session: Session, word: string, options: ChangeOptions): Promise<Answer> {
+  const { selfAssign } = options;
+  const changes = { ...rulesOf(options), ...(selfAssign !== undefined && { enabled: isOn(selfAssign) }) };
+  const campaign = await find(session, word);
+  if (Object.keys(changes).length === 0) return told(campaign);
+  const changed = await changeRules(await session.context(), campaign.campaignId, changes);
+  await tellWaitingClaims(session, changed.campaignId);
+  return told(changed);
+}
+
+function isOn(typed: string): boolean {
+  if (typed === 'on' || typed === 'off') return typed === 'on';
+  throw misused('self-assign to be "on" or "off"', shown(typed));
 }
 
 async function list(session: Session, limit: string): Promise<Answer> {
@@ -94,7 +120,9 @@ async function list(session: Session, limit: string): Promise<Answer> {
 
 async function close(session: Session, word: string, closed: boolean): Promise<Answer> {
   const { campaignId: id } = await find(session, word);
-  return told(await setClosed(await session.context(), id, closed));
+  const campaign = await setClosed(await session.context(), id, closed);
+  if (!closed) await tellWaitingClaims(session, id);
+  return told(campaign);
 }
 
 async function find(session: Session, word: string): Promise<CampaignRecord> {
@@ -106,13 +134,12 @@ function stateOf({ closed }: CampaignRecord): string {
 }
 
 function told(campaign: CampaignRecord): Answer {
-  const { enabled, batchMax, openMax } = campaign.selfAssign;
   const text = facts([
     ['campaign', campaign.campaignId],
     ['name', campaign.name],
     ['state', stateOf(campaign)],
     ['texters', campaign.texterCount],
-    ['self-assign', enabled ? `at most ${batchMax} at once, ${openMax} not-started held` : 'off'],
+    ['self-assign', rulesText(campaign.selfAssign)],
     ['created', moment(campaign.createdAt)],
   ]);
   return { json: campaign, text };

@@ -8,6 +8,7 @@ import { blocks, counted, table, type Answer } from '../output.ts';
 import { progressBar, type Progress } from '../progress.ts';
 import { resolveCampaign } from '../resolve.ts';
 import type { Session } from '../session.ts';
+import { tellWaitingClaims } from '../waiting-claims.ts';
 
 /** Bad rows shown to people; the JSON has more. */
 const REJECTED_SHOWN_MAX = 20;
@@ -30,24 +31,15 @@ export function addImport(program: Command, session: Session): void {
 
 async function importFile(session: Session, campaignWord: string, file: string): Promise<Answer> {
   const context = await session.context();
-  const { campaignId, selfAssign } = await resolveCampaign(context.roster, campaignWord);
+  const { campaignId } = await resolveCampaign(context.roster, campaignWord);
   const source = await openSource(session, file);
   try {
     const result = await importContacts(context, campaignId, csvRecords(textOf(source.stream, source.progress)));
-    if (selfAssign.enabled && result.added > 0) await tellWaitingClaims(session, campaignId);
+    if (result.added > 0) await tellWaitingClaims(session, campaignId);
     return { json: { campaignId, ...result }, text: told(result) };
   } finally {
     source.progress.stop();
     await source.handle?.close();
-  }
-}
-
-/** Texters may be waiting for what has just come into the pool. The contacts are in, whether they hear of it or not. */
-async function tellWaitingClaims(session: Session, campaignId: string): Promise<void> {
-  try {
-    await session.producer().poolRefilled(campaignId);
-  } catch (error) {
-    session.tell(`waiting claims will hear of the new contacts later: ${(error as Error).message}`);
   }
 }
 

@@ -8,6 +8,7 @@ import { newId } from '../new-id.ts';
 import { facts, table, type Answer } from '../output.ts';
 import { resolveCampaign, resolveTexter } from '../resolve.ts';
 import type { Session } from '../session.ts';
+import { tellWaitingClaims } from '../waiting-claims.ts';
 
 const CAMPAIGN = ['<campaign>', 'the campaign, by id or exact name'] as const;
 const TEXTER = ['<texter>', 'the texter, by id or exact name'] as const;
@@ -52,7 +53,9 @@ async function add(session: Session, campaignWord: string, name: string, id: str
 async function pause(session: Session, campaignWord: string, word: string, active: boolean): Promise<Answer> {
   const { context, campaign, texters } = await sceneOf(session, campaignWord);
   const { texterId: id } = resolveTexter(texters, word);
-  return told(campaign.campaignId, await setActive(context, campaign.campaignId, id, active));
+  const texter = await setActive(context, campaign.campaignId, id, active);
+  if (active) await tellWaitingClaims(session, campaign.campaignId);
+  return told(campaign.campaignId, texter);
 }
 
 async function list(session: Session, campaignWord: string): Promise<Answer> {
