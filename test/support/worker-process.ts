@@ -82,6 +82,10 @@ export class WorkerProcess {
     return (await this.exit).code;
   }
 
+  get hasEnded(): boolean {
+    return this.ended !== undefined;
+  }
+
   /** What it logged and how it ended, once it has. */
   async gone(): Promise<Ended & { readonly log: string }> {
     return { ...(await this.exit), log: this.log };

@@ -16,7 +16,7 @@ export interface LoadSize {
   readonly claimAskers: number;
 }
 
-const RULES = { enabled: true, batchMax: 12, openMax: 40, repliesMax: null };
+const RULES = { enabled: true, batchMax: 12, openMax: 150, repliesMax: null };
 /** What a caller waits for an answer before asking again under the same id. */
 const ANSWER_MS = 20_000;
 const AGAIN_MS = 200;
