@@ -48,7 +48,7 @@ export const environment = z.object({
   BATON_LOCK_MS: ms(10_000).describe(
     'How long a job may go without a sign of life before another worker takes it over, in milliseconds.',
   ),
-  BATON_STALLED_CHECK_MS: ms(5_000).describe(
+  BATON_STALLED_CHECK_MS: ms(3_000).describe(
     'How often a worker looks for jobs whose worker has died, in milliseconds.',
   ),
   BATON_CLOSE_TIMEOUT_MS: ms(15_000).describe('How long a worker that was told to stop may take, in milliseconds.'),

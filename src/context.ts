@@ -39,7 +39,7 @@ export async function createContext(config: Pick<Config, 'mongo'>): Promise<Cont
     contacts: new MongoContactStore(database),
     views: new MongoViewStore(database),
     health: new MongoHealthStore(database),
-    clock: { now: () => new Date() },
+    clock: { now: () => database.now() },
     close: () => database.close(),
   };
 }

@@ -56,7 +56,7 @@ export class BatchApplication {
   }
 
   private async applyBlind(session: mongo.ClientSession): Promise<Applied> {
-    const at = new Date();
+    const at = this.database.now();
     await this.flip({ state: 'applied', appliedAt: at }, session);
     if ((await this.inactiveTargets(session)).size > 0) throw new NotAsPlanned();
     const { moves, skips } = this.batch;
@@ -65,7 +65,7 @@ export class BatchApplication {
   }
 
   private async applyLooking(session: mongo.ClientSession): Promise<Applied> {
-    const at = new Date();
+    const at = this.database.now();
     const inactive = await this.inactiveTargets(session);
     const found = await this.find(session);
     const { moves, skips: refused } = judge(this.batch.moves, found, { ...this.guard, inactive });

@@ -72,7 +72,7 @@ export class MongoBatchStore implements BatchStore {
 
   private async add(batch: Batch, state: BatchState): Promise<void> {
     try {
-      await this.database.batches.insertOne(toDoc(batch, state, new Date()));
+      await this.database.batches.insertOne(toDoc(batch, state, this.database.now()));
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw new Overtaken(`batch ${batch.number} of operation ${batch.operationId} is already planned`, {
