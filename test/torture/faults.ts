@@ -40,6 +40,11 @@ export const FAULTS = {
 
 export type FaultName = keyof typeof FAULTS;
 
+/** All that can happen; whether Redis is emptied is asked for. */
+export function everyFault({ emptyRedis = false } = {}): FaultName[] {
+  return (Object.keys(FAULTS) as FaultName[]).filter((name) => emptyRedis || name !== 'Redis is emptied');
+}
+
 export async function emptyRedis(redisUrl: string): Promise<void> {
   const redis = new Redis(redisUrl);
   await redis.flushall();

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { table } from '../../src/cli/output.ts';
 import { areOwnServicesPossible } from '../support/own-services.ts';
-import { FAULTS, type FaultName } from './faults.ts';
+import { everyFault } from './faults.ts';
 import { torture, type Tortured } from './torture.ts';
 
 const { values } = parseArgs({
@@ -34,15 +34,12 @@ function drawn({ checked, faults, violations, ...numbers }: Tortured): string {
 
 if (!areOwnServicesPossible)
   throw new Error('expected to run as root on Linux, where servers of its own can be killed');
-const names = (Object.keys(FAULTS) as FaultName[]).filter(
-  (name) => values['empty-redis'] || name !== 'Redis is emptied',
-);
 const tortured = await torture({
   seed: Number(values.seed),
   minutes: Number(values.minutes),
   workers: Number(values.workers),
   size: SIZE,
-  faults: names,
+  faults: everyFault({ emptyRedis: values['empty-redis'] }),
   say: (line) => process.stderr.write(`${line}\n`),
 });
 process.stdout.write(`${drawn(tortured)}\n${tortured.violations.join('\n')}\n`);

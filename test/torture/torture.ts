@@ -92,10 +92,13 @@ async function strike(
 ): Promise<Partial<Record<FaultName, number>>> {
   const { random } = victims;
   const struck: Partial<Record<FaultName, number>> = {};
+  let deck: FaultName[] = [];
   const endsAt = performance.now() + minutes * 60_000;
   while (performance.now() < endsAt) {
     await sleep(random.between(QUIET_MS.least, QUIET_MS.most));
-    const name = random.pick(faults);
+    // None twice before all had their turn, in ever new orders.
+    if (deck.length === 0) deck = random.some(faults, faults.length);
+    const name = deck.pop() ?? random.pick(faults);
     say(`${name} (asked ${load.asked.length}, answered ${load.answered}, sent again ${load.sentAgain})`);
     await FAULTS[name](victims);
     struck[name] = (struck[name] ?? 0) + 1;
