@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   check: { services: 'own', first: ['format:check', 'lint', 'types', 'circles', 'unused'].map(script), run: vitest },
   demo: { services: 'own', run: tsx('dev/demo/main.ts') },
   'bench:claims': { services: 'own', run: tsx('dev/bench/claims.ts') },
+  'bench:fairness': { services: 'own', run: tsx('dev/bench/fairness.ts') },
   torture: { services: 'running', run: tsx('test/torture/main.ts') },
   start: { services: 'own', announce: true, run: tsx('workers/main.ts') },
   baton: { services: 'running', run: tsx('src/cli/main.ts') },

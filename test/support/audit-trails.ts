@@ -1,7 +1,16 @@
+import type { SelfAssignSettings } from '../../src/domain/claim.ts';
 import { TRAIL_MOVES_MAX, type Holder } from '../../src/domain/conversation.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
-import type { SeededCampaign } from './audit.ts';
 import { groupBy } from './group-by.ts';
+
+/** A campaign as it was before anything was asked of it. */
+export interface SeededCampaign {
+  readonly campaignId: string;
+  readonly texterIds: readonly string[];
+  readonly rules: SelfAssignSettings;
+  /** Who held each conversation. */
+  readonly holders: ReadonlyMap<string, Holder>;
+}
 
 /** A move as the ledger has it: a batch's, or a claim's grant. */
 export interface LedgerMove {

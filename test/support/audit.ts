@@ -1,21 +1,10 @@
-import type { Holder } from '../../src/domain/conversation.ts';
-import type { SelfAssignSettings } from '../../src/domain/claim.ts';
 import { isEnded } from '../../src/domain/operation.ts';
 import type { Receipt } from '../../src/domain/receipt.ts';
 import type { BatchDoc, ClaimDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
-import { TrailAudit, type LedgerMove } from './audit-trails.ts';
+import { TrailAudit, type LedgerMove, type SeededCampaign } from './audit-trails.ts';
 import { groupBy } from './group-by.ts';
 import type { Harness } from './harness.ts';
 import { idsOf } from './raw.ts';
-
-/** A campaign as it was before anything was asked of it. */
-export interface SeededCampaign {
-  readonly campaignId: string;
-  readonly texterIds: readonly string[];
-  readonly rules: SelfAssignSettings;
-  /** Who held each conversation. */
-  readonly holders: ReadonlyMap<string, Holder>;
-}
 
 /** What somebody asked for, and what they were told, as often as they asked. */
 export interface AskedFor {

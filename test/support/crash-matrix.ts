@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { ClaimInput } from '../../src/queue/producer.ts';
-import { audit, type Answer, type AskedFor, type SeededCampaign } from './audit.ts';
+import { audit, type Answer, type AskedFor } from './audit.ts';
+import type { SeededCampaign } from './audit-trails.ts';
 import { Harness, type Seeded } from './harness.ts';
 import { send, type AnyRequest } from './send.ts';
 import { traces } from './traces.ts';

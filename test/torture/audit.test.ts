@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/mongo/connect.ts';
-import { audit, type AskedFor, type SeededCampaign } from '../support/audit.ts';
+import { audit, type AskedFor } from '../support/audit.ts';
+import type { SeededCampaign } from '../support/audit-trails.ts';
 import { Harness } from '../support/harness.ts';
 
 type Damage = (database: Database) => Promise<unknown>;

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Refusal } from '../../src/domain/errors.ts';
 import type { Status } from '../../src/domain/conversation.ts';
-import type { Answer, AskedFor, SeededCampaign } from '../support/audit.ts';
+import type { Answer, AskedFor } from '../support/audit.ts';
+import type { SeededCampaign } from '../support/audit-trails.ts';
 import type { Harness, Seeded } from '../support/harness.ts';
 import type { Random } from '../support/random.ts';
 import { askers, type Ask } from './askers.ts';
