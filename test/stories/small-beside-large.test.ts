@@ -3,16 +3,16 @@ import { Harness } from '../support/harness.ts';
 import { rawOperations } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 
-const LARGE = 5_000;
+const LARGE = 2_400;
 const SMALL_CAMPAIGNS = 20;
-const EACH = 3;
+const EACH = 2;
 const SMALL = 12;
 
 describe('twenty small campaigns beside one large', { timeout: 180_000 }, () => {
   let harness: Harness;
   beforeAll(async () => {
     // Few places and short slices: whoever held on to a place would be seen.
-    harness = await Harness.open({ operationConcurrency: 2, sliceMs: 20, batchConversationsMax: 10 });
+    harness = await Harness.open({ operationConcurrency: 2, sliceMs: 1, batchConversationsMax: 10 });
     await harness.startWorker();
   });
   afterAll(() => harness.close());
@@ -50,7 +50,7 @@ describe('twenty small campaigns beside one large', { timeout: 180_000 }, () => 
     expect(await harness.context.stores.operations.find(largeId)).toMatchObject({ state: 'running' });
     for (const campaignId of small) {
       const operations = await rawOperations(harness, campaignId);
-      expect(operations.map(({ sequence, state }) => [sequence, state])).toEqual([1, 2, 3].map((at) => [at, 'done']));
+      expect(operations.map(({ sequence, state }) => [sequence, state])).toEqual([1, 2].map((at) => [at, 'done']));
       for (const [at, { startedAt }] of operations.entries()) {
         const before = operations[at - 1]?.endedAt?.getTime() ?? 0;
         expect(startedAt?.getTime()).toBeGreaterThanOrEqual(before);
