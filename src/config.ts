@@ -49,7 +49,7 @@ export const environment = z.object({
   BATON_LOCK_MS: ms(10_000).describe(
     'How long a job may go without a sign of life before another worker takes it over, in milliseconds.',
   ),
-  BATON_STALLED_CHECK_MS: ms(5_000).describe(
+  BATON_STALLED_CHECK_MS: ms(3_000).describe(
     'How often a worker looks for jobs whose worker has died, in milliseconds.',
   ),
   BATON_SWEEP_EVERY_MS: ms(30_000).describe(

@@ -48,7 +48,7 @@ export async function createContext(config: Pick<Config, 'mongo'>): Promise<Cont
     failures: new MongoFailureStore(database),
     ledger: new MongoSweepStore(database),
     health: new MongoHealthStore(database),
-    clock: { now: () => new Date() },
+    clock: { now: () => database.now() },
     close: () => database.close(),
   };
 }

@@ -18,7 +18,7 @@ import { refused, type Outcome } from './outcome.ts';
  * A waiting claim's job is woken by the round that completes it; should that get lost, it looks at its own record this
  * often.
  */
-const PARKED_MS_MAX = 30_000;
+const PARKED_MS_MAX = 10_000;
 const LOOKS_MAX = 2;
 
 /** Answers texters who ask for more. */
@@ -65,7 +65,7 @@ export class ClaimHandler implements Handler {
     const claim = await this.context.stores.claims.find(claimId);
     if (!claim) return undefined;
     const served = servedOf(claim);
-    if (served.waitsUntil === null || served.waitsUntil > Date.now()) return served;
+    if (served.waitsUntil === null || served.waitsUntil > this.now()) return served;
     const ended = await this.context.stores.claims.giveUp(claim.operationId);
     return ended && servedOf(ended);
   }
@@ -75,7 +75,7 @@ export class ClaimHandler implements Handler {
     if (waitsUntil !== null) {
       return {
         kind: 'parked',
-        forMs: Math.min(Math.max(0, waitsUntil - Date.now()), PARKED_MS_MAX),
+        forMs: Math.min(Math.max(0, waitsUntil - this.now()), PARKED_MS_MAX),
         lookAgain: () => this.lookAgain(attempt),
       };
     }
@@ -85,6 +85,10 @@ export class ClaimHandler implements Handler {
       'claim answered',
     );
     return { kind: 'answered', answer: answerOf(served) };
+  }
+
+  private now(): number {
+    return this.context.clock.now().getTime();
   }
 
   /**

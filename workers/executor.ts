@@ -32,6 +32,7 @@ export function processorOf(handler: Handler, logger: Logger): Processor {
         throw new UnrecoverableError(refusalLine(outcome));
       case 'yielded':
         await job.moveToDelayed(Date.now(), token);
+        await toTheBack(job);
         throw new DelayedError();
       case 'parked':
         await job.moveToDelayed(Date.now() + outcome.forMs, token);
@@ -39,6 +40,14 @@ export function processorOf(handler: Handler, logger: Logger): Processor {
         throw new DelayedError();
     }
   };
+}
+
+/**
+ * Left to its time, it would be found late by workers whose clocks are behind this one's, should this one die. One that
+ * is taken up already, or cannot be moved now, is found by its time.
+ */
+async function toTheBack(job: Job): Promise<void> {
+  await job.promote().catch(() => undefined);
 }
 
 /** What it waits for may have happened before this job could be found parked. A look that fails leaves it to its time. */

@@ -2,6 +2,7 @@ import type { Progress } from '../src/app/run-slice.ts';
 import { failWith, perform, type Performed } from '../src/app/perform.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
+import { Refusal } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/failure.ts';
 import { isEnded, type Operation } from '../src/domain/operation.ts';
 import { parseOperationJob, requestHash, type OperationAnswer } from '../src/queue/contract.ts';
@@ -17,6 +18,9 @@ const PROGRESS_EVERY_MS = 250;
 /** A waiting operation is woken by the one that ends before it; this long after, it looks who that is, and wakes it. */
 const PARKED_MS_MAX = 30_000;
 
+/** How long a slice that got somewhere before it was cut short waits before it is gone on with. */
+const CUT_SHORT_MS = 500;
+
 /** Carries an operation on by one slice. */
 export class OperationHandler implements Handler {
   private readonly context: Context;
@@ -31,7 +35,19 @@ export class OperationHandler implements Handler {
     this.config = config;
   }
 
-  async handle({ job, log, signal }: Attempt): Promise<Outcome> {
+  async handle(attempt: Attempt): Promise<Outcome> {
+    const slice = { hasMoved: false };
+    try {
+      return await this.carryOn(attempt, () => (slice.hasMoved = true));
+    } catch (error) {
+      if (!slice.hasMoved || error instanceof Refusal) throw error;
+      // Attempts are counted over its whole life: a long operation that gets on would use them up, one fault after another.
+      attempt.log.warn({ err: error }, 'slice cut short, to be gone on with');
+      return { kind: 'parked', forMs: CUT_SHORT_MS, lookAgain: () => Promise.resolve() };
+    }
+  }
+
+  private async carryOn({ job, log, signal }: Attempt, onMoved: () => void): Promise<Outcome> {
     const { request, sentBy } = parseOperationJob(job.id ?? '', job.data);
     const sliceEndsAt = performance.now() + this.config.sliceMs;
     const report = throttled((progress: Progress) => job.updateProgress(progress), PROGRESS_EVERY_MS);
@@ -41,7 +57,10 @@ export class OperationHandler implements Handler {
       {
         limits: this.config,
         shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
-        onProgress: report,
+        onProgress: (progress) => {
+          onMoved();
+          report(progress);
+        },
       },
     );
     log.debug({ campaignId: request.campaignId, performed: performed.kind }, 'slice ended');

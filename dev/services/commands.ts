@@ -27,6 +27,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   demo: { services: 'own', run: tsx('dev/demo/main.ts') },
   bench: { services: 'own', run: tsx('dev/bench/main.ts') },
   'bench:claims': { services: 'own', run: tsx('dev/bench/claims.ts') },
+  'bench:fairness': { services: 'own', run: tsx('dev/bench/fairness.ts') },
+  torture: { services: 'running', run: tsx('test/torture/main.ts') },
   start: { services: 'own', announce: true, run: tsx('workers/main.ts') },
   baton: { services: 'running', run: tsx('src/cli/main.ts') },
 };

@@ -18,6 +18,8 @@ export interface DocumentDb extends KeptServer {
   readonly postgres: string;
   /** Its data and logs. */
   readonly dir: string;
+  /** The front alone, with SIGKILL and at the same address. */
+  restartWire(): Promise<void>;
 }
 
 export async function startDocumentDb(options: { readonly port?: number } = {}): Promise<DocumentDb> {
@@ -48,6 +50,7 @@ function asDocumentDb(postgres: KeptServer, wire: WireProcess, scratch: Scratch)
     },
     kill: (signal) => postgres.kill(signal),
     restart: () => postgres.restart(),
+    restartWire: () => wire.restart(),
     async stop() {
       await wire.stop();
       await postgres.stop();

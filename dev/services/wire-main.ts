@@ -1,11 +1,11 @@
-/** The wire front's own process: `wire-main.ts POSTGRES_PORT`. Tells its address to the one who started it. */
+/** The wire front's own process: `wire-main.ts POSTGRES_PORT PORT`, 0 for any that is free. Tells its address to the one who started it. */
 import { startWireFront } from '../wire/server.ts';
 
 /** PostgreSQL allows 200; the rest is for its own workers and for whoever looks in with psql. */
 const CONNECTIONS_MAX = 150;
 
 const front = await startWireFront({
-  port: 0,
+  port: Number(process.argv[3]),
   postgres: {
     host: '127.0.0.1',
     port: Number(process.argv[2]),

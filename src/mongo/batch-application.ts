@@ -67,7 +67,7 @@ export class BatchApplication {
   }
 
   private async applyBlind(session: mongo.ClientSession): Promise<Applied> {
-    const at = new Date();
+    const at = this.database.now();
     await this.flip({ state: 'applied', appliedAt: at }, session);
     await this.writeAsPlanned(at, session);
     const { moves, skips } = this.batch;
@@ -81,7 +81,7 @@ export class BatchApplication {
   }
 
   private async applyLooking(session: mongo.ClientSession): Promise<Applied> {
-    const at = new Date();
+    const at = this.database.now();
     const inactive = await this.inactiveTargets(session);
     const { moves, skips } = await this.judged(inactive, session);
     const slips = slipsBetween(this.batch.moves, moves);

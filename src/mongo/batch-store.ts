@@ -102,7 +102,7 @@ export class MongoBatchStore implements BatchStore {
 
   private async add(batch: Batch, state: BatchState, session?: mongo.ClientSession): Promise<void> {
     try {
-      await this.database.batches.insertOne(toDoc(batch, state, new Date()), session ? { session } : {});
+      await this.database.batches.insertOne(toDoc(batch, state, this.database.now()), session ? { session } : {});
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw new Overtaken(`batch ${batch.number} of operation ${batch.operationId} is already planned`, {

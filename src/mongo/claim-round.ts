@@ -28,13 +28,14 @@ export class ClaimRound {
   private readonly session: mongo.ClientSession;
   private readonly campaignId: string;
   private readonly facts: ClaimFacts;
-  private readonly at = new Date();
+  private readonly at: Date;
 
   constructor(database: Database, session: mongo.ClientSession, campaignId: string) {
     this.database = database;
     this.session = session;
     this.campaignId = campaignId;
     this.facts = new ClaimFacts(database, session, campaignId);
+    this.at = database.now();
   }
 
   /** Waiting claims come first, however many there are: new ones are served once the last of them has been looked at. */

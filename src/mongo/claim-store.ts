@@ -42,14 +42,14 @@ export class MongoClaimStore implements ClaimStore {
       : { state: 'done' as const };
     const ended = await this.database.claims.findOneAndUpdate(
       { _id: claimId, waiting: { $exists: true } },
-      { $set: { ...ending, endedAt: new Date() }, $unset: { waiting: '' } },
+      { $set: { ...ending, endedAt: this.database.now() }, $unset: { waiting: '' } },
       { returnDocument: 'after' },
     );
     return ended ? toClaim(ended) : this.find(claimId);
   }
 
   async firstWaiting(campaignId: string): Promise<Claim | undefined> {
-    const filter = { campaignId, 'waiting.sequence': { $exists: true }, 'waiting.until': { $gt: new Date() } };
+    const filter = { campaignId, 'waiting.sequence': { $exists: true }, 'waiting.until': { $gt: this.database.now() } };
     const doc = await this.database.claims.findOne(filter, { sort: { 'waiting.sequence': 1 } });
     return doc ? toClaim(doc) : undefined;
   }

@@ -1,6 +1,7 @@
 import mongoose, { type Connection, type mongo } from 'mongoose';
 import type { BatchDoc, CampaignDoc, ClaimDoc, ConversationDoc, OperationDoc, TexterDoc } from './documents.ts';
 import { createModels, ensureIndexes, type Models } from './models.ts';
+import { ServerClock } from './server-clock.ts';
 
 export interface MongoOptions {
   readonly uri: string;
@@ -13,9 +14,11 @@ export interface MongoOptions {
 export class Database {
   readonly models: Models;
   private readonly connection: Connection;
+  private readonly clock: ServerClock;
 
-  private constructor(connection: Connection) {
+  private constructor(connection: Connection, clock: ServerClock) {
     this.connection = connection;
+    this.clock = clock;
     this.models = createModels(connection);
   }
 
@@ -31,7 +34,13 @@ export class Database {
       writeConcern: { w: 'majority' },
       readConcern: { level: 'majority' },
     });
-    return new Database(await connection.asPromise());
+    await connection.asPromise();
+    return new Database(connection, await ServerClock.start(() => timeOf(connection)));
+  }
+
+  /** What time it is for all workers alike: their own clocks may differ. */
+  now(): Date {
+    return this.clock.now();
   }
 
   get campaigns(): mongo.Collection<CampaignDoc> {
@@ -85,12 +94,18 @@ export class Database {
   }
 
   async close(): Promise<void> {
+    this.clock.stop();
     await this.connection.close();
   }
 
   private collection<Doc extends mongo.Document>(name: string): mongo.Collection<Doc> {
     return this.client.db(this.connection.name).collection<Doc>(name);
   }
+}
+
+async function timeOf(connection: Connection): Promise<Date> {
+  const hello = await connection.getClient().db('admin').command({ hello: 1 });
+  return hello['localTime'] as Date;
 }
 
 /** The server's code for a unique index's refusal. */

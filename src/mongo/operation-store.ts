@@ -64,7 +64,7 @@ export class MongoOperationStore implements OperationStore {
     try {
       await this.database.transaction(async (session) => {
         await this.database.operations.insertOne({ _id: operationId, ...rest }, { session });
-        await application.applyNew(seal, operation.endedAt ?? new Date(), session);
+        await application.applyNew(seal, operation.endedAt ?? this.database.now(), session);
       });
       return true;
     } catch (error) {

@@ -4,8 +4,8 @@ import { Overtaken } from '../../src/app/ports.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, cutAfter, meanwhileAt, PowerCut } from '../support/interposed.ts';
 import { toTheEnd } from '../support/perform.ts';
-import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { AnyRequest, BulkInput } from '../support/send.ts';
+import { traces } from '../support/traces.ts';
 
 /** Of 14: 6 of the pool, of several statuses and one opted out, 4 of t1 and 4 of t2. */
 const SEEDED: readonly Seeded[] = [
@@ -47,39 +47,6 @@ const NAMED: Record<string, Asked | { readonly undoing: Asked }> = {
   'is refused because more came in': { kind: 'unassign', ...ALL, confirm: 7 },
   'undoes another': { undoing: { kind: 'reassign', ...ALL, to: { texterIds: ['t2', 't3'] } } },
 };
-
-/** Everything that an operation leaves behind, ids and clocks apart. */
-async function traces(harness: Harness, request: AnyRequest): Promise<unknown> {
-  const { campaignId, operationId } = request;
-  const { state, error, receipt } = await rawOperation(harness, operationId);
-  const documents = [...(await rawConversations(harness, campaignId)).values()];
-  const batches = await rawBatches(harness, operationId);
-  const campaign = await harness.context.database.campaigns.findOne({ _id: campaignId });
-  const inOrder = (rows: readonly unknown[]): string[] => rows.map((row) => JSON.stringify(row)).sort();
-  return {
-    state,
-    code: error?.code,
-    receipt: receipt && {
-      ...receipt,
-      skipped: inOrder(receipt.skipped),
-      bySource: inOrder(receipt.bySource),
-      byTarget: inOrder(receipt.byTarget),
-      byStatus: inOrder(receipt.byStatus),
-    },
-    next: campaign?.rotation.nextJoinedOrder,
-    conversations: documents.map(({ assigneeId, assignmentVersion, trail }) => [
-      assigneeId,
-      assignmentVersion,
-      trail.map(({ from, to }) => [from, to]),
-    ]),
-    batches: batches.map(({ number, state, moves, skips }) => [
-      number,
-      state,
-      moves.map(({ from, to, status, count }) => [from, to, status, count]),
-      skips.map(({ reason, count }) => [reason, count]),
-    ]),
-  };
-}
 
 describe.each(Object.entries(NAMED))('an operation that %s', { timeout: TIMEOUT_MS }, (_name, asked) => {
   let harness: Harness;

@@ -19,14 +19,21 @@ function required(name: 'MONGODB_URI' | 'REDIS_URL'): string {
   return value;
 }
 
+export interface Addresses {
+  readonly mongodbUri: string;
+  readonly redisUrl: string;
+}
+
+const shared = (): Addresses => ({ mongodbUri: required('MONGODB_URI'), redisUrl: required('REDIS_URL') });
+
 /** A configuration of its own database and its own queues, so that test files never meet. */
-export function testConfig(worker: Partial<Config['worker']> = {}): Config {
+export function testConfig(worker: Partial<Config['worker']> = {}, addresses = shared()): Config {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  const uri = new URL(required('MONGODB_URI'));
+  const uri = new URL(addresses.mongodbUri);
   uri.pathname = `/${name}`;
   return {
     mongo: { uri: uri.toString(), connectionsMax: 20, serverSelectionTimeoutMs: 5_000 },
-    queue: { redisUrl: required('REDIS_URL'), prefix: `{${name}}` },
+    queue: { redisUrl: addresses.redisUrl, prefix: `{${name}}` },
     log: { level: process.env['BATON_LOG_LEVEL'] === 'debug' ? 'debug' : 'silent' },
     worker: {
       operationConcurrency: 8,
@@ -69,8 +76,9 @@ export class Harness {
     this.producer = createProducer(config.queue);
   }
 
-  static async open(worker: Partial<Config['worker']> = {}): Promise<Harness> {
-    const config = testConfig(worker);
+  /** `addresses`: servers of the test's own, when it is about to be cruel to them. */
+  static async open(worker: Partial<Config['worker']> = {}, addresses?: Addresses): Promise<Harness> {
+    const config = testConfig(worker, addresses);
     const context = await createContext(config);
     await context.database.ensureIndexes();
     return new Harness(config, context);

@@ -10,6 +10,13 @@ interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
+export interface Program {
+  /** Instead of the worker's own. */
+  readonly main?: string;
+  /** Loaded before it. */
+  readonly preload?: string;
+}
+
 /** A worker process as it is started in earnest, working for a harness. */
 export class WorkerProcess {
   private readonly child: ChildProcess;
@@ -17,9 +24,10 @@ export class WorkerProcess {
   private ended: Ended | undefined;
   private log = '';
 
-  private constructor(harness: Harness, env: NodeJS.ProcessEnv) {
+  private constructor(harness: Harness, env: NodeJS.ProcessEnv, { main = 'workers/main.ts', preload }: Program) {
     const { mongo, queue } = harness.config;
-    this.child = spawn(process.execPath, ['--import', 'tsx', 'workers/main.ts'], {
+    const preloads = ['tsx', ...(preload === undefined ? [] : [preload])].flatMap((name) => ['--import', name]);
+    this.child = spawn(process.execPath, [...preloads, main], {
       cwd: ROOT,
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
@@ -38,16 +46,30 @@ export class WorkerProcess {
   }
 
   /** Resolves when it takes jobs. */
-  static async start(harness: Harness, env: NodeJS.ProcessEnv): Promise<WorkerProcess> {
-    const worker = new WorkerProcess(harness, env);
+  static async start(harness: Harness, env: NodeJS.ProcessEnv, program: Program = {}): Promise<WorkerProcess> {
+    const worker = new WorkerProcess(harness, env, program);
     await worker.logged('worker ready');
     return worker;
+  }
+
+  /** Returns at once: it may end before it takes any job. */
+  static begin(harness: Harness, env: NodeJS.ProcessEnv, program: Program): WorkerProcess {
+    return new WorkerProcess(harness, env, program);
   }
 
   /** The power cord: no signal handler runs, nothing is given back. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.exit;
+  }
+
+  /** It stands still, as on a machine that has run out of memory; its connections stay open. */
+  freeze(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.child.kill('SIGCONT');
   }
 
   /** As a deploy does it; resolves when the process has taken note. */
@@ -58,6 +80,15 @@ export class WorkerProcess {
 
   async exitCode(): Promise<number | null> {
     return (await this.exit).code;
+  }
+
+  get hasEnded(): boolean {
+    return this.ended !== undefined;
+  }
+
+  /** What it logged and how it ended, once it has. */
+  async gone(): Promise<Ended & { readonly log: string }> {
+    return { ...(await this.exit), log: this.log };
   }
 
   private async logged(line: string): Promise<void> {

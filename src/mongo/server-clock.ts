@@ -1,0 +1,45 @@
+/** How often the database is asked for the time. */
+const LOOK_EVERY_MS = 60_000;
+/** An answer that took longer says too little of what time it is. */
+const ANSWER_MS_MAX = 500;
+/** Clocks that are this close agree: what is measured is the way to the database as much as the clock. */
+const AGREE_MS = 1_000;
+
+/**
+ * The one clock that all workers share: the database's. A worker whose own is minutes off would end claims before their
+ * time, or long after it, and write trails that run backwards.
+ */
+export class ServerClock {
+  private readonly ask: () => Promise<Date>;
+  private readonly looking: NodeJS.Timeout;
+  private offsetMs = 0;
+
+  private constructor(ask: () => Promise<Date>) {
+    this.ask = ask;
+    // A look that fails leaves what is known; the next one may succeed.
+    this.looking = setInterval(() => void this.look().catch(() => undefined), LOOK_EVERY_MS).unref();
+  }
+
+  static async start(ask: () => Promise<Date>): Promise<ServerClock> {
+    const clock = new ServerClock(ask);
+    await clock.look();
+    return clock;
+  }
+
+  now(): Date {
+    return new Date(Date.now() + this.offsetMs);
+  }
+
+  stop(): void {
+    clearInterval(this.looking);
+  }
+
+  private async look(): Promise<void> {
+    const askedAt = performance.now();
+    const theirs = await this.ask();
+    const tookMs = performance.now() - askedAt;
+    if (tookMs > ANSWER_MS_MAX) return;
+    const aheadMs = Math.round(theirs.getTime() + tookMs / 2 - Date.now());
+    this.offsetMs = Math.abs(aheadMs) > AGREE_MS ? aheadMs : 0;
+  }
+}

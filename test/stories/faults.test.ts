@@ -1,0 +1,222 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Harness, type Seeded } from '../support/harness.ts';
+import { Obstacle } from '../support/obstacle.ts';
+import { areOwnServicesPossible, OwnServices } from '../support/own-services.ts';
+import { RawQueue } from '../support/raw-queue.ts';
+import { rawConversations, rawOperation } from '../support/raw.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
+import { WorkerProcess, type Program } from '../support/worker-process.ts';
+import { emptyRedis } from '../torture/faults.ts';
+
+const CONVERSATIONS = 120;
+const SETTINGS = {
+  BATON_LOCK_MS: '1000',
+  BATON_STALLED_CHECK_MS: '500',
+  BATON_SLICE_MS: '100',
+  BATON_BATCH_CONVERSATIONS_MAX: '10',
+  BATON_CLOSE_TIMEOUT_MS: '2000',
+};
+const CLOSED_WITHIN_MS = 10_000;
+const WAIT = { waitMs: 60_000 };
+const AT_WRITE = { preload: './test/support/at-write.ts' };
+const SKEWED = { preload: './test/support/skewed-clock.ts' };
+const FIVE_MINUTES_MS = 300_000;
+
+/** A campaign with a pool, on servers that a test may be cruel to, and processes that come and go. */
+class Scene {
+  readonly harness: Harness;
+  readonly queue: RawQueue;
+  readonly campaignId: string;
+  readonly ids: readonly string[];
+  private readonly workers: WorkerProcess[] = [];
+
+  private constructor(harness: Harness, campaignId: string, ids: readonly string[]) {
+    this.harness = harness;
+    this.queue = new RawQueue(harness);
+    this.campaignId = campaignId;
+    this.ids = ids;
+  }
+
+  static async play(services: OwnServices | undefined, act: (scene: Scene) => Promise<void>): Promise<void> {
+    const harness = await Harness.open({}, services);
+    const campaignId = await harness.seedCampaign(4, { selfAssign: { enabled: true, batchMax: 50, openMax: 500 } });
+    const pool: Seeded[] = Array.from({ length: CONVERSATIONS }, (_, at) => ({ waitedMs: (1_000 - at) * 1_000 }));
+    const scene = new Scene(harness, campaignId, await harness.seedConversations(campaignId, pool));
+    try {
+      await act(scene);
+    } finally {
+      await Promise.all(scene.workers.map((worker) => worker.kill()));
+      await scene.queue.close();
+      await harness.close();
+    }
+  }
+
+  async start(env: Record<string, string> = {}, program: Program = {}): Promise<WorkerProcess> {
+    const worker = await WorkerProcess.start(this.harness, { ...SETTINGS, ...env }, program);
+    this.workers.push(worker);
+    return worker;
+  }
+
+  newRequest(): {
+    kind: 'reassign';
+    operationId: string;
+    campaignId: string;
+    from: 'pool';
+    to: 'everyone';
+    status: 'any';
+  } {
+    const asked = { operationId: this.harness.newId('op'), campaignId: this.campaignId };
+    return { kind: 'reassign', ...asked, from: 'pool', to: 'everyone', status: 'any' };
+  }
+
+  async applied(operationId: string, batches: number): Promise<void> {
+    await until(`${batches} batches of ${operationId} to be applied`, async () => {
+      const { database } = this.harness.context;
+      return (await database.batches.countDocuments({ operationId, state: 'applied' })) >= batches;
+    });
+  }
+
+  async expectAllMovedOnce(operationId: string): Promise<void> {
+    const docs = await rawConversations(this.harness, this.campaignId);
+    const trails = [...docs.values()].map(({ trail, assignmentVersion }) => [
+      trail.map((move) => move.operationId),
+      assignmentVersion,
+    ]);
+    expect(trails).toEqual(trails.map(() => [[operationId], 1]));
+    expect(await this.harness.holdings(this.campaignId)).toEqual({ t1: 30, t2: 30, t3: 30, t4: 30 });
+    const { state, receipt } = await rawOperation(this.harness, operationId);
+    expect([state, receipt?.moved, receipt?.selected]).toEqual(['done', CONVERSATIONS, CONVERSATIONS]);
+  }
+}
+
+describe('an operation and its worker', { timeout: 120_000 }, () => {
+  it('whose event loop stands still past the job’s lock: another runs the job too, and everything moves once', () =>
+    Scene.play(undefined, async (scene) => {
+      const asked = scene.newRequest();
+      const stuck = await scene.start(
+        { AT_WRITE: 'update conversations#4:before', AT_WRITE_DO: 'block:4000' },
+        AT_WRITE,
+      );
+      const sent = await scene.harness.producer.reassign(asked);
+      await scene.applied(asked.operationId, 3);
+      await scene.start();
+      expect((await sent.result(WAIT)).receipt.moved).toBe(CONVERSATIONS);
+      expect((await scene.queue.job(asked.operationId))?.stalledCounter).toBeGreaterThan(0);
+      expect(stuck.hasEnded).toBe(false);
+      await scene.expectAllMovedOnce(asked.operationId);
+    }));
+
+  it('that is told to stop in mid-batch while Redis is away: it leaves in time, and another finishes', () =>
+    Scene.play(undefined, async (scene) => {
+      const asked = scene.newRequest();
+      const proxy = await TcpProxy.before(scene.harness.config.queue.redisUrl);
+      const obstacle = await Obstacle.before(scene.harness, scene.ids[45] ?? '');
+      const leaving = await scene.start({ REDIS_URL: proxy.url });
+      const sent = await scene.harness.producer.reassign(asked);
+      await scene.applied(asked.operationId, 4);
+      proxy.away();
+      await leaving.tellToStop();
+      await obstacle.clear();
+      await until('it to leave', () => leaving.hasEnded, CLOSED_WITHIN_MS);
+      await scene.start();
+      await sent.result(WAIT);
+      await scene.expectAllMovedOnce(asked.operationId);
+      expect(await scene.queue.job(asked.operationId)).toMatchObject({ attemptsMade: 1 });
+      await proxy.close();
+    }));
+
+  it.each([
+    ['ahead', FIVE_MINUTES_MS],
+    ['behind', -FIVE_MINUTES_MS],
+  ])(
+    'whose clock is five minutes %s and which is told to stop: one with a right clock goes on at once',
+    (_how, offsetMs) =>
+      Scene.play(undefined, async (scene) => {
+        const asked = scene.newRequest();
+        const obstacle = await Obstacle.before(scene.harness, scene.ids[45] ?? '');
+        const skewed = await scene.start({ CLOCK_OFFSET_MS: String(offsetMs), BATON_SLICE_MS: '1' }, SKEWED);
+        const sent = await scene.harness.producer.reassign(asked);
+        await scene.applied(asked.operationId, 4);
+        await skewed.tellToStop();
+        await obstacle.clear();
+        await until('it to leave', () => skewed.hasEnded);
+        await scene.start();
+        await sent.result(WAIT);
+        await scene.expectAllMovedOnce(asked.operationId);
+      }),
+  );
+});
+
+describe('a claim that waits', { timeout: 120_000 }, () => {
+  const RIGHT = 0;
+  it.each([
+    ['ended by a worker whose clock is five minutes ahead', RIGHT, FIVE_MINUTES_MS],
+    ['made by a worker whose clock is five minutes behind', -FIVE_MINUTES_MS, RIGHT],
+  ])('%s is given up when its time is over, and not before', (_how, madeBy, endedBy) =>
+    Scene.play(undefined, async (scene) => {
+      const { harness, campaignId } = scene;
+      await harness.context.database.conversations.deleteMany({ campaignId });
+      const claim = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 50, waitMs: 8_000 };
+      const sent = await harness.producer.selfAssign(claim);
+      const first = await scene.start({ CLOCK_OFFSET_MS: String(madeBy) }, SKEWED);
+      await until('it to wait', () => harness.isWaiting(claim.claimId));
+      await first.kill();
+      await scene.start({ CLOCK_OFFSET_MS: String(endedBy) }, SKEWED);
+      const { receipt } = await sent.result(WAIT);
+      expect(receipt).toMatchObject({ moved: 0, shortBecause: 'none-left' });
+      const { acceptedAt, endedAt } = await rawOperation(harness, claim.claimId);
+      const waitedMs = (endedAt?.getTime() ?? 0) - acceptedAt.getTime();
+      expect(waitedMs).toBeGreaterThanOrEqual(claim.waitMs);
+      expect(waitedMs).toBeLessThan(FIVE_MINUTES_MS / 2);
+    }),
+  );
+});
+
+describe.runIf(areOwnServicesPossible)('on servers that fail', { timeout: 120_000 }, () => {
+  let services: OwnServices;
+  beforeAll(async () => {
+    services = await OwnServices.start();
+  });
+  afterAll(() => services.stop());
+
+  it('an operation outlasts a database that stands still for ten seconds', () =>
+    Scene.play(services, async (scene) => {
+      const asked = scene.newRequest();
+      await scene.start({ BATON_SLICE_MS: '1', BATON_BATCH_CONVERSATIONS_MAX: '2' });
+      const sent = await scene.harness.producer.reassign(asked);
+      await scene.applied(asked.operationId, 4);
+      await services.stallDatabase(10_000);
+      await sent.result(WAIT);
+      await scene.expectAllMovedOnce(asked.operationId);
+    }));
+
+  it('Redis is emptied with operations running and accepted, and a claim waiting: asked again, all go on where they were', () =>
+    Scene.play(services, async (scene) => {
+      const { harness, campaignId } = scene;
+      const [running, accepted] = [scene.newRequest(), { ...scene.newRequest(), from: 'everyone' as const }];
+      const claim = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 5, waitMs: 600_000 };
+      const other = await harness.seedCampaign(1, { selfAssign: { enabled: true } });
+      const waiting = { ...claim, campaignId: other };
+      const obstacle = await Obstacle.before(harness, scene.ids[45] ?? '');
+      await scene.start();
+      await harness.producer.reassign(running);
+      await scene.applied(running.operationId, 4);
+      await harness.producer.reassign(accepted);
+      await until('it to be accepted', () => harness.context.stores.operations.find(accepted.operationId));
+      await harness.producer.selfAssign(waiting);
+      await until('it to wait', () => harness.isWaiting(claim.claimId));
+      await emptyRedis(services.redisUrl);
+      await obstacle.clear();
+      const sent = await harness.producer.reassign(running);
+      expect(await sent.result(WAIT)).toMatchObject({ outcome: 'exists', receipt: { moved: CONVERSATIONS } });
+      expect(await (await harness.producer.reassign(accepted)).result(WAIT)).toMatchObject({ outcome: 'exists' });
+      await harness.seedConversations(
+        other,
+        Array.from({ length: 5 }, () => ({})),
+      );
+      const claimed = await harness.producer.selfAssign(waiting);
+      await harness.producer.poolRefilled(other);
+      expect(await claimed.result(WAIT)).toMatchObject({ outcome: 'exists', receipt: { moved: 5 } });
+    }));
+});

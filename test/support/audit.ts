@@ -1,0 +1,258 @@
+import { isEnded } from '../../src/domain/operation.ts';
+import type { Receipt } from '../../src/domain/receipt.ts';
+import type { BatchDoc, ClaimDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
+import { TrailAudit, type LedgerMove, type SeededCampaign } from './audit-trails.ts';
+import { groupBy } from './group-by.ts';
+import type { Harness } from './harness.ts';
+import { idsOf } from './raw.ts';
+
+/** What somebody asked for, and what they were told, as often as they asked. */
+export interface AskedFor {
+  readonly id: string;
+  readonly campaignId: string;
+  readonly told: readonly Answer[];
+}
+
+export type Answer =
+  | { readonly receipt: Receipt; readonly outcome: 'created' | 'exists'; readonly conversationIds?: readonly string[] }
+  | { readonly code: string };
+
+export interface Audited {
+  /** What does not hold, in words; empty when all does. */
+  readonly violations: readonly string[];
+  readonly checked: Record<'conversations' | 'moves' | 'operations' | 'claims' | 'batches', number>;
+}
+
+const NONE_CHECKED = { conversations: 0, moves: 0, operations: 0, claims: 0, batches: 0 };
+
+/**
+ * Holds everything that the database says against everything that was asked and told, by raw queries only. To be called
+ * when nothing is going on any more.
+ */
+export async function audit(
+  harness: Harness,
+  campaigns: readonly SeededCampaign[],
+  asked: readonly AskedFor[],
+): Promise<Audited> {
+  const violations: string[] = [];
+  const checked = { ...NONE_CHECKED };
+  for (const campaign of campaigns) {
+    const of = await CampaignAudit.of(harness, campaign);
+    violations.push(...of.run(asked.filter(({ campaignId }) => campaignId === campaign.campaignId)));
+    for (const name of Object.keys(checked) as (keyof typeof checked)[]) checked[name] += of.checked[name];
+  }
+  return { violations, checked };
+}
+
+class CampaignAudit {
+  private readonly campaign: SeededCampaign;
+  private readonly conversations: ReadonlyMap<string, ConversationDoc>;
+  private readonly operations: readonly OperationDoc[];
+  private readonly claims: readonly ClaimDoc[];
+  private readonly batches: ReadonlyMap<string, BatchDoc[]>;
+  private readonly moves: readonly LedgerMove[];
+  private readonly operationCount: number;
+  private readonly violations: string[] = [];
+
+  private constructor(campaign: SeededCampaign, found: Found) {
+    this.campaign = campaign;
+    this.conversations = new Map(found.conversations.map((doc) => [doc._id.toHexString(), doc]));
+    this.operations = found.operations.filter(({ request }) => !isClaim(request));
+    this.claims = found.claims.filter(({ request }) => isClaim(request));
+    this.operationCount = found.operationCount;
+    this.batches = groupBy(found.batches, ({ operationId }) => operationId);
+    this.moves = [
+      ...found.batches.filter(({ state }) => state === 'applied').flatMap(movesOf),
+      ...this.claims.flatMap(grantsOf),
+    ];
+  }
+
+  static async of({ context }: Harness, campaign: SeededCampaign): Promise<CampaignAudit> {
+    const { campaignId } = campaign;
+    const { database } = context;
+    const doc = await database.campaigns.findOne({ _id: campaignId });
+    return new CampaignAudit(campaign, {
+      conversations: await database.conversations.find({ campaignId }).toArray(),
+      operations: await database.operations.find({ campaignId }, { sort: { sequence: 1 } }).toArray(),
+      claims: await database.claims.find({ campaignId }).toArray(),
+      batches: await database.batches.find({ campaignId }, { sort: { _id: 1 } }).toArray(),
+      operationCount: doc?.operationCount ?? 0,
+    });
+  }
+
+  get checked(): Audited['checked'] {
+    return {
+      conversations: this.conversations.size,
+      moves: this.moves.length,
+      operations: this.operations.length,
+      claims: this.claims.length,
+      batches: [...this.batches.values()].flat().length,
+    };
+  }
+
+  run(asked: readonly AskedFor[]): readonly string[] {
+    const { campaign, conversations, moves } = this;
+    this.violations.push(...new TrailAudit(campaign, conversations, moves).run());
+    for (const operation of this.operations) this.holdOperation(operation);
+    for (const claim of this.claims) this.holdClaim(claim);
+    this.holdOrder();
+    this.holdAsked(asked);
+    return this.violations;
+  }
+
+  /** Ended, with one receipt, which is what its batches say, within what was asked for. */
+  private holdOperation(operation: OperationDoc): void {
+    const { _id: id, state, request, receipt, turn } = operation;
+    if (!isEnded(state)) return this.wrong(`operation ${id} has not ended: ${state}`);
+    if (turn !== undefined) this.wrong(`operation ${id} has ended and keeps its campaign's turn`);
+    const batches = this.batches.get(id) ?? [];
+    this.holdBatches(operation, batches);
+    const applied = batches.filter((batch) => batch.state === 'applied');
+    const moved = count(applied.flatMap(({ moves }) => moves));
+    const skipped = count(applied.flatMap(({ skips }) => skips));
+    if (!receipt) {
+      // Refused before anything was planned.
+      if (state !== 'failed' || moved > 0) this.wrong(`operation ${id} ended as ${state} without a receipt`);
+      return;
+    }
+    const said = { moved: receipt.moved, skipped: receipt.selected - receipt.moved };
+    if (said.moved !== moved || said.skipped !== skipped) {
+      this.wrong(`operation ${id} says ${show(said)}, its batches ${show({ moved, skipped })}`);
+    }
+    for (const [list, total] of sums(receipt)) {
+      const expected = list === 'skipped' ? skipped : moved;
+      if (total !== expected)
+        this.wrong(`operation ${id}: ${list} of its receipt sums up to ${total}, not ${expected}`);
+    }
+    const limit = limitOf(request);
+    if (moved > limit) this.wrong(`operation ${id} moved ${moved}, asked for at most ${limit}`);
+  }
+
+  /** Numbered without a gap, closed by a seal, none left planned, and no conversation twice. */
+  private holdBatches({ _id: id, receipt }: OperationDoc, batches: readonly BatchDoc[]): void {
+    if (batches.some(({ number }, at) => number !== at + 1)) this.wrong(`operation ${id} misses a batch`);
+    if (batches.some(({ state }) => state === 'planned')) this.wrong(`operation ${id} left a batch planned`);
+    const seals = batches.flatMap(({ state }, at) => (state === 'seal' ? [at] : []));
+    if (receipt && (seals.length !== 1 || seals[0] !== batches.length - 1))
+      this.wrong(`operation ${id} is not sealed once, at its end`);
+    const groups = batches.flatMap(({ moves, skips }) => [...moves, ...skips]);
+    if (groups.some((group) => group.count !== group.conversationIds.length))
+      this.wrong(`operation ${id} miscounts a group`);
+    const moved = idsOf(batches.filter(({ state }) => state === 'applied').flatMap(({ moves }) => moves));
+    if (new Set(moved).size !== moved.length) this.wrong(`operation ${id} moved a conversation twice`);
+  }
+
+  private holdClaim({ _id: id, state, request, granted, receipt, error, waiting }: ClaimDoc): void {
+    if (!isEnded(state) || waiting) return this.wrong(`claim ${id} has not ended: ${state}`);
+    if (error ? state !== 'failed' : state !== 'done') this.wrong(`claim ${id} ended as ${state}`);
+    if (error && granted.length > 0) this.wrong(`claim ${id} was refused and given ${granted.length}`);
+    if (!error && receipt?.moved !== granted.length)
+      this.wrong(`claim ${id} says ${receipt?.moved}, was given ${granted.length}`);
+    const { batchMax, openMax } = this.campaign.rules;
+    const most = Math.min(request.count ?? batchMax, batchMax, openMax);
+    if (granted.length > most) this.wrong(`claim ${id} was given ${granted.length}, at most ${most} were due`);
+  }
+
+  /** Bulk operations have numbers of their own, and ran one after the other, in that order. */
+  private holdOrder(): void {
+    const bulk = this.operations.filter(({ sequence }) => sequence > 0);
+    if (bulk.some(({ sequence }, at) => sequence !== at + 1) || bulk.length !== this.operationCount) {
+      this.wrong(`${this.operationCount} operations were numbered, ${bulk.length} are in the ledger`);
+    }
+    const ran = bulk.filter(({ plan }) => plan !== null);
+    for (const [at, { _id: id, startedAt }] of ran.entries()) {
+      const before = ran[at - 1];
+      if (before?.endedAt && startedAt && startedAt < before.endedAt) {
+        this.wrong(
+          `operation ${id} started at ${show(startedAt)}, before ${before._id} ended at ${show(before.endedAt)}`,
+        );
+      }
+    }
+  }
+
+  /** Nothing asked for is missing, nothing is there that nobody asked for, and all were told what the ledger says. */
+  private holdAsked(asked: readonly AskedFor[]): void {
+    const ledger = new Map<string, Pick<ClaimDoc, 'receipt' | 'error' | 'state'>>(
+      [...this.operations, ...this.claims].map((doc) => [doc._id, doc]),
+    );
+    const known = new Set(asked.map(({ id }) => id));
+    for (const id of ledger.keys()) if (!known.has(id)) this.wrong(`nobody asked for ${id}`);
+    for (const { id, told } of asked) {
+      const doc = ledger.get(id);
+      if (!doc) this.wrong(`${id} is not in the ledger`);
+      if (told.length === 0) this.wrong(`${id} was never answered`);
+      const makers = told.filter((answer) => 'outcome' in answer && answer.outcome === 'created');
+      if (makers.length > 1) this.wrong(`${id} was created ${makers.length} times`);
+      for (const answer of told) if (doc) this.holdAnswer(id, answer, doc);
+    }
+  }
+
+  private holdAnswer(id: string, answer: Answer, { receipt, error }: Pick<ClaimDoc, 'receipt' | 'error'>): void {
+    const told = 'code' in answer ? answer.code : show(answer.receipt);
+    const kept = error?.code ?? show(receipt);
+    if (told !== kept) this.wrong(`${id} was told ${told}, the ledger says ${kept}`);
+    if (!('conversationIds' in answer)) return;
+    const granted = this.claims.find(({ _id }) => _id === id)?.granted.map((each) => each.toHexString());
+    if (show(granted) !== show(answer.conversationIds))
+      this.wrong(`claim ${id} was told another list than the ledger's`);
+  }
+
+  private wrong(what: string): void {
+    this.violations.push(`${this.campaign.campaignId}: ${what}`);
+  }
+}
+
+interface Found {
+  readonly conversations: readonly ConversationDoc[];
+  readonly operations: readonly OperationDoc[];
+  readonly claims: readonly ClaimDoc[];
+  readonly batches: readonly BatchDoc[];
+  readonly operationCount: number;
+}
+
+function isClaim(request: { readonly kind: string }): boolean {
+  return request.kind === 'self-assign';
+}
+
+function movesOf({ operationId, moves }: BatchDoc): LedgerMove[] {
+  return moves.flatMap((group) =>
+    idsOf([group]).map((conversationId) => ({ operationId, conversationId, from: group.from, to: group.to })),
+  );
+}
+
+function grantsOf({ _id: operationId, granted, request }: ClaimDoc): LedgerMove[] {
+  const move = { operationId, from: null, to: request.texterId };
+  return granted.map((id) => ({ ...move, conversationId: id.toHexString() }));
+}
+
+/** The most that a request may move. */
+function limitOf(request: OperationDoc['request']): number {
+  switch (request.kind) {
+    case 'reassign':
+      return request.count ?? Infinity;
+    case 'unassign':
+      return request.count ?? request.confirm ?? 0;
+    case 'reassign-one':
+    case 'unassign-one':
+      return 1;
+    case 'undo':
+      return Infinity;
+  }
+}
+
+function sums({ skipped, bySource, byTarget, byStatus }: Receipt): [string, number][] {
+  return Object.entries({ skipped, bySource, byTarget, byStatus }).map(([list, rows]) => [list, count(rows)]);
+}
+
+function count(rows: readonly { readonly count: number }[]): number {
+  return rows.reduce((sum, row) => sum + row.count, 0);
+}
+
+/** Keys in one order: a receipt comes by way of two stores. */
+function show(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

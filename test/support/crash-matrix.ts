@@ -1,0 +1,123 @@
+import { expect } from 'vitest';
+import type { ClaimInput } from '../../src/queue/producer.ts';
+import { audit, type Answer, type AskedFor } from './audit.ts';
+import type { SeededCampaign } from './audit-trails.ts';
+import { Harness, type Seeded } from './harness.ts';
+import { send, type AnyRequest } from './send.ts';
+import { traces } from './traces.ts';
+import { until } from './until.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+/** Short, so that an heir need not be waited for long; a slice is over with its first batch. */
+const SETTINGS = {
+  BATON_LOCK_MS: '1000',
+  BATON_STALLED_CHECK_MS: '300',
+  BATON_SLICE_MS: '1',
+  BATON_BATCH_CONVERSATIONS_MAX: '4',
+};
+const HEIR = { lockMs: 1_000, stalledCheckMs: 300, sliceMs: 1, batchConversationsMax: 4 };
+const PRELOAD = './test/support/at-write.ts';
+const RULES = { enabled: true, batchMax: 50, openMax: 60, repliesMax: null };
+const ANSWER = { waitMs: 60_000 };
+const PLACE = /^place (.*)$/gm;
+
+interface Asked {
+  readonly operationId: string;
+  readonly campaignId: string;
+}
+
+/** What is asked for, one after the other; a claim is in the ledger before the next. */
+export interface Scenario {
+  readonly seeded: readonly Seeded[];
+  readonly asks: readonly ((asked: Asked, conversationIds: readonly string[]) => AnyRequest | ClaimInput)[];
+}
+
+/** A campaign on which a scenario is played by a worker that may die, and by its heir. */
+class Stage {
+  readonly harness: Harness;
+  readonly asked: (AskedFor & { readonly told: Answer[] })[] = [];
+  private readonly campaign: SeededCampaign;
+  private readonly scenario: Scenario;
+
+  private constructor(harness: Harness, campaign: SeededCampaign, scenario: Scenario) {
+    this.harness = harness;
+    this.campaign = campaign;
+    this.scenario = scenario;
+  }
+
+  static async open(scenario: Scenario): Promise<Stage> {
+    const harness = await Harness.open(HEIR);
+    const campaignId = await harness.seedCampaign(3, { selfAssign: RULES });
+    const ids = await harness.seedConversations(campaignId, scenario.seeded);
+    const holders = new Map(ids.map((id, at) => [id, scenario.seeded[at]?.holderId ?? null]));
+    return new Stage(harness, { campaignId, texterIds: ['t1', 't2', 't3'], rules: RULES, holders }, scenario);
+  }
+
+  /** Resolves when all are answered. */
+  async ask(): Promise<void> {
+    const { campaignId } = this.campaign;
+    const answers = [];
+    for (const make of this.scenario.asks) {
+      const operationId = this.harness.newId('op');
+      const request = make({ operationId, campaignId }, [...this.campaign.holders.keys()]);
+      const { producer } = this.harness;
+      const told: Answer[] = [];
+      this.asked.push({ id: operationId, campaignId, told });
+      const sent = 'claimId' in request ? await producer.selfAssign(request) : await send(producer, request);
+      answers.push(sent.result(ANSWER).then((answer) => told.push(answer)));
+      if ('claimId' in request) await this.inLedger(operationId);
+    }
+    await Promise.all(answers);
+  }
+
+  /** What is left of it all, ids and clocks apart. */
+  async left(): Promise<unknown> {
+    const { violations, checked } = await audit(this.harness, [this.campaign], this.asked);
+    expect(violations).toEqual([]);
+    const each = this.asked.map(({ id }) => traces(this.harness, { ...this.campaign, operationId: id }));
+    return { checked, each: await Promise.all(each) };
+  }
+
+  begin(env: Record<string, string>): WorkerProcess {
+    return WorkerProcess.begin(this.harness, { ...SETTINGS, ...env }, { preload: PRELOAD });
+  }
+
+  private async inLedger(claimId: string): Promise<void> {
+    await until('the claim to be recorded', () => this.harness.context.stores.claims.find(claimId));
+  }
+}
+
+export interface Undisturbed {
+  /** Every place that the worker passed, in order. */
+  readonly places: readonly string[];
+  readonly left: unknown;
+}
+
+export async function playUndisturbed(scenario: Scenario): Promise<Undisturbed> {
+  const stage = await Stage.open(scenario);
+  const worker = stage.begin({ AT_WRITE: 'list' });
+  await stage.ask();
+  await worker.kill();
+  const left = await stage.left();
+  await stage.harness.close();
+  const { log } = await worker.gone();
+  return { places: [...log.matchAll(PLACE)].flatMap(([, place]) => place ?? []), left };
+}
+
+/** A worker dies at a place, another takes over: what is left is what an undisturbed one leaves. */
+export async function playWithCrash(scenario: Scenario, place: string): Promise<unknown> {
+  const stage = await Stage.open(scenario);
+  const worker = stage.begin({ AT_WRITE: place });
+  try {
+    const answered = stage.ask();
+    answered.catch(() => undefined);
+    await until(`a worker to die at ${place}`, () => worker.hasEnded);
+    expect((await worker.gone()).signal).toBe('SIGKILL');
+    await stage.harness.startWorker();
+    await answered;
+    return await stage.left();
+  } finally {
+    await worker.kill();
+    await stage.harness.close();
+  }
+}

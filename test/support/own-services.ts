@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hasRedisBinary } from '../../dev/services/redis.ts';
+import { startDocumentDb, startRedis } from '../../dev/services/services.ts';
+import { isRootBuilt } from '../../dev/services/unpacked/cache.ts';
+import { familyOf } from '../dev/services/support/processes.ts';
+import type { Addresses } from './harness.ts';
+
+type Redis = Awaited<ReturnType<typeof startRedis>>;
+type DocumentDb = Awaited<ReturnType<typeof startDocumentDb>>;
+
+/** Never builds: where containers or given servers are used, there are no private ones to be cruel to. */
+export const areOwnServicesPossible =
+  process.platform === 'linux' && process.getuid?.() === 0 && isRootBuilt() && (hasRedisBinary() || isRootBuilt());
+
+/** A Redis and a database of a test's own: others share those that the environment names. */
+export class OwnServices implements Addresses {
+  readonly redis: Redis;
+  readonly database: DocumentDb;
+
+  private constructor(redis: Redis, database: DocumentDb) {
+    this.redis = redis;
+    this.database = database;
+  }
+
+  static async start(): Promise<OwnServices> {
+    const redis = await startRedis();
+    try {
+      return new OwnServices(redis, await startDocumentDb());
+    } catch (error) {
+      await redis.stop();
+      throw error;
+    }
+  }
+
+  get mongodbUri(): string {
+    return this.database.uri;
+  }
+
+  get redisUrl(): string {
+    return this.redis.url;
+  }
+
+  async killRedis(awayMs: number): Promise<void> {
+    await this.redis.kill('SIGKILL');
+    await sleep(awayMs);
+    await this.redis.restart();
+  }
+
+  async killDatabase(awayMs: number): Promise<void> {
+    await this.database.kill('SIGKILL');
+    await sleep(awayMs);
+    await this.database.restart();
+  }
+
+  /** Every process of the database stands still, and nobody is told: connections stay open, and answers do not come. */
+  async stallDatabase(stalledMs: number): Promise<void> {
+    // Parents first, so that no process is made between two looks.
+    const family = familyOf(this.database.pid);
+    signalAll(family, 'SIGSTOP');
+    await sleep(stalledMs);
+    signalAll(family, 'SIGCONT');
+  }
+
+  async stallRedis(stalledMs: number): Promise<void> {
+    await this.redis.kill('SIGSTOP');
+    await sleep(stalledMs);
+    await this.redis.kill('SIGCONT');
+  }
+
+  async stop(): Promise<void> {
+    await this.redis.stop();
+    await this.database.stop();
+  }
+}
+
+function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      // One of the database's helpers may have ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}

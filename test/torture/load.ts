@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Refusal } from '../../src/domain/errors.ts';
+import type { Status } from '../../src/domain/conversation.ts';
+import type { Answer, AskedFor } from '../support/audit.ts';
+import type { SeededCampaign } from '../support/audit-trails.ts';
+import type { Harness, Seeded } from '../support/harness.ts';
+import type { Random } from '../support/random.ts';
+import { askers, type Ask } from './askers.ts';
+
+/** How much is seeded, and how many ask at once on each campaign. */
+export interface LoadSize {
+  readonly campaigns: number;
+  readonly texters: number;
+  readonly conversations: number;
+  readonly bulkAskers: number;
+  readonly singleAskers: number;
+  readonly claimAskers: number;
+}
+
+const RULES = { enabled: true, batchMax: 12, openMax: 150, repliesMax: null };
+/** What a caller waits for an answer before asking again under the same id. */
+const ANSWER_MS = 20_000;
+const AGAIN_MS = 200;
+
+interface InAir extends AskedFor {
+  readonly told: Answer[];
+}
+
+/** People who ask for everything there is, again and again, and ask again with the same id until they are answered. */
+export class Load {
+  readonly campaigns: readonly SeededCampaign[];
+  readonly asked: InAir[] = [];
+  /** Sent again, since Redis was away, the answer was long in coming, or the worker had given up. */
+  sentAgain = 0;
+  private readonly harness: Harness;
+  private readonly random: Random;
+  private readonly size: LoadSize;
+  private working: Promise<unknown> = Promise.resolve();
+  private stopped = false;
+  private given = new AbortController();
+
+  private constructor(harness: Harness, random: Random, size: LoadSize, campaigns: readonly SeededCampaign[]) {
+    this.harness = harness;
+    this.random = random;
+    this.size = size;
+    this.campaigns = campaigns;
+  }
+
+  static async seed(harness: Harness, random: Random, size: LoadSize): Promise<Load> {
+    const campaigns: SeededCampaign[] = [];
+    for (let at = 0; at < size.campaigns; at += 1) campaigns.push(await seedCampaign(harness, random, size));
+    return new Load(harness, random, size, campaigns);
+  }
+
+  get answered(): number {
+    return this.asked.filter(({ told }) => told.length > 0).length;
+  }
+
+  /** Each with the codes they were refused with. */
+  get refusals(): Record<string, number> {
+    const codes = this.asked.flatMap(({ told }) => told.flatMap((answer) => ('code' in answer ? [answer.code] : [])));
+    const counts: Record<string, number> = {};
+    for (const code of codes) counts[code] = (counts[code] ?? 0) + 1;
+    return counts;
+  }
+
+  start(): void {
+    const { bulkAskers, singleAskers, claimAskers } = this.size;
+    const numbers = { bulk: bulkAskers, single: singleAskers, claim: claimAskers };
+    const all = this.campaigns.flatMap((campaign) =>
+      askers(this.harness, campaign, this.random).flatMap(({ kind, next }) =>
+        Array.from({ length: numbers[kind] }, () => this.askOn(campaign.campaignId, next)),
+      ),
+    );
+    this.working = Promise.all(all);
+    this.working.catch(() => undefined);
+  }
+
+  /** Nobody asks for anything new. Resolves when everybody has been answered, or when `patienceMs` is over. */
+  async stop(patienceMs: number): Promise<void> {
+    this.stopped = true;
+    const patience = setTimeout(() => this.given.abort(), patienceMs);
+    await this.working;
+    clearTimeout(patience);
+  }
+
+  private async askOn(campaignId: string, next: () => Ask): Promise<void> {
+    while (!this.stopped) {
+      const { id, send } = next();
+      const asked: InAir = { id, campaignId, told: [] };
+      this.asked.push(asked);
+      await this.untilAnswered(asked, send);
+    }
+  }
+
+  private async untilAnswered(asked: InAir, send: Ask['send']): Promise<void> {
+    while (!this.given.signal.aborted) {
+      try {
+        const sent = await send();
+        asked.told.push(await sent.result({ waitMs: ANSWER_MS }));
+        return;
+      } catch (error) {
+        if (error instanceof Refusal) return void asked.told.push({ code: error.code });
+        this.sentAgain += 1;
+        await sleep(AGAIN_MS);
+      }
+    }
+  }
+}
+
+const MIX: readonly Status[] = ['not-started', 'not-started', 'not-started', 'needs-reply', 'in-progress', 'closed'];
+
+async function seedCampaign(harness: Harness, random: Random, size: LoadSize): Promise<SeededCampaign> {
+  const campaignId = await harness.seedCampaign(size.texters, { selfAssign: RULES });
+  const texterIds = Array.from({ length: size.texters }, (_, index) => `t${index + 1}`);
+  const seeded = Array.from({ length: size.conversations }, (): Seeded => {
+    const holderId = random.chance(0.5) ? null : random.pick(texterIds);
+    const waitedMs = random.between(1, 500) * 1_000;
+    return { status: random.pick(MIX), holderId, waitedMs, optedOut: random.chance(0.03) };
+  });
+  const ids = await harness.seedConversations(campaignId, seeded);
+  const holders = new Map(ids.map((id, index) => [id, seeded[index]?.holderId ?? null]));
+  return { campaignId, texterIds, rules: RULES, holders };
+}
