@@ -17,4 +17,5 @@ COPY --from=build /app/dist dist
 USER node
 # The worker finishes the batch in hand and gives its job back; `docker stop` must wait for it (see docker-compose.yml).
 STOPSIGNAL SIGTERM
-CMD ["node", "dist/workers/main.js"]
+# The flags are those of src/worker-flags.ts, which says why.
+CMD ["node", "--max-semi-space-size=32", "--min-semi-space-size=32", "dist/workers/main.js"]

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { readConfig, type Config } from '../src/config.ts';
 import { createContext, type Context } from '../src/context.ts';
 import { connectProducer } from '../src/queue/connection.ts';
+import { WORKER_NODE_FLAGS } from '../src/worker-flags.ts';
 import { createProducer, type Producer } from '../src/queue/producer.ts';
 
 /** What tells Linux to take a process's present resident memory for its largest. */
@@ -91,14 +92,10 @@ export class Place {
 }
 
 function startWorker(env: NodeJS.ProcessEnv): ChildProcess {
-  return spawn(
-    process.execPath,
-    [...(process.env['PROF'] ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : []), '--import', 'tsx', 'workers/main.ts'],
-    {
-      env: { ...env, BATON_LOG_LEVEL: 'info' },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  );
+  return spawn(process.execPath, [...WORKER_NODE_FLAGS, '--import', 'tsx', 'workers/main.ts'], {
+    env: { ...env, BATON_LOG_LEVEL: 'info' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
 }
 
 /** A worker's log says when it is ready; from then on only what went wrong is passed on. */

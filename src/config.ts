@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BATCHES_IN_FLIGHT_LIMIT } from './app/run-slice.ts';
 import { Refusal } from './domain/errors.ts';
 
-const DEFAULT_BATCH_CONVERSATIONS = 1_000;
+const DEFAULT_BATCH_CONVERSATIONS = 2_000;
 const RECEIPTS_KEPT_DAYS_MAX = 36_500;
 const ms = (whenUnset: number) => z.coerce.number().int().min(1).max(86_400_000).default(whenUnset);
 const places = (whenUnset: number) => z.coerce.number().int().min(1).max(1_000).default(whenUnset);

@@ -1,3 +1,5 @@
+import { WORKER_NODE_FLAGS } from '../../src/worker-flags.ts';
+
 /** What one word after `node dev/run.mjs` does. A new command is one line in the table below. */
 export interface Command {
   /** `own`: found or started for the command and stopped with it. `running`: those of an `npm start`, if one runs. */
@@ -15,7 +17,10 @@ export interface Step {
   readonly command: readonly string[];
 }
 
-const tsx = (main: string): Step => ({ name: main, command: [process.execPath, '--import', 'tsx', main] });
+const tsx = (main: string, flags: readonly string[] = []): Step => ({
+  name: main,
+  command: [process.execPath, ...flags, '--import', 'tsx', main],
+});
 
 const script = (name: string): Step => ({ name, command: ['npm', 'run', '--silent', name] });
 
@@ -29,7 +34,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'bench:claims': { services: 'own', run: tsx('dev/bench/claims.ts') },
   'bench:fairness': { services: 'own', run: tsx('dev/bench/fairness.ts') },
   torture: { services: 'running', run: tsx('test/torture/main.ts') },
-  start: { services: 'own', announce: true, run: tsx('workers/main.ts') },
+  start: { services: 'own', announce: true, run: tsx('workers/main.ts', WORKER_NODE_FLAGS) },
   baton: { services: 'running', run: tsx('src/cli/main.ts') },
 };
 

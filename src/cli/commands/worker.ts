@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { WORKER_NODE_FLAGS } from '../../worker-flags.ts';
 import type { Session } from '../session.ts';
 
 const SIGNAL_EXIT_BASE = 128;
@@ -26,7 +27,7 @@ async function runWorker({ face }: Session): Promise<number> {
   // In a group of its own: a Ctrl-C must reach it once, from here, and not again from the terminal. The second of two
   // signals would end it in the middle of a batch.
   const options = { stdio: 'inherit', env: face.env, detached: true } as const;
-  const worker = spawn(process.execPath, [...process.execArgv, MAIN], options);
+  const worker = spawn(process.execPath, [...process.execArgv, ...WORKER_NODE_FLAGS, MAIN], options);
   const pass = (signal: NodeJS.Signals): void => void worker.kill(signal);
   for (const signal of PASSED_ON) process.on(signal, pass);
   try {
