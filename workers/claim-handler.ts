@@ -13,6 +13,7 @@ import {
 import type { ClaimQueue } from '../src/queue/claim-queue.ts';
 import type { Attempt, Handler } from './executor.ts';
 import { refused, type Outcome } from './outcome.ts';
+import type { Pace } from './pace.ts';
 
 /**
  * A waiting claim's job is woken by the round that completes it; should that get lost, it looks at its own record this
@@ -26,17 +27,20 @@ export class ClaimHandler implements Handler {
   private readonly context: Context;
   private readonly desk: ClaimDesk;
   private readonly queue: ClaimQueue;
+  private readonly pace: Pace;
 
-  constructor(context: Context, desk: ClaimDesk, queue: ClaimQueue) {
+  constructor(context: Context, desk: ClaimDesk, queue: ClaimQueue, pace: Pace) {
     this.context = context;
     this.desk = desk;
     this.queue = queue;
+    this.pace = pace;
   }
 
   async handle(attempt: Attempt): Promise<Outcome> {
     if (attempt.job.name === POOL_REFILLED_JOB) return this.look(attempt);
     const { request, sentBy } = parseClaimJob(attempt.job.id ?? '', attempt.job.data);
     const hash = requestHash(request);
+    this.pace.noteSomebody();
     const known = await this.known(request.operationId, attempt);
     const served = known ?? (await this.desk.submit({ request, requestHash: hash, sentBy }));
     if (served.requestHash === hash) return this.outcomeOf(served, attempt);

@@ -5,11 +5,13 @@ import type { Context } from '../src/context.ts';
 import { Refusal } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/failure.ts';
 import { isEnded, type Operation } from '../src/domain/operation.ts';
+import { isOne } from '../src/domain/request.ts';
 import { parseOperationJob, requestHash, type OperationAnswer } from '../src/queue/contract.ts';
 import type { OperationQueue } from '../src/queue/operation-queue.ts';
 import type { AfterEnd } from './after-end.ts';
 import type { Attempt, Handler } from './executor.ts';
 import { refused, type Outcome } from './outcome.ts';
+import type { Pace } from './pace.ts';
 import { throttled } from './throttled.ts';
 
 /** Every report goes through Redis to whoever listens: often enough for a progress bar, too rarely to matter. */
@@ -26,12 +28,14 @@ export class OperationHandler implements Handler {
   private readonly context: Context;
   private readonly queue: OperationQueue;
   private readonly afterEnd: AfterEnd;
+  private readonly pace: Pace;
   private readonly config: WorkerConfig;
 
-  constructor(context: Context, queue: OperationQueue, afterEnd: AfterEnd, config: WorkerConfig) {
+  constructor(context: Context, queue: OperationQueue, afterEnd: AfterEnd, pace: Pace, config: WorkerConfig) {
     this.context = context;
     this.queue = queue;
     this.afterEnd = afterEnd;
+    this.pace = pace;
     this.config = config;
   }
 
@@ -50,12 +54,13 @@ export class OperationHandler implements Handler {
   private async carryOn({ job, log, signal }: Attempt, onMoved: () => void): Promise<Outcome> {
     const { request, sentBy } = parseOperationJob(job.id ?? '', job.data);
     const sliceEndsAt = performance.now() + this.config.sliceMs;
+    if (isOne(request)) this.pace.noteSomebody();
     const report = throttled((progress: Progress) => job.updateProgress(progress), PROGRESS_EVERY_MS);
     const performed = await perform(
       this.context,
       { request, requestHash: requestHash(request), sentBy },
       {
-        limits: this.config,
+        limits: this.pace.limits(this.config),
         shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
         onProgress: (progress) => {
           onMoved();

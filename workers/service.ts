@@ -18,6 +18,7 @@ import { closeAll } from './closing.ts';
 import { ControlHandler } from './control-handler.ts';
 import { processorOf, type Handler } from './executor.ts';
 import { OperationHandler } from './operation-handler.ts';
+import { Pace } from './pace.ts';
 import { PreviewHandler } from './preview-handler.ts';
 import { reporter } from './reporter.ts';
 import { ScheduleKeeper } from './schedule-keeper.ts';
@@ -49,9 +50,11 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     startWorker(config, parts, { name, processor: processorOf(handler, logger), concurrency });
   const { context, operations, claims, desk } = parts;
   const afterEnd = new AfterEnd(context, operations, claims);
+  const pace = new Pace();
+  const operationHandler = new OperationHandler(context, operations, afterEnd, pace, config.worker);
   const workers = [
-    start(OPERATIONS_QUEUE, new OperationHandler(context, operations, afterEnd, config.worker), operationConcurrency),
-    start(CLAIMS_QUEUE, new ClaimHandler(context, desk, claims), claimConcurrency),
+    start(OPERATIONS_QUEUE, operationHandler, operationConcurrency),
+    start(CLAIMS_QUEUE, new ClaimHandler(context, desk, claims, pace), claimConcurrency),
     start(PREVIEWS_QUEUE, new PreviewHandler(context), previewConcurrency),
     start(CONTROLS_QUEUE, new ControlHandler(context, operations, claims, afterEnd), CONTROL_CONCURRENCY),
     start(SWEEPS_QUEUE, new SweepHandler(sweepDeps(config, parts)), SWEEP_CONCURRENCY),

@@ -33,9 +33,10 @@ export const oneUpdateMany: BulkWay = async ({ context }, { campaignId, texterId
 const CHUNK = 5_000;
 
 /** Reads in order, deals, and writes each texter's share of a chunk under its guards; keeps nothing. */
-export const chunksUnaudited: BulkWay = async ({ context }, { campaignId, texterIds }) => {
+export const chunksUnaudited: BulkWay = async ({ context }, dealing) => {
   const { conversations } = context.database;
-  return inChunks(context.database.conversations, campaignId, CHUNK, async (ids) => {
+  const { campaignId, texterIds } = dealing;
+  return inChunks(conversations, dealing, CHUNK, async (ids) => {
     const updates = texterIds.map((texterId, seat) => {
       const share = ids.filter((_, index) => index % texterIds.length === seat);
       return { updateMany: { filter: { _id: { $in: share }, campaignId, assigneeId: null }, update: given(texterId) } };
@@ -47,14 +48,17 @@ export const chunksUnaudited: BulkWay = async ({ context }, { campaignId, texter
 const UPDATES = 1_000;
 
 /** A guarded update for each conversation, a thousand in a call. */
-export const updateOnePerConversation: BulkWay = async ({ context }, { campaignId, texterIds }) =>
-  inChunks(context.database.conversations, campaignId, UPDATES, async (ids) => {
+export const updateOnePerConversation: BulkWay = async ({ context }, dealing) => {
+  const { conversations } = context.database;
+  const { campaignId, texterIds } = dealing;
+  return inChunks(conversations, dealing, UPDATES, async (ids) => {
     const updates = ids.map((_id, index) => {
       const texterId = texterIds[index % texterIds.length] ?? '';
       return { updateOne: { filter: { _id, campaignId, assigneeId: null }, update: given(texterId) } };
     });
-    return (await context.database.conversations.bulkWrite(updates)).modifiedCount;
+    return (await conversations.bulkWrite(updates)).modifiedCount;
   });
+};
 
 const SPOKE_CHUNK = 65_000;
 
@@ -120,19 +124,26 @@ function given(texterId: string): mongo.UpdateFilter<ConversationDoc> {
 /** Reads the pool's ids in order, a chunk at a time, and hands each on once the one before it is written. */
 async function inChunks(
   conversations: mongo.Collection<ConversationDoc>,
-  campaignId: string,
+  { campaignId, conversationsMax }: Dealing,
   size: number,
   write: (ids: readonly Types.ObjectId[]) => Promise<number>,
 ): Promise<number> {
   let moved = 0;
-  for (;;) {
+  while (moved < conversationsMax) {
     // What was written has left the pool: its head is always the next chunk.
     const head = conversations.find(
       { campaignId, assigneeId: null, status: 'not-started' },
-      { projection: { _id: 1 }, sort: { waitingSince: 1, _id: 1 }, limit: size, hint: POOL_INDEX, batchSize: size + 1 },
+      {
+        projection: { _id: 1 },
+        sort: { waitingSince: 1, _id: 1 },
+        limit: Math.min(size, conversationsMax - moved),
+        hint: POOL_INDEX,
+        batchSize: size + 1,
+      },
     );
     const ids = (await head.toArray()).map(({ _id }) => _id);
     if (ids.length === 0) return moved;
     moved += await write(ids);
   }
+  return moved;
 }

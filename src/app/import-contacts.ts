@@ -103,7 +103,7 @@ class BatchWriter {
   private readonly contacts: ContactStore;
   private readonly campaignId: string;
   private readonly at: Date;
-  private readonly inFlight = new InFlight(BATCHES_IN_FLIGHT_MAX);
+  private readonly inFlight = new InFlight(() => BATCHES_IN_FLIGHT_MAX);
   private batch: NewConversation[] = [];
   private added = 0;
   private taken = 0;

@@ -3,16 +3,16 @@
  * is ever overtaken by more than the places there are.
  */
 export class InFlight {
-  private readonly max: number;
+  private readonly max: () => number;
   private readonly tasks: Promise<void>[] = [];
 
-  constructor(max: number) {
+  constructor(max: () => number) {
     this.max = max;
   }
 
   /** Starts a task as soon as there is a place. Throws what an earlier one failed with. */
   async add(task: () => Promise<void>): Promise<void> {
-    while (this.tasks.length >= this.max) await this.tasks.shift();
+    while (this.tasks.length >= this.max()) await this.tasks.shift();
     const started = task();
     // Its failure is seen by whoever awaits it here; until then it must not count as unhandled.
     started.catch(() => undefined);

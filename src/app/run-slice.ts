@@ -20,7 +20,7 @@ export const UNAPPLIED_MAX = BATCHES_IN_FLIGHT_LIMIT + 2;
 export interface SliceLimits {
   /** Conversations in a batch at the most: what one transaction holds. */
   readonly batchConversationsMax: number;
-  /** Batches applied at the same time. */
+  /** Batches applied at the same time. Asked before each: it may change meanwhile. */
   readonly batchesInFlightMax: number;
 }
 
@@ -64,7 +64,8 @@ class Slice implements Hand {
 
   constructor(stores: Stores, operation: Operation, plan: Plan, controls: SliceControls) {
     const { request } = operation;
-    const { batchConversationsMax, batchesInFlightMax } = controls.limits;
+    const { limits } = controls;
+    const { batchConversationsMax } = limits;
     this.stores = stores;
     this.operation = operation;
     this.plan = plan;
@@ -74,7 +75,7 @@ class Slice implements Hand {
         : new SelectionPlanning(stores, operation, plan, batchConversationsMax);
     this.shouldStop = controls.shouldStop;
     this.onProgress = controls.onProgress;
-    this.inFlight = new InFlight(batchesInFlightMax);
+    this.inFlight = new InFlight(() => limits.batchesInFlightMax);
   }
 
   async run(): Promise<SliceEnd> {

@@ -8,6 +8,7 @@ import { OperationQueue } from '../../src/queue/operation-queue.ts';
 import { AfterEnd } from '../../workers/after-end.ts';
 import { processorOf } from '../../workers/executor.ts';
 import { OperationHandler } from '../../workers/operation-handler.ts';
+import { Pace } from '../../workers/pace.ts';
 import { Harness } from '../support/harness.ts';
 import { watched } from '../support/interposed.ts';
 
@@ -29,7 +30,7 @@ describe('an operation whose database fails again and again', () => {
     const claims = new ClaimQueue(redis, queue.prefix, () => undefined);
     const context = { ...harness.context, stores };
     const afterEnd = new AfterEnd(context, operations, claims);
-    const handler = new OperationHandler(context, operations, afterEnd, config);
+    const handler = new OperationHandler(context, operations, afterEnd, new Pace(), config);
     const worker = new Worker(OPERATIONS_QUEUE, processorOf(handler, createLogger(log)), {
       connection: redis,
       prefix: queue.prefix,
