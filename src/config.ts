@@ -15,8 +15,10 @@ export const environment = z.object({
     .describe('The database. Must be a replica set: batches are applied in transactions.'),
   REDIS_URL: z
     .string()
-    .regex(/^rediss?:\/\//, 'expected redis://… or rediss://…')
-    .describe('The queue. Should keep an append-only file and evict nothing.'),
+    .regex(/^rediss?:\/\/[^,]+(,rediss?:\/\/[^,]+)*$/, 'expected redis://… or rediss://…, several for a cluster')
+    .describe(
+      'The queue. Should keep an append-only file and evict nothing. Several, separated by commas: nodes of one cluster.',
+    ),
   BATON_QUEUE_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9{}_-]{1,64}$/)

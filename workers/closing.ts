@@ -1,5 +1,5 @@
+import type { RedisConnection } from '../src/queue/connection.ts';
 import type { Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Context } from '../src/context.ts';
 import { atMost } from '../src/queue/at-most.ts';
 
@@ -12,8 +12,8 @@ export interface ClosingParts {
   readonly operations: Closable;
   readonly claims: Closable;
   readonly keeper: Closable;
-  readonly redis: Redis;
-  readonly subscriber: Redis;
+  readonly redis: RedisConnection;
+  readonly subscriber: RedisConnection;
   readonly context: Context;
 }
 

@@ -1,5 +1,4 @@
 import { Worker, type Processor } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { SweepDeps } from '../src/app/sweep.ts';
 import type { Claim } from '../src/domain/claim.ts';
 import type { Config } from '../src/config.ts';
@@ -7,7 +6,7 @@ import { createContext, type Context } from '../src/context.ts';
 import type { Logger } from '../src/logger.ts';
 import { ClaimDesk, type DeskOptions } from '../src/queue/claim-desk.ts';
 import { ClaimQueue } from '../src/queue/claim-queue.ts';
-import { connectWorker } from '../src/queue/connection.ts';
+import { connectWorker, type RedisConnection } from '../src/queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, SWEEPS_QUEUE } from '../src/queue/contract.ts';
 import { OperationQueue } from '../src/queue/operation-queue.ts';
 import { SweepSchedule } from '../src/queue/sweep-schedule.ts';
@@ -69,8 +68,8 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
 /** What the handlers share. */
 interface Parts {
   readonly context: Context;
-  readonly redis: Redis;
-  readonly subscriber: Redis;
+  readonly redis: RedisConnection;
+  readonly subscriber: RedisConnection;
   readonly operations: OperationQueue;
   readonly claims: ClaimQueue;
   readonly desk: ClaimDesk;

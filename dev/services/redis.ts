@@ -18,6 +18,8 @@ export interface RedisOptions {
   /** Where its append-only file lives. Without it, a folder of its own, removed by `stop`. */
   readonly dir?: string;
   readonly port?: number;
+  /** Over and above what every private Redis is set to. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** As production should have it (see docker-compose.yml): what was accepted is on disk, and nothing is evicted. */
@@ -40,7 +42,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const scratch = options.dir === undefined ? makeScratch(tmpdir()) : undefined;
   const dir = options.dir ?? scratch?.path ?? '';
   mkdirSync(dir, { recursive: true });
-  const start = (port: number): Promise<KeptServer> => keepServer(plan(program, dir, port));
+  const start = (port: number): Promise<KeptServer> => keepServer(plan(program, dir, port, options.settings));
   try {
     const server = await (options.port === undefined ? onFreePort(start) : start(options.port));
     return asRedis(server, dir, () => scratch?.remove());
@@ -50,13 +52,13 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   }
 }
 
-function plan(program: readonly string[], dir: string, port: number): ServerPlan {
+function plan(program: readonly string[], dir: string, port: number, settings: RedisOptions['settings']): ServerPlan {
   return {
     name: 'Redis',
     port,
     logFile: join(dir, 'redis.log'),
     stopLadder: STOP_LADDER,
-    spawn: () => spawnRedis(program, dir, port),
+    spawn: () => spawnRedis(program, { ...SETTINGS, ...settings, dir, port: String(port) }),
     answers: (pid) => isRedisReady(port, pid),
   };
 }
@@ -78,10 +80,9 @@ function asRedis(server: KeptServer, dir: string, cleanUp: () => void): RedisSer
   };
 }
 
-function spawnRedis(program: readonly string[], dir: string, port: number): Tied {
-  const settings = Object.entries({ ...SETTINGS, dir, port: String(port) });
-  const command = [...program, ...settings.flatMap(([name, value]) => [`--${name}`, value])];
-  const log = openSync(join(dir, 'redis.log'), 'a');
+function spawnRedis(program: readonly string[], settings: Readonly<Record<string, string>> & { dir: string }): Tied {
+  const command = [...program, ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])];
+  const log = openSync(join(settings.dir, 'redis.log'), 'a');
   try {
     return spawnTied(dyingWithParent(command), { stdio: ['ignore', log, log] });
   } finally {

@@ -1,5 +1,5 @@
+import type { RedisConnection } from './connection.ts';
 import { QueueEvents, type Job, type Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { atMost } from './at-most.ts';
 import { hasFailed } from './bring-forward.ts';
 import { parseRefusal, QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
@@ -33,11 +33,11 @@ interface Waiter {
 /** Waits for a queue's answers, all over one connection of its own. */
 export class Answers {
   private readonly queue: Queue;
-  private readonly connection: Redis;
+  private readonly connection: RedisConnection;
   private readonly waiters = new Map<string, Set<Waiter>>();
   private listening: Promise<QueueEvents> | undefined;
 
-  constructor(queue: Queue, connection: Redis) {
+  constructor(queue: Queue, connection: RedisConnection) {
     this.queue = queue;
     this.connection = connection;
   }

@@ -1,5 +1,5 @@
+import type { RedisConnection } from './connection.ts';
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import type { ClaimCommand, Round } from '../app/ports.ts';
 import type { Claim } from '../domain/claim.ts';
 import { ClaimTurn } from './claim-turn.ts';
@@ -19,9 +19,9 @@ const ROUND_CLAIMS_MAX = 100;
 
 export interface DeskOptions {
   /** For commands. */
-  readonly redis: Redis;
+  readonly redis: RedisConnection;
   /** For listening only: a connection that subscribes can do nothing else. */
-  readonly subscriber: Redis;
+  readonly subscriber: RedisConnection;
   readonly prefix: string;
   readonly serve: (campaignId: string, claims: readonly ClaimCommand[]) => Promise<Round>;
   /** Told of waiting claims that a round has completed. */

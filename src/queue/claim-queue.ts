@@ -1,5 +1,5 @@
+import type { RedisConnection } from './connection.ts';
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Revival } from '../app/sweep-port.ts';
 import type { Claim } from '../domain/claim.ts';
 import { bringForward } from './bring-forward.ts';
@@ -19,7 +19,7 @@ import { jobOf, revive } from './revive.ts';
 export class ClaimQueue {
   private readonly queue: Queue;
 
-  constructor(connection: Redis, prefix: string, onError: (error: Error) => void) {
+  constructor(connection: RedisConnection, prefix: string, onError: (error: Error) => void) {
     this.queue = new Queue(CLAIMS_QUEUE, { connection, prefix });
     this.queue.on('error', onError);
   }

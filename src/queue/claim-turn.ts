@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisConnection } from './connection.ts';
 
 /**
  * How long a turn lasts when its holder is heard of no more. For speed only: should two hold it at once, they are slow,
@@ -16,12 +16,12 @@ const RELEASE = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call
 
 /** One campaign's claims as all workers share them: whose turn it is to serve, and those handed over to whoever that is. */
 export class ClaimTurn {
-  private readonly redis: Redis;
+  private readonly redis: RedisConnection;
   private readonly turnKey: string;
   private readonly listKey: string;
   private readonly holder: string;
 
-  constructor(redis: Redis, prefix: string, campaignId: string, holder: string) {
+  constructor(redis: RedisConnection, prefix: string, campaignId: string, holder: string) {
     this.redis = redis;
     this.holder = holder;
     this.turnKey = `${prefix}:claims:turn:${campaignId}`;

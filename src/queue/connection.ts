@@ -1,4 +1,4 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
 /** How long one command of a producer may take before it is told that the queue is away. */
 export const COMMAND_TIMEOUT_MS = 2_000;
@@ -23,18 +23,42 @@ const WORKER_OPTIONS = {
   retryStrategy,
 } as const satisfies RedisOptions;
 
+/** One server, or a cluster of them: what is asked of either is the same. */
+export type RedisConnection = Redis | Cluster;
+
 export type ErrorListener = (error: Error) => void;
 
-/** Connects in the background. Without a listener a lost connection would end the process. */
-export function connectProducer(redisUrl: string, onError: ErrorListener): Redis {
-  return listening(new Redis(redisUrl, PRODUCER_OPTIONS), onError);
+/**
+ * Connects in the background. Without a listener a lost connection would end the process. Several addresses, separated
+ * by commas, are nodes of one Redis Cluster.
+ */
+export function connectProducer(redisUrl: string, onError: ErrorListener): RedisConnection {
+  return listening(connect(redisUrl, PRODUCER_OPTIONS), onError);
 }
 
-export function connectWorker(redisUrl: string, onError: ErrorListener): Redis {
-  return listening(new Redis(redisUrl, WORKER_OPTIONS), onError);
+export function connectWorker(redisUrl: string, onError: ErrorListener): RedisConnection {
+  return listening(connect(redisUrl, WORKER_OPTIONS), onError);
 }
 
-function listening(redis: Redis, onError: ErrorListener): Redis {
+type Options = typeof PRODUCER_OPTIONS | typeof WORKER_OPTIONS;
+
+function connect(redisUrl: string, options: Options): RedisConnection {
+  const [first = '', ...others] = redisUrl.split(',');
+  if (others.length === 0) return new Redis(first, options);
+  const { username, password, protocol } = new URL(first);
+  return new Cluster([first, ...others], {
+    clusterRetryStrategy: retryStrategy,
+    enableOfflineQueue: !('enableOfflineQueue' in options),
+    redisOptions: {
+      ...options,
+      ...(username !== '' && { username: decodeURIComponent(username) }),
+      ...(password !== '' && { password: decodeURIComponent(password) }),
+      ...(protocol === 'rediss:' && { tls: {} }),
+    },
+  });
+}
+
+function listening(redis: RedisConnection, onError: ErrorListener): RedisConnection {
   redis.on('error', (error: unknown) => onError(error instanceof Error ? error : new Error(String(error))));
   return redis;
 }

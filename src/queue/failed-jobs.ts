@@ -1,5 +1,5 @@
+import type { RedisConnection } from './connection.ts';
 import { Queue, type Job } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { FailedJob, FailedJobs } from '../app/redrive-port.ts';
 import type { ClaimRequest } from '../domain/claim.ts';
 import { parseRefusal } from '../domain/errors.ts';
@@ -42,7 +42,7 @@ class FailedJobQueues implements FailedJobs {
   private readonly operations: Queue;
   private readonly queues: readonly Queue[];
 
-  constructor(connection: Redis, prefix: string) {
+  constructor(connection: RedisConnection, prefix: string) {
     this.queues = [OPERATIONS_QUEUE, CLAIMS_QUEUE].map((name) => new Queue(name, { connection, prefix }));
     for (const queue of this.queues) queue.on('error', () => undefined);
     this.operations = this.queues[0] as Queue;

@@ -1,5 +1,5 @@
+import type { RedisConnection } from './connection.ts';
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { QueueFacts, QueueState } from '../app/health-port.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, SWEEPS_QUEUE } from './contract.ts';
 import { withRedis, type QueueAddress } from './with-redis.ts';
@@ -35,7 +35,7 @@ async function stateOf(queue: Queue): Promise<QueueState> {
 
 async function withQueue<Result>(
   name: string,
-  connection: Redis,
+  connection: RedisConnection,
   prefix: string,
   look: (queue: Queue) => Promise<Result>,
 ): Promise<Result> {

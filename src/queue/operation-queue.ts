@@ -1,5 +1,5 @@
+import type { RedisConnection } from './connection.ts';
 import { Queue, type Job } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { OperationCommand } from '../app/operation-command.ts';
 import type { Revival } from '../app/sweep-port.ts';
 import type { Operation } from '../domain/operation.ts';
@@ -19,7 +19,7 @@ import { revive } from './revive.ts';
 export class OperationQueue {
   private readonly queue: Queue;
 
-  constructor(connection: Redis, prefix: string, onError: (error: Error) => void) {
+  constructor(connection: RedisConnection, prefix: string, onError: (error: Error) => void) {
     this.queue = new Queue(OPERATIONS_QUEUE, { connection, prefix });
     this.queue.on('error', onError);
   }

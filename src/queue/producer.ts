@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import { otherRequest } from '../domain/errors.ts';
 import type { Preview } from '../domain/preview.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { WaitOptions } from './answers.ts';
-import { connectProducer, connectWorker } from './connection.ts';
+import { connectProducer, connectWorker, type RedisConnection } from './connection.ts';
 import * as contract from './contract.ts';
 import { parseClaimRequest, parseRequest, type RequestInput } from './requests.ts';
 import { Sender } from './sender.ts';
 
 export interface ProducerOptions {
-  /** `redis://[[user]:password@]host[:port][/db]` */
+  /** `redis://[[user]:password@]host[:port][/db]`; several, separated by commas, for the nodes of a cluster. */
   readonly redisUrl: string;
   /** Must be the worker's. Default: `{baton}`. */
   readonly prefix?: string;
@@ -104,7 +103,7 @@ export function createProducer(options: ProducerOptions): Producer {
 }
 
 class QueueProducer implements Producer {
-  private readonly connections: Redis[];
+  private readonly connections: RedisConnection[];
   private readonly operations: Sender;
   private readonly claims: Sender;
   private readonly previews: Sender;
@@ -113,7 +112,7 @@ class QueueProducer implements Producer {
   constructor({ redisUrl, prefix = contract.DEFAULT_QUEUE_PREFIX, onError = () => undefined }: ProducerOptions) {
     const connection = connectProducer(redisUrl, onError);
     this.connections = [connection];
-    const connectForWaiting = (): Redis => {
+    const connectForWaiting = (): RedisConnection => {
       const waiting = connectWorker(redisUrl, onError);
       this.connections.push(waiting);
       return waiting;

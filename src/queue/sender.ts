@@ -1,10 +1,9 @@
 import { Queue, type Job, type JobsOptions } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { parseRefusal, QueueUnavailable, Refusal } from '../domain/errors.ts';
 import { bringForward, hasFailed, holdsIdForNobody } from './bring-forward.ts';
 import { atMost } from './at-most.ts';
 import { Answers, CLOSE_MS_MAX, type WaitOptions } from './answers.ts';
-import { COMMAND_TIMEOUT_MS } from './connection.ts';
+import { COMMAND_TIMEOUT_MS, type RedisConnection } from './connection.ts';
 
 /** How long a result is waited for when the caller does not say. */
 const DEFAULT_WAIT_MS = 60_000;
@@ -12,9 +11,9 @@ const DEFAULT_WAIT_MS = 60_000;
 const SEND_TIMEOUT_MS = 2 * COMMAND_TIMEOUT_MS;
 
 export interface SenderParts {
-  readonly connection: Redis;
+  readonly connection: RedisConnection;
   /** Asked for with the first wait: whoever only sends needs no second connection. */
-  readonly connectForWaiting: () => Redis;
+  readonly connectForWaiting: () => RedisConnection;
   readonly prefix: string;
   readonly onError: (error: Error) => void;
 }

@@ -1,5 +1,5 @@
+import type { RedisConnection } from './connection.ts';
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { SWEEP_JOB, SWEEP_JOB_OPTIONS, SWEEPS_QUEUE } from './contract.ts';
 
 /** One at a time, over all workers. */
@@ -12,7 +12,7 @@ export class SweepSchedule {
   private readonly queue: Queue;
   private readonly everyMs: number;
 
-  constructor(connection: Redis, prefix: string, everyMs: number, onError: (error: Error) => void) {
+  constructor(connection: RedisConnection, prefix: string, everyMs: number, onError: (error: Error) => void) {
     this.everyMs = everyMs;
     this.queue = new Queue(SWEEPS_QUEUE, { connection, prefix });
     this.queue.on('error', onError);

@@ -1,5 +1,4 @@
-import type { Redis } from 'ioredis';
-import { connectProducer } from './connection.ts';
+import { connectProducer, type RedisConnection } from './connection.ts';
 
 export interface QueueAddress {
   readonly redisUrl: string;
@@ -7,7 +6,10 @@ export interface QueueAddress {
 }
 
 /** A producer's connection keeps nothing back, so its first command must wait until it stands. */
-export async function withRedis<Result>(redisUrl: string, work: (redis: Redis) => Promise<Result>): Promise<Result> {
+export async function withRedis<Result>(
+  redisUrl: string,
+  work: (redis: RedisConnection) => Promise<Result>,
+): Promise<Result> {
   let onError: (error: Error) => void = () => undefined;
   const redis = connectProducer(redisUrl, (error) => onError(error));
   try {

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as otherwise } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import type { ClaimCommand, Round } from '../../src/app/ports.ts';
 import type { Claim } from '../../src/domain/claim.ts';
 import { ClaimDesk } from '../../src/queue/claim-desk.ts';
-import { connectWorker } from '../../src/queue/connection.ts';
+import { connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
 import type { Served } from '../../src/queue/desk-messages.ts';
 
 /** One call of `serve`: by which desk, and whose claims. */
@@ -86,14 +85,17 @@ export class Desks {
     await this.withKeys('', (redis, keys) => redis.del(...keys));
   }
 
-  private withKeys(under: string, act: (redis: Redis, keys: readonly string[]) => Promise<unknown>): Promise<void> {
+  private withKeys(
+    under: string,
+    act: (redis: RedisConnection, keys: readonly string[]) => Promise<unknown>,
+  ): Promise<void> {
     return this.withRedis(async (redis) => {
       const keys = await redis.keys(`${this.prefix}${under}*`);
       if (keys.length > 0) await act(redis, keys);
     });
   }
 
-  private async withRedis(act: (redis: Redis) => Promise<unknown>): Promise<void> {
+  private async withRedis(act: (redis: RedisConnection) => Promise<unknown>): Promise<void> {
     const redis = connectWorker(this.redisUrl, () => undefined);
     await act(redis);
     await redis.quit();
@@ -142,8 +144,8 @@ export class Desk {
   /** What it could not read. */
   readonly troubles: string[] = [];
   private readonly desk: ClaimDesk;
-  private readonly redis: Redis;
-  private readonly subscriber: Redis;
+  private readonly redis: RedisConnection;
+  private readonly subscriber: RedisConnection;
   private busy = 0;
 
   constructor(redisUrl: string, prefix: string, serve: Serve) {
@@ -176,13 +178,13 @@ export class Desk {
     for (let quiet = 0; quiet < 3; quiet = this.busy === 0 ? quiet + 1 : 0) await otherwise();
   }
 
-  /** Its process is gone: Redis hears of it no more. */
+  /** Its process is gone: RedisConnection hears of it no more. */
   die(): void {
     this.redis.disconnect();
     this.subscriber.disconnect();
   }
 
-  private watched(): Redis {
+  private watched(): RedisConnection {
     return new Proxy(this.redis, {
       get: (redis, key): unknown => {
         const member: unknown = Reflect.get(redis, key);

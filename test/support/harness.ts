@@ -67,11 +67,14 @@ export class Harness {
   readonly config: Config;
   readonly context: Context;
   readonly producer: Producer;
+  /** Then nothing of it needs to be tidied up. */
+  private readonly hasOwnRedis: boolean;
   private readonly services: Service[] = [];
   private contacts = 0;
 
-  private constructor(config: Config, context: Context) {
+  private constructor(config: Config, context: Context, hasOwnRedis: boolean) {
     this.config = config;
+    this.hasOwnRedis = hasOwnRedis;
     this.context = context;
     this.producer = createProducer(config.queue);
   }
@@ -81,7 +84,7 @@ export class Harness {
     const config = testConfig(worker, addresses);
     const context = await createContext(config);
     await context.database.ensureIndexes();
-    return new Harness(config, context);
+    return new Harness(config, context, addresses !== undefined);
   }
 
   async startWorker(worker: Partial<Config['worker']> = {}): Promise<Service> {
@@ -98,6 +101,7 @@ export class Harness {
     await this.producer.close();
     await this.context.database.command({ dropDatabase: 1 });
     await this.context.close();
+    if (this.hasOwnRedis) return;
     const redis = new Redis(this.config.queue.redisUrl);
     const keys = await redis.keys(`${this.config.queue.prefix}*`);
     if (keys.length > 0) await redis.del(...keys);

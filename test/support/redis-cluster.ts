@@ -1,0 +1,77 @@
+import { Redis } from 'ioredis';
+import { startRedis, type RedisServer } from '../../dev/services/redis.ts';
+import { until } from './until.ts';
+
+const PRIMARIES = 3;
+const SLOTS = 16_384;
+const SETTINGS = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '1000' };
+
+/** A Redis Cluster on this machine: three primaries with a replica each. */
+export class RedisCluster {
+  readonly nodes: readonly RedisServer[];
+
+  private constructor(nodes: readonly RedisServer[]) {
+    this.nodes = nodes;
+  }
+
+  static async start(): Promise<RedisCluster> {
+    const nodes = await Promise.all(Array.from({ length: 2 * PRIMARIES }, () => startRedis({ settings: SETTINGS })));
+    const cluster = new RedisCluster(nodes);
+    try {
+      await cluster.join();
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  /** What a client is given: all nodes. */
+  get url(): string {
+    return this.nodes.map(({ url }) => url).join(',');
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stop()));
+  }
+
+  private async join(): Promise<void> {
+    const ids = await Promise.all(this.nodes.map((_, at) => this.ask(at, (redis) => redis.cluster('MYID'))));
+    const share = Math.ceil(SLOTS / PRIMARIES);
+    for (let at = 0; at < PRIMARIES; at += 1) {
+      const [from, to] = [at * share, Math.min((at + 1) * share, SLOTS) - 1];
+      await this.ask(at, (redis) => redis.cluster('ADDSLOTSRANGE', from, to));
+    }
+    const [{ port: firstPort }] = this.nodes as [RedisServer];
+    for (let at = 1; at < this.nodes.length; at += 1) {
+      await this.ask(at, (redis) => redis.cluster('MEET', '127.0.0.1', firstPort));
+    }
+    for (let at = PRIMARIES; at < this.nodes.length; at += 1) {
+      const primaryId = String(ids[at - PRIMARIES]);
+      await until('a node to know its primary', () =>
+        this.ask(at, async (redis) => String(await redis.cluster('NODES')).includes(primaryId)),
+      );
+      await this.ask(at, (redis) => redis.cluster('REPLICATE', primaryId));
+    }
+    await until('the cluster to be whole', async () => (await this.states()).every((state) => state));
+  }
+
+  private async states(): Promise<boolean[]> {
+    const whole = async (redis: Redis): Promise<boolean> => {
+      const [info, nodes] = [String(await redis.cluster('INFO')), String(await redis.cluster('NODES'))];
+      const replicas = nodes.split('\n').filter((line) => line.includes('slave')).length;
+      return info.includes('cluster_state:ok') && replicas === PRIMARIES;
+    };
+    return Promise.all(this.nodes.map((_, at) => this.ask(at, whole)));
+  }
+
+  private async ask<Answer>(at: number, question: (redis: Redis) => Promise<Answer>): Promise<Answer> {
+    const redis = new Redis(this.nodes[at]?.url ?? '');
+    redis.on('error', () => undefined);
+    try {
+      return await question(redis);
+    } finally {
+      redis.disconnect();
+    }
+  }
+}
