@@ -1,7 +1,7 @@
 import { operationEnded, type CancelRequest } from '../domain/cancel.ts';
 import type { Claim } from '../domain/claim.ts';
 import { unknownOperation } from '../domain/errors.ts';
-import type { Cancellation, Run } from '../domain/operation.ts';
+import { isEnded, type Cancellation, type Run } from '../domain/operation.ts';
 import { isClaim, type Recorded } from '../domain/undo.ts';
 import type { OperationCommand } from './operation-command.ts';
 import { accept, endAsNoted, type PerformDeps } from './perform.ts';
@@ -25,6 +25,10 @@ export async function cancel(deps: CancelDeps, request: CancelRequest): Promise<
   const ended = isClaim(recorded)
     ? await cancelClaim(deps, recorded, cancellation)
     : await cancelOperation(deps, recorded, cancellation);
+  if (!isEnded(ended.state)) {
+    // Reopened since it was looked at: the next attempt finds the new run.
+    throw new Error(`expected operation ${ended.operationId} to have ended, got ${ended.state}`);
+  }
   if (ended.state !== 'cancelled') throw operationEnded(ended);
   return ended;
 }

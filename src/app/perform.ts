@@ -88,6 +88,8 @@ function sameRequest(known: Operation, requestHash: string): Operation {
 async function begin({ stores, clock }: PerformDeps, operation: Operation): Promise<Operation | undefined> {
   const started = operation.state === 'running' ? operation : await stores.operations.start(operation);
   if (started && (started.plan || isEnded(started.state))) return started;
+  // Reopened, it goes on by the plan it has: to refuse it now would be to say that it moved nothing.
+  if (operation.plan) return undefined;
   const plan = await resolvePlan(stores, operation.request);
   return started && stores.operations.keepPlan(operation.operationId, plan, clock.now());
 }

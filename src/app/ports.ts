@@ -60,7 +60,7 @@ export interface ConversationStore {
 
 export interface OperationStore {
   find(operationId: string): Promise<Operation | undefined>;
-  /** What an id stands for, be it a claim. */
+  /** What an id stands for, be it a claim; nothing once it is being forgotten, since its batches may be half gone. */
   findRecorded(operationId: string): Promise<Recorded | undefined>;
   /**
    * Records it, or returns the one that the id already stands for. A bulk operation gets the next number of its campaign

@@ -12,8 +12,9 @@ import { UndoPlanning } from './undo-planning.ts';
 export const BATCHES_IN_FLIGHT_LIMIT = 16;
 
 /**
- * Batches are applied in the order planned, give or take those in flight: no older one can be unapplied, whichever
- * process planned them. One more may be stored and not begun, and the seal may follow.
+ * Batches are applied in the order planned, give or take those in flight, and none is planned by whoever goes on before
+ * what was left unapplied is applied: no older one can be unapplied, whichever process planned them. One more may be
+ * stored and not begun, and the seal may follow.
  */
 export const UNAPPLIED_MAX = BATCHES_IN_FLIGHT_LIMIT + 2;
 
@@ -108,6 +109,8 @@ class Slice implements Hand {
     const unapplied = recent.filter((batch) => batch.state === 'planned');
     await this.catchUp(last, unapplied);
     for (const batch of unapplied) await this.startApplying(batch);
+    // Before anything new is planned: what cannot be applied would fall behind, turn by turn, until nobody looks for it.
+    await this.inFlight.settled();
     return last.state === 'seal';
   }
 

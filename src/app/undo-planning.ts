@@ -42,9 +42,7 @@ export class UndoPlanning implements Planning {
 
   /** What is left to plan, batch by batch. */
   async *batches(): AsyncGenerator<Batch> {
-    const undone = await this.stores.operations.findRecorded(this.request.undoes);
-    if (!undone) throw new Error(`operation ${this.request.undoes} is gone from the ledger`);
-    for await (const moves of this.movesOf(undone)) {
+    for await (const moves of this.movesOf(await this.findUndone())) {
       this.planned += countMoves(moves);
       this.number += 1;
       yield this.batch(this.number, reversed(moves));
@@ -66,12 +64,25 @@ export class UndoPlanning implements Planning {
     }
     for (;;) {
       const page = await this.stores.batches.readAfter(undone.operationId, this.number, PAGE_BATCHES);
-      for (const { state, moves } of page) {
+      for (const { number, state, moves } of page) {
+        if (number !== this.number + 1) throw this.gone();
         if (state === 'seal') return;
         yield state === 'applied' ? moves : [];
       }
-      if (page.length < PAGE_BATCHES) return;
+      if (page.length < PAGE_BATCHES) break;
     }
+    // A list without a seal: it was reopened meanwhile, or the rest of it is forgotten.
+    await this.findUndone();
+  }
+
+  private async findUndone(): Promise<Recorded> {
+    const undone = await this.stores.operations.findRecorded(this.request.undoes);
+    if (!undone) throw this.gone();
+    return undone;
+  }
+
+  private gone(): Error {
+    return new Error(`operation ${this.request.undoes} is gone from the ledger`);
   }
 
   private batch(number: number, moves: readonly Move[]): Batch {

@@ -35,7 +35,8 @@ export class MongoOperationStore implements OperationStore {
   }
 
   async findRecorded(operationId: string): Promise<Recorded | undefined> {
-    const doc = await this.database.operations.findOne<OperationDoc | ClaimDoc>({ _id: operationId });
+    const kept = { _id: operationId, expiring: { $exists: false } };
+    const doc = await this.database.operations.findOne<OperationDoc | ClaimDoc>(kept);
     if (!doc) return undefined;
     return 'granted' in doc ? toClaim(doc) : toOperation(doc);
   }

@@ -1,6 +1,6 @@
 /** How often the database is asked for the time. */
 const LOOK_EVERY_MS = 60_000;
-/** An answer that took longer says too little of what time it is. */
+/** An answer that took longer says less of what time it is than an earlier one. */
 const ANSWER_MS_MAX = 500;
 /** Clocks that are this close agree: what is measured is the way to the database as much as the clock. */
 const AGREE_MS = 1_000;
@@ -13,6 +13,7 @@ export class ServerClock {
   private readonly ask: () => Promise<Date>;
   private readonly looking: NodeJS.Timeout;
   private offsetMs = 0;
+  private isSet = false;
 
   private constructor(ask: () => Promise<Date>) {
     this.ask = ask;
@@ -38,8 +39,10 @@ export class ServerClock {
     const askedAt = performance.now();
     const theirs = await this.ask();
     const tookMs = performance.now() - askedAt;
-    if (tookMs > ANSWER_MS_MAX) return;
+    // Without an earlier one any will do: by a clock that is days off, receipts would be forgotten before their time.
+    if (this.isSet && tookMs > ANSWER_MS_MAX) return;
+    this.isSet = true;
     const aheadMs = Math.round(theirs.getTime() + tookMs / 2 - Date.now());
-    this.offsetMs = Math.abs(aheadMs) > AGREE_MS ? aheadMs : 0;
+    this.offsetMs = Math.abs(aheadMs) > AGREE_MS + tookMs / 2 ? aheadMs : 0;
   }
 }

@@ -13,7 +13,7 @@ import {
   poolRefilledJobOptions,
   POOL_REFILLED_JOB,
 } from './contract.ts';
-import { jobOf, revive } from './revive.ts';
+import { forgetJob, jobOf, revive } from './revive.ts';
 
 /** The claims' queue, as the worker and whoever fills a pool see it. */
 export class ClaimQueue {
@@ -26,7 +26,7 @@ export class ClaimQueue {
 
   /** A parked claim has got what it waited for: lets its job end now. */
   async wake(claimId: string): Promise<void> {
-    const job = await this.queue.getJob(jobIdOf(claimId));
+    const job = await jobOf(this.queue, claimId);
     if (job) await bringForward(job);
   }
 
@@ -43,7 +43,7 @@ export class ClaimQueue {
   }
 
   async forget(claimId: string): Promise<void> {
-    await this.queue.remove(jobIdOf(claimId));
+    await forgetJob(this.queue, claimId);
   }
 
   /** Conversations came back to a campaign's pool. Told many times at once, it is looked into once or twice. */

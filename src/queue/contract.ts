@@ -76,7 +76,7 @@ export type PoolRefilledJob = z.output<typeof poolRefilledJob>;
 export const CONTROLS_QUEUE = 'controls';
 export const CANCEL_JOB = 'cancel';
 
-/** Cancelling again is no harm: a job of it needs no id of its own. */
+/** Cancelling again is no harm: any new id will do for its job. */
 export const cancelJob = z.strictObject({ version: envelope.version, request: cancelRequest });
 
 type CancelJob = z.output<typeof cancelJob>;

@@ -3,6 +3,10 @@ import {
   CANCEL_JOB,
   CANCEL_JOB_OPTIONS,
   cancelJob,
+  CLAIM_JOB,
+  CLAIM_JOB_OPTIONS,
+  claimJob,
+  CLAIMS_QUEUE,
   CONTROLS_QUEUE,
   DEFAULT_QUEUE_PREFIX,
   jobIdOf,
@@ -10,11 +14,17 @@ import {
   OPERATION_JOB_OPTIONS,
   operationJob,
   OPERATIONS_QUEUE,
+  POOL_REFILLED_JOB,
+  poolRefilledJob,
+  poolRefilledJobOptions,
   PREVIEW_JOB,
   PREVIEW_JOB_OPTIONS,
   previewJob,
   PREVIEWS_QUEUE,
 } from './contract.ts';
+
+/** Whoever waits for an answer by a number of the queue's own may be told another's, once Redis has lost any. */
+const NEW_JOB_ID = '{a new UUID}';
 
 /**
  * The jobs' contract as JSON Schema, for producers in other languages. `x-baton` says where a job goes: queue, job name
@@ -33,13 +43,28 @@ export function jobSchemas(): object {
           options: OPERATION_JOB_OPTIONS,
         },
       },
+      claim: {
+        ...bodyOf(claimJob),
+        'x-baton': {
+          ...addressOf(CLAIMS_QUEUE, CLAIM_JOB),
+          jobId: jobIdOf('{request.operationId}'),
+          options: CLAIM_JOB_OPTIONS,
+        },
+      },
+      poolRefilled: {
+        ...bodyOf(poolRefilledJob),
+        'x-baton': {
+          ...addressOf(CLAIMS_QUEUE, POOL_REFILLED_JOB),
+          options: poolRefilledJobOptions('{campaignId}'),
+        },
+      },
       cancel: {
         ...bodyOf(cancelJob),
-        'x-baton': { ...addressOf(CONTROLS_QUEUE, CANCEL_JOB), options: CANCEL_JOB_OPTIONS },
+        'x-baton': { ...addressOf(CONTROLS_QUEUE, CANCEL_JOB), jobId: NEW_JOB_ID, options: CANCEL_JOB_OPTIONS },
       },
       preview: {
         ...bodyOf(previewJob),
-        'x-baton': { ...addressOf(PREVIEWS_QUEUE, PREVIEW_JOB), options: PREVIEW_JOB_OPTIONS },
+        'x-baton': { ...addressOf(PREVIEWS_QUEUE, PREVIEW_JOB), jobId: NEW_JOB_ID, options: PREVIEW_JOB_OPTIONS },
       },
     },
   };

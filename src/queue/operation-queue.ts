@@ -1,8 +1,8 @@
-import type { RedisConnection } from './connection.ts';
-import { Queue, type Job } from 'bullmq';
+import { Queue } from 'bullmq';
 import type { OperationCommand } from '../app/operation-command.ts';
 import type { Revival } from '../app/sweep-port.ts';
 import type { Operation } from '../domain/operation.ts';
+import type { RedisConnection } from './connection.ts';
 import { bringForward, holdsIdForNobody } from './bring-forward.ts';
 import {
   jobIdOf,
@@ -13,7 +13,7 @@ import {
   OPERATIONS_QUEUE,
   requestHash,
 } from './contract.ts';
-import { revive } from './revive.ts';
+import { forgetJob, jobOf, revive } from './revive.ts';
 
 /** The operations' queue, as the worker sees it. */
 export class OperationQueue {
@@ -29,7 +29,7 @@ export class OperationQueue {
    * been given up, and makes a new one from the ledger when the queue has lost it. Safe to repeat.
    */
   async wake(operation: Operation): Promise<void> {
-    const job = (await this.queue.getJob(jobIdOf(operation.operationId))) as Job | undefined;
+    const job = await jobOf(this.queue, operation.operationId);
     if (job && holdsIdForNobody(job)) await job.remove();
     if (!job || holdsIdForNobody(job)) return this.add(operation);
     await bringForward(job);
@@ -37,10 +37,10 @@ export class OperationQueue {
 
   /** What was sent under an id, whether or not anybody has begun with it; `undefined` when that can never be carried out. */
   async findSent(operationId: string): Promise<OperationCommand | undefined> {
-    const job = (await this.queue.getJob(jobIdOf(operationId))) as Job<unknown, unknown> | undefined;
+    const job = await jobOf(this.queue, operationId);
     if (!job || holdsIdForNobody(job)) return undefined;
     const { success, data } = operationJob.safeParse(job.data);
-    if (!success) return undefined;
+    if (!success || data.request.operationId !== operationId) return undefined;
     const { request, sentBy } = data;
     return { request, requestHash: requestHash(request), sentBy };
   }
@@ -51,7 +51,7 @@ export class OperationQueue {
   }
 
   async forget(operationId: string): Promise<void> {
-    await this.queue.remove(jobIdOf(operationId));
+    await forgetJob(this.queue, operationId);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { JobsOptions } from 'bullmq';
 import { otherRequest } from '../domain/errors.ts';
 import type { Preview } from '../domain/preview.ts';
 import type { Receipt } from '../domain/receipt.ts';
@@ -146,7 +147,7 @@ class QueueProducer implements Producer {
 
   async cancel(request: contract.CancelInput, wait?: Partial<WaitOptions>): Promise<contract.CancelAnswer> {
     const job = contract.newCancelJob(request);
-    const { jobId } = await this.controls.send(contract.CANCEL_JOB, job, contract.CANCEL_JOB_OPTIONS);
+    const { jobId } = await this.controls.send(contract.CANCEL_JOB, job, withNewId(contract.CANCEL_JOB_OPTIONS));
     return (await this.controls.wait(jobId, wait)) as contract.CancelAnswer;
   }
 
@@ -170,7 +171,7 @@ class QueueProducer implements Producer {
 
   async preview(request: contract.PreviewRequest, wait?: Partial<WaitOptions>): Promise<Preview> {
     const job = contract.newPreviewJob(request);
-    const { jobId } = await this.previews.send(contract.PREVIEW_JOB, job, contract.PREVIEW_JOB_OPTIONS);
+    const { jobId } = await this.previews.send(contract.PREVIEW_JOB, job, withNewId(contract.PREVIEW_JOB_OPTIONS));
     return (await this.previews.wait(jobId, wait)) as Preview;
   }
 
@@ -191,6 +192,11 @@ class QueueProducer implements Producer {
     };
     return { operationId, result };
   }
+}
+
+/** The queue's own numbers begin again when it loses what it had: whoever waits by one could be told another's answer. */
+function withNewId(options: JobsOptions): JobsOptions {
+  return { ...options, jobId: randomUUID() };
 }
 
 type AnyJob = contract.OperationJob | contract.ClaimJob;

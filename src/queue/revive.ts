@@ -1,7 +1,7 @@
 import type { Job, Queue } from 'bullmq';
 import type { Revival } from '../app/sweep-port.ts';
 import { bringForward, hasFailed, holdsIdForNobody } from './bring-forward.ts';
-import { jobIdOf } from './contract.ts';
+import { jobIdOf, requestOfJob } from './contract.ts';
 
 /** BullMQ's word for a job whose worker died with it too often. It can never be taken up again, only be made anew. */
 const STALLED_TOO_OFTEN = 'job stalled more than allowable limit';
@@ -36,7 +36,23 @@ export async function revive(queue: Queue, { operationId, isUnfinished, add }: L
 /** By the id it is given here, or the bare one that somebody else's program gave it. */
 export async function jobOf(queue: Queue, operationId: string): Promise<Job | undefined> {
   const byOurs = (await queue.getJob(jobIdOf(operationId))) as Job | undefined;
-  return byOurs ?? ((await queue.getJob(operationId)) as Job | undefined);
+  return byOurs ?? (await jobByBareId(queue, operationId));
+}
+
+/**
+ * The bare id may be a word of the queue's own, whose key is then no job's, or a number that the queue gave to another
+ * job: only what lies in one of its lists and asks for this very operation is meant.
+ */
+async function jobByBareId(queue: Queue, operationId: string): Promise<Job | undefined> {
+  if ((await queue.getJobState(operationId)) === 'unknown') return undefined;
+  const job = (await queue.getJob(operationId)) as Job | undefined;
+  return requestOfJob(job?.data)?.operationId === operationId ? job : undefined;
+}
+
+/** Removes an operation's job, whichever its id; one that is being worked at stays. */
+export async function forgetJob(queue: Queue, operationId: string): Promise<void> {
+  const job = await jobOf(queue, operationId);
+  if (job?.id !== undefined) await queue.remove(job.id);
 }
 
 export async function isAlive(job: Job): Promise<boolean> {

@@ -5,6 +5,7 @@ import type { Operation } from '../../src/domain/operation.ts';
 import type { UndoRequest } from '../../src/domain/request.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { Harness } from '../support/harness.ts';
+import { watched } from '../support/interposed.ts';
 import { oneTurn, toTheEnd } from '../support/perform.ts';
 import { rawBatches, rawConversations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
@@ -169,6 +170,25 @@ describe('undoing an operation', () => {
     expect(await codeOf(running.operationId)).toBe('operation-running');
     const itself = asked();
     expect((await run({ kind: 'undo', ...itself, undoes: itself.operationId })).error?.code).toBe('operation-running');
+  });
+
+  it('of what is being forgotten is refused, or goes no further: nothing is said to be all that was moved', async () => {
+    const { stores, database } = harness.context;
+    const forget = async ({ operationId }: Operation): Promise<void> => {
+      await database.operations.updateOne({ _id: operationId }, { $set: { expiring: true } });
+      await database.batches.deleteMany({ operationId, number: { $lt: 5 } });
+    };
+    const before = await dealAll();
+    await forget(before);
+    expect(await codeOf(before.operationId)).toBe('unknown-operation');
+    const meanwhile = await dealAll({ to: { texterIds: ['t1', 't2'] } });
+    const request = { kind: 'undo', ...asked(), undoes: meanwhile.operationId } as const;
+    const halfway = watched(stores, async (_number, name, call) => {
+      if (name === 'batches.readAfter') await forget(meanwhile);
+      return call();
+    });
+    await expect(toTheEnd(halfway, request)).rejects.toThrow('is gone from the ledger');
+    await expect(toTheEnd(stores, request)).rejects.toThrow('is gone from the ledger');
   });
 
   it('of a closed campaign takes back to the pool, and gives nothing out', async () => {

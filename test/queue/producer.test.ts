@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { QueueUnavailable, Refusal, WaitTimeout } from '../../src/domain/errors.ts';
 import { JobFailed } from '../../src/queue/answers.ts';
-import { jobIdOf, OPERATIONS_QUEUE, type OperationJob } from '../../src/queue/contract.ts';
+import { CONTROLS_QUEUE, jobIdOf, OPERATIONS_QUEUE, type OperationJob } from '../../src/queue/contract.ts';
 import { createProducer, type Producer } from '../../src/queue/producer.ts';
 import { testConfig } from '../support/harness.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -62,8 +62,8 @@ describe('a producer', () => {
     return { producer: open(proxy.url), proxy };
   }
 
-  async function work(answer: (job: Job<OperationJob>) => unknown): Promise<Worker> {
-    const worker = new Worker<OperationJob>(OPERATIONS_QUEUE, (job) => Promise.resolve().then(() => answer(job)), {
+  async function work(answer: (job: Job<OperationJob>) => unknown, queue = OPERATIONS_QUEUE): Promise<Worker> {
+    const worker = new Worker<OperationJob>(queue, (job) => Promise.resolve().then(() => answer(job)), {
       connection: { url: config.redisUrl, maxRetriesPerRequest: null },
       prefix: config.prefix,
     });
@@ -225,6 +225,21 @@ describe('a producer', () => {
     );
     proxy.back();
     expect(await waiting).toMatchObject({ state: 'done' });
+  });
+
+  it('is never told the answer to what somebody else asked after the queue had lost everything', async () => {
+    const cancelled = (operationId: string): Promise<unknown> =>
+      open()
+        .cancel({ operationId, campaignId: 'c1' })
+        .catch((error: unknown) => error);
+    const keys = (): Promise<string[]> => redis.keys(`${config.prefix}:${CONTROLS_QUEUE}:*`);
+    const lost = cancelled('lost');
+    await until('it to be sent', async () => (await redis.llen(`${config.prefix}:${CONTROLS_QUEUE}:wait`)) === 1);
+    await redis.del(...(await keys()));
+    const asked = cancelled('asked');
+    await work(answerTo, CONTROLS_QUEUE);
+    expect(await asked).toMatchObject({ operationId: 'asked' });
+    expect(await lost).toBeInstanceOf(QueueUnavailable);
   });
 
   it('closes while the queue is away', async () => {

@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { jobIdOf, newOperationJob, OPERATION_JOB } from '../../src/queue/contract.ts';
+import { OperationQueue } from '../../src/queue/operation-queue.ts';
+import { parseRequest } from '../../src/queue/requests.ts';
 import { Harness } from '../support/harness.ts';
+import { oneTurn } from '../support/perform.ts';
+import { SETTINGS, SweptWorld } from '../support/swept-world.ts';
 
 /** The queue keeps jobs beside keys of its own: an operation's id must never be able to stand in for one. */
+const LONG_MS = 3_600_000;
+const WORDS = ['wait', 'events', 'marker', 'active', 'delayed', 'completed', 'failed', 'stalled', 'id', 'meta', '42'];
+
 describe('an operation whose id is a word of the queue', () => {
   let harness: Harness;
   beforeAll(async () => {
@@ -10,7 +18,6 @@ describe('an operation whose id is a word of the queue', () => {
   });
   afterAll(() => harness.close());
 
-  const WORDS = ['wait', 'events', 'marker', 'active', 'delayed', 'completed', 'failed', 'stalled', 'id', 'meta', '42'];
   it.each(WORDS)('"%s" is one like any other', async (operationId) => {
     const campaignId = await harness.seedCampaign(1);
     await harness.seedConversations(campaignId, [{}]);
@@ -24,5 +31,41 @@ describe('an operation whose id is a word of the queue', () => {
     await harness.seedConversations(campaignId, [{}, {}]);
     const claim = { claimId: 'prioritized', campaignId, texterId: 't1', count: 2 };
     expect((await (await harness.producer.selfAssign(claim)).result()).conversationIds).toHaveLength(2);
+  });
+});
+
+describe('a sweep that looks for the job of an operation with such an id', () => {
+  let world: SweptWorld;
+  beforeAll(async () => {
+    world = await SweptWorld.open({});
+  });
+  afterAll(() => world.close());
+
+  it.each(WORDS)('"%s" makes it anew, and leaves the queue its own', async (operationId) => {
+    const { harness, redis, operations } = world;
+    const { campaignId } = await world.campaign(20);
+    await oneTurn(harness.context.stores, { ...world.request(campaignId, 10), operationId }, SETTINGS);
+    // So that the queue has keys of its own.
+    await operations.queue.add('other', {}, { jobId: harness.newId('other') });
+    expect(await world.sweepOnce()).toMatchObject({ made: 1, errors: [] });
+    expect(await operations.queue.getJobState(`op-${operationId}`)).toBe('waiting');
+    expect(await redis.exists(operations.queue.toKey('meta'))).toBe(1);
+  });
+
+  it('takes a job that was made under the bare id for the operation’s, to wake and to forget it', async () => {
+    const { harness, redis, operations } = world;
+    const { campaignId } = await world.campaign(20);
+    const asked = world.request(campaignId, 10);
+    const { operationId } = asked;
+    const { operation } = await oneTurn(harness.context.stores, asked, SETTINGS);
+    const job = newOperationJob(parseRequest(asked), 'test');
+    await operations.queue.add(OPERATION_JOB, job, { jobId: operationId, delay: LONG_MS });
+    const queue = new OperationQueue(redis, harness.config.queue.prefix, () => undefined);
+    await queue.wake(operation);
+    expect(await operations.queue.getJobState(operationId)).toBe('waiting');
+    expect(await operations.queue.getJob(jobIdOf(operationId))).toBeUndefined();
+    await queue.forget(operationId);
+    expect(await operations.queue.getJob(operationId)).toBeUndefined();
+    await queue.close();
   });
 });
