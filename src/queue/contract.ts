@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { shown, Refusal } from '../domain/errors.ts';
@@ -76,7 +76,7 @@ export type PoolRefilledJob = z.output<typeof poolRefilledJob>;
 export const CONTROLS_QUEUE = 'controls';
 export const CANCEL_JOB = 'cancel';
 
-/** Cancelling again is no harm: a job of it needs no id of its own. */
+/** Cancelling again is no harm: each is a job of its own. */
 export const cancelJob = z.strictObject({ version: envelope.version, request: cancelRequest });
 
 type CancelJob = z.output<typeof cancelJob>;
@@ -182,6 +182,14 @@ export function parseClaimJob(jobId: string, data: unknown): ClaimJob {
  */
 export function jobIdOf(operationId: string): string {
   return `op-${operationId}`;
+}
+
+/**
+ * For a job that stands for no operation and is waited for all the same. The queue's own count would not do: it begins
+ * anew when Redis loses everything, and whoever waits would be told what came of another's.
+ */
+export function newJobId(): string {
+  return `ask-${randomUUID()}`;
 }
 
 /** A job made by hand may have the operation's bare id: the ledger, not the queue, keeps the two apart. */

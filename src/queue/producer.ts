@@ -147,7 +147,8 @@ class QueueProducer implements Producer {
 
   async cancel(request: contract.CancelInput, wait?: Partial<WaitOptions>): Promise<contract.CancelAnswer> {
     const job = contract.newCancelJob(request);
-    const { jobId } = await this.controls.send(contract.CANCEL_JOB, job, contract.CANCEL_JOB_OPTIONS);
+    const options = { ...contract.CANCEL_JOB_OPTIONS, jobId: contract.newJobId() };
+    const { jobId } = await this.controls.send(contract.CANCEL_JOB, job, options);
     return (await this.controls.wait(jobId, wait)) as contract.CancelAnswer;
   }
 
@@ -171,7 +172,8 @@ class QueueProducer implements Producer {
 
   async preview(request: contract.PreviewRequest, wait?: Partial<WaitOptions>): Promise<Preview> {
     const job = contract.newPreviewJob(request);
-    const { jobId } = await this.previews.send(contract.PREVIEW_JOB, job, contract.PREVIEW_JOB_OPTIONS);
+    const options = { ...contract.PREVIEW_JOB_OPTIONS, jobId: contract.newJobId() };
+    const { jobId } = await this.previews.send(contract.PREVIEW_JOB, job, options);
     return (await this.previews.wait(jobId, wait)) as Preview;
   }
 
