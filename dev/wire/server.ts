@@ -23,6 +23,8 @@ export interface WireFrontOptions {
   /** 0 takes a free one. */
   port: number;
   postgres: { host: string; port: number; user: string; database: string; connectionsMax: number };
+  /** What its connections are called in PostgreSQL's list of them; one name for all fronts unless told otherwise. */
+  applicationName?: string;
   /** An idle transaction is rolled back after this; as long as MongoDB's unless told otherwise. */
   transactionLifetimeMs?: number;
   /** Where a refused client is reported; standard error unless told otherwise. */
@@ -55,11 +57,12 @@ export async function startWireFront(options: WireFrontOptions): Promise<WireFro
 }
 
 function createFront(options: WireFrontOptions & { host: string }, clientCount: () => number): Front {
-  const { host, postgres, transactionLifetimeMs = TRANSACTION_LIFETIME_MS } = options;
+  const { host, postgres, applicationName, transactionLifetimeMs = TRANSACTION_LIFETIME_MS } = options;
   const { connectionsMax } = postgres;
   // Apart, or transactions that also work outside themselves could take every connection and wait for one more.
   const pinned = Math.max(1, Math.floor(connectionsMax * TRANSACTION_CONNECTIONS_SHARE));
-  const shared = { ...postgres, settings: CONNECTION_SETTINGS };
+  const name = applicationName === undefined ? {} : { application_name: applicationName };
+  const shared = { ...postgres, settings: { ...CONNECTION_SETTINGS, ...name } };
   const pool = new Pool({ ...shared, connectionsMax: Math.max(1, connectionsMax - pinned) });
   const transactionPool = new Pool({ ...shared, connectionsMax: pinned });
   return {

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { requestHash } from '../../src/queue/contract.ts';
+import { PREVIEWS_QUEUE, requestHash } from '../../src/queue/contract.ts';
 import { parseRequest } from '../../src/queue/requests.ts';
 import { Obstacle } from '../support/obstacle.ts';
+import { answerOf } from '../support/operation-check.ts';
+import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { send } from '../support/send.ts';
 import { SweptWorld } from '../support/swept-world.ts';
@@ -102,5 +104,27 @@ describe('Redis loses everything with work accepted, running and waiting', () =>
     await send(world.harness.producer, asked);
     await world.ended(asked.operationId);
     expect((await queue.getJobSchedulers()).map(({ key, every }) => [key, every])).toEqual([['sweep', SWEEP_EVERY_MS]]);
+  });
+});
+
+describe('Redis loses everything while somebody waits for a preview', () => {
+  it('and nobody is told what another asked after that', async () => {
+    const world = await SweptWorld.open({});
+    const { harness } = world;
+    const [one, other] = [await world.campaign(3), await world.campaign(5)];
+    const preview = ({ campaignId }: { campaignId: string }) => {
+      const asked = { operationId: harness.newId('op'), campaignId, from: 'pool', to: 'everyone' } as const;
+      return harness.producer.preview({ kind: 'reassign', ...asked, status: 'any' }, { waitMs: 20_000 });
+    };
+    const previews = new RawQueue(harness, PREVIEWS_QUEUE);
+    const lost = answerOf(preview(one));
+    await until('it to be sent', async () => (await previews.queue.getWaitingCount()) === 1);
+    await world.emptyRedis();
+    const asked = preview(other);
+    await harness.startWorker();
+    expect(await asked).toMatchObject({ selected: 5 });
+    expect(await lost).toBe('queue-unavailable');
+    await previews.close();
+    await world.close();
   });
 });

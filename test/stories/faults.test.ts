@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isEnded } from '../../src/domain/operation.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { Obstacle } from '../support/obstacle.ts';
 import { areOwnServicesPossible, OwnServices } from '../support/own-services.ts';
+import { oneTurn } from '../support/perform.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { rawConversations, rawOperation } from '../support/raw.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -17,6 +19,7 @@ const SETTINGS = {
   BATON_BATCH_CONVERSATIONS_MAX: '10',
   BATON_CLOSE_TIMEOUT_MS: '2000',
 };
+const SWEPT = { BATON_SWEEP_EVERY_MS: '500' };
 const CLOSED_WITHIN_MS = 10_000;
 const WAIT = { waitMs: 60_000 };
 const AT_WRITE = { preload: './test/support/at-write.ts' };
@@ -191,32 +194,54 @@ describe.runIf(areOwnServicesPossible)('on servers that fail', { timeout: 120_00
       await scene.expectAllMovedOnce(asked.operationId);
     }));
 
-  it('Redis is emptied with operations running and accepted, and a claim waiting: asked again, all go on where they were', () =>
+  it('Redis is emptied with work accepted, running, waiting in line and being stopped: all ends though nobody asks again', () =>
     Scene.play(services, async (scene) => {
       const { harness, campaignId } = scene;
-      const [running, accepted] = [scene.newRequest(), { ...scene.newRequest(), from: 'everyone' as const }];
-      const claim = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 5, waitMs: 600_000 };
-      const other = await harness.seedCampaign(1, { selfAssign: { enabled: true } });
-      const waiting = { ...claim, campaignId: other };
-      const obstacle = await Obstacle.before(harness, scene.ids[45] ?? '');
-      await scene.start();
+      const { operations, claims } = harness.context.stores;
+      const worker = await scene.start(SWEPT);
+      const first = { ...scene.newRequest(), count: 20 };
+      await (await harness.producer.reassign(first)).result(WAIT);
+      const obstacle = await Obstacle.before(harness, scene.ids[65] ?? '');
+      const running = scene.newRequest();
       await harness.producer.reassign(running);
       await scene.applied(running.operationId, 4);
-      await harness.producer.reassign(accepted);
-      await until('it to be accepted', () => harness.context.stores.operations.find(accepted.operationId));
-      await harness.producer.selfAssign(waiting);
+      // Behind it in line: one to carry out, one that undoes what was done before, and one that is stopped where it stands.
+      const inLine = ({ operationId }: { operationId: string }) =>
+        until(`${operationId} to wait in line`, () => operations.find(operationId));
+      const behind = { ...scene.newRequest(), from: { texterIds: ['t1'] }, count: 9 };
+      await inLine(await harness.producer.reassign(behind));
+      const undo = { operationId: harness.newId('op'), campaignId, undoes: first.operationId };
+      await inLine(await harness.producer.undo(undo));
+      const stopped = scene.newRequest();
+      await inLine(await harness.producer.reassign(stopped));
+      const other = await harness.seedCampaign(1, { selfAssign: { enabled: true } });
+      const claim = { claimId: harness.newId('cl'), campaignId: other, texterId: 't1', count: 5, waitMs: 600_000 };
+      await harness.producer.selfAssign(claim);
       await until('it to wait', () => harness.isWaiting(claim.claimId));
+      // One that a worker recorded and died of.
+      await worker.kill();
+      const accepted = scene.newRequest();
+      await oneTurn(harness.context.stores, accepted);
+      await operations.noteCancellation(stopped, { by: null, reason: null, at: new Date() });
+
       await emptyRedis(services.redisUrl);
       await obstacle.clear();
-      const sent = await harness.producer.reassign(running);
-      expect(await sent.result(WAIT)).toMatchObject({ outcome: 'exists', receipt: { moved: CONVERSATIONS } });
-      expect(await (await harness.producer.reassign(accepted)).result(WAIT)).toMatchObject({ outcome: 'exists' });
-      await harness.seedConversations(
-        other,
-        Array.from({ length: 5 }, () => ({})),
+      const pool = Array.from({ length: 5 }, () => ({}));
+      await harness.seedConversations(other, pool);
+      await scene.start(SWEPT);
+      const ended = await Promise.all(
+        [running, behind, undo, stopped, accepted].map(({ operationId }) =>
+          until(`${operationId} to end`, async () => {
+            const operation = await operations.find(operationId);
+            return operation && isEnded(operation.state) && operation;
+          }),
+        ),
       );
-      const claimed = await harness.producer.selfAssign(waiting);
-      await harness.producer.poolRefilled(other);
-      expect(await claimed.result(WAIT)).toMatchObject({ outcome: 'exists', receipt: { moved: 5 } });
+      expect(ended.map(({ state }) => state)).toEqual(['done', 'done', 'done', 'cancelled', 'done']);
+      // Nine are t1's longest waiting: five of the first one's, which its undo leaves where they are.
+      expect(ended.map(({ receipt }) => receipt?.moved)).toEqual([CONVERSATIONS - 20, 9, 15, 0, 15]);
+      await until('the claim to end', async () => (await claims.find(claim.claimId))?.state === 'done');
+      expect(await harness.holdings(other)).toEqual({ t1: 5 });
+      expect(await (await harness.producer.reassign(running)).result(WAIT)).toMatchObject({ outcome: 'exists' });
     }));
 });

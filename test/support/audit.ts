@@ -2,6 +2,7 @@ import { isEnded } from '../../src/domain/operation.ts';
 import type { Receipt } from '../../src/domain/receipt.ts';
 import type { BatchDoc, ClaimDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
 import { TrailAudit, type LedgerMove, type SeededCampaign } from './audit-trails.ts';
+import { UndoAudit } from './audit-undos.ts';
 import { groupBy } from './group-by.ts';
 import type { Harness } from './harness.ts';
 import { idsOf } from './raw.ts';
@@ -11,19 +12,31 @@ export interface AskedFor {
   readonly id: string;
   readonly campaignId: string;
   readonly told: readonly Answer[];
+  /** They asked that what has this id be stopped. */
+  readonly stops?: true;
 }
 
 export type Answer =
-  | { readonly receipt: Receipt; readonly outcome: 'created' | 'exists'; readonly conversationIds?: readonly string[] }
+  | { readonly receipt: Receipt; readonly outcome?: 'created' | 'exists'; readonly conversationIds?: readonly string[] }
   | { readonly code: string };
 
 export interface Audited {
   /** What does not hold, in words; empty when all does. */
   readonly violations: readonly string[];
-  readonly checked: Record<'conversations' | 'moves' | 'operations' | 'claims' | 'batches', number>;
+  readonly checked: Readonly<typeof NONE_CHECKED>;
 }
 
-const NONE_CHECKED = { conversations: 0, moves: 0, operations: 0, claims: 0, batches: 0 };
+/** `operations` are all but claims, undos among them; `cancelled` and `reopened` are any that were. */
+const NONE_CHECKED = {
+  conversations: 0,
+  moves: 0,
+  operations: 0,
+  claims: 0,
+  batches: 0,
+  undos: 0,
+  cancelled: 0,
+  reopened: 0,
+};
 
 /**
  * Holds everything that the database says against everything that was asked and told, by raw queries only. To be called
@@ -81,18 +94,26 @@ class CampaignAudit {
   }
 
   get checked(): Audited['checked'] {
+    const all = [...this.operations, ...this.claims];
     return {
       conversations: this.conversations.size,
       moves: this.moves.length,
       operations: this.operations.length,
       claims: this.claims.length,
       batches: [...this.batches.values()].flat().length,
+      undos: this.operations.filter(({ request, state }) => request.kind === 'undo' && state !== 'failed').length,
+      cancelled: all.filter(({ state }) => state === 'cancelled').length,
+      reopened: all.filter(({ reopened }) => reopened !== undefined).length,
     };
   }
 
   run(asked: readonly AskedFor[]): readonly string[] {
     const { campaign, conversations, moves } = this;
+    const { operations, claims, batches } = this;
     this.violations.push(...new TrailAudit(campaign, conversations, moves).run());
+    this.violations.push(
+      ...new UndoAudit({ conversations, operations, claims, batches, moves, isWorldStill: true }).run(),
+    );
     for (const operation of this.operations) this.holdOperation(operation);
     for (const claim of this.claims) this.holdClaim(claim);
     this.holdOrder();
@@ -107,6 +128,7 @@ class CampaignAudit {
     if (turn !== undefined) this.wrong(`operation ${id} has ended and keeps its campaign's turn`);
     const batches = this.batches.get(id) ?? [];
     this.holdBatches(operation, batches);
+    this.holdStop(operation, batches);
     const applied = batches.filter((batch) => batch.state === 'applied');
     const moved = count(applied.flatMap(({ moves }) => moves));
     const skipped = count(applied.flatMap(({ skips }) => skips));
@@ -142,9 +164,28 @@ class CampaignAudit {
     if (new Set(moved).size !== moved.length) this.wrong(`operation ${id} moved a conversation twice`);
   }
 
-  private holdClaim({ _id: id, state, request, granted, receipt, error, waiting }: ClaimDoc): void {
+  /** Where it was stopped, and only there, something is left: what was planned, and no more than was asked for. */
+  private holdStop(operation: OperationDoc, batches: readonly BatchDoc[]): void {
+    const { _id: id, state, cancellation, receipt, request } = operation;
+    const isCancelled = state === 'cancelled';
+    if ((cancellation !== null) !== isCancelled) this.wrong(`operation ${id} ended as ${state}, cancelled or not`);
+    const dropped = batches.filter((batch) => batch.state === 'dropped');
+    if (state === 'done' && dropped.length > 0) this.wrong(`operation ${id} is done and dropped a batch`);
+    const left = receipt?.left ?? null;
+    if ((left !== null) !== isCancelled) this.wrong(`operation ${id} ended as ${state} and left ${left}`);
+    if (!receipt || left === null) return;
+    if (receipt.shortBecause !== 'stopped') this.wrong(`operation ${id} was cancelled, and was not stopped`);
+    const room = Math.max(0, limitOf(request) - receipt.moved);
+    const planned = count(dropped.flatMap(({ moves, skips }) => [...moves, ...skips]));
+    if (left > room) this.wrong(`operation ${id} left ${left}, and could have moved ${room} at most`);
+    if (left < Math.min(planned, room)) this.wrong(`operation ${id} left ${left}, and ${planned} were planned`);
+  }
+
+  private holdClaim({ _id: id, state, request, granted, receipt, error, cancellation, waiting }: ClaimDoc): void {
     if (!isEnded(state) || waiting) return this.wrong(`claim ${id} has not ended: ${state}`);
-    if (error ? state !== 'failed' : state !== 'done') this.wrong(`claim ${id} ended as ${state}`);
+    const ending = error ? 'failed' : cancellation ? 'cancelled' : 'done';
+    if (state !== ending) this.wrong(`claim ${id} ended as ${state}`);
+    if ((receipt?.left ?? null) !== (cancellation ? 0 : null)) this.wrong(`claim ${id} left ${receipt?.left}`);
     if (error && granted.length > 0) this.wrong(`claim ${id} was refused and given ${granted.length}`);
     if (!error && receipt?.moved !== granted.length)
       this.wrong(`claim ${id} says ${receipt?.moved}, was given ${granted.length}`);
@@ -156,10 +197,12 @@ class CampaignAudit {
   /** Bulk operations have numbers of their own, and ran one after the other, in that order. */
   private holdOrder(): void {
     const bulk = this.operations.filter(({ sequence }) => sequence > 0);
-    if (bulk.some(({ sequence }, at) => sequence !== at + 1) || bulk.length !== this.operationCount) {
-      this.wrong(`${this.operationCount} operations were numbered, ${bulk.length} are in the ledger`);
+    // One that was reopened got a new number each time.
+    const numbers = bulk.reduce((sum, { reopened = 0 }) => sum + 1 + reopened, 0);
+    if (new Set(bulk.map(({ sequence }) => sequence)).size !== bulk.length || numbers !== this.operationCount) {
+      this.wrong(`${this.operationCount} operations were numbered, ${numbers} are in the ledger`);
     }
-    const ran = bulk.filter(({ plan }) => plan !== null);
+    const ran = bulk.filter(({ plan, reopened }) => plan !== null && reopened === undefined);
     for (const [at, { _id: id, startedAt }] of ran.entries()) {
       const before = ran[at - 1];
       if (before?.endedAt && startedAt && startedAt < before.endedAt) {
@@ -171,12 +214,18 @@ class CampaignAudit {
   }
 
   /** Nothing asked for is missing, nothing is there that nobody asked for, and all were told what the ledger says. */
-  private holdAsked(asked: readonly AskedFor[]): void {
-    const ledger = new Map<string, Pick<ClaimDoc, 'receipt' | 'error' | 'state'>>(
-      [...this.operations, ...this.claims].map((doc) => [doc._id, doc]),
+  private holdAsked(all: readonly AskedFor[]): void {
+    const ledger = new Map<string, Ending>([...this.operations, ...this.claims].map((doc) => [doc._id, doc]));
+    const asked = all.filter(({ stops }) => !stops);
+    const stopped = groupBy(
+      all.filter(({ stops }) => stops),
+      ({ id }) => id,
     );
     const known = new Set(asked.map(({ id }) => id));
-    for (const id of ledger.keys()) if (!known.has(id)) this.wrong(`nobody asked for ${id}`);
+    for (const [id, doc] of ledger) {
+      if (!known.has(id)) this.wrong(`nobody asked for ${id}`);
+      this.holdToldOfStop(id, stopped.get(id) ?? [], doc);
+    }
     for (const { id, told } of asked) {
       const doc = ledger.get(id);
       if (!doc) this.wrong(`${id} is not in the ledger`);
@@ -187,7 +236,19 @@ class CampaignAudit {
     }
   }
 
-  private holdAnswer(id: string, answer: Answer, { receipt, error }: Pick<ClaimDoc, 'receipt' | 'error'>): void {
+  /** Nothing stops by itself; whoever asked for it was told what became of it, unless it came before what it was to stop. */
+  private holdToldOfStop(id: string, asked: readonly AskedFor[], { state, receipt, reopened }: Ending): void {
+    if (state === 'cancelled' && asked.length === 0) this.wrong(`nobody asked to stop ${id}`);
+    if (asked.some(({ told }) => told.length === 0)) this.wrong(`whoever asked to stop ${id} was never answered`);
+    for (const answer of asked.flatMap(({ told }) => told)) {
+      const told = 'code' in answer ? answer.code : show(answer.receipt);
+      if (told === 'unknown-operation' || (told === 'operation-ended' && reopened !== undefined)) continue;
+      const kept = state === 'cancelled' ? show(receipt) : 'operation-ended';
+      if (told !== kept) this.wrong(`whoever asked to stop ${id} was told ${told}, the ledger says ${kept}`);
+    }
+  }
+
+  private holdAnswer(id: string, answer: Answer, { receipt, error }: Ending): void {
     const told = 'code' in answer ? answer.code : show(answer.receipt);
     const kept = error?.code ?? show(receipt);
     if (told !== kept) this.wrong(`${id} was told ${told}, the ledger says ${kept}`);
@@ -201,6 +262,8 @@ class CampaignAudit {
     this.violations.push(`${this.campaign.campaignId}: ${what}`);
   }
 }
+
+type Ending = Pick<OperationDoc, 'receipt' | 'error' | 'state' | 'reopened'>;
 
 interface Found {
   readonly conversations: readonly ConversationDoc[];

@@ -2,7 +2,7 @@ import type { Holder } from '../../src/domain/conversation.ts';
 import type { ClaimInput } from '../../src/queue/producer.ts';
 import { STRANGER, type AskWish, type ClaimWish, type SourceWish, type TargetWish } from './campaign-wishes.ts';
 import type { Model } from './model.ts';
-import type { MoveRequest } from './send.ts';
+import type { AnyRequest } from './send.ts';
 
 /** A claim waits longer than any test: whatever ends it, it is not its deadline. */
 const LONG_MS = 3_600_000;
@@ -21,8 +21,14 @@ export function conversationMeant(model: Model, number: number): string {
   return ids[number % Math.max(1, ids.length)] ?? NO_CONVERSATION;
 }
 
+/** Anything that was asked for before, be it a claim that waits; or what nobody asked for. */
+export function askedMeant({ past, waiting }: Model, which: number): string {
+  const ids = [...past.keys(), ...waiting.map(({ claimId }) => claimId)].reverse();
+  return (which === STRANGER ? undefined : ids[which % ids.length]) ?? 'nothing';
+}
+
 /** The request that a wish stands for in a campaign as the model has it. */
-export function requestFor(model: Model, wish: AskWish, named: Named): MoveRequest {
+export function requestFor(model: Model, wish: AskWish, named: Named): AnyRequest {
   switch (wish.does) {
     case 'reassign': {
       const { status, spread } = wish;
@@ -51,6 +57,8 @@ export function requestFor(model: Model, wish: AskWish, named: Named): MoveReque
     }
     case 'unassign-one':
       return { kind: 'unassign-one', ...named, ...one(model, wish) };
+    case 'undo':
+      return { kind: 'undo', ...named, actorId: 'admin', undoes: askedMeant(model, wish.which) };
   }
 }
 

@@ -8,7 +8,10 @@ import type {
   TexterDoc,
 } from '../../src/mongo/documents.ts';
 import type { Holder } from '../../src/domain/conversation.ts';
+import { UndoAudit } from './audit-undos.ts';
+import { groupBy } from './group-by.ts';
 import type { Harness } from './harness.ts';
+import type { Past } from './model.ts';
 import { idsOf } from './raw.ts';
 
 /** How a conversation came into the campaign. */
@@ -65,7 +68,23 @@ export function holdInvariants(snapshot: Snapshot, origins: ReadonlyMap<string, 
   holdHolders(snapshot, origins);
   holdTrails(snapshot, origins, moves);
   holdReceipts(snapshot, moves);
+  holdUndos(snapshot, moves);
   holdClaims(snapshot, caps);
+}
+
+/** What each operation that has ended moved, batch by batch, oldest first. */
+export function pastIn({ operations, batches }: Snapshot): Map<string, Past> {
+  const lists = groupBy(batches, ({ operationId }) => operationId);
+  const inOrder = operations.toSorted((a, b) => a.acceptedAt.getTime() - b.acceptedAt.getTime());
+  const entries = inOrder.map(({ _id }) => {
+    const list = (lists.get(_id) ?? []).filter(({ state }) => state !== 'seal');
+    return [_id, list.map(({ state, moves }) => (state === 'applied' ? moves : []).flatMap(eachOf))] as const;
+  });
+  return new Map(entries);
+}
+
+function eachOf({ from, to, status, ...group }: BatchDoc['moves'][number]): Past[number] {
+  return idsOf([group]).map((id) => ({ id, from, to, status }));
 }
 
 /** As the ledger has them: what applied batches moved, and what claims were given. */
@@ -107,11 +126,13 @@ function holdTrails({ conversations }: Snapshot, origins: ReadonlyMap<string, Or
 
 /** Every operation has ended, and its receipt says what was written. */
 function holdReceipts({ operations, batches }: Snapshot, moves: readonly Move[]): void {
-  for (const { _id, state, error, receipt, request } of operations) {
+  for (const { _id, state, error, receipt, request, cancellation } of operations) {
     const own = moves.filter(({ operationId }) => operationId === _id);
     const ofIt = batches.filter(({ operationId }) => operationId === _id);
     const skipped = ofIt.flatMap(({ state: of, skips }) => (of === 'applied' ? skips : []));
-    expect([_id, state]).toEqual([_id, error ? 'failed' : 'done']);
+    expect([_id, state]).toEqual([_id, error ? 'failed' : cancellation ? 'cancelled' : 'done']);
+    expect([_id, receipt?.left ?? null]).toEqual([_id, cancellation ? expect.any(Number) : null]);
+    if (state === 'done') expect(ofIt.filter((batch) => batch.state === 'dropped')).toEqual([]);
     expect(ofIt.filter((batch) => batch.state === 'planned')).toEqual([]);
     expect([_id, receipt?.moved]).toEqual([_id, own.length]);
     expect(receipt?.selected).toBe(own.length + sum(skipped));
@@ -124,14 +145,23 @@ function holdReceipts({ operations, batches }: Snapshot, moves: readonly Move[])
       expect(sum(rows)).toBe(own.length);
     }
     const most = 'count' in request ? request.count : 'confirm' in request ? request.confirm : undefined;
-    expect(own.length).toBeLessThanOrEqual(most ?? Infinity);
+    expect(own.length + (receipt?.left ?? 0)).toBeLessThanOrEqual(most ?? Infinity);
   }
+}
+
+/** What an undo moved is what the other had moved last, the other way. */
+function holdUndos({ conversations, operations, claims, batches }: Snapshot, moves: readonly Move[]): void {
+  const inLedger = moves.map(({ id: conversationId, ...move }) => ({ ...move, conversationId }));
+  const lists = groupBy(batches, ({ operationId }) => operationId);
+  const found = { conversations, operations, claims, batches: lists, moves: inLedger, isWorldStill: false };
+  expect(new UndoAudit(found).run()).toEqual([]);
 }
 
 /** No claim has more than it asked for or any rule ever allowed, and nobody has taken more than they may hold. */
 function holdClaims({ claims, conversations }: Snapshot, { batchMax, openMax }: Caps): void {
-  for (const { _id, granted, request, receipt, state, error, waiting } of claims) {
-    expect([_id, state]).toEqual([_id, error ? 'failed' : waiting ? 'accepted' : 'done']);
+  for (const { _id, granted, request, receipt, state, error, waiting, cancellation } of claims) {
+    const standing = error ? 'failed' : waiting ? 'accepted' : cancellation ? 'cancelled' : 'done';
+    expect([_id, state]).toEqual([_id, standing]);
     expect(granted.length).toBeLessThanOrEqual(Math.min(request.count ?? batchMax, batchMax));
     expect(receipt?.moved ?? 0).toBe(granted.length);
     for (const id of granted) expect(conversations.has(id.toHexString())).toBe(true);

@@ -1,17 +1,18 @@
 import { expect } from 'vitest';
 import type { ClaimInput, Producer } from '../../src/queue/producer.ts';
 import { claimFor, requestFor } from './campaign-deeds.ts';
-import { holdInvariants, snapshotOf } from './campaign-invariants.ts';
+import { holdInvariants, pastIn, snapshotOf } from './campaign-invariants.ts';
 import type { CampaignWish, ClaimWish, Deed, Step, WorldWish } from './campaign-wishes.ts';
 import { CampaignWorld, inModel } from './campaign-world.ts';
-import { serveClaims, type ServedClaim } from './claim-model.ts';
+import { cancelAlone, cancelOnceKnown } from './cancel-check.ts';
+import { asModelClaim, remember, serveClaims, type ServedClaim } from './claim-model.ts';
 import type { Harness } from './harness.ts';
 import { holdDocuments, holdPreview, writtenBy, type WrittenMove } from './hold-against.ts';
 import { Model, type ModelClaim } from './model.ts';
 import { answerOf, holdOperation, previewExpectation } from './operation-check.ts';
 import type { RawQueue } from './raw-queue.ts';
 import { bytesOf, rawConversations, rawOperation } from './raw.ts';
-import { isBulkInput, send, type BulkInput, type MoveRequest } from './send.ts';
+import { isTurnInput, send, type AnyRequest, type TurnInput } from './send.ts';
 import { until } from './until.ts';
 
 /** Room for whatever runs on the machine beside it; a claim that is stranded is stranded for good. */
@@ -43,6 +44,10 @@ export class CampaignRun {
     this.caps = model.rules;
   }
 
+  private get scene(): { harness: Harness; model: Model; campaignId: string } {
+    return { harness: this.stage.harness, model: this.model, campaignId: this.campaignId };
+  }
+
   static async open(stage: Stage, wish: CampaignWish): Promise<CampaignRun> {
     const { harness } = stage;
     const campaignId = await harness.seedCampaign(wish.paused.length, { selfAssign: wish.rules });
@@ -52,7 +57,9 @@ export class CampaignRun {
       active: !isPaused,
     }));
     for (const { texterId, active } of texters) if (!active) await harness.pause(campaignId, texterId);
-    const run = new CampaignRun(stage, campaignId, new Model({ texters, rules: wish.rules, conversations: [] }));
+    const { batchMax } = stage;
+    const model = new Model({ texters, rules: wish.rules, batchMax, conversations: [] });
+    const run = new CampaignRun(stage, campaignId, model);
     await run.world.seed(wish.conversations);
     return run;
   }
@@ -70,15 +77,21 @@ export class CampaignRun {
       case 'reassign':
       case 'unassign':
       case 'reassign-one':
-      case 'unassign-one': {
+      case 'unassign-one':
+      case 'undo': {
         const request = requestFor(this.model, deed, named);
-        // A claim that waits takes from the midst of a bulk operation: then nobody can say what exactly it will be.
-        if (isBulkInput(request) && this.model.waiting.length > 0) return this.atOnce([deed]);
+        // A claim that waits takes from the midst of what goes on: then nobody can say what exactly it will be.
+        if (isTurnInput(request) && this.model.waiting.length > 0) return this.atOnce([deed]);
         await this.ask(request);
         return again ? this.askAgain(request) : undefined;
       }
       case 'claim':
         return this.claim(deed, claimFor(this.model, deed, named), again);
+      case 'cancel':
+        return this.holdingDocuments(async () => {
+          await cancelAlone(this.scene, deed);
+          return [];
+        });
       case 'pause':
       case 'resume':
       case 'opt out':
@@ -86,26 +99,28 @@ export class CampaignRun {
       case 'write':
       case 'import':
       case 'change rules':
+      case 'close':
+      case 'open':
         await this.change(deed);
         return this.holdingDocuments(() => this.serveWhoWaits());
     }
   }
 
-  private async ask(request: MoveRequest): Promise<void> {
-    const { harness, batchMax } = this.stage;
-    if (isBulkInput(request)) await this.preview(request);
+  private async ask(request: AnyRequest): Promise<void> {
+    const { harness } = this.stage;
+    if (isTurnInput(request)) await this.preview(request);
     await this.holdingDocuments(async () => {
       const expected = this.model.expect(request);
       const answer = await answerOf((await send(harness.producer, request)).result());
-      await holdOperation({ harness, batchMax, model: this.model }, request, expected, answer);
+      await holdOperation(this.scene, request, expected, answer);
       if (expected.refusals.length === 0) expect(answer).toMatchObject({ outcome: 'created' });
-      this.model.apply(expected);
+      this.model.apply(request.operationId, expected);
       return [...writtenBy(request, expected), ...(await this.servedClaims(serveClaims(this.model, [])))];
     });
     await this.holdPointer();
   }
 
-  private async preview(request: BulkInput): Promise<void> {
+  private async preview(request: TurnInput): Promise<void> {
     const expected = previewExpectation(this.model, request);
     const preview = this.stage.harness.producer.preview(request);
     if (expected.refusals.length === 0) holdPreview(await preview, expected, this.model);
@@ -113,7 +128,7 @@ export class CampaignRun {
   }
 
   /** The same request again, met by the queue or, when the queue has forgotten it, by the ledger: no second effect. */
-  private async askAgain(request: MoveRequest): Promise<void> {
+  private async askAgain(request: AnyRequest): Promise<void> {
     const { harness, operations } = this.stage;
     const ended = await rawOperation(harness, request.operationId);
     if (ended.sequence % 2 === 0) await operations.forget(request.operationId);
@@ -199,14 +214,16 @@ export class CampaignRun {
   }
 
   /**
-   * Everything begins before anything has ended. Bulk operations alone come to what they come to one after the other, in
-   * the order in which the ledger accepted them. With claims, single moves and the world among them nobody can say:
-   * then all that must hold at any time is held, and the model takes over what has become of the campaign.
+   * Everything begins before anything has ended. Those that take turns come to what they come to one after the other, in
+   * the order in which the ledger accepted them. With claims, single moves, cancels (of what is in the air) and the world
+   * among them nobody can say: then all that must hold at any time is held, and the model takes over what has become of
+   * the campaign.
    */
   private async atOnce(deeds: readonly Deed[]): Promise<void> {
-    const asked: MoveRequest[] = [];
-    const acts = deeds.map((deed) => this.act(deed, asked));
-    const inTurn = acts.length === asked.length && asked.every(isBulkInput) && this.model.waiting.length === 0;
+    const asked: AnyRequest[] = [];
+    const inAir: string[] = [];
+    const acts = deeds.map((deed) => this.act(deed, asked, inAir));
+    const inTurn = acts.length === asked.length && asked.every(isTurnInput) && this.model.waiting.length === 0;
     if (inTurn) {
       await this.holdingDocuments(async () => {
         const answers = new Map<string, unknown>();
@@ -221,37 +238,44 @@ export class CampaignRun {
     await until('every claim that can be served to be served', () => this.isAtRest(), SERVED_MS_MAX);
   }
 
-  private async heldInTurn(asked: readonly MoveRequest[], answers: ReadonlyMap<string, unknown>) {
-    const { harness, batchMax } = this.stage;
+  private async heldInTurn(asked: readonly AnyRequest[], answers: ReadonlyMap<string, unknown>) {
+    const { harness } = this.stage;
     const operations = await Promise.all(asked.map(({ operationId }) => rawOperation(harness, operationId)));
     const inOrder = operations.sort((a, b) => a.sequence - b.sequence).map(({ _id }) => _id);
     const moves: WrittenMove[] = [];
     for (const operationId of inOrder) {
-      const request = asked.find((each) => each.operationId === operationId) as MoveRequest;
+      const request = asked.find((each) => each.operationId === operationId) as AnyRequest;
       const expected = this.model.expect(request);
-      await holdOperation({ harness, batchMax, model: this.model }, request, expected, answers.get(operationId));
-      this.model.apply(expected);
+      await holdOperation(this.scene, request, expected, answers.get(operationId));
+      this.model.apply(request.operationId, expected);
       moves.push(...writtenBy(request, expected));
     }
     return moves;
   }
 
   /** Understood now, done when called; everything is sent by both producers, who must hear the same. */
-  private act(deed: Deed, asked: MoveRequest[]): () => Promise<[id: string, answer: unknown]> {
+  private act(deed: Deed, asked: AnyRequest[], inAir: string[]): () => Promise<[id: string, answer: unknown]> {
     const named = { operationId: this.stage.harness.newId('op'), campaignId: this.campaignId };
     const { operationId } = named;
     switch (deed.does) {
       case 'reassign':
       case 'unassign':
       case 'reassign-one':
-      case 'unassign-one': {
+      case 'unassign-one':
+      case 'undo': {
         const request = requestFor(this.model, deed, named);
         asked.push(request);
+        inAir.push(operationId);
         return async () => [operationId, await this.toldToBoth((producer) => send(producer, request))];
       }
       case 'claim': {
         const input = claimFor(this.model, deed, named);
+        inAir.push(operationId);
         return async () => [operationId, await this.claimByBoth(input)];
+      }
+      case 'cancel': {
+        const meant = inAir.at(deed.which % Math.max(1, inAir.length));
+        return async () => [operationId, meant !== undefined && (await cancelOnceKnown(this.scene, meant))];
       }
       case 'pause':
       case 'resume':
@@ -260,6 +284,8 @@ export class CampaignRun {
       case 'write':
       case 'import':
       case 'change rules':
+      case 'close':
+      case 'open':
         return async () => {
           await this.change(deed);
           return [operationId, null];
@@ -292,26 +318,29 @@ export class CampaignRun {
   /** Takes over the campaign as it stands, and says whether no claim that waits could be given anything now. */
   private async isAtRest(): Promise<boolean> {
     const { model } = this;
-    const { campaign, texters, conversations, claims } = await snapshotOf(this.stage.harness, this.campaignId);
+    const snapshot = await snapshotOf(this.stage.harness, this.campaignId);
+    const { campaign, texters, conversations, operations, claims } = snapshot;
     if (!campaign) throw new Error(`expected campaign ${this.campaignId}, got none`);
     model.rules = campaign.selfAssign;
+    model.closed = campaign.closed;
     model.nextJoinedOrder = campaign.rotation.nextJoinedOrder;
     for (const { texterId, active } of texters) Object.assign(model.texter(texterId) ?? {}, { active });
     for (const doc of conversations.values()) model.conversations.set(doc._id.toHexString(), inModel(doc));
     model.waiting = claims
       .filter(({ waiting }) => waiting)
       .sort((a, b) => (a.waiting?.sequence ?? 0) - (b.waiting?.sequence ?? 0))
-      .map(({ _id: claimId, request, granted }) => ({
-        claimId,
-        texterId: request.texterId,
-        count: request.count ?? null,
-        waits: true,
-        granted: granted.map((id) => id.toHexString()),
-      }));
+      .map(asModelClaim);
+    model.past = pastIn(snapshot);
+    for (const claim of claims) if (!claim.waiting) remember(model, asModelClaim(claim));
+    model.cancelled = new Set(
+      [...operations, ...claims].flatMap(({ _id, state }) => (state === 'cancelled' ? _id : [])),
+    );
     return serveClaims(model.clone(), []).every(({ state, given }) => state === 'waiting' && given.length === 0);
   }
 }
 
+const ASKED = ['reassign', 'unassign', 'reassign-one', 'unassign-one', 'undo', 'claim', 'cancel'];
+
 function isOfTheWorld(deed: Deed): deed is WorldWish {
-  return !['reassign', 'unassign', 'reassign-one', 'unassign-one', 'claim'].includes(deed.does);
+  return !ASKED.includes(deed.does);
 }

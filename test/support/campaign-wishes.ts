@@ -51,7 +51,8 @@ export type AskWish =
       readonly confirm: number | null;
     }
   | ({ readonly does: 'reassign-one'; readonly to: number } & OneWish)
-  | ({ readonly does: 'unassign-one' } & OneWish);
+  | ({ readonly does: 'unassign-one' } & OneWish)
+  | { readonly does: 'undo'; readonly which: number };
 
 export interface ClaimWish {
   readonly does: 'claim';
@@ -60,20 +61,27 @@ export interface ClaimWish {
   readonly waits: boolean;
 }
 
+/** Of what was asked for, counted back from the last; at once with others, of those others. */
+export interface CancelWish {
+  readonly does: 'cancel';
+  readonly which: number;
+}
+
 /** What others do to the campaign, by other ways than Baton's. */
 export type WorldWish =
   | { readonly does: 'pause' | 'resume'; readonly texter: number }
   | { readonly does: 'opt out' | 'opt in'; readonly conversation: number }
   | { readonly does: 'write'; readonly conversation: number; readonly status: Status; readonly waitedMinutes: number }
   | { readonly does: 'import'; readonly statuses: readonly Status[]; readonly waitedMinutes: number }
-  | { readonly does: 'change rules'; readonly rules: Partial<SelfAssignSettings> };
+  | { readonly does: 'change rules'; readonly rules: Partial<SelfAssignSettings> }
+  | { readonly does: 'close' | 'open' };
 
-export type Deed = AskWish | ClaimWish | WorldWish;
+export type Deed = AskWish | ClaimWish | CancelWish | WorldWish;
 
 /** One thing after another, or several actors at once. */
 export type Step = { readonly alone: Deed; readonly again: boolean } | { readonly atOnce: readonly Deed[] };
 
-/** Stands for a texter who is not on the campaign. */
+/** Stands for a texter who is not on the campaign, and for what nobody asked for. */
 export const STRANGER = -1;
 
 /** Without it, what is printed speaks of prototypes. */
@@ -106,7 +114,15 @@ const one = {
 };
 const confirm = fc.constantFrom(0, 0, 3, -1, null);
 
-const bulk = fc.oneof(
+const which = fc.oneof(
+  { arbitrary: fc.nat(1), weight: 6 },
+  { arbitrary: fc.nat(30), weight: 4 },
+  { arbitrary: fc.constant(STRANGER), weight: 1 },
+);
+
+const undo = plain({ does: fc.constant('undo' as const), which });
+const inTurn = fc.oneof(
+  { arbitrary: undo, weight: 2 },
   {
     arbitrary: plain({
       does: fc.constant('reassign' as const),
@@ -139,6 +155,7 @@ const claim = plain({
   count: fc.option(fc.integer({ min: 1, max: 12 }), { nil: null }),
   waits: fc.boolean(),
 });
+const cancel = plain({ does: fc.constant('cancel' as const), which });
 const repliesMax = fc.option(fc.nat(3), { nil: null });
 const batchMax = fc.integer({ min: 1, max: 12 });
 const openMax = fc.integer({ min: 1, max: 20 });
@@ -161,23 +178,30 @@ const world = fc.oneof(
     does: fc.constant('change rules' as const),
     rules: fc.record({ enabled: fc.boolean(), batchMax, openMax, repliesMax }, { requiredKeys: [], ...PLAIN }),
   }),
+  plain({ does: fc.constantFrom('close' as const, 'open' as const, 'open' as const) }),
 );
 
 /** Whoever adds a kind of operation adds it here, to {@link Deed}, and to the model. */
 const deed = fc.oneof(
-  { arbitrary: bulk, weight: 5 },
+  { arbitrary: inTurn, weight: 6 },
   { arbitrary: single, weight: 2 },
   { arbitrary: claim, weight: 4 },
+  { arbitrary: cancel, weight: 1 },
   { arbitrary: world, weight: 4 },
 );
 
 const alone = plain({ alone: deed, again: fc.boolean() });
-const bulkAtOnce = plain({ atOnce: fc.array(bulk, { minLength: 2, maxLength: 5 }) });
+const inTurnAtOnce = plain({ atOnce: fc.array(inTurn, { minLength: 2, maxLength: 5 }) });
 const atOnce = plain({ atOnce: fc.array(deed, { minLength: 2, maxLength: 8 }) });
+/** Something is stopped while it goes on. */
+const cancelAtOnce = fc.tuple(inTurn, fc.array(deed, { maxLength: 3 }), cancel).map(([first, others, stop]) => ({
+  atOnce: [first, ...others, stop],
+}));
 
 export const step = fc.oneof<fc.WeightedArbitrary<Step>[]>(
   { arbitrary: alone, weight: 8 },
-  { arbitrary: bulkAtOnce, weight: 1 },
+  { arbitrary: inTurnAtOnce, weight: 1 },
+  { arbitrary: cancelAtOnce, weight: 1 },
   { arbitrary: atOnce, weight: 2 },
 );
 

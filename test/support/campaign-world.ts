@@ -53,10 +53,20 @@ export class CampaignWorld {
       case 'change rules':
         model.rules = { ...model.rules, ...wish.rules };
         if (Object.keys(wish.rules).length > 0) await changeRules(harness.context, campaignId, wish.rules);
+        return;
+      case 'close':
+      case 'open': {
+        model.closed = wish.does === 'close';
+        const $set = { closed: model.closed };
+        await harness.context.database.campaigns.updateOne({ _id: campaignId }, { $set });
+      }
     }
   }
 
-  private async set(number: number, fields: Partial<Omit<ModelConversation, 'id' | 'holderId'>>): Promise<void> {
+  private async set(
+    number: number,
+    fields: Partial<Omit<ModelConversation, 'id' | 'holderId' | 'lastMovedBy'>>,
+  ): Promise<void> {
     const id = conversationMeant(this.model, number);
     const known = this.model.conversations.get(id);
     if (!known) return;
@@ -120,6 +130,7 @@ export function inModel(doc: ConversationDoc): ModelConversation {
     status: doc.status,
     waitingSince: doc.waitingSince.getTime(),
     optedOut: doc.optedOut,
+    lastMovedBy: doc.lastOperationId,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { RefusalCode } from '../../src/domain/errors.ts';
+import type { ClaimDoc } from '../../src/mongo/documents.ts';
 import type { Model, ModelClaim } from './model.ts';
 
 /** What a round of claims must come to for one of them. */
@@ -11,6 +12,12 @@ export interface ServedClaim {
   readonly shortBecause: 'none-left' | 'batch-max' | 'open-max' | null;
 }
 
+/** One that waits, as the ledger has it. */
+export function asModelClaim({ _id: claimId, request, granted }: ClaimDoc): ModelClaim {
+  const { texterId, count = null } = request;
+  return { claimId, texterId, count, waits: true, granted: granted.map((id) => id.toHexString()) };
+}
+
 /** What Baton promises of claims, written a second time: those that wait first, each as the rules allow. Makes it so. */
 export function serveClaims(model: Model, fresh: readonly ModelClaim[]): ServedClaim[] {
   const served = [
@@ -18,7 +25,14 @@ export function serveClaims(model: Model, fresh: readonly ModelClaim[]): ServedC
     ...fresh.map((claim) => serve(model, claim, 'failed')),
   ];
   model.waiting = served.filter(({ state }) => state === 'waiting').map(({ claim }) => claim);
+  for (const { claim, state } of served) if (state !== 'waiting') remember(model, claim);
   return served;
+}
+
+/** Undone, it goes back in batches of the usual size. */
+export function remember(model: Model, { claimId, texterId, granted }: ModelClaim): void {
+  const moves = granted.map((id) => ({ id, from: null, to: texterId, status: 'not-started' as const }));
+  model.past.set(claimId, model.inBatches(moves));
 }
 
 function serve(model: Model, claim: ModelClaim, refused: 'waiting' | 'failed'): ServedClaim {
@@ -32,7 +46,7 @@ function serve(model: Model, claim: ModelClaim, refused: 'waiting' | 'failed'): 
     .select([null], 'not-started')
     .filter(({ id, optedOut }) => !optedOut && !claim.granted.includes(id))
     .slice(0, room);
-  for (const conversation of given) conversation.holderId = claim.texterId;
+  for (const { id } of given) model.move(claim.claimId, { id, to: claim.texterId });
   const ids = given.map(({ id }) => id);
   const isShort = ids.length < room;
   const rule = wanted === room ? null : atOnce <= open ? 'batch-max' : 'open-max';
@@ -47,6 +61,7 @@ function serve(model: Model, claim: ModelClaim, refused: 'waiting' | 'failed'): 
 
 function refusalOf(model: Model, claim: ModelClaim): RefusalCode | null {
   const { enabled, repliesMax, openMax } = model.rules;
+  if (model.closed) return 'campaign-closed';
   const texter = model.texter(claim.texterId);
   if (!texter) return 'unknown-texter';
   if (!texter.active) return 'texter-inactive';

@@ -6,7 +6,7 @@ import type { Receipt } from '../../src/domain/receipt.ts';
 import type { Harness } from './harness.ts';
 import type { Expectation, Model } from './model.ts';
 import { bytesOf, idsOf, rawBatches } from './raw.ts';
-import type { MoveRequest } from './send.ts';
+import type { AnyRequest } from './send.ts';
 
 const TRAIL_MAX = 20;
 
@@ -19,7 +19,7 @@ export interface WrittenMove {
   readonly by: string | null;
 }
 
-export function writtenBy({ operationId, actorId }: MoveRequest, { moves }: Expectation): WrittenMove[] {
+export function writtenBy({ operationId, actorId }: AnyRequest, { moves }: Expectation): WrittenMove[] {
   return moves.map(({ id, from, to }) => ({ id, from, to, operationId, by: actorId ?? null }));
 }
 
@@ -65,19 +65,14 @@ export function holdMoments(
   }
 }
 
-/** The batches hold exactly what was selected, each once, `batchMax` by `batchMax` in the order of selection. */
-export async function holdBatches(
-  harness: Harness,
-  operationId: string,
-  expected: Expectation,
-  batchMax: number,
-): Promise<void> {
+/** The batches hold exactly what was selected, each once, as many in each, in the order of selection. */
+export async function holdBatches(harness: Harness, operationId: string, expected: Expectation): Promise<void> {
   const stored = await rawBatches(harness, operationId);
   expect(stored.map(({ number }) => number)).toEqual(stored.map((_, index) => index + 1));
   expect(stored.map(({ state }) => state)).toEqual([...stored.slice(1).map(() => 'applied'), 'seal']);
   const moves = new Map(expected.moves.map((move) => [move.id, move]));
   for (const [index, batch] of stored.slice(0, -1).entries()) {
-    const share = expected.selected.slice(index * batchMax, (index + 1) * batchMax);
+    const share = expected.batches[index] ?? [];
     expect([...idsOf(batch.moves), ...idsOf(batch.skips)].sort()).toEqual([...share].sort());
     for (const group of batch.moves) {
       expect(group.count).toBe(group.conversationIds.length);
@@ -89,14 +84,14 @@ export async function holdBatches(
       for (const id of idsOf([group])) expect([id, group.reason]).toEqual([id, expected.skips.get(id)]);
     }
   }
-  expect(stored.length - 1).toBe(Math.ceil(expected.selected.length / batchMax));
+  expect(stored.length - 1).toBe(expected.batches.length);
 }
 
-export function holdReceipt(receipt: Receipt | null, expected: Expectation, request: MoveRequest): void {
+export function holdReceipt(receipt: Receipt | null, expected: Expectation, request: AnyRequest): void {
   const asked = 'count' in request ? (request.count ?? null) : null;
   const { moves } = expected;
   expect(receipt && { ...receipt, ...sorted(receipt) }).toEqual({
-    selected: expected.selected.length,
+    selected: expected.batches.flat().length,
     moved: moves.length,
     asked,
     shortBecause: asked !== null && moves.length < asked ? 'none-left' : null,
@@ -115,7 +110,7 @@ export function holdPreview(preview: Preview, expected: Expectation, model: Mode
   const moves = tally(expected.moves, ({ from, to, status }) => ({ from, to, status }));
   const skipped = tally([...expected.skips.values()], (reason) => ({ reason }));
   const { selected, moved } = preview;
-  expect({ selected, moved }).toEqual({ selected: expected.selected.length, moved: expected.moves.length });
+  expect({ selected, moved }).toEqual({ selected: expected.batches.flat().length, moved: expected.moves.length });
   expect(inOrder(preview.moves)).toEqual(inOrder(moves));
   expect(inOrder(preview.skipped)).toEqual(inOrder(skipped));
   const all = [...model.conversations.values()];

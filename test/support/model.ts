@@ -2,7 +2,7 @@ import type { SkipReason } from '../../src/domain/batch.ts';
 import type { SelfAssignSettings } from '../../src/domain/claim.ts';
 import type { Holder, Status } from '../../src/domain/conversation.ts';
 import type { RefusalCode } from '../../src/domain/errors.ts';
-import type { MoveRequest } from './send.ts';
+import type { AnyRequest } from './send.ts';
 
 /**
  * What Baton promises, written a second time, as plainly as can be: everything in memory, one operation after the other.
@@ -23,6 +23,8 @@ export interface ModelConversation {
   status: Status;
   waitingSince: number;
   optedOut: boolean;
+  /** The operation that moved it last. */
+  lastMovedBy: string | null;
 }
 
 export interface ExpectedMove {
@@ -45,13 +47,16 @@ export interface ModelClaim {
 export interface Expectation {
   /** Not empty: it must be refused, with one of these. */
   readonly refusals: readonly RefusalCode[];
-  /** Everything that was looked at and counts, in the order of selection. */
-  readonly selected: readonly string[];
+  /** Everything that was looked at and counts, batch by batch, in the order of selection. */
+  readonly batches: readonly (readonly string[])[];
   readonly moves: readonly ExpectedMove[];
   readonly skips: ReadonlyMap<string, SkipReason>;
   /** Who the campaign's next dealing begins with; `null` leaves it as it is. */
   readonly nextJoinedOrder: number | null;
 }
+
+/** What an operation that ended, or a claim, has moved, batch by batch. */
+export type Past = readonly (readonly ExpectedMove[])[];
 
 interface Deal {
   readonly take: readonly ModelConversation[];
@@ -67,20 +72,29 @@ export class Model {
   /** In the order in which they began to wait. */
   waiting: readonly ModelClaim[] = [];
   nextJoinedOrder = 0;
+  closed = false;
+  /** Everything that was asked for and has ended, oldest first. */
+  past = new Map<string, Past>();
+  /** Of those, the ones that were cancelled. */
+  cancelled = new Set<string>();
+  readonly batchMax: number;
 
-  constructor(of: Pick<Model, 'texters' | 'rules'> & { readonly conversations: Iterable<ModelConversation> }) {
+  constructor(
+    of: Pick<Model, 'texters' | 'rules' | 'batchMax'> & { readonly conversations: Iterable<ModelConversation> },
+  ) {
+    this.batchMax = of.batchMax;
     this.texters = of.texters.map((texter) => ({ ...texter }));
     this.conversations = new Map([...of.conversations].map((each) => [each.id, { ...each }]));
     this.rules = of.rules;
   }
 
   clone(): Model {
-    const { texters, rules, waiting, nextJoinedOrder } = this;
-    const copy = new Model({ texters, rules, conversations: this.conversations.values() });
-    return Object.assign(copy, { waiting, nextJoinedOrder });
+    const { texters, rules, batchMax, waiting, nextJoinedOrder, closed, past, cancelled } = this;
+    const copy = new Model({ texters, rules, batchMax, conversations: this.conversations.values() });
+    return Object.assign(copy, { waiting, nextJoinedOrder, closed, past: new Map(past), cancelled });
   }
 
-  expect(request: MoveRequest): Expectation {
+  expect(request: AnyRequest): Expectation {
     switch (request.kind) {
       case 'reassign': {
         const refusals = this.refusalsOfReassign(request);
@@ -94,13 +108,26 @@ export class Model {
       case 'reassign-one':
       case 'unassign-one':
         return this.expectOne(request);
+      case 'undo':
+        return this.expectUndo(request);
     }
   }
 
   /** Makes it so. */
-  apply(expected: Expectation): void {
-    for (const { id, to } of expected.moves) this.conversation(id).holderId = to;
-    if (expected.nextJoinedOrder !== null) this.nextJoinedOrder = expected.nextJoinedOrder;
+  apply(operationId: string, { batches, moves, nextJoinedOrder }: Expectation): void {
+    for (const move of moves) this.move(operationId, move);
+    if (nextJoinedOrder !== null) this.nextJoinedOrder = nextJoinedOrder;
+    const moved = batches.map((ids) => moves.filter(({ id }) => ids.includes(id)));
+    this.past.set(operationId, moved);
+  }
+
+  move(operationId: string, { id, to }: Pick<ExpectedMove, 'id' | 'to'>): void {
+    Object.assign(this.conversation(id), { holderId: to, lastMovedBy: operationId });
+  }
+
+  inBatches<Item>(items: readonly Item[]): Item[][] {
+    const count = Math.ceil(items.length / this.batchMax);
+    return Array.from({ length: count }, (_, at) => items.slice(at * this.batchMax, (at + 1) * this.batchMax));
   }
 
   conversation(id: string): ModelConversation {
@@ -127,16 +154,17 @@ export class Model {
     return [...from.texterIds];
   }
 
-  private targets({ from, to }: MoveRequest & { kind: 'reassign' }): ModelTexter[] {
+  private targets({ from, to }: AnyRequest & { kind: 'reassign' }): ModelTexter[] {
     const named = typeof from === 'string' ? [] : from.texterIds;
     if (to === 'everyone') return this.texters.filter((each) => each.active && !named.includes(each.texterId));
     return this.texters.filter(({ texterId }) => to.texterIds.includes(texterId));
   }
 
-  private refusalsOfReassign(request: MoveRequest & { kind: 'reassign' }): RefusalCode[] {
+  private refusalsOfReassign(request: AnyRequest & { kind: 'reassign' }): RefusalCode[] {
     const { from, to } = request;
     const named = typeof from === 'string' ? [] : from.texterIds;
     const refusals = this.refusalsOfTargets(to === 'everyone' ? [] : to.texterIds);
+    if (this.closed) refusals.push('campaign-closed');
     if (this.targets(request).length === 0) refusals.push('no-targets');
     if (named.some((id) => !this.texter(id))) refusals.push('unknown-texter');
     if (to !== 'everyone' && isOne(named, to.texterIds)) refusals.push('same-source-and-target');
@@ -154,7 +182,7 @@ export class Model {
     return this.texters.find(({ texterId }) => texterId === id);
   }
 
-  private expectUnassign(request: MoveRequest & { kind: 'unassign' }): Expectation {
+  private expectUnassign(request: AnyRequest & { kind: 'unassign' }): Expectation {
     const { from, status, count, confirm } = request;
     const holders = from === 'everyone' ? this.texters.map(({ texterId }) => texterId) : from.texterIds;
     if (holders.some((id) => !this.texter(id))) return refusedBy(['unknown-texter']);
@@ -164,24 +192,43 @@ export class Model {
     const released = found.slice(0, count ?? found.length);
     return {
       ...nothing,
-      selected: released.map(({ id }) => id),
+      batches: this.inBatches(released.map(({ id }) => id)),
       moves: released.map(({ id, holderId, status: was }) => ({ id, from: holderId, to: null, status: was })),
     };
   }
 
-  private expectOne(request: MoveRequest & { kind: 'reassign-one' | 'unassign-one' }): Expectation {
+  private expectOne(request: AnyRequest & { kind: 'reassign-one' | 'unassign-one' }): Expectation {
     const found = this.conversations.get(request.conversationId);
     const to = request.kind === 'reassign-one' ? request.to.texterIds[0] : null;
     const refusals = to === null ? [] : this.refusalsOfTargets([to]);
+    if (this.closed && to !== null) refusals.push('campaign-closed');
     if (!found) refusals.push('unknown-conversation');
     if (!found || refusals.length > 0) return refusedBy(refusals);
-    const selected = [found.id];
-    const skip = (reason: SkipReason): Expectation => ({ ...nothing, selected, skips: new Map([[found.id, reason]]) });
+    const batches = [[found.id]];
+    const skip = (reason: SkipReason): Expectation => ({ ...nothing, batches, skips: new Map([[found.id, reason]]) });
     const { expectedHolderId } = request;
     if (expectedHolderId !== undefined && expectedHolderId !== found.holderId) return skip('holder-changed');
     if (found.optedOut && to !== null) return skip('opted-out');
     if (found.holderId === to) return skip('already-there');
-    return { ...nothing, selected, moves: [{ id: found.id, from: found.holderId, to, status: found.status }] };
+    return { ...nothing, batches, moves: [{ id: found.id, from: found.holderId, to, status: found.status }] };
+  }
+
+  /** What it moved, and was moved by nothing since, goes back to where it was, if it may be given there. */
+  private expectUndo({ undoes }: AnyRequest & { kind: 'undo' }): Expectation {
+    if (this.waiting.some(({ claimId }) => claimId === undoes)) return refusedBy(['operation-running']);
+    const past = this.past.get(undoes);
+    if (!past) return refusedBy(['unknown-operation']);
+    if (this.closed && past.flat().some(({ from }) => from !== null)) return refusedBy(['campaign-closed']);
+    const moves: ExpectedMove[] = [];
+    const skips = new Map<string, SkipReason>();
+    for (const { id, from, to } of past.flat()) {
+      const { lastMovedBy, optedOut, status } = this.conversation(id);
+      if (lastMovedBy !== undoes) skips.set(id, 'holder-changed');
+      else if (from !== null && optedOut) skips.set(id, 'opted-out');
+      else if (from !== null && !this.texter(from)?.active) skips.set(id, 'target-inactive');
+      else moves.push({ id, from: to, to: from, status });
+    }
+    return { ...nothing, batches: past.map((batch) => batch.map(({ id }) => id)), moves, skips };
   }
 
   private deal({ take, targets, level, count }: Deal): Expectation {
@@ -205,7 +252,7 @@ export class Model {
       else moves.push({ id, from: holderId, to, status });
     }
     const upNext = order.length < 2 ? null : (this.texter(next())?.joinedOrder ?? null);
-    return { refusals: [], selected, moves, skips, nextJoinedOrder: upNext };
+    return { ...nothing, batches: this.inBatches(selected), moves, skips, nextJoinedOrder: upNext };
   }
 
   /** As they joined, beginning with the first that joined at the pointer or after it. */
@@ -220,7 +267,7 @@ export class Model {
   }
 }
 
-const nothing: Expectation = { refusals: [], selected: [], moves: [], skips: new Map(), nextJoinedOrder: null };
+const nothing: Expectation = { refusals: [], batches: [], moves: [], skips: new Map(), nextJoinedOrder: null };
 
 function refusedBy(refusals: readonly RefusalCode[]): Expectation {
   return { ...nothing, refusals };

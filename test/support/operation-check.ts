@@ -3,7 +3,7 @@ import type { Harness } from './harness.ts';
 import { holdBatches, holdEvenness, holdMoments, holdReceipt } from './hold-against.ts';
 import type { Expectation, Model } from './model.ts';
 import { rawConversations, rawOperation } from './raw.ts';
-import type { BulkInput, MoveRequest } from './send.ts';
+import type { AnyRequest, TurnInput } from './send.ts';
 
 /** What a result came to: the result, or the code of what it threw. */
 export function answerOf(result: Promise<unknown>): Promise<unknown> {
@@ -11,8 +11,8 @@ export function answerOf(result: Promise<unknown>): Promise<unknown> {
 }
 
 /** What a preview must say: whoever asks for one has nothing to confirm yet. */
-export function previewExpectation(model: Model, request: BulkInput): Expectation {
-  if (request.kind === 'reassign' || request.count !== undefined) return model.expect(request);
+export function previewExpectation(model: Model, request: TurnInput): Expectation {
+  if (request.kind !== 'unassign' || request.count !== undefined) return model.expect(request);
   const { from, status } = request;
   const holders = from === 'everyone' ? model.texters.map(({ texterId }) => texterId) : from.texterIds;
   return model.expect({ ...request, confirm: model.select(holders, status).length });
@@ -20,8 +20,8 @@ export function previewExpectation(model: Model, request: BulkInput): Expectatio
 
 /** An operation's answer, ledger, receipt and batches are what the model expects of it. */
 export async function holdOperation(
-  { harness, batchMax, model }: { harness: Harness; batchMax: number; model: Model },
-  request: MoveRequest,
+  { harness, model }: { harness: Harness; model: Model },
+  request: AnyRequest,
   expected: Expectation,
   answer: unknown,
 ): Promise<void> {
@@ -34,12 +34,12 @@ export async function holdOperation(
   expect(answer).toMatchObject({ state: 'done', operationId: request.operationId, receipt: operation.receipt });
   holdReceipt(operation.receipt, expected, request);
   holdMoments(await rawConversations(harness, request.campaignId), operation);
-  await holdBatches(harness, request.operationId, expected, batchMax);
+  await holdBatches(harness, request.operationId, expected);
   if (request.kind === 'reassign' && request.spread !== 'level')
     holdEvenness(expected, model, targetsOf(model, request));
 }
 
-function targetsOf(model: Model, { from, to }: MoveRequest & { kind: 'reassign' }): string[] {
+function targetsOf(model: Model, { from, to }: AnyRequest & { kind: 'reassign' }): string[] {
   const named = typeof from === 'string' ? [] : from.texterIds;
   const others = model.texters.filter(({ active, texterId }) => active && !named.includes(texterId));
   return to === 'everyone' ? others.map(({ texterId }) => texterId) : [...new Set(to.texterIds)];

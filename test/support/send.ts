@@ -6,12 +6,13 @@ type Of<Kind extends 'reassign' | 'unassign' | 'reassign-one' | 'unassign-one' |
 } & RequestInput<Kind>;
 
 /** A request of any kind, as its caller writes it. */
-export type MoveRequest = Of<'reassign'> | Of<'unassign'> | Of<'reassign-one'> | Of<'unassign-one'>;
-export type AnyRequest = MoveRequest | Of<'undo'>;
+export type AnyRequest = Of<'reassign'> | Of<'unassign'> | Of<'reassign-one'> | Of<'unassign-one'> | Of<'undo'>;
 export type BulkInput = Of<'reassign'> | Of<'unassign'>;
+/** What runs alone on its campaign, one after the other. */
+export type TurnInput = BulkInput | Of<'undo'>;
 
-export function isBulkInput(request: AnyRequest): request is BulkInput {
-  return request.kind === 'reassign' || request.kind === 'unassign';
+export function isTurnInput(request: AnyRequest): request is TurnInput {
+  return request.kind === 'reassign' || request.kind === 'unassign' || request.kind === 'undo';
 }
 
 /** By the method that its kind asks for. */

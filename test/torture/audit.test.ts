@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/mongo/connect.ts';
 import { audit, type AskedFor } from '../support/audit.ts';
 import type { SeededCampaign } from '../support/audit-trails.ts';
+import { cancelAt } from '../support/cancel.ts';
 import { Harness } from '../support/harness.ts';
+import { oneTurn } from '../support/perform.ts';
 
 type Damage = (database: Database) => Promise<unknown>;
 
@@ -40,6 +42,34 @@ const DAMAGES: Record<string, Damage> = {
     database.claims.updateOne(ofClaim, { $set: { waiting: { sequence: 1, until: new Date() } } }),
 };
 
+const NONE = { undos: 0, cancelled: 0, reopened: 0 };
+const ofUndo = { 'request.kind': 'undo' as const };
+const ofSingle = { 'request.kind': 'reassign-one' as const };
+const ofCancelled = { state: 'cancelled' as const };
+
+/** The same of what was taken back, and of what was stopped. */
+const DAMAGES_TO_UNDONE: Record<string, Damage> = {
+  'another undone than was asked for': async (database) => {
+    const single = await database.operations.findOne(ofSingle);
+    await database.operations.updateOne(ofUndo, { $set: { 'request.undoes': single?._id } as never });
+  },
+  'an undo of nothing': (database) =>
+    database.operations.updateOne(ofUndo, { $set: { 'request.undoes': 'nothing' } as never }),
+  'one kept back for no reason': (database) =>
+    database.batches.updateOne({ 'skips.count': 1 }, { $set: { 'skips.0.reason': 'opted-out' } }),
+  'one kept back that nobody had touched': async (database) => {
+    const single = await database.operations.findOne(ofSingle);
+    await database.conversations.updateOne({ lastOperationId: single?._id ?? '' }, { $pop: { trail: 1 } });
+  },
+  'more left than was asked for': (database) =>
+    database.operations.updateOne(ofCancelled, { $inc: { 'receipt.left': 1 } }),
+  'a stop that nobody noted': (database) =>
+    database.operations.updateOne(ofCancelled, { $set: { cancellation: null } }),
+  'a stop that was none': (database) => database.operations.updateOne(ofCancelled, { $set: { state: 'done' } }),
+  'something left by what was not stopped': (database) =>
+    database.operations.updateOne(ofUndo, { $set: { 'receipt.left': 0 } }),
+};
+
 describe('the audit', () => {
   let harness: Harness;
   beforeAll(async () => {
@@ -48,8 +78,7 @@ describe('the audit', () => {
   });
   afterAll(() => harness.close());
 
-  /** Twelve are dealt to two, two more are claimed by the first. */
-  async function play(): Promise<{ campaign: SeededCampaign; asked: AskedFor[] }> {
+  async function seed(): Promise<SeededCampaign> {
     await Promise.all(
       ['conversations', 'operations', 'batches'].map((name) =>
         harness.context.database.command({ delete: name, deletes: [{ q: {}, limit: 0 }] }),
@@ -61,6 +90,14 @@ describe('the audit', () => {
       campaignId,
       Array.from({ length: 20 }, () => ({})),
     );
+    const holders = new Map(ids.map((id) => [id, null]));
+    return { campaignId, texterIds: ['t1', 't2'], rules, holders };
+  }
+
+  /** Twelve are dealt to two, two more are claimed by the first. */
+  async function play(): Promise<{ campaign: SeededCampaign; asked: AskedFor[] }> {
+    const campaign = await seed();
+    const { campaignId } = campaign;
     const { producer } = harness;
     const [operationId, claimId] = [harness.newId('op'), harness.newId('cl')];
     const all = { operationId, campaignId, from: 'pool', to: 'everyone', status: 'any', count: 12 } as const;
@@ -70,15 +107,35 @@ describe('the audit', () => {
       { id: operationId, campaignId, told: [dealt] },
       { id: claimId, campaignId, told: [claimed] },
     ];
-    const holders = new Map(ids.map((id) => [id, null]));
-    return { campaign: { campaignId, texterIds: ['t1', 't2'], rules, holders }, asked };
+    return { campaign, asked };
+  }
+
+  /** Twelve are dealt, one of them is moved by itself, the dealing is undone; another is stopped after its first batch. */
+  async function playUndone(): Promise<{ campaign: SeededCampaign; asked: AskedFor[] }> {
+    const campaign = await seed();
+    const { campaignId } = campaign;
+    const { producer, context } = harness;
+    const [deal, single, undo, halt] = [0, 1, 2, 3].map(() => harness.newId('op')) as [string, string, string, string];
+    const all = { campaignId, from: 'pool', to: { texterIds: ['t1'] }, status: 'any' } as const;
+    const dealt = await (await producer.reassign({ operationId: deal, ...all, count: 12 })).result();
+    const [conversationId = ''] = campaign.holders.keys();
+    const one = { operationId: single, campaignId, conversationId, to: { texterIds: ['t2'] as [string] } };
+    const moved = await (await producer.reassignOne(one)).result();
+    const undone = await (await producer.undo({ operationId: undo, campaignId, undoes: deal })).result();
+    const halted = { kind: 'reassign', operationId: halt, ...all, count: 9 } as const;
+    await oneTurn(context.stores, halted);
+    const { receipt } = await cancelAt(context.stores, halted);
+    if (!receipt) throw new Error('expected a receipt of what was cancelled, got none');
+    const answers = { [deal]: dealt, [single]: moved, [undo]: undone, [halt]: { receipt } };
+    const asked = Object.entries(answers).map(([id, answer]) => ({ id, campaignId, told: [answer] }));
+    return { campaign, asked: [...asked, { id: halt, campaignId, told: [{ receipt }], stops: true }] };
   }
 
   it('finds nothing wrong with what happened', async () => {
     const { campaign, asked } = await play();
     expect(await audit(harness, [campaign], asked)).toEqual({
       violations: [],
-      checked: { conversations: 20, moves: 14, operations: 1, claims: 1, batches: 4 },
+      checked: { ...NONE, conversations: 20, moves: 14, operations: 1, claims: 1, batches: 4 },
     });
   });
 
@@ -86,6 +143,30 @@ describe('the audit', () => {
     const { campaign, asked } = await play();
     await damage(harness.context.database);
     expect((await audit(harness, [campaign], asked)).violations).not.toEqual([]);
+  });
+
+  it('finds nothing wrong with what was undone and stopped', async () => {
+    const { campaign, asked } = await playUndone();
+    const { violations, checked } = await audit(harness, [campaign], asked);
+    expect(violations).toEqual([]);
+    expect(checked).toMatchObject({ conversations: 20, operations: 4, claims: 0, undos: 1, cancelled: 1, reopened: 0 });
+  });
+
+  it.each(Object.entries(DAMAGES_TO_UNDONE))('finds %s', async (_what, damage) => {
+    const { campaign, asked } = await playUndone();
+    await damage(harness.context.database);
+    expect((await audit(harness, [campaign], asked)).violations).not.toEqual([]);
+  });
+
+  it('finds a stop that nobody asked for, one told otherwise, and one never answered', async () => {
+    const { campaign, asked } = await playUndone();
+    const [stop] = asked.splice(4) as [AskedFor];
+    expect((await audit(harness, [campaign], asked)).violations).toHaveLength(1);
+    const told = [{ code: 'operation-ended' }];
+    expect((await audit(harness, [campaign], [...asked, { ...stop, told }])).violations).toHaveLength(1);
+    expect((await audit(harness, [campaign], [...asked, { ...stop, told: [] }])).violations).toHaveLength(1);
+    const other = { ...stop, id: asked[1]?.id ?? '' };
+    expect((await audit(harness, [campaign], [...asked, stop, other])).violations).toHaveLength(1);
   });
 
   it('finds an answer that differs from the ledger, one that never came, and two that say "created"', async () => {

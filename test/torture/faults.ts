@@ -1,10 +1,13 @@
 import { Redis } from 'ioredis';
+import type { Harness } from '../support/harness.ts';
 import type { OwnServices } from '../support/own-services.ts';
 import type { Random } from '../support/random.ts';
 import type { Crew } from './crew.ts';
+import { giveUpOne } from './take-up.ts';
 
 /** Whom a fault may strike. */
 export interface Victims {
+  readonly harness: Harness;
   readonly services: OwnServices;
   readonly crew: Crew;
   readonly random: Random;
@@ -36,14 +39,15 @@ export const FAULTS = {
     await Promise.all([FAULTS['the database is killed'](victims), FAULTS['a worker is killed'](victims)]);
   },
   'Redis is emptied': async ({ services }) => emptyRedis(services.redisUrl),
+  'Redis is emptied and all workers are killed': async (victims) => {
+    await Promise.all([FAULTS['Redis is emptied'](victims), FAULTS['all workers are killed'](victims)]);
+  },
+  'an operation is given up': async ({ harness, random }) => giveUpOne(harness, random),
 } as const satisfies Record<string, Fault>;
 
 export type FaultName = keyof typeof FAULTS;
 
-/** All that can happen; whether Redis is emptied is asked for. */
-export function everyFault({ emptyRedis = false } = {}): FaultName[] {
-  return (Object.keys(FAULTS) as FaultName[]).filter((name) => emptyRedis || name !== 'Redis is emptied');
-}
+export const EVERY_FAULT = Object.keys(FAULTS) as FaultName[];
 
 export async function emptyRedis(redisUrl: string): Promise<void> {
   const redis = new Redis(redisUrl);

@@ -1,37 +1,43 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Refusal } from '../../src/domain/errors.ts';
 import type { Status } from '../../src/domain/conversation.ts';
+import { isEnded } from '../../src/domain/operation.ts';
+import { JobFailed } from '../../src/queue/answers.ts';
 import type { Answer, AskedFor } from '../support/audit.ts';
 import type { SeededCampaign } from '../support/audit-trails.ts';
 import type { Harness, Seeded } from '../support/harness.ts';
 import type { Random } from '../support/random.ts';
-import { askers, type Ask } from './askers.ts';
+import { askers, type Ask, type Asker, type Past } from './askers.ts';
+import { takeUp } from './take-up.ts';
 
 /** How much is seeded, and how many ask at once on each campaign. */
 export interface LoadSize {
   readonly campaigns: number;
   readonly texters: number;
   readonly conversations: number;
-  readonly bulkAskers: number;
-  readonly singleAskers: number;
-  readonly claimAskers: number;
+  readonly askers: Readonly<Record<Asker['kind'], number>>;
 }
 
 const RULES = { enabled: true, batchMax: 12, openMax: 150, repliesMax: null };
 /** What a caller waits for an answer before asking again under the same id. */
 const ANSWER_MS = 20_000;
 const AGAIN_MS = 200;
+/** Of those who hear nothing, so many trust that it ends by itself once it is in the ledger, and ask only then. */
+const TRUSTING = 0.5;
+const LOOK_EVERY_MS = 500;
 
 interface InAir extends AskedFor {
   readonly told: Answer[];
 }
 
-/** People who ask for everything there is, again and again, and ask again with the same id until they are answered. */
+/** People who ask for everything there is, again and again, until they are answered. */
 export class Load {
   readonly campaigns: readonly SeededCampaign[];
   readonly asked: InAir[] = [];
   /** Sent again, since Redis was away, the answer was long in coming, or the worker had given up. */
   sentAgain = 0;
+  /** Given up, and taken up again where it had stopped. */
+  retried = 0;
   private readonly harness: Harness;
   private readonly random: Random;
   private readonly size: LoadSize;
@@ -65,11 +71,9 @@ export class Load {
   }
 
   start(): void {
-    const { bulkAskers, singleAskers, claimAskers } = this.size;
-    const numbers = { bulk: bulkAskers, single: singleAskers, claim: claimAskers };
     const all = this.campaigns.flatMap((campaign) =>
-      askers(this.harness, campaign, this.random).flatMap(({ kind, next }) =>
-        Array.from({ length: numbers[kind] }, () => this.askOn(campaign.campaignId, next)),
+      askers(this.harness, campaign, this.random, () => this.pastOf(campaign)).flatMap((asker) =>
+        Array.from({ length: this.size.askers[asker.kind] }, () => this.askOn(campaign.campaignId, asker)),
       ),
     );
     this.working = Promise.all(all);
@@ -84,16 +88,25 @@ export class Load {
     clearTimeout(patience);
   }
 
-  private async askOn(campaignId: string, next: () => Ask): Promise<void> {
+  private pastOf({ campaignId }: SeededCampaign): Past {
+    const asked = this.asked.filter((each) => each.campaignId === campaignId && !each.stops);
+    const ids = (isAnswered: boolean): string[] =>
+      asked.filter(({ told }) => told.length > 0 === isAnswered).map(({ id }) => id);
+    return { inAir: ids(false), answered: ids(true) };
+  }
+
+  private async askOn(campaignId: string, { next, restMs }: Asker): Promise<void> {
     while (!this.stopped) {
-      const { id, send } = next();
-      const asked: InAir = { id, campaignId, told: [] };
+      const { send, ...what } = next();
+      const asked: InAir = { ...what, campaignId, told: [] };
       this.asked.push(asked);
       await this.untilAnswered(asked, send);
+      await sleep(restMs);
     }
   }
 
   private async untilAnswered(asked: InAir, send: Ask['send']): Promise<void> {
+    const isTrusting = !asked.stops && this.random.chance(TRUSTING);
     while (!this.given.signal.aborted) {
       try {
         const sent = await send();
@@ -101,9 +114,21 @@ export class Load {
         return;
       } catch (error) {
         if (error instanceof Refusal) return void asked.told.push({ code: error.code });
+        if (error instanceof JobFailed && (await takeUp(this.harness, asked.id))) this.retried += 1;
+        if (isTrusting) await this.endsByItself(asked.id);
         this.sentAgain += 1;
         await sleep(AGAIN_MS);
       }
+    }
+  }
+
+  /** At once for what the ledger does not know. */
+  private async endsByItself(id: string): Promise<void> {
+    const { operations } = this.harness.context.stores;
+    while (!this.given.signal.aborted) {
+      const found = await operations.findRecorded(id).catch(() => 'the database is away' as const);
+      if (found === undefined || (typeof found === 'object' && isEnded(found.state))) return;
+      await sleep(LOOK_EVERY_MS);
     }
   }
 }

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { table } from '../../src/cli/output.ts';
 import { areOwnServicesPossible } from '../support/own-services.ts';
-import { everyFault } from './faults.ts';
+import { EVERY_FAULT } from './faults.ts';
 import { torture, type Tortured } from './torture.ts';
 
 const { values } = parseArgs({
@@ -10,21 +10,26 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '5' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     workers: { type: 'string', default: '3' },
-    'empty-redis': { type: 'boolean', default: false },
     out: { type: 'string' },
   },
 });
 
-const SIZE = { campaigns: 4, texters: 10, conversations: 1_500, bulkAskers: 3, singleAskers: 2, claimAskers: 6 };
+const SIZE = {
+  campaigns: 4,
+  texters: 10,
+  conversations: 1_500,
+  askers: { bulk: 3, single: 2, claim: 6, undo: 1, cancel: 1 },
+};
 
 function drawn({ checked, faults, violations, ...numbers }: Tortured): string {
-  const { seed, seconds, asked, answered, sentAgain, refusals } = numbers;
+  const { seed, seconds, asked, answered, sentAgain, retried, refusals } = numbers;
   const rows: [string, string | number][] = [
     ['seed', seed],
     ['seconds', seconds.toFixed(0)],
     ...Object.entries(faults).map(([name, times]): [string, number] => [`fault: ${name}`, times]),
     ['faults survived', Object.values(faults).reduce((sum, times) => sum + times, 0)],
     ['asked, answered, sent again', `${asked}, ${answered}, ${sentAgain}`],
+    ['given up and retried', retried],
     ['refused', JSON.stringify(refusals)],
     ...Object.entries(checked).map(([name, times]): [string, number] => [`${name} checked`, times]),
     ['violations', violations.length],
@@ -39,7 +44,7 @@ const tortured = await torture({
   minutes: Number(values.minutes),
   workers: Number(values.workers),
   size: SIZE,
-  faults: everyFault({ emptyRedis: values['empty-redis'] }),
+  faults: EVERY_FAULT,
   say: (line) => process.stderr.write(`${line}\n`),
 });
 process.stdout.write(`${drawn(tortured)}\n${tortured.violations.join('\n')}\n`);

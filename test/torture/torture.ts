@@ -22,6 +22,7 @@ export interface Tortured extends Audited {
   readonly asked: number;
   readonly answered: number;
   readonly sentAgain: number;
+  readonly retried: number;
   readonly faults: Readonly<Partial<Record<FaultName, number>>>;
   readonly refusals: Readonly<Record<string, number>>;
   readonly exitCodes: readonly (number | null)[];
@@ -33,6 +34,8 @@ const WORKER_ENV = {
   BATON_STALLED_CHECK_MS: '1000',
   BATON_SLICE_MS: '200',
   BATON_BATCH_CONVERSATIONS_MAX: '40',
+  // What an emptied Redis has lost is not asked for again by everybody.
+  BATON_SWEEP_EVERY_MS: '1000',
 };
 /** Between one fault and the next: long enough for some work to get done, mostly. */
 const QUIET_MS = { least: 200, most: 3_000 };
@@ -63,12 +66,12 @@ async function tortureOn(options: TortureOptions, services: OwnServices, harness
   try {
     await crew.muster(workers);
     load.start();
-    const faults = await strike(options, { services, crew, random, lockMs: LOCK_MS }, load);
+    const faults = await strike(options, { harness, services, crew, random, lockMs: LOCK_MS }, load);
     say('no more faults; waiting for everything to end');
     await load.stop(END_WITHIN_MS);
     const audited = await audit(harness, load.campaigns, load.asked);
     const seconds = (performance.now() - startedAt) / 1_000;
-    const { answered, sentAgain, refusals } = load;
+    const { answered, sentAgain, retried, refusals } = load;
     return {
       ...audited,
       seed,
@@ -76,6 +79,7 @@ async function tortureOn(options: TortureOptions, services: OwnServices, harness
       asked: load.asked.length,
       answered,
       sentAgain,
+      retried,
       faults,
       refusals,
       exitCodes: crew.exitCodes,

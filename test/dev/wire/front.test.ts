@@ -9,6 +9,9 @@ import { eventually, opMsg, ownDatabase, postgresAddress, RawClient } from './su
 const address = postgresAddress();
 const NAME = 'wire_front';
 const CONNECTIONS_MAX = 12;
+/** Other test files use the same PostgreSQL at the same time, by a front that they share. */
+const APPLICATION_NAME = `baton-wire-front-${process.pid}`;
+const OURS = `application_name = '${APPLICATION_NAME}'`;
 
 /** These look behind the front, so they start one of their own and need its PostgreSQL. */
 describe.skipIf(address === undefined)('the wire front', () => {
@@ -18,6 +21,7 @@ describe.skipIf(address === undefined)('the wire front', () => {
     startWireFront({
       port: 0,
       postgres: { ...postgres, connectionsMax: CONNECTIONS_MAX },
+      applicationName: APPLICATION_NAME,
       log: (line) => logged.push(line),
       transactionLifetimeMs: lifetime,
     });
@@ -38,13 +42,11 @@ describe.skipIf(address === undefined)('the wire front', () => {
   const things = () => own.db.collection<{ _id: number; n: number }>('things');
 
   const backends = async (others: readonly number[] = []): Promise<number[]> => {
-    const { rows } = await admin.query<{ pid: number }>(
-      "select pid from pg_stat_activity where application_name = 'baton-wire-front'",
-    );
+    const { rows } = await admin.query<{ pid: number }>(`select pid from pg_stat_activity where ${OURS}`);
     return rows.map(({ pid }) => pid).filter((pid) => !others.includes(pid));
   };
   const idleInTransaction = async () => {
-    const where = "application_name = 'baton-wire-front' and state like 'idle in transaction%'";
+    const where = `${OURS} and state like 'idle in transaction%'`;
     return (await admin.query(`select 1 from pg_stat_activity where ${where}`)).rowCount;
   };
   const startTransaction = (raw: RawClient, command: Document) =>
@@ -75,14 +77,10 @@ describe.skipIf(address === undefined)('the wire front', () => {
       await things().insertMany(Array.from({ length: 500 }, (_, index) => ({ _id: 100 + index, n: 0 })));
       void startTransaction(raw, { aggregate: 'things', pipeline, cursor: {} }).catch(() => undefined);
       const running = async () =>
-        (
-          await admin.query(
-            "select 1 from pg_stat_activity where application_name = 'baton-wire-front' and state = 'active'",
-          )
-        ).rowCount !== 0;
+        (await admin.query(`select 1 from pg_stat_activity where ${OURS} and state = 'active'`)).rowCount !== 0;
       await eventually(running);
       raw.close();
-      await eventually(async () => !(await running()), 2_000);
+      await eventually(async () => !(await running()));
     });
   });
 
@@ -98,11 +96,11 @@ describe.skipIf(address === undefined)('the wire front', () => {
   });
 
   describe('when PostgreSQL drops its connections', () => {
+    const dropAll = () => admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${OURS}`);
+
     it('goes on with new ones', async () => {
       await things().countDocuments();
-      await admin.query(
-        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'baton-wire-front'",
-      );
+      await dropAll();
       await things().updateOne({ _id: 1 }, { $set: { n: 3 } });
       expect((await things().findOne({ _id: 1 }))?.n).toBe(3);
     });
@@ -113,10 +111,7 @@ describe.skipIf(address === undefined)('the wire front', () => {
       await session.withTransaction(async () => {
         attempts += 1;
         await things().updateOne({ _id: 1 }, { $inc: { n: 1 } }, { session });
-        if (attempts === 1)
-          await admin.query(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'baton-wire-front'",
-          );
+        if (attempts === 1) await dropAll();
         await things().updateOne({ _id: 1 }, { $inc: { n: 1 } }, { session });
       });
       await session.endSession();

@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ClaimInput } from '../../src/queue/producer.ts';
+import { cliEnv, Cli } from '../support/cli.ts';
+import { Harness } from '../support/harness.ts';
+import { answerOf } from '../support/operation-check.ts';
+import { bytesOf, rawOperation } from '../support/raw.ts';
+import { until } from '../support/until.ts';
+
+const LONG_MS = 3_600_000;
+const RULES = { enabled: true, batchMax: 50, openMax: 500 };
+
+describe('a claim, through two workers', () => {
+  let harness: Harness;
+  let cli: Cli;
+  beforeAll(async () => {
+    harness = await Harness.open();
+    cli = new Cli(cliEnv(harness.config));
+    await Promise.all([harness.startWorker(), harness.startWorker()]);
+  });
+  afterAll(() => harness.close());
+
+  async function campaign(conversations: number): Promise<string> {
+    const campaignId = await harness.seedCampaign(4, { selfAssign: RULES });
+    await harness.seedConversations(
+      campaignId,
+      Array.from({ length: conversations }, () => ({})),
+    );
+    return campaignId;
+  }
+
+  const claim = async (input: ClaimInput): Promise<unknown> =>
+    answerOf(harness.producer.selfAssign(input).then((sent) => sent.result()));
+
+  describe('whose id stands for another request is refused, and changes nothing', () => {
+    it('be it met in the queue or only in the ledger', async () => {
+      const campaignId = await campaign(10);
+      const first = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
+      expect(await claim(first)).toMatchObject({ outcome: 'created' });
+      const kept = bytesOf(await rawOperation(harness, first.claimId));
+      const others = [
+        { ...first, count: 4 },
+        { ...first, texterId: 't2' },
+        { ...first, waitMs: LONG_MS },
+        { ...first, campaignId: await campaign(10) },
+      ];
+      for (const other of others) expect(await claim(other)).toBe('operation-conflict');
+      for (const other of others) {
+        await harness.forgetJob('claims', first.claimId);
+        expect(await claim(other)).toBe('operation-conflict');
+      }
+      await harness.forgetJob('claims', first.claimId);
+      expect(await claim(first)).toMatchObject({ outcome: 'exists', receipt: { moved: 3 } });
+      expect(bytesOf(await rawOperation(harness, first.claimId))).toBe(kept);
+      expect(await harness.holdings(campaignId)).toEqual({ t1: 3, pool: 7 });
+    });
+
+    it('be it an operation’s, or an operation’s be it a claim’s', async () => {
+      const campaignId = await campaign(10);
+      const [claimId, operationId] = [harness.newId('cl'), harness.newId('op')];
+      const deal = { campaignId, from: 'pool', to: 'everyone', status: 'any', count: 2 } as const;
+      await (await harness.producer.reassign({ operationId, ...deal })).result();
+      expect(await claim({ claimId, campaignId, texterId: 't1', count: 3 })).toMatchObject({ outcome: 'created' });
+      expect(await claim({ claimId: operationId, campaignId, texterId: 't1', count: 3 })).toBe('operation-conflict');
+      const asOperation = await harness.producer.reassign({ operationId: claimId, ...deal });
+      expect(await answerOf(asOperation.result())).toBe('operation-conflict');
+      const [conversation] = await harness.context.database.conversations.find({ campaignId }).toArray();
+      const one = { operationId: claimId, campaignId, conversationId: conversation?._id.toHexString() ?? '' };
+      expect(await answerOf((await harness.producer.unassignOne(one)).result())).toBe('operation-conflict');
+      expect(await harness.holdings(campaignId)).toMatchObject({ pool: 5 });
+    });
+
+    it('though both are asked for at once', async () => {
+      for (let round = 0; round < 5; round += 1) {
+        const campaignId = await campaign(10);
+        const first = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
+        const answers = await Promise.all([claim(first), claim({ ...first, texterId: 't2' })]);
+        expect(answers).toContain('operation-conflict');
+        expect(answers).toContainEqual(expect.objectContaining({ outcome: 'created' }));
+        expect(await harness.holdings(campaignId)).toMatchObject({ pool: 7 });
+      }
+    });
+  });
+
+  describe('of a campaign that closes', () => {
+    const close = (campaignId: string, closed = true): Promise<unknown> =>
+      harness.context.database.campaigns.updateOne({ _id: campaignId }, { $set: { closed } });
+
+    it('meanwhile is served whole or refused whole, and refused once it is closed', async () => {
+      const campaignId = await campaign(200);
+      const ask = (): Promise<unknown> => claim({ claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 });
+      const asking = Array.from({ length: 20 }, ask);
+      const closing = close(campaignId);
+      asking.push(...Array.from({ length: 20 }, ask));
+      await closing;
+      const late = await Promise.all(Array.from({ length: 5 }, ask));
+      expect(new Set(late)).toEqual(new Set(['campaign-closed']));
+      const answers = await Promise.all(asking);
+      const served = answers.filter((answer) => answer !== 'campaign-closed');
+      for (const answer of served) expect(answer).toMatchObject({ outcome: 'created', receipt: { moved: 3 } });
+      expect((await harness.holdings(campaignId))['t1'] ?? 0).toBe(3 * served.length);
+    });
+
+    it('while it waits waits on, and is served when it is opened again', async () => {
+      const campaignId = await campaign(2);
+      const input = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
+      const sent = await harness.producer.selfAssign(input);
+      await until('it to wait', () => harness.isWaiting(input.claimId));
+      await close(campaignId);
+      await harness.seedConversations(campaignId, [{}, {}, {}]);
+      await harness.producer.poolRefilled(campaignId);
+      expect(await claim({ ...input, claimId: harness.newId('cl'), texterId: 't2' })).toBe('campaign-closed');
+      expect(await harness.isWaiting(input.claimId)).toBe(true);
+      expect(await harness.holdings(campaignId)).toEqual({ t1: 2, pool: 3 });
+      await cli.run(['campaign', 'open', campaignId]);
+      expect((await sent.result()).receipt).toMatchObject({ moved: 5, shortBecause: null });
+    });
+  });
+});
