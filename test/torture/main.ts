@@ -42,6 +42,7 @@ if (!areOwnServicesPossible)
 const tortured = await torture({
   seed: Number(values.seed),
   minutes: Number(values.minutes),
+  strikes: 0,
   workers: Number(values.workers),
   size: SIZE,
   faults: EVERY_FAULT,

@@ -9,7 +9,9 @@ import { Load, type LoadSize } from './load.ts';
 
 export interface TortureOptions {
   readonly seed: number;
+  /** So long, and until so many faults have struck. */
   readonly minutes: number;
+  readonly strikes: number;
   readonly workers: number;
   readonly size: LoadSize;
   readonly faults: readonly FaultName[];
@@ -90,7 +92,7 @@ async function tortureOn(options: TortureOptions, services: OwnServices, harness
 }
 
 async function strike(
-  { minutes, faults, say }: TortureOptions,
+  { minutes, strikes, faults, say }: TortureOptions,
   victims: Parameters<(typeof FAULTS)[FaultName]>[0],
   load: Load,
 ): Promise<Partial<Record<FaultName, number>>> {
@@ -98,7 +100,7 @@ async function strike(
   const struck: Partial<Record<FaultName, number>> = {};
   let deck: FaultName[] = [];
   const endsAt = performance.now() + minutes * 60_000;
-  while (performance.now() < endsAt) {
+  for (let strike = 0; strike < strikes || performance.now() < endsAt; strike += 1) {
     await sleep(random.between(QUIET_MS.least, QUIET_MS.most));
     // None twice before all had their turn, in ever new orders.
     if (deck.length === 0) deck = random.some(faults, faults.length);
