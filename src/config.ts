@@ -48,7 +48,7 @@ export const environment = z.object({
     .default(2)
     .describe('Batches of one operation applied at the same time.'),
   BATON_SLICE_MS: ms(2_000).describe('How long an operation goes on before others have their turn, in milliseconds.'),
-  BATON_LOCK_MS: ms(10_000).describe(
+  BATON_LOCK_MS: ms(8_000).describe(
     'How long a job may go without a sign of life before another worker takes it over, in milliseconds.',
   ),
   BATON_STALLED_CHECK_MS: ms(3_000).describe(

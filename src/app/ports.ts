@@ -86,6 +86,8 @@ export interface OperationStore {
   noteError(run: Run, error: OperationError): Promise<Operation>;
   /** The same of an operation that is to be cancelled. */
   noteCancellation(run: Run, cancellation: Cancellation): Promise<Operation>;
+  /** Whether it has ended, or is noted to fail or to be cancelled. */
+  isStopped(operationId: string): Promise<boolean>;
   /**
    * Ends a run, once: returns the operation as it then stands, whoever ended it. What is noted to fail or to be cancelled
    * is never done.

@@ -4,7 +4,7 @@ import type { Operation, Plan } from '../domain/operation.ts';
 import { lastMovedBy } from '../domain/undo.ts';
 import { InFlight } from './in-flight.ts';
 import type { Hand, Planning } from './planning.ts';
-import type { Applied, StoredBatch, Stores } from './ports.ts';
+import { Overtaken, type Applied, type StoredBatch, type Stores } from './ports.ts';
 import { SelectionPlanning } from './selection-planning.ts';
 import { UndoPlanning } from './undo-planning.ts';
 
@@ -124,9 +124,17 @@ class Slice implements Hand {
 
   private async startApplying(batch: Batch): Promise<void> {
     await this.inFlight.add(async () => {
+      await this.stepBackIfStopped();
       const guard = { statuses: this.plan.statuses, lastMovedBy: lastMovedBy(this.operation.request) };
       this.note(batch, await this.stores.batches.apply(batch, this.operation, guard));
     });
+  }
+
+  /** Whoever stops it has to be quicker than all its workers to close the list of batches: so they look, each time. */
+  private async stepBackIfStopped(): Promise<void> {
+    const { operationId } = this.operation;
+    if (!(await this.stores.operations.isStopped(operationId))) return;
+    throw new Overtaken(`operation ${operationId} has been stopped`);
   }
 
   private note(batch: Batch, applied: Applied): void {

@@ -107,6 +107,11 @@ export class MongoOperationStore implements OperationStore {
     return this.note(run, 'cancelled', { cancellation });
   }
 
+  async isStopped(operationId: string): Promise<boolean> {
+    const going = { _id: operationId, state: 'running' as const, ...NOTHING_NOTED };
+    return (await this.database.operations.findOne(going, { projection: { _id: 1 } })) === null;
+  }
+
   async end(run: Run, ending: Ending): Promise<Operation> {
     const { state, at, receipt, error } = ending;
     const ended = await this.database.operations.findOneAndUpdate(

@@ -6,7 +6,8 @@ import { WorkerProcess } from '../support/worker-process.ts';
 
 /** What is promised: a lock runs out and a look at stalled jobs follows, and there is time to spare. */
 const RECOVERED_WITHIN_MS = 15_000;
-const SMALL_BATCHES = { BATON_BATCH_CONVERSATIONS_MAX: '5' };
+/** One after the other: what waits at the obstacle is the last that was begun. */
+const SMALL_BATCHES = { BATON_BATCH_CONVERSATIONS_MAX: '5', BATON_BATCHES_IN_FLIGHT_MAX: '1' };
 
 describe('at default settings', { timeout: 120_000 }, () => {
   let harness: Harness;
