@@ -100,7 +100,7 @@ function drawn(rows: readonly Row[]): string {
   const head = ['pool', 'campaigns', 'texters', 'count', 'way', 'workers', 'requests/s', 'p50 ms', 'p99 ms', 'x loop'];
   const lines = rows.map((row) => {
     const loop = rows.find((other) => other.way === WAYS[0]?.name && sameCase(other, row));
-    const ratio = loop ? (row.perSecond / loop.perSecond).toFixed(1) : '';
+    const ratio = loop && loop.perSecond > 0 ? (row.perSecond / loop.perSecond).toFixed(1) : '';
     const { pool, campaigns, askers, count, way, workers, perSecond, p50Ms, p99Ms } = row;
     return [
       pool,
