@@ -1,25 +1,12 @@
 import { Types } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Overtaken } from '../../src/app/ports.ts';
-import { Harness, type Seeded } from '../support/harness.ts';
+import { Harness } from '../support/harness.ts';
 import { callsOf, cutAfter, meanwhileAt, PowerCut } from '../support/interposed.ts';
+import { MIXED } from '../support/mixed-campaign.ts';
 import { toTheEnd } from '../support/perform.ts';
 import type { AnyRequest, BulkInput } from '../support/send.ts';
 import { traces } from '../support/traces.ts';
-
-/** Of 14: 6 of the pool, of several statuses and one opted out, 4 of t1 and 4 of t2. */
-const SEEDED: readonly Seeded[] = [
-  { status: 'needs-reply', waitedMs: 9_000 },
-  { status: 'needs-reply', waitedMs: 9_000 },
-  { status: 'not-started', waitedMs: 5_000, optedOut: true },
-  { status: 'not-started', waitedMs: 4_000 },
-  { status: 'not-started', waitedMs: 3_000 },
-  { status: 'closed' },
-  ...(['needs-reply', 'not-started', 'in-progress', 'awaiting-contact'] as const).flatMap((status) => [
-    { status, holderId: 't1', waitedMs: 6_000 },
-    { status, holderId: 't2', waitedMs: 6_000, optedOut: status === 'in-progress' },
-  ]),
-];
 
 const AT_ONCE = 4;
 /** Where many tests run at once, each takes its time. */
@@ -55,7 +42,7 @@ describe.each(Object.entries(NAMED))('an operation that %s', { timeout: TIMEOUT_
 
   const newRequest = async (): Promise<AnyRequest> => {
     const campaignId = await harness.seedCampaign(3);
-    const ids = await harness.seedConversations(campaignId, SEEDED);
+    const ids = await harness.seedConversations(campaignId, MIXED);
     const request = { campaignId, operationId: harness.newId('op') };
     if (!('undoing' in asked)) return { ...asked, ...request };
     const undone = { ...asked.undoing, ...request };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Seeded } from '../support/harness.ts';
 import { playUndisturbed, playWithCrash, type Scenario } from '../support/crash-matrix.ts';
+import { MIXED } from '../support/mixed-campaign.ts';
 import { Random } from '../support/random.ts';
 
 const SEED = Number(process.env['BATON_CRASH_SEED'] ?? Date.now() % 1_000_000);
@@ -8,19 +9,6 @@ const SEED = Number(process.env['BATON_CRASH_SEED'] ?? Date.now() % 1_000_000);
 const PLACES = process.env['BATON_CRASH_PLACES'] ?? '3';
 const TIMEOUT_MS = 1_800_000;
 
-/** Of 14: 6 of the pool, of several statuses and one opted out, 4 of t1 and 4 of t2. */
-const MIXED: readonly Seeded[] = [
-  { status: 'needs-reply', waitedMs: 9_000 },
-  { status: 'needs-reply', waitedMs: 9_000 },
-  { status: 'not-started', waitedMs: 5_000, optedOut: true },
-  { status: 'not-started', waitedMs: 4_000 },
-  { status: 'not-started', waitedMs: 3_000 },
-  { status: 'closed' },
-  ...(['needs-reply', 'not-started', 'in-progress', 'awaiting-contact'] as const).flatMap((status) => [
-    { status, holderId: 't1', waitedMs: 6_000 },
-    { status, holderId: 't2', waitedMs: 6_000, optedOut: status === 'in-progress' },
-  ]),
-];
 const POOL: readonly Seeded[] = Array.from({ length: 6 }, (_, at) => ({ waitedMs: 6_000 - at }));
 const HELD: readonly Seeded[] = POOL.map((each) => ({ ...each, holderId: 't1' }));
 

@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
-import { Harness, type Seeded } from '../support/harness.ts';
+import { Harness } from '../support/harness.ts';
 import { Obstacle } from '../support/obstacle.ts';
-import { RawQueue } from '../support/raw-queue.ts';
+import { ProcessScene, seedPool } from '../support/process-scene.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { send, type AnyRequest } from '../support/send.ts';
-import { until } from '../support/until.ts';
-import { WorkerProcess } from '../support/worker-process.ts';
 
 const CONVERSATIONS = 400;
 const SETTINGS = {
@@ -17,40 +15,14 @@ const SETTINGS = {
 };
 const WAIT = { waitMs: 50_000 };
 
-/** A campaign whose pool lies ready, and processes that come and go. */
-class Scene {
-  readonly harness: Harness;
-  readonly queue: RawQueue;
-  readonly campaignId: string;
-  /** In the order of selection. */
-  readonly ids: readonly string[];
-  private readonly workers: WorkerProcess[] = [];
-
-  private constructor(harness: Harness, campaignId: string, ids: readonly string[]) {
-    this.harness = harness;
-    this.queue = new RawQueue(harness);
-    this.campaignId = campaignId;
-    this.ids = ids;
-  }
-
+class Scene extends ProcessScene {
   static async play(act: (scene: Scene) => Promise<void>): Promise<void> {
-    const harness = await Harness.open();
-    const campaignId = await harness.seedCampaign(4);
-    const waiting: Seeded[] = Array.from({ length: CONVERSATIONS }, (_, at) => ({ waitedMs: (1_000 - at) * 1_000 }));
-    const scene = new Scene(harness, campaignId, await harness.seedConversations(campaignId, waiting));
+    const scene = new Scene(await seedPool(await Harness.open(), CONVERSATIONS), SETTINGS);
     try {
       await act(scene);
     } finally {
-      await Promise.all(scene.workers.map((worker) => worker.kill()));
-      await scene.queue.close();
-      await harness.close();
+      await scene.close();
     }
-  }
-
-  async start(): Promise<WorkerProcess> {
-    const worker = await WorkerProcess.start(this.harness, SETTINGS);
-    this.workers.push(worker);
-    return worker;
   }
 
   request(more: { count?: number } = {}): AnyRequest {
@@ -61,13 +33,6 @@ class Scene {
   /** Nobody gets past this place of the selection until it is cleared. */
   obstacleAt(place: number): Promise<Obstacle> {
     return Obstacle.before(this.harness, this.ids[place] ?? '');
-  }
-
-  async applied(operationId: string, batches: number): Promise<void> {
-    await until(`${batches} batches of ${operationId} to be applied`, async () => {
-      const { database } = this.harness.context;
-      return (await database.batches.countDocuments({ operationId, state: 'applied' })) >= batches;
-    });
   }
 
   async expectRunning(operationId: string): Promise<void> {

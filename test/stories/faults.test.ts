@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isEnded } from '../../src/domain/operation.ts';
-import { Harness, type Seeded } from '../support/harness.ts';
+import { Harness } from '../support/harness.ts';
 import { Obstacle } from '../support/obstacle.ts';
 import { areOwnServicesPossible, OwnServices } from '../support/own-services.ts';
 import { oneTurn } from '../support/perform.ts';
-import { RawQueue } from '../support/raw-queue.ts';
+import { ProcessScene, seedPool } from '../support/process-scene.ts';
 import { rawConversations, rawOperation } from '../support/raw.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
-import { WorkerProcess, type Program } from '../support/worker-process.ts';
 import { emptyRedis } from '../torture/faults.ts';
 
 const CONVERSATIONS = 120;
@@ -26,39 +25,17 @@ const AT_WRITE = { preload: './test/support/at-write.ts' };
 const SKEWED = { preload: './test/support/skewed-clock.ts' };
 const FIVE_MINUTES_MS = 300_000;
 
-/** A campaign with a pool, on servers that a test may be cruel to, and processes that come and go. */
-class Scene {
-  readonly harness: Harness;
-  readonly queue: RawQueue;
-  readonly campaignId: string;
-  readonly ids: readonly string[];
-  private readonly workers: WorkerProcess[] = [];
-
-  private constructor(harness: Harness, campaignId: string, ids: readonly string[]) {
-    this.harness = harness;
-    this.queue = new RawQueue(harness);
-    this.campaignId = campaignId;
-    this.ids = ids;
-  }
-
+/** On servers that a test may be cruel to. */
+class Scene extends ProcessScene {
   static async play(services: OwnServices | undefined, act: (scene: Scene) => Promise<void>): Promise<void> {
-    const harness = await Harness.open({}, services);
-    const campaignId = await harness.seedCampaign(4, { selfAssign: { enabled: true, batchMax: 50, openMax: 500 } });
-    const pool: Seeded[] = Array.from({ length: CONVERSATIONS }, (_, at) => ({ waitedMs: (1_000 - at) * 1_000 }));
-    const scene = new Scene(harness, campaignId, await harness.seedConversations(campaignId, pool));
+    const selfAssign = { enabled: true, batchMax: 50, openMax: 500 };
+    const pool = await seedPool(await Harness.open({}, services), CONVERSATIONS, { selfAssign });
+    const scene = new Scene(pool, SETTINGS);
     try {
       await act(scene);
     } finally {
-      await Promise.all(scene.workers.map((worker) => worker.kill()));
-      await scene.queue.close();
-      await harness.close();
+      await scene.close();
     }
-  }
-
-  async start(env: Record<string, string> = {}, program: Program = {}): Promise<WorkerProcess> {
-    const worker = await WorkerProcess.start(this.harness, { ...SETTINGS, ...env }, program);
-    this.workers.push(worker);
-    return worker;
   }
 
   newRequest(): {
@@ -71,13 +48,6 @@ class Scene {
   } {
     const asked = { operationId: this.harness.newId('op'), campaignId: this.campaignId };
     return { kind: 'reassign', ...asked, from: 'pool', to: 'everyone', status: 'any' };
-  }
-
-  async applied(operationId: string, batches: number): Promise<void> {
-    await until(`${batches} batches of ${operationId} to be applied`, async () => {
-      const { database } = this.harness.context;
-      return (await database.batches.countDocuments({ operationId, state: 'applied' })) >= batches;
-    });
   }
 
   async expectAllMovedOnce(operationId: string): Promise<void> {

@@ -4,7 +4,7 @@ import { MongoSweepStore } from '../../src/mongo/sweep-store.ts';
 import { jobIdOf, newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/queue/contract.ts';
 import { parseRequest } from '../../src/queue/requests.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { oneTurn, toTheEnd } from '../support/perform.ts';
+import { oneTurn, record, toTheEnd } from '../support/perform.ts';
 import { bytesOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { BulkInput } from '../support/send.ts';
 import { SETTINGS, SweptWorld } from '../support/swept-world.ts';
@@ -51,8 +51,8 @@ describe('the sweep’s schedule', () => {
     ]) {
       const asked = world.request(campaignId, 10);
       await lose();
-      // Nobody but the sweep knows of it.
-      await oneTurn(world.harness.context.stores, asked, SETTINGS);
+      // On record, and nobody but the sweep knows of it.
+      await record(world.harness.context.stores, asked);
       await world.ended(asked.operationId);
     }
     expect(await world.harness.holdings(campaignId)).not.toHaveProperty('pool');

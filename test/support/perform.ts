@@ -1,5 +1,6 @@
+import type { OperationCommand } from '../../src/app/operation-command.ts';
 import type { Stores } from '../../src/app/ports.ts';
-import { perform, type Performed } from '../../src/app/perform.ts';
+import { accept, perform, type Performed } from '../../src/app/perform.ts';
 import type { Operation } from '../../src/domain/operation.ts';
 import { requestHash } from '../../src/queue/contract.ts';
 import { parseRequest } from '../../src/queue/requests.ts';
@@ -17,13 +18,22 @@ interface How {
 
 const USUAL: How = { batchConversationsMax: 4, batchesInFlightMax: 2, short: true };
 
+const clock = { now: () => new Date() };
+
+function commandOf(input: AnyRequest): OperationCommand {
+  const request = parseRequest(input);
+  return { request, requestHash: requestHash(request), sentBy: 'test' };
+}
+
+/** Puts an operation on record, and begins nothing. */
+export function record(stores: Stores, input: AnyRequest): Promise<Operation> {
+  return accept({ stores, clock }, commandOf(input));
+}
+
 /** One turn, of one batch unless told otherwise: the worker's work without its queue. */
 export function oneTurn(stores: Stores, input: AnyRequest, how: Partial<How> = {}): Promise<Performed> {
-  const request = parseRequest(input);
-  const command = { request, requestHash: requestHash(request), sentBy: 'test' };
   const { short, ...limits } = { ...USUAL, ...how };
-  const controls = { limits, shouldStop: () => short };
-  return perform({ stores, clock: { now: () => new Date() } }, command, controls);
+  return perform({ stores, clock }, commandOf(input), { limits, shouldStop: () => short });
 }
 
 /** Turn after turn until it ends; `undefined` when another operation goes first. */
