@@ -9,7 +9,8 @@ export type {
   Sent,
   SentClaim,
 } from './queue/producer.ts';
-export type { CancelAnswer, CancelInput } from './queue/contract.ts';
+export type { CancelAnswer, CancelInput, PreviewRequest } from './queue/contract.ts';
+export type { RequestInput } from './queue/requests.ts';
 export type { WaitOptions } from './queue/answers.ts';
 export { JobFailed } from './queue/answers.ts';
 export { QueueUnavailable, Refusal, REFUSAL_CODES, WaitTimeout, type RefusalCode } from './domain/errors.ts';

@@ -1,0 +1,42 @@
+import type { JobsOptions } from 'bullmq';
+import { z } from 'zod';
+import type { Receipt } from '../../domain/receipt.ts';
+import type { OperationRequest } from '../../domain/request.ts';
+import { operationRequest, parseWith } from '../requests.ts';
+import { DAY_S, envelope, JOB_LIMITS, JOB_VERSION } from './job.ts';
+import { withItsId } from './job-id.ts';
+
+/** An operation: carried on slice by slice until it has ended. */
+export const OPERATIONS_QUEUE = 'operations';
+export const OPERATION_JOB = 'operation';
+
+export const operationJob = z.strictObject({ ...envelope, request: operationRequest });
+
+export type OperationJob = z.output<typeof operationJob>;
+
+/** Redis keeps a job only as long as somebody may come back for its answer: what counts is kept in MongoDB. */
+export const OPERATION_JOB_OPTIONS = {
+  attempts: 10,
+  backoff: { type: 'exponential', delay: 500, jitter: 0.5 },
+  removeOnComplete: { age: DAY_S, count: 5_000 },
+  removeOnFail: { age: 14 * DAY_S, count: 20_000 },
+  ...JOB_LIMITS,
+} as const satisfies JobsOptions;
+
+/** What its job returns. */
+export interface OperationAnswer {
+  readonly operationId: string;
+  readonly state: 'done' | 'cancelled';
+  /** The sending that made the operation. */
+  readonly madeBy: string;
+  readonly receipt: Receipt;
+}
+
+export function newOperationJob(request: OperationRequest, sentBy: string): OperationJob {
+  return { version: JOB_VERSION, sentBy, request: request as OperationJob['request'] };
+}
+
+/** Checks a job's body, wherever it comes from. Throws a `bad-request` refusal. */
+export function parseOperationJob(jobId: string, data: unknown): OperationJob {
+  return withItsId(jobId, parseWith(operationJob, data));
+}
