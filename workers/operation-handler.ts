@@ -1,4 +1,5 @@
 import type { Progress } from '../src/app/run-slice.ts';
+import { Overtaken } from '../src/app/ports.ts';
 import { failWith, perform, type Performed } from '../src/app/perform.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
@@ -20,7 +21,7 @@ const PROGRESS_EVERY_MS = 250;
 /** A waiting operation is woken by the one that ends before it; this long after, it looks who that is, and wakes it. */
 const PARKED_MS_MAX = 30_000;
 
-/** How long a slice that got somewhere before it was cut short waits before it is gone on with. */
+/** How long an operation that got on before its slice was cut short waits before it is gone on with. */
 const CUT_SHORT_MS = 500;
 
 /** Carries an operation on by one slice. */
@@ -44,8 +45,9 @@ export class OperationHandler implements Handler {
     try {
       return await this.carryOn(attempt, () => (slice.hasMoved = true));
     } catch (error) {
-      if (!slice.hasMoved || error instanceof Refusal) throw error;
-      // Attempts are counted over its whole life: a long operation that gets on would use them up, one fault after another.
+      // Attempts are counted over its whole life: a long operation that gets on, by this worker or by another, would use
+      // them up, one fault after another.
+      if (!(slice.hasMoved || error instanceof Overtaken) || error instanceof Refusal) throw error;
       attempt.log.warn({ err: error }, 'slice cut short, to be gone on with');
       return { kind: 'parked', forMs: CUT_SHORT_MS, lookAgain: () => Promise.resolve() };
     }

@@ -1,5 +1,6 @@
 import { Worker } from 'bullmq';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Overtaken } from '../../src/app/ports.ts';
 import { createLogger } from '../../src/logger.ts';
 import { ClaimQueue } from '../../src/queue/claim-queue.ts';
 import { connectWorker } from '../../src/queue/connection.ts';
@@ -11,18 +12,24 @@ import { OperationHandler } from '../../workers/operation-handler.ts';
 import { Pace } from '../../workers/pace.ts';
 import { Harness } from '../support/harness.ts';
 import { watched } from '../support/interposed.ts';
+import { RawQueue } from '../support/raw-queue.ts';
 
 const BATCHES = 3 * OPERATION_JOB_OPTIONS.attempts;
 
-describe('an operation whose database fails again and again', () => {
-  let harness: Harness;
-  let close: () => Promise<void>;
-  beforeAll(async () => {
-    harness = await Harness.open({ batchConversationsMax: 1, batchesInFlightMax: 1 });
+describe('an operation that is cut short', () => {
+  const closers: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    while (closers.length > 0) await closers.pop()?.();
+  });
+
+  /** A worker whose calls of one port `fail` may have fail, told how many there were. */
+  async function startFailing(port: string, fail: (call: number) => Error | undefined): Promise<Harness> {
+    const harness = await Harness.open({ batchConversationsMax: 1, batchesInFlightMax: 1 });
     const { queue, worker: config, log } = harness.config;
-    let applies = 0;
+    let calls = 0;
     const stores = watched(harness.context.stores, (_number, name, call) => {
-      if (name === 'batches.apply' && (applies += 1) % 3 === 0) throw new Error('the database is away');
+      const error = name === port ? fail((calls += 1)) : undefined;
+      if (error) throw error;
       return call();
     });
     const redis = connectWorker(queue.redisUrl, () => undefined);
@@ -35,26 +42,42 @@ describe('an operation whose database fails again and again', () => {
       connection: redis,
       prefix: queue.prefix,
     });
-    close = async () => {
+    closers.push(async () => {
       await worker.close();
       await Promise.all([operations.close(), claims.close()]);
       redis.disconnect();
-    };
-  });
-  afterAll(async () => {
-    await close();
-    await harness.close();
-  });
+      await harness.close();
+    });
+    return harness;
+  }
 
-  it('is done all the same, as long as it gets on in between', async () => {
+  async function dealAll(harness: Harness, conversations: number): Promise<{ operationId: string; moved: number }> {
     const campaignId = await harness.seedCampaign(2);
     await harness.seedConversations(
       campaignId,
-      Array.from({ length: BATCHES }, () => ({})),
+      Array.from({ length: conversations }, () => ({})),
     );
     const operationId = harness.newId('op');
     const all = { operationId, campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
     const { receipt } = await (await harness.producer.reassign(all)).result();
-    expect(receipt.moved).toBe(BATCHES);
+    return { operationId, moved: receipt.moved };
+  }
+
+  it('again and again is done all the same, as long as it gets on in between', async () => {
+    const harness = await startFailing('batches.apply', (call) =>
+      call % 3 === 0 ? new Error('the database is away') : undefined,
+    );
+    expect(await dealAll(harness, BATCHES)).toMatchObject({ moved: BATCHES });
+  });
+
+  it('because another worker got there first has burnt no attempt', async () => {
+    const harness = await startFailing('batches.insert', (call) =>
+      call === 1 ? new Overtaken('batch 1 is already planned') : undefined,
+    );
+    const { operationId, moved } = await dealAll(harness, 1);
+    expect(moved).toBe(1);
+    const queue = new RawQueue(harness);
+    closers.push(() => queue.close());
+    expect(await queue.job(operationId)).toMatchObject({ attemptsMade: 1 });
   });
 });
