@@ -10,6 +10,7 @@ import { connectWorker, type RedisConnection } from '../src/queue/connection.ts'
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, SWEEPS_QUEUE } from '../src/queue/contract.ts';
 import { OperationQueue } from '../src/queue/operation-queue.ts';
 import { SweepSchedule } from '../src/queue/sweep-schedule.ts';
+import { createUnblockingBackend } from '../src/queue/unblocking-backend.ts';
 import { SweptQueues } from '../src/queue/swept-jobs.ts';
 import { AfterEnd } from './after-end.ts';
 import { ClaimHandler } from './claim-handler.ts';
@@ -110,14 +111,15 @@ interface WorkerParts {
 }
 
 function startWorker({ queue, worker: config }: Config, { redis, onError }: Parts, parts: WorkerParts): Worker {
-  const worker = new Worker(parts.name, parts.processor, {
+  const options = {
     connection: redis,
     prefix: queue.prefix,
     concurrency: parts.concurrency,
     lockDuration: config.lockMs,
     stalledInterval: config.stalledCheckMs,
     maxStalledCount: STALLED_COUNT_MAX,
-  });
+  };
+  const worker = new Worker(parts.name, parts.processor, options, createUnblockingBackend);
   worker.on('error', onError);
   // Without its lock a job may be running elsewhere: stop here. What both write is guarded all the same.
   worker.on('lockRenewalFailed', (jobIds) => jobIds.forEach((id) => worker.cancelJob(id, 'lock lost')));

@@ -40,6 +40,10 @@ export function connectWorker(redisUrl: string, onError: ErrorListener): RedisCo
   return listening(connect(redisUrl, WORKER_OPTIONS), onError);
 }
 
+/** A replica takes over in seconds: a worker's command is kept for as long, rather than failed and its job left to stall. */
+const CLUSTER_RETRY_DELAY_MS = 250;
+const CLUSTER_RETRIES_MAX = 60;
+
 type Options = typeof PRODUCER_OPTIONS | typeof WORKER_OPTIONS;
 
 function connect(redisUrl: string, options: Options): RedisConnection {
@@ -48,6 +52,9 @@ function connect(redisUrl: string, options: Options): RedisConnection {
   const { username, password, protocol } = new URL(first);
   return new Cluster([first, ...others], {
     clusterRetryStrategy: retryStrategy,
+    maxRedirections: CLUSTER_RETRIES_MAX,
+    retryDelayOnFailover: CLUSTER_RETRY_DELAY_MS,
+    retryDelayOnClusterDown: CLUSTER_RETRY_DELAY_MS,
     enableOfflineQueue: !('enableOfflineQueue' in options),
     redisOptions: {
       ...options,

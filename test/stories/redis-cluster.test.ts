@@ -1,12 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { QueueUnavailable } from '../../src/domain/errors.ts';
 import { Harness } from '../support/harness.ts';
-import { rawConversations } from '../support/raw.ts';
+import { Obstacle } from '../support/obstacle.ts';
+import { record } from '../support/perform.ts';
+import { rawConversations, rawOperation } from '../support/raw.ts';
 import { RedisCluster } from '../support/redis-cluster.ts';
+import { until } from '../support/until.ts';
 
 const CONVERSATIONS = 60;
+const SETTINGS = { batchConversationsMax: 7, sliceMs: 50, lockMs: 2_000, stalledCheckMs: 1_000, sweepEveryMs: 1_000 };
+const WAIT = { waitMs: 60_000 };
+const TIMEOUT_MS = 120_000;
+
+function ifAway(error: unknown): undefined {
+  if (!(error instanceof QueueUnavailable)) throw error;
+}
 
 /** Six servers, three of them replicas: everything that is asked of one Redis is asked of a cluster. */
-describe('on a Redis Cluster', () => {
+describe('on a Redis Cluster', { timeout: TIMEOUT_MS }, () => {
   let cluster: RedisCluster;
   let harness: Harness;
   let campaignId: string;
@@ -14,7 +25,7 @@ describe('on a Redis Cluster', () => {
   beforeAll(async () => {
     cluster = await RedisCluster.start();
     const mongodbUri = process.env['MONGODB_URI'] ?? '';
-    harness = await Harness.open({ batchConversationsMax: 7, sliceMs: 50 }, { mongodbUri, redisUrl: cluster.url });
+    harness = await Harness.open(SETTINGS, { mongodbUri, redisUrl: cluster.url });
     await Promise.all([harness.startWorker(), harness.startWorker()]);
     campaignId = await harness.seedCampaign(3, { selfAssign: { enabled: true } });
     await harness.seedConversations(
@@ -48,5 +59,25 @@ describe('on a Redis Cluster', () => {
     await expect(harness.producer.cancel({ operationId: all.operationId, campaignId })).rejects.toMatchObject({
       code: 'operation-ended',
     });
+  });
+
+  it('an operation goes on, and others are taken, when the primary that keeps the queues is killed', async () => {
+    const pool = Array.from({ length: CONVERSATIONS }, () => ({}));
+    const ids = await harness.seedConversations(campaignId, pool);
+    const obstacle = await Obstacle.before(harness, ids.at(-1) ?? '');
+    const all = { ...asked(), from: 'pool', to: 'everyone', status: 'any' } as const;
+    const sent = await harness.producer.reassign(all);
+    await until('it to get on', async () => ((await harness.holdings(campaignId))['pool'] ?? 0) < CONVERSATIONS);
+    await cluster.killPrimaryOf(harness.config.queue.prefix);
+    await obstacle.clear();
+    expect((await sent.result(WAIT)).receipt.moved).toBe(CONVERSATIONS);
+    const back = { ...asked(), from: 'everyone', status: 'any', confirm: 2 * CONVERSATIONS } as const;
+    const taken = await until('the replica to take a request', () => harness.producer.unassign(back).catch(ifAway));
+    expect((await taken.result(WAIT)).receipt.moved).toBe(2 * CONVERSATIONS);
+    // Known to the ledger alone: the sweep goes on as well, though its worker was waiting while nobody held its queue.
+    const { operationId } = await record(harness.context.stores, { kind: 'reassign', ...all, ...asked() });
+    const isDone = async (): Promise<boolean> => (await rawOperation(harness, operationId)).state === 'done';
+    await until('the sweep to find it', isDone);
+    expect(await holders()).not.toContain(null);
   });
 });

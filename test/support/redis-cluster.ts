@@ -4,7 +4,10 @@ import { until } from './until.ts';
 
 const PRIMARIES = 3;
 const SLOTS = 16_384;
-const SETTINGS = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '1000' };
+/** A primary's share; the last has a few less. */
+const SLOTS_EACH = Math.ceil(SLOTS / PRIMARIES);
+/** A replica copies its primary at once: it cannot take over before it has. */
+const SETTINGS = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '1000', 'repl-diskless-sync-delay': '0' };
 
 /** A Redis Cluster on this machine: three primaries with a replica each. */
 export class RedisCluster {
@@ -31,15 +34,20 @@ export class RedisCluster {
     return this.nodes.map(({ url }) => url).join(',');
   }
 
+  /** Kills the primary that keeps a key; its replica takes over by itself, a second or two later. */
+  async killPrimaryOf(key: string): Promise<void> {
+    const slot = Number(await this.ask(0, (redis) => redis.cluster('KEYSLOT', key)));
+    await this.nodes[Math.floor(slot / SLOTS_EACH)]?.kill('SIGKILL');
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()));
   }
 
   private async join(): Promise<void> {
     const ids = await Promise.all(this.nodes.map((_, at) => this.ask(at, (redis) => redis.cluster('MYID'))));
-    const share = Math.ceil(SLOTS / PRIMARIES);
     for (let at = 0; at < PRIMARIES; at += 1) {
-      const [from, to] = [at * share, Math.min((at + 1) * share, SLOTS) - 1];
+      const [from, to] = [at * SLOTS_EACH, Math.min((at + 1) * SLOTS_EACH, SLOTS) - 1];
       await this.ask(at, (redis) => redis.cluster('ADDSLOTSRANGE', from, to));
     }
     const [{ port: firstPort }] = this.nodes as [RedisServer];
@@ -60,7 +68,9 @@ export class RedisCluster {
     const whole = async (redis: Redis): Promise<boolean> => {
       const [info, nodes] = [String(await redis.cluster('INFO')), String(await redis.cluster('NODES'))];
       const replicas = nodes.split('\n').filter((line) => line.includes('slave')).length;
-      return info.includes('cluster_state:ok') && replicas === PRIMARIES;
+      const replication = await redis.info('replication');
+      const isCopied = !replication.includes('role:slave') || replication.includes('master_link_status:up');
+      return info.includes('cluster_state:ok') && replicas === PRIMARIES && isCopied;
     };
     return Promise.all(this.nodes.map((_, at) => this.ask(at, whole)));
   }
