@@ -1,6 +1,7 @@
 import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
 import { isPermanent, refusalLine } from '../src/domain/errors.ts';
 import type { Logger } from '../src/logger.ts';
+import type { Locks } from './locks.ts';
 import { refused, type Outcome } from './outcome.ts';
 
 export interface Attempt {
@@ -19,11 +20,15 @@ export interface Handler {
 }
 
 /** Turns a handler into a BullMQ processor: runs an attempt and tells the queue what it came to. */
-export function processorOf(handler: Handler, logger: Logger): Processor {
+export function processorOf(handler: Handler, logger: Logger, locks: Locks): Processor {
   // BullMQ hands a signal only to functions that declare three parameters.
   return async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<unknown> => {
     const attempt = { job, log: childOf(logger, job), signal: signal ?? new AbortController().signal };
     const outcome = await run(handler, attempt);
+    const giveBack = (forMs: number): Promise<void> => {
+      locks.giveBack(job.id ?? '');
+      return job.moveToDelayed(Date.now() + forMs, token);
+    };
     switch (outcome.kind) {
       case 'answered':
         return outcome.answer;
@@ -31,11 +36,11 @@ export function processorOf(handler: Handler, logger: Logger): Processor {
         attempt.log.warn({ code: outcome.code }, `refused: ${outcome.message}`);
         throw new UnrecoverableError(refusalLine(outcome));
       case 'yielded':
-        await job.moveToDelayed(Date.now(), token);
+        await giveBack(0);
         await toTheBack(job);
         throw new DelayedError();
       case 'parked':
-        await job.moveToDelayed(Date.now() + outcome.forMs, token);
+        await giveBack(outcome.forMs);
         await lookAgain(outcome, attempt.log);
         throw new DelayedError();
     }

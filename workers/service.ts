@@ -18,6 +18,7 @@ import { closeAll } from './closing.ts';
 import { ControlHandler } from './control-handler.ts';
 import { processorOf, type Handler } from './executor.ts';
 import { OperationHandler } from './operation-handler.ts';
+import { Locks } from './locks.ts';
 import { Pace } from './pace.ts';
 import { PreviewHandler } from './preview-handler.ts';
 import { reporter } from './reporter.ts';
@@ -46,8 +47,10 @@ export interface Service {
 export async function startService(config: Config, logger: Logger): Promise<Service> {
   const parts = await open(config, logger);
   const { operationConcurrency, previewConcurrency, claimConcurrency } = config.worker;
-  const start = (name: string, handler: Handler, concurrency: number): Worker =>
-    startWorker(config, parts, { name, processor: processorOf(handler, logger), concurrency });
+  const start = (name: string, handler: Handler, concurrency: number): Worker => {
+    const locks = new Locks(config.worker.lockMs);
+    return startWorker(config, parts, { name, processor: processorOf(handler, logger, locks), locks, concurrency });
+  };
   const { context, operations, claims, desk } = parts;
   const afterEnd = new AfterEnd(context, operations, claims);
   const pace = new Pace();
@@ -107,6 +110,7 @@ function sweepDeps({ worker }: Config, { context, operations, claims }: Parts): 
 interface WorkerParts {
   readonly name: string;
   readonly processor: Processor;
+  readonly locks: Locks;
   readonly concurrency: number;
 }
 
@@ -120,8 +124,6 @@ function startWorker({ queue, worker: config }: Config, { redis, onError }: Part
     maxStalledCount: STALLED_COUNT_MAX,
   };
   const worker = new Worker(parts.name, parts.processor, options, createUnblockingBackend);
-  worker.on('error', onError);
-  // Without its lock a job may be running elsewhere: stop here. What both write is guarded all the same.
-  worker.on('lockRenewalFailed', (jobIds) => jobIds.forEach((id) => worker.cancelJob(id, 'lock lost')));
+  parts.locks.watch(worker, onError);
   return worker;
 }
