@@ -18,4 +18,4 @@ USER node
 # The worker finishes the batch in hand and gives its job back; `docker stop` must wait for it (see docker-compose.yml).
 STOPSIGNAL SIGTERM
 # The flags are those of src/worker-flags.ts, which says why.
-CMD ["node", "--max-semi-space-size=32", "--min-semi-space-size=32", "dist/workers/main.js"]
+CMD ["node", "--max-semi-space-size=16", "--min-semi-space-size=16", "--heap-growing-percent=50", "dist/workers/main.js"]

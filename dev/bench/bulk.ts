@@ -39,7 +39,10 @@ export interface BulkRow {
   readonly way: string;
   /** Conversations that were really moved, of all. */
   readonly measuredOn: number;
+  /** The median of the rounds'. */
   readonly perSecond: number;
+  /** Each round's, in conversations a second. */
+  readonly rates: readonly number[];
   /** The rate as a share of the raw updateMany's in the same round. */
   readonly ofRaw: number;
   /** The largest resident memory of the worker meanwhile, in MiB; only where the worker does the work. */
@@ -48,8 +51,18 @@ export interface BulkRow {
 
 const TEXTERS = 10;
 
+export interface BulkOptions {
+  readonly conversations: number;
+  readonly rounds: number;
+  /**
+   * At least so many are dealt unmeasured: then a worker has its usual speed and memory, and each way writes rows that
+   * have been written before, where those that were only inserted are faster.
+   */
+  readonly warmUp: number;
+}
+
 /** All ways on one campaign, in turns: pool to texters, and back to the pool in between. */
-export async function benchBulk(ground: Ground, conversations: number, rounds: number): Promise<BulkRow[]> {
+export async function benchBulk(ground: Ground, { conversations, rounds, warmUp }: BulkOptions): Promise<BulkRow[]> {
   const campaignId = await ground.seedCampaign(TEXTERS, conversations);
   const texterIds = Array.from({ length: TEXTERS }, (_, index) => `t${index}`);
   const rates = new Map<string, number[]>(WAYS.map(({ name }) => [name, []]));
@@ -67,6 +80,10 @@ export async function benchBulk(ground: Ground, conversations: number, rounds: n
     await ground.refill([campaignId]);
     process.stderr.write('.');
   };
+  for (let dealt = 0; dealt < warmUp; dealt += conversations) {
+    await throughBaton(ground.place, { campaignId });
+    await ground.refill([campaignId]);
+  }
   for (let round = 0; round < rounds; round += 1) {
     for (const way of WAYS.filter(({ times }) => times > round)) await run(way);
   }
@@ -79,6 +96,7 @@ export async function benchBulk(ground: Ground, conversations: number, rounds: n
       way: name,
       measuredOn: Math.min(conversations, conversationsMax),
       perSecond: median(own),
+      rates: own,
       // Against its neighbour in time: machines have good and bad minutes.
       ofRaw: median(own.map((rate, round) => rate / (raw[round] ?? NaN))),
       workerPeakMiB: name === BATON ? Math.max(...peaks) : null,

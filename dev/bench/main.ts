@@ -20,8 +20,25 @@ const { values } = parseArgs({
   },
 });
 
-const FULL = { requests: 300, large: 1_000_000, scale: 200_000, workers: [1, 2, 3], trips: 20_000, starts: 5 };
-const SMOKE = { requests: 3, large: 1_000, scale: 1_000, workers: [1, 2], trips: 500, starts: 1 };
+/** So many single requests that they last about as long as the large operation beside them. */
+const FULL = {
+  requests: 5_000,
+  large: 1_000_000,
+  scale: 200_000,
+  workers: [1, 2, 3],
+  trips: 20_000,
+  starts: 5,
+  warmUp: 60_000,
+};
+const SMOKE: typeof FULL = {
+  requests: 3,
+  large: 1_000,
+  scale: 1_000,
+  workers: [1, 2],
+  trips: 500,
+  starts: 1,
+  warmUp: 200,
+};
 
 const scope = values.smoke ? SMOKE : FULL;
 const sizes = values.smoke ? [200, 400] : values.sizes.split(',').map(Number);
@@ -35,7 +52,9 @@ function tell(title: string, drawn: string): void {
 
 async function runBulk(ground: Ground): Promise<BulkRow[]> {
   const rows: BulkRow[] = [];
-  for (const size of sizes) rows.push(...(await benchBulk(ground, size, rounds)));
+  for (const conversations of sizes) {
+    rows.push(...(await benchBulk(ground, { conversations, rounds, warmUp: scope.warmUp })));
+  }
   return rows;
 }
 
