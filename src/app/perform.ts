@@ -37,27 +37,33 @@ export async function perform(
   command: OperationCommand,
   controls: SliceControls,
 ): Promise<Performed> {
-  const moved = await moveOne(deps, command);
-  if (moved) return { kind: 'ended', operation: moved };
-  const accepted = await accept(deps, command);
-  if (isEnded(accepted.state)) return { kind: 'ended', operation: accepted };
-  // Somebody began to end it as failed or cancelled, and got no further.
-  const stopped = await endAsNoted(deps, accepted);
-  if (stopped) return { kind: 'ended', operation: stopped };
+  const operation = (await moveOne(deps, command)) ?? (await accept(deps, command));
+  // It has ended, or somebody began to end it as failed or cancelled and got no further.
+  const ended = await endAsNoted(deps, operation);
+  if (ended) return { kind: 'ended', operation: ended };
   try {
-    const running = await begin(deps, accepted);
-    if (!running) return { kind: 'waiting', operation: accepted };
-    const meanwhile = await endAsNoted(deps, running);
-    if (meanwhile || !running.plan) return { kind: 'ended', operation: meanwhile ?? running };
-    await checkConfirmation(deps.stores, running);
-    const end = await runSlice(deps.stores, running, running.plan, controls);
-    if (!end.finished) return { kind: 'yielded', operation: running };
-    return { kind: 'ended', operation: await finish(deps, running, running.plan, end.nextUp) };
+    return await carryOn(deps, operation, controls);
   } catch (error) {
-    if (error instanceof Overtaken) return { kind: 'ended', operation: await stepBack(deps, accepted, error) };
-    if (!isPermanent(error)) throw error;
-    return { kind: 'ended', operation: await failWith(deps, accepted, error) };
+    return { kind: 'ended', operation: await endFor(deps, operation, error) };
   }
+}
+
+async function carryOn(deps: PerformDeps, accepted: Operation, controls: SliceControls): Promise<Performed> {
+  const running = await begin(deps, accepted);
+  if (!running) return { kind: 'waiting', operation: accepted };
+  const ended = await endAsNoted(deps, running);
+  if (ended || !running.plan) return { kind: 'ended', operation: ended ?? running };
+  await checkConfirmation(deps.stores, running);
+  const end = await runSlice(deps.stores, running, running.plan, controls);
+  if (!end.finished) return { kind: 'yielded', operation: running };
+  return { kind: 'ended', operation: await finish(deps, running, running.plan, end.nextUp) };
+}
+
+/** Ends it, if what was met means that it ends. Throws it when it is weather. */
+async function endFor(deps: PerformDeps, operation: Operation, met: unknown): Promise<Operation> {
+  if (met instanceof Overtaken) return stepBack(deps, operation, met);
+  if (!isPermanent(met)) throw met;
+  return failWith(deps, operation, met);
 }
 
 /** Somebody else ended it meanwhile, or is about to. Throws what it met when that is not so. */

@@ -2,7 +2,7 @@ import { countMoves, type Batch, type Move } from '../domain/batch.ts';
 import type { UndoRequest } from '../domain/request.ts';
 import { grantedMove, isClaim, reversed, type Recorded } from '../domain/undo.ts';
 import type { Hand, Planning } from './planning.ts';
-import type { Stores } from './ports.ts';
+import type { StoredBatch, Stores } from './ports.ts';
 
 /** Batches of the undone operation read in one query: a few, since each lists its conversations. */
 const PAGE_BATCHES = 4;
@@ -57,20 +57,28 @@ export class UndoPlanning implements Planning {
     return this.batch(this.number + 1, []);
   }
 
+  /** The moves of one batch after the other, from where it stands now. */
   private async *movesOf(undone: Recorded): AsyncGenerator<readonly Move[]> {
-    if (isClaim(undone)) {
-      while (this.planned < undone.granted.length) yield [grantedMove(undone, this.planned, this.batchMax)];
+    if (!isClaim(undone)) {
+      yield* this.movesAfter(this.number, undone.operationId);
       return;
     }
-    for (;;) {
-      const page = await this.stores.batches.readAfter(undone.operationId, this.number, PAGE_BATCHES);
+    for (let from = this.planned; from < undone.granted.length; from += this.batchMax) {
+      yield [grantedMove(undone, from, this.batchMax)];
+    }
+  }
+
+  private async *movesAfter(last: number, operationId: string): AsyncGenerator<readonly Move[]> {
+    let page: readonly StoredBatch[];
+    do {
+      page = await this.stores.batches.readAfter(operationId, last, PAGE_BATCHES);
       for (const { number, state, moves } of page) {
-        if (number !== this.number + 1) throw this.gone();
+        if (number !== last + 1) throw this.gone();
         if (state === 'seal') return;
+        last = number;
         yield state === 'applied' ? moves : [];
       }
-      if (page.length < PAGE_BATCHES) break;
-    }
+    } while (page.length === PAGE_BATCHES);
     // A list without a seal: it was reopened meanwhile, or the rest of it is forgotten.
     await this.findUndone();
   }
