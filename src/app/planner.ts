@@ -62,6 +62,8 @@ export class Planner {
   /** Takes the next conversation in order into the batch in hand. */
   take(candidate: Candidate): void {
     this.state = { ...this.state, position: positionOf(candidate) };
+    // Its status changed while the batch was being read, which brought it up again.
+    if (this.draft.has(candidate)) return;
     if (!this.sources.has(candidate.holderId)) return this.draft.addSkip(candidate, 'holder-changed');
     if (candidate.optedOut && !this.isUnassigning) return this.draft.addSkip(candidate, 'opted-out');
     const to = this.dealer.deal(candidate);

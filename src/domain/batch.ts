@@ -61,11 +61,15 @@ export interface Batch {
 export class BatchDraft {
   private readonly moves = new Map<string, { move: Omit<Move, 'conversationIds'>; ids: string[] }>();
   private readonly skips = new Map<SkipReason, string[]>();
-  private selected = 0;
+  private readonly ids = new Set<string>();
   private moving = 0;
 
   get selectedCount(): number {
-    return this.selected;
+    return this.ids.size;
+  }
+
+  has({ id }: Candidate): boolean {
+    return this.ids.has(id);
   }
 
   get moveCount(): number {
@@ -78,7 +82,7 @@ export class BatchDraft {
     const group = this.moves.get(key);
     if (group) group.ids.push(candidate.id);
     else this.moves.set(key, { move, ids: [candidate.id] });
-    this.selected += 1;
+    this.ids.add(candidate.id);
     this.moving += 1;
   }
 
@@ -86,7 +90,7 @@ export class BatchDraft {
     const ids = this.skips.get(reason);
     if (ids) ids.push(candidate.id);
     else this.skips.set(reason, [candidate.id]);
-    this.selected += 1;
+    this.ids.add(candidate.id);
   }
 
   finish(as: Pick<Batch, 'operationId' | 'campaignId' | 'number' | 'after'>): Batch {

@@ -26,12 +26,15 @@ export interface Outcome {
 
 /**
  * Sorts planned moves into those that hold as things are now, and skips with their reasons. A move says the status that
- * was found, which may be another than was planned.
+ * was found, which may be another than was planned. A conversation that was planned twice counts the first time.
  */
 export function judge(planned: readonly Move[], found: ReadonlyMap<string, Found>, guard: Guard): Outcome {
   const skips = new SkipLists();
+  const judged = new Set<string>();
   const moves = planned.flatMap((move) => {
     const conversationIds = move.conversationIds.filter((id) => {
+      if (judged.has(id)) return false;
+      judged.add(id);
       const verdict = verdictOn(move, found.get(id), guard);
       if (verdict !== 'move' && verdict !== 'moved-before') skips.add(verdict, id);
       return verdict === 'move';

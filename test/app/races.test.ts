@@ -1,3 +1,4 @@
+import { Types } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Stores } from '../../src/app/ports.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
@@ -27,6 +28,28 @@ describe('what happens between two steps of an operation', () => {
     to: 'everyone',
     status: 'any',
     ...more,
+  });
+
+  it('a conversation whose status changes while a batch is being read is moved once, and counted once', async () => {
+    const campaignId = await harness.seedCampaign(2);
+    const held = Array.from({ length: 6 }, (_, at) => ({ holderId: 't1', optedOut: at === 3 }));
+    const ids = await harness.seedConversations(campaignId, held);
+    let pages = 0;
+    // Not-started ones have been read by then; their texter sends two initial messages.
+    const sending = watched(stores, async (_number, name, call) => {
+      if (name === 'conversations.readPage' && (pages += 1) === 3) {
+        await harness.context.database.conversations.updateMany(
+          { _id: { $in: ids.slice(2, 4).map((id) => new Types.ObjectId(id)) } },
+          { $set: { status: 'awaiting-contact', waitingSince: new Date() } },
+        );
+      }
+      return call();
+    });
+    const request = deal(campaignId, { from: { texterIds: ['t1'] }, to: { texterIds: ['t2'] } });
+    const ended = await toTheEnd(sending, request, { batchConversationsMax: 100, short: false });
+    expect(pages).toBeGreaterThan(3);
+    expect(ended?.receipt).toMatchObject({ selected: 6, moved: 5, skipped: [{ reason: 'opted-out', count: 1 }] });
+    expect(await harness.holdings(campaignId)).toEqual({ t1: 1, t2: 5 });
   });
 
   it('a texter paused in mid-operation costs no more than what was dealt to them already', async () => {

@@ -72,6 +72,13 @@ describe('the verdict on a planned move', () => {
     expect(fateOf(planned, found, guard)).toBe(fate);
   });
 
+  it('is given once on a conversation that was planned twice: it cannot move twice', () => {
+    const again: Move = { ...move, to: 't3', status: 'needs-reply' };
+    const [moving, skipped] = [new Map([['c', asPlanned]]), new Map([['c', { ...asPlanned, optedOut: true }]])];
+    expect(judge([move, again], moving, usual)).toEqual({ moves: [move], skips: [] });
+    expect(judge([move, again], skipped, usual).skips).toEqual([{ reason: 'opted-out', conversationIds: ['c'] }]);
+  });
+
   it('says the status that was found', () => {
     const planned = [{ ...move, conversationIds: ['a', 'b', 'c'] }];
     const now = new Map<string, Found>([
