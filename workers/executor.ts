@@ -1,7 +1,7 @@
 import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
 import { isPermanent, refusalLine } from '../src/domain/errors.ts';
 import type { Logger } from '../src/logger.ts';
-import type { Locks } from './locks.ts';
+import type { LockWatch } from './lock-watch.ts';
 import { refused, type Outcome } from './outcome.ts';
 
 export interface Attempt {
@@ -20,10 +20,11 @@ export interface Handler {
 }
 
 /** Turns a handler into a BullMQ processor: runs an attempt and tells the queue what it came to. */
-export function processorOf(handler: Handler, logger: Logger, locks: Locks): Processor {
+export function processorOf(handler: Handler, logger: Logger, locks: LockWatch): Processor {
   // BullMQ hands a signal only to functions that declare three parameters.
   return async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<unknown> => {
     const attempt = { job, log: childOf(logger, job), signal: signal ?? new AbortController().signal };
+    locks.begin(job.id ?? '');
     const outcome = await run(handler, attempt);
     const giveBack = (forMs: number): Promise<void> => {
       locks.giveBack(job.id ?? '');
@@ -38,6 +39,9 @@ export function processorOf(handler: Handler, logger: Logger, locks: Locks): Pro
       case 'yielded':
         await giveBack(0);
         await toTheBack(job);
+        throw new DelayedError();
+      case 'cut-short':
+        await giveBack(outcome.forMs);
         throw new DelayedError();
       case 'parked':
         await giveBack(outcome.forMs);

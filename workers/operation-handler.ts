@@ -47,9 +47,10 @@ export class OperationHandler implements Handler {
     } catch (error) {
       // Attempts are counted over its whole life: a long operation that gets on, by this worker or by another, would use
       // them up, one fault after another.
-      if (!(slice.hasMoved || error instanceof Overtaken) || error instanceof Refusal) throw error;
+      const gotOn = slice.hasMoved || error instanceof Overtaken;
+      if (!gotOn || error instanceof Refusal) throw error;
       attempt.log.warn({ err: error }, 'slice cut short, to be gone on with');
-      return { kind: 'parked', forMs: CUT_SHORT_MS, lookAgain: () => Promise.resolve() };
+      return { kind: 'cut-short', forMs: CUT_SHORT_MS };
     }
   }
 

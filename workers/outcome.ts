@@ -8,6 +8,8 @@ export type Outcome =
   | { readonly kind: 'refused'; readonly code: string; readonly message: string }
   /** More to do, after others had their turn. Burns no attempt. */
   | { readonly kind: 'yielded' }
+  /** Something went wrong, and it got on all the same: gone on with after a pause. Burns no attempt. */
+  | { readonly kind: 'cut-short'; readonly forMs: number }
   /** Another goes first, and wakes this one when it ends. Burns no attempt. */
   | {
       readonly kind: 'parked';

@@ -18,7 +18,7 @@ import { closeAll } from './closing.ts';
 import { ControlHandler } from './control-handler.ts';
 import { processorOf, type Handler } from './executor.ts';
 import { OperationHandler } from './operation-handler.ts';
-import { Locks } from './locks.ts';
+import { LockWatch } from './lock-watch.ts';
 import { Pace } from './pace.ts';
 import { PreviewHandler } from './preview-handler.ts';
 import { reporter } from './reporter.ts';
@@ -48,7 +48,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const parts = await open(config, logger);
   const { operationConcurrency, previewConcurrency, claimConcurrency } = config.worker;
   const start = (name: string, handler: Handler, concurrency: number): Worker => {
-    const locks = new Locks(config.worker.lockMs);
+    const locks = new LockWatch(config.worker.lockMs);
     return startWorker(config, parts, { name, processor: processorOf(handler, logger, locks), locks, concurrency });
   };
   const { context, operations, claims, desk } = parts;
@@ -110,7 +110,7 @@ function sweepDeps({ worker }: Config, { context, operations, claims }: Parts): 
 interface WorkerParts {
   readonly name: string;
   readonly processor: Processor;
-  readonly locks: Locks;
+  readonly locks: LockWatch;
   readonly concurrency: number;
 }
 

@@ -16,7 +16,7 @@ export interface CancelDeps extends PerformDeps {
  * was cancelled, by this or an earlier request: safe to repeat. Throws a `Refusal` for what is unknown or ended otherwise.
  *
  * It is noted first, so that whoever carries on after a crash ends it as cancelled. Then the list of its batches is
- * closed and what is planned is dropped: whoever runs it meets that at its next batch, without having to look.
+ * closed and what is planned is dropped: whoever runs it sees the note before its next batch, or meets one of the two.
  */
 export async function cancel(deps: CancelDeps, request: CancelRequest): Promise<Recorded> {
   const recorded = await find(deps, request);

@@ -123,7 +123,10 @@ export interface Applied {
 /** An operation, as far as it was asked for. */
 export type Asked = Pick<Operation, 'operationId' | 'campaignId' | 'request'>;
 
-/** Another worker has planned this batch: two workers run one operation, and this one should step back. */
+/**
+ * Somebody else has got further with this operation: planned or applied this batch, stopped or ended it. Whoever meets
+ * this should step back; nothing has failed.
+ */
 export class Overtaken extends Error {
   override readonly name = 'Overtaken';
 }

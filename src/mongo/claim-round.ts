@@ -70,8 +70,9 @@ export class ClaimRound {
     const movedBy = await this.readPool(limit);
     const pool = [...movedBy.keys()];
     const dealt = dealPool(queue, facts, pool, (claimId, id) => movedBy.get(id)?.has(claimId) === true);
-    await this.give(dealt);
+    // First of all: an id that is known by now undoes the round, and should not have cost the writes.
     const answered = await this.record(dealt.filter(({ claim }) => claim.command !== null));
+    await this.give(dealt);
     const completed = await this.carryOn(dealt.filter(({ claim }) => claim.doc !== null));
     // What was wanted is an upper bound: the pool is empty when it had less, and all of that is gone.
     const given = dealt.reduce((sum, { granted }) => sum + granted.length, 0);

@@ -33,6 +33,8 @@ export class Database {
       // A move is done when a majority has it: a failover must not take it back.
       writeConcern: { w: 'majority' },
       readConcern: { level: 'majority' },
+      // Whatever the address says: a receipt added up on a server that lags behind would be short for ever.
+      readPreference: 'primary',
     });
     await connection.asPromise();
     return new Database(connection, await ServerClock.start(() => timeOf(connection)));

@@ -70,7 +70,7 @@ export class ClaimDesk {
   }
 
   private bring(campaignId: string, brought: Brought): void {
-    const fresh = this.fresh.get(campaignId) ?? [];
+    const fresh = this.freshOf(campaignId);
     // Brought again because its answer takes long: it is here already.
     if (this.inHand.has(brought.id) || fresh.some(({ id }) => id === brought.id)) return;
     this.fresh.set(campaignId, [...fresh, brought]);
@@ -112,9 +112,9 @@ export class ClaimDesk {
     const stopKeeping = turn.keepWhile();
     try {
       for (;;) {
-        const handed = (await turn.takeHanded(ROUND_CLAIMS_MAX)).flatMap(
-          (item) => this.tryTo(() => readHanded(item)) ?? [],
-        );
+        // By halves where there are many: neither those that came here nor those handed over wait for all the others.
+        const handedMax = Math.max(ROUND_CLAIMS_MAX / 2, ROUND_CLAIMS_MAX - this.freshOf(campaignId).length);
+        const handed = (await turn.takeHanded(handedMax)).flatMap((item) => this.tryTo(() => readHanded(item)) ?? []);
         const own = this.takeFresh(campaignId, ROUND_CLAIMS_MAX - handed.length);
         const all = [...handed, ...own.map((brought) => ({ deskId: this.deskId, brought }))];
         if (all.length === 0) return;
@@ -160,11 +160,15 @@ export class ClaimDesk {
   }
 
   private hasFresh(campaignId: string): boolean {
-    return (this.fresh.get(campaignId) ?? []).length > 0;
+    return this.freshOf(campaignId).length > 0;
+  }
+
+  private freshOf(campaignId: string): Brought[] {
+    return this.fresh.get(campaignId) ?? [];
   }
 
   private takeFresh(campaignId: string, max: number): Brought[] {
-    const fresh = this.fresh.get(campaignId) ?? [];
+    const fresh = this.freshOf(campaignId);
     if (fresh.length <= max) this.fresh.delete(campaignId);
     else this.fresh.set(campaignId, fresh.slice(max));
     return fresh.slice(0, max);

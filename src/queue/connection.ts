@@ -40,9 +40,11 @@ export function connectWorker(redisUrl: string, onError: ErrorListener): RedisCo
   return listening(connect(redisUrl, WORKER_OPTIONS), onError);
 }
 
-/** A replica takes over in seconds: a worker's command is kept for as long, rather than failed and its job left to stall. */
-const CLUSTER_RETRY_DELAY_MS = 250;
-const CLUSTER_RETRIES_MAX = 60;
+/**
+ * A worker's command is kept until a replica has taken over, rather than failed and its job left to stall. At Redis's
+ * default settings that takes half a minute at the most; a round of retries takes one to two of these, and this long.
+ */
+const CLUSTER_PATIENCE = { maxRedirections: 300, retryDelayOnFailover: 250, retryDelayOnClusterDown: 250 } as const;
 
 type Options = typeof PRODUCER_OPTIONS | typeof WORKER_OPTIONS;
 
@@ -52,10 +54,7 @@ function connect(redisUrl: string, options: Options): RedisConnection {
   const { username, password, protocol } = new URL(first);
   return new Cluster([first, ...others], {
     clusterRetryStrategy: retryStrategy,
-    maxRedirections: CLUSTER_RETRIES_MAX,
-    retryDelayOnFailover: CLUSTER_RETRY_DELAY_MS,
-    retryDelayOnClusterDown: CLUSTER_RETRY_DELAY_MS,
-    enableOfflineQueue: !('enableOfflineQueue' in options),
+    ...(options === WORKER_OPTIONS ? CLUSTER_PATIENCE : { enableOfflineQueue: false }),
     redisOptions: {
       ...options,
       ...(username !== '' && { username: decodeURIComponent(username) }),

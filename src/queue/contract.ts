@@ -1,6 +1,6 @@
 /**
- * What travels through the queue: each kind of job with its queue's name, its own, its shape, its id, its options and its
- * answer in one file, and none of them named anywhere else. Producer and worker both read it here; `job.schema.json` is
+ * What travels through the queue: each kind of job with its queue's name, its own, its shape, its id and its options in one
+ * file, and none of them named anywhere else. Producer and worker both read it here; `job.schema.json` is
  * made from it for producers in other languages.
  */
 export * from './jobs/cancel-job.ts';

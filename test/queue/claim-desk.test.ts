@@ -102,6 +102,22 @@ describe(`the desk where claims meet (seed ${SEED})`, () => {
     expect(Math.max(...desks.rounds.map(({ claimIds }) => claimIds.length))).toBe(100);
   });
 
+  it('has both its own and those handed over in each round, however many of the others come', async () => {
+    const { letGo } = hold();
+    const [first = desks.newClaim('c1'), ...others] = Array.from({ length: 221 }, () => desks.newClaim('c1'));
+    const asked = [one().submit(first)];
+    await roundWith(first);
+    asked.push(...others.map((claim, at) => (at < 60 ? one() : two()).submit(claim)));
+    await two().settled();
+    letGo();
+    await answered(asked);
+    const own = new Set(others.slice(0, 60).map(({ request }) => request.operationId));
+    const shares = desks.rounds.map(
+      ({ claimIds }) => `${claimIds.filter((id) => own.has(id)).length}/${claimIds.length}`,
+    );
+    expect(shares).toEqual(['0/1', '50/100', '10/100', '0/20']);
+  });
+
   it('serves different campaigns at the same time', async () => {
     const gates = hold((desk) => desk === one());
     const held = one().submit(desks.newClaim('c1'));

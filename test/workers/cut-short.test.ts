@@ -8,7 +8,7 @@ import { OPERATIONS_QUEUE, OPERATION_JOB_OPTIONS } from '../../src/queue/contrac
 import { OperationQueue } from '../../src/queue/operation-queue.ts';
 import { AfterEnd } from '../../workers/after-end.ts';
 import { processorOf } from '../../workers/executor.ts';
-import { Locks } from '../../workers/locks.ts';
+import { LockWatch } from '../../workers/lock-watch.ts';
 import { OperationHandler } from '../../workers/operation-handler.ts';
 import { Pace } from '../../workers/pace.ts';
 import { Harness } from '../support/harness.ts';
@@ -39,7 +39,7 @@ describe('an operation that is cut short', () => {
     const context = { ...harness.context, stores };
     const afterEnd = new AfterEnd(context, operations, claims);
     const handler = new OperationHandler(context, operations, afterEnd, new Pace(), config);
-    const worker = new Worker(OPERATIONS_QUEUE, processorOf(handler, createLogger(log), new Locks(config.lockMs)), {
+    const worker = new Worker(OPERATIONS_QUEUE, processorOf(handler, createLogger(log), new LockWatch(config.lockMs)), {
       connection: redis,
       prefix: queue.prefix,
     });

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
 import { createLogger } from '../../src/logger.ts';
 import { processorOf, type Attempt, type Handler } from '../../workers/executor.ts';
-import { Locks } from '../../workers/locks.ts';
+import { LockWatch } from '../../workers/lock-watch.ts';
 import type { Outcome } from '../../workers/outcome.ts';
 import { testConfig } from '../support/harness.ts';
 import { until } from '../support/until.ts';
@@ -45,7 +45,7 @@ describe('what an attempt comes to', () => {
     redis = new Redis(config.redisUrl, { maxRetriesPerRequest: null });
     queue = new Queue(QUEUE, { connection: redis, prefix: config.prefix });
     events = new QueueEvents(QUEUE, { connection: redis.duplicate(), prefix: config.prefix });
-    worker = new Worker(QUEUE, processorOf(handler, createLogger({ level: 'silent' }), new Locks(LOCK_MS)), {
+    worker = new Worker(QUEUE, processorOf(handler, createLogger({ level: 'silent' }), new LockWatch(LOCK_MS)), {
       connection: redis,
       prefix: config.prefix,
       concurrency: 1,

@@ -2,8 +2,7 @@ import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import type { Receipt } from '../../domain/receipt.ts';
 import { cancelRequest, parseWith, type Unchanged } from '../requests.ts';
-import { JOB_VERSION, version } from './job.ts';
-import { PREVIEW_JOB_OPTIONS } from './preview-job.ts';
+import { JOB_VERSION, KEPT_SHORTLY, version } from './job.ts';
 
 /** What is said to operations under way: a queue of its own, since they may occupy every place of theirs. */
 export const CONTROLS_QUEUE = 'controls';
@@ -17,7 +16,7 @@ export type CancelJob = z.output<typeof cancelJob>;
 export type CancelInput = Unchanged<z.input<typeof cancelRequest>>;
 
 /** Somebody is waiting for it to stop; asked again, it is answered again. */
-export const CANCEL_JOB_OPTIONS = { ...PREVIEW_JOB_OPTIONS, attempts: 8 } as const satisfies JobsOptions;
+export const CANCEL_JOB_OPTIONS = { attempts: 8, ...KEPT_SHORTLY } as const satisfies JobsOptions;
 
 /** What was cancelled, as its job returns it. */
 export interface CancelAnswer {

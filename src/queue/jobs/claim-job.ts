@@ -4,9 +4,8 @@ import type { ClaimRequest } from '../../domain/claim.ts';
 import type { Receipt } from '../../domain/receipt.ts';
 import { campaignId } from '../ids.ts';
 import { claimRequest, parseWith } from '../requests.ts';
-import { DAY_S, envelope, JOB_VERSION, version } from './job.ts';
+import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER, version } from './job.ts';
 import { withItsId } from './job-id.ts';
-import { OPERATION_JOB_OPTIONS } from './operation-job.ts';
 
 /** A claim. Claims never wait behind other work: a queue and workers of their own. */
 export const CLAIMS_QUEUE = 'claims';
@@ -18,10 +17,10 @@ export type ClaimJob = z.output<typeof claimJob>;
 
 /** A texter is waiting for the answer, and asks again rather than wait long. */
 export const CLAIM_JOB_OPTIONS = {
-  ...OPERATION_JOB_OPTIONS,
   attempts: 8,
   backoff: { type: 'exponential', delay: 100, jitter: 0.5 },
   removeOnComplete: { age: DAY_S, count: 20_000 },
+  ...KEPT_FOR_ITS_ASKER,
 } as const satisfies JobsOptions;
 
 /** What its job returns. */

@@ -9,8 +9,6 @@ export const JOB_VERSION = 1;
 const JOB_BYTES_MAX = 256 * 1024;
 const STACK_TRACE_LINES_MAX = 3;
 
-export const DAY_S = 24 * 60 * 60;
-
 export const version = z.literal(JOB_VERSION);
 
 /** What goes before a request whose sender is told whether this sending made what it asks for. */
@@ -23,4 +21,18 @@ export const envelope = {
     .describe('New for each sending: tells the one that made the operation from those that met it.'),
 };
 
-export const JOB_LIMITS = { stackTraceLimit: STACK_TRACE_LINES_MAX, sizeLimit: JOB_BYTES_MAX } as const;
+const LIMITS = { stackTraceLimit: STACK_TRACE_LINES_MAX, sizeLimit: JOB_BYTES_MAX } as const;
+
+export const DAY_S = 24 * 60 * 60;
+const SHORTLY = { age: 600, count: 1_000 } as const;
+
+/** Redis keeps a job only as long as somebody may come back for its answer: what counts is kept in MongoDB. */
+export const KEPT_FOR_ITS_ASKER = { ...LIMITS, removeOnFail: { age: 14 * DAY_S, count: 20_000 } } as const;
+
+/** Nobody comes back for the answer: its asker waits for it, or asks again. */
+export const KEPT_SHORTLY = {
+  ...LIMITS,
+  backoff: { type: 'exponential', delay: 200, jitter: 0.5 },
+  removeOnComplete: SHORTLY,
+  removeOnFail: SHORTLY,
+} as const;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Receipt } from '../../domain/receipt.ts';
 import type { OperationRequest } from '../../domain/request.ts';
 import { operationRequest, parseWith } from '../requests.ts';
-import { DAY_S, envelope, JOB_LIMITS, JOB_VERSION } from './job.ts';
+import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER } from './job.ts';
 import { withItsId } from './job-id.ts';
 
 /** An operation: carried on slice by slice until it has ended. */
@@ -14,13 +14,11 @@ export const operationJob = z.strictObject({ ...envelope, request: operationRequ
 
 export type OperationJob = z.output<typeof operationJob>;
 
-/** Redis keeps a job only as long as somebody may come back for its answer: what counts is kept in MongoDB. */
 export const OPERATION_JOB_OPTIONS = {
   attempts: 10,
   backoff: { type: 'exponential', delay: 500, jitter: 0.5 },
   removeOnComplete: { age: DAY_S, count: 5_000 },
-  removeOnFail: { age: 14 * DAY_S, count: 20_000 },
-  ...JOB_LIMITS,
+  ...KEPT_FOR_ITS_ASKER,
 } as const satisfies JobsOptions;
 
 /** What its job returns. */

@@ -1,7 +1,7 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { parseWith, reassignRequest, unassignRequest, undoRequest, type Unchanged } from '../requests.ts';
-import { JOB_LIMITS, JOB_VERSION, version } from './job.ts';
+import { JOB_VERSION, KEPT_SHORTLY, version } from './job.ts';
 
 /** A preview: what an operation would do now. */
 export const PREVIEWS_QUEUE = 'previews';
@@ -18,14 +18,7 @@ export type PreviewJob = z.output<typeof previewJob>;
 /** The same request that the operation would be sent with. */
 export type PreviewRequest = Unchanged<z.input<typeof previewJob>['request']>;
 
-/** Nobody comes back for a preview: its asker waits for it, or asks again. */
-export const PREVIEW_JOB_OPTIONS = {
-  attempts: 3,
-  backoff: { type: 'exponential', delay: 200, jitter: 0.5 },
-  removeOnComplete: { age: 600, count: 1_000 },
-  removeOnFail: { age: 600, count: 1_000 },
-  ...JOB_LIMITS,
-} as const satisfies JobsOptions;
+export const PREVIEW_JOB_OPTIONS = { attempts: 3, ...KEPT_SHORTLY } as const satisfies JobsOptions;
 
 /** Checks the request and makes the job. Throws a `bad-request` refusal. */
 export function newPreviewJob(request: unknown): PreviewJob {

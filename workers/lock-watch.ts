@@ -4,11 +4,11 @@ import type { Worker } from 'bullmq';
 const NOT_RENEWED = /^could not renew lock for job (.*)$/;
 
 /**
- * A worker's locks on its jobs. A job that is given back loses its lock by that, and a renewal that was on its way then
- * fails: that is no news. Any other that fails is: the job may be running elsewhere.
+ * Hears of locks that could not be renewed, and tells which are news. A job that is given back loses its lock by that, and
+ * a renewal on its way then fails: that is none. Any other that fails is: the job may be running elsewhere.
  */
-export class Locks {
-  private readonly givenBack = new Set<string>();
+export class LockWatch {
+  private readonly givenBack = new Map<string, NodeJS.Timeout>();
   private readonly lockMs: number;
 
   /** `lockMs`: how long a lock lasts; a renewal that was on its way has failed long before. */
@@ -16,9 +16,15 @@ export class Locks {
     this.lockMs = lockMs;
   }
 
+  /** A run of the job begins here: from now on its lock counts. */
+  begin(jobId: string): void {
+    clearTimeout(this.givenBack.get(jobId));
+    this.givenBack.delete(jobId);
+  }
+
   giveBack(jobId: string): void {
-    this.givenBack.add(jobId);
-    setTimeout(() => this.givenBack.delete(jobId), this.lockMs).unref();
+    this.begin(jobId);
+    this.givenBack.set(jobId, setTimeout(() => this.begin(jobId), this.lockMs).unref());
   }
 
   /** A job whose lock is lost stops here; what it and whoever has it by now both write is guarded all the same. */

@@ -1,0 +1,85 @@
+import { once } from 'node:events';
+import { Queue, Worker, type Job } from 'bullmq';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { LockWatch } from '../../workers/lock-watch.ts';
+import { testConfig } from '../support/harness.ts';
+import { until } from '../support/until.ts';
+
+const QUEUE = 'locked';
+const LOCK_MS = 200;
+
+/** Jobs that last until they are told to end; their locks are taken from them in the queue. */
+describe('a lock that could not be renewed', () => {
+  const { queue: config } = testConfig();
+  const connection = new Redis(config.redisUrl, { maxRetriesPerRequest: null });
+  const queue = new Queue(QUEUE, { connection, prefix: config.prefix });
+  const locks = new LockWatch(LOCK_MS);
+  const running = new Map<string, AbortSignal | undefined>();
+  const told: string[] = [];
+  let end: () => void;
+  let ended = new Promise<void>((resolve) => (end = resolve));
+  let worker: Worker;
+
+  const work = async (job: Job, _token: string | undefined, signal: AbortSignal | undefined): Promise<void> => {
+    locks.begin(job.id ?? '');
+    running.set(job.id ?? '', signal);
+    await ended;
+  };
+  beforeAll(async () => {
+    worker = new Worker(QUEUE, work, { connection, prefix: config.prefix, lockDuration: LOCK_MS });
+    locks.watch(worker, (error) => told.push(error.message));
+    await worker.waitUntilReady();
+  });
+  afterEach(() => {
+    end();
+    ended = new Promise((resolve) => (end = resolve));
+    told.splice(0);
+  });
+  afterAll(async () => {
+    end();
+    await worker.close();
+    await queue.obliterate({ force: true });
+    await queue.close();
+    connection.disconnect();
+  });
+
+  async function start(jobId: string): Promise<void> {
+    await queue.add('job', {}, { jobId });
+    await until(`${jobId} to run`, () => running.has(jobId));
+  }
+
+  async function loseLock(jobId: string): Promise<void> {
+    const failed = once(worker, 'lockRenewalFailed');
+    await connection.del(`${queue.toKey(jobId)}:lock`);
+    expect(await failed).toEqual([[jobId]]);
+  }
+
+  it('stops its job, and is told', async () => {
+    await start('op-at-work');
+    await loseLock('op-at-work');
+    await until('it to be told', () => told.includes('could not renew lock for job op-at-work'));
+    expect(running.get('op-at-work')?.aborted).toBe(true);
+  });
+
+  it('is no news of a job that is being given back', async () => {
+    await start('op-given-back');
+    locks.giveBack('op-given-back');
+    await loseLock('op-given-back');
+    expect(running.get('op-given-back')?.aborted).toBe(false);
+    expect(told).not.toContain('could not renew lock for job op-given-back');
+  });
+
+  it('is news again once the job has begun again', async () => {
+    await start('op-again');
+    locks.giveBack('op-again');
+    locks.begin('op-again');
+    await loseLock('op-again');
+    expect(running.get('op-again')?.aborted).toBe(true);
+  });
+
+  it('is not confused with any other trouble', () => {
+    worker.emit('error', new Error('read ECONNRESET'));
+    expect(told).toContain('read ECONNRESET');
+  });
+});
