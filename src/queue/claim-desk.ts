@@ -82,11 +82,10 @@ export class ClaimDesk {
     this.busy.add(campaignId);
     const turn = new ClaimTurn(this.options.redis, this.options.prefix, campaignId, this.deskId);
     try {
+      let isServed = true;
       do {
-        if (await turn.take()) await this.serveAll(turn, campaignId);
-        else await this.handOver(turn, campaignId);
-        // Handed over after the last look, by one who found the turn taken: they rely on this second look.
-      } while (this.hasFresh(campaignId) || ((await turn.hasHanded()) && (await this.serveHanded(turn, campaignId))));
+        isServed = !(await this.takeOrHandOver(turn, campaignId)) || (await this.serveAll(turn, campaignId));
+      } while (!isServed || this.hasFresh(campaignId));
     } catch (error) {
       this.fail(campaignId, error);
     } finally {
@@ -96,19 +95,18 @@ export class ClaimDesk {
     }
   }
 
-  private async handOver(turn: ClaimTurn, campaignId: string): Promise<void> {
-    const handed = this.takeFresh(campaignId, Infinity).map((brought) => ({ deskId: this.deskId, brought }));
-    await turn.handOver(handed.map((each) => JSON.stringify(each satisfies Handed)));
+  /** True: it is this desk's turn. False: what was brought here is handed over. */
+  private async takeOrHandOver(turn: ClaimTurn, campaignId: string): Promise<boolean> {
+    const fresh = this.freshOf(campaignId);
+    const items = fresh.map((brought) => JSON.stringify({ deskId: this.deskId, brought } satisfies Handed));
+    if (await turn.takeOrHandOver(items)) return true;
+    // What was brought meanwhile stands behind them.
+    this.takeFresh(campaignId, fresh.length);
+    return false;
   }
 
-  /** False when another has the turn, and so will look. */
-  private async serveHanded(turn: ClaimTurn, campaignId: string): Promise<boolean> {
-    if (!(await turn.take())) return false;
-    await this.serveAll(turn, campaignId);
-    return true;
-  }
-
-  private async serveAll(turn: ClaimTurn, campaignId: string): Promise<void> {
+  /** True when all is served that was brought here or handed over. False when its turn ran out before. */
+  private async serveAll(turn: ClaimTurn, campaignId: string): Promise<boolean> {
     const stopKeeping = turn.keepWhile();
     try {
       for (;;) {
@@ -117,14 +115,16 @@ export class ClaimDesk {
         const handed = (await turn.takeHanded(handedMax)).flatMap((item) => this.tryTo(() => readHanded(item)) ?? []);
         const own = this.takeFresh(campaignId, ROUND_CLAIMS_MAX - handed.length);
         const all = [...handed, ...own.map((brought) => ({ deskId: this.deskId, brought }))];
-        if (all.length === 0) return;
         for (const { id } of own) this.inHand.add(id);
-        await this.serveRound(campaignId, all);
-        if (!(await turn.keep())) return;
+        if (all.length > 0) await this.serveRound(campaignId, all);
+        else if (await turn.leave()) return true;
+        if (!(await turn.keep())) return false;
       }
+    } catch (error) {
+      await turn.release();
+      throw error;
     } finally {
       stopKeeping();
-      await turn.release();
     }
   }
 

@@ -11,6 +11,16 @@ const KEEP_EVERY_MS = 500;
 /** Prolongs the turn only if it is still one's own. */
 const KEEP = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end`;
 
+/** Takes the turn, or hands over to whoever has it: in one step, so that nobody hands over to one who has just left. */
+const TAKE_OR_HAND_OVER = `if redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 1 end
+  if #ARGV > 2 then redis.call('rpush', KEYS[2], unpack(ARGV, 3)) end
+  return 0`;
+
+/** Gives the turn back if it is still one's own, and nothing was handed over meanwhile. 0: there is more to do. */
+const LEAVE = `if redis.call('get', KEYS[1]) ~= ARGV[1] then return 1 end
+  if redis.call('llen', KEYS[2]) > 0 then return 0 end
+  return redis.call('del', KEYS[1])`;
+
 /** Gives the turn back only if it is still one's own. */
 const RELEASE = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`;
 
@@ -28,8 +38,10 @@ export class ClaimTurn {
     this.listKey = `${prefix}:claims:handed:${campaignId}`;
   }
 
-  async take(): Promise<boolean> {
-    return (await this.redis.set(this.turnKey, this.holder, 'PX', TURN_MS, 'NX')) === 'OK';
+  /** True: the turn is one's own now, and `items` are still to be served. False: whoever has it serves them. */
+  async takeOrHandOver(items: readonly string[]): Promise<boolean> {
+    const args = [this.holder, TURN_MS, ...items];
+    return (await this.redis.eval(TAKE_OR_HAND_OVER, 2, this.turnKey, this.listKey, ...args)) === 1;
   }
 
   /** False when a round took so long that the turn ran out: another may have it by now. */
@@ -43,19 +55,17 @@ export class ClaimTurn {
     return () => clearInterval(keeping);
   }
 
+  /** False when something was handed over meanwhile: the turn is kept, to serve it. */
+  async leave(): Promise<boolean> {
+    return (await this.redis.eval(LEAVE, 2, this.turnKey, this.listKey, this.holder)) === 1;
+  }
+
+  /** Whatever was handed over and not served is brought again by those who wait for it. */
   async release(): Promise<void> {
     await this.redis.eval(RELEASE, 1, this.turnKey, this.holder);
   }
 
-  async handOver(items: readonly string[]): Promise<void> {
-    if (items.length > 0) await this.redis.rpush(this.listKey, ...items);
-  }
-
   async takeHanded(max: number): Promise<string[]> {
     return (await this.redis.lpop(this.listKey, max)) ?? [];
-  }
-
-  async hasHanded(): Promise<boolean> {
-    return (await this.redis.llen(this.listKey)) > 0;
   }
 }
