@@ -22,7 +22,7 @@ const SIZE = {
 };
 
 function drawn({ checked, faults, violations, ...numbers }: Tortured): string {
-  const { seed, seconds, asked, answered, sentAgain, retried, refusals } = numbers;
+  const { seed, seconds, asked, answered, sentAgain, retried, statusChanges, refusals } = numbers;
   const rows: [string, string | number][] = [
     ['seed', seed],
     ['seconds', seconds.toFixed(0)],
@@ -30,6 +30,7 @@ function drawn({ checked, faults, violations, ...numbers }: Tortured): string {
     ['faults survived', Object.values(faults).reduce((sum, times) => sum + times, 0)],
     ['asked, answered, sent again', `${asked}, ${answered}, ${sentAgain}`],
     ['given up and retried', retried],
+    ['status changes meanwhile', statusChanges],
     ['refused', JSON.stringify(refusals)],
     ...Object.entries(checked).map(([name, times]): [string, number] => [`${name} checked`, times]),
     ['violations', violations.length],

@@ -19,10 +19,11 @@ describe.runIf(areOwnServicesPossible)(`workers, Redis and the database fail und
     const say = (): void => undefined;
     const how = { seed: SEED, minutes: 0, strikes: STRIKES, workers: 2, size: SIZE, faults: EVERY_FAULT, say };
     const tortured = await torture(how);
-    const { violations, asked, answered, faults, checked } = tortured;
+    const { violations, asked, answered, faults, checked, statusChanges } = tortured;
     expect(violations).toEqual([]);
     expect(answered).toBe(asked);
     expect(Object.keys(faults)).toHaveLength(STRIKES);
+    expect(statusChanges).toBeGreaterThan(0);
     expect(checked.moves).toBeGreaterThan(SIZE.conversations);
   });
 });

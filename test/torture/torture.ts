@@ -6,6 +6,7 @@ import { Random } from '../support/random.ts';
 import { Crew } from './crew.ts';
 import { FAULTS, type FaultName } from './faults.ts';
 import { Load, type LoadSize } from './load.ts';
+import { Texting } from './texting.ts';
 
 export interface TortureOptions {
   readonly seed: number;
@@ -25,6 +26,8 @@ export interface Tortured extends Audited {
   readonly answered: number;
   readonly sentAgain: number;
   readonly retried: number;
+  /** By texters at work meanwhile. */
+  readonly statusChanges: number;
   readonly faults: Readonly<Partial<Record<FaultName, number>>>;
   readonly refusals: Readonly<Record<string, number>>;
   readonly exitCodes: readonly (number | null)[];
@@ -64,13 +67,16 @@ async function tortureOn(options: TortureOptions, services: OwnServices, harness
   const startedAt = performance.now();
   const random = new Random(seed);
   const load = await Load.seed(harness, random, size);
+  const texting = new Texting(harness, new Random(seed), load.campaigns);
   const crew = new Crew(harness, WORKER_ENV);
   try {
     await crew.muster(workers);
     load.start();
+    texting.start();
     const faults = await strike(options, { harness, services, crew, random, lockMs: LOCK_MS }, load);
     say('no more faults; waiting for everything to end');
     await load.stop(END_WITHIN_MS);
+    await texting.stop();
     const audited = await audit(harness, load.campaigns, load.asked);
     const seconds = (performance.now() - startedAt) / 1_000;
     const { answered, sentAgain, retried, refusals } = load;
@@ -82,11 +88,13 @@ async function tortureOn(options: TortureOptions, services: OwnServices, harness
       answered,
       sentAgain,
       retried,
+      statusChanges: texting.changes,
       faults,
       refusals,
       exitCodes: crew.exitCodes,
     };
   } finally {
+    await texting.stop();
     await crew.end();
   }
 }
