@@ -8,7 +8,7 @@ export type {
   ProducerOptions,
   Sent,
   SentClaim,
-} from './queue/producer.ts';
+} from './queue/producer-port.ts';
 export type { CancelAnswer, CancelInput, PreviewRequest } from './queue/contract.ts';
 export type { RequestInput } from './queue/requests.ts';
 export type { WaitOptions } from './queue/answers.ts';

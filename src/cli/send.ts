@@ -3,7 +3,7 @@ import { isBulk } from '../domain/request.ts';
 import { statusesOf } from '../domain/conversation.ts';
 import type { Plan } from '../domain/operation.ts';
 import { countWorkers } from '../queue/health.ts';
-import type { OperationResult, Producer, Sent } from '../queue/producer.ts';
+import type { OperationResult, Producer, Sent } from '../queue/producer-port.ts';
 import type { RequestInput } from '../queue/requests.ts';
 import type { HolderNames } from './holders.ts';
 import { blocks, type Answer } from './output.ts';

@@ -2,7 +2,8 @@ import { readConfig, type Config } from '../config.ts';
 import { createContext, type Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
 import { createLogger } from '../logger.ts';
-import { createProducer, type Producer } from '../queue/producer.ts';
+import type { Producer } from '../queue/producer-port.ts';
+import { createProducer } from '../queue/producer.ts';
 import type { Face } from './face.ts';
 import type { Answer } from './output.ts';
 

@@ -8,9 +8,9 @@ import { atMost } from './at-most.ts';
 const RESET_MS_MAX = 6_000;
 
 /**
- * BullMQ's backend for workers, whose wait for a job always ends. When a cluster's replica takes
- * over in the middle of a wait, its own reset of the connection can wait for ever for the old one to end, and the worker
- * would never take a job again, though Redis is well. Whoever stops waiting looks for a job, and waits anew.
+ * BullMQ's backend for workers, whose wait for a job always ends. When a cluster's replica takes over in the middle of a
+ * wait, BullMQ's own reset of the connection can wait for ever for the old one to end, and the worker would never take a
+ * job again, though Redis is well. Whoever stops waiting looks for a job, and waits anew.
  */
 export const createUnblockingBackend: typeof createRedisBackend = (...parts) => {
   const backend = createRedisBackend(...parts);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CLAIM_JOB, CLAIMS_QUEUE } from '../../src/queue/contract.ts';
-import { createProducer, type ClaimInput, type ClaimResult } from '../../src/queue/producer.ts';
+import type { ClaimInput, ClaimResult } from '../../src/queue/producer-port.ts';
+import { createProducer } from '../../src/queue/producer.ts';
 import { createLogger } from '../../src/logger.ts';
 import { startService } from '../../workers/service.ts';
 import { Harness, type Seeded } from '../support/harness.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MongoCampaignStore } from '../../src/mongo/campaign-store.ts';
-import { createProducer, type Producer } from '../../src/queue/producer.ts';
+import type { Producer } from '../../src/queue/producer-port.ts';
+import { createProducer } from '../../src/queue/producer.ts';
 import { CampaignRun, type Stage } from '../support/campaign-run.ts';
 import { campaignOf, step, type CampaignWish, type Sizes, type Step } from '../support/campaign-wishes.ts';
 import { Harness } from '../support/harness.ts';

@@ -1,5 +1,5 @@
 import type { Holder } from '../../src/domain/conversation.ts';
-import type { ClaimInput } from '../../src/queue/producer.ts';
+import type { ClaimInput } from '../../src/queue/producer-port.ts';
 import { STRANGER, type AskWish, type ClaimWish, type SourceWish, type TargetWish } from './campaign-wishes.ts';
 import type { Model } from './model.ts';
 import type { AnyRequest } from './send.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { ClaimInput, Producer } from '../../src/queue/producer.ts';
+import type { ClaimInput, Producer } from '../../src/queue/producer-port.ts';
 import { claimFor, requestFor } from './campaign-deeds.ts';
 import { holdInvariants, pastIn, snapshotOf } from './campaign-invariants.ts';
 import type { CampaignWish, ClaimWish, Deed, Step, WorldWish } from './campaign-wishes.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { ClaimInput } from '../../src/queue/producer.ts';
+import type { ClaimInput } from '../../src/queue/producer-port.ts';
 import { audit, type Answer, type AskedFor } from './audit.ts';
 import type { SeededCampaign } from './audit-trails.ts';
 import { Harness, type Seeded } from './harness.ts';

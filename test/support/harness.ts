@@ -9,7 +9,8 @@ import type { Holder, Status } from '../../src/domain/conversation.ts';
 import { createLogger } from '../../src/logger.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { jobIdOf } from '../../src/queue/contract.ts';
-import { createProducer, type Producer } from '../../src/queue/producer.ts';
+import type { Producer } from '../../src/queue/producer-port.ts';
+import { createProducer } from '../../src/queue/producer.ts';
 import { startService, type Service } from '../../workers/service.ts';
 
 /** The real services that `npm test` starts, or that the environment names. */

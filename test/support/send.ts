@@ -1,4 +1,4 @@
-import type { Producer, Sent } from '../../src/queue/producer.ts';
+import type { Producer, Sent } from '../../src/queue/producer-port.ts';
 import type { RequestInput } from '../../src/queue/requests.ts';
 
 type Of<Kind extends 'reassign' | 'unassign' | 'reassign-one' | 'unassign-one' | 'undo'> = {
