@@ -42,7 +42,8 @@ export function connectWorker(redisUrl: string, onError: ErrorListener): RedisCo
 
 /**
  * A worker's command is kept until a replica has taken over, rather than failed and its job left to stall. At Redis's
- * default settings that takes half a minute at the most; a round of retries takes one to two of these, and this long.
+ * default settings a primary is given up after fifteen seconds; a retry comes after this delay and uses up one or two of
+ * the redirections, so they last for some forty.
  */
 const CLUSTER_PATIENCE = { maxRedirections: 300, retryDelayOnFailover: 250, retryDelayOnClusterDown: 250 } as const;
 
