@@ -32,6 +32,7 @@ describe(`two hundred texters, one pool, and kill -9 (seed ${SEED})`, () => {
   const random = new Random(SEED);
   const texterIds = Array.from({ length: TEXTERS }, (_, index) => `t${index + 1}`);
   const asked = new Map<string, Asked>();
+  const overs = new Map<string, number>();
   const seeded = new Map<string, string | null>();
   let harness: Harness;
   let other: Producer;
@@ -57,7 +58,7 @@ describe(`two hundred texters, one pool, and kill -9 (seed ${SEED})`, () => {
       stopped = true;
       await Promise.all(workers.map((worker) => worker.kill()));
     }
-    audit = await ClaimAudit.of(harness, campaignId, { seeded, asked, rules: RULES });
+    audit = await ClaimAudit.of(harness, campaignId, { seeded, asked, overs, rules: RULES });
   });
   afterAll(async () => {
     await queue.close();
@@ -158,7 +159,10 @@ describe(`two hundred texters, one pool, and kill -9 (seed ${SEED})`, () => {
   const refusals: unknown[] = [];
   async function operate(request: AnyRequest): Promise<void> {
     const sent = await send(harness.producer, request);
-    await sent.result(RESULT).catch((error: Error & { code?: unknown }) => refusals.push(error.code));
+    await sent.result(RESULT).then(
+      () => overs.set(request.operationId, Date.now()),
+      (error: Error & { code?: unknown }) => refusals.push(error.code),
+    );
   }
 
   it('was a fire: thousands of moves, claims granted, refused and waiting', () => {

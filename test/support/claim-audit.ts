@@ -41,8 +41,8 @@ export class ClaimAudit {
   private readonly rules: SelfAssignSettings;
   private readonly docs: ReadonlyMap<string, ConversationDoc>;
   private readonly claims: ReadonlyMap<string, ClaimDoc>;
-  /** Every other operation's end. */
-  private readonly endings: ReadonlyMap<string, number>;
+  /** When each other operation was told to be over. */
+  private readonly overs: ReadonlyMap<string, number>;
   /** As the ledger has them: what claims were given, and what batches moved. */
   private readonly moves: readonly Move[];
 
@@ -52,7 +52,7 @@ export class ClaimAudit {
     rules: SelfAssignSettings;
     docs: ReadonlyMap<string, ConversationDoc>;
     claims: ReadonlyMap<string, ClaimDoc>;
-    endings: ReadonlyMap<string, number>;
+    overs: ReadonlyMap<string, number>;
     moves: readonly Move[];
   }) {
     this.seeded = of.seeded;
@@ -60,7 +60,7 @@ export class ClaimAudit {
     this.rules = of.rules;
     this.docs = of.docs;
     this.claims = of.claims;
-    this.endings = of.endings;
+    this.overs = of.overs;
     this.moves = of.moves;
   }
 
@@ -71,14 +71,13 @@ export class ClaimAudit {
       seeded: ReadonlyMap<string, string | null>;
       asked: ReadonlyMap<string, Asked>;
       rules: SelfAssignSettings;
+      overs: ReadonlyMap<string, number>;
     },
   ): Promise<ClaimAudit> {
     const { database } = harness.context;
     const docs = await rawConversations(harness, campaignId);
     const all = await database.claims.find({ campaignId }).toArray();
     const claims = new Map(all.filter(isClaim).map((doc) => [doc._id, doc]));
-    const others = all.filter((doc) => !isClaim(doc));
-    const endings = new Map(others.map((doc) => [doc._id, doc.endedAt?.getTime() ?? Infinity]));
     const batches = await database.batches.find({ campaignId, state: 'applied' }).toArray();
     const byBatches = batches.flatMap(({ operationId, moves }) =>
       moves.flatMap((group) => idsOf([group]).map((conversationId) => ({ operationId, conversationId, to: group.to }))),
@@ -86,7 +85,7 @@ export class ClaimAudit {
     const byClaims = [...claims.values()].flatMap(({ _id, granted, request }) =>
       granted.map((id) => ({ operationId: _id, conversationId: id.toHexString(), to: request.texterId })),
     );
-    return new ClaimAudit({ ...known, docs, claims, endings, moves: [...byBatches, ...byClaims] });
+    return new ClaimAudit({ ...known, docs, claims, moves: [...byBatches, ...byClaims] });
   }
 
   /** How much there was to go wrong. */
@@ -195,8 +194,8 @@ export class ClaimAudit {
     isOwn && this.docs.get(conversationId)?.status === 'not-started';
 
   /**
-   * By texter. Moves bear the moment at which they were begun; a claim's was over when its answer was told, another
-   * operation's when it ended. In between nobody can say, so only what is certain counts.
+   * By texter. Moves bear the moment at which they were begun, and so does the end of a single one, which is written with
+   * its move; they were over when somebody was told. In between nobody can say, so only what is certain counts.
    */
   private held(): Map<string, Held[]> {
     const held = new Map<string, Held[]>();
@@ -208,7 +207,7 @@ export class ClaimAudit {
         ...trail.map(({ to, operationId }) => ({
           operationId,
           to,
-          over: this.endings.get(operationId) ?? this.toldAt(operationId),
+          over: this.overs.get(operationId) ?? this.toldAt(operationId),
           isOwn: this.claims.has(operationId),
         })),
       ];
