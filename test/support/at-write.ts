@@ -22,12 +22,14 @@ const REDIS_WRITES = new Set([
   'moveToDelayed',
   'addStandardJob',
   'promote',
-  'set',
+  'turn',
   'lpop',
   'publish',
 ]);
 /** Looking for work is only a write when some is found. */
 const TAKES_JOB = 'moveToActive';
+/** A desk's turn is taken, and given back, by scripts on two keys; those on one only say that it is still there. */
+const TURN_KEYS = '2';
 
 const numbers = new Map<string, number>();
 
@@ -84,7 +86,8 @@ function watchRedis(): void {
     const [command] = args;
     const sha = String(command.args[0]);
     const isScript = command.name === 'evalsha' || command.name === 'eval';
-    const name = isScript ? (scripts.get(sha) ?? command.name) : command.name;
+    const isTurn = command.name === 'eval' && String(command.args[1]) === TURN_KEYS;
+    const name = isTurn ? 'turn' : isScript ? (scripts.get(sha) ?? command.name) : command.name;
     // Which queue's: its keys come after the number of them.
     const queue = isScript ? ` ${String(command.args[2]).split(':')[1] ?? ''}` : '';
     if (name === TAKES_JOB) {
