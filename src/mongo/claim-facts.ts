@@ -3,8 +3,16 @@ import type { Workload } from '../domain/claim.ts';
 import type { RoundFacts } from '../domain/claim-round.ts';
 import type { Status } from '../domain/conversation.ts';
 import type { Database } from './connect.ts';
-import type { CampaignDoc } from './documents.ts';
-import { HELD_INDEX } from './models.ts';
+import type { CampaignDoc, TexterDoc } from './documents.ts';
+
+/** One row with a count, or none where there is nothing to count. */
+type Counted = readonly { readonly count: number }[];
+
+interface LoadedTexter extends Pick<TexterDoc, 'texterId' | 'active'> {
+  readonly notStarted: Counted;
+  /** Only where a rule looks at it. */
+  readonly needsReply?: Counted;
+}
 
 /** What a round needs to know of its campaign. */
 export type RuledCampaign = Pick<CampaignDoc, 'closed' | 'selfAssign' | 'waitingCount'>;
@@ -29,39 +37,44 @@ export class ClaimFacts {
   }
 
   async read(campaign: RuledCampaign | undefined, texterIds: readonly string[]): Promise<RoundFacts> {
+    await this.touchTexters(texterIds);
+    const looksAtReplies = campaign !== undefined && campaign.selfAssign.repliesMax !== null;
+    const texters = await this.readTexters(texterIds, looksAtReplies);
     return {
       campaign,
-      texters: await this.touchTexters(texterIds),
-      workloads: await this.readWorkloads(texterIds),
+      texters: new Map(texters.map(({ texterId, active }) => [texterId, active])),
+      workloads: new Map(texters.map((texter) => [texter.texterId, workloadOf(texter)])),
     };
   }
 
-  /** Writes each texter's row; when some are not active, looks which. */
-  private async touchTexters(texterIds: readonly string[]): Promise<Map<string, boolean>> {
-    const { session, campaignId } = this;
-    const filter = { campaignId, texterId: { $in: [...texterIds] } };
-    const active = { ...filter, active: true };
-    const touched = await this.database.texters.updateMany(active, { $inc: { claimRounds: 1 } }, { session });
-    if (touched.matchedCount === texterIds.length) return new Map(texterIds.map((id) => [id, true]));
-    const known = await this.database.texters.find(filter, { session }).toArray();
-    return new Map(known.map((texter) => [texter.texterId, texter.active]));
+  /** Writes each texter's row: of two rounds for one texter, only one can be committed. */
+  private async touchTexters(texterIds: readonly string[]): Promise<void> {
+    const filter = { campaignId: this.campaignId, texterId: { $in: [...texterIds] } };
+    await this.database.texters.updateMany(filter, { $inc: { claimRounds: 1 } }, { session: this.session });
   }
 
-  private async readWorkloads(texterIds: readonly string[]): Promise<Map<string, Workload>> {
-    const statuses: Status[] = ['not-started', 'needs-reply'];
-    const counted = this.database.conversations.aggregate<{ _id: { texterId: string; status: Status }; count: number }>(
-      [
-        { $match: { campaignId: this.campaignId, assigneeId: { $in: texterIds }, status: { $in: statuses } } },
-        { $group: { _id: { texterId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
-      ],
-      { session: this.session, hint: HELD_INDEX },
-    );
-    const workloads = new Map<string, Workload>();
-    for (const { _id, count } of await counted.toArray()) {
-      const before = workloads.get(_id.texterId) ?? { notStarted: 0, needsReply: 0 };
-      const kind = _id.status === 'not-started' ? 'notStarted' : 'needsReply';
-      workloads.set(_id.texterId, { ...before, [kind]: Number(count) });
-    }
-    return workloads;
+  private readTexters(texterIds: readonly string[], looksAtReplies: boolean): Promise<LoadedTexter[]> {
+    const pipeline = [
+      { $match: { campaignId: this.campaignId, texterId: { $in: texterIds } } },
+      { $project: { _id: 0, texterId: 1, active: 1 } },
+      this.lookUpHeld('not-started', 'notStarted'),
+      ...(looksAtReplies ? [this.lookUpHeld('needs-reply', 'needsReply')] : []),
+    ];
+    return this.database.texters.aggregate<LoadedTexter>(pipeline, { session: this.session }).toArray();
   }
+
+  /** Counts for each texter by itself: measured at a quarter of what grouping all that they hold takes. */
+  private lookUpHeld(status: Status, as: keyof Workload): mongo.Document {
+    const pipeline = [{ $match: { campaignId: this.campaignId, status } }, { $count: 'count' }];
+    const from = this.database.conversations.collectionName;
+    return { $lookup: { from, localField: 'texterId', foreignField: 'assigneeId', pipeline, as } };
+  }
+}
+
+function workloadOf({ notStarted, needsReply }: LoadedTexter): Workload {
+  return { notStarted: countOf(notStarted), needsReply: countOf(needsReply) };
+}
+
+function countOf(counted: Counted | undefined): number {
+  return Number(counted?.[0]?.count ?? 0);
 }

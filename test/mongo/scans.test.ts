@@ -1,6 +1,6 @@
 import mongoose, { type mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Harness } from '../support/harness.ts';
+import { Harness, type Seeded } from '../support/harness.ts';
 
 /** What an `explain` says, as far as it matters here. */
 interface Explained {
@@ -33,6 +33,19 @@ async function explainedFinds(work: () => Promise<unknown>): Promise<Explained[]
   spy.mockRestore();
   return Promise.all(
     cursors.map((cursor) => cursor.explain('executionStats') as Promise<unknown> as Promise<Explained>),
+  );
+}
+
+/** Explains every pipeline that `work` runs, on the data as it then is, outside of its transaction. */
+async function explainedPipelines(work: () => Promise<unknown>): Promise<Explained[]> {
+  const spy = vi.spyOn(mongoose.mongo.Collection.prototype, 'aggregate');
+  await work();
+  const ran = spy.mock.calls.map(([pipeline], at) => ({ on: spy.mock.contexts[at] as mongo.Collection, pipeline }));
+  spy.mockRestore();
+  return Promise.all(
+    ran.map(
+      ({ on, pipeline }) => on.aggregate(pipeline).explain('executionStats') as Promise<unknown> as Promise<Explained>,
+    ),
   );
 }
 
@@ -85,6 +98,38 @@ describe('no query that runs per job scans more than it returns', () => {
       if (last) await expectTight(() => conversations.readPage(range, last, 200, 'op_x'));
     },
   );
+
+  it('what the texters of a round of claims hold, however much others and other campaigns have', async () => {
+    const rules = { enabled: true, batchMax: 10, openMax: 50, repliesMax: 5 };
+    const claiming = await harness.seedCampaign(4, { selfAssign: rules });
+    const many = (count: number, more: Seeded): Seeded[] => Array.from({ length: count }, () => more);
+    await harness.seedConversations(claiming, [
+      ...many(900, { holderId: 't4' }),
+      ...many(700, { holderId: 't1', status: 'closed' }),
+      ...many(30, { holderId: 't1' }),
+      ...many(20, { holderId: 't2' }),
+      ...many(3, { holderId: 't2', status: 'needs-reply' }),
+      ...many(400, {}),
+    ]);
+    const commands = ['t1', 't2'].map((texterId) => {
+      const request = {
+        kind: 'self-assign',
+        operationId: harness.newId('cl'),
+        campaignId: claiming,
+        texterId,
+      } as const;
+      return { request, requestHash: 'h', sentBy: 's' };
+    });
+    const explained = await explainedPipelines(() => harness.context.stores.claims.serve(claiming, commands));
+    expect(explained).toHaveLength(1);
+    for (const { queryPlanner, executionStats } of explained) {
+      const plan = JSON.stringify(queryPlanner.winningPlan);
+      expect(plan).toContain('"held_in_order"');
+      expect(plan).not.toContain('COLLSCAN');
+      // Two texters' rows, the twenty they were just given, and what they held that the rules look at.
+      expect(executionStats.totalDocsExamined).toBeLessThanOrEqual(2 + 20 + 30 + 20 + 3);
+    }
+  });
 
   it('an operation’s newest batches, and where moves slipped away', async () => {
     for (const operationId of ['op_a', 'op_b']) {
