@@ -39,7 +39,7 @@ export const environment = z.object({
     .min(1)
     .max(10_000)
     .default(DEFAULT_BATCH_CONVERSATIONS)
-    .describe('Conversations in one batch: what one transaction holds.'),
+    .describe('Conversations in one batch or one round of claims: what one transaction holds.'),
   BATON_BATCHES_IN_FLIGHT_MAX: z.coerce
     .number()
     .int()

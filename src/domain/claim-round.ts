@@ -30,9 +30,24 @@ export type Dealt<Of extends RoundClaim> = { readonly claim: Of; readonly grante
 
 const NO_WORK: Workload = { notStarted: 0, needsReply: 0 };
 
-/** The most that these claims could be given together: how much of the pool is worth reading. */
-export function wantedInAll(claims: readonly RoundClaim[], facts: RoundFacts): number {
-  return claims.reduce((sum, claim) => sum + (roomOrRefusal(claim, facts, facts.workloads).room?.count ?? 0), 0);
+/**
+ * The first of these claims, as many as can be given `max` together, though never none; and how many conversations that
+ * can be at most: how much of the pool is worth reading.
+ */
+export function leadingClaims<Of extends RoundClaim>(
+  claims: readonly Of[],
+  facts: RoundFacts,
+  max: number,
+): { readonly leading: readonly Of[]; readonly wanted: number } {
+  const leading: Of[] = [];
+  let wanted = 0;
+  for (const claim of claims) {
+    const more = roomOrRefusal(claim, facts, facts.workloads).room?.count ?? 0;
+    if (leading.length > 0 && wanted + more > max) break;
+    leading.push(claim);
+    wanted += more;
+  }
+  return { leading, wanted };
 }
 
 /**

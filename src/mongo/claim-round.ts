@@ -1,14 +1,13 @@
 import type { mongo } from 'mongoose';
 import type { ClaimCommand, Round } from '../app/ports.ts';
 import { claimReceipt, type Claim, type Room } from '../domain/claim.ts';
-import { dealPool, wantedInAll } from '../domain/claim-round.ts';
-import { TRAIL_MOVES_MAX } from '../domain/conversation.ts';
+import { dealPool, leadingClaims } from '../domain/claim-round.ts';
 import { objectIds } from './batch-mapping.ts';
 import { ClaimFacts, type RuledCampaign } from './claim-facts.ts';
 import { fromCommand, fromWaiting, newDoc, toClaim, type Granted, type Queued } from './claim-mapping.ts';
+import { ClaimPool } from './claim-pool.ts';
 import type { Database } from './connect.ts';
-import { CLAIMABLE, type ClaimDoc, type ConversationDoc } from './documents.ts';
-import { CLAIMABLE_INDEX } from './models.ts';
+import type { ClaimDoc } from './documents.ts';
 
 /** Waiting claims are looked at so many at a time, until the pool is empty or none is left. */
 const WAITING_PAGE = 100;
@@ -16,6 +15,10 @@ const WAITING_PAGE = 100;
 interface Served {
   readonly answered: readonly Claim[];
   readonly completed: readonly Claim[];
+  /** How many of the queue have been looked at. */
+  readonly count: number;
+  /** How many conversations they were given together. */
+  readonly given: number;
   readonly isPoolEmpty: boolean;
 }
 
@@ -28,55 +31,81 @@ export class ClaimRound {
   private readonly session: mongo.ClientSession;
   private readonly campaignId: string;
   private readonly facts: ClaimFacts;
+  private readonly pool: ClaimPool;
   private readonly at: Date;
 
   constructor(database: Database, session: mongo.ClientSession, campaignId: string) {
     this.database = database;
     this.session = session;
     this.campaignId = campaignId;
-    this.facts = new ClaimFacts(database, session, campaignId);
     this.at = database.now();
+    this.facts = new ClaimFacts(database, session, campaignId);
+    this.pool = new ClaimPool(database, session, campaignId, this.at);
   }
 
-  /** Waiting claims come first, however many there are: new ones are served once the last of them has been looked at. */
-  async run(commands: readonly ClaimCommand[]): Promise<Round> {
+  /**
+   * Waiting claims come first, however many there are: new ones are served once the last of them has been looked at. Ends
+   * when `conversationsMax` have been given, so that a transaction does not grow with what texters ask for.
+   */
+  async run(commands: readonly ClaimCommand[], conversationsMax: number): Promise<Round> {
     const campaign = await this.facts.readCampaign();
+    const answered: Claim[] = [];
     const completed: Claim[] = [];
+    let left = conversationsMax;
+    for await (let queue of this.queues(campaign, commands)) {
+      while (queue.length > 0) {
+        if (left <= 0) return { answered, completed, isWhole: false };
+        const served = await this.serve(campaign, queue, left);
+        answered.push(...served.answered);
+        completed.push(...served.completed);
+        const isCut = served.count < queue.length;
+        // The first that did not fit is for the next round, unless this one has given nothing yet.
+        left = isCut && served.given > 0 ? 0 : left - served.given;
+        queue = queue.slice(served.count);
+        if (!served.isPoolEmpty) continue;
+        // There is nothing to give, so no bound: whoever asks is told so, and waiting ones wait on.
+        const last = await this.serve(campaign, commands.slice(answered.length).map(fromCommand), Infinity);
+        return { answered: [...answered, ...last.answered], completed, isWhole: true };
+      }
+    }
+    return { answered, completed, isWhole: true };
+  }
+
+  /** The waiting claims, page by page, and the new ones behind the last. */
+  private async *queues(
+    campaign: RuledCampaign | undefined,
+    commands: readonly ClaimCommand[],
+  ): AsyncGenerator<readonly Queued[]> {
     let after = 0;
     for (;;) {
       // Where no claim has ever waited, none is looked for: a texter waits for the answer.
       const waiting = campaign?.waitingCount === 0 ? [] : await this.readWaiting(after);
       const isLast = waiting.length < WAITING_PAGE;
-      const fresh = isLast ? commands.map(fromCommand) : [];
-      const served = await this.serve(campaign, [...waiting.map(fromWaiting), ...fresh]);
-      completed.push(...served.completed);
-      if (isLast) return { answered: served.answered, completed };
-      if (served.isPoolEmpty) {
-        const last = await this.serve(campaign, commands.map(fromCommand));
-        return { answered: last.answered, completed };
-      }
+      yield [...waiting.map(fromWaiting), ...(isLast ? commands.map(fromCommand) : [])];
+      if (isLast) return;
       after = waiting.at(-1)?.waiting?.sequence ?? after;
     }
   }
 
-  private async serve(campaign: RuledCampaign | undefined, queue: readonly Queued[]): Promise<Served> {
-    if (queue.length === 0) return { answered: [], completed: [], isPoolEmpty: false };
+  private async serve(campaign: RuledCampaign | undefined, queue: readonly Queued[], max: number): Promise<Served> {
+    if (queue.length === 0) return { answered: [], completed: [], count: 0, given: 0, isPoolEmpty: false };
     const texterIds = [...new Set(queue.map(({ request }) => request.texterId))];
     const facts = await this.facts.read(campaign, texterIds);
-    const wanted = wantedInAll(queue, facts);
+    const { leading, wanted } = leadingClaims(queue, facts, max);
     // What a waiting claim had may have come back, and lie ahead of what it can be given.
-    const hadBefore = queue.reduce((sum, { grantedBefore }) => sum + grantedBefore, 0);
+    const hadBefore = leading.reduce((sum, { grantedBefore }) => sum + grantedBefore, 0);
     const limit = wanted === 0 ? 0 : wanted + hadBefore;
-    const movedBy = await this.readPool(limit);
+    const movedBy = await this.pool.readHead(limit);
     const pool = [...movedBy.keys()];
-    const dealt = dealPool(queue, facts, pool, (claimId, id) => movedBy.get(id)?.has(claimId) === true);
+    const dealt = dealPool(leading, facts, pool, (claimId, id) => movedBy.get(id)?.has(claimId) === true);
     // First of all: an id that is known by now undoes the round, and should not have cost the writes.
     const answered = await this.record(dealt.filter(({ claim }) => claim.command !== null));
-    await this.give(dealt);
+    await this.pool.give(dealt);
     const completed = await this.carryOn(dealt.filter(({ claim }) => claim.doc !== null));
     // What was wanted is an upper bound: the pool is empty when it had less, and all of that is gone.
     const given = dealt.reduce((sum, { granted }) => sum + granted.length, 0);
-    return { answered, completed, isPoolEmpty: pool.length < limit && given === pool.length };
+    const isPoolEmpty = pool.length < limit && given === pool.length;
+    return { answered, completed, count: leading.length, given, isPoolEmpty };
   }
 
   private readWaiting(after: number): Promise<ClaimDoc[]> {
@@ -87,51 +116,6 @@ export class ClaimRound {
     };
     const sort = { 'waiting.sequence': 1 } as const;
     return this.database.claims.find(filter, { session: this.session, sort, limit: WAITING_PAGE }).toArray();
-  }
-
-  /** The head of the pool, longest waiting first: ids, each with the operations in its trail. */
-  private async readPool(limit: number): Promise<Map<string, Set<string>>> {
-    if (limit === 0) return new Map();
-    const { session, campaignId } = this;
-    const pool = this.database.conversations.find<Pick<ConversationDoc, '_id' | 'trail'>>(
-      { campaignId, ...CLAIMABLE },
-      {
-        session,
-        limit,
-        projection: { 'trail.operationId': 1 },
-        sort: { waitingSince: 1, _id: 1 },
-        hint: CLAIMABLE_INDEX,
-        batchSize: limit + 1,
-      },
-    );
-    const head = await pool.toArray();
-    return new Map(head.map(({ _id, trail }) => [_id.toHexString(), new Set(trail.map((move) => move.operationId))]));
-  }
-
-  private async give(granted: readonly Granted[]): Promise<void> {
-    const giving = granted.filter((each) => each.granted.length > 0);
-    if (giving.length === 0) return;
-    const updates = giving.map((each) => ({ updateMany: this.gift(each) }));
-    const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session: this.session });
-    const expected = giving.reduce((sum, each) => sum + each.granted.length, 0);
-    if (modifiedCount !== expected)
-      throw new Error(`expected ${expected} claimed conversations to move, got ${modifiedCount}`);
-  }
-
-  private gift({ claim, granted }: Granted): {
-    filter: mongo.Filter<ConversationDoc>;
-    update: mongo.UpdateFilter<ConversationDoc>;
-  } {
-    const { operationId, texterId } = claim.request;
-    const entry = { operationId, from: null, to: texterId, at: this.at, by: texterId };
-    return {
-      filter: { _id: { $in: objectIds(granted) }, campaignId: this.campaignId, ...CLAIMABLE },
-      update: {
-        $set: { assigneeId: texterId, assignedAt: this.at, lastOperationId: operationId },
-        $inc: { assignmentVersion: 1 },
-        $push: { trail: { $each: [entry], $slice: -TRAIL_MOVES_MAX } },
-      },
-    };
   }
 
   /** Keeps the new claims, ended or waiting. */

@@ -18,13 +18,13 @@ export class MongoClaimStore implements ClaimStore {
   }
 
   /** Ids are new as a rule, so that is what is tried first; looking for known ones costs a query. */
-  async serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {
+  async serve(campaignId: string, claims: readonly ClaimCommand[], conversationsMax = Infinity): Promise<Round> {
     let known: readonly Claim[] = [];
     for (;;) {
       const knownIds = new Set(known.map(({ operationId }) => operationId));
       const unknown = claims.filter(({ request }) => !knownIds.has(request.operationId));
       try {
-        const round = await this.round(campaignId, unknown);
+        const round = await this.round(campaignId, unknown, conversationsMax);
         return { ...round, answered: [...known, ...round.answered] };
       } catch (error) {
         if (!isDuplicateKey(error)) throw error;
@@ -59,7 +59,9 @@ export class MongoClaimStore implements ClaimStore {
     return (await this.database.claims.find({ _id: { $in: ids } }).toArray()).map(toClaim);
   }
 
-  private round(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {
-    return this.database.transaction((session) => new ClaimRound(this.database, session, campaignId).run(claims));
+  private round(campaignId: string, claims: readonly ClaimCommand[], conversationsMax: number): Promise<Round> {
+    return this.database.transaction((session) =>
+      new ClaimRound(this.database, session, campaignId).run(claims, conversationsMax),
+    );
   }
 }

@@ -128,12 +128,26 @@ export class ClaimDesk {
     }
   }
 
+  /** In as many transactions as it takes: whoever is served in an early one does not wait for the others. */
   private async serveRound(campaignId: string, handed: readonly Handed[]): Promise<void> {
-    const commands = handed.flatMap(({ brought }) => brought.command ?? []);
-    const answerOf = await this.serve(campaignId, [...new Map(commands.map((each) => [idOf(each), each])).values()]);
+    let open = handed;
+    try {
+      while (open.length > 0) {
+        const answers = await this.serve(campaignId, open);
+        await this.tell(open, answers);
+        open = open.filter(({ brought }) => !answers.has(brought.id));
+      }
+    } finally {
+      // Those that got no answer are brought again by whoever waits for it.
+      for (const { brought } of open) this.inHand.delete(brought.id);
+    }
+  }
+
+  private async tell(handed: readonly Handed[], answers: ReadonlyMap<string, DeskMessage>): Promise<void> {
     const byDesk = new Map<string, DeskMessage[]>();
     for (const { deskId, brought } of handed) {
-      const answer = answerOf(brought.id);
+      const answer = answers.get(brought.id);
+      if (!answer) continue;
       // Whoever brought it: it may be awaited here as well.
       this.inHand.delete(brought.id);
       this.pending.settle(answer);
@@ -144,14 +158,18 @@ export class ClaimDesk {
     }
   }
 
-  private async serve(campaignId: string, commands: readonly ClaimCommand[]): Promise<(id: string) => DeskMessage> {
+  /** What one transaction came to, by what was brought: all of it, unless the transaction had to end before. */
+  private async serve(campaignId: string, handed: readonly Handed[]): Promise<Map<string, DeskMessage>> {
+    const commands = new Map(handed.flatMap(({ brought: { id, command } }) => (command ? [[id, command]] : [])));
+    const none = new Map<string, DeskMessage>(handed.map(({ brought: { id } }) => [id, { id }]));
     try {
-      const { answered, completed } = await this.options.serve(campaignId, commands);
+      const { answered, completed, isWhole } = await this.options.serve(campaignId, [...commands.values()]);
       if (completed.length > 0) this.options.onCompleted(completed);
-      const served = new Map(answered.map((claim) => [claim.operationId, servedOf(claim)]));
-      return (id) => ({ id, ...(served.has(id) && { served: served.get(id) }) });
+      const served = answered.map((claim) => ({ id: claim.operationId, served: servedOf(claim) }));
+      return new Map([...(isWhole ? none : []), ...served.map((each) => [each.id, each] as const)]);
     } catch (error) {
-      return (id) => ({ id, failure: messageOf(error) });
+      const failure = messageOf(error);
+      return new Map([...none.keys()].map((id) => [id, { id, failure }]));
     }
   }
 
@@ -187,10 +205,6 @@ export class ClaimDesk {
   private channelOf(deskId: string): string {
     return `${this.options.prefix}:claims:answers:${deskId}`;
   }
-}
-
-function idOf(command: ClaimCommand): string {
-  return command.request.operationId;
 }
 
 function messageOf(error: unknown): string {

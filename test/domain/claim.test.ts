@@ -8,7 +8,7 @@ import {
   type SelfAssignSettings,
   type Workload,
 } from '../../src/domain/claim.ts';
-import { dealPool, wantedInAll, type Dealt, type RoundClaim, type RoundFacts } from '../../src/domain/claim-round.ts';
+import { dealPool, leadingClaims, type Dealt, type RoundClaim, type RoundFacts } from '../../src/domain/claim-round.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 
 const RULES: SelfAssignSettings = { enabled: true, batchMax: 10, openMax: 20, repliesMax: null };
@@ -61,7 +61,7 @@ type Outcome = Dealt<RoundClaim>;
 
 /** A round as it is run: as much of the pool is read as the claims could take, and dealt to them in their order. */
 function round(claims: readonly RoundClaim[], facts: RoundFacts, pool: readonly string[]): Outcome[] {
-  return dealPool(claims, facts, pool.slice(0, wantedInAll(claims, facts)));
+  return dealPool(claims, facts, pool.slice(0, leadingClaims(claims, facts, Infinity).wanted));
 }
 
 const TEXTERS = ['t1', 't2', 't3'];
@@ -117,6 +117,21 @@ describe('a round of claims', () => {
     const outcomes = round([claimOf('t1', 1)], { ...factsOf({ enabled: false }), ...facts }, poolOf(1));
     expect(codesOf(outcomes)).toEqual([code]);
     expect(sizesOf(outcomes)).toEqual([0]);
+  });
+
+  it.each([
+    ['all of them, when they want no more than that', 12, 3, 12],
+    ['those that fit whole', 11, 2, 8],
+    ['the first, however much it wants', 1, 1, 5],
+  ])('takes from the front %s', (_name, max, count, wanted) => {
+    const claims = [claimOf('t1', 5), claimOf('t2', 3), claimOf('t3', 4)];
+    expect(leadingClaims(claims, factsOf({}), max)).toEqual({ leading: claims.slice(0, count), wanted });
+  });
+
+  it('has refused claims taken from the front with those before them', () => {
+    const claims = [claimOf('t1', 5), claimOf('t2', 3), claimOf('t3', 4)];
+    const facts = factsOf({}, { t2: { notStarted: 20, needsReply: 0 } });
+    expect(leadingClaims(claims, facts, 5)).toEqual({ leading: claims.slice(0, 2), wanted: 5 });
   });
 
   it('lets a refused claim take nothing from those behind it', () => {

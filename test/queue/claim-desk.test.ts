@@ -1,63 +1,21 @@
 import { setImmediate as otherwise, setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ClaimCommand } from '../../src/app/ports.ts';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Served } from '../../src/queue/desk-messages.ts';
-import { Desks, type Desk } from '../support/desks.ts';
-import { testConfig } from '../support/harness.ts';
+import { answered, HANDED_AGAIN_MS, threeDesks, type Desk, type Desks } from '../support/desks.ts';
 import { Random } from '../support/random.ts';
-import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
 const SEED = Number(process.env['BATON_DESK_SEED'] ?? 1);
-/** After this long without an answer a desk hands a claim over again. Time stands still here until a test moves it. */
-const HANDED_AGAIN_MS = 3_000;
 
 describe(`the desk where claims meet (seed ${SEED})`, () => {
-  const { redisUrl } = testConfig().queue;
+  const { current, one, two, three } = threeDesks();
+  const all = (): Desk[] => [one(), two(), three()];
   let desks: Desks;
   let random: Random;
-  let [a, b, c]: Desk[] = [];
-
-  beforeEach(async () => {
-    // Whatever is answered is answered because somebody served it, not because it was handed over a second time.
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  beforeEach(() => {
+    desks = current();
     random = new Random(SEED);
-    desks = new Desks(redisUrl);
-    [a, b, c] = [await desks.open(), await desks.open(), await desks.open()];
   });
-  afterEach(async () => {
-    vi.useRealTimers();
-    await desks.close();
-  });
-
-  const all = (): Desk[] => [a, b, c] as Desk[];
-  const [one, two, three] = [(): Desk => all()[0] as Desk, (): Desk => all()[1] as Desk, (): Desk => all()[2] as Desk];
-
-  /** Holds the rounds that `which` names until they are let go. */
-  function hold(which: (desk: Desk) => boolean = () => true): { letGo: () => void } {
-    let letGo: () => void = () => undefined;
-    const gate = new Promise<void>((resolve) => (letGo = resolve));
-    desks.during = ({ desk }) => (which(desk) ? gate : Promise.resolve());
-    return { letGo };
-  }
-
-  /** Resolves in the middle of a held round with this claim. */
-  async function roundWith({ request }: ClaimCommand): Promise<void> {
-    await until(`a round with ${request.operationId}`, () => desks.roundsOf(request.operationId) > 0);
-    await desks.turnsLast();
-  }
-
-  async function answered<Answer>(asked: readonly Promise<Answer>[]): Promise<Answer[]> {
-    let answers: Answer[] | undefined;
-    let failure: unknown;
-    Promise.all(asked).then(
-      (all) => (answers = all),
-      (error: unknown) => (failure = error ?? 'rejected'),
-    );
-    await until(`${asked.length} claims to be answered`, () => answers ?? failure, 10_000);
-    if (!answers) throw failure;
-    return answers;
-  }
 
   it('answers every claim, each from the one round it was in, and no two rounds of a campaign overlap', async () => {
     desks.during = () => (random.chance(0.5) ? otherwise() : sleep(random.between(0, 3)));
@@ -80,10 +38,10 @@ describe(`the desk where claims meet (seed ${SEED})`, () => {
   });
 
   it('lets whoever has the turn serve what the others hand over, together', async () => {
-    const { letGo } = hold();
+    const { letGo } = desks.hold();
     const first = desks.newClaim('c1');
     const asked = [one().submit(first)];
-    await roundWith(first);
+    await desks.roundWith(first);
     const handed = [two(), three(), two(), one()].map((desk) => ({ desk, claim: desks.newClaim('c1') }));
     asked.push(...handed.map(({ desk, claim }) => desk.submit(claim)));
     await Promise.all([two().settled(), three().settled()]);
@@ -102,11 +60,37 @@ describe(`the desk where claims meet (seed ${SEED})`, () => {
     expect(Math.max(...desks.rounds.map(({ claimIds }) => claimIds.length))).toBe(100);
   });
 
+  it('answers whoever one transaction of a round has served before the next begins, and takes looks with the last', async () => {
+    desks.servedMax = 2;
+    const claims = Array.from({ length: 5 }, () => desks.newClaim('c1'));
+    const ids = claims.map(({ request }) => request.operationId);
+    let isLet = false;
+    const told: string[] = [];
+    desks.during = async ({ claimIds }) => {
+      if (claimIds.includes(ids[0] ?? '') || isLet) return;
+      await until('the first two to be told', () => told.length === 2);
+      isLet = true;
+    };
+    const look = one()
+      .look('c1')
+      .then(() => told.push('look'));
+    const asked = claims.map((claim) =>
+      one()
+        .submit(claim)
+        .then((served) => told.push(served.operationId)),
+    );
+    await answered<unknown>([look, ...asked]);
+    expect([...told].sort()).toEqual([...ids, 'look'].sort());
+    expect(told.slice(0, 2)).toEqual(ids.slice(0, 2));
+    expect(told.indexOf('look')).toBeGreaterThanOrEqual(4);
+    expect(desks.rounds.map(({ claimIds }) => claimIds)).toEqual([ids, ids.slice(2), ids.slice(4)]);
+  });
+
   it('has both its own and those handed over in each round, however many of the others come', async () => {
-    const { letGo } = hold();
+    const { letGo } = desks.hold();
     const [first = desks.newClaim('c1'), ...others] = Array.from({ length: 221 }, () => desks.newClaim('c1'));
     const asked = [one().submit(first)];
-    await roundWith(first);
+    await desks.roundWith(first);
     asked.push(...others.map((claim, at) => (at < 60 ? one() : two()).submit(claim)));
     await two().settled();
     letGo();
@@ -119,7 +103,7 @@ describe(`the desk where claims meet (seed ${SEED})`, () => {
   });
 
   it('serves different campaigns at the same time', async () => {
-    const gates = hold((desk) => desk === one());
+    const gates = desks.hold((desk) => desk === one());
     const held = one().submit(desks.newClaim('c1'));
     const waits = two().submit(desks.newClaim('c1'));
     await until('a round of c1', () => desks.rounds.length > 0);
@@ -135,15 +119,15 @@ describe(`the desk where claims meet (seed ${SEED})`, () => {
   });
 
   it('answers an id that comes again while it is being served for another desk', async () => {
-    const { letGo } = hold();
+    const { letGo } = desks.hold();
     const [claim, handed] = [desks.newClaim('c1'), desks.newClaim('c1')];
     const first = one().submit(claim);
-    await roundWith(claim);
+    await desks.roundWith(claim);
     const asked = [two().submit(handed)];
     await two().settled();
-    const again = hold();
+    const again = desks.hold();
     letGo();
-    await roundWith(handed);
+    await desks.roundWith(handed);
     asked.push(one().submit(handed));
     again.letGo();
     const [, ...answers] = await answered([first, ...asked]);
@@ -151,10 +135,10 @@ describe(`the desk where claims meet (seed ${SEED})`, () => {
   });
 
   it('tells exactly those who were in a round that failed, and serves the others', async () => {
-    const { letGo } = hold();
+    const { letGo } = desks.hold();
     const ahead = desks.newClaim('c1');
     const before = one().submit(ahead);
-    await roundWith(ahead);
+    await desks.roundWith(ahead);
     const failing = [one(), two(), three()].map((desk) => desk.submit(desks.newClaim('c1')));
     const told = Promise.allSettled(failing);
     await Promise.all([two().settled(), three().settled()]);
@@ -196,123 +180,12 @@ describe(`the desk where claims meet (seed ${SEED})`, () => {
     });
   });
 
-  describe('when a desk dies', () => {
-    const abandoned = (asked: Promise<unknown>): void => void asked.catch(() => undefined);
-
-    async function heirServes(asked: readonly Promise<unknown>[]): Promise<void> {
-      await desks.turnsRunOut();
-      vi.advanceTimersByTime(HANDED_AGAIN_MS);
-      await answered(asked);
-    }
-
-    it('with claims handed over to it and not yet taken up, another serves them', async () => {
-      hold((desk) => desk === one());
-      const claim = desks.newClaim('c1');
-      abandoned(one().submit(claim));
-      await roundWith(claim);
-      const asked = [two().submit(desks.newClaim('c1')), three().submit(desks.newClaim('c1'))];
-      await Promise.all([two().settled(), three().settled()]);
-      one().die();
-      await heirServes(asked);
-      expect(desks.rounds.slice(1).every(({ desk }) => desk !== one())).toBe(true);
-    });
-
-    it('in the round that serves what was handed over, another serves it', async () => {
-      const { letGo } = hold();
-      const [claim, handed] = [desks.newClaim('c1'), desks.newClaim('c1')];
-      const first = one().submit(claim);
-      await roundWith(claim);
-      const asked = two().submit(handed);
-      await two().settled();
-      hold((desk) => desk === one());
-      letGo();
-      await roundWith(handed);
-      await answered([first]);
-      one().die();
-      await heirServes([asked]);
-      expect(desks.rounds.map(({ desk }) => desk)).toEqual([one(), one(), two()]);
-    });
-
-    it('after it has written and before it has answered, the ledger’s answer is given', async () => {
-      const { letGo } = hold();
-      const [claim, handed] = [desks.newClaim('c1'), desks.newClaim('c1')];
-      abandoned(one().submit(claim));
-      await roundWith(claim);
-      const asked = two().submit(handed);
-      await two().settled();
-      one().around = (name, call) => (name === 'publish' ? new Promise(() => undefined) : call());
-      letGo();
-      const kept = await until('the ledger to have it', () => desks.kept(handed.request.operationId));
-      one().die();
-      await heirServes([asked]);
-      expect((await asked).granted).toEqual(kept);
-    });
-
-    it('for as long as its turn lasts only: a round that took longer leaves the rest to the next', async () => {
-      const first = hold((desk) => desk === one());
-      const claim = desks.newClaim('c1');
-      const asked = [one().submit(claim)];
-      await roundWith(claim);
-      await desks.turnsRunOut();
-      const second = hold((desk) => desk === two());
-      const next = desks.newClaim('c1');
-      asked.push(two().submit(next));
-      await roundWith(next);
-      const last = desks.newClaim('c1');
-      asked.push(three().submit(last));
-      await three().settled();
-      first.letGo();
-      await answered(asked.slice(0, 1));
-      await one().settled();
-      expect(desks.roundsOf(last.request.operationId)).toBe(0);
-      second.letGo();
-      await answered(asked);
-      expect(desks.rounds.map(({ desk }) => desk)).toEqual([one(), two(), two()]);
-    });
-  });
-
-  it('loses nothing when Redis is away again and again', async () => {
-    const proxy = await TcpProxy.before(redisUrl);
-    const behind = [await desks.open(proxy.url), await desks.open(proxy.url)];
-    desks.during = () => (random.chance(0.5) ? otherwise() : sleep(random.between(0, 3)));
-    let answers = 0;
-    const texter = async (desk: Desk): Promise<void> => {
-      for (let turn = 0; turn < 10; turn += 1) {
-        const claim = desks.newClaim('c1');
-        const served = await desk.submit(claim);
-        expect(served.granted).toEqual(desks.kept(claim.request.operationId));
-        answers += 1;
-      }
-    };
-    const working = [...all(), ...behind].flatMap((desk) => Array.from({ length: 20 }, () => texter(desk)));
-    for (const share of [0.2, 0.4, 0.6]) {
-      await answersReach(() => answers, share * 1_000);
-      proxy.away();
-      await otherwise();
-      proxy.back();
-    }
-    await answersReach(() => answers, 1_000);
-    await Promise.all(working);
-    await proxy.close();
-  });
-
-  /** Time goes on meanwhile, and turns that nobody holds any more run out. */
-  async function answersReach(count: () => number, enough: number): Promise<void> {
-    let looks = 0;
-    await until(`${enough} answers`, async () => {
-      looks += 1;
-      if (looks % 20 === 0) vi.advanceTimersByTime(HANDED_AGAIN_MS);
-      if (looks % 40 === 0) await desks.turnsRunOut();
-      return count() >= enough;
-    });
-  }
-
   describe('a look at the claims that wait', () => {
     it('is one for all who ask for it, by turns with the claims, and after each has asked', async () => {
-      const { letGo } = hold();
+      const { letGo } = desks.hold();
       const claim = desks.newClaim('c1');
       const first = one().submit(claim);
-      await roundWith(claim);
+      await desks.roundWith(claim);
       const looks = Array.from({ length: 30 }, (_, at) => (all()[at % 3] as Desk).look('c1'));
       await Promise.all([two().settled(), three().settled()]);
       expect(desks.rounds).toHaveLength(1);
@@ -329,13 +202,13 @@ describe(`the desk where claims meet (seed ${SEED})`, () => {
     });
 
     it('is not lost with the desk that was to take it', async () => {
-      const { letGo } = hold();
+      const { letGo } = desks.hold();
       const claim = desks.newClaim('c1');
       const first = one().submit(claim);
-      await roundWith(claim);
+      await desks.roundWith(claim);
       const look = two().look('c1');
       await two().settled();
-      hold((desk) => desk === one());
+      desks.hold((desk) => desk === one());
       letGo();
       await answered([first]);
       await until('the look to be taken', () => desks.rounds.length === 2);

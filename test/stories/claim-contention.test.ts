@@ -39,6 +39,11 @@ describe('rounds of claims that meet in the database', () => {
     return { request, requestHash: requestHash(request), sentBy: 'test' };
   }
 
+  const waiting = ({ request, ...rest }: ClaimCommand): ClaimCommand => ({
+    ...rest,
+    request: { ...request, waitMs: 600_000 },
+  });
+
   async function seed(texters: number, conversations: number): Promise<string> {
     const campaignId = await harness.seedCampaign(texters, { selfAssign: RULES });
     const pool = Array.from({ length: conversations }, (_, at) => ({ waitedMs: conversations - at }));
@@ -145,16 +150,40 @@ describe('rounds of claims that meet in the database', () => {
     expect(await harness.holdings(campaignId)).toEqual({ t1: 1, t2: 1, t3: 1, pool: 97 });
   });
 
+  it('give no more than they may, to whole claims only, and leave the others for the next', async () => {
+    const campaignId = await seed(6, 0);
+    const { claims } = harness.context.stores;
+    await claims.serve(campaignId, [waiting(command(campaignId, 't6', 8))]);
+    await harness.seedConversations(
+      campaignId,
+      Array.from({ length: 40 }, () => ({})),
+    );
+    const commands = [3, 4, 4, 8, 3].map((count, at) => command(campaignId, `t${at + 1}`, count));
+    const rounds: unknown[] = [];
+    for (let left = commands; left.length > 0;) {
+      const { answered, completed, isWhole } = await claims.serve(campaignId, left, 7);
+      rounds.push([completed.length, ...sizes(answered), isWhole]);
+      left = left.slice(answered.length);
+    }
+    expect(rounds).toEqual([
+      [1, false],
+      [0, 3, 4, false],
+      [0, 4, false],
+      [0, 8, false],
+      [0, 3, true],
+    ]);
+  });
+
   it('add nothing to a waiting claim that is given up meanwhile', async () => {
     const campaignId = await seed(1, 0);
     const { stores, database } = harness.context;
     for (let round = 0; round < 20; round += 1) {
-      const waiting = command(campaignId, 't1', 3);
-      await stores.claims.serve(campaignId, [{ ...waiting, request: { ...waiting.request, waitMs: 600_000 } }]);
+      const asked = command(campaignId, 't1', 3);
+      await stores.claims.serve(campaignId, [waiting(asked)]);
       await harness.seedConversations(campaignId, [{}, {}]);
       const [, ended] = await Promise.all([
         stores.claims.serve(campaignId, []),
-        other.stores.claims.giveUp(waiting.request.operationId),
+        other.stores.claims.giveUp(asked.request.operationId),
       ]);
       const held = await database.conversations.countDocuments({ campaignId, assigneeId: 't1' });
       expect([0, 2]).toContain(held);

@@ -1,10 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as otherwise } from 'node:timers/promises';
+import { afterEach, beforeEach, vi } from 'vitest';
 import type { ClaimCommand, Round } from '../../src/app/ports.ts';
 import type { Claim } from '../../src/domain/claim.ts';
 import { ClaimDesk } from '../../src/queue/claim-desk.ts';
 import { connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
 import type { Served } from '../../src/queue/desk-messages.ts';
+import { testConfig } from './harness.ts';
+import { until } from './until.ts';
+
+/** After this long without an answer a desk hands a claim over again. */
+export const HANDED_AGAIN_MS = 3_000;
 
 /** One call of `serve`: by which desk, and whose claims. */
 export interface ServedRound {
@@ -20,6 +26,8 @@ export class Desks {
   readonly rounds: ServedRound[] = [];
   /** Rounds of one campaign that were under way while another was. */
   overlaps = 0;
+  /** How many claims one transaction serves. */
+  servedMax = Infinity;
   /** What happens in the middle of a round. */
   during: (round: ServedRound) => Promise<void> = () => Promise.resolve();
   private readonly redisUrl: string;
@@ -55,6 +63,20 @@ export class Desks {
   /** How many rounds a claim was part of. */
   roundsOf(claimId: string): number {
     return this.rounds.filter(({ claimIds }) => claimIds.includes(claimId)).length;
+  }
+
+  /** Holds the rounds that `which` names until they are let go. */
+  hold(which: (desk: Desk) => boolean = () => true): { letGo: () => void } {
+    let letGo: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (letGo = resolve));
+    this.during = ({ desk }) => (which(desk) ? gate : Promise.resolve());
+    return { letGo };
+  }
+
+  /** Resolves in the middle of a held round with this claim. */
+  async roundWith({ request }: ClaimCommand): Promise<void> {
+    await until(`a round with ${request.operationId}`, () => this.roundsOf(request.operationId) > 0);
+    await this.turnsLast();
   }
 
   /** Whoever has a turn has not been heard of for as long as it lasts. */
@@ -109,7 +131,12 @@ export class Desks {
     this.underWay.set(campaignId, others + 1);
     try {
       await this.during(round);
-      return { answered: commands.map((command) => this.keep(command)), completed: [] };
+      const isWhole = commands.length <= this.servedMax;
+      return {
+        answered: commands.slice(0, this.servedMax).map((command) => this.keep(command)),
+        completed: [],
+        isWhole,
+      };
     } finally {
       this.underWay.set(campaignId, (this.underWay.get(campaignId) ?? 1) - 1);
     }
@@ -203,4 +230,35 @@ export class Desk {
       this.busy -= 1;
     }
   }
+}
+
+/** All that was asked for, in time, or what kept it from coming. */
+export async function answered<Answer>(asked: readonly Promise<Answer>[]): Promise<Answer[]> {
+  let answers: Answer[] | undefined;
+  let failure: unknown;
+  Promise.all(asked).then(
+    (all) => (answers = all),
+    (error: unknown) => (failure = error ?? 'rejected'),
+  );
+  await until(`${asked.length} claims to be answered`, () => answers ?? failure, 10_000);
+  if (!answers) throw failure;
+  return answers;
+}
+
+/** Three desks for each test, new ones. Time stands still for them until a test moves it. */
+export function threeDesks(): Record<'one' | 'two' | 'three', () => Desk> & { readonly current: () => Desks } {
+  let desks: Desks;
+  let open: Desk[] = [];
+  beforeEach(async () => {
+    // Whatever is answered is answered because somebody served it, not because it was handed over a second time.
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    desks = new Desks(testConfig().queue.redisUrl);
+    open = [await desks.open(), await desks.open(), await desks.open()];
+  });
+  afterEach(async () => {
+    vi.useRealTimers();
+    await desks.close();
+  });
+  const [one, two, three] = [0, 1, 2].map((at) => () => open[at] as Desk) as [() => Desk, () => Desk, () => Desk];
+  return { current: () => desks, one, two, three };
 }
