@@ -112,13 +112,14 @@ export class ClaimDesk {
       for (;;) {
         // By halves where there are many: neither those that came here nor those handed over wait for all the others.
         const handedMax = Math.max(ROUND_CLAIMS_MAX / 2, ROUND_CLAIMS_MAX - this.freshOf(campaignId).length);
-        const handed = (await turn.takeHanded(handedMax)).flatMap((item) => this.tryTo(() => readHanded(item)) ?? []);
+        const taken = await turn.keepAndTake(handedMax);
+        if (!taken) return false;
+        const handed = taken.flatMap((item) => this.tryTo(() => readHanded(item)) ?? []);
         const own = this.takeFresh(campaignId, ROUND_CLAIMS_MAX - handed.length);
         const all = [...handed, ...own.map((brought) => ({ deskId: this.deskId, brought }))];
         for (const { id } of own) this.inHand.add(id);
         if (all.length > 0) await this.serveRound(campaignId, all);
         else if (await turn.leave()) return true;
-        if (!(await turn.keep())) return false;
       }
     } catch (error) {
       await turn.release();

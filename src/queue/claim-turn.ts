@@ -16,6 +16,11 @@ const TAKE_OR_HAND_OVER = `if redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2],
   if #ARGV > 2 then redis.call('rpush', KEYS[2], unpack(ARGV, 3)) end
   return 0`;
 
+/** Prolongs the turn, and takes what was handed over, only if it is still one's own. */
+const KEEP_AND_TAKE = `if redis.call('get', KEYS[1]) ~= ARGV[1] then return false end
+  redis.call('pexpire', KEYS[1], ARGV[2])
+  return redis.call('lpop', KEYS[2], ARGV[3]) or {}`;
+
 /** Gives the turn back if it is still one's own, and nothing was handed over meanwhile. 0: there is more to do. */
 const LEAVE = `if redis.call('get', KEYS[1]) ~= ARGV[1] then return 1 end
   if redis.call('llen', KEYS[2]) > 0 then return 0 end
@@ -44,15 +49,18 @@ export class ClaimTurn {
     return (await this.redis.eval(TAKE_OR_HAND_OVER, 2, this.turnKey, this.listKey, ...args)) === 1;
   }
 
-  /** False when a round took so long that the turn ran out: another may have it by now. */
-  async keep(): Promise<boolean> {
-    return (await this.redis.eval(KEEP, 1, this.turnKey, this.holder, TURN_MS)) === 1;
-  }
-
   /** Keeps the turn, however long a round takes, until the returned function is called. */
   keepWhile(): () => void {
-    const keeping = setInterval(() => void this.keep().catch(() => undefined), KEEP_EVERY_MS);
+    const keep = (): Promise<unknown> => this.redis.eval(KEEP, 1, this.turnKey, this.holder, TURN_MS);
+    const keeping = setInterval(() => void keep().catch(() => undefined), KEEP_EVERY_MS);
     return () => clearInterval(keeping);
+  }
+
+  /** The first that were handed over. `undefined` when the turn has run out: another may have it by now. */
+  async keepAndTake(max: number): Promise<readonly string[] | undefined> {
+    const args = [this.holder, TURN_MS, max];
+    const taken = (await this.redis.eval(KEEP_AND_TAKE, 2, this.turnKey, this.listKey, ...args)) as string[] | null;
+    return taken ?? undefined;
   }
 
   /** False when something was handed over meanwhile: the turn is kept, to serve it. */
@@ -63,9 +71,5 @@ export class ClaimTurn {
   /** Whatever was handed over and not served is brought again by those who wait for it. */
   async release(): Promise<void> {
     await this.redis.eval(RELEASE, 1, this.turnKey, this.holder);
-  }
-
-  async takeHanded(max: number): Promise<string[]> {
-    return (await this.redis.lpop(this.listKey, max)) ?? [];
   }
 }

@@ -17,18 +17,10 @@ const STANDARD_ERROR = 2;
 
 const MONGO_WRITES = new Set(['insert', 'update', 'delete', 'findAndModify', 'commitTransaction', 'abortTransaction']);
 /** What moves a job or a claim on. Signs of life come by the clock, and are left out. */
-const REDIS_WRITES = new Set([
-  'moveToFinished',
-  'moveToDelayed',
-  'addStandardJob',
-  'promote',
-  'turn',
-  'lpop',
-  'publish',
-]);
+const REDIS_WRITES = new Set(['moveToFinished', 'moveToDelayed', 'addStandardJob', 'promote', 'turn', 'publish']);
 /** Looking for work is only a write when some is found. */
 const TAKES_JOB = 'moveToActive';
-/** A desk's turn is taken, and given back, by scripts on two keys; those on one only say that it is still there. */
+/** A desk's turn is taken, used and given back by scripts on two keys; those on one only say that it is still there. */
 const TURN_KEYS = '2';
 
 const numbers = new Map<string, number>();

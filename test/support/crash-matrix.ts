@@ -21,7 +21,7 @@ const RULES = { enabled: true, batchMax: 50, openMax: 60, repliesMax: null };
 const ANSWER = { waitMs: 60_000 };
 const PLACE = /^place (.*)$/gm;
 /** How often a desk takes its turn and looks for more depends on what meets there: not every run passes all of them. */
-const AT_DESK = /^(turn|lpop|publish)\b/;
+const AT_DESK = /^(turn|publish)\b/;
 
 interface Asked {
   readonly operationId: string;
