@@ -37,11 +37,11 @@ export interface Context {
 }
 
 /** The composition root: the only place where ports meet what stands behind them. */
-export async function createContext(config: Pick<Config, 'mongo'>): Promise<Context> {
+export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): Promise<Context> {
   const database = await Database.open(config.mongo);
   return {
     database,
-    stores: createStores(database),
+    stores: createStores(database, config.worker.batchConversationsMax),
     roster: new MongoRosterStore(database),
     contacts: new MongoContactStore(database),
     views: new MongoViewStore(database),
@@ -53,13 +53,13 @@ export async function createContext(config: Pick<Config, 'mongo'>): Promise<Cont
   };
 }
 
-function createStores(database: Database): Stores {
+function createStores(database: Database, batchConversationsMax: number): Stores {
   return {
     campaigns: new MongoCampaignStore(database),
     texters: new MongoTexterStore(database),
     conversations: new MongoConversationStore(database),
     operations: new MongoOperationStore(database),
     batches: new MongoBatchStore(database),
-    claims: new MongoClaimStore(database),
+    claims: new MongoClaimStore(database, batchConversationsMax),
   };
 }

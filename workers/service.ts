@@ -92,9 +92,7 @@ async function open(config: Config, logger: Logger): Promise<Parts> {
   const onCompleted = (completed: readonly Claim[]): void => {
     for (const { operationId } of completed) claims.wake(operationId).catch(onError);
   };
-  const { batchConversationsMax } = config.worker;
-  const serve: DeskOptions['serve'] = (campaignId, commands) =>
-    context.stores.claims.serve(campaignId, commands, batchConversationsMax);
+  const serve: DeskOptions['serve'] = (campaignId, commands) => context.stores.claims.serve(campaignId, commands);
   const desk = new ClaimDesk({ redis, subscriber, prefix, serve, onCompleted, onError });
   await desk.open();
   const operations = new OperationQueue(redis, prefix, onError);

@@ -19,7 +19,7 @@ export async function countRoundTrips(ground: Ground, conversations: number): Pr
   const { config } = ground.place;
   const uri = new URL(config.mongo.uri);
   uri.searchParams.set('monitorCommands', 'true');
-  const context = await createContext({ mongo: { ...config.mongo, uri: uri.toString() } });
+  const context = await createContext({ ...config, mongo: { ...config.mongo, uri: uri.toString() } });
   const campaignId = await ground.seedCampaign(TEXTERS, conversations);
   const [conversationId = ''] = await ground.someIds(campaignId);
   let trips = 0;

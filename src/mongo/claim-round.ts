@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { ClaimCommand, Round } from '../app/ports.ts';
 import { claimReceipt, type Claim, type Room } from '../domain/claim.ts';
-import { dealPool, leadingClaims } from '../domain/claim-round.ts';
+import { dealPool, leadingClaims, type Reach } from '../domain/claim-round.ts';
 import { objectIds } from './batch-mapping.ts';
 import { ClaimFacts, type RuledCampaign } from './claim-facts.ts';
 import { fromCommand, fromWaiting, newDoc, toClaim, type Granted, type Queued } from './claim-mapping.ts';
@@ -12,15 +12,7 @@ import type { ClaimDoc } from './documents.ts';
 /** Waiting claims are looked at so many at a time, until the pool is empty or none is left. */
 const WAITING_PAGE = 100;
 
-interface Served {
-  readonly answered: readonly Claim[];
-  readonly completed: readonly Claim[];
-  /** How many of the queue have been looked at. */
-  readonly count: number;
-  /** How many conversations they were given together. */
-  readonly given: number;
-  readonly isPoolEmpty: boolean;
-}
+const UNBOUNDED: Reach = { atMost: Infinity, mayExceed: true };
 
 /**
  * One round of claims on one campaign, inside a transaction: whatever the rules look at is read here, whatever is given
@@ -33,6 +25,9 @@ export class ClaimRound {
   private readonly facts: ClaimFacts;
   private readonly pool: ClaimPool;
   private readonly at: Date;
+  private readonly answered: Claim[] = [];
+  private readonly completed: Claim[] = [];
+  private given = 0;
 
   constructor(database: Database, session: mongo.ClientSession, campaignId: string) {
     this.database = database;
@@ -44,68 +39,59 @@ export class ClaimRound {
   }
 
   /**
-   * Waiting claims come first, however many there are: new ones are served once the last of them has been looked at. Ends
-   * when `conversationsMax` have been given, so that a transaction does not grow with what texters ask for.
+   * Waiting claims come first, however many there are: new ones are served once the last of them has been looked at.
+   * Gives no more than `conversationsMax`, or one claim's share: conflicts and locks last as long as the transaction.
    */
   async run(commands: readonly ClaimCommand[], conversationsMax: number): Promise<Round> {
     const campaign = await this.facts.readCampaign();
-    const answered: Claim[] = [];
-    const completed: Claim[] = [];
-    let left = conversationsMax;
-    for await (let queue of this.queues(campaign, commands)) {
-      while (queue.length > 0) {
-        if (left <= 0) return { answered, completed, isWhole: false };
-        const served = await this.serve(campaign, queue, left);
-        answered.push(...served.answered);
-        completed.push(...served.completed);
-        const isCut = served.count < queue.length;
-        // The first that did not fit is for the next round, unless this one has given nothing yet.
-        left = isCut && served.given > 0 ? 0 : left - served.given;
-        queue = queue.slice(served.count);
-        if (!served.isPoolEmpty) continue;
-        // There is nothing to give, so no bound: whoever asks is told so, and waiting ones wait on.
-        const last = await this.serve(campaign, commands.slice(answered.length).map(fromCommand), Infinity);
-        return { answered: [...answered, ...last.answered], completed, isWhole: true };
-      }
-    }
-    return { answered, completed, isWhole: true };
-  }
-
-  /** The waiting claims, page by page, and the new ones behind the last. */
-  private async *queues(
-    campaign: RuledCampaign | undefined,
-    commands: readonly ClaimCommand[],
-  ): AsyncGenerator<readonly Queued[]> {
+    const fresh = commands.map(fromCommand);
     let after = 0;
     for (;;) {
       // Where no claim has ever waited, none is looked for: a texter waits for the answer.
       const waiting = campaign?.waitingCount === 0 ? [] : await this.readWaiting(after);
       const isLast = waiting.length < WAITING_PAGE;
-      yield [...waiting.map(fromWaiting), ...(isLast ? commands.map(fromCommand) : [])];
-      if (isLast) return;
+      let queue: readonly Queued[] = [...waiting.map(fromWaiting), ...(isLast ? fresh : [])];
+      while (queue.length > 0) {
+        const reach = { atMost: conversationsMax - this.given, mayExceed: this.given === 0 };
+        const { lookedAt, isPoolEmpty } = await this.serve(campaign, queue, reach);
+        queue = queue.slice(lookedAt);
+        if (isPoolEmpty) {
+          // Nobody can be given anything: new claims hear so, and those that have all they may have end.
+          await this.serve(campaign, isLast ? queue : [...queue, ...fresh], UNBOUNDED);
+          return this.round(true);
+        }
+        if (queue.length > 0 && this.given > 0) return this.round(isLast && queue.every(isFresh));
+      }
+      if (isLast) return this.round(true);
       after = waiting.at(-1)?.waiting?.sequence ?? after;
     }
   }
 
-  private async serve(campaign: RuledCampaign | undefined, queue: readonly Queued[], max: number): Promise<Served> {
-    if (queue.length === 0) return { answered: [], completed: [], count: 0, given: 0, isPoolEmpty: false };
+  private round(sawAllWaiting: boolean): Round {
+    return { answered: this.answered, completed: this.completed, sawAllWaiting };
+  }
+
+  /** Serves the front of a queue, as much of it as is within reach. */
+  private async serve(
+    campaign: RuledCampaign | undefined,
+    queue: readonly Queued[],
+    reach: Reach,
+  ): Promise<{ readonly lookedAt: number; readonly isPoolEmpty: boolean }> {
+    if (queue.length === 0) return { lookedAt: 0, isPoolEmpty: false };
     const texterIds = [...new Set(queue.map(({ request }) => request.texterId))];
     const facts = await this.facts.read(campaign, texterIds);
-    const { leading, wanted } = leadingClaims(queue, facts, max);
-    // What a waiting claim had may have come back, and lie ahead of what it can be given.
-    const hadBefore = leading.reduce((sum, { grantedBefore }) => sum + grantedBefore, 0);
-    const limit = wanted === 0 ? 0 : wanted + hadBefore;
-    const movedBy = await this.pool.readHead(limit);
+    const { leading, reached } = leadingClaims(queue, facts, reach);
+    const movedBy = await this.pool.readHead(reached);
     const pool = [...movedBy.keys()];
     const dealt = dealPool(leading, facts, pool, (claimId, id) => movedBy.get(id)?.has(claimId) === true);
     // First of all: an id that is known by now undoes the round, and should not have cost the writes.
-    const answered = await this.record(dealt.filter(({ claim }) => claim.command !== null));
+    this.answered.push(...(await this.record(dealt.filter(({ claim }) => isFresh(claim)))));
     await this.pool.give(dealt);
-    const completed = await this.carryOn(dealt.filter(({ claim }) => claim.doc !== null));
-    // What was wanted is an upper bound: the pool is empty when it had less, and all of that is gone.
+    this.completed.push(...(await this.carryOn(dealt.filter(({ claim }) => !isFresh(claim)))));
     const given = dealt.reduce((sum, { granted }) => sum + granted.length, 0);
-    const isPoolEmpty = pool.length < limit && given === pool.length;
-    return { answered, completed, count: leading.length, given, isPoolEmpty };
+    this.given += given;
+    // The reach is an upper bound: the pool is empty when it had less, and all of that is gone.
+    return { lookedAt: leading.length, isPoolEmpty: pool.length < reached && given === pool.length };
   }
 
   private readWaiting(after: number): Promise<ClaimDoc[]> {
@@ -176,4 +162,8 @@ export class ClaimRound {
 /** Short of what it had room for, and willing to wait. */
 function isToWait({ claim, room, granted }: Granted): boolean {
   return room !== null && granted.length < room.count && claim.request.waitMs !== undefined;
+}
+
+function isFresh({ command }: Queued): boolean {
+  return command !== null;
 }

@@ -7,9 +7,12 @@ import { isDuplicateKey, type Database } from './connect.ts';
 
 export class MongoClaimStore implements ClaimStore {
   private readonly database: Database;
+  private readonly conversationsMax: number;
 
-  constructor(database: Database) {
+  /** A round gives no more than `conversationsMax`, or one claim's share. */
+  constructor(database: Database, conversationsMax: number) {
     this.database = database;
+    this.conversationsMax = conversationsMax;
   }
 
   async find(claimId: string): Promise<Claim | undefined> {
@@ -18,13 +21,13 @@ export class MongoClaimStore implements ClaimStore {
   }
 
   /** Ids are new as a rule, so that is what is tried first; looking for known ones costs a query. */
-  async serve(campaignId: string, claims: readonly ClaimCommand[], conversationsMax = Infinity): Promise<Round> {
+  async serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {
     let known: readonly Claim[] = [];
     for (;;) {
       const knownIds = new Set(known.map(({ operationId }) => operationId));
       const unknown = claims.filter(({ request }) => !knownIds.has(request.operationId));
       try {
-        const round = await this.round(campaignId, unknown, conversationsMax);
+        const round = await this.round(campaignId, unknown);
         return { ...round, answered: [...known, ...round.answered] };
       } catch (error) {
         if (!isDuplicateKey(error)) throw error;
@@ -59,9 +62,9 @@ export class MongoClaimStore implements ClaimStore {
     return (await this.database.claims.find({ _id: { $in: ids } }).toArray()).map(toClaim);
   }
 
-  private round(campaignId: string, claims: readonly ClaimCommand[], conversationsMax: number): Promise<Round> {
+  private round(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {
     return this.database.transaction((session) =>
-      new ClaimRound(this.database, session, campaignId).run(claims, conversationsMax),
+      new ClaimRound(this.database, session, campaignId).run(claims, this.conversationsMax),
     );
   }
 }

@@ -12,10 +12,11 @@ import {
   type Handed,
   type Served,
 } from './desk-messages.ts';
+import { ClaimTray } from './claim-tray.ts';
 import { PendingClaims } from './pending-claims.ts';
 
-/** Claims in one round: what one transaction serves. */
-const ROUND_CLAIMS_MAX = 100;
+/** Claims and looks that are taken up at once; what does not fit into one round stays in hand for the next. */
+const HAND_MAX = 100;
 
 export interface DeskOptions {
   /** For commands. */
@@ -38,10 +39,8 @@ export interface DeskOptions {
 export class ClaimDesk {
   private readonly options: DeskOptions;
   private readonly deskId = randomUUID();
-  private readonly fresh = new Map<string, Brought[]>();
-  private readonly busy = new Set<string>();
-  /** Its own, in the round under way. */
-  private readonly inHand = new Set<string>();
+  /** By campaign, while there is anything to do. */
+  private readonly trays = new Map<string, ClaimTray>();
   private readonly pending = new PendingClaims();
 
   constructor(options: DeskOptions) {
@@ -70,87 +69,68 @@ export class ClaimDesk {
   }
 
   private bring(campaignId: string, brought: Brought): void {
-    const fresh = this.freshOf(campaignId);
+    const handed = { deskId: this.deskId, brought };
+    const tray = this.trays.get(campaignId);
     // Brought again because its answer takes long: it is here already.
-    if (this.inHand.has(brought.id) || fresh.some(({ id }) => id === brought.id)) return;
-    this.fresh.set(campaignId, [...fresh, brought]);
-    if (!this.busy.has(campaignId)) void this.work(campaignId);
+    if (tray?.has(handed)) return;
+    if (tray) return tray.put(handed);
+    const started = new ClaimTray();
+    this.trays.set(campaignId, started);
+    started.put(handed);
+    void this.work(campaignId, started);
   }
 
   /** Works until nothing is left that was brought here, or handed over while this desk had the turn. */
-  private async work(campaignId: string): Promise<void> {
-    this.busy.add(campaignId);
+  private async work(campaignId: string, tray: ClaimTray): Promise<void> {
     const turn = new ClaimTurn(this.options.redis, this.options.prefix, campaignId, this.deskId);
-    try {
-      let isServed = true;
-      do {
-        isServed = !(await this.takeOrHandOver(turn, campaignId)) || (await this.serveAll(turn, campaignId));
-      } while (!isServed || this.hasFresh(campaignId));
-    } catch (error) {
-      this.fail(campaignId, error);
-    } finally {
-      this.busy.delete(campaignId);
-      // Brought while the last look was on its way: nobody else would begin with it.
-      if (this.hasFresh(campaignId)) void this.work(campaignId);
+    for (let isServed = false; !isServed || tray.fresh.length > 0;) {
+      try {
+        isServed = !(await this.takeOrHandOver(turn, tray)) || (await this.serveAll(turn, campaignId, tray));
+      } catch (error) {
+        this.fail(tray, error);
+        isServed = true;
+      }
     }
+    this.trays.delete(campaignId);
   }
 
   /** True: it is this desk's turn. False: what was brought here is handed over. */
-  private async takeOrHandOver(turn: ClaimTurn, campaignId: string): Promise<boolean> {
-    const fresh = this.freshOf(campaignId);
-    const items = fresh.map((brought) => JSON.stringify({ deskId: this.deskId, brought } satisfies Handed));
-    if (await turn.takeOrHandOver(items)) return true;
-    // What was brought meanwhile stands behind them.
-    this.takeFresh(campaignId, fresh.length);
+  private async takeOrHandOver(turn: ClaimTurn, tray: ClaimTray): Promise<boolean> {
+    const items = tray.fresh;
+    if (await turn.takeOrHandOver(items.map((each) => JSON.stringify(each)))) return true;
+    tray.drop(items.length);
     return false;
   }
 
   /** True when all is served that was brought here or handed over. False when its turn ran out before. */
-  private async serveAll(turn: ClaimTurn, campaignId: string): Promise<boolean> {
+  private async serveAll(turn: ClaimTurn, campaignId: string, tray: ClaimTray): Promise<boolean> {
     const stopKeeping = turn.keepWhile();
     try {
       for (;;) {
-        // By halves where there are many: neither those that came here nor those handed over wait for all the others.
-        const handedMax = Math.max(ROUND_CLAIMS_MAX / 2, ROUND_CLAIMS_MAX - this.freshOf(campaignId).length);
-        const taken = await turn.keepAndTake(handedMax);
+        const taken = await turn.keepAndTake(handedMax(tray));
         if (!taken) return false;
         const handed = taken.flatMap((item) => this.tryTo(() => readHanded(item)) ?? []);
-        const own = this.takeFresh(campaignId, ROUND_CLAIMS_MAX - handed.length);
-        const all = [...handed, ...own.map((brought) => ({ deskId: this.deskId, brought }))];
-        for (const { id } of own) this.inHand.add(id);
-        if (all.length > 0) await this.serveRound(campaignId, all);
+        if (tray.inHand.length === 0) tray.takeUp(handed, HAND_MAX);
+        if (tray.inHand.length > 0) await this.serveRound(campaignId, tray);
         else if (await turn.leave()) return true;
       }
     } catch (error) {
       await turn.release();
       throw error;
     } finally {
+      tray.putBack();
       stopKeeping();
     }
   }
 
-  /** In as many transactions as it takes: whoever is served in an early one does not wait for the others. */
-  private async serveRound(campaignId: string, handed: readonly Handed[]): Promise<void> {
-    let open = handed;
-    try {
-      while (open.length > 0) {
-        const answers = await this.serve(campaignId, open);
-        await this.tell(open, answers);
-        open = open.filter(({ brought }) => !answers.has(brought.id));
-      }
-    } finally {
-      // Those that got no answer are brought again by whoever waits for it.
-      for (const { brought } of open) this.inHand.delete(brought.id);
-    }
-  }
-
-  private async tell(handed: readonly Handed[], answers: ReadonlyMap<string, DeskMessage>): Promise<void> {
+  /** What the round did not get to stays in hand. */
+  private async serveRound(campaignId: string, tray: ClaimTray): Promise<void> {
+    const answers = await this.serve(campaignId, tray.inHand);
     const byDesk = new Map<string, DeskMessage[]>();
-    for (const { deskId, brought } of handed) {
+    for (const { deskId, brought } of tray.takeServed((id) => answers.has(id))) {
       const answer = answers.get(brought.id);
       if (!answer) continue;
-      // Whoever brought it: it may be awaited here as well.
-      this.inHand.delete(brought.id);
+      // The same id may have been brought here too.
       this.pending.settle(answer);
       if (deskId !== this.deskId) byDesk.set(deskId, [...(byDesk.get(deskId) ?? []), answer]);
     }
@@ -159,38 +139,26 @@ export class ClaimDesk {
     }
   }
 
-  /** What one transaction came to, by what was brought: all of it, unless the transaction had to end before. */
-  private async serve(campaignId: string, handed: readonly Handed[]): Promise<Map<string, DeskMessage>> {
-    const commands = new Map(handed.flatMap(({ brought: { id, command } }) => (command ? [[id, command]] : [])));
-    const none = new Map<string, DeskMessage>(handed.map(({ brought: { id } }) => [id, { id }]));
+  /** What a round came to, by the ids of what was brought; without those that it did not get to. */
+  private async serve(campaignId: string, inHand: readonly Handed[]): Promise<Map<string, DeskMessage>> {
+    const ids = inHand.map(({ brought }) => brought.id);
+    const commands = new Map(inHand.flatMap(({ brought: { id, command } }) => (command ? [[id, command]] : [])));
     try {
-      const { answered, completed, isWhole } = await this.options.serve(campaignId, [...commands.values()]);
+      const { answered, completed, sawAllWaiting } = await this.options.serve(campaignId, [...commands.values()]);
       if (completed.length > 0) this.options.onCompleted(completed);
+      const looks = sawAllWaiting ? ids.filter((id) => !commands.has(id)) : [];
       const served = answered.map((claim) => ({ id: claim.operationId, served: servedOf(claim) }));
-      return new Map([...(isWhole ? none : []), ...served.map((each) => [each.id, each] as const)]);
+      return byId([...looks.map((id) => ({ id })), ...served]);
     } catch (error) {
       const failure = messageOf(error);
-      return new Map([...none.keys()].map((id) => [id, { id, failure }]));
+      return byId(ids.map((id) => ({ id, failure })));
     }
   }
 
-  private fail(campaignId: string, error: unknown): void {
-    for (const { id } of this.takeFresh(campaignId, Infinity)) this.pending.settle({ id, failure: messageOf(error) });
-  }
-
-  private hasFresh(campaignId: string): boolean {
-    return this.freshOf(campaignId).length > 0;
-  }
-
-  private freshOf(campaignId: string): Brought[] {
-    return this.fresh.get(campaignId) ?? [];
-  }
-
-  private takeFresh(campaignId: string, max: number): Brought[] {
-    const fresh = this.freshOf(campaignId);
-    if (fresh.length <= max) this.fresh.delete(campaignId);
-    else this.fresh.set(campaignId, fresh.slice(max));
-    return fresh.slice(0, max);
+  private fail(tray: ClaimTray, error: unknown): void {
+    const failed = tray.fresh;
+    tray.drop(failed.length);
+    for (const { brought } of failed) this.pending.settle({ id: brought.id, failure: messageOf(error) });
   }
 
   /** Anybody may write to Redis: what cannot be read is told, and ends nothing. */
@@ -206,6 +174,18 @@ export class ClaimDesk {
   private channelOf(deskId: string): string {
     return `${this.options.prefix}:claims:answers:${deskId}`;
   }
+}
+
+/**
+ * By halves where there are many: neither those that came here nor those handed over wait for all the others. None while
+ * any are in hand.
+ */
+function handedMax({ inHand, fresh }: ClaimTray): number {
+  return inHand.length > 0 ? 0 : Math.max(HAND_MAX / 2, HAND_MAX - fresh.length);
+}
+
+function byId(messages: readonly DeskMessage[]): Map<string, DeskMessage> {
+  return new Map(messages.map((message) => [message.id, message]));
 }
 
 function messageOf(error: unknown): string {

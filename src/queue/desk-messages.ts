@@ -49,10 +49,12 @@ const messages = z.array(
 
 const handed = z.object({
   deskId: z.string(),
-  brought: z.object({
-    id: z.string(),
-    command: z.object({ request: claimRequest, requestHash: z.string(), sentBy: z.string() }).nullable(),
-  }),
+  brought: z
+    .object({
+      id: z.string(),
+      command: z.object({ request: claimRequest, requestHash: z.string(), sentBy: z.string() }).nullable(),
+    })
+    .refine(({ id, command }) => command === null || command.request.operationId === id, 'a claim under its own id'),
 });
 
 export function servedOf(claim: Claim): Served {

@@ -61,7 +61,11 @@ type Outcome = Dealt<RoundClaim>;
 
 /** A round as it is run: as much of the pool is read as the claims could take, and dealt to them in their order. */
 function round(claims: readonly RoundClaim[], facts: RoundFacts, pool: readonly string[]): Outcome[] {
-  return dealPool(claims, facts, pool.slice(0, leadingClaims(claims, facts, Infinity).wanted));
+  return dealPool(
+    claims,
+    facts,
+    pool.slice(0, leadingClaims(claims, facts, { atMost: Infinity, mayExceed: true }).reached),
+  );
 }
 
 const TEXTERS = ['t1', 't2', 't3'];
@@ -120,18 +124,21 @@ describe('a round of claims', () => {
   });
 
   it.each([
-    ['all of them, when they want no more than that', 12, 3, 12],
-    ['those that fit whole', 11, 2, 8],
-    ['the first, however much it wants', 1, 1, 5],
-  ])('takes from the front %s', (_name, max, count, wanted) => {
-    const claims = [claimOf('t1', 5), claimOf('t2', 3), claimOf('t3', 4)];
-    expect(leadingClaims(claims, factsOf({}), max)).toEqual({ leading: claims.slice(0, count), wanted });
+    ['all of them, when they reach no further than that', { atMost: 13, mayExceed: false }, 3, 13],
+    ['those that fit whole', { atMost: 12, mayExceed: true }, 2, 9],
+    ['the first, however far it reaches', { atMost: 1, mayExceed: true }, 1, 5],
+    ['none, when the first does not fit', { atMost: 4, mayExceed: false }, 0, 0],
+  ])('takes from the front %s', (_name, reach, count, reached) => {
+    // The second lacks three; what it had before may lie ahead of them.
+    const claims = [claimOf('t1', 5), claimOf('t2', 4, 1), claimOf('t3', 4)];
+    expect(leadingClaims(claims, factsOf({}), reach)).toEqual({ leading: claims.slice(0, count), reached });
   });
 
-  it('has refused claims taken from the front with those before them', () => {
-    const claims = [claimOf('t1', 5), claimOf('t2', 3), claimOf('t3', 4)];
+  it('takes refused claims from the front with those before them, also behind one that is too large', () => {
+    const claims = [claimOf('t2', 3), claimOf('t1', 9), claimOf('t2', 3), claimOf('t3', 4)];
     const facts = factsOf({}, { t2: { notStarted: 20, needsReply: 0 } });
-    expect(leadingClaims(claims, facts, 5)).toEqual({ leading: claims.slice(0, 2), wanted: 5 });
+    const reach = { atMost: 5, mayExceed: true };
+    expect(leadingClaims(claims, facts, reach)).toEqual({ leading: claims.slice(0, 3), reached: 9 });
   });
 
   it('lets a refused claim take nothing from those behind it', () => {

@@ -36,17 +36,20 @@ async function explainedFinds(work: () => Promise<unknown>): Promise<Explained[]
   );
 }
 
-/** Explains every pipeline that `work` runs, on the data as it then is, outside of its transaction. */
-async function explainedPipelines(work: () => Promise<unknown>): Promise<Explained[]> {
+/** What explains say of every pipeline that `work` runs, on the data as it then is, outside of its transaction. */
+async function explainedPipelines(work: () => Promise<unknown>): Promise<mongo.Document[]> {
   const spy = vi.spyOn(mongoose.mongo.Collection.prototype, 'aggregate');
   await work();
   const ran = spy.mock.calls.map(([pipeline], at) => ({ on: spy.mock.contexts[at] as mongo.Collection, pipeline }));
   spy.mockRestore();
-  return Promise.all(
-    ran.map(
-      ({ on, pipeline }) => on.aggregate(pipeline).explain('executionStats') as Promise<unknown> as Promise<Explained>,
-    ),
-  );
+  return Promise.all(ran.map(({ on, pipeline }) => on.aggregate(pipeline).explain('executionStats')));
+}
+
+/** Servers nest what they say of a pipeline's stages in ways of their own: added up, wherever it stands. */
+function sumOf(explained: unknown, key: string): number {
+  if (typeof explained !== 'object' || explained === null) return 0;
+  const own = Number((explained as Record<string, unknown>)[key] ?? 0);
+  return Object.values(explained).reduce<number>((sum, each) => sum + sumOf(each, key), own);
 }
 
 describe('no query that runs per job scans more than it returns', () => {
@@ -122,12 +125,13 @@ describe('no query that runs per job scans more than it returns', () => {
     });
     const explained = await explainedPipelines(() => harness.context.stores.claims.serve(claiming, commands));
     expect(explained).toHaveLength(1);
-    for (const { queryPlanner, executionStats } of explained) {
-      const plan = JSON.stringify(queryPlanner.winningPlan);
+    for (const each of explained) {
+      const plan = JSON.stringify(each);
       expect(plan).toContain('"held_in_order"');
-      expect(plan).not.toContain('COLLSCAN');
+      expect(plan).not.toContain('"COLLSCAN"');
+      expect(sumOf(each, 'collectionScans')).toBe(0);
       // Two texters' rows, the twenty they were just given, and what they held that the rules look at.
-      expect(executionStats.totalDocsExamined).toBeLessThanOrEqual(2 + 20 + 30 + 20 + 3);
+      expect(sumOf(each, 'totalDocsExamined')).toBeLessThanOrEqual(2 + 20 + 30 + 20 + 3);
     }
   });
 

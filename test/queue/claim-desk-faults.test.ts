@@ -13,13 +13,15 @@ describe(`the desk where claims meet, when things fail (seed ${SEED})`, () => {
   let desks: Desks;
   beforeEach(() => (desks = current()));
 
-  it('keeps what is left of a round whose first answers cannot be told, for whoever asks again', async () => {
+  it('tells whoever is left in hand when the first answers cannot be told', async () => {
     desks.servedMax = 1;
     const { letGo } = desks.hold();
     const [first, handed, own] = [desks.newClaim('c1'), desks.newClaim('c1'), desks.newClaim('c1')];
     const asked = [one().submit(first)];
     await desks.roundWith(first);
-    asked.push(two().submit(handed), one().submit(own));
+    asked.push(two().submit(handed));
+    const left = one().submit(own);
+    const told = expect(left).rejects.toThrow('was not served: nobody hears');
     await two().settled();
     let failures = 0;
     one().around = (name, call) => {
@@ -28,10 +30,31 @@ describe(`the desk where claims meet, when things fail (seed ${SEED})`, () => {
       return Promise.reject(new Error('nobody hears'));
     };
     letGo();
-    await until('the telling to fail', () => failures === 1);
+    await told;
     await one().settled();
     vi.advanceTimersByTime(HANDED_AGAIN_MS);
+    await answered([...asked, one().submit(own)]);
+  });
+
+  it('leaves what it has in hand to whoever has the turn, when its own runs out between two rounds', async () => {
+    desks.servedMax = 1;
+    const [own, others] = [one(), two()].map((desk) =>
+      Array.from({ length: 6 }, () => ({ desk, claim: desks.newClaim('c1') })),
+    );
+    const first = desks.hold((desk) => desk === one());
+    const asked = own?.map(({ desk, claim }) => desk.submit(claim)) ?? [];
+    await until('a round at the first', () => desks.rounds.length === 1);
+    await desks.turnsRunOut();
+    const second = desks.hold((desk) => desk === two());
+    asked.push(...(others?.map(({ desk, claim }) => desk.submit(claim)) ?? []));
+    await until('a round at the second', () => desks.rounds.length === 2);
+    await desks.turnsLast();
+    first.letGo();
+    await answered(asked.slice(0, 1));
+    await one().settled();
+    second.letGo();
     await answered(asked);
+    expect(desks.rounds.filter(({ desk }) => desk === one())).toHaveLength(1);
   });
 
   describe('when a desk dies', () => {

@@ -60,7 +60,7 @@ describe(`the desk where claims meet (seed ${SEED})`, () => {
     expect(Math.max(...desks.rounds.map(({ claimIds }) => claimIds.length))).toBe(100);
   });
 
-  it('answers whoever one transaction of a round has served before the next begins, and takes looks with the last', async () => {
+  it('answers whoever a round has served before the next begins, and a look when all who wait have been looked at', async () => {
     desks.servedMax = 2;
     const claims = Array.from({ length: 5 }, () => desks.newClaim('c1'));
     const ids = claims.map(({ request }) => request.operationId);

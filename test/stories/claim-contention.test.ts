@@ -12,6 +12,7 @@ import { rawConversations } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 
 const OPEN_MAX = 10;
+const ROUND_MAX = 1_000;
 const RULES = { enabled: true, batchMax: 8, openMax: OPEN_MAX };
 
 /** Two processes' stores on one database, without the turn that keeps their rounds apart: only what is written counts. */
@@ -83,6 +84,7 @@ describe('rounds of claims that meet in the database', () => {
         // It either goes through now or has to wait for this one; nobody tells which.
         await Promise.race([meanwhile, sleep(300)]);
       }),
+      ROUND_MAX,
     );
     await slow.serve(campaignId, [command(campaignId, 't1', 8)]);
     await meanwhile;
@@ -132,7 +134,7 @@ describe('rounds of claims that meet in the database', () => {
     const [first, second, third] = ['t1', 't2', 't3'].map((texterId) => command(campaignId, texterId, 1));
     if (!first || !second || !third) throw new Error('expected three claims');
     await other.stores.claims.serve(campaignId, [first]);
-    const overtaken = new MongoClaimStore(harness.context.database);
+    const overtaken = new MongoClaimStore(harness.context.database, ROUND_MAX);
     const transaction = harness.context.database.transaction.bind(harness.context.database);
     let rounds = 0;
     const spy = vi.spyOn(harness.context.database, 'transaction').mockImplementation(async (work) => {
@@ -152,7 +154,7 @@ describe('rounds of claims that meet in the database', () => {
 
   it('give no more than they may, to whole claims only, and leave the others for the next', async () => {
     const campaignId = await seed(6, 0);
-    const { claims } = harness.context.stores;
+    const claims = new MongoClaimStore(harness.context.database, 7);
     await claims.serve(campaignId, [waiting(command(campaignId, 't6', 8))]);
     await harness.seedConversations(
       campaignId,
@@ -161,16 +163,55 @@ describe('rounds of claims that meet in the database', () => {
     const commands = [3, 4, 4, 8, 3].map((count, at) => command(campaignId, `t${at + 1}`, count));
     const rounds: unknown[] = [];
     for (let left = commands; left.length > 0;) {
-      const { answered, completed, isWhole } = await claims.serve(campaignId, left, 7);
-      rounds.push([completed.length, ...sizes(answered), isWhole]);
+      const { answered, completed } = await claims.serve(campaignId, left);
+      rounds.push([completed.length, ...sizes(answered)]);
       left = left.slice(answered.length);
     }
+    expect(rounds).toEqual([[1], [0, 3, 4], [0, 4], [0, 8], [0, 3]]);
+  });
+
+  it('give no more than they may to waiting claims either, however many pages of them there are', async () => {
+    const campaignId = await seed(102, 0);
+    const claims = new MongoClaimStore(harness.context.database, 101);
+    const asked = Array.from({ length: 102 }, (_, at) =>
+      waiting(command(campaignId, `t${at + 1}`, at === 100 ? 8 : 1)),
+    );
+    await claims.serve(campaignId, asked);
+    await harness.seedConversations(
+      campaignId,
+      Array.from({ length: 200 }, () => ({})),
+    );
+    const rounds: unknown[] = [];
+    for (let isDone = false; !isDone;) {
+      const { completed, sawAllWaiting } = await claims.serve(campaignId, []);
+      rounds.push([completed.length, sawAllWaiting]);
+      isDone = sawAllWaiting;
+    }
     expect(rounds).toEqual([
-      [1, false],
-      [0, 3, 4, false],
-      [0, 4, false],
-      [0, 8, false],
-      [0, 3, true],
+      [100, false],
+      [2, true],
+    ]);
+  });
+
+  it('end a waiting claim that has all it may have by now, though the pool is empty before its turn', async () => {
+    const campaignId = await seed(3, 0);
+    const { database } = harness.context;
+    const claims = new MongoClaimStore(database, 1);
+    const [first, second, full] = [
+      command(campaignId, 't1', 5),
+      command(campaignId, 't2', 5),
+      command(campaignId, 't3', 8),
+    ];
+    await claims.serve(campaignId, [waiting(full)]);
+    await harness.seedConversations(campaignId, [{}, {}]);
+    await claims.serve(campaignId, []);
+    await claims.serve(campaignId, [waiting(first), waiting(second)]);
+    // The other way round: whoever has something waits behind those that have nothing.
+    await database.claims.updateOne({ _id: full.request.operationId }, { $set: { 'waiting.sequence': 9 } });
+    await database.campaigns.updateOne({ _id: campaignId }, { $set: { 'selfAssign.batchMax': 2 } });
+    const { completed } = await claims.serve(campaignId, []);
+    expect(completed.map(({ operationId, granted }) => [operationId, granted.length])).toEqual([
+      [full.request.operationId, 2],
     ]);
   });
 

@@ -131,11 +131,10 @@ export class Desks {
     this.underWay.set(campaignId, others + 1);
     try {
       await this.during(round);
-      const isWhole = commands.length <= this.servedMax;
       return {
         answered: commands.slice(0, this.servedMax).map((command) => this.keep(command)),
         completed: [],
-        isWhole,
+        sawAllWaiting: commands.length <= this.servedMax,
       };
     } finally {
       this.underWay.set(campaignId, (this.underWay.get(campaignId) ?? 1) - 1);
