@@ -159,7 +159,7 @@ export interface BatchStore {
 export interface Round {
   readonly answered: readonly Claim[];
   readonly completed: readonly Claim[];
-  /** Whether it got as far as the last of the waiting claims. */
+  /** Whether it got as far as the last of the waiting claims, or of the pool. */
   readonly sawAllWaiting: boolean;
 }
 

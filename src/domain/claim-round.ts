@@ -30,16 +30,17 @@ export type Dealt<Of extends RoundClaim> = { readonly claim: Of; readonly grante
 
 const NO_WORK: Workload = { notStarted: 0, needsReply: 0 };
 
-/** How much of the pool the claims that are taken from the front may reach for together. */
+/** How far into the pool the claims at the front of a queue may reach together. */
 export interface Reach {
   readonly atMost: number;
-  /** Whether one claim alone may reach further. */
+  /** Whether the first may reach further, by itself. */
   readonly mayExceed: boolean;
 }
 
 /**
  * The longest run of claims from the front that stays within reach, and how far into the pool it reaches: what each could
- * be given if it were its texter's only one, and what a waiting one had before, which may lie ahead of that.
+ * be given if it were its texter's only one, and what a waiting one had before: that may have come back, lie ahead of what
+ * it can be given, and is passed over.
  */
 export function leadingClaims<Of extends RoundClaim>(
   claims: readonly Of[],

@@ -56,11 +56,11 @@ export class ClaimRound {
         const { lookedAt, isPoolEmpty } = await this.serve(campaign, queue, reach);
         queue = queue.slice(lookedAt);
         if (isPoolEmpty) {
-          // Nobody can be given anything: new claims hear so, and those that have all they may have end.
+          // Nobody can be given anything: new claims hear so, and those of this page end that have all they may have.
           await this.serve(campaign, isLast ? queue : [...queue, ...fresh], UNBOUNDED);
           return this.round(true);
         }
-        if (queue.length > 0 && this.given > 0) return this.round(isLast && queue.every(isFresh));
+        if (queue.length > 0 && this.given > 0) return this.round(isLast && queue.every(isNew));
       }
       if (isLast) return this.round(true);
       after = waiting.at(-1)?.waiting?.sequence ?? after;
@@ -85,9 +85,9 @@ export class ClaimRound {
     const pool = [...movedBy.keys()];
     const dealt = dealPool(leading, facts, pool, (claimId, id) => movedBy.get(id)?.has(claimId) === true);
     // First of all: an id that is known by now undoes the round, and should not have cost the writes.
-    this.answered.push(...(await this.record(dealt.filter(({ claim }) => isFresh(claim)))));
+    this.answered.push(...(await this.record(dealt.filter(({ claim }) => isNew(claim)))));
     await this.pool.give(dealt);
-    this.completed.push(...(await this.carryOn(dealt.filter(({ claim }) => !isFresh(claim)))));
+    this.completed.push(...(await this.carryOn(dealt.filter(({ claim }) => !isNew(claim)))));
     const given = dealt.reduce((sum, { granted }) => sum + granted.length, 0);
     this.given += given;
     // The reach is an upper bound: the pool is empty when it had less, and all of that is gone.
@@ -164,6 +164,6 @@ function isToWait({ claim, room, granted }: Granted): boolean {
   return room !== null && granted.length < room.count && claim.request.waitMs !== undefined;
 }
 
-function isFresh({ command }: Queued): boolean {
+function isNew({ command }: Queued): boolean {
   return command !== null;
 }

@@ -83,22 +83,24 @@ export class ClaimDesk {
   /** Works until nothing is left that was brought here, or handed over while this desk had the turn. */
   private async work(campaignId: string, tray: ClaimTray): Promise<void> {
     const turn = new ClaimTurn(this.options.redis, this.options.prefix, campaignId, this.deskId);
-    for (let isServed = false; !isServed || tray.fresh.length > 0;) {
+    let isDone: boolean;
+    do {
       try {
-        isServed = !(await this.takeOrHandOver(turn, tray)) || (await this.serveAll(turn, campaignId, tray));
+        isDone = !(await this.takeOrHandOver(turn, tray)) || (await this.serveAll(turn, campaignId, tray));
       } catch (error) {
         this.fail(tray, error);
-        isServed = true;
+        isDone = true;
       }
-    }
+      // Brought meanwhile, it has to be begun with here: nobody else would.
+    } while (!isDone || tray.all.length > 0);
     this.trays.delete(campaignId);
   }
 
-  /** True: it is this desk's turn. False: what was brought here is handed over. */
+  /** True: it is this desk's turn. False: whatever is here is handed over. */
   private async takeOrHandOver(turn: ClaimTurn, tray: ClaimTray): Promise<boolean> {
-    const items = tray.fresh;
-    if (await turn.takeOrHandOver(items.map((each) => JSON.stringify(each)))) return true;
-    tray.drop(items.length);
+    const items = tray.all.map((each) => JSON.stringify(each));
+    if (await turn.takeOrHandOver(items)) return true;
+    tray.take(items.length);
     return false;
   }
 
@@ -109,8 +111,8 @@ export class ClaimDesk {
       for (;;) {
         const taken = await turn.keepAndTake(handedMax(tray));
         if (!taken) return false;
-        const handed = taken.flatMap((item) => this.tryTo(() => readHanded(item)) ?? []);
-        if (tray.inHand.length === 0) tray.takeUp(handed, HAND_MAX);
+        const handed = taken.flatMap((item) => this.tryTo(() => readHanded(item, campaignId)) ?? []);
+        tray.takeUp(handed, HAND_MAX);
         if (tray.inHand.length > 0) await this.serveRound(campaignId, tray);
         else if (await turn.leave()) return true;
       }
@@ -118,7 +120,6 @@ export class ClaimDesk {
       await turn.release();
       throw error;
     } finally {
-      tray.putBack();
       stopKeeping();
     }
   }
@@ -127,16 +128,17 @@ export class ClaimDesk {
   private async serveRound(campaignId: string, tray: ClaimTray): Promise<void> {
     const answers = await this.serve(campaignId, tray.inHand);
     const byDesk = new Map<string, DeskMessage[]>();
-    for (const { deskId, brought } of tray.takeServed((id) => answers.has(id))) {
-      const answer = answers.get(brought.id);
-      if (!answer) continue;
-      // The same id may have been brought here too.
+    for (const { deskId, answer } of tray.takeAnswered(answers)) {
+      // This desk's own, or one that was brought here as well.
       this.pending.settle(answer);
       if (deskId !== this.deskId) byDesk.set(deskId, [...(byDesk.get(deskId) ?? []), answer]);
     }
-    for (const [deskId, theirs] of byDesk) {
-      await this.options.redis.publish(this.channelOf(deskId), JSON.stringify(theirs));
-    }
+    const telling = [...byDesk].map(([deskId, theirs]) =>
+      this.options.redis.publish(this.channelOf(deskId), JSON.stringify(theirs)),
+    );
+    // Each desk is told, whatever becomes of the others' messages.
+    const failed = (await Promise.allSettled(telling)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
   }
 
   /** What a round came to, by the ids of what was brought; without those that it did not get to. */
@@ -156,9 +158,8 @@ export class ClaimDesk {
   }
 
   private fail(tray: ClaimTray, error: unknown): void {
-    const failed = tray.fresh;
-    tray.drop(failed.length);
-    for (const { brought } of failed) this.pending.settle({ id: brought.id, failure: messageOf(error) });
+    const failure = messageOf(error);
+    for (const { brought } of tray.take(Infinity)) this.pending.settle({ id: brought.id, failure });
   }
 
   /** Anybody may write to Redis: what cannot be read is told, and ends nothing. */
@@ -176,12 +177,10 @@ export class ClaimDesk {
   }
 }
 
-/**
- * By halves where there are many: neither those that came here nor those handed over wait for all the others. None while
- * any are in hand.
- */
-function handedMax({ inHand, fresh }: ClaimTray): number {
-  return inHand.length > 0 ? 0 : Math.max(HAND_MAX / 2, HAND_MAX - fresh.length);
+/** By halves where there are many: neither those that came here nor those handed over wait for all the others. */
+function handedMax({ inHand, untakenCount }: ClaimTray): number {
+  const room = Math.max(0, HAND_MAX - inHand.length);
+  return Math.max(Math.ceil(room / 2), room - untakenCount);
 }
 
 function byId(messages: readonly DeskMessage[]): Map<string, DeskMessage> {

@@ -1,50 +1,58 @@
-import type { Handed } from './desk-messages.ts';
+import type { DeskMessage, Handed } from './desk-messages.ts';
 
-/** One campaign's claims and looks at a desk, first come first served: what nobody has taken up, and what is in hand. */
+/** One campaign's claims and looks at a desk: in hand what has been taken up, and behind it what nobody has taken up. */
 export class ClaimTray {
-  private untaken: readonly Handed[] = [];
   private hand: readonly Handed[] = [];
+  private untaken: readonly Handed[] = [];
 
-  /** Not taken up yet: what may be handed over. */
-  get fresh(): readonly Handed[] {
-    return this.untaken;
-  }
-
-  /** Taken up, and not served yet. */
   get inHand(): readonly Handed[] {
     return this.hand;
   }
 
-  has({ deskId, brought }: Handed): boolean {
-    return [...this.hand, ...this.untaken].some((each) => each.deskId === deskId && each.brought.id === brought.id);
+  get untakenCount(): number {
+    return this.untaken.length;
+  }
+
+  /** All of it, in its order. */
+  get all(): readonly Handed[] {
+    return [...this.hand, ...this.untaken];
+  }
+
+  has(handed: Handed): boolean {
+    return this.all.some((each) => isSame(each, handed));
   }
 
   put(handed: Handed): void {
     this.untaken = [...this.untaken, handed];
   }
 
-  /** The first so many are others' now; what was put in meanwhile stands behind them. */
-  drop(count: number): void {
+  /** Takes the first so many away; what was put in meanwhile stands behind them. */
+  take(count: number): readonly Handed[] {
+    const taken = this.all.slice(0, count);
+    this.untaken = this.untaken.slice(Math.max(0, count - this.hand.length));
+    this.hand = this.hand.slice(count);
+    return taken;
+  }
+
+  /** Takes up what others have handed over, but for second copies, and of its own what makes `max` of all in hand. */
+  takeUp(handed: readonly Handed[], max: number): void {
+    for (const each of handed) if (!this.hand.some((other) => isSame(each, other))) this.hand = [...this.hand, each];
+    const count = Math.max(0, max - this.hand.length);
+    this.hand = [...this.hand, ...this.untaken.slice(0, count)];
     this.untaken = this.untaken.slice(count);
   }
 
-  /** Takes up what others have handed over, and as much of its own as makes `max` of both. */
-  takeUp(handed: readonly Handed[], max: number): void {
-    const own = this.untaken.slice(0, max - handed.length);
-    this.drop(own.length);
-    this.hand = [...this.hand, ...handed, ...own];
+  /** Takes out of hand whatever has an answer, with it. */
+  takeAnswered(answers: ReadonlyMap<string, DeskMessage>): { readonly deskId: string; readonly answer: DeskMessage }[] {
+    const answered = this.hand.flatMap(({ deskId, brought }) => {
+      const answer = answers.get(brought.id);
+      return answer ? [{ deskId, answer }] : [];
+    });
+    this.hand = this.hand.filter(({ brought }) => !answers.has(brought.id));
+    return answered;
   }
+}
 
-  /** Takes out of hand what has been served. */
-  takeServed(isServed: (id: string) => boolean): readonly Handed[] {
-    const served = this.hand.filter(({ brought }) => isServed(brought.id));
-    this.hand = this.hand.filter(({ brought }) => !isServed(brought.id));
-    return served;
-  }
-
-  /** What is in hand comes before all that nobody has taken up. */
-  putBack(): void {
-    this.untaken = [...this.hand, ...this.untaken];
-    this.hand = [];
-  }
+function isSame(one: Handed, other: Handed): boolean {
+  return one.deskId === other.deskId && one.brought.id === other.brought.id;
 }

@@ -11,9 +11,14 @@ const KEEP_EVERY_MS = 500;
 /** Prolongs the turn only if it is still one's own. */
 const KEEP = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end`;
 
-/** Takes the turn, or hands over to whoever has it: in one step, so that nobody hands over to one who has just left. */
+/**
+ * Takes the turn, or hands over to whoever has it: in one step, so that nobody hands over to one who has just left. What
+ * still lies there, handed over before, is not laid there again.
+ */
 const TAKE_OR_HAND_OVER = `if redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 1 end
-  if #ARGV > 2 then redis.call('rpush', KEYS[2], unpack(ARGV, 3)) end
+  for i = 3, #ARGV do
+    if not redis.call('lpos', KEYS[2], ARGV[i]) then redis.call('rpush', KEYS[2], ARGV[i]) end
+  end
   return 0`;
 
 /** Prolongs the turn, and takes what was handed over, only if it is still one's own. */

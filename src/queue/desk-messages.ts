@@ -68,7 +68,10 @@ export function readMessages(text: string): DeskMessage[] {
   return parseWith(messages, JSON.parse(text));
 }
 
-/** Throws as {@link readMessages}. */
-export function readHanded(text: string): Handed {
-  return parseWith(handed, JSON.parse(text));
+/** What was handed over of a campaign's. Throws as {@link readMessages}. */
+export function readHanded(text: string, campaignId: string): Handed {
+  const read = parseWith(handed, JSON.parse(text));
+  const other = read.brought.command?.request.campaignId ?? campaignId;
+  if (other !== campaignId) throw new Error(`expected a claim of campaign ${campaignId}, got one of ${other}`);
+  return read;
 }

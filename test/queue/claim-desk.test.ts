@@ -86,6 +86,33 @@ describe(`the desk where claims meet (seed ${SEED})`, () => {
     expect(desks.rounds.map(({ claimIds }) => claimIds)).toEqual([ids, ids.slice(2), ids.slice(4)]);
   });
 
+  it('fills each round up behind what the one before did not get to', async () => {
+    desks.servedMax = 95;
+    const claims = Array.from({ length: 380 }, () => desks.newClaim('c1'));
+    const ids = claims.map(({ request }) => request.operationId);
+    await answered(claims.map((claim) => one().submit(claim)));
+    const rounds = [0, 95, 190, 285].map((from) => ids.slice(from, from + 100));
+    expect(desks.rounds.map(({ claimIds }) => claimIds)).toEqual(rounds);
+  });
+
+  it('serves once what is handed over again and again while it has no time for it', async () => {
+    const { letGo } = desks.hold();
+    const [first, ...others] = Array.from({ length: 61 }, () => desks.newClaim('c1'));
+    if (!first) throw new Error('expected a claim');
+    const asked = [one().submit(first)];
+    await desks.roundWith(first);
+    asked.push(...others.map((claim) => two().submit(claim)));
+    for (let again = 0; again < 4; again += 1) {
+      await two().settled();
+      vi.advanceTimersByTime(HANDED_AGAIN_MS);
+    }
+    await two().settled();
+    letGo();
+    await answered(asked);
+    await one().settled();
+    expect(desks.rounds.map(({ claimIds }) => claimIds.length)).toEqual([1, 60]);
+  });
+
   it('has both its own and those handed over in each round, however many of the others come', async () => {
     const { letGo } = desks.hold();
     const [first = desks.newClaim('c1'), ...others] = Array.from({ length: 221 }, () => desks.newClaim('c1'));

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ClaimCommand } from '../../src/app/ports.ts';
 import { Desks, type Desk } from '../support/desks.ts';
 import { testConfig } from '../support/harness.ts';
 import { until } from '../support/until.ts';
@@ -31,11 +32,19 @@ describe('what another hand writes where claims travel', () => {
   });
 
   it('is told, and ends nothing: among what is handed over', async () => {
-    await desks.handOver('c1', [...NONSENSE, '{"deskId":"d","brought":{"id":"x","command":{}}}']);
+    const handed = (id: string, { request, ...rest }: ClaimCommand): string =>
+      JSON.stringify({ deskId: 'd', brought: { id, command: { ...rest, request } } });
+    const [own, foreign] = [desks.newClaim('c1'), desks.newClaim('c2')];
+    const amiss = [
+      '{"deskId":"d","brought":{"id":"x","command":{}}}',
+      handed('another', own),
+      handed(foreign.request.operationId, foreign),
+    ];
+    await desks.handOver('c1', [...NONSENSE, ...amiss]);
     if (two) asked.push(two.submit(desks.newClaim('c1')));
     await two?.settled();
     letGo();
     await Promise.all(asked);
-    expect(one?.troubles).toHaveLength(NONSENSE.length + 1);
+    expect(one?.troubles).toHaveLength(NONSENSE.length + amiss.length);
   });
 });
