@@ -27,7 +27,7 @@ export interface DeskOptions {
   readonly serve: (campaignId: string, claims: readonly ClaimCommand[]) => Promise<Round>;
   /** Told of waiting claims that a round has completed. */
   readonly onCompleted: (claims: readonly Claim[]) => void;
-  /** Told of what came through Redis and could not be read; whoever sent it has to send it again. */
+  /** Told of what came through Redis and could not be read, or could not be sent; whoever waits for it sends again. */
   readonly onError: (error: Error) => void;
 }
 
@@ -133,12 +133,10 @@ export class ClaimDesk {
       this.pending.settle(answer);
       if (deskId !== this.deskId) byDesk.set(deskId, [...(byDesk.get(deskId) ?? []), answer]);
     }
-    const telling = [...byDesk].map(([deskId, theirs]) =>
-      this.options.redis.publish(this.channelOf(deskId), JSON.stringify(theirs)),
-    );
-    // Each desk is told, whatever becomes of the others' messages.
-    const failed = (await Promise.allSettled(telling)).find(({ status }) => status === 'rejected');
-    if (failed?.status === 'rejected') throw failed.reason;
+    // The next round does not wait for it: who is not told brings the claim again.
+    for (const [deskId, theirs] of byDesk) {
+      this.options.redis.publish(this.channelOf(deskId), JSON.stringify(theirs)).catch(this.options.onError);
+    }
   }
 
   /** What a round came to, by the ids of what was brought; without those that it did not get to. */
