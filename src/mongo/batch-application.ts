@@ -4,7 +4,7 @@ import { countMoves, slipsBetween, type Batch, type Move } from '../domain/batch
 import { STATUSES, TRAIL_MOVES_MAX, type TrailMove } from '../domain/conversation.ts';
 import { judge, mergeSkips, type Found, type Guard, type Outcome } from '../domain/verdict.ts';
 import { fromDoc, objectIds, toDoc, toMoveDoc, toSkipDoc } from './batch-mapping.ts';
-import type { Database } from './connect.ts';
+import { IN_ONE_BATCH, type Database } from './connect.ts';
 import { batchId, type ConversationDoc } from './documents.ts';
 
 /** Not everything that was planned still holds: the blind write is undone, and done again looking. */
@@ -145,7 +145,8 @@ export class BatchApplication {
     const targets = new Set(this.batch.moves.flatMap((move) => (move.to === null ? [] : [move.to])));
     if (targets.size === 0) return targets;
     const filter = { campaignId: this.operation.campaignId, texterId: { $in: [...targets] }, active: true };
-    const active = this.database.texters.find(filter, { ...within(session), projection: { _id: 0, texterId: 1 } });
+    const options = { ...within(session), projection: { _id: 0, texterId: 1 }, ...IN_ONE_BATCH };
+    const active = this.database.texters.find(filter, options);
     for (const { texterId } of await active.toArray()) targets.delete(texterId);
     return targets;
   }

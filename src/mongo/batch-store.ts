@@ -13,7 +13,7 @@ import { statesBefore, type Operation } from '../domain/operation.ts';
 import type { Guard, Outcome } from '../domain/verdict.ts';
 import { BatchApplication } from './batch-application.ts';
 import { fromDoc, toDoc } from './batch-mapping.ts';
-import { isDuplicateKey, type Database } from './connect.ts';
+import { IN_ONE_BATCH, isDuplicateKey, type Database } from './connect.ts';
 import { batchId, batchIdsOf, type BatchDoc } from './documents.ts';
 import { ofRun } from './operation-mapping.ts';
 
@@ -42,7 +42,8 @@ export class MongoBatchStore implements BatchStore {
   async slips(operationId: string): Promise<{ number: number; slips: Slip[] }[]> {
     const filter = { operationId, slips: { $exists: true } };
     const projection = { _id: 0, number: 1, slips: 1 };
-    const found = this.database.batches.find<Pick<BatchDoc, 'number' | 'slips'>>(filter, { projection });
+    const options = { projection, ...IN_ONE_BATCH };
+    const found = this.database.batches.find<Pick<BatchDoc, 'number' | 'slips'>>(filter, options);
     return (await found.toArray()).map(({ number, slips }) => ({ number, slips: slips ?? [] }));
   }
 

@@ -1,7 +1,7 @@
 import type { CampaignFacts, CampaignStore, TexterStore } from '../app/ports.ts';
 import type { Texter } from '../domain/request.ts';
 import type { CampaignDoc } from './documents.ts';
-import type { Database } from './connect.ts';
+import { IN_ONE_BATCH, type Database } from './connect.ts';
 
 export class MongoCampaignStore implements CampaignStore {
   private readonly database: Database;
@@ -36,7 +36,7 @@ export class MongoTexterStore implements TexterStore {
 
   async list(campaignId: string): Promise<Texter[]> {
     const projection = { _id: 0, texterId: 1, joinedOrder: 1, active: 1 };
-    const found = this.database.texters.find<Texter>({ campaignId }, { projection });
+    const found = this.database.texters.find<Texter>({ campaignId }, { projection, ...IN_ONE_BATCH });
     const texters = await found.toArray();
     return texters.sort((a, b) => a.joinedOrder - b.joinedOrder);
   }

@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import type { Workload } from '../domain/claim.ts';
 import type { RoundFacts } from '../domain/claim-round.ts';
 import type { Status } from '../domain/conversation.ts';
-import type { Database } from './connect.ts';
+import { IN_ONE_BATCH, type Database } from './connect.ts';
 import type { CampaignDoc, TexterDoc } from './documents.ts';
 
 const COUNTED: Record<keyof Workload, Status> = { notStarted: 'not-started', needsReply: 'needs-reply' };
@@ -62,7 +62,8 @@ export class ClaimFacts {
       this.lookUpHeld('notStarted'),
       ...(looksAtReplies ? [this.lookUpHeld('needsReply')] : []),
     ];
-    return this.database.texters.aggregate<LoadedTexter>(pipeline, { session: this.session }).toArray();
+    const options = { session: this.session, ...IN_ONE_BATCH };
+    return this.database.texters.aggregate<LoadedTexter>(pipeline, options).toArray();
   }
 
   /**

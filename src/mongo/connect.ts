@@ -10,6 +10,13 @@ export interface MongoOptions {
   readonly serverSelectionTimeoutMs: number;
 }
 
+/**
+ * For lists that must be whole: the server answers them in one batch, as far as a message goes (16 MB). Between two
+ * batches a cursor may go on by where rows lie; one that is written meanwhile lies elsewhere, and comes twice or not at
+ * all.
+ */
+export const IN_ONE_BATCH = { batchSize: 100_000 } as const;
+
 /** An open database: mongoose's models for its shape, the driver's collections for the work. */
 export class Database {
   readonly models: Models;

@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import type { CampaignRecord, NewTexter, RosterStore, TexterRecord } from '../app/roster-port.ts';
 import type { SelfAssignSettings } from '../domain/claim.ts';
 import { Refusal, shown } from '../domain/errors.ts';
-import { isDuplicateKey, type Database } from './connect.ts';
+import { IN_ONE_BATCH, isDuplicateKey, type Database } from './connect.ts';
 import type { CampaignDoc, TexterDoc } from './documents.ts';
 
 /** Writes through mongoose's models, so that what people enter meets their validation. */
@@ -65,7 +65,7 @@ export class MongoRosterStore implements RosterStore {
   }
 
   async listTexters(campaignId: string): Promise<TexterRecord[]> {
-    const texters = await this.database.texters.find({ campaignId }).toArray();
+    const texters = await this.database.texters.find({ campaignId }, IN_ONE_BATCH).toArray();
     return texters.map(toTexter).sort((a, b) => a.joinedOrder - b.joinedOrder);
   }
 

@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Harness } from '../support/harness.ts';
+
+const TEXTERS = 250;
+const READS = 60;
+
+/** More than a cursor's first batch holds, while rows of theirs are written all the time, as claims do. */
+describe('a list of texters that are written meanwhile', () => {
+  let harness: Harness;
+  let campaignId: string;
+  let isOver = false;
+  let writing: Promise<unknown>;
+  const texterIds = Array.from({ length: TEXTERS }, (_, index) => `t${index + 1}`).sort();
+
+  beforeAll(async () => {
+    harness = await Harness.open();
+    campaignId = await harness.seedCampaign(TEXTERS);
+    writing = Promise.all([0, 1].map(write));
+  });
+  afterAll(async () => {
+    isOver = true;
+    await writing;
+    await harness.close();
+  });
+
+  async function write(): Promise<void> {
+    const { texters } = harness.context.database;
+    for (let turn = 0; !isOver; turn += 1) {
+      const some = texterIds.filter((_, at) => (at + turn) % 4 === 0);
+      await texters.updateMany({ campaignId, texterId: { $in: some } }, { $inc: { claimRounds: 1 } });
+    }
+  }
+
+  const lists: Record<string, () => Promise<readonly string[]>> = {
+    'as operations read it': async () =>
+      (await harness.context.stores.texters.list(campaignId)).map(({ texterId }) => texterId),
+    'as it is shown': async () =>
+      (await harness.context.roster.listTexters(campaignId)).map(({ texterId }) => texterId),
+  };
+
+  it.each(Object.keys(lists))('is whole, %s', async (which) => {
+    for (let read = 0; read < READS; read += 1) expect([...((await lists[which]?.()) ?? [])].sort()).toEqual(texterIds);
+  });
+});
