@@ -9,7 +9,7 @@ import { batchIdsOf, type ClaimDoc, type ConversationDoc, type OperationDoc } fr
 const CURSOR_CONVERSATIONS = 2_000;
 const CURSOR_BATCHES = 8;
 const OBJECT_ID = /^[0-9a-f]{24}$/;
-/** A conversation never changes its phone number's place in here, so moving does not disturb whoever walks along. */
+/** A conversation keeps its place here while it moves: whoever reads in this order meets each once. */
 const BY_PHONE = { campaignId: 1, 'contact.phone': 1 } as const;
 
 const RECORD = { trail: 0, lastOperationId: 0, assignmentVersion: 0 } as const;
@@ -46,7 +46,7 @@ export class MongoViewStore implements ViewStore {
   }
 
   async *everyConversation(campaignId: string): AsyncGenerator<ConversationRecord> {
-    const options = { projection: RECORD, hint: BY_PHONE, batchSize: CURSOR_CONVERSATIONS };
+    const options = { projection: RECORD, sort: BY_PHONE, hint: BY_PHONE, batchSize: CURSOR_CONVERSATIONS } as const;
     for await (const doc of this.database.conversations.find({ campaignId }, options)) yield toRecord(doc);
   }
 

@@ -42,3 +42,40 @@ describe('a list of texters that are written meanwhile', () => {
     for (let read = 0; read < READS; read += 1) expect([...((await lists[which]?.()) ?? [])].sort()).toEqual(texterIds);
   });
 });
+
+/** More than one of its batches holds, and all of them moved while it reads. */
+describe('an export of conversations that move meanwhile', () => {
+  let harness: Harness;
+  beforeAll(async () => {
+    harness = await Harness.open();
+  });
+  afterAll(() => harness.close());
+
+  it('has each of them, once', async () => {
+    const campaignId = await harness.seedCampaign(3);
+    const ids = await harness.seedConversations(
+      campaignId,
+      Array.from({ length: 9_000 }, () => ({})),
+    );
+    const { conversations } = harness.context.database;
+    let isOver = false;
+    const move = async (): Promise<void> => {
+      for (let turn = 0; !isOver; turn += 1) {
+        await conversations.updateMany({ campaignId }, { $set: { assigneeId: `t${(turn % 3) + 1}` } });
+      }
+    };
+    const moving = move();
+    try {
+      for (let read = 0; read < 4; read += 1) {
+        const seen: string[] = [];
+        for await (const { conversationId } of harness.context.views.everyConversation(campaignId))
+          seen.push(conversationId);
+        expect(seen).toHaveLength(ids.length);
+        expect(new Set(seen).size).toBe(ids.length);
+      }
+    } finally {
+      isOver = true;
+      await moving;
+    }
+  });
+});
