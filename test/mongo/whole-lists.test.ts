@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { STATUSES } from '../../src/domain/conversation.ts';
 import { Harness } from '../support/harness.ts';
 
 const TEXTERS = 250;
@@ -40,6 +41,36 @@ describe('a list of texters that are written meanwhile', () => {
 
   it.each(Object.keys(lists))('is whole, %s', async (which) => {
     for (let read = 0; read < READS; read += 1) expect([...((await lists[which]?.()) ?? [])].sort()).toEqual(texterIds);
+  });
+
+  it('is whole, as a batch asks which targets are active', async () => {
+    const conversationIds = await harness.seedConversations(
+      campaignId,
+      texterIds.map(() => ({})),
+    );
+    const operationId = harness.newId('op');
+    const request = {
+      kind: 'reassign',
+      operationId,
+      campaignId,
+      from: 'pool',
+      to: 'everyone',
+      status: 'any',
+      spread: 'even',
+    } as const;
+    const moves = texterIds.map((to, at) => ({
+      from: null,
+      to,
+      status: 'not-started' as const,
+      conversationIds: conversationIds.slice(at, at + 1),
+    }));
+    const after = { position: null, loads: [], planned: TEXTERS };
+    const batch = { operationId, campaignId, number: 1, moves, skips: [], after };
+    const guard = { statuses: STATUSES, lastMovedBy: null };
+    for (let read = 0; read < READS; read += 1) {
+      const outcome = await harness.context.stores.batches.look(batch, { operationId, campaignId, request }, guard);
+      expect(outcome).toEqual({ moves, skips: [] });
+    }
   });
 });
 
