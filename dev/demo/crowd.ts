@@ -28,7 +28,7 @@ export async function playCrowd(place: Place, tell: (line: string) => void): Pro
   const each = view.senders.map(({ total }) => total);
   const rate = Math.round(receipt.moved / seconds).toLocaleString('en');
   tell(`${receipt.moved} conversations dealt to ${TEXTERS} texters in ${seconds.toFixed(2)} s: ${rate} a second`);
-  tell(`each holds between ${Math.min(...each)} and ${Math.max(...each)}`);
+  tell(`each holds ${[...new Set(each)].sort().join(' or ')}`);
 }
 
 function movedIn(progress: unknown): number {

@@ -25,7 +25,7 @@ export interface Brought {
   readonly command: ClaimCommand | null;
 }
 
-/** Handed over by the desk that it is to be answered to. */
+/** What a desk has, with whom to answer it to: brought here, or handed over by another desk. */
 export interface Handed {
   readonly deskId: string;
   readonly brought: Brought;
