@@ -6,8 +6,8 @@ import { readConfig, type Config } from '../src/config.ts';
 import { createContext, type Context } from '../src/context.ts';
 import { connectProducer } from '../src/queue/connection.ts';
 import { WORKER_NODE_FLAGS } from '../src/worker-flags.ts';
-import type { Producer } from '../src/queue/producer-port.ts';
-import { createProducer } from '../src/queue/producer.ts';
+import type { Producer } from '../src/producer/producer-port.ts';
+import { createProducer } from '../src/producer/producer.ts';
 
 /** What tells Linux to take a process's present resident memory for its largest. */
 const FORGET_PEAK = '5';

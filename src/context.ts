@@ -1,23 +1,23 @@
-import type { ContactStore } from './app/contact-port.ts';
-import type { HealthStore } from './app/health-port.ts';
-import type { Clock, Stores } from './app/ports.ts';
-import type { FailureStore } from './app/redrive-port.ts';
-import type { RosterStore } from './app/roster-port.ts';
-import type { SweepStore } from './app/sweep-port.ts';
-import type { ViewStore } from './app/view-port.ts';
+import type { ContactStore } from './contacts/ports.ts';
+import type { HealthStore } from './telemetry/health.ts';
+import type { Clock, Stores } from './operations/ports.ts';
+import type { FailureStore } from './reconcile/retry-ports.ts';
+import type { RosterStore } from './campaigns/ports.ts';
+import type { SweepStore } from './reconcile/ports.ts';
+import type { ViewStore } from './conversations/view-ports.ts';
 import type { Config } from './config.ts';
-import { MongoBatchStore } from './mongo/batch-store.ts';
-import { MongoCampaignStore, MongoTexterStore } from './mongo/campaign-store.ts';
-import { MongoClaimStore } from './mongo/claim-store.ts';
-import { Database } from './mongo/connect.ts';
-import { MongoContactStore } from './mongo/contact-store.ts';
-import { MongoConversationStore } from './mongo/conversation-store.ts';
-import { MongoFailureStore } from './mongo/failure-store.ts';
-import { MongoHealthStore } from './mongo/health-store.ts';
-import { MongoOperationStore } from './mongo/operation-store.ts';
-import { MongoRosterStore } from './mongo/roster-store.ts';
-import { MongoSweepStore } from './mongo/sweep-store.ts';
-import { MongoViewStore } from './mongo/view-store.ts';
+import { MongoBatchStore } from './operations/batch-store.ts';
+import { MongoCampaignStore, MongoTexterStore } from './campaigns/facts-store.ts';
+import { MongoClaimStore } from './claims/claim-store.ts';
+import { Database } from './mongo/database.ts';
+import { MongoContactStore } from './contacts/contact-store.ts';
+import { MongoConversationStore } from './conversations/conversation-store.ts';
+import { MongoFailureStore } from './reconcile/failure-store.ts';
+import { MongoHealthStore } from './telemetry/database-health.ts';
+import { MongoOperationStore } from './operations/operation-store.ts';
+import { MongoRosterStore } from './campaigns/campaign-store.ts';
+import { MongoSweepStore } from './reconcile/reconcile-store.ts';
+import { MongoViewStore } from './conversations/view-store.ts';
 
 /** Everything that a process needs of the database, built once. */
 export interface Context {

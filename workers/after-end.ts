@@ -1,8 +1,8 @@
 import type { Context } from '../src/context.ts';
 import type { Operation } from '../src/domain/operation.ts';
-import { takesTurn } from '../src/domain/request.ts';
-import type { ClaimQueue } from '../src/queue/claim-queue.ts';
-import type { OperationQueue } from '../src/queue/operation-queue.ts';
+import { takesTurn } from '../src/operations/request.ts';
+import type { ClaimQueue } from '../src/claims/claim-queue.ts';
+import type { OperationQueue } from '../src/operations/operation-queue.ts';
 
 /** Wakes those for whom the end of an operation, or what it has moved so far, makes a difference. Safe to repeat. */
 export class AfterEnd {

@@ -1,16 +1,16 @@
 import type { Context } from '../src/context.ts';
 import { otherRequest } from '../src/domain/errors.ts';
-import { failedAttempt } from '../src/domain/failure.ts';
-import type { ClaimDesk } from '../src/queue/claim-desk.ts';
-import { servedOf, type Served } from '../src/queue/desk-messages.ts';
+import { failedAttempt } from '../src/domain/failed-attempt.ts';
+import type { ClaimDesk } from '../src/claims/coordinator.ts';
+import { servedOf, type Served } from '../src/claims/messages.ts';
 import {
   parseClaimJob,
   parsePoolRefilledJob,
   POOL_REFILLED_JOB,
   requestHash,
   type ClaimAnswer,
-} from '../src/queue/contract.ts';
-import type { ClaimQueue } from '../src/queue/claim-queue.ts';
+} from '../src/producer/contract.ts';
+import type { ClaimQueue } from '../src/claims/claim-queue.ts';
 import type { Attempt, Handler } from './executor.ts';
 import { refused, type Outcome } from './outcome.ts';
 import type { Pace } from './pace.ts';

@@ -1,6 +1,6 @@
 import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
 import { isPermanent, refusalLine } from '../src/domain/errors.ts';
-import type { Logger } from '../src/logger.ts';
+import type { Logger } from '../src/telemetry/logger.ts';
 import type { LockWatch } from './lock-watch.ts';
 import { refused, type Outcome } from './outcome.ts';
 

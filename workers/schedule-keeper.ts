@@ -1,4 +1,4 @@
-import type { SweepSchedule } from '../src/queue/sweep-schedule.ts';
+import type { SweepSchedule } from '../src/reconcile/schedule.ts';
 
 /** Workers that were started together should not look together. */
 const JITTER = 0.25;

@@ -1,21 +1,21 @@
 import { Worker, type Processor } from 'bullmq';
-import type { SweepDeps } from '../src/app/sweep.ts';
-import type { Claim } from '../src/domain/claim.ts';
+import type { SweepDeps } from '../src/reconcile/reconcile.ts';
+import type { Claim } from '../src/claims/claim.ts';
 import type { Config } from '../src/config.ts';
 import { createContext, type Context } from '../src/context.ts';
-import type { Logger } from '../src/logger.ts';
-import { ClaimDesk, type DeskOptions } from '../src/queue/claim-desk.ts';
-import { ClaimQueue } from '../src/queue/claim-queue.ts';
+import type { Logger } from '../src/telemetry/logger.ts';
+import { ClaimDesk, type DeskOptions } from '../src/claims/coordinator.ts';
+import { ClaimQueue } from '../src/claims/claim-queue.ts';
 import { connectWorker, type RedisConnection } from '../src/queue/connection.ts';
-import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, SWEEPS_QUEUE } from '../src/queue/contract.ts';
-import { OperationQueue } from '../src/queue/operation-queue.ts';
-import { SweepSchedule } from '../src/queue/sweep-schedule.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, SWEEPS_QUEUE } from '../src/producer/contract.ts';
+import { OperationQueue } from '../src/operations/operation-queue.ts';
+import { SweepSchedule } from '../src/reconcile/schedule.ts';
 import { createUnblockingBackend } from '../src/queue/unblocking-backend.ts';
-import { SweptQueues } from '../src/queue/swept-jobs.ts';
+import { SweptQueues } from '../src/reconcile/reconciled-jobs.ts';
 import { AfterEnd } from './after-end.ts';
 import { ClaimHandler } from './claim-handler.ts';
 import { closeAll } from './closing.ts';
-import { ControlHandler } from './control-handler.ts';
+import { ControlHandler } from './cancel-handler.ts';
 import { processorOf, type Handler } from './executor.ts';
 import { OperationHandler } from './operation-handler.ts';
 import { LockWatch } from './lock-watch.ts';
@@ -23,7 +23,7 @@ import { Pace } from './pace.ts';
 import { PreviewHandler } from './preview-handler.ts';
 import { reporter } from './reporter.ts';
 import { ScheduleKeeper } from './schedule-keeper.ts';
-import { SweepHandler } from './sweep-handler.ts';
+import { SweepHandler } from './reconcile-handler.ts';
 
 /**
  * How often a job's worker may die before the queue gives the job up. High, because the count is never reset while an

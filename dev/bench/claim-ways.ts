@@ -1,4 +1,4 @@
-import { CLAIMABLE_INDEX } from '../../src/mongo/models.ts';
+import { CLAIMABLE_INDEX } from '../../src/mongo/schemas.ts';
 import type { Place } from '../place.ts';
 
 export interface Wanted {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { table } from '../../src/cli/output.ts';
-import type { Sent } from '../../src/queue/producer-port.ts';
+import type { Sent } from '../../src/producer/producer-port.ts';
 import { Ground } from './ground.ts';
 
 const { values } = parseArgs({

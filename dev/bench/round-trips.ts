@@ -1,8 +1,8 @@
 import { table } from '../../src/cli/output.ts';
 import { createContext } from '../../src/context.ts';
-import { perform, type Performed } from '../../src/app/perform.ts';
-import { parseRequest } from '../../src/queue/requests.ts';
-import { requestHash } from '../../src/queue/contract.ts';
+import { perform, type Performed } from '../../src/operations/lifecycle.ts';
+import { parseRequest } from '../../src/operations/contract.ts';
+import { requestHash } from '../../src/producer/contract.ts';
 import type { Ground } from './ground.ts';
 
 export interface TripsRow {

@@ -1,6 +1,6 @@
 import { table } from '../../src/cli/output.ts';
 import { STATUSES } from '../../src/domain/conversation.ts';
-import type { SendersView } from '../../src/app/views.ts';
+import type { SendersView } from '../../src/conversations/views.ts';
 import { playCrowd } from './crowd.ts';
 import { Place } from '../place.ts';
 import { playVideo } from './video.ts';

@@ -1,6 +1,6 @@
-import { importContacts, type FileRecord } from '../../src/app/import-contacts.ts';
-import { addTexter, createCampaign } from '../../src/app/roster.ts';
-import { viewSenders, type SendersView } from '../../src/app/views.ts';
+import { importContacts, type FileRecord } from '../../src/contacts/import.ts';
+import { addTexter, createCampaign } from '../../src/campaigns/manage.ts';
+import { viewSenders, type SendersView } from '../../src/conversations/views.ts';
 import type { Place } from '../place.ts';
 
 /** Rows handed to the import at a time. */

@@ -1,5 +1,5 @@
 import type { Sent } from '../../src/index.ts';
-import type { SendersView } from '../../src/app/views.ts';
+import type { SendersView } from '../../src/conversations/views.ts';
 import type { Place } from '../place.ts';
 import { cast, senders, type Cast } from './stage.ts';
 

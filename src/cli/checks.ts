@@ -1,4 +1,4 @@
-import type { DatabaseFacts, QueueFacts, QueueState } from '../app/health-port.ts';
+import type { DatabaseFacts, QueueFacts, QueueState } from '../telemetry/health.ts';
 
 /** One thing looked at: `warn` works, though not as promised; `fail` does not work. */
 export interface Check {

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { Refusal, shown } from '../domain/errors.ts';
-import type { Face } from './face.ts';
+import type { Face } from './terminal.ts';
 import { counted } from './output.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Refusal, shown } from '../domain/errors.ts';
-import { parseWith } from '../queue/requests.ts';
+import { parseWith } from '../operations/contract.ts';
 
 const LIMIT_MAX = 1_000;
 const WAIT_S_MAX = 86_400;

@@ -16,7 +16,7 @@ import { addTexterCommands } from './commands/texter.ts';
 import { addUnassign } from './commands/unassign.ts';
 import { addUndo } from './commands/undo.ts';
 import { addWorker } from './commands/worker.ts';
-import type { Face } from './face.ts';
+import type { Face } from './terminal.ts';
 import { tellFailure } from './failure.ts';
 import { Session } from './session.ts';
 import { batonVersion } from './version.ts';

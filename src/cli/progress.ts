@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
-import type { Face } from './face.ts';
+import type { Face } from './terminal.ts';
 
 /** How far long work has come, where somebody watches. */
 export interface Progress {

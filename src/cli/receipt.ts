@@ -1,7 +1,7 @@
 import { STATUSES, type Holder } from '../domain/conversation.ts';
-import type { Preview } from '../domain/preview.ts';
+import type { Preview } from '../operations/preview-result.ts';
 import type { Receipt } from '../domain/receipt.ts';
-import type { HolderNames } from './holders.ts';
+import type { HolderNames } from './assignees.ts';
 import { blocks, counted, table } from './output.ts';
 
 /** Why there are fewer than were asked for. */

@@ -1,5 +1,5 @@
-import type { CampaignRecord, RosterStore, TexterRecord } from '../app/roster-port.ts';
-import type { ViewStore } from '../app/view-port.ts';
+import type { CampaignRecord, RosterStore, TexterRecord } from '../campaigns/ports.ts';
+import type { ViewStore } from '../conversations/view-ports.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 
 /** Enough of those that share a name to tell them apart by their ids. */

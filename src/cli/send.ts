@@ -1,11 +1,11 @@
-import type { OperationRequest } from '../domain/request.ts';
-import { isBulk } from '../domain/request.ts';
+import type { OperationRequest } from '../operations/request.ts';
+import { isBulk } from '../operations/request.ts';
 import { statusesOf } from '../domain/conversation.ts';
 import type { Plan } from '../domain/operation.ts';
-import { countWorkers } from '../queue/health.ts';
-import type { OperationResult, Producer, Sent } from '../queue/producer-port.ts';
-import type { RequestInput } from '../queue/requests.ts';
-import type { HolderNames } from './holders.ts';
+import { countWorkers } from '../telemetry/queue-health.ts';
+import type { OperationResult, Producer, Sent } from '../producer/producer-port.ts';
+import type { RequestInput } from '../operations/contract.ts';
+import type { HolderNames } from './assignees.ts';
 import { blocks, type Answer } from './output.ts';
 import { isWatched, progressBar } from './progress.ts';
 import { receiptText } from './receipt.ts';

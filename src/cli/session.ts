@@ -1,10 +1,10 @@
 import { readConfig, type Config } from '../config.ts';
 import { createContext, type Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
-import { createLogger } from '../logger.ts';
-import type { Producer } from '../queue/producer-port.ts';
-import { createProducer } from '../queue/producer.ts';
-import type { Face } from './face.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import type { Producer } from '../producer/producer-port.ts';
+import { createProducer } from '../producer/producer.ts';
+import type { Face } from './terminal.ts';
 import type { Answer } from './output.ts';
 
 /** 0: done. 1: failed. 2: refused or misused, and nothing was changed. */

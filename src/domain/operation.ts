@@ -1,8 +1,8 @@
 import type { Holder, Status } from './conversation.ts';
 import type { Spread } from './dealing.ts';
-import type { FailedAttempt } from './failure.ts';
+import type { FailedAttempt } from './failed-attempt.ts';
 import type { Receipt } from './receipt.ts';
-import type { OperationRequest } from './request.ts';
+import type { OperationRequest } from '../operations/request.ts';
 
 /**
  * accepted → running → done | cancelled | failed, and failed → accepted when it is reopened

@@ -1,4 +1,4 @@
-import type { SkipReason } from './batch.ts';
+import type { SkipReason } from '../operations/batch.ts';
 import type { Holder, Status } from './conversation.ts';
 
 /** How many conversations made the same move. */

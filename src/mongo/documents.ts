@@ -1,9 +1,9 @@
 import type { mongo } from 'mongoose';
-import type { ClaimRequest, SelfAssignSettings } from '../domain/claim.ts';
-import type { SkipReason, Slip } from '../domain/batch.ts';
+import type { ClaimRequest, SelfAssignSettings } from '../claims/claim.ts';
+import type { SkipReason, Slip } from '../operations/batch.ts';
 import type { Holder, Status, TrailMove } from '../domain/conversation.ts';
 import type { Operation } from '../domain/operation.ts';
-import type { BatchState } from '../app/ports.ts';
+import type { BatchState } from '../operations/ports.ts';
 
 export interface CampaignDoc {
   _id: string;

@@ -1,7 +1,7 @@
 import type { RedisConnection } from './connection.ts';
 import { QueueEvents, type Job, type Queue } from 'bullmq';
 import { atMost } from './at-most.ts';
-import { hasFailed } from './bring-forward.ts';
+import { hasFailed } from './promote-job.ts';
 import { parseRefusal, QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
 
 /** Events do the waking; a look at the job itself, this often, makes good for one that was lost on the way. */

@@ -1,6 +1,6 @@
 import { Queue, type Job, type JobsOptions } from 'bullmq';
 import { parseRefusal, QueueUnavailable, Refusal } from '../domain/errors.ts';
-import { bringForward, hasFailed, holdsIdForNobody } from './bring-forward.ts';
+import { bringForward, hasFailed, holdsIdForNobody } from './promote-job.ts';
 import { atMost } from './at-most.ts';
 import { Answers, CLOSE_MS_MAX, type WaitOptions } from './answers.ts';
 import { COMMAND_TIMEOUT_MS, type RedisConnection } from './connection.ts';

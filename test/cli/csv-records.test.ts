@@ -1,7 +1,7 @@
 import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { FileRecord } from '../../src/app/import-contacts.ts';
+import type { FileRecord } from '../../src/contacts/import.ts';
 import { csvRecords, CsvScanner } from '../../src/cli/csv-records.ts';
 
 function scan(...chunks: string[]): FileRecord[] {

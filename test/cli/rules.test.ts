@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLAIMS_QUEUE } from '../../src/queue/contract.ts';
-import type { SentClaim } from '../../src/queue/producer-port.ts';
+import { CLAIMS_QUEUE } from '../../src/producer/contract.ts';
+import type { SentClaim } from '../../src/producer/producer-port.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';

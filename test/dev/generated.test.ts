@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { environmentExample } from '../../dev/environment-example.ts';
 import { environment, readConfig } from '../../src/config.ts';
-import { jobSchemas } from '../../src/queue/job-schema.ts';
+import { jobSchemas } from '../../src/producer/job-schema.ts';
 import { WORKER_NODE_FLAGS } from '../../src/worker-flags.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');

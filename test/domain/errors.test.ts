@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Overtaken } from '../../src/app/ports.ts';
+import { Overtaken } from '../../src/operations/ports.ts';
 import {
   Halted,
   isPermanent,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OperationDoc } from '../../src/mongo/documents.ts';
-import type { Sent } from '../../src/queue/producer-port.ts';
+import type { Sent } from '../../src/producer/producer-port.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { Obstacle } from '../support/obstacle.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { CLAIM_JOB, CLAIMS_QUEUE } from '../../src/queue/contract.ts';
-import type { ClaimInput, ClaimResult } from '../../src/queue/producer-port.ts';
-import { createProducer } from '../../src/queue/producer.ts';
-import { createLogger } from '../../src/logger.ts';
+import { CLAIM_JOB, CLAIMS_QUEUE } from '../../src/producer/contract.ts';
+import type { ClaimInput, ClaimResult } from '../../src/producer/producer-port.ts';
+import { createProducer } from '../../src/producer/producer.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService } from '../../workers/service.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { Obstacle } from '../support/obstacle.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLAIMS_QUEUE } from '../../src/queue/contract.ts';
-import type { ClaimInput, Producer } from '../../src/queue/producer-port.ts';
-import { createProducer } from '../../src/queue/producer.ts';
+import { CLAIMS_QUEUE } from '../../src/producer/contract.ts';
+import type { ClaimInput, Producer } from '../../src/producer/producer-port.ts';
+import { createProducer } from '../../src/producer/producer.ts';
 import { ClaimAudit, type Asked, type Told } from '../support/claim-audit.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
-import type { OperationResult, Producer } from '../../src/queue/producer-port.ts';
-import { createProducer } from '../../src/queue/producer.ts';
+import type { OperationResult, Producer } from '../../src/producer/producer-port.ts';
+import { createProducer } from '../../src/producer/producer.ts';
 import { BusyWorld } from '../support/busy-world.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { Random } from '../support/random.ts';

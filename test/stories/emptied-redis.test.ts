@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PREVIEWS_QUEUE, requestHash } from '../../src/queue/contract.ts';
-import { parseRequest } from '../../src/queue/requests.ts';
+import { PREVIEWS_QUEUE, requestHash } from '../../src/producer/contract.ts';
+import { parseRequest } from '../../src/operations/contract.ts';
 import { Obstacle } from '../support/obstacle.ts';
 import { answerOf } from '../support/operation-check.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { send } from '../support/send.ts';
-import { SweptWorld } from '../support/swept-world.ts';
+import { SweptWorld } from '../support/reconcile-world.ts';
 import { until } from '../support/until.ts';
 
 const SWEEP_EVERY_MS = 300;

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { MongoCampaignStore } from '../../src/mongo/campaign-store.ts';
-import type { Producer } from '../../src/queue/producer-port.ts';
-import { createProducer } from '../../src/queue/producer.ts';
+import { MongoCampaignStore } from '../../src/campaigns/facts-store.ts';
+import type { Producer } from '../../src/producer/producer-port.ts';
+import { createProducer } from '../../src/producer/producer.ts';
 import { CampaignRun, type Stage } from '../support/campaign-run.ts';
-import { campaignOf, step, type CampaignWish, type Sizes, type Step } from '../support/campaign-wishes.ts';
+import { campaignOf, step, type CampaignWish, type Sizes, type Step } from '../support/campaign-requests.ts';
 import { Harness } from '../support/harness.ts';
 import type { Model } from '../support/model.ts';
 import { RawQueue } from '../support/raw-queue.ts';

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { jobIdOf, newOperationJob, OPERATION_JOB } from '../../src/queue/contract.ts';
-import { OperationQueue } from '../../src/queue/operation-queue.ts';
-import { parseRequest } from '../../src/queue/requests.ts';
+import { jobIdOf, newOperationJob, OPERATION_JOB } from '../../src/producer/contract.ts';
+import { OperationQueue } from '../../src/operations/operation-queue.ts';
+import { parseRequest } from '../../src/operations/contract.ts';
 import { Harness } from '../support/harness.ts';
 import { oneTurn } from '../support/perform.ts';
-import { SETTINGS, SweptWorld } from '../support/swept-world.ts';
+import { SETTINGS, SweptWorld } from '../support/reconcile-world.ts';
 
 /** The queue keeps jobs beside keys of its own: an operation's id must never be able to stand in for one. */
 const LONG_MS = 3_600_000;

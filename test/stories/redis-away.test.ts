@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogger } from '../../src/logger.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService, type Service } from '../../workers/service.ts';
 import { Harness } from '../support/harness.ts';
 import { Obstacle } from '../support/obstacle.ts';

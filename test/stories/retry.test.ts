@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { redrive } from '../../src/app/redrive.ts';
+import { redrive } from '../../src/reconcile/retry.ts';
 import {
   CLAIM_JOB,
   CLAIM_JOB_OPTIONS,
@@ -10,10 +10,10 @@ import {
   OPERATION_JOB,
   OPERATION_JOB_OPTIONS,
   OPERATIONS_QUEUE,
-} from '../../src/queue/contract.ts';
-import { withFailedJobs } from '../../src/queue/failed-jobs.ts';
-import { parseRequest } from '../../src/queue/requests.ts';
-import { createLogger } from '../../src/logger.ts';
+} from '../../src/producer/contract.ts';
+import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
+import { parseRequest } from '../../src/operations/contract.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService } from '../../workers/service.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';

@@ -1,5 +1,5 @@
 import type { BatchDoc, ClaimDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
-import type { LedgerMove } from './audit-trails.ts';
+import type { LedgerMove } from './audit-history.ts';
 import { groupBy } from './group-by.ts';
 import { idsOf } from './raw.ts';
 

@@ -1,7 +1,7 @@
 import { isEnded } from '../../src/domain/operation.ts';
 import type { Receipt } from '../../src/domain/receipt.ts';
 import type { BatchDoc, ClaimDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
-import { TrailAudit, type LedgerMove, type SeededCampaign } from './audit-trails.ts';
+import { TrailAudit, type LedgerMove, type SeededCampaign } from './audit-history.ts';
 import { UndoAudit } from './audit-undos.ts';
 import { groupBy } from './group-by.ts';
 import type { Harness } from './harness.ts';

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import type { ClaimInput, Producer } from '../../src/queue/producer-port.ts';
-import { claimFor, requestFor } from './campaign-deeds.ts';
+import type { ClaimInput, Producer } from '../../src/producer/producer-port.ts';
+import { claimFor, requestFor } from './campaign-actions.ts';
 import { holdInvariants, pastIn, snapshotOf } from './campaign-invariants.ts';
-import type { CampaignWish, ClaimWish, Deed, Step, WorldWish } from './campaign-wishes.ts';
+import type { CampaignWish, ClaimWish, Deed, Step, WorldWish } from './campaign-requests.ts';
 import { CampaignWorld, inModel } from './campaign-world.ts';
 import { cancelAlone, cancelOnceKnown } from './cancel-check.ts';
 import { asModelClaim, remember, serveClaims, type ServedClaim } from './claim-model.ts';

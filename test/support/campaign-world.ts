@@ -1,10 +1,10 @@
 import { Types } from 'mongoose';
-import { changeRules } from '../../src/app/roster.ts';
+import { changeRules } from '../../src/campaigns/manage.ts';
 import type { Holder, TrailMove } from '../../src/domain/conversation.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
-import { conversationMeant, texterMeant } from './campaign-deeds.ts';
+import { conversationMeant, texterMeant } from './campaign-actions.ts';
 import type { Origin } from './campaign-invariants.ts';
-import type { ConversationWish, WorldWish } from './campaign-wishes.ts';
+import type { ConversationWish, WorldWish } from './campaign-requests.ts';
 import type { Harness } from './harness.ts';
 import type { Model, ModelConversation } from './model.ts';
 import { rawConversations } from './raw.ts';

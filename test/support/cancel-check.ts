@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { askedMeant } from './campaign-deeds.ts';
-import type { CancelWish } from './campaign-wishes.ts';
+import { askedMeant } from './campaign-actions.ts';
+import type { CancelWish } from './campaign-requests.ts';
 import { remember } from './claim-model.ts';
 import type { Harness } from './harness.ts';
 import type { Model } from './model.ts';

@@ -1,7 +1,7 @@
-import { cancel } from '../../src/app/cancel.ts';
-import type { Stores } from '../../src/app/ports.ts';
-import type { CancelRequest } from '../../src/domain/cancel.ts';
-import type { Recorded } from '../../src/domain/undo.ts';
+import { cancel } from '../../src/operations/cancel.ts';
+import type { Stores } from '../../src/operations/ports.ts';
+import type { CancelRequest } from '../../src/operations/cancel-request.ts';
+import type { Recorded } from '../../src/operations/undo-rules.ts';
 
 /** The worker's work without its queue: an operation that was only sent is not known. */
 export function cancelAt(stores: Stores, { operationId, campaignId }: CancelRequest): Promise<Recorded> {

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { ClaimDoc, ConversationDoc } from '../../src/mongo/documents.ts';
-import type { SelfAssignSettings } from '../../src/domain/claim.ts';
-import type { ClaimInput, ClaimResult } from '../../src/queue/producer-port.ts';
+import type { SelfAssignSettings } from '../../src/claims/claim.ts';
+import type { ClaimInput, ClaimResult } from '../../src/producer/producer-port.ts';
 import type { Harness } from './harness.ts';
 import { idsOf, rawConversations } from './raw.ts';
 

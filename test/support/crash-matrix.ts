@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { ClaimInput } from '../../src/queue/producer-port.ts';
+import type { ClaimInput } from '../../src/producer/producer-port.ts';
 import { audit, type Answer, type AskedFor } from './audit.ts';
-import type { SeededCampaign } from './audit-trails.ts';
+import type { SeededCampaign } from './audit-history.ts';
 import { Harness, type Seeded } from './harness.ts';
 import { send, type AnyRequest } from './send.ts';
 import { traces } from './traces.ts';

@@ -4,13 +4,13 @@ import { Redis } from 'ioredis';
 import { Types } from 'mongoose';
 import type { Config } from '../../src/config.ts';
 import { createContext, type Context } from '../../src/context.ts';
-import type { SelfAssignSettings } from '../../src/domain/claim.ts';
+import type { SelfAssignSettings } from '../../src/claims/claim.ts';
 import type { Holder, Status } from '../../src/domain/conversation.ts';
-import { createLogger } from '../../src/logger.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
-import { jobIdOf } from '../../src/queue/contract.ts';
-import type { Producer } from '../../src/queue/producer-port.ts';
-import { createProducer } from '../../src/queue/producer.ts';
+import { jobIdOf } from '../../src/producer/contract.ts';
+import type { Producer } from '../../src/producer/producer-port.ts';
+import { createProducer } from '../../src/producer/producer.ts';
 import { startService, type Service } from '../../workers/service.ts';
 
 /** The real services that `npm test` starts, or that the environment names. */

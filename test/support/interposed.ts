@@ -1,4 +1,4 @@
-import type { Stores } from '../../src/app/ports.ts';
+import type { Stores } from '../../src/operations/ports.ts';
 
 /** The process is gone: nothing it was about to do happens any more. */
 export class PowerCut extends Error {

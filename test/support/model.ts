@@ -1,5 +1,5 @@
-import type { SkipReason } from '../../src/domain/batch.ts';
-import type { SelfAssignSettings } from '../../src/domain/claim.ts';
+import type { SkipReason } from '../../src/operations/batch.ts';
+import type { SelfAssignSettings } from '../../src/claims/claim.ts';
 import type { Holder, Status } from '../../src/domain/conversation.ts';
 import type { RefusalCode } from '../../src/domain/errors.ts';
 import type { AnyRequest } from './send.ts';

@@ -1,9 +1,9 @@
-import type { OperationCommand } from '../../src/app/operation-command.ts';
-import type { Stores } from '../../src/app/ports.ts';
-import { accept, perform, type Performed } from '../../src/app/perform.ts';
+import type { OperationCommand } from '../../src/operations/operation-command.ts';
+import type { Stores } from '../../src/operations/ports.ts';
+import { accept, perform, type Performed } from '../../src/operations/lifecycle.ts';
 import type { Operation } from '../../src/domain/operation.ts';
-import { requestHash } from '../../src/queue/contract.ts';
-import { parseRequest } from '../../src/queue/requests.ts';
+import { requestHash } from '../../src/producer/contract.ts';
+import { parseRequest } from '../../src/operations/contract.ts';
 import type { AnyRequest } from './send.ts';
 
 /** More turns than any operation of a test takes. */

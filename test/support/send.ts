@@ -1,5 +1,5 @@
-import type { Producer, Sent } from '../../src/queue/producer-port.ts';
-import type { RequestInput } from '../../src/queue/requests.ts';
+import type { Producer, Sent } from '../../src/producer/producer-port.ts';
+import type { RequestInput } from '../../src/operations/contract.ts';
 
 type Of<Kind extends 'reassign' | 'unassign' | 'reassign-one' | 'unassign-one' | 'undo'> = {
   kind: Kind;

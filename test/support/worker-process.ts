@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Harness } from './harness.ts';
 import { until } from './until.ts';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = new URL('../..', import.meta.url).pathname;
 
 interface Ended {
   readonly code: number | null;

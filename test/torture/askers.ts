@@ -1,5 +1,5 @@
 import type { Answer } from '../support/audit.ts';
-import type { SeededCampaign } from '../support/audit-trails.ts';
+import type { SeededCampaign } from '../support/audit-history.ts';
 import type { Harness } from '../support/harness.ts';
 import type { Random } from '../support/random.ts';
 import { send, type AnyRequest } from '../support/send.ts';

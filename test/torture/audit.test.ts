@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Database } from '../../src/mongo/connect.ts';
+import type { Database } from '../../src/mongo/database.ts';
 import { audit, type AskedFor } from '../support/audit.ts';
-import type { SeededCampaign } from '../support/audit-trails.ts';
+import type { SeededCampaign } from '../support/audit-history.ts';
 import { cancelAt } from '../support/cancel.ts';
 import { Harness } from '../support/harness.ts';
 import { oneTurn } from '../support/perform.ts';

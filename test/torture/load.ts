@@ -4,7 +4,7 @@ import type { Status } from '../../src/domain/conversation.ts';
 import { isEnded } from '../../src/domain/operation.ts';
 import { JobFailed } from '../../src/queue/answers.ts';
 import type { Answer, AskedFor } from '../support/audit.ts';
-import type { SeededCampaign } from '../support/audit-trails.ts';
+import type { SeededCampaign } from '../support/audit-history.ts';
 import type { Harness, Seeded } from '../support/harness.ts';
 import type { Random } from '../support/random.ts';
 import { askers, type Ask, type Asker, type Past } from './askers.ts';

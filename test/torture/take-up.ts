@@ -1,6 +1,6 @@
-import { failWith } from '../../src/app/perform.ts';
-import { findGivenUp, redrive } from '../../src/app/redrive.ts';
-import { withFailedJobs } from '../../src/queue/failed-jobs.ts';
+import { failWith } from '../../src/operations/lifecycle.ts';
+import { findGivenUp, redrive } from '../../src/reconcile/retry.ts';
+import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
 import type { Harness } from '../support/harness.ts';
 import type { Random } from '../support/random.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Types } from 'mongoose';
 import { STATUSES } from '../../src/domain/conversation.ts';
-import type { SeededCampaign } from '../support/audit-trails.ts';
+import type { SeededCampaign } from '../support/audit-history.ts';
 import type { Harness } from '../support/harness.ts';
 import type { Random } from '../support/random.ts';
 

@@ -2,7 +2,7 @@ import { Queue, QueueEvents, Worker, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
-import { createLogger } from '../../src/logger.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
 import { processorOf, type Attempt, type Handler } from '../../workers/executor.ts';
 import { LockWatch } from '../../workers/lock-watch.ts';
 import type { Outcome } from '../../workers/outcome.ts';

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { CampaignRecord } from '../../app/roster-port.ts';
-import { changeRules, createCampaign, setClosed } from '../../app/roster.ts';
+import type { CampaignRecord } from '../../campaigns/ports.ts';
+import { changeRules, createCampaign, setClosed } from '../../campaigns/manage.ts';
 import { shown } from '../../domain/errors.ts';
-import { SELF_ASSIGN_DEFAULT } from '../../domain/roster.ts';
-import { campaignId } from '../../queue/ids.ts';
+import { SELF_ASSIGN_DEFAULT } from '../../campaigns/campaign.ts';
+import { campaignId } from '../../domain/ids.ts';
 import { checked, limitOf, misused } from '../input.ts';
 import { newId } from '../new-id.ts';
 import { facts, moment, table, type Answer } from '../output.ts';

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import type { CancelAnswer } from '../../queue/contract.ts';
+import type { CancelAnswer } from '../../producer/contract.ts';
 import { DEFAULT_WAIT_S, sceneOf } from '../bulk.ts';
 import { waitMsOf } from '../input.ts';
 import { blocks, type Answer } from '../output.ts';
 import { receiptText } from '../receipt.ts';
-import type { HolderNames } from '../holders.ts';
+import type { HolderNames } from '../assignees.ts';
 import type { Session } from '../session.ts';
 import { withAsker } from './reassign.ts';
 import { campaignOf } from './undo.ts';

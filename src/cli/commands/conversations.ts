@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import type { ConversationWithTrail } from '../../app/view-port.ts';
-import { viewConversations, type ConversationsView } from '../../app/views.ts';
+import type { ConversationWithTrail } from '../../conversations/view-ports.ts';
+import { viewConversations, type ConversationsView } from '../../conversations/views.ts';
 import { HIDDEN_STATUSES, VISIBLE_STATUSES, type Status } from '../../domain/conversation.ts';
 import { shown } from '../../domain/errors.ts';
 import { sceneOf, type Scene } from '../bulk.ts';
 import { readCursor, writeCursor } from '../cursor.ts';
-import { holdersOf, type HolderNames } from '../holders.ts';
+import { holdersOf, type HolderNames } from '../assignees.ts';
 import { limitOf, misused } from '../input.ts';
 import { blocks, facts, moment, table, type Answer } from '../output.ts';
 import { resolveConversation } from '../resolve.ts';

@@ -9,7 +9,7 @@ import {
   exportConversations,
   withoutFormulas,
   type ExportRow,
-} from '../../app/export-conversations.ts';
+} from '../../contacts/export.ts';
 import { STATUSES } from '../../domain/conversation.ts';
 import { sceneOf, type Scene } from '../bulk.ts';
 import { isSystemError, misused } from '../input.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { givenUp, type GivenUp } from '../../app/redrive.ts';
-import { givenUpTable, withGivenUp } from '../given-up.ts';
+import { givenUp, type GivenUp } from '../../reconcile/retry.ts';
+import { givenUpTable, withGivenUp } from '../failed-operations.ts';
 import { limitOf } from '../input.ts';
 import { blocks, counted, type Answer } from '../output.ts';
 import { resolveCampaign } from '../resolve.ts';

@@ -1,12 +1,12 @@
 import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
-import type { StoredBatch } from '../../app/ports.ts';
-import type { LedgerEntry } from '../../app/view-port.ts';
+import type { StoredBatch } from '../../operations/ports.ts';
+import type { LedgerEntry } from '../../conversations/view-ports.ts';
 import { Refusal, shown } from '../../domain/errors.ts';
 import { sceneOf, type Scene } from '../bulk.ts';
-import { HolderNames } from '../holders.ts';
+import { HolderNames } from '../assignees.ts';
 import { limitOf } from '../input.ts';
-import { entryText, fromOf, toOf } from '../ledger-text.ts';
+import { entryText, fromOf, toOf } from '../operation-text.ts';
 import { moment, table, type Answer } from '../output.ts';
 import type { Session } from '../session.ts';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { Refusal } from '../../domain/errors.ts';
 import { askedOf, DEFAULT_WAIT_S, runOperation, sceneOf, type OperationOptions, type Scene } from '../bulk.ts';
-import { holderOf, sourcesOf, targetsOf } from '../holders.ts';
+import { holderOf, sourcesOf, targetsOf } from '../assignees.ts';
 import { misused, numberOrWord } from '../input.ts';
 import type { Answer } from '../output.ts';
 import { resolveConversation } from '../resolve.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { findGivenUp, givenUp, redrive, type GivenUp, type RedriveDeps } from '../../app/redrive.ts';
-import { givenUpTable, withGivenUp } from '../given-up.ts';
+import { findGivenUp, givenUp, redrive, type GivenUp, type RedriveDeps } from '../../reconcile/retry.ts';
+import { givenUpTable, withGivenUp } from '../failed-operations.ts';
 import { misused } from '../input.ts';
 import { blocks, counted, type Answer } from '../output.ts';
 import type { Session } from '../session.ts';

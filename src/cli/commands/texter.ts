@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { addTexter, setActive } from '../../app/roster.ts';
-import type { TexterRecord } from '../../app/roster-port.ts';
-import { texterId } from '../../queue/ids.ts';
+import { addTexter, setActive } from '../../campaigns/manage.ts';
+import type { TexterRecord } from '../../campaigns/ports.ts';
+import { texterId } from '../../domain/ids.ts';
 import { sceneOf } from '../bulk.ts';
 import { checked } from '../input.ts';
 import { newId } from '../new-id.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { askedOf, runOperation, sceneOf, type OperationOptions, type Scene } from '../bulk.ts';
-import { sourcesOf } from '../holders.ts';
+import { sourcesOf } from '../assignees.ts';
 import { misused, numberOrWord } from '../input.ts';
 import type { Answer } from '../output.ts';
 import type { Session } from '../session.ts';

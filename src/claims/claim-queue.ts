@@ -1,0 +1,64 @@
+import type { RedisConnection } from '../queue/connection.ts';
+import { Queue } from 'bullmq';
+import type { Revival } from '../reconcile/ports.ts';
+import type { Claim } from './claim.ts';
+import { bringForward } from '../queue/promote-job.ts';
+import {
+  CLAIM_JOB,
+  CLAIM_JOB_OPTIONS,
+  CLAIMS_QUEUE,
+  jobIdOf,
+  newClaimJob,
+  newPoolRefilledJob,
+  poolRefilledJobOptions,
+  POOL_REFILLED_JOB,
+} from '../producer/contract.ts';
+import { forgetJob, jobOf, revive } from '../queue/ensure-job.ts';
+
+/** The claims' queue, as the worker and whoever fills a pool see it. */
+export class ClaimQueue {
+  private readonly queue: Queue;
+
+  constructor(connection: RedisConnection, prefix: string, onError: (error: Error) => void) {
+    this.queue = new Queue(CLAIMS_QUEUE, { connection, prefix });
+    this.queue.on('error', onError);
+  }
+
+  /** A parked claim has got what it waited for: lets its job end now. */
+  async wake(claimId: string): Promise<void> {
+    const job = await jobOf(this.queue, claimId);
+    if (job) await bringForward(job);
+  }
+
+  /** Sees to it that a claim that has ended is answered: its job, parked or lost, ends now. */
+  async answer(claim: Claim): Promise<void> {
+    const job = await jobOf(this.queue, claim.operationId);
+    if (job) await bringForward(job);
+    else await this.add(claim);
+  }
+
+  /** Sees to it that a waiting claim has a job; see {@link revive}. */
+  async revive(claim: Claim, isUnfinished: () => Promise<boolean>): Promise<Revival> {
+    return revive(this.queue, { operationId: claim.operationId, isUnfinished, add: () => this.add(claim) });
+  }
+
+  async forget(claimId: string): Promise<void> {
+    await forgetJob(this.queue, claimId);
+  }
+
+  /** Conversations came back to a campaign's pool. Told many times at once, it is looked into once or twice. */
+  async poolRefilled(campaignId: string): Promise<void> {
+    await this.queue.add(POOL_REFILLED_JOB, newPoolRefilledJob(campaignId), poolRefilledJobOptions(campaignId));
+  }
+
+  async close(): Promise<void> {
+    await this.queue.close();
+  }
+
+  private async add({ request, madeBy, operationId }: Claim): Promise<void> {
+    await this.queue.add(CLAIM_JOB, newClaimJob(request, madeBy), {
+      ...CLAIM_JOB_OPTIONS,
+      jobId: jobIdOf(operationId),
+    });
+  }
+}

@@ -1,0 +1,52 @@
+import type { TexterRecord } from '../campaigns/ports.ts';
+import { shown } from '../domain/errors.ts';
+import type { Holder } from '../domain/conversation.ts';
+import type { Sources, Targets } from '../operations/request.ts';
+import { misused } from './input.ts';
+import { plain } from './output.ts';
+import { resolveTexter } from './resolve.ts';
+
+/** `pool`, `everyone`, or texters by id or name. */
+export function sourcesOf(typed: string, texters: readonly TexterRecord[]): Sources {
+  return typed === 'pool' || typed === 'everyone' ? typed : { texterIds: texterIdsOf(typed, texters) };
+}
+
+export function targetsOf(typed: string, texters: readonly TexterRecord[]): Targets {
+  return typed === 'everyone' ? typed : { texterIds: texterIdsOf(typed, texters) };
+}
+
+/** The pool or one texter. */
+export function holderOf(typed: string, texters: readonly TexterRecord[]): Holder {
+  return typed === 'pool' ? null : resolveTexter(texters, typed).texterId;
+}
+
+/** `everyone` is all texters and the pool, when looking at what they hold. */
+export function holdersOf(typed: string, texters: readonly TexterRecord[]): Holder[] {
+  const sources = sourcesOf(typed, texters);
+  if (sources === 'pool') return [null];
+  return sources === 'everyone' ? [null, ...texters.map(({ texterId }) => texterId)] : [...new Set(sources.texterIds)];
+}
+
+/** An empty list stays one: whoever needs somebody in it refuses it. */
+function texterIdsOf(typed: string, texters: readonly TexterRecord[]): string[] {
+  if (typed.trim() === '') return [];
+  const words = typed.split(',').map((word) => word.trim());
+  return words.map((word) => {
+    if (word === '') throw misused('texters with one comma between them', shown(typed));
+    if (word === 'pool' || word === 'everyone') throw misused(`"${word}" on its own, or texters`, shown(typed));
+    return resolveTexter(texters, word).texterId;
+  });
+}
+
+/** Names for people to read, by holder. */
+export class HolderNames {
+  private readonly names: ReadonlyMap<string, string>;
+
+  constructor(texters: readonly TexterRecord[]) {
+    this.names = new Map(texters.map(({ texterId, name }) => [texterId, plain(name)]));
+  }
+
+  of(holderId: Holder): string {
+    return holderId === null ? 'pool' : (this.names.get(holderId) ?? holderId);
+  }
+}

@@ -1,0 +1,32 @@
+import type { Operation } from '../domain/operation.ts';
+import type { OperationRequest } from './request.ts';
+
+/** A checked request, as it comes out of the queue. */
+export interface OperationCommand {
+  readonly request: OperationRequest;
+  readonly requestHash: string;
+  /** Tells this sending of the request from any other. */
+  readonly sentBy: string;
+}
+
+/** What the ledger first says of an operation; its place in the campaign's order apart. */
+export function newOperation(
+  { request, requestHash, sentBy }: OperationCommand,
+  at: Date,
+): Omit<Operation, 'sequence'> {
+  return {
+    operationId: request.operationId,
+    campaignId: request.campaignId,
+    request,
+    requestHash,
+    madeBy: sentBy,
+    state: 'accepted',
+    plan: null,
+    receipt: null,
+    error: null,
+    cancellation: null,
+    acceptedAt: at,
+    startedAt: null,
+    endedAt: null,
+  };
+}

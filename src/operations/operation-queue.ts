@@ -1,0 +1,65 @@
+import { Queue } from 'bullmq';
+import type { OperationCommand } from './operation-command.ts';
+import type { Revival } from '../reconcile/ports.ts';
+import type { Operation } from '../domain/operation.ts';
+import type { RedisConnection } from '../queue/connection.ts';
+import { bringForward, holdsIdForNobody } from '../queue/promote-job.ts';
+import {
+  jobIdOf,
+  newOperationJob,
+  OPERATION_JOB,
+  OPERATION_JOB_OPTIONS,
+  operationJob,
+  OPERATIONS_QUEUE,
+  requestHash,
+} from '../producer/contract.ts';
+import { forgetJob, jobOf, revive } from '../queue/ensure-job.ts';
+
+/** The operations' queue, as the worker sees it. */
+export class OperationQueue {
+  private readonly queue: Queue;
+
+  constructor(connection: RedisConnection, prefix: string, onError: (error: Error) => void) {
+    this.queue = new Queue(OPERATIONS_QUEUE, { connection, prefix });
+    this.queue.on('error', onError);
+  }
+
+  /**
+   * Sees to it that an unfinished operation is carried on now: brings its parked job forward, takes up one that had
+   * been given up, and makes a new one from the ledger when the queue has lost it. Safe to repeat.
+   */
+  async wake(operation: Operation): Promise<void> {
+    const job = await jobOf(this.queue, operation.operationId);
+    if (job && holdsIdForNobody(job)) await job.remove();
+    if (!job || holdsIdForNobody(job)) return this.add(operation);
+    await bringForward(job);
+  }
+
+  /** What was sent under an id, whether or not anybody has begun with it; `undefined` when that can never be carried out. */
+  async findSent(operationId: string): Promise<OperationCommand | undefined> {
+    const job = await jobOf(this.queue, operationId);
+    if (!job || holdsIdForNobody(job)) return undefined;
+    const { success, data } = operationJob.safeParse(job.data);
+    if (!success || data.request.operationId !== operationId) return undefined;
+    const { request, sentBy } = data;
+    return { request, requestHash: requestHash(request), sentBy };
+  }
+
+  /** Sees to it that an unfinished operation has a job; see {@link revive}. */
+  async revive(operation: Operation, isUnfinished: () => Promise<boolean>): Promise<Revival> {
+    return revive(this.queue, { operationId: operation.operationId, isUnfinished, add: () => this.add(operation) });
+  }
+
+  async forget(operationId: string): Promise<void> {
+    await forgetJob(this.queue, operationId);
+  }
+
+  async close(): Promise<void> {
+    await this.queue.close();
+  }
+
+  private async add(operation: Operation): Promise<void> {
+    const job = newOperationJob(operation.request, operation.madeBy);
+    await this.queue.add(OPERATION_JOB, job, { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operation.operationId) });
+  }
+}

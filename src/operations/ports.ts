@@ -1,0 +1,198 @@
+import type { Batch, Move, Skip, Slip } from './batch.ts';
+import type { Claim, ClaimRequest } from '../claims/claim.ts';
+import type { Candidate, Holder, Status } from '../domain/conversation.ts';
+import type { Cancellation, Operation, OperationError, OperationState, Plan, Run } from '../domain/operation.ts';
+import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
+import type { Texter } from './request.ts';
+import type { Position } from '../domain/selection.ts';
+import type { Recorded } from './undo-rules.ts';
+import type { Guard, Outcome } from './evaluate.ts';
+
+/** What an operation needs to know of its campaign. */
+export interface CampaignFacts {
+  readonly campaignId: string;
+  readonly closed: boolean;
+  /** Where the next dealing begins, in the order of joining. */
+  readonly nextJoinedOrder: number;
+}
+
+export interface CampaignStore {
+  find(campaignId: string): Promise<CampaignFacts | undefined>;
+  /** Keeps where the next dealing begins, unless a later operation already has. Safe to repeat. */
+  keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void>;
+}
+
+export interface TexterStore {
+  /** All texters of the campaign, as they joined. */
+  list(campaignId: string): Promise<Texter[]>;
+}
+
+/** One holder's conversations in one status: a single range of the index. */
+export interface Range {
+  readonly campaignId: string;
+  readonly holderId: Holder;
+  readonly status: Status;
+}
+
+/** A key within a range: everything up to it has been read. */
+export interface RangeKey {
+  readonly waitingSince: number;
+  readonly id: string;
+}
+
+export interface HeldCount {
+  readonly holderId: Holder;
+  readonly status: Status;
+  readonly count: number;
+}
+
+export interface ConversationStore {
+  /** The next of a range after a key, longest waiting first, without those that `operationId` has moved before. */
+  readPage(range: Range, after: RangeKey | null, limit: number, operationId: string): Promise<Candidate[]>;
+  findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
+  /** How many these holders have in these statuses; counting stops at `limit`. */
+  count(campaignId: string, holders: readonly Holder[], statuses: readonly Status[], limit?: number): Promise<number>;
+  /** How many these holders have in the key's status behind the key: all that a reading would still come to in it. */
+  countAfter(campaignId: string, holders: readonly Holder[], after: Position): Promise<number>;
+  /** All of a campaign, by holder and status. */
+  countHeld(campaignId: string): Promise<HeldCount[]>;
+}
+
+export interface OperationStore {
+  find(operationId: string): Promise<Operation | undefined>;
+  /** What an id stands for, be it a claim; nothing once it is being forgotten, since its batches may be half gone. */
+  findRecorded(operationId: string): Promise<Recorded | undefined>;
+  /**
+   * Records it, or returns the one that the id already stands for. A bulk operation gets the next number of its campaign
+   * in the same write, so that no later number is ever seen before an earlier one.
+   */
+  accept(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
+  /**
+   * Records an operation as ended, with the moves of its only batch, in one transaction. False, and nothing is written,
+   * when its id is taken or anything is not as the batch says.
+   */
+  carryOut(operation: Operation, batch: Batch, seal: Batch): Promise<boolean>;
+  /**
+   * Starts it; a bulk operation takes its campaign's turn. Returns it as it then stands (somebody else may have started
+   * or ended it), or `undefined` while another bulk operation of the campaign goes first.
+   */
+  start(operation: Operation): Promise<Operation | undefined>;
+  /** Fixes the plan of a running operation, unless it has one or is noted to end. Returns it as it then stands. */
+  keepPlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation>;
+  /**
+   * Notes, before anything is done about it, that an unfinished run is to fail and why, unless it is noted already how it
+   * is to end. Returns the operation as it then stands.
+   */
+  noteError(run: Run, error: OperationError): Promise<Operation>;
+  /** The same of an operation that is to be cancelled. */
+  noteCancellation(run: Run, cancellation: Cancellation): Promise<Operation>;
+  /** Whether it has ended, or is noted to fail or to be cancelled. */
+  isStopped(operationId: string): Promise<boolean>;
+  /**
+   * Ends a run, once: returns the operation as it then stands, whoever ended it. What is noted to fail or to be cancelled
+   * is never done.
+   */
+  end(run: Run, ended: Ending): Promise<Operation>;
+  /** Whose turn it is on a campaign: the running bulk operation, else the first accepted. */
+  nextInTurn(campaignId: string): Promise<Operation | undefined>;
+}
+
+export interface Ending {
+  readonly state: Extract<OperationState, 'done' | 'cancelled' | 'failed'>;
+  readonly at: Date;
+  readonly receipt: Receipt | null;
+  readonly error?: OperationError;
+}
+
+/** `seal`: the empty batch that closes an operation's list, so that nobody can add to it any more. */
+export type BatchState = 'planned' | 'applied' | 'dropped' | 'seal';
+
+export interface StoredBatch extends Batch {
+  readonly state: BatchState;
+}
+
+/** How a batch ended, whoever applied it. */
+export interface Applied {
+  readonly moves: readonly Move[];
+  readonly skips: readonly Skip[];
+  readonly slips: readonly Slip[];
+  /** Targets found inactive while applying. */
+  readonly inactive: readonly string[];
+}
+
+/** An operation, as far as it was asked for. */
+export type Asked = Pick<Operation, 'operationId' | 'campaignId' | 'request'>;
+
+/**
+ * Somebody else has got further with this operation: planned or applied this batch, stopped or ended it. Whoever meets
+ * this should step back; nothing has failed.
+ */
+export class Overtaken extends Error {
+  override readonly name = 'Overtaken';
+}
+
+export interface BatchStore {
+  /** Stores a planned batch. Throws {@link Overtaken} when its number is taken. */
+  insert(batch: Batch): Promise<void>;
+  /** The newest `limit` batches, oldest first. */
+  recent(operationId: string, limit: number): Promise<StoredBatch[]>;
+  /** The first `limit` batches behind a number, in order. */
+  readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]>;
+  /** Every slip of an operation so far, by batch. */
+  slips(operationId: string): Promise<{ readonly number: number; readonly slips: readonly Slip[] }[]>;
+  /** Writes a batch's moves and its own ending in one transaction; a batch already applied changes nothing. */
+  apply(batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>): Promise<Applied>;
+  /** What applying a batch would come to now. Writes nothing. */
+  look(batch: Batch, operation: Asked, guard: Omit<Guard, 'inactive'>): Promise<Outcome>;
+  /** Closes the list of batches with the number after the last. Throws {@link Overtaken} when it is taken. */
+  seal(last: Batch): Promise<void>;
+  /** Closes the list of an unfinished run wherever it stands and drops what is planned and not applied. */
+  stop(operation: Operation): Promise<void>;
+  /** Adds up what the applied batches say. */
+  totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }>;
+}
+
+/**
+ * What a round of claims came to: those asked about that it served, and the waiting ones it completed. It ends when it has
+ * given as much as one transaction may; whoever was not served needs another.
+ */
+export interface Round {
+  readonly answered: readonly Claim[];
+  readonly completed: readonly Claim[];
+  /** Whether it got as far as the last of the waiting claims, or of the pool. */
+  readonly sawAllWaiting: boolean;
+}
+
+/** A claim as it is sent: what is asked, and by which sending. */
+export interface ClaimCommand {
+  readonly request: ClaimRequest;
+  readonly requestHash: string;
+  readonly sentBy: string;
+}
+
+export interface ClaimStore {
+  find(claimId: string): Promise<Claim | undefined>;
+  /**
+   * Serves claims of one campaign together, in one transaction: first those that have been waiting, then these, in
+   * their order, as far as one transaction may go. A claim already served is answered as it was; an id that stands for
+   * something else is answered with what it stands for.
+   */
+  serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round>;
+  /** Ends a waiting claim with what it has, by itself or cancelled. Returns it as it then stands. */
+  giveUp(claimId: string, cancellation?: Cancellation): Promise<Claim | undefined>;
+  /** The first of a campaign's waiting claims. */
+  firstWaiting(campaignId: string): Promise<Claim | undefined>;
+}
+
+export interface Stores {
+  readonly campaigns: CampaignStore;
+  readonly texters: TexterStore;
+  readonly conversations: ConversationStore;
+  readonly operations: OperationStore;
+  readonly batches: BatchStore;
+  readonly claims: ClaimStore;
+}
+
+export interface Clock {
+  now(): Date;
+}

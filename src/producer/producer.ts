@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import type { JobsOptions } from 'bullmq';
+import { otherRequest } from '../domain/errors.ts';
+import type { Preview } from '../operations/preview-result.ts';
+import type { WaitOptions } from '../queue/answers.ts';
+import { connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
+import * as contract from './contract.ts';
+import type {
+  ClaimInput,
+  ClaimResult,
+  OperationResult,
+  Producer,
+  ProducerOptions,
+  Sent,
+  SentClaim,
+} from './producer-port.ts';
+import { parseClaimRequest, parseRequest, type RequestInput } from '../operations/contract.ts';
+import { Sender } from '../queue/sender.ts';
+
+/**
+ * A producer over a connection of its own, opened in the background.
+ *
+ * Every method checks its request first and throws a `Refusal` (`bad-request`, or `operation-conflict` when the id
+ * already stands for another request) without sending anything, or `QueueUnavailable` within seconds when Redis is away:
+ * then the request may or may not have been taken, and sending it again with the same id is safe.
+ */
+export function createProducer(options: ProducerOptions): Producer {
+  return new QueueProducer(options);
+}
+
+class QueueProducer implements Producer {
+  private readonly connections: RedisConnection[];
+  private readonly operations: Sender;
+  private readonly claims: Sender;
+  private readonly previews: Sender;
+  private readonly controls: Sender;
+
+  constructor({ redisUrl, prefix = contract.DEFAULT_QUEUE_PREFIX, onError = () => undefined }: ProducerOptions) {
+    const connection = connectProducer(redisUrl, onError);
+    this.connections = [connection];
+    const connectForWaiting = (): RedisConnection => {
+      const waiting = connectWorker(redisUrl, onError);
+      this.connections.push(waiting);
+      return waiting;
+    };
+    const parts = { connection, connectForWaiting, prefix, onError };
+    this.operations = new Sender(contract.OPERATIONS_QUEUE, parts);
+    this.claims = new Sender(contract.CLAIMS_QUEUE, parts);
+    this.previews = new Sender(contract.PREVIEWS_QUEUE, parts);
+    this.controls = new Sender(contract.CONTROLS_QUEUE, parts);
+  }
+
+  reassign(request: RequestInput<'reassign'>): Promise<Sent> {
+    return this.send({ ...request, kind: 'reassign' });
+  }
+
+  reassignOne(request: RequestInput<'reassign-one'>): Promise<Sent> {
+    return this.send({ ...request, kind: 'reassign-one' });
+  }
+
+  unassign(request: RequestInput<'unassign'>): Promise<Sent> {
+    return this.send({ ...request, kind: 'unassign' });
+  }
+
+  unassignOne(request: RequestInput<'unassign-one'>): Promise<Sent> {
+    return this.send({ ...request, kind: 'unassign-one' });
+  }
+
+  undo(request: RequestInput<'undo'>): Promise<Sent> {
+    return this.send({ ...request, kind: 'undo' });
+  }
+
+  async cancel(request: contract.CancelInput, wait?: Partial<WaitOptions>): Promise<contract.CancelAnswer> {
+    const job = contract.newCancelJob(request);
+    const { jobId } = await this.controls.send(contract.CANCEL_JOB, job, withNewId(contract.CANCEL_JOB_OPTIONS));
+    return (await this.controls.wait(jobId, wait)) as contract.CancelAnswer;
+  }
+
+  async selfAssign({ claimId, ...rest }: ClaimInput): Promise<SentClaim> {
+    const request = parseClaimRequest({ ...rest, operationId: claimId, kind: 'self-assign' });
+    const job = contract.newClaimJob(request, randomUUID());
+    const options = { ...contract.CLAIM_JOB_OPTIONS, jobId: contract.jobIdOf(claimId) };
+    refuseOther(job, (await this.claims.send(contract.CLAIM_JOB, job, options)).kept);
+    const result = async (wait?: Partial<WaitOptions>): Promise<ClaimResult> => {
+      const answer = (await this.claims.wait(options.jobId, wait)) as contract.ClaimAnswer;
+      const { conversationIds, receipt } = answer;
+      return { claimId, outcome: outcomeOf(answer, job), conversationIds, receipt };
+    };
+    return { claimId, result };
+  }
+
+  async poolRefilled(campaignId: string): Promise<void> {
+    const job = contract.newPoolRefilledJob(campaignId);
+    await this.claims.send(contract.POOL_REFILLED_JOB, job, contract.poolRefilledJobOptions(campaignId));
+  }
+
+  async preview(request: contract.PreviewRequest, wait?: Partial<WaitOptions>): Promise<Preview> {
+    const job = contract.newPreviewJob(request);
+    const { jobId } = await this.previews.send(contract.PREVIEW_JOB, job, withNewId(contract.PREVIEW_JOB_OPTIONS));
+    return (await this.previews.wait(jobId, wait)) as Preview;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.operations, this.claims, this.previews, this.controls].map((sender) => sender.close()));
+    for (const connection of this.connections) connection.disconnect();
+  }
+
+  private async send(input: unknown): Promise<Sent> {
+    const request = parseRequest(input);
+    const { operationId } = request;
+    const job = contract.newOperationJob(request, randomUUID());
+    const options = { ...contract.OPERATION_JOB_OPTIONS, jobId: contract.jobIdOf(operationId) };
+    refuseOther(job, (await this.operations.send(contract.OPERATION_JOB, job, options)).kept);
+    const result = async (wait?: Partial<WaitOptions>): Promise<OperationResult> => {
+      const answer = (await this.operations.wait(options.jobId, wait)) as contract.OperationAnswer;
+      return { operationId, outcome: outcomeOf(answer, job), state: answer.state, receipt: answer.receipt };
+    };
+    return { operationId, result };
+  }
+}
+
+/** The queue's own numbers begin again when it loses what it had: whoever waits by one could be told another's answer. */
+function withNewId(options: JobsOptions): JobsOptions {
+  return { ...options, jobId: randomUUID() };
+}
+
+type AnyJob = contract.OperationJob | contract.ClaimJob;
+
+/** The queue keeps another request under this one's id. */
+function refuseOther(sent: AnyJob, kept: unknown): void {
+  if (contract.hashOfJob(kept) === contract.requestHash(sent.request)) return;
+  throw otherRequest(sent.request.operationId);
+}
+
+function outcomeOf(answer: { readonly madeBy: string }, job: AnyJob): 'created' | 'exists' {
+  return answer.madeBy === job.sentBy ? 'created' : 'exists';
+}

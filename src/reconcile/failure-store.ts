@@ -1,0 +1,64 @@
+import type { mongo } from 'mongoose';
+import type { FailureStore } from './retry-ports.ts';
+import type { LedgerEntry } from '../conversations/view-ports.ts';
+import { FAILED_ATTEMPTS_KEPT_MAX, type FailedAttempt } from '../domain/failed-attempt.ts';
+import { NO_TURN, RETRYABLE_CODES, type Operation } from '../domain/operation.ts';
+import type { Database } from '../mongo/database.ts';
+import { batchIdsOf, type OperationDoc } from '../mongo/documents.ts';
+import { LEDGER_INDEX } from '../mongo/schemas.ts';
+import { toOperation } from '../operations/operation-mapping.ts';
+import { nextSequence } from '../operations/sequence.ts';
+import { toEntry } from '../conversations/view-store.ts';
+
+/** Read at a time, for whoever lists them all. */
+const GIVEN_UP_PAGE = 100;
+
+const GIVEN_UP = { state: 'failed', 'error.code': { $in: [...RETRYABLE_CODES] } } as const;
+
+export class MongoFailureStore implements FailureStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  async note(operationId: string, requestHash: string, attempt: FailedAttempt): Promise<void> {
+    await this.database.operations.updateOne(
+      { _id: operationId, requestHash },
+      { $push: { failures: { $each: [attempt], $slice: -FAILED_ATTEMPTS_KEPT_MAX } } },
+    );
+  }
+
+  async *givenUp(campaignId: string | undefined): AsyncGenerator<LedgerEntry> {
+    const filter = { ...GIVEN_UP, ...(campaignId !== undefined && { campaignId }) };
+    const options = { sort: { acceptedAt: 1, _id: 1 }, hint: LEDGER_INDEX, batchSize: GIVEN_UP_PAGE } as const;
+    for await (const doc of this.database.operations.find(filter, options)) yield toEntry(doc);
+  }
+
+  async reopen(operationId: string): Promise<Operation | undefined> {
+    return this.database.transaction((session) => this.reopenIn(session, operationId));
+  }
+
+  /** The operation is written last of all that is read of it, so that of two who reopen it one finds nothing to do. */
+  private async reopenIn(session: mongo.ClientSession, operationId: string): Promise<Operation | undefined> {
+    const { operations, batches } = this.database;
+    const retryable: mongo.Filter<OperationDoc> = { _id: operationId, ...GIVEN_UP, expiring: { $exists: false } };
+    const found = await operations.findOne(retryable, { session, projection: { campaignId: 1, sequence: 1 } });
+    if (!found) return undefined;
+    const takesTurn = found.sequence !== NO_TURN;
+    const sequence = takesTurn ? await nextSequence(this.database, found.campaignId, session) : NO_TURN;
+    const reopened = await operations.findOneAndUpdate(
+      retryable,
+      {
+        $set: { state: 'accepted', sequence, receipt: null, error: null, endedAt: null },
+        $inc: { reopened: 1 },
+      },
+      { session, returnDocument: 'after' },
+    );
+    if (!reopened) return undefined;
+    const _id = batchIdsOf(operationId);
+    await batches.deleteMany({ _id, state: 'seal' }, { session });
+    await batches.updateMany({ _id, state: 'dropped' }, { $set: { state: 'planned' } }, { session });
+    return toOperation(reopened);
+  }
+}

@@ -1,0 +1,92 @@
+import type { mongo } from 'mongoose';
+import type { SweepStore, Unfinished } from './ports.ts';
+import { ENDED_STATES, UNFINISHED_STATES, type OperationState } from '../domain/operation.ts';
+import { toClaim } from '../claims/mapping.ts';
+import type { Database } from '../mongo/database.ts';
+import { batchIdsOf, CLAIMABLE, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
+import { CLAIMABLE_INDEX, LEDGER_INDEX } from '../mongo/schemas.ts';
+import { toOperation } from '../operations/operation-mapping.ts';
+
+/** Looked at in one go: each costs the queue two commands. */
+const UNFINISHED_PAGE = 100;
+/** Forgotten in one go. */
+const EXPIRED_PAGE = 100;
+
+const IN_ORDER = { sort: { acceptedAt: 1, _id: 1 }, hint: LEDGER_INDEX } as const;
+
+/** A place in the order of acceptance. */
+interface Place {
+  readonly acceptedAt: Date;
+  readonly _id: string;
+}
+
+/** The ledger as the sweep reads it: by state and time of acceptance, an index of its own. */
+export class MongoSweepStore implements SweepStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  async *unfinished(): AsyncGenerator<Unfinished[]> {
+    for (const state of UNFINISHED_STATES) {
+      let last: Place | undefined;
+      do {
+        const page = await this.page(state, last);
+        if (page.length > 0) yield page.map(fromDoc);
+        last = page.at(-1);
+      } while (last);
+    }
+  }
+
+  async isUnfinished(operationId: string): Promise<boolean> {
+    const filter = { _id: operationId, state: { $in: UNFINISHED_STATES } };
+    return (await this.database.operations.findOne(filter, { projection: { _id: 1 } })) !== null;
+  }
+
+  async hasClaimable(campaignId: string): Promise<boolean> {
+    const options = { projection: { _id: 1 }, hint: CLAIMABLE_INDEX };
+    return (await this.database.conversations.findOne({ campaignId, ...CLAIMABLE }, options)) !== null;
+  }
+
+  /** By when it was accepted first, which is what the index knows; what ran on for long stays until it ended long ago. */
+  async markExpired(before: Date): Promise<string[]> {
+    for (const state of ENDED_STATES) {
+      const filter = { state, acceptedAt: { $lt: before }, endedAt: { $lt: before } };
+      const options = { ...IN_ORDER, projection: { _id: 1 }, limit: EXPIRED_PAGE };
+      const ids = (await this.database.operations.find(filter, options).toArray()).map(({ _id }) => _id);
+      if (ids.length === 0) continue;
+      await this.database.operations.updateMany({ ...filter, _id: { $in: ids } }, { $set: { expiring: true } });
+      const marked = this.database.operations.find(markedOf(ids), { projection: { _id: 1 } });
+      return (await marked.toArray()).map(({ _id }) => _id);
+    }
+    return [];
+  }
+
+  async removeExpired(operationIds: readonly string[]): Promise<void> {
+    for (const id of operationIds) await this.database.batches.deleteMany({ _id: batchIdsOf(id) });
+    await this.database.operations.deleteMany(markedOf(operationIds));
+  }
+
+  /** The rest of those accepted in the same moment, then the later ones: two ranges, where one `$or` would be none. */
+  private async page(state: OperationState, last: Place | undefined): Promise<OperationDoc[]> {
+    if (!last) return this.read({ state }, UNFINISHED_PAGE);
+    const { acceptedAt, _id } = last;
+    const tied = await this.read({ state, acceptedAt, _id: { $gt: _id } }, UNFINISHED_PAGE);
+    if (tied.length === UNFINISHED_PAGE) return tied;
+    return [...tied, ...(await this.read({ state, acceptedAt: { $gt: acceptedAt } }, UNFINISHED_PAGE - tied.length))];
+  }
+
+  private read(filter: mongo.Filter<OperationDoc>, limit: number): Promise<OperationDoc[]> {
+    return this.database.operations.find(filter, { ...IN_ORDER, limit }).toArray();
+  }
+}
+
+/** Without those that somebody reopened before they could be marked. */
+function markedOf(ids: readonly string[]): mongo.Filter<OperationDoc> {
+  return { _id: { $in: [...ids] }, expiring: true };
+}
+
+function fromDoc(doc: OperationDoc | ClaimDoc): Unfinished {
+  return 'granted' in doc ? { claim: toClaim(doc) } : { operation: toOperation(doc) };
+}

@@ -1,0 +1,54 @@
+import type { RedisConnection } from '../queue/connection.ts';
+import { Queue } from 'bullmq';
+import type { QueueFacts, QueueState } from './health.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, SWEEPS_QUEUE } from '../producer/contract.ts';
+import { withRedis, type QueueAddress } from '../queue/with-redis.ts';
+
+const QUEUES = [OPERATIONS_QUEUE, CLAIMS_QUEUE, PREVIEWS_QUEUE, CONTROLS_QUEUE, SWEEPS_QUEUE];
+
+/** Looks at Redis and at every queue, over a connection of its own. Throws when Redis is out of reach. */
+export async function readQueueFacts(address: QueueAddress): Promise<QueueFacts> {
+  return withRedis(address.redisUrl, async (redis) => {
+    const info = parseInfo(await redis.info());
+    const queues: QueueState[] = [];
+    for (const name of QUEUES) queues.push(await withQueue(name, redis, address.prefix, stateOf));
+    return {
+      version: info.get('redis_version') ?? 'unknown',
+      maxmemoryPolicy: info.get('maxmemory_policy') ?? 'unknown',
+      appendOnly: info.get('aof_enabled') === '1',
+      queues,
+    };
+  });
+}
+
+/** How many workers listen to the operations' queue. */
+export async function countWorkers(address: QueueAddress): Promise<number> {
+  return withRedis(address.redisUrl, (redis) =>
+    withQueue(OPERATIONS_QUEUE, redis, address.prefix, (queue) => queue.getWorkersCount()),
+  );
+}
+
+async function stateOf(queue: Queue): Promise<QueueState> {
+  const counts = await queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized', 'completed', 'failed');
+  return { name: queue.name, workers: await queue.getWorkersCount(), counts };
+}
+
+async function withQueue<Result>(
+  name: string,
+  connection: RedisConnection,
+  prefix: string,
+  look: (queue: Queue) => Promise<Result>,
+): Promise<Result> {
+  const queue = new Queue(name, { connection, prefix });
+  queue.on('error', () => undefined);
+  try {
+    return await look(queue);
+  } finally {
+    await queue.close();
+  }
+}
+
+function parseInfo(info: string): Map<string, string> {
+  const lines = info.split(/\r?\n/).filter((line) => line.includes(':'));
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
+}

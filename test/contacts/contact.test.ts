@@ -1,0 +1,60 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isoMoment, normalisedPhone, waitingSinceOf } from '../../src/contacts/contact.ts';
+
+describe('a phone number', () => {
+  it.each([
+    ['+1 (555) 010-0001', '+15550100001'],
+    ['555.010.0001', '5550100001'],
+    ['1234567', '1234567'],
+  ])('%s is kept as %s', (written, kept) => expect(normalisedPhone(written)).toBe(kept));
+
+  it.each(['', '123456', '1234567890123456', '555 CALL NOW', '++15550100001', '1+5550100001', '٠١٢٣٤٥٦٧'])(
+    '%j is none',
+    (written) => expect(normalisedPhone(written)).toBeUndefined(),
+  );
+});
+
+describe('an ISO 8601 moment', () => {
+  it.each([
+    ['2020-09-01', '2020-09-01T00:00:00.000Z'],
+    ['2020-09-01T10:20', '2020-09-01T10:20:00.000Z'],
+    ['2020-09-01T10:20:30', '2020-09-01T10:20:30.000Z'],
+    ['2020-09-01T10:20:30.123456+00:00', '2020-09-01T10:20:30.123Z'],
+    ['2020-09-01T10:20:30.5Z', '2020-09-01T10:20:30.500Z'],
+    ['2020-09-01T00:30:00+02:00', '2020-08-31T22:30:00.000Z'],
+    ['2020-09-01T10:20:30-0730', '2020-09-01T17:50:30.000Z'],
+    ['2020-02-29', '2020-02-29T00:00:00.000Z'],
+  ])('%s is read as %s', (written, meant) => expect(isoMoment(written)?.toISOString()).toBe(meant));
+
+  it.each(['01/09/2020', '2020-9-1', '2021-02-29', '2020-13-01', '2020-09-01 10:00', '2020-09-01T25:00Z', 'now', '5'])(
+    '%s is none',
+    (written) => expect(isoMoment(written)).toBeUndefined(),
+  );
+
+  it('is whatever a Date writes of itself', () => {
+    const years = {
+      min: new Date('0000-01-01T00:00:00Z'),
+      max: new Date('9999-12-31T23:59:59.999Z'),
+      noInvalidDate: true,
+    };
+    fc.assert(fc.property(fc.date(years), (date) => void expect(isoMoment(date.toISOString())).toEqual(date)));
+  });
+});
+
+describe('since when a conversation waits', () => {
+  const createdAt = new Date(1);
+  const lastInboundAt = new Date(3);
+  const lastOutboundAt = new Date(2);
+
+  it.each([
+    ['not-started', 1],
+    ['needs-reply', 3],
+    ['in-progress', 2],
+    ['awaiting-contact', 2],
+    ['closed', 3],
+  ] as const)('%s: from its messages', (status, at) => {
+    expect(waitingSinceOf(status, { createdAt, lastInboundAt, lastOutboundAt }).getTime()).toBe(at);
+    expect(waitingSinceOf(status, { createdAt, lastInboundAt: null, lastOutboundAt: null })).toBe(createdAt);
+  });
+});

@@ -1,0 +1,180 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  importContacts,
+  REJECTED_LISTED_MAX,
+  type FileRecord,
+  type ImportResult,
+} from '../../src/contacts/import.ts';
+import { STATUSES } from '../../src/domain/conversation.ts';
+import { Harness } from '../support/harness.ts';
+
+const HEADER = ['phone', 'Name ', 'STATUS', 'assignee', 'opted_out', 'created_at', 'external_id'];
+
+interface Row {
+  readonly cells: string[];
+  readonly isGood: boolean;
+}
+
+const phone = fc.integer({ min: 0, max: 30 }).map((tail) => `+1 (555) 010-${String(tail).padStart(4, '0')}`);
+const good = fc.record({
+  phone,
+  name: fc
+    .string({ minLength: 1, maxLength: 20, unit: fc.constantFrom('A', 'ö', '"', ',', ' b', '\n') })
+    .map((text) => `N${text}`),
+  status: fc.constantFrom('', ...STATUSES, 'Needs-Reply'),
+  assignee: fc.constantFrom('', 't1', 'Texter 2'),
+  optedOut: fc.constantFrom('', 'true', 'no', '1', 'YES'),
+  createdAt: fc.constantFrom('', '2020-09-01', '2020-09-01T10:00:00Z'),
+  externalId: fc.constantFrom('', 'x1'),
+});
+const goodRow = good.map((row): Row => ({ cells: Object.values(orderedCells(row)), isGood: true }));
+const flaw = fc.constantFrom<[number, string]>(
+  [0, ''],
+  [0, '12'],
+  [0, 'call me'],
+  [1, '  '],
+  [1, 'bell \u0007'],
+  [1, 'x'.repeat(201)],
+  [1, 'latin \ufffd'],
+  [2, 'started'],
+  [3, 'Nobody'],
+  [3, 'pool'],
+  [4, 'maybe'],
+  [5, '01/09/2020'],
+  [5, '2021-02-29'],
+);
+const badRow = fc
+  .tuple(good, flaw)
+  .map(([row, [at, value]]): Row => ({ cells: orderedCells(row).with(at, value), isGood: false }));
+const raggedRow = good.map((row): Row => ({ cells: orderedCells(row).slice(1), isGood: false }));
+const rows = fc.array(fc.oneof({ weight: 4, arbitrary: goodRow }, badRow, raggedRow), { maxLength: 40 });
+
+function orderedCells(row: {
+  [Key in 'phone' | 'name' | 'status' | 'assignee' | 'optedOut' | 'createdAt' | 'externalId']: string;
+}) {
+  return [row.phone, row.name, row.status, row.assignee, row.optedOut, row.createdAt, row.externalId];
+}
+
+async function* records(...cells: string[][]): AsyncGenerator<FileRecord[]> {
+  for (const [index, each] of [HEADER, ...cells].entries())
+    yield await Promise.resolve([{ line: index + 1, cells: each }]);
+}
+
+describe('importing contacts', () => {
+  let harness: Harness;
+
+  beforeAll(async () => {
+    harness = await Harness.open();
+  });
+  afterAll(() => harness.close());
+
+  const run = (campaignId: string, ...cells: string[][]): Promise<ImportResult> =>
+    importContacts(harness.context, campaignId, records(...cells));
+
+  it('keeps every good row once, tells every bad one, and adds nothing the second time', async () => {
+    await fc.assert(
+      fc.asyncProperty(rows, async (wanted) => {
+        const campaignId = await harness.seedCampaign(2);
+        const cells = wanted.map((row) => row.cells);
+        const goodOnes = wanted.filter((row) => row.isGood);
+        const phones = new Set(goodOnes.map((row) => row.cells[0]));
+        const rejectedLines = wanted.flatMap((row, index) => (row.isGood ? [] : [index + 2]));
+
+        const first = await run(campaignId, ...cells);
+        expect(first).toMatchObject({ added: phones.size, alreadyThere: goodOnes.length - phones.size });
+        expect(first.rejected.map(({ line }) => line)).toEqual(rejectedLines);
+        expect(first.rejectedCount).toBe(rejectedLines.length);
+        const held = await harness.context.database.conversations.find({ campaignId }).sort({ _id: 1 }).toArray();
+        expect(held).toHaveLength(phones.size);
+
+        const second = await run(campaignId, ...cells);
+        expect(second).toMatchObject({ added: 0, alreadyThere: goodOnes.length, rejectedCount: rejectedLines.length });
+        expect(await harness.context.database.conversations.find({ campaignId }).sort({ _id: 1 }).toArray()).toEqual(
+          held,
+        );
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('writes every field, as the row says it', async () => {
+    const campaignId = await harness.seedCampaign(2);
+    await run(campaignId, ['555-010-0001', ' Ann ', 'needs-reply', 'Texter 2', 'yes', '2020-09-01', 'x1']);
+    await run(campaignId, ['555-010-0002', 'Bob', '', '', '', '', '']);
+    const byName = (name: string) =>
+      harness.context.database.conversations.findOne({ campaignId, 'contact.name': name });
+    const createdAt = new Date('2020-09-01T00:00:00Z');
+    expect(await byName('Ann')).toEqual({
+      _id: expect.anything() as unknown,
+      campaignId,
+      externalId: 'x1',
+      contact: { name: 'Ann', phone: '5550100001' },
+      assigneeId: 't2',
+      status: 'needs-reply',
+      waitingSince: createdAt,
+      optedOut: true,
+      assignmentVersion: 0,
+      assignedAt: expect.any(Date) as unknown,
+      lastInboundAt: null,
+      lastOutboundAt: null,
+      lastOperationId: null,
+      trail: [],
+      createdAt,
+    });
+    const bob = await byName('Bob');
+    expect(bob).toMatchObject({
+      assigneeId: null,
+      assignedAt: null,
+      externalId: null,
+      status: 'not-started',
+      optedOut: false,
+    });
+    expect(bob?.waitingSince).toEqual(bob?.createdAt);
+  });
+
+  it('adds each contact once when several imports meet', async () => {
+    const campaignId = await harness.seedCampaign(1);
+    const cells = Array.from({ length: 3_000 }, (_, index) => [String(5_550_000 + index), 'N', '', '', '', '', '']);
+    const results = await Promise.all([
+      run(campaignId, ...cells),
+      run(campaignId, ...cells.toReversed()),
+      run(campaignId, ...cells),
+    ]);
+    const added = results.reduce((sum, result) => sum + result.added, 0);
+    expect(added).toBe(3_000);
+    for (const result of results) expect(result.added + result.alreadyThere).toBe(3_000);
+    expect(await harness.context.database.conversations.countDocuments({ campaignId })).toBe(3_000);
+  });
+
+  it('never repeats a name or a phone number in a reason, and lists only so many', async () => {
+    const campaignId = await harness.seedCampaign(1);
+    const bad = ['secret-phone', 'Secret Name', '', '', '', '', ''];
+    const result = await run(campaignId, ...Array.from({ length: REJECTED_LISTED_MAX + 5 }, () => bad));
+    expect(result.rejectedCount).toBe(REJECTED_LISTED_MAX + 5);
+    expect(result.rejected).toHaveLength(REJECTED_LISTED_MAX);
+    expect(JSON.stringify(result)).not.toMatch(/secret/i);
+  });
+
+  it('refuses a header it does not know, before anything is written', async () => {
+    const campaignId = await harness.seedCampaign(1);
+    const withHeader = async function* (header: string[]): AsyncGenerator<FileRecord[]> {
+      yield await Promise.resolve([
+        { line: 1, cells: header },
+        { line: 2, cells: ['Ann', '5550100001', 'x'] },
+      ]);
+    };
+    for (const header of [['name', 'phone', 'shoe size'], ['name', 'status'], ['name', 'phone', 'Phone'], ['']]) {
+      const refused = importContacts(harness.context, campaignId, withHeader(header));
+      await expect(refused).rejects.toMatchObject({ code: 'bad-request' });
+    }
+    expect(await harness.context.database.conversations.countDocuments({ campaignId })).toBe(0);
+  });
+
+  it('refuses an unknown campaign and a closed one', async () => {
+    await expect(run('nowhere')).rejects.toMatchObject({ code: 'unknown-campaign' });
+    const campaignId = await harness.seedCampaign(1);
+    await harness.context.roster.setClosed(campaignId, true);
+    await expect(run(campaignId)).rejects.toMatchObject({ code: 'campaign-closed' });
+  });
+});

@@ -1,0 +1,20 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Database } from '../../src/mongo/database.ts';
+import { testConfig } from '../support/harness.ts';
+
+describe('the database, whatever its address says', () => {
+  let database: Database;
+  beforeAll(async () => {
+    const { mongo } = testConfig();
+    const uri = new URL(mongo.uri);
+    uri.searchParams.set('readPreference', 'secondaryPreferred');
+    uri.searchParams.set('w', '1');
+    database = await Database.open({ ...mongo, uri: uri.toString() });
+  });
+  afterAll(() => database.close());
+
+  it('is read where it is written, and has written when a majority has', () => {
+    const { readPreference, writeConcern, readConcern } = database.client.options;
+    expect([readPreference.mode, writeConcern.w, readConcern.level]).toEqual(['primary', 'majority', 'majority']);
+  });
+});

@@ -1,0 +1,221 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Overtaken } from '../../src/operations/ports.ts';
+import { Refusal } from '../../src/domain/errors.ts';
+import type { Operation } from '../../src/domain/operation.ts';
+import { cancelAt } from '../support/cancel.ts';
+import { Harness, type Seeded } from '../support/harness.ts';
+import { callsOf, cutAfter, meanwhileAt, PowerCut } from '../support/interposed.ts';
+import { oneTurn, toTheEnd } from '../support/perform.ts';
+import { everyConversation, idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
+import type { AnyRequest } from '../support/send.ts';
+
+const AT_ONCE = 4;
+/** Where many tests run at once, each takes its time. */
+const TIMEOUT_MS = 180_000;
+const ALL = { from: 'everyone', status: 'any' } as const;
+
+/** Of 20: two of each status in the pool, one opted out each, and the same held by t1. */
+const SEEDED: readonly Seeded[] = (
+  ['needs-reply', 'not-started', 'in-progress', 'awaiting-contact', 'closed'] as const
+).flatMap((status, at) => [
+  { status, waitedMs: at * 1_000 },
+  { status, waitedMs: at * 1_000, optedOut: true },
+  { status, holderId: 't1', waitedMs: 9_000 },
+  { status, holderId: 't1', waitedMs: 9_000 },
+]);
+
+type Asked = AnyRequest extends infer Input
+  ? Input extends AnyRequest
+    ? Omit<Input, 'operationId' | 'campaignId'>
+    : never
+  : never;
+
+describe('cancelling', { timeout: TIMEOUT_MS }, () => {
+  let harness: Harness;
+  beforeAll(async () => {
+    harness = await Harness.open();
+  });
+  afterAll(() => harness.close());
+
+  const newRequest = async (asked: Asked): Promise<AnyRequest> => {
+    const campaignId = await harness.seedCampaign(3);
+    await harness.seedConversations(campaignId, SEEDED);
+    return { ...asked, campaignId, operationId: harness.newId('op') };
+  };
+
+  /** As cancelled, or as it had ended before. */
+  async function cancelOrEnded(request: AnyRequest, stores = harness.context.stores): Promise<Operation['state']> {
+    try {
+      return (await cancelAt(stores, request)).state;
+    } catch (error) {
+      // Nobody had begun with it.
+      if (error instanceof Refusal && error.code === 'unknown-operation') return 'accepted';
+      if (error instanceof Refusal && error.code === 'operation-ended') return 'done';
+      throw error;
+    }
+  }
+
+  /** What its batches say is what its receipt says, and where the conversations are. */
+  async function expectAccounted(request: AnyRequest, what: string): Promise<void> {
+    const { operationId, campaignId } = request;
+    const { state, receipt } = await rawOperation(harness, operationId);
+    const batches = await rawBatches(harness, operationId);
+    const applied = batches.filter((batch) => batch.state === 'applied');
+    const moved = idsOf(applied.flatMap(({ moves }) => moves));
+    const skipped = idsOf(applied.flatMap(({ skips }) => skips));
+    expect(batches.at(-1)?.state, what).toBe('seal');
+    expect(
+      batches.filter((batch) => batch.state === 'planned'),
+      what,
+    ).toEqual([]);
+    expect(receipt, what).toMatchObject({ moved: moved.length, selected: moved.length + skipped.length });
+    const docs = await rawConversations(harness, campaignId);
+    const touched = [...docs].filter(([, { lastOperationId }]) => lastOperationId === operationId);
+    expect(touched.map(([id]) => id).sort(), what).toEqual(moved.sort());
+    const ofAll = 'from' in request && request.from === 'everyone' && request.count === undefined;
+    if (state === 'cancelled' && ofAll) expect((receipt?.left ?? 0) + (receipt?.selected ?? 0), what).toBe(docs.size);
+  }
+
+  const NAMED: Record<string, Asked> = {
+    'a reassign of all from everyone to everyone': { kind: 'reassign', ...ALL, to: 'everyone' },
+    'a reassign of a count': { kind: 'reassign', ...ALL, to: { texterIds: ['t2', 't3'] }, count: 9 },
+  };
+
+  it.each(Object.entries(NAMED))('at any step of %s stops it there, for good', async (_name, asked) => {
+    const calls = await callsOf(harness.context.stores, async (stores) => toTheEnd(stores, await newRequest(asked)));
+    const states = new Set<string>();
+    await atEach(calls, async (step) => {
+      const request = await newRequest(asked);
+      const { stores } = harness.context;
+      let after = '';
+      const cancelled = meanwhileAt(stores, step, async () => {
+        states.add(await cancelOrEnded(request));
+        after = await everyConversation(harness);
+      });
+      await toTheEnd(cancelled, request);
+      const { state } = await rawOperation(harness, request.operationId);
+      if (state === 'cancelled') expect(await ofCampaign(request), `step ${step}`).toEqual(within(after, request));
+      await expectAccounted(request, `step ${step}`);
+      expect(await cancelOrEnded(request)).toBe(state);
+    });
+    expect(states).toContain('cancelled');
+  });
+
+  it('is the same when the power goes out after any of its own steps, whoever carries on', async () => {
+    const begun = async (): Promise<AnyRequest> => {
+      const request = await newRequest(NAMED['a reassign of a count']!);
+      await oneTurn(harness.context.stores, request);
+      return request;
+    };
+    const example = await begun();
+    const calls = await callsOf(harness.context.stores, (stores) => cancelAt(stores, example));
+    const { receipt } = await rawOperation(harness, example.operationId);
+    expect(receipt).toMatchObject({ shortBecause: 'stopped', asked: 9, left: 9 - (receipt?.moved ?? 0) });
+    await atEach(calls, async (step) => {
+      for (const carryOn of [cancelOrEnded, (request: AnyRequest) => toTheEnd(harness.context.stores, request)]) {
+        const request = await begun();
+        const cut = cancelAt(cutAfter(harness.context.stores, step), request);
+        await expect(cut, `step ${step}`).rejects.toThrow(PowerCut);
+        await carryOn(request);
+        const ended = await rawOperation(harness, request.operationId);
+        // Before anything was noted, whoever carries on has nothing to go by.
+        if (ended.cancellation) expect(ended.state, `step ${step}`).toBe('cancelled');
+        else expect(ended.state, `step ${step}`).toBe('done');
+        await expectAccounted(request, `step ${step}`);
+      }
+    });
+  });
+
+  it.each([2, 4])(
+    'at any step of an operation, and dying after %i of its own, is carried out all the same',
+    async (cut) => {
+      const asked = NAMED['a reassign of a count']!;
+      const calls = await callsOf(harness.context.stores, async (stores) => toTheEnd(stores, await newRequest(asked)));
+      await atEach(calls, async (step) => {
+        const request = await newRequest(asked);
+        const { stores } = harness.context;
+        const half = meanwhileAt(stores, step, async () => {
+          await cancelAt(cutAfter(stores, cut), request).catch((error: unknown) => {
+            if (!(error instanceof PowerCut || error instanceof Refusal)) throw error;
+          });
+        });
+        await toTheEnd(half, request);
+        const { state, cancellation } = await rawOperation(harness, request.operationId);
+        expect(state, `step ${step}`).toBe(cancellation ? 'cancelled' : 'done');
+        await expectAccounted(request, `step ${step}`);
+      });
+    },
+  );
+
+  it('three times at once answers the same three times', async () => {
+    const request = await newRequest(NAMED['a reassign of a count']!);
+    await oneTurn(harness.context.stores, request);
+    const all = await Promise.all([0, 1, 2].map(() => cancelAt(harness.context.stores, request)));
+    for (const each of all) expect(each).toEqual(all[0]);
+  });
+
+  it('an undo half-way leaves what it had not given back, and what it had is given back by undoing it', async () => {
+    const dealt = await newRequest({ kind: 'reassign', ...ALL, to: { texterIds: ['t2', 't3'] } });
+    const { campaignId } = dealt;
+    await toTheEnd(harness.context.stores, dealt);
+    const atFirst = await harness.holdings(campaignId);
+    const undo = { kind: 'undo', campaignId, operationId: harness.newId('op'), undoes: dealt.operationId } as const;
+    await oneTurn(harness.context.stores, undo);
+    const { receipt } = await cancelAt(harness.context.stores, undo);
+    expect(receipt?.moved).toBeGreaterThan(0);
+    expect((receipt?.selected ?? 0) + (receipt?.left ?? 0)).toBe(15);
+    const redo = { kind: 'undo', campaignId, operationId: harness.newId('op'), undoes: undo.operationId } as const;
+    const redone = await toTheEnd(harness.context.stores, redo);
+    expect(redone?.receipt).toMatchObject({ moved: receipt?.moved, skipped: [] });
+    expect(await harness.holdings(campaignId)).toEqual(atFirst);
+  });
+
+  it('a claim that waits ends it with what it has', async () => {
+    const campaignId = await harness.seedCampaign(1, { selfAssign: { enabled: true } });
+    await harness.seedConversations(campaignId, [{}, {}]);
+    const operationId = harness.newId('cl');
+    const request = { kind: 'self-assign', operationId, campaignId, texterId: 't1', count: 5, waitMs: 60_000 } as const;
+    const { stores } = harness.context;
+    await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sentBy: 's' }]);
+    const first = await cancelAt(stores, request);
+    expect(first).toMatchObject({ state: 'cancelled', receipt: { moved: 2, shortBecause: 'stopped', left: 0 } });
+    expect(await cancelAt(stores, request)).toEqual(first);
+    expect(await harness.isWaiting(operationId)).toBe(false);
+  });
+
+  it('what does not exist, is another campaign’s, or has ended is refused', async () => {
+    const request = await newRequest(NAMED['a reassign of a count']!);
+    const { stores } = harness.context;
+    await expect(cancelAt(stores, request)).rejects.toMatchObject({ code: 'unknown-operation' });
+    await oneTurn(stores, request);
+    const elsewhere = { ...request, campaignId: await harness.seedCampaign(1) };
+    await expect(cancelAt(stores, elsewhere)).rejects.toMatchObject({ code: 'unknown-operation' });
+    await toTheEnd(stores, request);
+    await expect(cancelAt(stores, request)).rejects.toMatchObject({ code: 'operation-ended' });
+  });
+
+  async function ofCampaign({ campaignId }: AnyRequest): Promise<unknown> {
+    return within(await everyConversation(harness), { campaignId });
+  }
+
+  function within(conversations: string, { campaignId }: { campaignId: string }): unknown {
+    const docs = JSON.parse(conversations) as { campaignId: string }[];
+    return docs.filter((doc) => doc.campaignId === campaignId);
+  }
+
+  /** A few at a time: each step is tried on a campaign of its own. */
+  async function atEach(calls: readonly string[], check: (step: number) => Promise<void>): Promise<void> {
+    const steps = calls.flatMap((name, index) => (name === 'conversations.readPage' ? [] : [index + 1]));
+    expect(steps.length).toBeGreaterThan(5);
+    for (let at = 0; at < steps.length; at += AT_ONCE) {
+      await Promise.all(
+        steps.slice(at, at + AT_ONCE).map((step) =>
+          check(step).catch((error: unknown) => {
+            if (error instanceof Overtaken) throw new Error(`step ${step}: ${error.message}`, { cause: error });
+            throw error;
+          }),
+        ),
+      );
+    }
+  }
+});

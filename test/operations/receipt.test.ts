@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SKIP_REASONS } from '../../src/operations/batch.ts';
+import { STATUSES } from '../../src/domain/conversation.ts';
+import { totalUp } from '../../src/domain/receipt.ts';
+
+const holders = fc.constantFrom(null, 't1', 't2', 't3');
+const moves = fc.array(
+  fc.record({
+    from: holders,
+    to: holders,
+    status: fc.constantFrom(...STATUSES),
+    count: fc.integer({ min: 1, max: 99 }),
+  }),
+  { maxLength: 20 },
+);
+const skips = fc.uniqueArray(
+  fc.record({ reason: fc.constantFrom(...SKIP_REASONS), count: fc.integer({ min: 1, max: 99 }) }),
+  { selector: ({ reason }) => reason },
+);
+const sum = (rows: readonly { count: number }[]): number => rows.reduce((total, { count }) => total + count, 0);
+
+describe('a receipt', () => {
+  it('adds up: selected is moved and skipped, and each way of counting comes to what moved', () => {
+    fc.assert(
+      fc.property(moves, skips, fc.boolean(), (moved, skipped, ended) => {
+        const receipt = totalUp(moved, skipped, { asked: null, ended });
+        expect(receipt.moved).toBe(sum(moved));
+        expect(receipt.selected).toBe(receipt.moved + sum(receipt.skipped));
+        for (const rows of [receipt.bySource, receipt.byTarget, receipt.byStatus])
+          expect(sum(rows)).toBe(receipt.moved);
+      }),
+    );
+  });
+
+  it('names each source, target and status once', () => {
+    fc.assert(
+      fc.property(moves, (moved) => {
+        const { bySource, byTarget, byStatus } = totalUp(moved, [], { asked: null, ended: true });
+        const names = [
+          bySource.map((row) => row.holderId),
+          byTarget.map((row) => row.holderId),
+          byStatus.map((row) => row.status),
+        ];
+        for (const list of names) expect(new Set(list).size).toBe(list.length);
+      }),
+    );
+  });
+
+  const ten = [{ from: null, to: 't1', status: 'closed', count: 10 }] as const;
+  it.each([
+    ['nothing, when all that was asked for moved', 10, true, null],
+    ['that none were left, when fewer moved', 11, true, 'none-left'],
+    ['nothing, when no count was asked for', null, true, null],
+    ['that it was stopped, when it was, whatever had moved', 10, false, 'stopped'],
+  ])('says why it is short: %s', (_sentence, asked, ended, shortBecause) => {
+    expect(totalUp(ten, [], { asked, ended })).toMatchObject({ asked, moved: 10, shortBecause });
+  });
+});

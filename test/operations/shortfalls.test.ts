@@ -1,0 +1,165 @@
+import { Types } from 'mongoose';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { SkipReason } from '../../src/operations/batch.ts';
+import type { ConversationDoc } from '../../src/mongo/documents.ts';
+import { Harness } from '../support/harness.ts';
+import { watched } from '../support/interposed.ts';
+import { toTheEnd } from '../support/perform.ts';
+import { rawConversations } from '../support/raw.ts';
+import type { AnyRequest } from '../support/send.ts';
+
+/** Where moves are written: a batch's, and a single one's that needs no batch of its own. */
+const WRITES = new Set(['batches.apply', 'operations.carryOut']);
+
+/** Whatever changes between a batch's plan and its write is seen in the write. */
+describe('between plan and write', () => {
+  let harness: Harness;
+  let campaignId: string;
+  let ids: string[];
+
+  beforeAll(async () => {
+    harness = await Harness.open();
+  });
+  afterAll(() => harness.close());
+  beforeEach(async () => {
+    campaignId = await harness.seedCampaign(3);
+    const waiting = Array.from({ length: 20 }, (_, at) => ({ waitedMs: (20 - at) * 1_000 }));
+    ids = await harness.seedConversations(campaignId, waiting);
+  });
+
+  const reassign = (more: object = {}): AnyRequest => ({
+    kind: 'reassign',
+    operationId: harness.newId('op'),
+    campaignId,
+    from: 'pool',
+    to: { texterIds: ['t1', 't2'] },
+    status: 'not-started',
+    ...more,
+  });
+
+  async function change(places: readonly number[], $set: Partial<ConversationDoc>): Promise<void> {
+    const _id = { $in: places.map((place) => new Types.ObjectId(ids[place])) };
+    await harness.context.database.conversations.updateMany({ _id }, { $set });
+  }
+
+  /** Runs an operation in batches of 4; `meanwhile` happens when its first batch is planned and not yet written. */
+  async function runWhile(
+    request: AnyRequest,
+    meanwhile: () => Promise<unknown>,
+    how: { short?: boolean } = {},
+  ): ReturnType<typeof toTheEnd> {
+    let isFirst = true;
+    const stores = watched(harness.context.stores, async (_number, name, call) => {
+      if (WRITES.has(name) && isFirst) {
+        isFirst = false;
+        await meanwhile();
+      }
+      return call();
+    });
+    return toTheEnd(stores, request, how);
+  }
+
+  async function movedPlaces(operationId: string): Promise<number[]> {
+    const docs = await rawConversations(harness, campaignId);
+    return ids.flatMap((id, place) => (docs.get(id)?.lastOperationId === operationId ? [place] : []));
+  }
+
+  const remove = (places: readonly number[]): Promise<unknown> => {
+    const _id = { $in: places.map((place) => new Types.ObjectId(ids[place])) };
+    return harness.context.database.conversations.deleteMany({ _id });
+  };
+
+  const SLIPS: [SkipReason, string, () => Promise<unknown>][] = [
+    ['holder-changed', 'somebody else takes them', () => change([1, 2], { assigneeId: 't3' })],
+    ['already-there', 'the target takes one of them itself', () => change([0, 2], { assigneeId: 't1' })],
+    ['status-changed', 'they change to a status not asked for', () => change([1, 2], { status: 'closed' })],
+    ['opted-out', 'their contacts opt out', () => change([1, 2], { optedOut: true })],
+    ['gone', 'they are deleted', () => remove([1, 2])],
+    ['gone', 'they go to another campaign', () => change([1, 2], { campaignId: 'elsewhere' })],
+  ];
+
+  it.each(SLIPS)(
+    '%s: %s, the next in order fill in, and exactly the count moves, evenly',
+    async (reason, _what, act) => {
+      const request = reassign({ count: 10 });
+      const ended = await runWhile(request, act);
+      expect(ended?.receipt).toMatchObject({
+        selected: 12,
+        moved: 10,
+        shortBecause: null,
+        skipped: [{ reason, count: 2 }],
+      });
+      const slipped = reason === 'already-there' ? [0, 2] : [1, 2];
+      const firstTwelve = Array.from({ length: 12 }, (_, place) => place);
+      expect(await movedPlaces(request.operationId)).toEqual(firstTwelve.filter((place) => !slipped.includes(place)));
+      expect(ended?.receipt?.byTarget.map(({ count }) => count)).toEqual([5, 5]);
+    },
+  );
+
+  it.each([true, false])(
+    'what slips away from the very last batch is made good as well (short turns: %s)',
+    async (short) => {
+      const request = reassign({ count: 4 });
+      const ended = await runWhile(request, () => change([1, 2], { optedOut: true }), { short });
+      expect(ended?.receipt).toMatchObject({ selected: 6, moved: 4, shortBecause: null });
+      expect(await movedPlaces(request.operationId)).toEqual([0, 3, 4, 5]);
+    },
+  );
+
+  it('what changed to another status that was asked for moves all the same', async () => {
+    const request = reassign({ status: 'any' });
+    const ended = await runWhile(request, () => change([1, 2], { status: 'closed' }));
+    expect(ended?.receipt).toMatchObject({ selected: 20, moved: 20, skipped: [] });
+  });
+
+  it('a target that was paused gets nothing more, and others make up the count', async () => {
+    const request = reassign({ count: 10 });
+    const ended = await runWhile(request, () => harness.pause(campaignId, 't1'));
+    expect(ended?.receipt).toMatchObject({ moved: 10, byTarget: [{ holderId: 't2', count: 10 }] });
+    expect(ended?.receipt?.skipped).toEqual([{ reason: 'target-inactive', count: 2 }]);
+  });
+
+  it('all targets paused: it is halted, and says how far it came', async () => {
+    const request = reassign({ to: { texterIds: ['t1'] } });
+    const ended = await runWhile(request, () => harness.pause(campaignId, 't1'));
+    expect(ended).toMatchObject({ state: 'failed', error: { code: 'targets-lost' } });
+    expect(ended?.receipt).toMatchObject({ moved: 0, shortBecause: 'stopped' });
+    expect(await movedPlaces(request.operationId)).toEqual([]);
+  });
+
+  it('no more are released than were confirmed, however many come in meanwhile', async () => {
+    await change([0, 1, 2, 3, 4, 5], { assigneeId: 't1' });
+    const request: AnyRequest = {
+      kind: 'unassign',
+      operationId: harness.newId('op'),
+      campaignId,
+      from: { texterIds: ['t1'] },
+      status: 'any',
+      confirm: 6,
+    };
+    const ended = await runWhile(request, () => change([10, 11, 12], { assigneeId: 't1' }));
+    expect(ended?.receipt).toMatchObject({ moved: 6 });
+    expect(await movedPlaces(request.operationId)).toHaveLength(6);
+  });
+
+  const moveOne = (expected: { expectedHolderId?: null }): AnyRequest => ({
+    kind: 'reassign-one',
+    operationId: harness.newId('op'),
+    campaignId,
+    conversationId: ids[0] ?? '',
+    to: { texterIds: ['t1'] },
+    ...expected,
+  });
+
+  it('a single one that somebody else took is left with them, where it was expected in the pool', async () => {
+    const request = moveOne({ expectedHolderId: null });
+    const ended = await runWhile(request, () => change([0], { assigneeId: 't3' }));
+    expect(ended?.receipt).toMatchObject({ selected: 1, moved: 0, skipped: [{ reason: 'holder-changed', count: 1 }] });
+    expect(await movedPlaces(request.operationId)).toEqual([]);
+  });
+
+  it('a single one that somebody else took is moved from them, where nothing was expected', async () => {
+    const ended = await runWhile(moveOne({}), () => change([0], { assigneeId: 't3' }));
+    expect(ended?.receipt).toMatchObject({ selected: 1, moved: 1, bySource: [{ holderId: 't3', count: 1 }] });
+  });
+});

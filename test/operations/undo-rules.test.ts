@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import type { Move } from '../../src/operations/batch.ts';
+import type { Claim } from '../../src/claims/claim.ts';
+import { Refusal } from '../../src/domain/errors.ts';
+import { OPERATION_STATES, isEnded, type OperationRecord } from '../../src/domain/operation.ts';
+import { givesBackToTexters, grantedMove, refuseUnfinished, reversed, undoPlan } from '../../src/operations/undo-rules.ts';
+
+const recorded = (more: Partial<OperationRecord<unknown>>): OperationRecord<unknown> =>
+  ({ operationId: 'op', state: 'done', receipt: null, ...more }) as OperationRecord<unknown>;
+
+const receiptFrom = (...holderIds: (string | null)[]): OperationRecord<unknown>['receipt'] => ({
+  selected: 5,
+  moved: 5,
+  asked: null,
+  shortBecause: null,
+  left: null,
+  skipped: [],
+  bySource: holderIds.map((holderId) => ({ holderId, count: 1 })),
+  byTarget: [{ holderId: 't9', count: 5 }],
+  byStatus: [],
+});
+
+describe('an undo', () => {
+  it('makes the same moves the other way, and twice over the same again', () => {
+    const moves: Move[] = [{ from: null, to: 't1', status: 'closed', conversationIds: ['a', 'b'] }];
+    expect(reversed(moves)).toEqual([{ from: 't1', to: null, status: 'closed', conversationIds: ['a', 'b'] }]);
+    expect(reversed(reversed(moves))).toEqual(moves);
+  });
+
+  it('takes a claim’s grants in pieces, each once', () => {
+    const claim = { request: { texterId: 't1' }, granted: ['a', 'b', 'c', 'd', 'e'] } as unknown as Claim;
+    const pieces = [0, 2, 4].map((from) => grantedMove(claim, from, 2).conversationIds);
+    expect(pieces).toEqual([['a', 'b'], ['c', 'd'], ['e']]);
+  });
+
+  it.each(OPERATION_STATES)('of an operation that is %s is refused unless that has ended', (state) => {
+    const refuse = (): void => refuseUnfinished(recorded({ state }));
+    if (isEnded(state)) expect(refuse).not.toThrow();
+    else expect(refuse).toThrow(Refusal);
+  });
+
+  it('plans from where they went to where they were, and no more than had moved', () => {
+    const plan = undoPlan(recorded({ receipt: receiptFrom(null, 't1') }));
+    expect(plan).toMatchObject({ sources: ['t9'], targets: [null, 't1'], loads: [0, 0], limit: 5 });
+    expect(undoPlan(recorded({}))).toMatchObject({ sources: [], targets: [], limit: 0 });
+  });
+
+  it('gives to texters only where it took from them', () => {
+    expect(
+      [[null], ['t1'], [null, 't1'], []].map((from) => givesBackToTexters(recorded({ receipt: receiptFrom(...from) }))),
+    ).toEqual([false, true, true, false]);
+    expect(givesBackToTexters(recorded({}))).toBe(false);
+  });
+});

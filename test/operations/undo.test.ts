@@ -1,0 +1,221 @@
+import { Types } from 'mongoose';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { preview } from '../../src/operations/preview.ts';
+import type { Operation } from '../../src/domain/operation.ts';
+import type { UndoRequest } from '../../src/operations/request.ts';
+import type { ConversationDoc } from '../../src/mongo/documents.ts';
+import { Harness } from '../support/harness.ts';
+import { watched } from '../support/interposed.ts';
+import { oneTurn, toTheEnd } from '../support/perform.ts';
+import { rawBatches, rawConversations } from '../support/raw.ts';
+import type { AnyRequest } from '../support/send.ts';
+
+/** Who held each of a campaign's conversations, and where they are now. */
+describe('undoing an operation', () => {
+  let harness: Harness;
+  let campaignId: string;
+  let ids: string[];
+
+  beforeAll(async () => {
+    harness = await Harness.open();
+  });
+  afterAll(() => harness.close());
+  beforeEach(async () => {
+    campaignId = await harness.seedCampaign(4, { selfAssign: { enabled: true } });
+    ids = await harness.seedConversations(
+      campaignId,
+      Array.from({ length: 20 }, (_, at) => ({ waitedMs: (20 - at) * 1_000, holderId: [null, 't1', 't2'][at % 3]! })),
+    );
+  });
+
+  const asked = () => ({ operationId: harness.newId('op'), campaignId });
+  const run = async (request: AnyRequest): Promise<Operation> => {
+    const ended = await toTheEnd(harness.context.stores, request);
+    if (!ended) throw new Error(`expected operation ${request.operationId} to have its turn`);
+    return ended;
+  };
+  const dealAll = (more: object = {}): Promise<Operation> =>
+    run({ kind: 'reassign', ...asked(), from: 'everyone', to: { texterIds: ['t3', 't4'] }, status: 'any', ...more });
+  const undo = (undoes: string): Promise<Operation> => run({ kind: 'undo', ...asked(), undoes });
+  const codeOf = async (undoes: string): Promise<unknown> => (await undo(undoes)).error?.code;
+
+  const holders = async (): Promise<(string | null | undefined)[]> => {
+    const docs = await rawConversations(harness, campaignId);
+    return ids.map((id) => docs.get(id)?.assigneeId);
+  };
+
+  async function change(places: readonly number[], $set: Partial<ConversationDoc>): Promise<void> {
+    const _id = { $in: places.map((place) => new Types.ObjectId(ids[place])) };
+    await harness.context.database.conversations.updateMany({ _id }, { $set });
+  }
+
+  it('gives each conversation back to where it was, and says so', async () => {
+    const before = await holders();
+    const dealt = await dealAll();
+    const undone = await undo(dealt.operationId);
+    expect(await holders()).toEqual(before);
+    expect(undone).toMatchObject({
+      state: 'done',
+      receipt: { selected: 20, moved: 20, asked: null, shortBecause: null, skipped: [] },
+    });
+    const counts = (rows: readonly object[] = []): string[] => rows.map((row) => JSON.stringify(row)).sort();
+    expect(counts(undone.receipt?.bySource)).toEqual(counts(dealt.receipt?.byTarget));
+    expect(counts(undone.receipt?.byTarget)).toEqual(counts(dealt.receipt?.bySource));
+    const docs = [...(await rawConversations(harness, campaignId)).values()];
+    expect(docs.map(({ assignmentVersion, trail }) => [assignmentVersion, trail.length])).toEqual(
+      docs.map(() => [2, 2]),
+    );
+  });
+
+  it('gives back only what nobody touched since, and says why not the rest', async () => {
+    const before = await holders();
+    const { operationId } = await dealAll();
+    const one = { kind: 'reassign-one', ...asked(), conversationId: ids[3] ?? '' } as const;
+    await run({ ...one, to: { texterIds: ['t2'] } });
+    const back = { kind: 'reassign-one', ...asked(), conversationId: ids[3] ?? '' } as const;
+    await run({ ...back, to: { texterIds: ['t3'] } });
+    await change([4], { assigneeId: 't2' });
+    await change([5, 6, 7], { optedOut: true, status: 'closed' });
+    await change([8], { status: 'needs-reply' });
+    await harness.context.database.conversations.deleteOne({ _id: new Types.ObjectId(ids[9]) });
+    await harness.pause(campaignId, 't1');
+    const { receipt } = await undo(operationId);
+    const docs = await holders();
+    const kept = ids.flatMap((_, place) => (docs[place] === before[place] ? [place] : []));
+    // 3 and 4 were touched, 5 and 7 opted out, 9 is gone; t1's, who is paused: 1, 10, 13, 16 and 19. 6 went to the pool.
+    expect(kept).toEqual([0, 2, 6, 8, 11, 12, 14, 15, 17, 18]);
+    expect(receipt).toMatchObject({ selected: 20, moved: 10, shortBecause: null });
+    expect(new Map(receipt?.skipped.map(({ reason, count }) => [reason, count]))).toEqual(
+      new Map([
+        ['holder-changed', 2],
+        ['opted-out', 2],
+        ['gone', 1],
+        ['target-inactive', 5],
+      ]),
+    );
+    expect(new Map(receipt?.byStatus.map(({ status, count }) => [status, count]))).toEqual(
+      new Map([
+        ['not-started', 8],
+        ['needs-reply', 1],
+        ['closed', 1],
+      ]),
+    );
+  });
+
+  it('does nothing the second time, and can itself be undone, and that again', async () => {
+    const before = await holders();
+    const { operationId } = await dealAll();
+    const dealt = await holders();
+    const first = await undo(operationId);
+    const twice = await undo(operationId);
+    expect(twice.receipt).toMatchObject({ moved: 0, skipped: [{ reason: 'holder-changed', count: 20 }] });
+    const redo = await undo(first.operationId);
+    expect(redo.receipt).toMatchObject({ moved: 20, skipped: [] });
+    expect(await holders()).toEqual(dealt);
+    await undo(redo.operationId);
+    expect(await holders()).toEqual(before);
+  });
+
+  it('takes what a claim was granted back to the pool, in batches of its own', async () => {
+    const request = { kind: 'self-assign', ...asked(), texterId: 't4', count: 7 } as const;
+    const { stores } = harness.context;
+    await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sentBy: 's' }]);
+    const { receipt } = await undo(request.operationId);
+    expect(receipt).toMatchObject({ selected: 7, moved: 7, byTarget: [{ holderId: null, count: 7 }] });
+    expect(await harness.holdings(campaignId)).toEqual({ pool: 7, t1: 7, t2: 6 });
+  });
+
+  it('gives back a single conversation', async () => {
+    const one = { kind: 'unassign-one', ...asked(), conversationId: ids[1] ?? '' } as const;
+    await run(one);
+    expect((await undo(one.operationId)).receipt).toMatchObject({ moved: 1, bySource: [{ holderId: null, count: 1 }] });
+    expect((await holders())[1]).toBe('t1');
+  });
+
+  it('gives back what an operation that failed half-way had moved', async () => {
+    const before = await holders();
+    const request = {
+      kind: 'reassign',
+      ...asked(),
+      from: 'everyone',
+      to: { texterIds: ['t4'] },
+      status: 'any',
+    } as const;
+    await oneTurn(harness.context.stores, request);
+    await harness.pause(campaignId, 't4');
+    const halted = await run(request);
+    expect(halted).toMatchObject({ state: 'failed', error: { code: 'targets-lost' } });
+    const moved = halted.receipt?.moved ?? 0;
+    expect(moved).toBeGreaterThan(0);
+    expect((await undo(halted.operationId)).receipt).toMatchObject({ moved, skipped: [] });
+    expect(await holders()).toEqual(before);
+    const numbers = (await rawBatches(harness, request.operationId)).map(({ number }) => number);
+    expect(numbers).toEqual(numbers.map((_, at) => at + 1));
+  });
+
+  it('of what moved nothing moves nothing', async () => {
+    const refused = await run({ kind: 'unassign', ...asked(), from: 'everyone', status: 'any' });
+    expect(refused.state).toBe('failed');
+    expect(await undo(refused.operationId)).toMatchObject({ state: 'done', receipt: { selected: 0, moved: 0 } });
+  });
+
+  it('is refused for what is not there, not ended, or not of this campaign', async () => {
+    const request = { kind: 'reassign-one', ...asked(), conversationId: ids[0] ?? '' } as const;
+    expect(await codeOf('nothing')).toBe('unknown-operation');
+    const elsewhere = { kind: 'undo', ...asked(), campaignId: await harness.seedCampaign(1) } as const;
+    await run({ ...request, to: { texterIds: ['t1'] } });
+    expect((await run({ ...elsewhere, undoes: request.operationId })).error?.code).toBe('unknown-operation');
+    const running = { kind: 'reassign', ...asked(), from: 'pool', to: 'everyone', status: 'any' } as const;
+    await oneTurn(harness.context.stores, running);
+    expect(await codeOf(running.operationId)).toBe('operation-running');
+    const itself = asked();
+    expect((await run({ kind: 'undo', ...itself, undoes: itself.operationId })).error?.code).toBe('operation-running');
+  });
+
+  it('of what is being forgotten is refused, or goes no further: nothing is said to be all that was moved', async () => {
+    const { stores, database } = harness.context;
+    const forget = async ({ operationId }: Operation): Promise<void> => {
+      await database.operations.updateOne({ _id: operationId }, { $set: { expiring: true } });
+      await database.batches.deleteMany({ operationId, number: { $lt: 5 } });
+    };
+    const before = await dealAll();
+    await forget(before);
+    expect(await codeOf(before.operationId)).toBe('unknown-operation');
+    const meanwhile = await dealAll({ to: { texterIds: ['t1', 't2'] } });
+    const request = { kind: 'undo', ...asked(), undoes: meanwhile.operationId } as const;
+    const halfway = watched(stores, async (_number, name, call) => {
+      if (name === 'batches.readAfter') await forget(meanwhile);
+      return call();
+    });
+    await expect(toTheEnd(halfway, request)).rejects.toThrow('is gone from the ledger');
+    await expect(toTheEnd(stores, request)).rejects.toThrow('is gone from the ledger');
+  });
+
+  it('of a closed campaign takes back to the pool, and gives nothing out', async () => {
+    const fromPool = await dealAll({ from: 'pool' });
+    const fromTexters = await dealAll({ from: { texterIds: ['t1', 't2'] } });
+    await harness.context.database.campaigns.updateOne({ _id: campaignId }, { $set: { closed: true } });
+    expect(await codeOf(fromTexters.operationId)).toBe('campaign-closed');
+    expect((await undo(fromPool.operationId)).receipt).toMatchObject({ moved: 7 });
+  });
+
+  it('is previewed as it would run', async () => {
+    const { operationId } = await dealAll();
+    await change([1, 2], { optedOut: true });
+    await change([3, 4], { status: 'closed' });
+    const request: UndoRequest = { kind: 'undo', ...asked(), undoes: operationId };
+    const before = await rawConversations(harness, campaignId);
+    const { moved, selected, skipped, holders: wouldHold } = await preview(harness.context.stores, request);
+    expect(await rawConversations(harness, campaignId)).toEqual(before);
+    const { receipt } = await run({ ...request });
+    expect({ moved, selected, skipped }).toEqual({
+      moved: receipt?.moved,
+      selected: receipt?.selected,
+      skipped: receipt?.skipped,
+    });
+    const holds = await harness.holdings(campaignId);
+    expect(wouldHold.map((holder) => holder.wouldHold)).toEqual(
+      wouldHold.map(({ holderId }) => holds[holderId ?? 'pool'] ?? 0),
+    );
+  });
+});

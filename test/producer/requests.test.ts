@@ -1,0 +1,307 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Refusal } from '../../src/domain/errors.ts';
+import type { OperationRequest } from '../../src/operations/request.ts';
+import { newOperationJob, newPreviewJob, parseOperationJob, requestHash } from '../../src/producer/contract.ts';
+import { parseRequest } from '../../src/operations/contract.ts';
+
+const GOOD = {
+  kind: 'reassign',
+  operationId: 'op-1',
+  campaignId: 'c1',
+  from: 'pool',
+  to: { texterIds: ['t1'] },
+  status: 'any',
+} as const;
+const ONE = {
+  kind: 'reassign-one',
+  operationId: 'op-1',
+  campaignId: 'c1',
+  conversationId: '0123456789abcdef01234567',
+  to: { texterIds: ['t1'] },
+} as const;
+
+function refusalOf(act: () => unknown): Refusal {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+  throw new Error('expected a refusal, got none');
+}
+
+const nested = (levels: number): unknown => {
+  let value: unknown = 1;
+  for (let level = 0; level < levels; level += 1) value = { a: value };
+  return value;
+};
+const circular = (): object => {
+  const round: Record<string, unknown> = {};
+  round['round'] = round;
+  return round;
+};
+
+const HOSTILE_IDS: [string, unknown][] = [
+  ['an operator', { $ne: null }],
+  ['an operator in a list', [{ $gt: '' }]],
+  ['an operator as text', '$where'],
+  ['nothing', null],
+  ['missing', undefined],
+  ['empty', ''],
+  ['a number', 7],
+  ['a big integer', 7n],
+  ['a path', '../../etc'],
+  ['a space', 'a b'],
+  ['a line end', 'op\n'],
+  ['a zero byte', 'op\u0000'],
+  ['a colon, which separates keys', 'op:1'],
+  ['a dash at first, like an option', '-op'],
+  ['65 characters', 'x'.repeat(65)],
+  ['a million characters', 'x'.repeat(1_000_000)],
+  ['letters that look like others', 'оp-1'],
+  ['a list of one id', ['c1']],
+  ['an object that reads as an id', { toString: () => 'c1' }],
+];
+
+describe('a request from outside', () => {
+  it.each(HOSTILE_IDS)('is refused with %s where an id belongs', (_what, id) => {
+    const inputs = [
+      { ...GOOD, operationId: id },
+      { ...GOOD, campaignId: id },
+      { ...GOOD, from: { texterIds: [id] } },
+      { ...GOOD, to: { texterIds: [id] } },
+      { ...GOOD, ...(id !== undefined && { actorId: id }) },
+      { ...ONE, conversationId: id },
+      { ...ONE, to: { texterIds: [id] } },
+      { ...ONE, ...(id !== undefined && id !== null && { expectedHolderId: id }) },
+    ];
+    const hostile = id === undefined ? inputs.filter((_, at) => at !== 4 && at !== 7) : inputs;
+    for (const input of id === null ? hostile.slice(0, 7) : hostile) {
+      expect(refusalOf(() => parseRequest(input)).code).toBe('bad-request');
+    }
+  });
+
+  const NUMBERS = [
+    0,
+    -1,
+    1.5,
+    2 ** 53,
+    2 ** 53 + 2,
+    NaN,
+    Infinity,
+    -Infinity,
+    '5',
+    'all',
+    5n,
+    [5],
+    { $gt: 0 },
+    null,
+    true,
+  ];
+  it.each(NUMBERS)('is refused with a count of %s', (count) => {
+    expect(refusalOf(() => parseRequest({ ...GOOD, count }))).toMatchObject({
+      code: 'bad-request',
+      expected: expect.stringContaining('count') as string,
+    });
+  });
+
+  it.each([-1, 0.5, NaN, 2 ** 53, '3'])('is refused with a confirmation of %s', (confirm) => {
+    const input = { kind: 'unassign', operationId: 'op-1', campaignId: 'c1', from: 'everyone', status: 'any', confirm };
+    expect(refusalOf(() => parseRequest(input)).code).toBe('bad-request');
+  });
+
+  const SHAPES: [string, unknown][] = [
+    ['nothing', null],
+    ['undefined', undefined],
+    ['a string', 'reassign'],
+    ['a number', 1],
+    ['a list', [GOOD]],
+    ['a function', () => GOOD],
+    ['a date', new Date()],
+    ['no kind', { ...GOOD, kind: undefined }],
+    ['an unknown kind', { ...GOOD, kind: 'drop' }],
+    ['the kind of an inherited property', { ...GOOD, kind: 'constructor' }],
+    ['an unknown key', { ...GOOD, force: true }],
+    ['a key of another kind', { ...GOOD, confirm: 5 }],
+    ['an unknown key inside', { ...GOOD, to: { texterIds: ['t1'], all: true } }],
+    ['an unknown word for the sources', { ...GOOD, from: 'all' }],
+    ['the pool for a target', { ...GOOD, to: 'pool' }],
+    ['a single texter not in a list', { ...GOOD, to: { texterIds: 't1' } }],
+    ['2,001 texters', { ...GOOD, to: { texterIds: Array.from({ length: 2_001 }, (_, at) => `t${at}`) } }],
+    ['200,000 texters', { ...GOOD, from: { texterIds: Array.from({ length: 200_000 }, (_, at) => `t${at}`) } }],
+    ['a list with holes', { ...GOOD, to: { texterIds: Array.from({ length: 3 }) } }],
+    ['a reason of 201 characters', { ...GOOD, reason: 'x'.repeat(201) }],
+    ['upper-case hexadecimal digits', { ...ONE, conversationId: '0123456789ABCDEF01234567' }],
+    ['20,000 levels', { ...GOOD, from: nested(20_000) }],
+    ['20,000 levels in an unknown key', { ...GOOD, extra: nested(20_000) }],
+    ['a circle', { ...GOOD, status: circular() }],
+    [
+      'what cannot be written as JSON',
+      {
+        ...GOOD,
+        status: {
+          toJSON: () => {
+            throw new Error('boo');
+          },
+        },
+      },
+    ],
+  ];
+  it.each(SHAPES)('is refused when it is or has %s, and says what was expected and what came', (_what, input) => {
+    const refusal = refusalOf(() => parseRequest(input));
+    expect(refusal.code).toBe('bad-request');
+    expect(refusal.expected).not.toBe('');
+    expect(refusal.got).not.toBe('');
+    expect(refusal.message.length).toBeLessThan(400);
+  });
+
+  it('is refused with prototypes for keys, and pollutes none', () => {
+    const good = JSON.stringify(GOOD);
+    const keys = [
+      '"__proto__":{"polluted":1}',
+      '"constructor":{"prototype":{"polluted":1}}',
+      '"prototype":{}',
+      '"toString":1',
+    ];
+    for (const key of keys) {
+      const inputs = [good.replace('{', `{${key},`), good.replace('{"texterIds"', `{${key},"texterIds"`)];
+      for (const input of inputs) expect(refusalOf(() => parseRequest(JSON.parse(input))).code).toBe('bad-request');
+    }
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+    expect(Object.prototype).not.toHaveProperty('polluted');
+  });
+
+  it('whatever it is, is either a request or refused as one', () => {
+    const anything = fc.oneof(
+      fc.anything(),
+      fc.record({ ...GOOD_ARBITRARY, extra: fc.anything() }, { requiredKeys: [] }),
+    );
+    fc.assert(
+      fc.property(anything, (input) => {
+        try {
+          parseRequest(input);
+        } catch (error) {
+          expect(error).toBeInstanceOf(Refusal);
+          expect((error as Refusal).code).toBe('bad-request');
+        }
+      }),
+    );
+  });
+
+  const GOOD_ARBITRARY = {
+    kind: fc.oneof(fc.constantFrom('reassign', 'unassign', 'reassign-one'), fc.anything()),
+    operationId: fc.oneof(fc.constant('op-1'), fc.anything()),
+    campaignId: fc.oneof(fc.constant('c1'), fc.anything()),
+    from: fc.oneof(fc.constant('pool'), fc.anything()),
+    to: fc.oneof(fc.constant('everyone'), fc.anything()),
+    status: fc.oneof(fc.constant('any'), fc.anything()),
+    count: fc.oneof(fc.nat(), fc.anything()),
+  };
+});
+
+describe('a job', () => {
+  const job = (more: object = {}): object => ({
+    version: 1,
+    sentBy: 'x',
+    request: { ...GOOD, spread: 'even' },
+    ...more,
+  });
+
+  it('is what its maker made, through JSON and back', () => {
+    const made = newOperationJob(parseRequest(GOOD), 'me');
+    expect(parseOperationJob('op-1', JSON.parse(JSON.stringify(made)))).toEqual(made);
+  });
+
+  it.each([
+    ['another version', job({ version: 2 })],
+    ['a version in quotes', job({ version: '1' })],
+    ['no version', job({ version: undefined })],
+    ['nobody who sent it', job({ sentBy: '' })],
+    ['a request that is none', job({ request: null })],
+    ['one key too many', job({ priority: 1 })],
+  ])('is refused with %s', (_what, data) => {
+    expect(refusalOf(() => parseOperationJob('op-1', data)).code).toBe('bad-request');
+  });
+
+  it('is refused under an id that is not its operation, and says both', () => {
+    const refusal = refusalOf(() => parseOperationJob('op-2', job()));
+    expect(refusal.code).toBe('bad-request');
+    expect(refusal.got).toContain('op-1');
+    expect(refusal.got).toContain('op-2');
+  });
+
+  it('is refused as a preview of anything but bulk moves', () => {
+    expect(newPreviewJob(GOOD)).toMatchObject({ version: 1, request: { operationId: 'op-1', spread: 'even' } });
+    expect(refusalOf(() => newPreviewJob(ONE)).code).toBe('bad-request');
+  });
+});
+
+describe('the hash of a request', () => {
+  const ids = fc.stringMatching(/^[a-z][a-z0-9]{0,6}$/);
+  const requests = fc.record(
+    {
+      kind: fc.constant('reassign'),
+      operationId: ids,
+      campaignId: ids,
+      actorId: ids,
+      reason: fc.string({ maxLength: 20 }),
+      from: fc.oneof(
+        fc.constantFrom('pool', 'everyone'),
+        fc.record({ texterIds: fc.array(ids, { minLength: 1, maxLength: 4 }) }),
+      ),
+      to: fc.record({ texterIds: fc.array(ids, { maxLength: 4 }) }),
+      status: fc.constantFrom('any', 'closed'),
+      count: fc.integer({ min: 1, max: 9 }),
+      spread: fc.constantFrom('even', 'level'),
+    },
+    { requiredKeys: ['kind', 'operationId', 'campaignId', 'from', 'to', 'status'] },
+  );
+  const hashOf = (input: object): string => requestHash(parseRequest(input));
+  const shuffled = <Value extends object>(value: Value): Value =>
+    Object.fromEntries(
+      Object.entries(value)
+        .map(([key, inner]): [string, unknown] => [key, isPlain(inner) ? shuffled(inner) : inner])
+        .reverse(),
+    ) as Value;
+
+  it('does not depend on the order of keys', () => {
+    fc.assert(
+      fc.property(requests, (input) => {
+        expect(hashOf(shuffled(input))).toBe(hashOf(input));
+      }),
+    );
+  });
+
+  it('is the same after a trip through JSON', () => {
+    fc.assert(
+      fc.property(requests, (input) => {
+        const request = parseRequest(input);
+        expect(requestHash(JSON.parse(JSON.stringify(request)) as OperationRequest)).toBe(requestHash(request));
+      }),
+    );
+  });
+
+  it('differs for requests that differ in anything at all', () => {
+    const plain = (input: object): string => JSON.stringify(parseRequest(shuffled(shuffled(input))), sortedKeys);
+    fc.assert(
+      fc.property(requests, requests, (one, other) => {
+        const mixed = { ...one, ...other };
+        expect(hashOf(mixed) === hashOf(one)).toBe(plain(mixed) === plain(one));
+      }),
+    );
+  });
+
+  it('does not mistake the default, written out, for another request', () => {
+    expect(hashOf({ ...GOOD, spread: 'even' })).toBe(hashOf(GOOD));
+    expect(hashOf({ ...GOOD, spread: 'level' })).not.toBe(hashOf(GOOD));
+  });
+});
+
+function isPlain(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function sortedKeys(_key: string, value: unknown): unknown {
+  return isPlain(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
+}

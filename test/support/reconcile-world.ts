@@ -1,0 +1,93 @@
+import { Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import type { SweptJobs } from '../../src/reconcile/ports.ts';
+import { sweep, type SweepDeps, type Swept } from '../../src/reconcile/reconcile.ts';
+import type { WorkerConfig } from '../../src/config.ts';
+import { ClaimQueue } from '../../src/claims/claim-queue.ts';
+import { CLAIMS_QUEUE, OPERATIONS_QUEUE, SWEEPS_QUEUE } from '../../src/producer/contract.ts';
+import { OperationQueue } from '../../src/operations/operation-queue.ts';
+import { SweptQueues } from '../../src/reconcile/reconciled-jobs.ts';
+import { Harness } from './harness.ts';
+import { RawQueue } from './raw-queue.ts';
+import type { BulkInput } from './send.ts';
+import { until } from './until.ts';
+
+export const SETTINGS = { batchConversationsMax: 5, batchesInFlightMax: 1 } as const;
+
+const ignore = (): void => undefined;
+
+/** A harness with a hand on its queues, and a sweep of its own. */
+export class SweptWorld {
+  readonly harness: Harness;
+  readonly redis: Redis;
+  readonly operations: RawQueue;
+  readonly claims: RawQueue;
+  readonly sweeps: RawQueue;
+  readonly jobs: SweptJobs;
+  private readonly queues: readonly { close(): Promise<void> }[];
+
+  private constructor(harness: Harness) {
+    const { redisUrl, prefix } = harness.config.queue;
+    this.harness = harness;
+    this.redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
+    this.operations = new RawQueue(harness, OPERATIONS_QUEUE);
+    this.claims = new RawQueue(harness, CLAIMS_QUEUE);
+    this.sweeps = new RawQueue(harness, SWEEPS_QUEUE);
+    const operations = new OperationQueue(this.redis, prefix, ignore);
+    const claims = new ClaimQueue(this.redis, prefix, ignore);
+    this.jobs = new SweptQueues(operations, claims);
+    this.queues = [operations, claims, this.operations, this.claims, this.sweeps];
+  }
+
+  static async open(worker: Partial<WorkerConfig>): Promise<SweptWorld> {
+    return new SweptWorld(await Harness.open({ ...SETTINGS, ...worker }));
+  }
+
+  /** What FLUSHALL does, to this world's keys alone. */
+  async emptyRedis(): Promise<void> {
+    const keys = await this.redis.keys(`${this.harness.config.queue.prefix}*`);
+    if (keys.length > 0) await this.redis.del(...keys);
+  }
+
+  /** One sweep, here and now, by nobody's schedule. */
+  sweepOnce(deps: Partial<SweepDeps> = {}): Promise<Swept> {
+    const { stores, ledger, clock } = this.harness.context;
+    return sweep({ stores, ledger, clock, jobs: this.jobs, receiptsKeptDays: 90, ...deps });
+  }
+
+  /** A campaign of three texters whose pool holds so many, longest waiting first. */
+  async campaign(conversations: number): Promise<{ campaignId: string; ids: string[] }> {
+    const campaignId = await this.harness.seedCampaign(3, { selfAssign: { enabled: true } });
+    const seeded = Array.from({ length: conversations }, (_, at) => ({ waitedMs: (conversations - at) * 1_000 }));
+    return { campaignId, ids: await this.harness.seedConversations(campaignId, seeded) };
+  }
+
+  request(campaignId: string, count: number): BulkInput {
+    const asked = { operationId: this.harness.newId('op'), campaignId, from: 'pool', to: 'everyone' } as const;
+    return { kind: 'reassign', ...asked, status: 'any', count };
+  }
+
+  /** Lets every job of the operations' queue fail at once, for this reason. */
+  async failJob(operationId: string, reason: string): Promise<void> {
+    const worker = new Worker(OPERATIONS_QUEUE, () => Promise.reject(new Error(reason)), {
+      connection: this.redis,
+      prefix: this.harness.config.queue.prefix,
+    });
+    worker.on('error', ignore);
+    await until(`${operationId}'s job to fail`, async () => (await this.operations.job(operationId))?.isFailed());
+    await worker.close();
+  }
+
+  async ended(...operationIds: readonly string[]): Promise<void> {
+    const { operations } = this.harness.context.database;
+    const filter = { _id: { $in: [...operationIds] }, state: 'done' as const };
+    const all = async (): Promise<boolean> => (await operations.countDocuments(filter)) === operationIds.length;
+    await until(`${operationIds.join(', ')} to be done`, all);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.queues.map((queue) => queue.close()));
+    this.redis.disconnect();
+    await this.harness.close();
+  }
+}

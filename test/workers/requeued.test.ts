@@ -1,0 +1,84 @@
+import { Worker } from 'bullmq';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Overtaken } from '../../src/operations/ports.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { ClaimQueue } from '../../src/claims/claim-queue.ts';
+import { connectWorker } from '../../src/queue/connection.ts';
+import { OPERATIONS_QUEUE, OPERATION_JOB_OPTIONS } from '../../src/producer/contract.ts';
+import { OperationQueue } from '../../src/operations/operation-queue.ts';
+import { AfterEnd } from '../../workers/after-end.ts';
+import { processorOf } from '../../workers/executor.ts';
+import { LockWatch } from '../../workers/lock-watch.ts';
+import { OperationHandler } from '../../workers/operation-handler.ts';
+import { Pace } from '../../workers/pace.ts';
+import { Harness } from '../support/harness.ts';
+import { watched } from '../support/interposed.ts';
+import { RawQueue } from '../support/raw-queue.ts';
+
+const BATCHES = 3 * OPERATION_JOB_OPTIONS.attempts;
+
+describe('an operation that is cut short', () => {
+  const closers: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    while (closers.length > 0) await closers.pop()?.();
+  });
+
+  /** A worker whose calls of one port `fail` may have fail, told how many there were. */
+  async function startFailing(port: string, fail: (call: number) => Error | undefined): Promise<Harness> {
+    const harness = await Harness.open({ batchConversationsMax: 1, batchesInFlightMax: 1 });
+    const { queue, worker: config, log } = harness.config;
+    let calls = 0;
+    const stores = watched(harness.context.stores, (_number, name, call) => {
+      const error = name === port ? fail((calls += 1)) : undefined;
+      if (error) throw error;
+      return call();
+    });
+    const redis = connectWorker(queue.redisUrl, () => undefined);
+    const operations = new OperationQueue(redis, queue.prefix, () => undefined);
+    const claims = new ClaimQueue(redis, queue.prefix, () => undefined);
+    const context = { ...harness.context, stores };
+    const afterEnd = new AfterEnd(context, operations, claims);
+    const handler = new OperationHandler(context, operations, afterEnd, new Pace(), config);
+    const worker = new Worker(OPERATIONS_QUEUE, processorOf(handler, createLogger(log), new LockWatch(config.lockMs)), {
+      connection: redis,
+      prefix: queue.prefix,
+    });
+    closers.push(async () => {
+      await worker.close();
+      await Promise.all([operations.close(), claims.close()]);
+      redis.disconnect();
+      await harness.close();
+    });
+    return harness;
+  }
+
+  async function dealAll(harness: Harness, conversations: number): Promise<{ operationId: string; moved: number }> {
+    const campaignId = await harness.seedCampaign(2);
+    await harness.seedConversations(
+      campaignId,
+      Array.from({ length: conversations }, () => ({})),
+    );
+    const operationId = harness.newId('op');
+    const all = { operationId, campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
+    const { receipt } = await (await harness.producer.reassign(all)).result();
+    return { operationId, moved: receipt.moved };
+  }
+
+  it('again and again is done all the same, as long as it gets on in between', async () => {
+    const harness = await startFailing('batches.apply', (call) =>
+      call % 3 === 0 ? new Error('the database is away') : undefined,
+    );
+    expect(await dealAll(harness, BATCHES)).toMatchObject({ moved: BATCHES });
+  });
+
+  it('because another worker got there first has burnt no attempt', async () => {
+    const harness = await startFailing('batches.insert', (call) =>
+      call === 1 ? new Overtaken('batch 1 is already planned') : undefined,
+    );
+    const { operationId, moved } = await dealAll(harness, 1);
+    expect(moved).toBe(1);
+    const queue = new RawQueue(harness);
+    closers.push(() => queue.close());
+    expect(await queue.job(operationId)).toMatchObject({ attemptsMade: 1 });
+  });
+});

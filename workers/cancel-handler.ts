@@ -1,0 +1,55 @@
+import { cancel } from '../src/operations/cancel.ts';
+import type { Context } from '../src/context.ts';
+import { isClaim, type Recorded } from '../src/operations/undo-rules.ts';
+import type { ClaimQueue } from '../src/claims/claim-queue.ts';
+import { parseCancelJob, type CancelAnswer } from '../src/producer/contract.ts';
+import type { OperationQueue } from '../src/operations/operation-queue.ts';
+import type { AfterEnd } from './after-end.ts';
+import type { Attempt, Handler } from './executor.ts';
+import type { Outcome } from './outcome.ts';
+
+/** Stops operations, and claims that wait. */
+export class ControlHandler implements Handler {
+  private readonly context: Context;
+  private readonly operations: OperationQueue;
+  private readonly claims: ClaimQueue;
+  private readonly afterEnd: AfterEnd;
+
+  constructor(context: Context, operations: OperationQueue, claims: ClaimQueue, afterEnd: AfterEnd) {
+    this.context = context;
+    this.operations = operations;
+    this.claims = claims;
+    this.afterEnd = afterEnd;
+  }
+
+  async handle({ job, log }: Attempt): Promise<Outcome> {
+    const { request } = parseCancelJob(job.data);
+    const findSent = (operationId: string) => this.operations.findSent(operationId);
+    const cancelled = await cancel({ ...this.context, findSent }, request);
+    await this.wakeAll(cancelled);
+    const { operationId, campaignId, receipt } = cancelled;
+    log.info({ operationId, campaignId, moved: receipt?.moved, left: receipt?.left }, 'operation cancelled');
+    return { kind: 'answered', answer: answerOf(cancelled) };
+  }
+
+  async giveUp(): Promise<void> {
+    // What was noted stands: whoever carries the operation on ends it as cancelled. Its asker asks again.
+  }
+
+  async noteFailure(): Promise<void> {
+    // Nor is an attempt at it anything to keep.
+  }
+
+  /** Whoever waits for its answer hears now, and whoever waits for its turn goes on. */
+  private async wakeAll(cancelled: Recorded): Promise<void> {
+    if (isClaim(cancelled)) return this.claims.wake(cancelled.operationId);
+    await this.operations.wake(cancelled);
+    await this.afterEnd.tellWhoWaits(cancelled);
+    await this.afterEnd.wakeNext(cancelled);
+  }
+}
+
+function answerOf({ operationId, receipt }: Recorded): CancelAnswer {
+  if (!receipt) throw new Error(`expected cancelled operation ${operationId} to have a receipt, got none`);
+  return { operationId, state: 'cancelled', receipt };
+}
