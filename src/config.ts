@@ -54,8 +54,8 @@ export const environment = z.object({
   BATON_STALLED_CHECK_MS: ms(3_000).describe(
     'How often a worker looks for jobs whose worker has died, in milliseconds.',
   ),
-  BATON_SWEEP_EVERY_MS: ms(30_000).describe(
-    'How often the sweep looks for what the queue has lost and for what is old, in milliseconds.',
+  BATON_RECONCILE_EVERY_MS: ms(30_000).describe(
+    'How often the reconcile looks for what the queue has lost and for what is old, in milliseconds.',
   ),
   BATON_RECEIPTS_KEPT_DAYS: z.coerce
     .number()
@@ -90,7 +90,7 @@ export interface WorkerConfig {
   readonly sliceMs: number;
   readonly lockMs: number;
   readonly stalledCheckMs: number;
-  readonly sweepEveryMs: number;
+  readonly reconcileEveryMs: number;
   readonly receiptsKeptDays: number;
   readonly closeTimeoutMs: number;
 }
@@ -100,7 +100,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const parsed = environment.safeParse(withoutEmpty(env));
   if (!parsed.success) {
     const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} (${issue.message})`);
-    throw new Refusal('bad-config', { expected: 'a valid environment, see .env.example', got: wrong.join('; ') });
+    throw new Refusal('bad-config', { expected: 'a valid environment, see .env.example', received: wrong.join('; ') });
   }
   return toConfig(parsed.data);
 }
@@ -123,7 +123,7 @@ function toConfig(env: Environment): Config {
       sliceMs: env.BATON_SLICE_MS,
       lockMs: env.BATON_LOCK_MS,
       stalledCheckMs: env.BATON_STALLED_CHECK_MS,
-      sweepEveryMs: env.BATON_SWEEP_EVERY_MS,
+      reconcileEveryMs: env.BATON_RECONCILE_EVERY_MS,
       receiptsKeptDays: env.BATON_RECEIPTS_KEPT_DAYS,
       closeTimeoutMs: env.BATON_CLOSE_TIMEOUT_MS,
     },

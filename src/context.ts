@@ -2,8 +2,8 @@ import type { ContactStore } from './contacts/ports.ts';
 import type { HealthStore } from './telemetry/health.ts';
 import type { Clock, Stores } from './operations/ports.ts';
 import type { FailureStore } from './reconcile/retry-ports.ts';
-import type { RosterStore } from './campaigns/ports.ts';
-import type { SweepStore } from './reconcile/ports.ts';
+import type { CampaignsStore } from './campaigns/ports.ts';
+import type { ReconcileStore } from './reconcile/ports.ts';
 import type { ViewStore } from './conversations/view-ports.ts';
 import type { Config } from './config.ts';
 import { MongoBatchStore } from './operations/batch-store.ts';
@@ -15,8 +15,8 @@ import { MongoConversationStore } from './conversations/conversation-store.ts';
 import { MongoFailureStore } from './reconcile/failure-store.ts';
 import { MongoHealthStore } from './telemetry/database-health.ts';
 import { MongoOperationStore } from './operations/operation-store.ts';
-import { MongoRosterStore } from './campaigns/campaign-store.ts';
-import { MongoSweepStore } from './reconcile/reconcile-store.ts';
+import { MongoCampaignsStore } from './campaigns/campaign-store.ts';
+import { MongoReconcileStore } from './reconcile/reconcile-store.ts';
 import { MongoViewStore } from './conversations/view-store.ts';
 
 /** Everything that a process needs of the database, built once. */
@@ -25,12 +25,12 @@ export interface Context {
   /** What operations run on. */
   readonly stores: Stores;
   /** What people enter and look at. */
-  readonly roster: RosterStore;
+  readonly campaigns: CampaignsStore;
   readonly contacts: ContactStore;
   readonly views: ViewStore;
   readonly failures: FailureStore;
-  /** What the sweep looks through. */
-  readonly ledger: SweepStore;
+  /** What the reconcile looks through. */
+  readonly ledger: ReconcileStore;
   readonly health: HealthStore;
   readonly clock: Clock;
   close(): Promise<void>;
@@ -42,11 +42,11 @@ export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): P
   return {
     database,
     stores: createStores(database, config.worker.batchConversationsMax),
-    roster: new MongoRosterStore(database),
+    campaigns: new MongoCampaignsStore(database),
     contacts: new MongoContactStore(database),
     views: new MongoViewStore(database),
     failures: new MongoFailureStore(database),
-    ledger: new MongoSweepStore(database),
+    ledger: new MongoReconcileStore(database),
     health: new MongoHealthStore(database),
     clock: { now: () => database.now() },
     close: () => database.close(),

@@ -16,6 +16,6 @@ export { JobFailed } from './queue/answers.ts';
 export { QueueUnavailable, Refusal, REFUSAL_CODES, WaitTimeout, type RefusalCode } from './domain/errors.ts';
 export type { Receipt } from './domain/receipt.ts';
 export type { Preview } from './operations/preview-result.ts';
-export { SKIP_REASONS, type SkipReason } from './operations/batch.ts';
-export { STATUSES, type Holder, type Status, type StatusChoice } from './domain/conversation.ts';
+export { SKIP_REASONS, type SkipReason } from './domain/receipt.ts';
+export { STATUSES, type Assignee, type Status, type StatusChoice } from './domain/conversation.ts';
 export { SPREADS, type Spread } from './domain/dealing.ts';

@@ -1,6 +1,6 @@
 import type { Context } from '../src/context.ts';
-import type { Operation } from '../src/domain/operation.ts';
-import { takesTurn } from '../src/operations/request.ts';
+import type { Operation } from '../src/operations/operation.ts';
+import { needsCampaignLock } from '../src/operations/request.ts';
 import type { ClaimQueue } from '../src/claims/claim-queue.ts';
 import type { OperationQueue } from '../src/operations/operation-queue.ts';
 
@@ -16,19 +16,19 @@ export class AfterEnd {
     this.claims = claims;
   }
 
-  /** Whose turn it is on a campaign, this operation's or another's: its job may be parked, given up, or lost. */
+  /** Whose turn it is on a campaign, this operation's or another's: its job may be snoozed, given up, or lost. */
   async wakeNext({ request, campaignId }: Operation): Promise<void> {
-    if (!takesTurn(request)) return;
-    const next = await this.context.stores.operations.nextInTurn(campaignId);
+    if (!needsCampaignLock(request)) return;
+    const next = await this.context.stores.operations.nextOperation(campaignId);
     if (next) await this.queue.wake(next);
   }
 
   /**
-   * What came back to the pool may be what claims are waiting for; and a texter whose work was handed on may have room
+   * What came back to the pool may be what claims are waiting for; and a texter whose work was forwarded on may have room
    * for more again.
    */
   async tellWhoWaits({ plan, campaignId }: Operation): Promise<void> {
-    const isFromPoolOnly = plan?.sources.every((holder) => holder === null) ?? true;
+    const isFromPoolOnly = plan?.sources.every((assignee) => assignee === null) ?? true;
     if (isFromPoolOnly) return;
     if (await this.context.stores.claims.firstWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
   }

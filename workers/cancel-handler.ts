@@ -29,10 +29,10 @@ export class ControlHandler implements Handler {
     await this.wakeAll(cancelled);
     const { operationId, campaignId, receipt } = cancelled;
     log.info({ operationId, campaignId, moved: receipt?.moved, left: receipt?.left }, 'operation cancelled');
-    return { kind: 'answered', answer: answerOf(cancelled) };
+    return { kind: 'completed', answer: answerOf(cancelled) };
   }
 
-  async giveUp(): Promise<void> {
+  async recordFailure(): Promise<void> {
     // What was noted stands: whoever carries the operation on ends it as cancelled. Its asker asks again.
   }
 

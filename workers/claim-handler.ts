@@ -1,7 +1,7 @@
 import type { Context } from '../src/context.ts';
-import { otherRequest } from '../src/domain/errors.ts';
+import { operationConflict } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/failed-attempt.ts';
-import type { ClaimDesk } from '../src/claims/coordinator.ts';
+import type { ClaimCoordinator } from '../src/claims/coordinator.ts';
 import { servedOf, type Served } from '../src/claims/messages.ts';
 import {
   parseClaimJob,
@@ -12,26 +12,26 @@ import {
 } from '../src/producer/contract.ts';
 import type { ClaimQueue } from '../src/claims/claim-queue.ts';
 import type { Attempt, Handler } from './executor.ts';
-import { refused, type Outcome } from './outcome.ts';
+import { failedWith, type Outcome } from './outcome.ts';
 import type { Pace } from './pace.ts';
 
 /**
  * A waiting claim's job is woken by the round that completes it; should that get lost, it looks at its own record this
  * often.
  */
-const PARKED_MS_MAX = 10_000;
+const SNOOZE_MS_MAX = 10_000;
 const LOOKS_MAX = 2;
 
 /** Answers texters who ask for more. */
 export class ClaimHandler implements Handler {
   private readonly context: Context;
-  private readonly desk: ClaimDesk;
+  private readonly coordinator: ClaimCoordinator;
   private readonly queue: ClaimQueue;
   private readonly pace: Pace;
 
-  constructor(context: Context, desk: ClaimDesk, queue: ClaimQueue, pace: Pace) {
+  constructor(context: Context, coordinator: ClaimCoordinator, queue: ClaimQueue, pace: Pace) {
     this.context = context;
-    this.desk = desk;
+    this.coordinator = coordinator;
     this.queue = queue;
     this.pace = pace;
   }
@@ -42,9 +42,9 @@ export class ClaimHandler implements Handler {
     const hash = requestHash(request);
     this.pace.noteSomebody();
     const known = await this.known(request.operationId, attempt);
-    const served = known ?? (await this.desk.submit({ request, requestHash: hash, sentBy }));
+    const served = known ?? (await this.coordinator.submit({ request, requestHash: hash, sentBy }));
     if (served.requestHash === hash) return this.outcomeOf(served, attempt);
-    throw otherRequest(served.operationId);
+    throw operationConflict(served.operationId);
   }
 
   async noteFailure({ job }: Attempt, error: Error): Promise<void> {
@@ -54,23 +54,23 @@ export class ClaimHandler implements Handler {
     await this.context.failures.note(request.operationId, requestHash(request), attempt);
   }
 
-  async giveUp(): Promise<void> {
+  async recordFailure(): Promise<void> {
     // Nothing was granted, or it is in the ledger: the texter asks again, by the same id or a new one.
   }
 
   private async look({ job }: Attempt): Promise<Outcome> {
-    await this.desk.look(parsePoolRefilledJob(job.data).campaignId);
-    return { kind: 'answered', answer: null };
+    await this.coordinator.look(parsePoolRefilledJob(job.data).campaignId);
+    return { kind: 'completed', answer: null };
   }
 
   /** A job that was here before has, as a rule, left its claim in the ledger; a new one has not, and is not looked for. */
-  private async known(claimId: string, { job }: Attempt): Promise<Served | undefined> {
+  private async known(operationId: string, { job }: Attempt): Promise<Served | undefined> {
     if (job.attemptsStarted <= 1) return undefined;
-    const claim = await this.context.stores.claims.find(claimId);
+    const claim = await this.context.stores.claims.find(operationId);
     if (!claim) return undefined;
     const served = servedOf(claim);
     if (served.waitsUntil === null || served.waitsUntil > this.now()) return served;
-    const ended = await this.context.stores.claims.giveUp(claim.operationId);
+    const ended = await this.context.stores.claims.endWaiting(claim.operationId);
     return ended && servedOf(ended);
   }
 
@@ -78,17 +78,17 @@ export class ClaimHandler implements Handler {
     const { waitsUntil, receipt, error } = served;
     if (waitsUntil !== null) {
       return {
-        kind: 'parked',
-        forMs: Math.min(Math.max(0, waitsUntil - this.now()), PARKED_MS_MAX),
-        lookAgain: () => this.lookAgain(attempt),
+        kind: 'snoozed',
+        forMs: Math.min(Math.max(0, waitsUntil - this.now()), SNOOZE_MS_MAX),
+        recheck: () => this.recheck(attempt),
       };
     }
-    if (error) return refused(error);
+    if (error) return failedWith(error);
     attempt.log.info(
       { moved: receipt?.moved, asked: receipt?.asked, shortBecause: receipt?.shortBecause },
       'claim answered',
     );
-    return { kind: 'answered', answer: answerOf(served) };
+    return { kind: 'completed', answer: answerOf(served) };
   }
 
   private now(): number {
@@ -99,9 +99,9 @@ export class ClaimHandler implements Handler {
    * Conversations may have come back while it was getting ready to wait: one look at the pool, and one more should this
    * worker die in it. After that somebody says so when they come: the pool is not polled.
    */
-  private async lookAgain({ job }: Attempt): Promise<void> {
+  private async recheck({ job }: Attempt): Promise<void> {
     const { operationId, campaignId } = parseClaimJob(job.id ?? '', job.data).request;
-    if (job.attemptsStarted <= LOOKS_MAX) await this.desk.look(campaignId);
+    if (job.attemptsStarted <= LOOKS_MAX) await this.coordinator.look(campaignId);
     const claim = await this.context.stores.claims.find(operationId);
     if (!claim?.waiting) await this.queue.wake(operationId);
   }

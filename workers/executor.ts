@@ -1,8 +1,9 @@
 import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
-import { isPermanent, refusalLine } from '../src/domain/errors.ts';
+import { isPermanent } from '../src/domain/errors.ts';
+import { toFailureText, toStoredError } from '../src/domain/stored-error.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { LockWatch } from './lock-watch.ts';
-import { refused, type Outcome } from './outcome.ts';
+import { failedWith, type Outcome } from './outcome.ts';
 
 export interface Attempt {
   readonly job: Job;
@@ -16,7 +17,7 @@ export interface Handler {
   /** An attempt has failed, to be tried again or not: note it where it is looked for, if that can be reached. */
   noteFailure(attempt: Attempt, error: Error): Promise<void>;
   /** The last attempt has failed: record it where it is looked for. */
-  giveUp(attempt: Attempt, error: Error): Promise<void>;
+  recordFailure(attempt: Attempt, error: Error): Promise<void>;
 }
 
 /** Turns a handler into a BullMQ processor: runs an attempt and tells the queue what it came to. */
@@ -31,21 +32,21 @@ export function processorOf(handler: Handler, logger: Logger, locks: LockWatch):
       return job.moveToDelayed(Date.now() + forMs, token);
     };
     switch (outcome.kind) {
-      case 'answered':
+      case 'completed':
         return outcome.answer;
-      case 'refused':
-        attempt.log.warn({ code: outcome.code }, `refused: ${outcome.message}`);
-        throw new UnrecoverableError(refusalLine(outcome));
-      case 'yielded':
+      case 'failed':
+        attempt.log.warn({ code: outcome.error.code }, outcome.error.message);
+        throw new UnrecoverableError(toFailureText(outcome.error));
+      case 'requeued':
         await giveBack(0);
         await toTheBack(job);
         throw new DelayedError();
       case 'cut-short':
         await giveBack(outcome.forMs);
         throw new DelayedError();
-      case 'parked':
+      case 'snoozed':
         await giveBack(outcome.forMs);
-        await lookAgain(outcome, attempt.log);
+        await recheck(outcome, attempt.log);
         throw new DelayedError();
     }
   };
@@ -59,10 +60,10 @@ async function toTheBack(job: Job): Promise<void> {
   await job.promote().catch(() => undefined);
 }
 
-/** What it waits for may have happened before this job could be found parked. A look that fails leaves it to its time. */
-async function lookAgain(parked: Extract<Outcome, { kind: 'parked' }>, log: Logger): Promise<void> {
+/** What it waits for may have happened before this job could be found snoozed. A look that fails leaves it to its time. */
+async function recheck(snoozed: Extract<Outcome, { kind: 'snoozed' }>, log: Logger): Promise<void> {
   try {
-    await parked.lookAgain();
+    await snoozed.recheck();
   } catch (error) {
     log.warn({ err: error }, 'could not look again after parking');
   }
@@ -72,7 +73,7 @@ async function run(handler: Handler, attempt: Attempt): Promise<Outcome> {
   try {
     return await handler.handle(attempt);
   } catch (error) {
-    if (isPermanent(error)) return refused(error);
+    if (isPermanent(error)) return failedWith(toStoredError(error));
     await afterFailure(handler, attempt, error instanceof Error ? error : new Error(String(error)));
     throw error;
   }
@@ -87,7 +88,9 @@ async function afterFailure(handler: Handler, attempt: Attempt, error: Error): P
   );
   await handler.noteFailure(attempt, error).catch((err: unknown) => log.warn({ err }, 'could not note the failure'));
   if (attemptsLeft > 0) return;
-  await handler.giveUp(attempt, error).catch((err: unknown) => log.error({ err }, 'could not record the failure'));
+  await handler
+    .recordFailure(attempt, error)
+    .catch((err: unknown) => log.error({ err }, 'could not record the failure'));
 }
 
 function childOf(logger: Logger, job: Job): Logger {

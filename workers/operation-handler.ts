@@ -5,13 +5,14 @@ import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
 import { Refusal } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/failed-attempt.ts';
-import { isEnded, type Operation } from '../src/domain/operation.ts';
+import { isEnded } from '../src/domain/operation.ts';
+import { type Operation } from '../src/operations/operation.ts';
 import { isOne } from '../src/operations/request.ts';
 import { parseOperationJob, requestHash, type OperationAnswer } from '../src/producer/contract.ts';
 import type { OperationQueue } from '../src/operations/operation-queue.ts';
 import type { AfterEnd } from './after-end.ts';
 import type { Attempt, Handler } from './executor.ts';
-import { refused, type Outcome } from './outcome.ts';
+import { failedWith, type Outcome } from './outcome.ts';
 import type { Pace } from './pace.ts';
 import { throttled } from './throttled.ts';
 
@@ -19,7 +20,7 @@ import { throttled } from './throttled.ts';
 const PROGRESS_EVERY_MS = 250;
 
 /** A waiting operation is woken by the one that ends before it; this long after, it looks who that is, and wakes it. */
-const PARKED_MS_MAX = 30_000;
+const SNOOZE_MS_MAX = 30_000;
 
 /** How long an operation that got on before its slice was cut short waits before it is gone on with. */
 const CUT_SHORT_MS = 500;
@@ -83,7 +84,7 @@ export class OperationHandler implements Handler {
     await this.context.failures.note(request.operationId, requestHash(request), attempt);
   }
 
-  async giveUp({ job }: Attempt, error: Error): Promise<void> {
+  async recordFailure({ job }: Attempt, error: Error): Promise<void> {
     const { request } = parseOperationJob(job.id ?? '', job.data);
     const operation = await this.context.stores.operations.find(request.operationId);
     if (!operation || isEnded(operation.state) || operation.requestHash !== requestHash(request)) return;
@@ -94,22 +95,22 @@ export class OperationHandler implements Handler {
 
   private outcomeOf({ kind, operation }: Performed, log: Attempt['log']): Outcome {
     switch (kind) {
-      case 'yielded':
+      case 'requeued':
         return { kind };
       case 'waiting':
         return {
-          kind: 'parked',
-          forMs: PARKED_MS_MAX,
-          lookAgain: () => this.lookAgain(operation),
+          kind: 'snoozed',
+          forMs: SNOOZE_MS_MAX,
+          recheck: () => this.recheck(operation),
         };
       case 'ended':
         logEnd(operation, log);
-        return operation.error ? refused(operation.error) : { kind: 'answered', answer: answerOf(operation) };
+        return operation.error ? failedWith(operation.error) : { kind: 'completed', answer: answerOf(operation) };
     }
   }
 
   /** It may have been cancelled while it was getting ready to wait; or it is its turn by now, or a lost one's. */
-  private async lookAgain(operation: Operation): Promise<void> {
+  private async recheck(operation: Operation): Promise<void> {
     const standing = await this.context.stores.operations.find(operation.operationId);
     if (standing && isEnded(standing.state)) await this.queue.wake(standing);
     await this.afterEnd.wakeNext(operation);

@@ -14,10 +14,10 @@ export class PreviewHandler implements Handler {
 
   async handle({ job }: Attempt): Promise<Outcome> {
     const { request } = parsePreviewJob(job.data);
-    return { kind: 'answered', answer: await preview(this.context.stores, request) };
+    return { kind: 'completed', answer: await preview(this.context.stores, request) };
   }
 
-  async giveUp(): Promise<void> {
+  async recordFailure(): Promise<void> {
     // A preview is nobody's record: its asker hears of the failure from the queue.
   }
 

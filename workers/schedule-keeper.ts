@@ -1,17 +1,17 @@
-import type { SweepSchedule } from '../src/reconcile/schedule.ts';
+import type { ReconcileSchedule } from '../src/reconcile/schedule.ts';
 
 /** Workers that were started together should not look together. */
 const JITTER = 0.25;
 
-/** Sees to it that there is a schedule for the sweep: Redis may have lost it, and then nobody else would notice. */
+/** Sees to it that there is a schedule for the reconcile: Redis may have lost it, and then nobody else would notice. */
 export class ScheduleKeeper {
-  private readonly schedule: SweepSchedule;
+  private readonly schedule: ReconcileSchedule;
   private readonly everyMs: number;
   private readonly onError: (error: Error) => void;
   private timer: NodeJS.Timeout | undefined;
   private isClosed = false;
 
-  constructor(schedule: SweepSchedule, everyMs: number, onError: (error: Error) => void) {
+  constructor(schedule: ReconcileSchedule, everyMs: number, onError: (error: Error) => void) {
     this.schedule = schedule;
     this.everyMs = everyMs;
     this.onError = onError;

@@ -1,17 +1,23 @@
 import { Worker, type Processor } from 'bullmq';
-import type { SweepDeps } from '../src/reconcile/reconcile.ts';
+import type { ReconcileDeps } from '../src/reconcile/reconcile.ts';
 import type { Claim } from '../src/claims/claim.ts';
 import type { Config } from '../src/config.ts';
 import { createContext, type Context } from '../src/context.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
-import { ClaimDesk, type DeskOptions } from '../src/claims/coordinator.ts';
+import { ClaimCoordinator, type CoordinatorOptions } from '../src/claims/coordinator.ts';
 import { ClaimQueue } from '../src/claims/claim-queue.ts';
 import { connectWorker, type RedisConnection } from '../src/queue/connection.ts';
-import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, SWEEPS_QUEUE } from '../src/producer/contract.ts';
+import {
+  CLAIMS_QUEUE,
+  CONTROLS_QUEUE,
+  OPERATIONS_QUEUE,
+  PREVIEWS_QUEUE,
+  RECONCILE_QUEUE,
+} from '../src/producer/contract.ts';
 import { OperationQueue } from '../src/operations/operation-queue.ts';
-import { SweepSchedule } from '../src/reconcile/schedule.ts';
+import { ReconcileSchedule } from '../src/reconcile/schedule.ts';
 import { createUnblockingBackend } from '../src/queue/unblocking-backend.ts';
-import { SweptQueues } from '../src/reconcile/reconciled-jobs.ts';
+import { ReconciledQueues } from '../src/reconcile/reconciled-jobs.ts';
 import { AfterEnd } from './after-end.ts';
 import { ClaimHandler } from './claim-handler.ts';
 import { closeAll } from './closing.ts';
@@ -23,7 +29,7 @@ import { Pace } from './pace.ts';
 import { PreviewHandler } from './preview-handler.ts';
 import { reporter } from './reporter.ts';
 import { ScheduleKeeper } from './schedule-keeper.ts';
-import { SweepHandler } from './reconcile-handler.ts';
+import { ReconcileHandler } from './reconcile-handler.ts';
 
 /**
  * How often a job's worker may die before the queue gives the job up. High, because the count is never reset while an
@@ -34,7 +40,7 @@ const STALLED_COUNT_MAX = 100;
 /** Controls are few and short, and never wait behind what they control. */
 const CONTROL_CONCURRENCY = 4;
 /** The queue sees to it that there is one at a time over all workers, too. */
-const SWEEP_CONCURRENCY = 1;
+const RECONCILE_CONCURRENCY = 1;
 
 export interface Service {
   /** Resolves when every queue is being listened to. */
@@ -51,16 +57,16 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     const locks = new LockWatch(config.worker.lockMs);
     return startWorker(config, parts, { name, processor: processorOf(handler, logger, locks), locks, concurrency });
   };
-  const { context, operations, claims, desk } = parts;
+  const { context, operations, claims, coordinator } = parts;
   const afterEnd = new AfterEnd(context, operations, claims);
   const pace = new Pace();
   const operationHandler = new OperationHandler(context, operations, afterEnd, pace, config.worker);
   const workers = [
     start(OPERATIONS_QUEUE, operationHandler, operationConcurrency),
-    start(CLAIMS_QUEUE, new ClaimHandler(context, desk, claims, pace), claimConcurrency),
+    start(CLAIMS_QUEUE, new ClaimHandler(context, coordinator, claims, pace), claimConcurrency),
     start(PREVIEWS_QUEUE, new PreviewHandler(context), previewConcurrency),
     start(CONTROLS_QUEUE, new ControlHandler(context, operations, claims, afterEnd), CONTROL_CONCURRENCY),
-    start(SWEEPS_QUEUE, new SweepHandler(sweepDeps(config, parts)), SWEEP_CONCURRENCY),
+    start(RECONCILE_QUEUE, new ReconcileHandler(reconcileDeps(config, parts)), RECONCILE_CONCURRENCY),
   ];
   parts.keeper.start();
   return {
@@ -76,7 +82,7 @@ interface Parts {
   readonly subscriber: RedisConnection;
   readonly operations: OperationQueue;
   readonly claims: ClaimQueue;
-  readonly desk: ClaimDesk;
+  readonly coordinator: ClaimCoordinator;
   readonly keeper: ScheduleKeeper;
   readonly onError: (error: Error) => void;
 }
@@ -92,18 +98,23 @@ async function open(config: Config, logger: Logger): Promise<Parts> {
   const onCompleted = (completed: readonly Claim[]): void => {
     for (const { operationId } of completed) claims.wake(operationId).catch(onError);
   };
-  const serve: DeskOptions['serve'] = (campaignId, commands) => context.stores.claims.serve(campaignId, commands);
-  const desk = new ClaimDesk({ redis, subscriber, prefix, serve, onCompleted, onError });
-  await desk.open();
+  const serve: CoordinatorOptions['serve'] = (campaignId, commands) =>
+    context.stores.claims.serve(campaignId, commands);
+  const coordinator = new ClaimCoordinator({ redis, subscriber, prefix, serve, onCompleted, onError });
+  await coordinator.open();
   const operations = new OperationQueue(redis, prefix, onError);
-  const { sweepEveryMs } = config.worker;
-  const keeper = new ScheduleKeeper(new SweepSchedule(redis, prefix, sweepEveryMs, onError), sweepEveryMs, onError);
-  return { context, redis, subscriber, operations, claims, desk, keeper, onError };
+  const { reconcileEveryMs } = config.worker;
+  const keeper = new ScheduleKeeper(
+    new ReconcileSchedule(redis, prefix, reconcileEveryMs, onError),
+    reconcileEveryMs,
+    onError,
+  );
+  return { context, redis, subscriber, operations, claims, coordinator, keeper, onError };
 }
 
-function sweepDeps({ worker }: Config, { context, operations, claims }: Parts): SweepDeps {
+function reconcileDeps({ worker }: Config, { context, operations, claims }: Parts): ReconcileDeps {
   const { stores, ledger, clock } = context;
-  const jobs = new SweptQueues(operations, claims);
+  const jobs = new ReconciledQueues(operations, claims);
   return { stores, ledger, clock, jobs, receiptsKeptDays: worker.receiptsKeptDays };
 }
 

@@ -14,7 +14,7 @@ export interface Dealing {
 /** One way to deal a campaign's pool to its texters. Says how many conversations it moved. */
 export type BulkWay = (place: Place, dealing: Dealing) => Promise<number>;
 
-/** Through the queue and back: planned, guarded, in transactions, with trail and receipt. */
+/** Through the queue and back: planned, guarded, in transactions, with history and receipt. */
 export const throughBaton = async (place: Place, { campaignId }: Pick<Dealing, 'campaignId'>): Promise<number> => {
   const request = { operationId: place.newId('op'), campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
   const { receipt } = await (await place.producer.reassign(request)).result({ waitMs: 3_600_000 });

@@ -56,9 +56,9 @@ export const findAndGuardedUpdate: ClaimWay = async ({ context }, { campaignId, 
   return given;
 };
 
-/** Through the queue and back: rules, receipt, trail and all. */
+/** Through the queue and back: rules, receipt, history and all. */
 export const selfAssign: ClaimWay = async (place, { campaignId, texterId, count }) => {
-  const sent = await place.producer.selfAssign({ claimId: place.newId('cl'), campaignId, texterId, count });
+  const sent = await place.producer.selfAssign({ operationId: place.newId('cl'), campaignId, texterId, count });
   const { conversationIds } = await sent.result();
   return conversationIds.length;
 };

@@ -21,8 +21,8 @@ export class Ground {
 
   async seedCampaign(texters: number, conversations: number): Promise<string> {
     const campaignId = this.place.newId('c');
-    const { database, roster, clock } = this.place.context;
-    await roster.insertCampaign({
+    const { database, campaigns, clock } = this.place.context;
+    await campaigns.insertCampaign({
       campaignId,
       name: campaignId,
       closed: false,
@@ -31,7 +31,7 @@ export class Ground {
       createdAt: clock.now(),
     });
     for (let index = 0; index < texters; index += 1) {
-      await roster.insertTexter({ campaignId, texterId: `t${index}`, name: `Texter ${index}`, at: clock.now() });
+      await campaigns.insertTexter({ campaignId, texterId: `t${index}`, name: `Texter ${index}`, at: clock.now() });
     }
     let next = 0;
     const seed = async (): Promise<void> => {
@@ -50,7 +50,7 @@ export class Ground {
   /** Gives everything back to the pool. */
   async refill(campaignIds: readonly string[]): Promise<void> {
     const taken = { campaignId: { $in: [...campaignIds] }, assigneeId: { $ne: null } };
-    const back = { $set: { assigneeId: null, trail: [], lastOperationId: null } };
+    const back = { $set: { assigneeId: null, history: [], lastOperationId: null } };
     await this.place.context.database.conversations.updateMany(taken, back);
   }
 
@@ -81,7 +81,7 @@ export class Ground {
       lastInboundAt: null,
       lastOutboundAt: null,
       lastOperationId: null,
-      trail: [],
+      history: [],
       createdAt: waitingSince,
     };
   }

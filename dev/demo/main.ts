@@ -13,8 +13,8 @@ function tell(line: string): void {
 }
 
 function show(title: string, { senders, pool }: SendersView): void {
-  const holders = [...senders.map((sender) => ({ ...sender, label: sender.name ?? '' })), { ...pool, label: 'pool' }];
-  const rows = holders.map(({ label, counts, total }) => [label, ...STATUSES.map((status) => counts[status]), total]);
+  const assignees = [...senders.map((sender) => ({ ...sender, label: sender.name ?? '' })), { ...pool, label: 'pool' }];
+  const rows = assignees.map(({ label, counts, total }) => [label, ...STATUSES.map((status) => counts[status]), total]);
   tell(`\n${title}\n${table(['sender', ...STATUSES, 'total'], rows)}`);
 }
 

@@ -3,7 +3,7 @@ import { addTexter, createCampaign } from '../../src/campaigns/manage.ts';
 import { viewSenders, type SendersView } from '../../src/conversations/views.ts';
 import type { Place } from '../place.ts';
 
-/** Rows handed to the import at a time. */
+/** Rows forwarded to the import at a time. */
 const CHUNK_ROWS = 1_000;
 
 /** A campaign with texters, and their ids by name. */

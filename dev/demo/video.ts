@@ -81,7 +81,7 @@ const STEPS: readonly Step[] = [
         operationId: place.newId('op'),
         campaignId,
         conversationId: await conversationWith(place, campaignId, 'Chris'),
-        expectedHolderId: idOf(texterIds, 'Rebecca'),
+        expectedAssigneeId: idOf(texterIds, 'Rebecca'),
         to: { texterIds: [idOf(texterIds, 'Kevin')] },
       }),
   },

@@ -1,12 +1,12 @@
 import type { mongo } from 'mongoose';
-import type { CampaignRecord, NewTexter, RosterStore, TexterRecord } from './ports.ts';
+import type { CampaignRecord, NewTexter, CampaignsStore, TexterRecord } from './ports.ts';
 import type { SelfAssignSettings } from '../claims/claim.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { CampaignDoc, TexterDoc } from '../mongo/documents.ts';
 
 /** Writes through mongoose's models, so that what people enter meets their validation. */
-export class MongoRosterStore implements RosterStore {
+export class MongoCampaignsStore implements CampaignsStore {
   private readonly database: Database;
 
   constructor(database: Database) {
@@ -19,7 +19,7 @@ export class MongoRosterStore implements RosterStore {
       await this.database.models.campaigns.create({ _id: campaignId, ...campaign, operationCount: 0, rotation });
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
-      throw new Refusal('campaign-exists', { expected: 'an id that no campaign has', got: shown(campaignId) });
+      throw new Refusal('campaign-exists', { expected: 'an id that no campaign has', received: shown(campaignId) });
     }
   }
 
@@ -53,7 +53,7 @@ export class MongoRosterStore implements RosterStore {
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       const expected = 'an id that no texter of the campaign has';
-      throw new Refusal('texter-exists', { expected, got: shown(texter.texterId) });
+      throw new Refusal('texter-exists', { expected, received: shown(texter.texterId) });
     }
   }
 
@@ -85,7 +85,7 @@ export class MongoRosterStore implements RosterStore {
       { returnDocument: 'after', projection: { texterCount: 1 }, session },
     );
     if (!campaign) {
-      throw new Refusal('unknown-campaign', { expected: 'a campaign that exists', got: shown(campaignId) });
+      throw new Refusal('unknown-campaign', { expected: 'a campaign that exists', received: shown(campaignId) });
     }
     const joined = { texterId, name, active: true, joinedOrder: campaign.texterCount };
     await this.database.models.texters.create([{ campaignId, ...joined, createdAt: at }], { session });

@@ -21,13 +21,13 @@ const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 /** A campaign's or texter's name as it is kept: trimmed. Throws a `bad-request` refusal. */
 export function checkedName(name: string): string {
   const trimmed = name.trim();
-  if (trimmed === '') throw new Refusal('bad-request', { expected: 'a name', got: 'an empty one' });
+  if (trimmed === '') throw new Refusal('bad-request', { expected: 'a name', received: 'an empty one' });
   if (trimmed.length > NAME_CHARS_MAX) {
     const expected = `a name of at most ${NAME_CHARS_MAX} characters`;
-    throw new Refusal('bad-request', { expected, got: `${trimmed.length}` });
+    throw new Refusal('bad-request', { expected, received: `${trimmed.length}` });
   }
   if (CONTROL_CHARACTER.test(trimmed)) {
-    throw new Refusal('bad-request', { expected: 'a name on one line', got: 'one with control characters' });
+    throw new Refusal('bad-request', { expected: 'a name on one line', received: 'one with control characters' });
   }
   return trimmed;
 }
@@ -36,5 +36,5 @@ export function checkedName(name: string): string {
 export function refuseReserved(word: string): void {
   if (!RESERVED_WORDS.includes(word.toLowerCase())) return;
   const expected = `another word than ${RESERVED_WORDS.join(' and ')}, which have a meaning of their own`;
-  throw new Refusal('bad-request', { expected, got: shown(word) });
+  throw new Refusal('bad-request', { expected, received: shown(word) });
 }

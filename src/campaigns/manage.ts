@@ -1,12 +1,11 @@
 import type { SelfAssignSettings } from '../claims/claim.ts';
-import { Refusal, shown } from '../domain/errors.ts';
+import { unknownCampaign, unknownTexter } from '../domain/errors.ts';
 import { checkedName, refuseReserved, SELF_ASSIGN_DEFAULT } from './campaign.ts';
 import type { Clock } from '../operations/ports.ts';
-import { unknownCampaign } from '../operations/resolve-plan.ts';
-import type { CampaignRecord, RosterStore, TexterRecord } from './ports.ts';
+import type { CampaignRecord, CampaignsStore, TexterRecord } from './ports.ts';
 
-export interface RosterDeps {
-  readonly roster: RosterStore;
+export interface CampaignsDeps {
+  readonly campaigns: CampaignsStore;
   readonly clock: Clock;
 }
 
@@ -17,7 +16,10 @@ export interface WantedCampaign {
 }
 
 /** Opens a campaign. Throws `campaign-exists` when the id is taken: two campaigns of one name are two campaigns. */
-export async function createCampaign({ roster, clock }: RosterDeps, wanted: WantedCampaign): Promise<CampaignRecord> {
+export async function createCampaign(
+  { campaigns, clock }: CampaignsDeps,
+  wanted: WantedCampaign,
+): Promise<CampaignRecord> {
   const campaign: CampaignRecord = {
     campaignId: wanted.campaignId,
     name: checkedName(wanted.name),
@@ -26,13 +28,17 @@ export async function createCampaign({ roster, clock }: RosterDeps, wanted: Want
     texterCount: 0,
     createdAt: clock.now(),
   };
-  await roster.insertCampaign(campaign);
+  await campaigns.insertCampaign(campaign);
   return campaign;
 }
 
 /** A closed campaign's work may be released, but not be given out any more. Safe to repeat. */
-export async function setClosed({ roster }: RosterDeps, campaignId: string, closed: boolean): Promise<CampaignRecord> {
-  const campaign = await roster.setClosed(campaignId, closed);
+export async function setClosed(
+  { campaigns }: CampaignsDeps,
+  campaignId: string,
+  closed: boolean,
+): Promise<CampaignRecord> {
+  const campaign = await campaigns.setClosed(campaignId, closed);
   if (!campaign) throw unknownCampaign(campaignId);
   return campaign;
 }
@@ -42,11 +48,11 @@ export async function setClosed({ roster }: RosterDeps, campaignId: string, clos
  * rules as their round finds them. Safe to repeat.
  */
 export async function changeRules(
-  { roster }: RosterDeps,
+  { campaigns }: CampaignsDeps,
   campaignId: string,
   changes: Partial<SelfAssignSettings>,
 ): Promise<CampaignRecord> {
-  const campaign = await roster.changeRules(campaignId, changes);
+  const campaign = await campaigns.changeRules(campaignId, changes);
   if (!campaign) throw unknownCampaign(campaignId);
   return campaign;
 }
@@ -58,21 +64,21 @@ export interface WantedTexter {
 }
 
 /** Puts a texter on a campaign, last in the order of joining. Throws `texter-exists` when the id is taken there. */
-export async function addTexter({ roster, clock }: RosterDeps, wanted: WantedTexter): Promise<TexterRecord> {
+export async function addTexter({ campaigns, clock }: CampaignsDeps, wanted: WantedTexter): Promise<TexterRecord> {
   const name = checkedName(wanted.name);
   refuseReserved(name);
   refuseReserved(wanted.texterId);
-  return roster.insertTexter({ ...wanted, name, at: clock.now() });
+  return campaigns.insertTexter({ ...wanted, name, at: clock.now() });
 }
 
 /** A paused texter keeps what they hold and is dealt nothing. Safe to repeat. */
 export async function setActive(
-  { roster }: RosterDeps,
+  { campaigns }: CampaignsDeps,
   campaignId: string,
   texterId: string,
   active: boolean,
 ): Promise<TexterRecord> {
-  const texter = await roster.setActive(campaignId, texterId, active);
+  const texter = await campaigns.setActive(campaignId, texterId, active);
   if (texter) return texter;
-  throw new Refusal('unknown-texter', { expected: 'a texter of the campaign', got: shown(texterId) });
+  throw unknownTexter(texterId);
 }

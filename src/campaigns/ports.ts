@@ -24,8 +24,8 @@ export interface NewTexter {
   readonly at: Date;
 }
 
-/** Who there is: campaigns and their texters. Engine and roster share the collections, never a write. */
-export interface RosterStore {
+/** Who there is: campaigns and their texters. Engine and campaigns share the collections, never a write. */
+export interface CampaignsStore {
   /** Throws a `campaign-exists` refusal when the id is taken. */
   insertCampaign(campaign: CampaignRecord): Promise<void>;
   findCampaign(campaignId: string): Promise<CampaignRecord | undefined>;

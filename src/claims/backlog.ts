@@ -1,11 +1,11 @@
-import type { DeskMessage, Handed } from './messages.ts';
+import type { ClaimReply, ForwardedClaim } from './messages.ts';
 
-/** One campaign's claims and looks at a desk: in hand what has been taken up, and behind it what nobody has taken up. */
-export class ClaimTray {
-  private hand: readonly Handed[] = [];
-  private untaken: readonly Handed[] = [];
+/** One campaign's claims and looks at a coordinator: in hand what has been taken up, and behind it what nobody has taken up. */
+export class ClaimBacklog {
+  private hand: readonly ForwardedClaim[] = [];
+  private untaken: readonly ForwardedClaim[] = [];
 
-  get inHand(): readonly Handed[] {
+  get inHand(): readonly ForwardedClaim[] {
     return this.hand;
   }
 
@@ -14,45 +14,47 @@ export class ClaimTray {
   }
 
   /** All of it, in its order. */
-  get all(): readonly Handed[] {
+  get all(): readonly ForwardedClaim[] {
     return [...this.hand, ...this.untaken];
   }
 
-  has(handed: Handed): boolean {
-    return this.all.some((each) => isSame(each, handed));
+  has(forwarded: ForwardedClaim): boolean {
+    return this.all.some((each) => isSame(each, forwarded));
   }
 
-  put(handed: Handed): void {
-    this.untaken = [...this.untaken, handed];
+  put(forwarded: ForwardedClaim): void {
+    this.untaken = [...this.untaken, forwarded];
   }
 
   /** Takes the first so many away; what was put in meanwhile stands behind them. */
-  take(count: number): readonly Handed[] {
+  take(count: number): readonly ForwardedClaim[] {
     const taken = this.all.slice(0, count);
     this.untaken = this.untaken.slice(Math.max(0, count - this.hand.length));
     this.hand = this.hand.slice(count);
     return taken;
   }
 
-  /** Takes up what others have handed over, but for second copies, and of its own what makes `max` of all in hand. */
-  takeUp(handed: readonly Handed[], max: number): void {
-    for (const each of handed) if (!this.hand.some((other) => isSame(each, other))) this.hand = [...this.hand, each];
+  /** Takes up what others have forwarded over, but for second copies, and of its own what makes `max` of all in hand. */
+  takeUp(forwarded: readonly ForwardedClaim[], max: number): void {
+    for (const each of forwarded) if (!this.hand.some((other) => isSame(each, other))) this.hand = [...this.hand, each];
     const count = Math.max(0, max - this.hand.length);
     this.hand = [...this.hand, ...this.untaken.slice(0, count)];
     this.untaken = this.untaken.slice(count);
   }
 
   /** Takes out of hand whatever has an answer, with it. */
-  takeAnswered(answers: ReadonlyMap<string, DeskMessage>): { readonly deskId: string; readonly answer: DeskMessage }[] {
-    const answered = this.hand.flatMap(({ deskId, brought }) => {
+  takeAnswered(
+    answers: ReadonlyMap<string, ClaimReply>,
+  ): { readonly coordinatorId: string; readonly answer: ClaimReply }[] {
+    const answered = this.hand.flatMap(({ coordinatorId, brought }) => {
       const answer = answers.get(brought.id);
-      return answer ? [{ deskId, answer }] : [];
+      return answer ? [{ coordinatorId, answer }] : [];
     });
     this.hand = this.hand.filter(({ brought }) => !answers.has(brought.id));
     return answered;
   }
 }
 
-function isSame(one: Handed, other: Handed): boolean {
-  return one.deskId === other.deskId && one.brought.id === other.brought.id;
+function isSame(one: ForwardedClaim, other: ForwardedClaim): boolean {
+  return one.coordinatorId === other.coordinatorId && one.brought.id === other.brought.id;
 }

@@ -1,6 +1,6 @@
 import type { RedisConnection } from '../queue/connection.ts';
 import { Queue } from 'bullmq';
-import type { Revival } from '../reconcile/ports.ts';
+import type { JobRepair } from '../reconcile/ports.ts';
 import type { Claim } from './claim.ts';
 import { bringForward } from '../queue/promote-job.ts';
 import {
@@ -13,7 +13,7 @@ import {
   poolRefilledJobOptions,
   POOL_REFILLED_JOB,
 } from '../producer/contract.ts';
-import { forgetJob, jobOf, revive } from '../queue/ensure-job.ts';
+import { forgetJob, jobOf, ensureJob } from '../queue/ensure-job.ts';
 
 /** The claims' queue, as the worker and whoever fills a pool see it. */
 export class ClaimQueue {
@@ -24,26 +24,26 @@ export class ClaimQueue {
     this.queue.on('error', onError);
   }
 
-  /** A parked claim has got what it waited for: lets its job end now. */
-  async wake(claimId: string): Promise<void> {
-    const job = await jobOf(this.queue, claimId);
+  /** A snoozed claim has got what it waited for: lets its job end now. */
+  async wake(operationId: string): Promise<void> {
+    const job = await jobOf(this.queue, operationId);
     if (job) await bringForward(job);
   }
 
-  /** Sees to it that a claim that has ended is answered: its job, parked or lost, ends now. */
+  /** Sees to it that a claim that has ended is answered: its job, snoozed or lost, ends now. */
   async answer(claim: Claim): Promise<void> {
     const job = await jobOf(this.queue, claim.operationId);
     if (job) await bringForward(job);
     else await this.add(claim);
   }
 
-  /** Sees to it that a waiting claim has a job; see {@link revive}. */
-  async revive(claim: Claim, isUnfinished: () => Promise<boolean>): Promise<Revival> {
-    return revive(this.queue, { operationId: claim.operationId, isUnfinished, add: () => this.add(claim) });
+  /** Sees to it that a waiting claim has a job; see {@link ensureJob}. */
+  async ensureJob(claim: Claim, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
+    return ensureJob(this.queue, { operationId: claim.operationId, isUnfinished, add: () => this.add(claim) });
   }
 
-  async forget(claimId: string): Promise<void> {
-    await forgetJob(this.queue, claimId);
+  async forget(operationId: string): Promise<void> {
+    await forgetJob(this.queue, operationId);
   }
 
   /** Conversations came back to a campaign's pool. Told many times at once, it is looked into once or twice. */

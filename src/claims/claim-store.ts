@@ -15,8 +15,8 @@ export class MongoClaimStore implements ClaimStore {
     this.conversationsMax = conversationsMax;
   }
 
-  async find(claimId: string): Promise<Claim | undefined> {
-    const doc = await this.database.claims.findOne({ _id: claimId });
+  async find(operationId: string): Promise<Claim | undefined> {
+    const doc = await this.database.claims.findOne({ _id: operationId });
     return doc ? toClaim(doc) : undefined;
   }
 
@@ -39,16 +39,16 @@ export class MongoClaimStore implements ClaimStore {
     }
   }
 
-  async giveUp(claimId: string, cancellation?: Cancellation): Promise<Claim | undefined> {
+  async endWaiting(operationId: string, cancellation?: Cancellation): Promise<Claim | undefined> {
     const ending = cancellation
       ? { state: 'cancelled' as const, cancellation, 'receipt.shortBecause': 'stopped' as const, 'receipt.left': 0 }
       : { state: 'done' as const };
     const ended = await this.database.claims.findOneAndUpdate(
-      { _id: claimId, waiting: { $exists: true } },
+      { _id: operationId, waiting: { $exists: true } },
       { $set: { ...ending, endedAt: this.database.now() }, $unset: { waiting: '' } },
       { returnDocument: 'after' },
     );
-    return ended ? toClaim(ended) : this.find(claimId);
+    return ended ? toClaim(ended) : this.find(operationId);
   }
 
   async firstWaiting(campaignId: string): Promise<Claim | undefined> {

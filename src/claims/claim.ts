@@ -50,20 +50,23 @@ export interface Room {
 /** Applies a campaign's rules to one claim. Throws the `Refusal` of a rule that leaves no room at all. */
 export function roomFor(wanted: number | undefined, settings: SelfAssignSettings, workload: Workload): Room {
   if (!settings.enabled) {
-    throw new Refusal('self-assign-off', { expected: 'a campaign that allows self-assign', got: 'one that does not' });
+    throw new Refusal('self-assign-off', {
+      expected: 'a campaign that allows self-assign',
+      received: 'one that does not',
+    });
   }
   const { repliesMax, openMax, batchMax } = settings;
   if (repliesMax !== null && workload.needsReply > repliesMax) {
     throw new Refusal('replies-first', {
       expected: `at most ${repliesMax} held that need a reply`,
-      got: String(workload.needsReply),
+      received: String(workload.needsReply),
     });
   }
   const open = openMax - workload.notStarted;
   if (open <= 0) {
     throw new Refusal('open-max-reached', {
       expected: `fewer than ${openMax} not-started held`,
-      got: String(workload.notStarted),
+      received: String(workload.notStarted),
     });
   }
   return smallest(wanted ?? batchMax, { batchMax, open });
@@ -76,9 +79,9 @@ function smallest(wanted: number, { batchMax, open }: { batchMax: number; open: 
 
 export function refuseTexter(texterId: string, active: boolean | undefined): void {
   if (active === true) return;
-  const got = shown(texterId);
-  if (active === undefined) throw new Refusal('unknown-texter', { expected: 'a texter of the campaign', got });
-  throw new Refusal('texter-inactive', { expected: 'an active texter', got: `paused ${got}` });
+  const received = shown(texterId);
+  if (active === undefined) throw new Refusal('unknown-texter', { expected: 'a texter of the campaign', received });
+  throw new Refusal('texter-inactive', { expected: 'an active texter', received: `paused ${received}` });
 }
 
 /** The receipt of a claim that was given `granted` of the room it had. */
@@ -91,8 +94,8 @@ export function claimReceipt(request: ClaimRequest, granted: number, room: Room)
     shortBecause: granted < room.count ? 'none-left' : room.limitedBy,
     left: null,
     skipped: [],
-    bySource: some.map((count) => ({ holderId: null, ...count })),
-    byTarget: some.map((count) => ({ holderId: request.texterId, ...count })),
+    bySource: some.map((count) => ({ assigneeId: null, ...count })),
+    byTarget: some.map((count) => ({ assigneeId: request.texterId, ...count })),
     byStatus: some.map((count) => ({ status: 'not-started' as const, ...count })),
   };
 }

@@ -2,23 +2,23 @@ import type { RedisConnection } from '../queue/connection.ts';
 import { randomUUID } from 'node:crypto';
 import type { ClaimCommand, Round } from '../operations/ports.ts';
 import type { Claim } from './claim.ts';
-import { ClaimTurn } from './lease.ts';
+import { Lease } from './lease.ts';
 import {
-  readHanded,
+  readForwarded,
   readMessages,
   servedOf,
   type Brought,
-  type DeskMessage,
-  type Handed,
+  type ClaimReply,
+  type ForwardedClaim,
   type Served,
 } from './messages.ts';
-import { ClaimTray } from './backlog.ts';
+import { ClaimBacklog } from './backlog.ts';
 import { PendingClaims } from './pending-claims.ts';
 
 /** Claims and looks that are taken up at once; what does not fit into one round stays in hand for the next. */
-const HAND_MAX = 100;
+const ROUND_CLAIMS_MAX = 100;
 
-export interface DeskOptions {
+export interface CoordinatorOptions {
   /** For commands. */
   readonly redis: RedisConnection;
   /** For listening only: a connection that subscribes can do nothing else. */
@@ -36,14 +36,14 @@ export interface DeskOptions {
  * write, by one worker: whoever has the campaign's turn serves the others' claims too. Claims that meet each other in
  * the database instead would spend their time on conflicts.
  */
-export class ClaimDesk {
-  private readonly options: DeskOptions;
-  private readonly deskId = randomUUID();
+export class ClaimCoordinator {
+  private readonly options: CoordinatorOptions;
+  private readonly coordinatorId = randomUUID();
   /** By campaign, while there is anything to do. */
-  private readonly trays = new Map<string, ClaimTray>();
+  private readonly backlogs = new Map<string, ClaimBacklog>();
   private readonly pending = new PendingClaims();
 
-  constructor(options: DeskOptions) {
+  constructor(options: CoordinatorOptions) {
     this.options = options;
     options.subscriber.on('message', (_channel: string, message: string) => {
       for (const answer of this.tryTo(() => readMessages(message)) ?? []) this.pending.settle(answer);
@@ -51,7 +51,7 @@ export class ClaimDesk {
   }
 
   async open(): Promise<void> {
-    await this.options.subscriber.subscribe(this.channelOf(this.deskId));
+    await this.options.subscriber.subscribe(this.channelOf(this.coordinatorId));
   }
 
   /** The claim as it was served, by whichever worker. Throws when serving failed; to be tried again. */
@@ -69,51 +69,51 @@ export class ClaimDesk {
   }
 
   private bring(campaignId: string, brought: Brought): void {
-    const handed = { deskId: this.deskId, brought };
-    const tray = this.trays.get(campaignId);
+    const forwarded = { coordinatorId: this.coordinatorId, brought };
+    const backlog = this.backlogs.get(campaignId);
     // Brought again because its answer takes long: it is here already.
-    if (tray?.has(handed)) return;
-    if (tray) return tray.put(handed);
-    const started = new ClaimTray();
-    this.trays.set(campaignId, started);
-    started.put(handed);
+    if (backlog?.has(forwarded)) return;
+    if (backlog) return backlog.put(forwarded);
+    const started = new ClaimBacklog();
+    this.backlogs.set(campaignId, started);
+    started.put(forwarded);
     void this.work(campaignId, started);
   }
 
-  /** Works until nothing is left that was brought here, or handed over while this desk had the turn. */
-  private async work(campaignId: string, tray: ClaimTray): Promise<void> {
-    const turn = new ClaimTurn(this.options.redis, this.options.prefix, campaignId, this.deskId);
+  /** Works until nothing is left that was brought here, or forwarded over while this coordinator had the turn. */
+  private async work(campaignId: string, backlog: ClaimBacklog): Promise<void> {
+    const turn = new Lease(this.options.redis, this.options.prefix, campaignId, this.coordinatorId);
     let isDone: boolean;
     do {
       try {
-        isDone = !(await this.takeOrHandOver(turn, tray)) || (await this.serveAll(turn, campaignId, tray));
+        isDone = !(await this.acquireOrForward(turn, backlog)) || (await this.serveAll(turn, campaignId, backlog));
       } catch (error) {
-        this.fail(tray, error);
+        this.fail(backlog, error);
         isDone = true;
       }
       // Brought meanwhile, it has to be begun with here: nobody else would.
-    } while (!isDone || tray.all.length > 0);
-    this.trays.delete(campaignId);
+    } while (!isDone || backlog.all.length > 0);
+    this.backlogs.delete(campaignId);
   }
 
-  /** True: it is this desk's turn. False: whatever is here is handed over. */
-  private async takeOrHandOver(turn: ClaimTurn, tray: ClaimTray): Promise<boolean> {
-    const items = tray.all.map((each) => JSON.stringify(each));
-    if (await turn.takeOrHandOver(items)) return true;
-    tray.take(items.length);
+  /** True: it is this coordinator's turn. False: whatever is here is forwarded over. */
+  private async acquireOrForward(turn: Lease, backlog: ClaimBacklog): Promise<boolean> {
+    const items = backlog.all.map((each) => JSON.stringify(each));
+    if (await turn.acquireOrForward(items)) return true;
+    backlog.take(items.length);
     return false;
   }
 
-  /** True when all is served that was brought here or handed over. False when its turn ran out before. */
-  private async serveAll(turn: ClaimTurn, campaignId: string, tray: ClaimTray): Promise<boolean> {
+  /** True when all is served that was brought here or forwarded over. False when its turn ran out before. */
+  private async serveAll(turn: Lease, campaignId: string, backlog: ClaimBacklog): Promise<boolean> {
     const stopKeeping = turn.keepWhile();
     try {
       for (;;) {
-        const taken = await turn.keepAndTake(handedMax(tray));
+        const taken = await turn.keepAndTake(forwardedMax(backlog));
         if (!taken) return false;
-        const handed = taken.flatMap((item) => this.tryTo(() => readHanded(item, campaignId)) ?? []);
-        tray.takeUp(handed, HAND_MAX);
-        if (tray.inHand.length > 0) await this.serveRound(campaignId, tray);
+        const forwarded = taken.flatMap((item) => this.tryTo(() => readForwarded(item, campaignId)) ?? []);
+        backlog.takeUp(forwarded, ROUND_CLAIMS_MAX);
+        if (backlog.inHand.length > 0) await this.serveRound(campaignId, backlog);
         else if (await turn.leave()) return true;
       }
     } catch (error) {
@@ -125,22 +125,23 @@ export class ClaimDesk {
   }
 
   /** What the round did not get to stays in hand. */
-  private async serveRound(campaignId: string, tray: ClaimTray): Promise<void> {
-    const answers = await this.serve(campaignId, tray.inHand);
-    const byDesk = new Map<string, DeskMessage[]>();
-    for (const { deskId, answer } of tray.takeAnswered(answers)) {
-      // This desk's own, or one that was brought here as well.
+  private async serveRound(campaignId: string, backlog: ClaimBacklog): Promise<void> {
+    const answers = await this.serve(campaignId, backlog.inHand);
+    const byCoordinator = new Map<string, ClaimReply[]>();
+    for (const { coordinatorId, answer } of backlog.takeAnswered(answers)) {
+      // This coordinator's own, or one that was brought here as well.
       this.pending.settle(answer);
-      if (deskId !== this.deskId) byDesk.set(deskId, [...(byDesk.get(deskId) ?? []), answer]);
+      if (coordinatorId !== this.coordinatorId)
+        byCoordinator.set(coordinatorId, [...(byCoordinator.get(coordinatorId) ?? []), answer]);
     }
     // The next round does not wait for it: who is not told brings the claim again.
-    for (const [deskId, theirs] of byDesk) {
-      this.options.redis.publish(this.channelOf(deskId), JSON.stringify(theirs)).catch(this.options.onError);
+    for (const [coordinatorId, theirs] of byCoordinator) {
+      this.options.redis.publish(this.channelOf(coordinatorId), JSON.stringify(theirs)).catch(this.options.onError);
     }
   }
 
   /** What a round came to, by the ids of what was brought; without those that it did not get to. */
-  private async serve(campaignId: string, inHand: readonly Handed[]): Promise<Map<string, DeskMessage>> {
+  private async serve(campaignId: string, inHand: readonly ForwardedClaim[]): Promise<Map<string, ClaimReply>> {
     const ids = inHand.map(({ brought }) => brought.id);
     const commands = new Map(inHand.flatMap(({ brought: { id, command } }) => (command ? [[id, command]] : [])));
     try {
@@ -155,9 +156,9 @@ export class ClaimDesk {
     }
   }
 
-  private fail(tray: ClaimTray, error: unknown): void {
+  private fail(backlog: ClaimBacklog, error: unknown): void {
     const failure = messageOf(error);
-    for (const { brought } of tray.take(Infinity)) this.pending.settle({ id: brought.id, failure });
+    for (const { brought } of backlog.take(Infinity)) this.pending.settle({ id: brought.id, failure });
   }
 
   /** Anybody may write to Redis: what cannot be read is told, and ends nothing. */
@@ -165,23 +166,23 @@ export class ClaimDesk {
     try {
       return read();
     } catch (error) {
-      this.options.onError(new Error(`expected a claim desk's message, got: ${messageOf(error)}`));
+      this.options.onError(new Error(`expected a claim coordinator's message, received: ${messageOf(error)}`));
       return undefined;
     }
   }
 
-  private channelOf(deskId: string): string {
-    return `${this.options.prefix}:claims:answers:${deskId}`;
+  private channelOf(coordinatorId: string): string {
+    return `${this.options.prefix}:claims:answers:${coordinatorId}`;
   }
 }
 
-/** By halves where there are many: neither those that came here nor those handed over wait for all the others. */
-function handedMax({ inHand, untakenCount }: ClaimTray): number {
-  const room = Math.max(0, HAND_MAX - inHand.length);
+/** By halves where there are many: neither those that came here nor those forwarded over wait for all the others. */
+function forwardedMax({ inHand, untakenCount }: ClaimBacklog): number {
+  const room = Math.max(0, ROUND_CLAIMS_MAX - inHand.length);
   return Math.max(Math.ceil(room / 2), room - untakenCount);
 }
 
-function byId(messages: readonly DeskMessage[]): Map<string, DeskMessage> {
+function byId(messages: readonly ClaimReply[]): Map<string, ClaimReply> {
   return new Map(messages.map((message) => [message.id, message]));
 }
 

@@ -59,8 +59,8 @@ export class ClaimFacts {
     const pipeline = [
       { $match: { campaignId: this.campaignId, texterId: { $in: texterIds } } },
       { $project: { _id: 0, texterId: 1, active: 1 } },
-      this.lookUpHeld('notStarted'),
-      ...(looksAtReplies ? [this.lookUpHeld('needsReply')] : []),
+      this.lookUpAssigned('notStarted'),
+      ...(looksAtReplies ? [this.lookUpAssigned('needsReply')] : []),
     ];
     const options = { session: this.session, ...IN_ONE_BATCH };
     return this.database.texters.aggregate<LoadedTexter>(pipeline, options).toArray();
@@ -70,7 +70,7 @@ export class ClaimFacts {
    * Counts for each texter by itself, a quarter of the time that it takes to group what all of them hold (11 ms, not 43,
    * for 50 texters with 170 each). No hint can be given here; an equality of all three keys has one index to go by.
    */
-  private lookUpHeld(as: keyof Workload): mongo.Document {
+  private lookUpAssigned(as: keyof Workload): mongo.Document {
     const status = COUNTED[as];
     const pipeline = [{ $match: { campaignId: this.campaignId, status } }, { $count: 'count' }];
     const from = this.database.conversations.collectionName;

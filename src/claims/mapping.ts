@@ -1,3 +1,4 @@
+import { toStoredError } from '../domain/stored-error.ts';
 import type { ClaimCommand } from '../operations/ports.ts';
 import { claimReceipt, type Claim } from './claim.ts';
 import type { Dealt, RoundClaim } from './round-rules.ts';
@@ -33,7 +34,7 @@ export function newDoc({ claim, room, refusal, granted }: Granted, at: Date): Cl
     sequence: 0,
     granted: objectIds(granted),
     receipt: room ? claimReceipt(request, granted.length, room) : null,
-    error: refusal ? { code: refusal.code, message: refusal.message } : null,
+    error: refusal ? toStoredError(refusal) : null,
     cancellation: null,
     acceptedAt: at,
     startedAt: at,

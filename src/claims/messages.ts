@@ -12,22 +12,22 @@ export interface Served extends Pick<
   readonly waitsUntil: number | null;
 }
 
-/** What became of something brought to a desk: a claim served, a look taken (nothing to tell), or neither. */
-export interface DeskMessage {
+/** What became of something brought to a coordinator: a claim served, a look taken (nothing to tell), or neither. */
+export interface ClaimReply {
   readonly id: string;
   readonly served?: Served | undefined;
   readonly failure?: string | undefined;
 }
 
-/** What is brought to a desk: a claim under its id, or a look at the claims that wait, under one of its own. */
+/** What is brought to a coordinator: a claim under its id, or a look at the claims that wait, under one of its own. */
 export interface Brought {
   readonly id: string;
   readonly command: ClaimCommand | null;
 }
 
-/** What a desk has, with whom to answer it to: brought here, or handed over by another desk. */
-export interface Handed {
-  readonly deskId: string;
+/** What a coordinator has, with whom to answer it to: brought here, or forwarded over by another coordinator. */
+export interface ForwardedClaim {
+  readonly coordinatorId: string;
   readonly brought: Brought;
 }
 
@@ -47,8 +47,8 @@ const messages = z.array(
   }),
 );
 
-const handed = z.object({
-  deskId: z.string(),
+const forwarded = z.object({
+  coordinatorId: z.string(),
   brought: z
     .object({
       id: z.string(),
@@ -63,14 +63,14 @@ export function servedOf(claim: Claim): Served {
   return { operationId, requestHash, madeBy, state, granted, receipt, error, waitsUntil };
 }
 
-/** What another desk, or anybody else with a hand in Redis, has sent to this one. Throws when it is none of that. */
-export function readMessages(text: string): DeskMessage[] {
+/** What another coordinator, or anybody else with a hand in Redis, has sent to this one. Throws when it is none of that. */
+export function readMessages(text: string): ClaimReply[] {
   return parseWith(messages, JSON.parse(text));
 }
 
-/** What was handed over of a campaign's. Throws as {@link readMessages}. */
-export function readHanded(text: string, campaignId: string): Handed {
-  const read = parseWith(handed, JSON.parse(text));
+/** What was forwarded over of a campaign's. Throws as {@link readMessages}. */
+export function readForwarded(text: string, campaignId: string): ForwardedClaim {
+  const read = parseWith(forwarded, JSON.parse(text));
   const other = read.brought.command?.request.campaignId ?? campaignId;
   if (other !== campaignId) throw new Error(`expected a claim of campaign ${campaignId}, got one of ${other}`);
   return read;

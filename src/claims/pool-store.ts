@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { TRAIL_MOVES_MAX } from '../domain/conversation.ts';
+import { HISTORY_MOVES_MAX } from '../domain/conversation.ts';
 import { objectIds } from '../operations/batch-mapping.ts';
 import type { Granted } from './mapping.ts';
 import type { Database } from '../mongo/database.ts';
@@ -20,23 +20,25 @@ export class ClaimPool {
     this.at = at;
   }
 
-  /** The head of the pool, longest waiting first: ids, each with the operations in its trail. */
+  /** The head of the pool, longest waiting first: ids, each with the operations in its history. */
   async readHead(limit: number): Promise<Map<string, Set<string>>> {
     if (limit === 0) return new Map();
     const { session, campaignId } = this;
-    const pool = this.database.conversations.find<Pick<ConversationDoc, '_id' | 'trail'>>(
+    const pool = this.database.conversations.find<Pick<ConversationDoc, '_id' | 'history'>>(
       { campaignId, ...CLAIMABLE },
       {
         session,
         limit,
-        projection: { 'trail.operationId': 1 },
+        projection: { 'history.operationId': 1 },
         sort: { waitingSince: 1, _id: 1 },
         hint: CLAIMABLE_INDEX,
         batchSize: limit + 1,
       },
     );
     const head = await pool.toArray();
-    return new Map(head.map(({ _id, trail }) => [_id.toHexString(), new Set(trail.map((move) => move.operationId))]));
+    return new Map(
+      head.map(({ _id, history }) => [_id.toHexString(), new Set(history.map((move) => move.operationId))]),
+    );
   }
 
   async give(granted: readonly Granted[]): Promise<void> {
@@ -60,7 +62,7 @@ export class ClaimPool {
       update: {
         $set: { assigneeId: texterId, assignedAt: this.at, lastOperationId: operationId },
         $inc: { assignmentVersion: 1 },
-        $push: { trail: { $each: [entry], $slice: -TRAIL_MOVES_MAX } },
+        $push: { history: { $each: [entry], $slice: -HISTORY_MOVES_MAX } },
       },
     };
   }

@@ -66,7 +66,7 @@ export function dealPool<Of extends RoundClaim>(
   claims: readonly Of[],
   facts: RoundFacts,
   pool: readonly string[],
-  hadBefore: (claimId: string, conversationId: string) => boolean = () => false,
+  hadBefore: (operationId: string, conversationId: string) => boolean = () => false,
 ): Dealt<Of>[] {
   const workloads = new Map(facts.workloads);
   let left = pool;
@@ -97,10 +97,10 @@ function roomOrRefusal(claim: RoundClaim, facts: RoundFacts, workloads: Readonly
 function roomOf({ request, grantedBefore }: RoundClaim, { campaign, texters }: RoundFacts, workload: Workload): Room {
   const { campaignId, texterId, count } = request;
   if (!campaign) {
-    throw new Refusal('unknown-campaign', { expected: 'a campaign that exists', got: shown(campaignId) });
+    throw new Refusal('unknown-campaign', { expected: 'a campaign that exists', received: shown(campaignId) });
   }
   if (campaign.closed) {
-    throw new Refusal('campaign-closed', { expected: 'an open campaign', got: `${shown(campaignId)}, closed` });
+    throw new Refusal('campaign-closed', { expected: 'an open campaign', received: `${shown(campaignId)}, closed` });
   }
   refuseTexter(texterId, texters.get(texterId));
   // The rules may have been tightened while it waited: then it has all that it may have.

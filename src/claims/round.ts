@@ -83,7 +83,7 @@ export class ClaimRound {
     const { leading, reached } = leadingClaims(queue, facts, reach);
     const movedBy = await this.pool.readHead(reached);
     const pool = [...movedBy.keys()];
-    const dealt = dealPool(leading, facts, pool, (claimId, id) => movedBy.get(id)?.has(claimId) === true);
+    const dealt = dealPool(leading, facts, pool, (operationId, id) => movedBy.get(id)?.has(operationId) === true);
     // First of all: an id that is known by now undoes the round, and should not have cost the writes.
     this.answered.push(...(await this.record(dealt.filter(({ claim }) => isNew(claim)))));
     await this.pool.give(dealt);

@@ -1,6 +1,6 @@
 import type { TexterRecord } from '../campaigns/ports.ts';
 import { shown } from '../domain/errors.ts';
-import type { Holder } from '../domain/conversation.ts';
+import type { Assignee } from '../domain/conversation.ts';
 import type { Sources, Targets } from '../operations/request.ts';
 import { misused } from './input.ts';
 import { plain } from './output.ts';
@@ -16,12 +16,12 @@ export function targetsOf(typed: string, texters: readonly TexterRecord[]): Targ
 }
 
 /** The pool or one texter. */
-export function holderOf(typed: string, texters: readonly TexterRecord[]): Holder {
+export function assigneeOf(typed: string, texters: readonly TexterRecord[]): Assignee {
   return typed === 'pool' ? null : resolveTexter(texters, typed).texterId;
 }
 
 /** `everyone` is all texters and the pool, when looking at what they hold. */
-export function holdersOf(typed: string, texters: readonly TexterRecord[]): Holder[] {
+export function assigneesOf(typed: string, texters: readonly TexterRecord[]): Assignee[] {
   const sources = sourcesOf(typed, texters);
   if (sources === 'pool') return [null];
   return sources === 'everyone' ? [null, ...texters.map(({ texterId }) => texterId)] : [...new Set(sources.texterIds)];
@@ -38,15 +38,15 @@ function texterIdsOf(typed: string, texters: readonly TexterRecord[]): string[] 
   });
 }
 
-/** Names for people to read, by holder. */
-export class HolderNames {
+/** Names for people to read, by assignee. */
+export class AssigneeNames {
   private readonly names: ReadonlyMap<string, string>;
 
   constructor(texters: readonly TexterRecord[]) {
     this.names = new Map(texters.map(({ texterId, name }) => [texterId, plain(name)]));
   }
 
-  of(holderId: Holder): string {
-    return holderId === null ? 'pool' : (this.names.get(holderId) ?? holderId);
+  of(assigneeId: Assignee): string {
+    return assigneeId === null ? 'pool' : (this.names.get(assigneeId) ?? assigneeId);
   }
 }

@@ -3,11 +3,11 @@ import { refuseEarly } from '../operations/refuse-early.ts';
 import type { CampaignRecord, TexterRecord } from '../campaigns/ports.ts';
 import type { Context } from '../context.ts';
 import { statusesOf } from '../domain/conversation.ts';
-import { takesTurn, type OperationRequest } from '../operations/request.ts';
+import { needsCampaignLock, type OperationRequest } from '../operations/request.ts';
 import { requestHash } from '../producer/contract.ts';
 import { parseRequest } from '../operations/contract.ts';
 import { confirmCount } from './confirm.ts';
-import { HolderNames } from './assignees.ts';
+import { AssigneeNames } from './assignees.ts';
 import { misused, waitMsOf } from './input.ts';
 import { newId } from './new-id.ts';
 import type { Answer } from './output.ts';
@@ -34,17 +34,17 @@ export interface Scene {
   readonly context: Context;
   readonly campaign: CampaignRecord;
   readonly texters: readonly TexterRecord[];
-  readonly names: HolderNames;
+  readonly names: AssigneeNames;
 }
 
 export async function sceneOf(session: Session, campaignWord: string): Promise<Scene> {
   const context = await session.context();
-  const campaign = await resolveCampaign(context.roster, campaignWord);
-  const texters = await context.roster.listTexters(campaign.campaignId);
-  return { session, context, campaign, texters, names: new HolderNames(texters) };
+  const campaign = await resolveCampaign(context.campaigns, campaignWord);
+  const texters = await context.campaigns.listTexters(campaign.campaignId);
+  return { session, context, campaign, texters, names: new AssigneeNames(texters) };
 }
 
-/** What is the same in each request. Words pass as they are: the request's schema judges them. */
+/** What is the same in each request. Words pass as they are: the request's schema evaluates them. */
 export function askedOf({ campaign }: Scene, options: OperationOptions) {
   return {
     operationId: options.id ?? newId('op'),
@@ -66,7 +66,7 @@ export async function runOperation(scene: Scene, wanted: object, options: Operat
 }
 
 async function previewOf({ context, names }: Scene, request: OperationRequest): Promise<Answer> {
-  if (!takesTurn(request))
+  if (!needsCampaignLock(request))
     throw misused('a preview without --conversation: a single one moves or is skipped', '--conversation');
   const found = await preview(context.stores, request);
   return { json: { campaignId: request.campaignId, ...found }, text: previewText(found, names) };
@@ -81,7 +81,7 @@ async function confirmedOf(
   if (request.kind !== 'unassign' || request.count !== undefined || request.confirm !== undefined) return request;
   const { from, status, campaignId } = request;
   const found = await context.stores.conversations.count(campaignId, sources, statusesOf(status));
-  const whose = from === 'everyone' ? 'everyone' : sources.map((holder) => names.of(holder)).join(', ');
+  const whose = from === 'everyone' ? 'everyone' : sources.map((assignee) => names.of(assignee)).join(', ');
   const of = status === 'any' ? whose : `${whose} (${status})`;
-  return { ...request, confirm: await confirmCount(session.face, found, of) };
+  return { ...request, confirm: await confirmCount(session.terminal, found, of) };
 }

@@ -2,7 +2,7 @@ import { STATUSES } from '../domain/conversation.ts';
 import type { Position } from '../domain/selection.ts';
 import { misused } from './input.ts';
 
-/** A place in the order of selection, in a form that can be handed back. */
+/** A place in the order of selection, in a form that can be forwarded back. */
 export function writeCursor({ status, waitingSince, id }: Position): string {
   return [status, waitingSince, id].join('_');
 }

@@ -6,11 +6,11 @@ interface Failure {
   readonly code: string;
   readonly message: string;
   readonly expected: string | null;
-  readonly got: string | null;
+  readonly received: string | null;
 }
 
 /** Tells what went wrong, in the one form for programs or the other for people, and says the exit status. */
-export function tellFailure(session: Session, error: unknown): number {
+export function reportFailure(session: Session, error: unknown): number {
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT_DONE;
   const failure = failureOf(error);
   if (session.json) session.answer({ json: { error: failure }, text: '' });
@@ -21,18 +21,18 @@ export function tellFailure(session: Session, error: unknown): number {
 function failureOf(error: unknown): Failure {
   if (error instanceof CommanderError) return misuse(error);
   if (error instanceof Refusal) {
-    const { code, message, expected, got } = error;
-    return { code, message, expected, got };
+    const { code, message, expected, received } = error;
+    return { code, message, expected, received };
   }
   const message = error instanceof Error ? error.message : String(error);
-  return { code: codeOf(error), message, expected: null, got: null };
+  return { code: codeOf(error), message, expected: null, received: null };
 }
 
 function misuse(error: CommanderError): Failure {
   const expected = 'a command as `baton --help` tells';
-  const got =
+  const received =
     error.code === 'commander.help' ? 'none' : error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
-  return { code: 'bad-request', message: `expected ${expected}, got: ${got}`, expected, got };
+  return { code: 'bad-request', message: `expected ${expected}, received: ${received}`, expected, received };
 }
 
 /** Codes that Baton gives its own errors; a database driver's stand for the database being away. */

@@ -26,8 +26,8 @@ export function checked<Value>(name: string, schema: z.ZodType<Value>, value: un
   return parseWith(z.object({ [name]: schema }), { [name]: value })[name] as Value;
 }
 
-export function misused(expected: string, got: unknown): Refusal {
-  return new Refusal('bad-request', { expected, got: typeof got === 'string' ? got : shown(got) });
+export function misused(expected: string, received: unknown): Refusal {
+  return new Refusal('bad-request', { expected, received: typeof received === 'string' ? received : shown(received) });
 }
 
 /** An error of the system's own, such as ENOENT. */

@@ -1,12 +1,12 @@
-import type { LedgerEntry } from '../conversations/view-ports.ts';
-import type { HolderNames } from './assignees.ts';
+import type { AnyOperation } from '../conversations/view-ports.ts';
+import type { AssigneeNames } from './assignees.ts';
 import { blocks, facts, moment } from './output.ts';
 import { receiptText } from './receipt.ts';
 
-type Request = LedgerEntry['request'];
+type Request = AnyOperation['request'];
 
 /** An operation or a claim, and its receipt, in words. */
-export function entryText(entry: LedgerEntry, names: HolderNames): string {
+export function entryText(entry: AnyOperation, names: AssigneeNames): string {
   const { request, error, failures = [], receipt, cancellation } = entry;
   return blocks(
     facts([
@@ -33,25 +33,25 @@ export function entryText(entry: LedgerEntry, names: HolderNames): string {
 }
 
 /** Attempts that failed, newest last. */
-function failuresText(failures: NonNullable<LedgerEntry['failures']>): string {
+function failuresText(failures: NonNullable<AnyOperation['failures']>): string {
   const lines = failures.map(({ at, message }) => [moment(at), message] as const);
   return `Attempts that failed:\n${facts(lines)}`;
 }
 
-export function fromOf(request: Request, names: HolderNames): string {
+export function fromOf(request: Request, names: AssigneeNames): string {
   if (request.kind === 'self-assign') return 'pool';
   if (request.kind === 'undo') return `what ${request.undoes} moved`;
   if (!('from' in request)) return `conversation ${request.conversationId}`;
   return typeof request.from === 'string' ? request.from : listed(request.from.texterIds, names);
 }
 
-export function toOf(request: Request, names: HolderNames): string {
+export function toOf(request: Request, names: AssigneeNames): string {
   if (request.kind === 'self-assign') return names.of(request.texterId);
   if (request.kind === 'undo') return 'where each was';
   if (!('to' in request)) return 'pool';
   return typeof request.to === 'string' ? request.to : listed(request.to.texterIds, names);
 }
 
-function listed(texterIds: readonly string[], names: HolderNames): string {
+function listed(texterIds: readonly string[], names: AssigneeNames): string {
   return texterIds.map((id) => names.of(id)).join(', ');
 }

@@ -16,8 +16,8 @@ import { addTexterCommands } from './commands/texter.ts';
 import { addUnassign } from './commands/unassign.ts';
 import { addUndo } from './commands/undo.ts';
 import { addWorker } from './commands/worker.ts';
-import type { Face } from './terminal.ts';
-import { tellFailure } from './failure.ts';
+import type { Terminal } from './terminal.ts';
+import { reportFailure } from './failure.ts';
 import { Session } from './session.ts';
 import { batonVersion } from './version.ts';
 
@@ -46,29 +46,29 @@ Exit status: 0 done, 1 failed, 2 refused or misused (and nothing was changed).
 MONGODB_URI and REDIS_URL say where the services are.`;
 
 /** Runs one command line to its end and says its exit status. Never throws. */
-export async function runCli(args: readonly string[], face: Face): Promise<number> {
-  const session = new Session(face, args.includes('--json'));
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+  const session = new Session(terminal, args.includes('--json'));
   try {
     await buildProgram(session).parseAsync(args, { from: 'user' });
     return session.exitStatus;
   } catch (error) {
-    return tellFailure(session, error);
+    return reportFailure(session, error);
   } finally {
     await session.close();
   }
 }
 
 function buildProgram(session: Session): Command {
-  const { face } = session;
+  const { terminal } = session;
   const program = new Command('baton')
     .description('Hands texting conversations from one texter to the next.')
     .option('--json', 'answer with one JSON document on stdout')
     .version(batonVersion())
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
-      writeOut: (text) => face.stdout.write(text),
+      writeOut: (text) => terminal.stdout.write(text),
       // Help for whoever typed too little is no answer; what was wrong is told by the failure.
-      writeErr: (text) => (session.json ? true : face.stderr.write(text)),
+      writeErr: (text) => (session.json ? true : terminal.stderr.write(text)),
       outputError: () => undefined,
     })
     .addHelpText('after', HELP)

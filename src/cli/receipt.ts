@@ -1,7 +1,7 @@
-import { STATUSES, type Holder } from '../domain/conversation.ts';
+import { STATUSES, type Assignee } from '../domain/conversation.ts';
 import type { Preview } from '../operations/preview-result.ts';
 import type { Receipt } from '../domain/receipt.ts';
-import type { HolderNames } from './assignees.ts';
+import type { AssigneeNames } from './assignees.ts';
 import { blocks, counted, table } from './output.ts';
 
 /** Why there are fewer than were asked for. */
@@ -13,7 +13,7 @@ export const WHY_SHORT = {
 } as const satisfies Record<NonNullable<Receipt['shortBecause']>, string>;
 
 /** What an operation came to, in words and tables. */
-export function receiptText(receipt: Receipt, names: HolderNames): string {
+export function receiptText(receipt: Receipt, names: AssigneeNames): string {
   const byStatus = [...receipt.byStatus].sort((a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status));
   const { moved, selected, asked, shortBecause, left } = receipt;
   const wanted = asked === null ? '' : `, of ${asked} asked for`;
@@ -33,25 +33,29 @@ export function receiptText(receipt: Receipt, names: HolderNames): string {
 }
 
 /** What an operation would do, in words and tables. */
-export function previewText(preview: Preview, names: HolderNames): string {
+export function previewText(preview: Preview, names: AssigneeNames): string {
   const moves = preview.moves.map(({ from, to, status, count }) => [names.of(from), names.of(to), status, count]);
-  const holders = preview.holders.map(({ holderId, holds, wouldHold }) => [names.of(holderId), holds, wouldHold]);
+  const assignees = preview.assignees.map(({ assigneeId, holds, wouldHold }) => [
+    names.of(assigneeId),
+    holds,
+    wouldHold,
+  ]);
   return blocks(
     `Would move ${preview.moved} of ${counted(preview.selected, 'conversation')} selected. Nothing was changed.`,
     moves.length > 0 && table(['from', 'to', 'status', 'would move'], moves),
-    table(['holder', 'holds', 'would hold'], holders),
+    table(['assignee', 'holds', 'would hold'], assignees),
     skippedTable(preview.skipped),
   );
 }
 
 function countTable(
   head: string,
-  counts: readonly { readonly holderId: Holder; readonly count: number }[],
-  names: HolderNames,
+  counts: readonly { readonly assigneeId: Assignee; readonly count: number }[],
+  names: AssigneeNames,
 ): string {
   return table(
     [head, 'moved'],
-    counts.map(({ holderId, count }) => [names.of(holderId), count]),
+    counts.map(({ assigneeId, count }) => [names.of(assigneeId), count]),
   );
 }
 

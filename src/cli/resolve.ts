@@ -1,4 +1,4 @@
-import type { CampaignRecord, RosterStore, TexterRecord } from '../campaigns/ports.ts';
+import type { CampaignRecord, CampaignsStore, TexterRecord } from '../campaigns/ports.ts';
 import type { ViewStore } from '../conversations/view-ports.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 
@@ -6,14 +6,14 @@ import { Refusal, shown } from '../domain/errors.ts';
 const NAMESAKES_SHOWN_MAX = 10;
 
 /** The campaign that a person means: by its id, or by its exact name when only one has it. */
-export async function resolveCampaign(roster: RosterStore, typed: string): Promise<CampaignRecord> {
-  const byId = await roster.findCampaign(typed);
+export async function resolveCampaign(campaigns: CampaignsStore, typed: string): Promise<CampaignRecord> {
+  const byId = await campaigns.findCampaign(typed);
   if (byId) return byId;
-  const named = await roster.campaignsNamed(typed.trim(), NAMESAKES_SHOWN_MAX);
+  const named = await campaigns.campaignsNamed(typed.trim(), NAMESAKES_SHOWN_MAX);
   const ids = named.map(({ campaignId }) => campaignId);
   const [campaign] = named;
   if (!campaign)
-    throw new Refusal('unknown-campaign', { expected: 'the id or exact name of a campaign', got: shown(typed) });
+    throw new Refusal('unknown-campaign', { expected: 'the id or exact name of a campaign', received: shown(typed) });
   if (named.length > 1) throw ambiguous('campaign', ids);
   return campaign;
 }
@@ -27,7 +27,7 @@ export function resolveTexter(texters: readonly TexterRecord[], typed: string): 
   if (!texter) {
     throw new Refusal('unknown-texter', {
       expected: 'the id or exact name of a texter of the campaign',
-      got: shown(typed),
+      received: shown(typed),
     });
   }
   if (named.length > 1)
@@ -44,7 +44,7 @@ export async function resolveConversation(views: ViewStore, campaignId: string, 
   const [id] = ids;
   if (id === undefined) {
     const expected = 'the id, external id or contact of a conversation of the campaign';
-    throw new Refusal('unknown-conversation', { expected, got: shown(typed) });
+    throw new Refusal('unknown-conversation', { expected, received: shown(typed) });
   }
   if (ids.length > 1) throw ambiguous('conversation', ids);
   return id;
@@ -54,6 +54,6 @@ function ambiguous(what: string, ids: readonly string[]): Refusal {
   const shownIds = ids.slice(0, NAMESAKES_SHOWN_MAX).join(', ');
   return new Refusal('ambiguous-name', {
     expected: `one ${what}, by its id`,
-    got: `a name that these have: ${shownIds}`,
+    received: `a name that these have: ${shownIds}`,
   });
 }

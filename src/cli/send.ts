@@ -1,11 +1,11 @@
 import type { OperationRequest } from '../operations/request.ts';
 import { isBulk } from '../operations/request.ts';
 import { statusesOf } from '../domain/conversation.ts';
-import type { Plan } from '../domain/operation.ts';
+import type { Plan } from '../operations/operation.ts';
 import { countWorkers } from '../telemetry/queue-health.ts';
 import type { OperationResult, Producer, Sent } from '../producer/producer-port.ts';
 import type { RequestInput } from '../operations/contract.ts';
-import type { HolderNames } from './assignees.ts';
+import type { AssigneeNames } from './assignees.ts';
 import { blocks, type Answer } from './output.ts';
 import { isWatched, progressBar } from './progress.ts';
 import { receiptText } from './receipt.ts';
@@ -17,7 +17,7 @@ const QUIET_MS = 3_000;
 export interface SendOptions {
   /** `undefined`: don't wait for the end. */
   readonly waitMs: number | undefined;
-  readonly names: HolderNames;
+  readonly names: AssigneeNames;
   /** What was found in order, when the operation is new: tells how long the way is. */
   readonly plan: Plan | undefined;
 }
@@ -30,7 +30,7 @@ export async function sendAndTell(session: Session, request: OperationRequest, o
     const text = `Sent as operation ${operationId}.\nSee what became of it: baton operation ${operationId}`;
     return { json: { operationId, state: 'sent' }, text };
   }
-  if (isWatched(session.face)) session.tell(`sent operation ${operationId}; it goes on if you stop waiting`);
+  if (isWatched(session.terminal)) session.tell(`sent operation ${operationId}; it goes on if you stop waiting`);
   const result = await waitFor(session, sent, options.waitMs, await totalOf(session, request, options.plan));
   return { json: result, text: resultText(result, options.names) };
 }
@@ -53,7 +53,7 @@ async function send(producer: Producer, { kind, ...request }: OperationRequest):
 
 /** How many there are to go, for a bar that somebody sees; 0 where nobody does. */
 async function totalOf(session: Session, request: OperationRequest, plan: Plan | undefined): Promise<number> {
-  if (!plan || !isWatched(session.face)) return 0;
+  if (!plan || !isWatched(session.terminal)) return 0;
   if (request.kind === 'undo') return plan.limit ?? 0;
   if (!isBulk(request)) return 0;
   const { stores } = await session.context();
@@ -62,7 +62,7 @@ async function totalOf(session: Session, request: OperationRequest, plan: Plan |
 }
 
 async function waitFor(session: Session, sent: Sent, waitMs: number, total: number): Promise<OperationResult> {
-  const bar = progressBar(session.face, 'moving', total);
+  const bar = progressBar(session.terminal, 'moving', total);
   const watch = new QuietWatch(session);
   try {
     return await sent.result({
@@ -109,7 +109,7 @@ class QuietWatch {
   }
 }
 
-export function resultText({ operationId, outcome, state, receipt }: OperationResult, names: HolderNames): string {
+export function resultText({ operationId, outcome, state, receipt }: OperationResult, names: AssigneeNames): string {
   const before =
     outcome === 'exists' ? 'It had been asked for before; this is its answer, nothing was moved again.' : '';
   const end = state === 'cancelled' ? `Operation ${operationId} was cancelled.` : `Operation ${operationId} is done.`;

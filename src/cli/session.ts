@@ -4,7 +4,7 @@ import { Refusal } from '../domain/errors.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import type { Producer } from '../producer/producer-port.ts';
 import { createProducer } from '../producer/producer.ts';
-import type { Face } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 import type { Answer } from './output.ts';
 
 /** 0: done. 1: failed. 2: refused or misused, and nothing was changed. */
@@ -17,7 +17,7 @@ const HOW_TO_CONFIGURE =
 
 /** One run of the command line: opens what its command needs, when it needs it, and closes it all. */
 export class Session {
-  readonly face: Face;
+  readonly terminal: Terminal;
   /** Answers and errors are one JSON document on stdout. */
   readonly json: boolean;
   exitStatus = EXIT_DONE;
@@ -26,13 +26,13 @@ export class Session {
   private openedProducer: Producer | undefined;
   private readonly warned = new Set<string>();
 
-  constructor(face: Face, json: boolean) {
-    this.face = face;
+  constructor(terminal: Terminal, json: boolean) {
+    this.terminal = terminal;
     this.json = json;
   }
 
   get config(): Config {
-    this.readConfigOnce ??= configOf(this.face.env);
+    this.readConfigOnce ??= configOf(this.terminal.env);
     return this.readConfigOnce;
   }
 
@@ -48,12 +48,12 @@ export class Session {
   }
 
   answer({ json, text }: Answer): void {
-    this.face.stdout.write(this.json ? `${JSON.stringify(json, undefined, 2)}\n` : `${text}\n`);
+    this.terminal.stdout.write(this.json ? `${JSON.stringify(json, undefined, 2)}\n` : `${text}\n`);
   }
 
   /** A word to whoever watches; never part of an answer. */
   tell(line: string): void {
-    this.face.stderr.write(`baton: ${line}\n`);
+    this.terminal.stderr.write(`baton: ${line}\n`);
   }
 
   async close(): Promise<void> {
@@ -65,7 +65,7 @@ export class Session {
   private readonly warnOnce = ({ message }: Error): void => {
     if (this.warned.has(message)) return;
     this.warned.add(message);
-    createLogger(this.config.log, this.face.stderr).warn({ trouble: message }, 'queue connection');
+    createLogger(this.config.log, this.terminal.stderr).warn({ trouble: message }, 'queue connection');
   };
 
   private async open(): Promise<Context> {
@@ -80,6 +80,6 @@ function configOf(env: NodeJS.ProcessEnv): Config {
     return readConfig(env);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    throw new Refusal(error.code, { expected: HOW_TO_CONFIGURE, got: error.got });
+    throw new Refusal(error.code, { expected: HOW_TO_CONFIGURE, received: error.received });
   }
 }

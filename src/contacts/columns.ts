@@ -33,6 +33,6 @@ function columnOf(cell: string): Column {
   return column;
 }
 
-export function refused(expected: string, got: string): Refusal {
-  return new Refusal('bad-request', { expected, got });
+export function refused(expected: string, received: string): Refusal {
+  return new Refusal('bad-request', { expected, received });
 }

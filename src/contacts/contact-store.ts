@@ -43,23 +43,23 @@ function insertedDespite(error: unknown): number {
 
 /** Every field is written: a missing one is not `null` to every index. */
 function toDoc(campaignId: string, conversation: NewConversation, at: Date): ConversationDoc {
-  const { externalId, name, phone, holderId, status, waitingSince, optedOut } = conversation;
+  const { externalId, name, phone, assigneeId, status, waitingSince, optedOut } = conversation;
   const { lastInboundAt, lastOutboundAt, createdAt } = conversation;
   return {
     _id: new Types.ObjectId(),
     campaignId,
     externalId,
     contact: { name, phone },
-    assigneeId: holderId,
+    assigneeId: assigneeId,
     status,
     waitingSince,
     optedOut,
     assignmentVersion: 0,
-    assignedAt: holderId === null ? null : at,
+    assignedAt: assigneeId === null ? null : at,
     lastInboundAt,
     lastOutboundAt,
     lastOperationId: null,
-    trail: [],
+    history: [],
     createdAt,
   };
 }

@@ -1,4 +1,4 @@
-import type { RosterStore } from '../campaigns/ports.ts';
+import type { CampaignsStore } from '../campaigns/ports.ts';
 import type { ConversationRecord, ViewStore } from '../conversations/view-ports.ts';
 
 export const EXPORT_COLUMNS = [
@@ -28,10 +28,10 @@ const FORMULA = /^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/;
 
 /** Every conversation of a campaign, those that the view leaves out and the opted-out ones too, as rows of text. */
 export async function* exportConversations(
-  deps: { readonly roster: RosterStore; readonly views: ViewStore },
+  deps: { readonly campaigns: CampaignsStore; readonly views: ViewStore },
   campaignId: string,
 ): AsyncGenerator<ExportRow> {
-  const texters = await deps.roster.listTexters(campaignId);
+  const texters = await deps.campaigns.listTexters(campaignId);
   const names = new Map(texters.map(({ texterId, name }) => [texterId, name]));
   for await (const conversation of deps.views.everyConversation(campaignId)) yield toRow(conversation, names);
 }

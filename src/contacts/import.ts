@@ -1,11 +1,10 @@
-import { Refusal, shown } from '../domain/errors.ts';
+import { campaignClosed, unknownCampaign } from '../domain/errors.ts';
 import { readHeader, refused } from './columns.ts';
 import type { ContactStore, NewConversation } from './ports.ts';
 import { BadRow, ContactReader } from './row.ts';
 import { InFlight } from '../domain/in-flight.ts';
 import type { Clock } from '../operations/ports.ts';
-import { unknownCampaign } from '../operations/resolve-plan.ts';
-import type { RosterStore } from '../campaigns/ports.ts';
+import type { CampaignsStore } from '../campaigns/ports.ts';
 
 /** Rows written in one command, and commands under way at once: enough to keep the database busy, little to hold. */
 const BATCH_ROWS_MAX = 1_000;
@@ -32,7 +31,7 @@ export interface ImportResult {
 }
 
 export interface ImportDeps {
-  readonly roster: RosterStore;
+  readonly campaigns: CampaignsStore;
   readonly contacts: ContactStore;
   readonly clock: Clock;
 }
@@ -46,12 +45,10 @@ export async function importContacts(
   campaignId: string,
   records: AsyncIterable<readonly FileRecord[]>,
 ): Promise<ImportResult> {
-  const campaign = await deps.roster.findCampaign(campaignId);
+  const campaign = await deps.campaigns.findCampaign(campaignId);
   if (!campaign) throw unknownCampaign(campaignId);
-  if (campaign.closed) {
-    throw new Refusal('campaign-closed', { expected: 'an open campaign', got: `${shown(campaignId)}, closed` });
-  }
-  const texters = await deps.roster.listTexters(campaignId);
+  if (campaign.closed) throw campaignClosed(campaignId);
+  const texters = await deps.campaigns.listTexters(campaignId);
   const at = deps.clock.now();
   const writer = new BatchWriter(deps.contacts, campaignId, at);
   const rejected = new Rejected();

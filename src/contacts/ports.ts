@@ -1,11 +1,11 @@
-import type { Holder, Status } from '../domain/conversation.ts';
+import type { Assignee, Status } from '../domain/conversation.ts';
 
 /** A conversation as an import brings it. */
 export interface NewConversation {
   readonly externalId: string | null;
   readonly name: string;
   readonly phone: string;
-  readonly holderId: Holder;
+  readonly assigneeId: Assignee;
   readonly status: Status;
   readonly waitingSince: Date;
   readonly optedOut: boolean;

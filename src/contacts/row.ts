@@ -1,5 +1,5 @@
 import { isoMoment, normalisedPhone, waitingSinceOf } from './contact.ts';
-import { STATUSES, type Holder, type Status } from '../domain/conversation.ts';
+import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
 import { shown } from '../domain/errors.ts';
 import { NAME_CHARS_MAX } from '../campaigns/campaign.ts';
 import type { Column } from './columns.ts';
@@ -23,12 +23,12 @@ const NOT_UTF8 = '\ufffd';
 /** Reads the rows of one import: its columns, its campaign's texters, its moment. */
 export class ContactReader {
   private readonly columns: readonly Column[];
-  private readonly holders: ReadonlyMap<string, string | undefined>;
+  private readonly assignees: ReadonlyMap<string, string | undefined>;
   private readonly at: Date;
 
   constructor(columns: readonly Column[], texters: readonly TexterRecord[], at: Date) {
     this.columns = columns;
-    this.holders = holdersByWord(texters);
+    this.assignees = texterIdsByWord(texters);
     this.at = at;
   }
 
@@ -48,7 +48,7 @@ export class ContactReader {
       name: nameOf(row),
       phone: phoneOf(row),
       externalId: externalIdOf(row),
-      holderId: this.holderOf(row),
+      assigneeId: this.assigneeOf(row),
       status,
       optedOut: optedOutOf(row),
       waitingSince: momentOf(row, 'waiting_since') ?? waitingSinceOf(status, moments),
@@ -56,13 +56,13 @@ export class ContactReader {
     };
   }
 
-  private holderOf(row: Row): Holder {
+  private assigneeOf(row: Row): Assignee {
     const word = cell(row, 'assignee');
     if (word === '') return null;
-    const texterId = this.holders.get(word);
+    const texterId = this.assignees.get(word);
     if (texterId !== undefined) return texterId;
     throw new BadRow(
-      this.holders.has(word)
+      this.assignees.has(word)
         ? 'assignee: expected one texter, got a name that several have: give the id'
         : 'assignee: expected a texter of the campaign, by id or exact name, or nothing for the pool',
     );
@@ -72,7 +72,7 @@ export class ContactReader {
 type Row = ReadonlyMap<Column, string>;
 
 /** Texters by id and by name; a name that several have stands for none. An id goes before a name. */
-function holdersByWord(texters: readonly TexterRecord[]): Map<string, string | undefined> {
+function texterIdsByWord(texters: readonly TexterRecord[]): Map<string, string | undefined> {
   const byWord = new Map<string, string | undefined>();
   for (const { name, texterId } of texters) byWord.set(name, byWord.has(name) ? undefined : texterId);
   for (const { texterId } of texters) byWord.set(texterId, texterId);

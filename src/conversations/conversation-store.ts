@@ -1,10 +1,10 @@
 import { Types, type mongo } from 'mongoose';
-import type { ConversationStore, HeldCount, Range, RangeKey } from '../operations/ports.ts';
-import type { Candidate, Holder, Status } from '../domain/conversation.ts';
+import type { ConversationStore, AssigneeCount, Range, RangeKey } from '../operations/ports.ts';
+import type { Candidate, Assignee, Status } from '../domain/conversation.ts';
 import type { Position } from '../domain/selection.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
-import { HELD_INDEX, POOL_INDEX } from '../mongo/schemas.ts';
+import { ASSIGNEE_INDEX, POOL_INDEX } from '../mongo/schemas.ts';
 
 type InRange = Pick<ConversationDoc, '_id' | 'waitingSince' | 'optedOut'>;
 type CandidateDoc = InRange & Pick<ConversationDoc, 'assigneeId' | 'status'>;
@@ -33,9 +33,9 @@ export class MongoConversationStore implements ConversationStore {
   private async readDocs(range: Range, after: RangeKey | null, limit: number, operationId: string): Promise<InRange[]> {
     const within = {
       campaignId: range.campaignId,
-      assigneeId: range.holderId,
+      assigneeId: range.assigneeId,
       status: range.status,
-      'trail.operationId': { $ne: operationId },
+      'history.operationId': { $ne: operationId },
     };
     if (!after) return this.read(within, limit);
     const since = new Date(after.waitingSince);
@@ -49,21 +49,21 @@ export class MongoConversationStore implements ConversationStore {
   async findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
     const doc = await this.database.conversations.findOne<CandidateDoc>(filter, { projection: CANDIDATE });
-    return doc ? toCandidate(doc, { holderId: doc.assigneeId, status: doc.status }) : undefined;
+    return doc ? toCandidate(doc, { assigneeId: doc.assigneeId, status: doc.status }) : undefined;
   }
 
   async count(
     campaignId: string,
-    holders: readonly Holder[],
+    assignees: readonly Assignee[],
     statuses: readonly Status[],
     limit?: number,
   ): Promise<number> {
-    const filter = { campaignId, assigneeId: { $in: [...holders] }, status: { $in: [...statuses] } };
+    const filter = { campaignId, assigneeId: { $in: [...assignees] }, status: { $in: [...statuses] } };
     return this.database.conversations.countDocuments(filter, limit === undefined ? {} : { limit });
   }
 
-  async countAfter(campaignId: string, holders: readonly Holder[], after: Position): Promise<number> {
-    const within = { campaignId, assigneeId: { $in: [...holders] }, status: after.status };
+  async countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number> {
+    const within = { campaignId, assigneeId: { $in: [...assignees] }, status: after.status };
     const since = new Date(after.waitingSince);
     const ties = { ...within, waitingSince: since, _id: { $gt: new Types.ObjectId(after.id) } };
     const later = { ...within, waitingSince: { $gt: since } };
@@ -71,11 +71,11 @@ export class MongoConversationStore implements ConversationStore {
     return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
-  async countHeld(campaignId: string): Promise<HeldCount[]> {
-    const counted = this.database.conversations.aggregate<HeldCount>([
+  async countByAssignee(campaignId: string): Promise<AssigneeCount[]> {
+    const counted = this.database.conversations.aggregate<AssigneeCount>([
       { $match: { campaignId } },
-      { $group: { _id: { holderId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
-      { $project: { _id: 0, holderId: '$_id.holderId', status: '$_id.status', count: 1 } },
+      { $group: { _id: { assigneeId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
+      { $project: { _id: 0, assigneeId: '$_id.assigneeId', status: '$_id.status', count: 1 } },
     ]);
     return counted.toArray();
   }
@@ -85,7 +85,7 @@ export class MongoConversationStore implements ConversationStore {
       projection: IN_RANGE,
       sort: IN_ORDER,
       limit,
-      hint: filter.assigneeId === null ? POOL_INDEX : HELD_INDEX,
+      hint: filter.assigneeId === null ? POOL_INDEX : ASSIGNEE_INDEX,
       // One answer: a page must not come as a first hundred and a rest.
       batchSize: limit + 1,
     });
@@ -93,10 +93,10 @@ export class MongoConversationStore implements ConversationStore {
   }
 }
 
-function toCandidate(doc: InRange, { holderId, status }: Pick<Candidate, 'holderId' | 'status'>): Candidate {
+function toCandidate(doc: InRange, { assigneeId, status }: Pick<Candidate, 'assigneeId' | 'status'>): Candidate {
   return {
     id: doc._id.toHexString(),
-    holderId,
+    assigneeId,
     status,
     waitingSince: doc.waitingSince.getTime(),
     optedOut: doc.optedOut,

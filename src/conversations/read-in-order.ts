@@ -1,4 +1,4 @@
-import type { Candidate, Holder, Status } from '../domain/conversation.ts';
+import type { Candidate, Assignee, Status } from '../domain/conversation.ts';
 import { comparePositions, statusesFrom, type Position } from '../domain/selection.ts';
 import type { ConversationStore, Range, RangeKey } from '../operations/ports.ts';
 
@@ -11,7 +11,7 @@ const PAGE_MIN = 50;
 
 export interface Selection {
   readonly campaignId: string;
-  readonly sources: readonly Holder[];
+  readonly sources: readonly Assignee[];
   readonly statuses: readonly Status[];
   /** The operation that selects: what it has moved already is left out. */
   readonly operationId: string;
@@ -31,7 +31,7 @@ export async function* readInOrder(
   const pages = pageSizes(selection);
   for (const status of statusesFrom(selection.statuses, from)) {
     const after = from?.status === status ? from : null;
-    const ranges = selection.sources.map((holderId) => ({ campaignId: selection.campaignId, holderId, status }));
+    const ranges = selection.sources.map((assigneeId) => ({ campaignId: selection.campaignId, assigneeId, status }));
     const readers = ranges.map((range) => new RangeReader(store, range, after, pages, selection.operationId));
     const [only, ...others] = readers;
     yield* only && others.length === 0 ? only.pages() : merged(readers);

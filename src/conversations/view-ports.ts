@@ -1,5 +1,5 @@
 import type { Claim, ClaimRequest } from '../claims/claim.ts';
-import type { Holder, Status, TrailMove } from '../domain/conversation.ts';
+import type { Assignee, Status, HistoryMove } from '../domain/conversation.ts';
 import type { OperationRecord } from '../domain/operation.ts';
 import type { OperationRequest } from '../operations/request.ts';
 import type { StoredBatch } from '../operations/ports.ts';
@@ -11,7 +11,7 @@ export interface ConversationRecord {
   readonly name: string;
   readonly phone: string;
   readonly status: Status;
-  readonly assigneeId: Holder;
+  readonly assigneeId: Assignee;
   readonly optedOut: boolean;
   readonly waitingSince: Date;
   readonly lastInboundAt: Date | null;
@@ -20,14 +20,14 @@ export interface ConversationRecord {
   readonly createdAt: Date;
 }
 
-export interface ConversationWithTrail extends ConversationRecord {
+export interface ConversationWithHistory extends ConversationRecord {
   readonly assignmentVersion: number;
   readonly lastOperationId: string | null;
-  readonly trail: readonly TrailMove[];
+  readonly history: readonly HistoryMove[];
 }
 
 /** Anything that was asked for: an operation, or a texter's claim. */
-export type LedgerEntry = OperationRecord<OperationRequest | ClaimRequest> & Partial<Pick<Claim, 'granted'>>;
+export type AnyOperation = OperationRecord<OperationRequest | ClaimRequest> & Partial<Pick<Claim, 'granted'>>;
 
 /** What is only looked at: nothing here is asked for by an operation, and nothing writes. */
 export interface ViewStore {
@@ -38,12 +38,12 @@ export interface ViewStore {
    * at most `limit`.
    */
   conversationsMeant(campaignId: string, word: string, limit: number): Promise<string[]>;
-  findWithTrail(campaignId: string, conversationId: string): Promise<ConversationWithTrail | undefined>;
+  findWithHistory(campaignId: string, conversationId: string): Promise<ConversationWithHistory | undefined>;
   /** Every conversation of a campaign, each once, however they move meanwhile. */
   everyConversation(campaignId: string): AsyncIterable<ConversationRecord>;
   /** Newest first. */
-  listOperations(campaignId: string, limit: number): Promise<LedgerEntry[]>;
-  findOperation(operationId: string): Promise<LedgerEntry | undefined>;
+  listOperations(campaignId: string, limit: number): Promise<AnyOperation[]>;
+  findOperation(operationId: string): Promise<AnyOperation | undefined>;
   /** An operation's batches in order. */
   batchesOf(operationId: string): AsyncIterable<StoredBatch>;
 }

@@ -1,6 +1,6 @@
 import { Types, type mongo } from 'mongoose';
 import type { StoredBatch } from '../operations/ports.ts';
-import type { ConversationRecord, ConversationWithTrail, LedgerEntry, ViewStore } from './view-ports.ts';
+import type { ConversationRecord, ConversationWithHistory, AnyOperation, ViewStore } from './view-ports.ts';
 import { fromDoc, objectIds } from '../operations/batch-mapping.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf, type ClaimDoc, type ConversationDoc, type OperationDoc } from '../mongo/documents.ts';
@@ -12,7 +12,7 @@ const OBJECT_ID = /^[0-9a-f]{24}$/;
 /** A conversation keeps its place here while it moves: whoever reads in this order meets each once. */
 const BY_PHONE = { campaignId: 1, 'contact.phone': 1 } as const;
 
-const RECORD = { trail: 0, lastOperationId: 0, assignmentVersion: 0 } as const;
+const RECORD = { history: 0, lastOperationId: 0, assignmentVersion: 0 } as const;
 
 export class MongoViewStore implements ViewStore {
   private readonly database: Database;
@@ -37,12 +37,12 @@ export class MongoViewStore implements ViewStore {
     return this.idsWhere({ campaignId, 'contact.name': word }, limit);
   }
 
-  async findWithTrail(campaignId: string, conversationId: string): Promise<ConversationWithTrail | undefined> {
+  async findWithHistory(campaignId: string, conversationId: string): Promise<ConversationWithHistory | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
     const doc = await this.database.conversations.findOne(filter);
     if (!doc) return undefined;
-    const { assignmentVersion, lastOperationId, trail } = doc;
-    return { ...toRecord(doc), assignmentVersion, lastOperationId, trail };
+    const { assignmentVersion, lastOperationId, history } = doc;
+    return { ...toRecord(doc), assignmentVersion, lastOperationId, history };
   }
 
   async *everyConversation(campaignId: string): AsyncGenerator<ConversationRecord> {
@@ -50,12 +50,12 @@ export class MongoViewStore implements ViewStore {
     for await (const doc of this.database.conversations.find({ campaignId }, options)) yield toRecord(doc);
   }
 
-  async listOperations(campaignId: string, limit: number): Promise<LedgerEntry[]> {
+  async listOperations(campaignId: string, limit: number): Promise<AnyOperation[]> {
     const newest = this.database.operations.find({ campaignId }, { sort: { acceptedAt: -1, _id: 1 }, limit });
     return (await newest.toArray()).map(toEntry);
   }
 
-  async findOperation(operationId: string): Promise<LedgerEntry | undefined> {
+  async findOperation(operationId: string): Promise<AnyOperation | undefined> {
     const doc = await this.database.operations.findOne({ _id: operationId });
     return doc ? toEntry(doc) : undefined;
   }
@@ -89,7 +89,7 @@ function toRecord(doc: ConversationDoc): ConversationRecord {
 }
 
 /** As people see it: what is only there for the machinery stays behind. */
-export function toEntry(doc: OperationDoc | ClaimDoc): LedgerEntry {
+export function toEntry(doc: OperationDoc | ClaimDoc): AnyOperation {
   const { _id: operationId, campaignId, request, requestHash, madeBy, state, sequence } = doc;
   const { receipt, error, cancellation, acceptedAt, startedAt, endedAt } = doc;
   const entry = { operationId, campaignId, request, requestHash, madeBy, state, sequence };

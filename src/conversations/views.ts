@@ -1,13 +1,13 @@
-import { HIDDEN_STATUSES, STATUSES, VISIBLE_STATUSES, type Holder, type Status } from '../domain/conversation.ts';
+import { HIDDEN_STATUSES, STATUSES, VISIBLE_STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
 import { positionOf, type Position } from '../domain/selection.ts';
-import type { HeldCount, Stores } from '../operations/ports.ts';
+import type { AssigneeCount, Stores } from '../operations/ports.ts';
 import { readInOrder } from './read-in-order.ts';
-import type { RosterStore } from '../campaigns/ports.ts';
+import type { CampaignsStore } from '../campaigns/ports.ts';
 import type { ConversationRecord, ViewStore } from './view-ports.ts';
 
 export interface ViewDeps {
   readonly stores: Stores;
-  readonly roster: RosterStore;
+  readonly campaigns: CampaignsStore;
   readonly views: ViewStore;
 }
 
@@ -31,13 +31,15 @@ export interface SendersView {
   readonly pool: Load;
 }
 
-export async function viewSenders({ stores, roster }: ViewDeps, campaignId: string): Promise<SendersView> {
+export async function viewSenders({ stores, campaigns }: ViewDeps, campaignId: string): Promise<SendersView> {
   const [texters, held] = await Promise.all([
-    roster.listTexters(campaignId),
-    stores.conversations.countHeld(campaignId),
+    campaigns.listTexters(campaignId),
+    stores.conversations.countByAssignee(campaignId),
   ]);
   const known = new Set(texters.map(({ texterId }) => texterId));
-  const strangers = [...new Set(held.map(({ holderId }) => holderId))].filter((id) => id !== null && !known.has(id));
+  const strangers = [...new Set(held.map(({ assigneeId }) => assigneeId))].filter(
+    (id) => id !== null && !known.has(id),
+  );
   return {
     campaignId,
     senders: [
@@ -48,8 +50,8 @@ export async function viewSenders({ stores, roster }: ViewDeps, campaignId: stri
   };
 }
 
-function loadOf(holderId: Holder, held: readonly HeldCount[]): Load {
-  const own = held.filter((count) => count.holderId === holderId);
+function loadOf(assigneeId: Assignee, held: readonly AssigneeCount[]): Load {
+  const own = held.filter((count) => count.assigneeId === assigneeId);
   const countOf = (status: Status): number =>
     own.filter((count) => count.status === status).reduce((sum, { count }) => sum + count, 0);
   const counts = Object.fromEntries(STATUSES.map((status) => [status, countOf(status)])) as Record<Status, number>;
@@ -58,7 +60,7 @@ function loadOf(holderId: Holder, held: readonly HeldCount[]): Load {
 
 export interface ConversationsWanted {
   readonly campaignId: string;
-  readonly holders: readonly Holder[];
+  readonly assignees: readonly Assignee[];
   /** `undefined`: all that the view shows. */
   readonly status?: Status | undefined;
   readonly limit: number;
@@ -70,14 +72,14 @@ export interface ConversationsView {
   readonly conversations: readonly ConversationRecord[];
   /** Where the next page begins; `null` when there is none. */
   readonly next: Position | null;
-  /** Those that the holders have and the view leaves out. */
+  /** Those that the assignees have and the view leaves out. */
   readonly hidden: number;
 }
 
 /** A page of the conversations view, in the order of selection. */
 export async function viewConversations(deps: ViewDeps, wanted: ConversationsWanted): Promise<ConversationsView> {
-  const { campaignId, holders, limit } = wanted;
-  const hidden = await deps.stores.conversations.count(campaignId, holders, HIDDEN_STATUSES);
+  const { campaignId, assignees, limit } = wanted;
+  const hidden = await deps.stores.conversations.count(campaignId, assignees, HIDDEN_STATUSES);
   const page = await readPage(deps.stores, wanted);
   const shownIds = page.slice(0, limit).map(({ id }) => id);
   const described = await deps.views.describe(campaignId, shownIds);
@@ -95,10 +97,10 @@ const NO_OPERATION = '';
 
 /** One more than is shown, where there are more. */
 async function readPage(stores: Stores, wanted: ConversationsWanted) {
-  const { campaignId, holders, status, after } = wanted;
+  const { campaignId, assignees, status, after } = wanted;
   const limit = wanted.limit + 1;
   const statuses = status ? [status] : VISIBLE_STATUSES;
-  const selection = { campaignId, sources: holders, statuses, operationId: NO_OPERATION, limit };
+  const selection = { campaignId, sources: assignees, statuses, operationId: NO_OPERATION, limit };
   const page = [];
   for await (const chunk of readInOrder(stores.conversations, selection, after)) {
     page.push(...chunk.slice(0, limit - page.length));

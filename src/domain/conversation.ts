@@ -10,26 +10,26 @@ export type Status = (typeof STATUSES)[number];
 export type StatusChoice = Status | 'any';
 
 /** Who holds a conversation: a texter's id, or `null` for the pool. */
-export type Holder = string | null;
+export type Assignee = string | null;
 
 /** The moves a conversation remembers of itself, newest last. */
-export const TRAIL_MOVES_MAX = 20;
+export const HISTORY_MOVES_MAX = 20;
 
 /** A conversation as a selection sees it: what decides its place, and whether it may move. */
 export interface Candidate {
   readonly id: string;
-  readonly holderId: Holder;
+  readonly assigneeId: Assignee;
   readonly status: Status;
   /** Milliseconds since 1970: since when it has been waiting in its status. */
   readonly waitingSince: number;
   readonly optedOut: boolean;
 }
 
-/** One move, as the conversation's trail keeps it. */
-export interface TrailMove {
+/** One move, as the conversation's history keeps it. */
+export interface HistoryMove {
   readonly operationId: string;
-  readonly from: Holder;
-  readonly to: Holder;
+  readonly from: Assignee;
+  readonly to: Assignee;
   readonly at: Date;
   /** Who asked for the operation, in the upstream app's own terms; `null` when it did not say. */
   readonly by: string | null;

@@ -1,4 +1,4 @@
-import type { Candidate, Holder } from './conversation.ts';
+import type { Candidate, Assignee } from './conversation.ts';
 
 /** `even`: of what is dealt, everybody gets as many. `level`: the least loaded is filled first. */
 export const SPREADS = ['even', 'level'] as const;
@@ -8,19 +8,19 @@ export type Spread = (typeof SPREADS)[number];
 /**
  * Deals conversations one by one over its targets.
  *
- * Both spreads are one rule, "the least laden is next, ties in order": `even` starts everybody at zero,
+ * Both spreads are one rule, "the least loaded is next, ties in order": `even` starts everybody at zero,
  * which makes it a round-robin; `level` starts at what each holds.
  */
 export class Dealer {
-  private readonly targets: readonly Holder[];
+  private readonly targets: readonly Assignee[];
   private readonly spread: Spread;
-  private readonly seats: Map<Holder, number>;
+  private readonly seats: Map<Assignee, number>;
   private readonly dealtTo: number[];
   private readonly takenBack: number[];
   private readonly open: boolean[];
 
   /** `targets` in dealing order; `loads[i]` is what `targets[i]` counts as having before the first deal. */
-  constructor(plan: { targets: readonly Holder[]; loads: readonly number[]; spread: Spread }) {
+  constructor(plan: { targets: readonly Assignee[]; loads: readonly number[]; spread: Spread }) {
     this.targets = plan.targets;
     this.spread = plan.spread;
     this.dealtTo = [...plan.loads];
@@ -30,29 +30,29 @@ export class Dealer {
   }
 
   /** Who gets this conversation next, or `undefined` when no target is left. */
-  deal(candidate: Pick<Candidate, 'holderId'>): Holder | undefined {
-    // Levelling counts what each holds, and what is being dealt leaves its holder's hand first.
-    if (this.spread === 'level') add(this.dealtTo, this.seats.get(candidate.holderId), -1);
-    const seat = this.leastLaden();
+  deal(candidate: Pick<Candidate, 'assigneeId'>): Assignee | undefined {
+    // Levelling counts what each holds, and what is being dealt leaves its assignee's hand first.
+    if (this.spread === 'level') add(this.dealtTo, this.seats.get(candidate.assigneeId), -1);
+    const seat = this.leastLoaded();
     if (seat === undefined) return undefined;
     add(this.dealtTo, seat, 1);
     return this.targets[seat];
   }
 
   /** Takes back `count` deals that came to nothing, so that the next ones make good for them. */
-  takeBack(target: Holder, count: number): void {
+  takeBack(target: Assignee, count: number): void {
     add(this.takenBack, this.seats.get(target), count);
   }
 
   /** Leaves a target out from now on: paused, or no longer on the campaign. */
-  leaveOut(target: Holder): void {
+  leaveOut(target: Assignee): void {
     const seat = this.seats.get(target);
     if (seat !== undefined) this.open[seat] = false;
   }
 
   /** Whose turn it would be: where the next operation's dealing begins. */
-  get nextUp(): Holder | undefined {
-    const seat = this.leastLaden();
+  get nextUp(): Assignee | undefined {
+    const seat = this.leastLoaded();
     return seat === undefined ? undefined : this.targets[seat];
   }
 
@@ -61,7 +61,7 @@ export class Dealer {
     return [...this.dealtTo];
   }
 
-  private leastLaden(): number | undefined {
+  private leastLoaded(): number | undefined {
     let least: number | undefined;
     for (let seat = 0; seat < this.targets.length; seat += 1) {
       if (this.open[seat] && (least === undefined || this.load(seat) < this.load(least))) least = seat;

@@ -1,8 +1,6 @@
 /**
- * Why Baton said no. Codes are part of the public contract: they are never renamed, only added to.
- *
- * A refusal is the operation's end: trying it again by itself would be no use, so it is never retried; see
- * {@link isPermanent} for everything else.
+ * Codes of refusals. They are part of the public contract: codes are added, never renamed.
+ * A refused request has changed nothing.
  */
 export const REFUSAL_CODES = [
   'ambiguous-name',
@@ -32,111 +30,139 @@ export const REFUSAL_CODES = [
 
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
-/** A request that cannot be carried out as things stand: nothing was moved, and the message says what would do. */
+export interface ErrorDetails {
+  /** A sentence for people, such as "campaign c1 is closed". It contains no name and no phone number. */
+  readonly message?: string;
+  /** For programs: a description of the values that would have been accepted. */
+  readonly expected: string;
+  /** For programs: the value that was received. */
+  readonly received: string;
+}
+
+/** A request that cannot be carried out. Nothing has changed, and the same request will be refused again. */
 export class Refusal extends Error {
+  override readonly name = 'Refusal';
   readonly code: RefusalCode;
   readonly expected: string;
-  readonly got: string;
+  readonly received: string;
 
-  constructor(code: RefusalCode, said: { expected: string; got: string }) {
-    super(`expected ${said.expected}, got ${said.got}`);
-    this.name = 'Refusal';
+  constructor(code: RefusalCode, details: ErrorDetails) {
+    super(messageOf(details));
     this.code = code;
-    this.expected = said.expected;
-    this.got = said.got;
+    this.expected = details.expected;
+    this.received = details.received;
   }
 }
 
-/**
- * An operation that could not be carried to its end. What had moved stays moved; the kept receipt says what. Its code is
- * no refusal's: nobody may take it for a request that changed nothing.
- */
+/** Codes of operations that stopped half-way. */
+export const HALT_CODES = ['targets-lost'] as const;
+
+export type HaltCode = (typeof HALT_CODES)[number];
+
+/** An operation that stopped half-way. The conversations that it moved stay moved, and its receipt counts them. */
 export class Halted extends Error {
-  readonly code: 'targets-lost';
+  override readonly name = 'Halted';
+  readonly code: HaltCode;
+  readonly expected: string;
+  readonly received: string;
 
-  constructor(code: 'targets-lost', said: { expected: string; got: string }) {
-    super(`expected ${said.expected}, got ${said.got}; what had moved by then is in the operation's receipt`);
-    this.name = 'Halted';
+  constructor(code: HaltCode, details: ErrorDetails) {
+    super(messageOf(details));
     this.code = code;
+    this.expected = details.expected;
+    this.received = details.received;
   }
 }
 
+function messageOf({ message, expected, received }: ErrorDetails): string {
+  return message ?? `expected ${expected}, got ${received}`;
+}
+
+/** An error that ends an operation. A retry would end in the same way. */
+export type PermanentError = Refusal | Halted;
+
 /**
- * The one place that tells an answer from trouble. Refusals and {@link Halted} are answers: said again the same each time,
- * so they are told at once and never retried. Everything else is trouble and is tried again, with growing pauses, as
- * often as its job has attempts: a lost connection, a failover or a write conflict passes, and what does not (a document
- * that the database will not have, a mistake in the code) cannot be told from it by looks. It uses its attempts up, is
- * given up visibly, and can be retried once it is mended.
+ * Returns true for errors that must not be retried. Every other error counts as transient and is retried with backoff:
+ * a lost connection, a failover and a write conflict pass by themselves, and nothing in an error tells them apart from a
+ * bug. A bug uses up the attempts of its job, stays visible as a failed operation, and can be retried after a fix.
  */
-export function isPermanent(error: unknown): error is Refusal | Halted {
+export function isPermanent(error: unknown): error is PermanentError {
   return error instanceof Refusal || error instanceof Halted;
 }
 
-/** The refusal of an id that already stands for another request. */
-export function otherRequest(operationId: string): Refusal {
+export function operationConflict(operationId: string): Refusal {
   return new Refusal('operation-conflict', {
-    expected: `the request that operation ${operationId} stands for`,
-    got: 'another request with its id',
+    message: `operation ${operationId} already exists with a different request; use a new id for a new request`,
+    expected: `the request that operation ${operationId} was created with`,
+    received: 'a different request with the same id',
   });
 }
 
-/** The refusal of an id that stands for nothing on its campaign. */
-export function unknownOperation(operationId: string): Refusal {
-  const expected = 'an operation of the campaign that a worker has taken up';
-  return new Refusal('unknown-operation', { expected, got: shown(operationId) });
+export function unknownOperation(operationId: string, campaignId?: string): Refusal {
+  const where = campaignId === undefined ? '' : ` on campaign ${shown(campaignId)}`;
+  return new Refusal('unknown-operation', {
+    message: `operation ${shown(operationId)} does not exist${where}`,
+    expected: 'the id of an operation that a worker has accepted',
+    received: shown(operationId),
+  });
 }
 
-/** The queue is out of reach: the request may or may not have been taken. Sending it again with the same id is safe. */
+export function unknownCampaign(campaignId: string): Refusal {
+  return new Refusal('unknown-campaign', {
+    message: `campaign ${shown(campaignId)} does not exist`,
+    expected: 'the id of a campaign',
+    received: shown(campaignId),
+  });
+}
+
+export function campaignClosed(campaignId: string): Refusal {
+  return new Refusal('campaign-closed', {
+    message: `campaign ${shown(campaignId)} is closed`,
+    expected: 'an open campaign',
+    received: `${shown(campaignId)}, closed`,
+  });
+}
+
+export function unknownTexter(texterId: string): Refusal {
+  return new Refusal('unknown-texter', {
+    message: `texter ${shown(texterId)} is not on the campaign`,
+    expected: 'the id of a texter of the campaign',
+    received: shown(texterId),
+  });
+}
+
+/** Redis did not confirm the request. The request may have been stored: send it again with the same id. */
 export class QueueUnavailable extends Error {
+  override readonly name = 'QueueUnavailable';
   readonly code = 'queue-unavailable';
-
-  constructor(message: string, options?: { cause?: unknown }) {
-    super(message, options);
-    this.name = 'QueueUnavailable';
-  }
 }
 
-/** Waiting ended before the operation did; it goes on, and can be waited for again by its id. */
+/** The operation did not end within the time the caller wanted to wait. The operation continues. */
 export class WaitTimeout extends Error {
+  override readonly name = 'WaitTimeout';
   readonly code = 'wait-timeout';
 
   constructor(jobId: string, waitMs: number) {
-    super(`expected job ${jobId} to end within ${waitMs} ms, got no answer yet; it goes on`);
-    this.name = 'WaitTimeout';
+    super(`job ${jobId} did not end within ${waitMs} ms; it continues, and its result can be awaited again`);
   }
 }
 
-/** The longest piece of somebody else's input that a message repeats. */
 const SHOWN_CHARS_MAX = 80;
 
-/** What JSON lets through and a terminal or a log reader would act on. */
+/** Characters that JSON does not escape but terminals and log readers act on. */
 const UNPRINTABLE = /[\u007f-\u009f\u2028\u2029]/g;
 
-/** Somebody else's value, short enough and plain enough to stand in a message or a log line. */
+/** Formats a value from outside for an error message or a log line: one printable line of limited length. */
 export function shown(value: unknown): string {
-  const plain = written(value).replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  return plain.length > SHOWN_CHARS_MAX ? `${plain.slice(0, SHOWN_CHARS_MAX)}…` : plain;
+  const text = toJson(value).replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text;
 }
 
-/** As JSON, where it can be written; it may be nested too deep, or in circles. */
-function written(value: unknown): string {
+function toJson(value: unknown): string {
   try {
-    // What JSON has no word for (a function, nothing at all) comes back as undefined.
+    // JSON.stringify returns undefined for functions and for undefined.
     return String(JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? `${inner}n` : inner)));
   } catch {
     return `${typeof value} that cannot be shown`;
   }
-}
-
-/** One line that survives a trip through a queue's failure text; {@link parseRefusal} reads it back. */
-export function refusalLine({ code, message }: { readonly code: string; readonly message: string }): string {
-  return `${code}: ${message}`;
-}
-
-/** The refusal that {@link refusalLine} wrote, or `undefined` when the line is some other failure's. */
-export function parseRefusal(line: string): Refusal | undefined {
-  const match = /^([a-z-]+): expected (.*?), got (.*)$/s.exec(line);
-  const code = REFUSAL_CODES.find((known) => known === match?.[1]);
-  if (!match || !code) return undefined;
-  return new Refusal(code, { expected: match[2] ?? '', got: match[3] ?? '' });
 }

@@ -4,7 +4,7 @@ export interface FailedAttempt {
   readonly message: string;
 }
 
-/** The last of them say what there is to know; a job that is redriven time and again must not grow its operation. */
+/** The last of them say what there is to know; a job that is retried time and again must not grow its operation. */
 export const FAILED_ATTEMPTS_KEPT_MAX = 20;
 
 const MESSAGE_CHARS_MAX = 300;

@@ -1,8 +1,6 @@
-import type { Holder, Status } from './conversation.ts';
-import type { Spread } from './dealing.ts';
+import type { StoredError } from './stored-error.ts';
 import type { FailedAttempt } from './failed-attempt.ts';
 import type { Receipt } from './receipt.ts';
-import type { OperationRequest } from '../operations/request.ts';
 
 /**
  * accepted → running → done | cancelled | failed, and failed → accepted when it is reopened
@@ -39,36 +37,13 @@ export function isEnded(state: OperationState): boolean {
 export const UNFINISHED_STATES = OPERATION_STATES.filter((state) => !isEnded(state));
 
 /** The code of an operation whose attempts were used up. */
-export const GIVEN_UP = 'failed';
+export const ATTEMPTS_EXHAUSTED = 'failed';
 
 /** What an operation failed with, when it was no answer to its request: those can be reopened, refusals never. */
-export const RETRYABLE_CODES = [GIVEN_UP, 'targets-lost'] as const;
+export const RETRYABLE_CODES = [ATTEMPTS_EXHAUSTED, 'targets-lost'] as const;
 
 export function isRetryable({ state, error }: Pick<OperationRecord<unknown>, 'state' | 'error'>): boolean {
   return state === 'failed' && RETRYABLE_CODES.some((code) => code === error?.code);
-}
-
-/** The sequence of an operation that takes no turn: of a single conversation, or refused before it was counted. */
-export const NO_TURN = 0;
-
-/** What an operation will do, resolved once and kept, so that whoever carries on after a crash deals as before. */
-export interface Plan {
-  /** Whose conversations are read. */
-  readonly sources: readonly Holder[];
-  /** In dealing order. The pool, when unassigning. */
-  readonly targets: readonly Holder[];
-  /** What each target counts as having at first, in the order of `targets`. */
-  readonly loads: readonly number[];
-  readonly spread: Spread;
-  /** In the order of selection; also the guard that each write checks again. */
-  readonly statuses: readonly Status[];
-  /** The most that may move; `null` for no limit. */
-  readonly limit: number | null;
-}
-
-export interface OperationError {
-  readonly code: string;
-  readonly message: string;
 }
 
 /** That somebody wants it to stop. */
@@ -92,7 +67,7 @@ export interface OperationRecord<Request> {
   readonly sequence: number;
   readonly receipt: Receipt | null;
   /** Why it failed, or is about to. */
-  readonly error: OperationError | null;
+  readonly error: StoredError | null;
   /** That it was cancelled, or is about to be. */
   readonly cancellation: Cancellation | null;
   /** The last attempts that failed, newest last; kept when it is reopened. Absent: none did. */
@@ -101,16 +76,3 @@ export interface OperationRecord<Request> {
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
 }
-
-export interface Operation extends OperationRecord<OperationRequest> {
-  /** Fixed once it runs; `null` before. */
-  readonly plan: Plan | null;
-  /**
-   * How often it was reopened; absent: never. Whoever ends an operation says of which run: one that still believes in an
-   * earlier run changes nothing.
-   */
-  readonly reopened?: number;
-}
-
-/** One run of an operation, to be ended. */
-export type Run = Pick<Operation, 'operationId' | 'reopened'>;

@@ -1,10 +1,22 @@
-import type { SkipReason } from '../operations/batch.ts';
-import type { Holder, Status } from './conversation.ts';
+import type { Assignee, Status } from './conversation.ts';
+
+/** Why a selected conversation did not move. A closed set: it is part of the public contract. */
+export const SKIP_REASONS = [
+  'assignee-changed',
+  'status-changed',
+  'opted-out',
+  'target-inactive',
+  'already-there',
+  'over-cap',
+  'gone',
+] as const;
+
+export type SkipReason = (typeof SKIP_REASONS)[number];
 
 /** How many conversations made the same move. */
 export interface MoveCount {
-  readonly from: Holder;
-  readonly to: Holder;
+  readonly from: Assignee;
+  readonly to: Assignee;
   readonly status: Status;
   readonly count: number;
 }
@@ -16,7 +28,7 @@ export interface SkipCount {
 
 /**
  * The kept answer of an operation, counted from what was written: `selected` is always `moved` plus all skips.
- * Holders are texter ids, `null` is the pool.
+ * Assignees are texter ids, `null` is the pool.
  */
 export interface Receipt {
   readonly selected: number;
@@ -28,8 +40,8 @@ export interface Receipt {
   /** Where it was cancelled: what it would yet have looked at, never more than it could yet have moved. Else `null`. */
   readonly left: number | null;
   readonly skipped: readonly SkipCount[];
-  readonly bySource: readonly { readonly holderId: Holder; readonly count: number }[];
-  readonly byTarget: readonly { readonly holderId: Holder; readonly count: number }[];
+  readonly bySource: readonly { readonly assigneeId: Assignee; readonly count: number }[];
+  readonly byTarget: readonly { readonly assigneeId: Assignee; readonly count: number }[];
   readonly byStatus: readonly { readonly status: Status; readonly count: number }[];
 }
 
@@ -48,8 +60,8 @@ export function totalUp(
     shortBecause: wanted.ended ? (short ? 'none-left' : null) : 'stopped',
     left: wanted.left ?? null,
     skipped,
-    bySource: tally(moves, (move) => move.from).map(([holderId, count]) => ({ holderId, count })),
-    byTarget: tally(moves, (move) => move.to).map(([holderId, count]) => ({ holderId, count })),
+    bySource: tally(moves, (move) => move.from).map(([assigneeId, count]) => ({ assigneeId, count })),
+    byTarget: tally(moves, (move) => move.to).map(([assigneeId, count]) => ({ assigneeId, count })),
     byStatus: tally(moves, (move) => move.status).map(([status, count]) => ({ status, count })),
   };
 }

@@ -1,8 +1,9 @@
 import type { mongo } from 'mongoose';
 import type { ClaimRequest, SelfAssignSettings } from '../claims/claim.ts';
-import type { SkipReason, Slip } from '../operations/batch.ts';
-import type { Holder, Status, TrailMove } from '../domain/conversation.ts';
-import type { Operation } from '../domain/operation.ts';
+import type { Shortfall } from '../operations/batch.ts';
+import type { SkipReason } from '../domain/receipt.ts';
+import type { Assignee, Status, HistoryMove } from '../domain/conversation.ts';
+import type { Operation } from '../operations/operation.ts';
 import type { BatchState } from '../operations/ports.ts';
 
 export interface CampaignDoc {
@@ -38,7 +39,7 @@ export interface ConversationDoc {
   campaignId: string;
   externalId: string | null;
   contact: { name: string; phone: string };
-  assigneeId: Holder;
+  assigneeId: Assignee;
   status: Status;
   waitingSince: Date;
   optedOut: boolean;
@@ -47,7 +48,7 @@ export interface ConversationDoc {
   lastInboundAt: Date | null;
   lastOutboundAt: Date | null;
   lastOperationId: string | null;
-  trail: TrailMove[];
+  history: HistoryMove[];
   createdAt: Date;
 }
 
@@ -79,15 +80,15 @@ export interface BatchDoc {
   operationId: string;
   number: number;
   state: BatchState;
-  moves: { from: Holder; to: Holder; status: Status; count: number; conversationIds: mongo.ObjectId[] }[];
+  moves: { from: Assignee; to: Assignee; status: Status; count: number; conversationIds: mongo.ObjectId[] }[];
   skips: { reason: SkipReason; count: number; conversationIds: mongo.ObjectId[] }[];
   after: {
     position: { status: Status; waitingSince: Date; id: mongo.ObjectId } | null;
     loads: number[];
     planned: number;
   };
-  /** Only where planned moves slipped away. */
-  slips?: Slip[];
+  /** Only where planned moves shortfallCount away. */
+  shortfalls?: Shortfall[];
   plannedAt: Date;
   appliedAt: Date | null;
 }

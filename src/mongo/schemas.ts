@@ -1,6 +1,6 @@
 import { Schema, type Connection } from 'mongoose';
 import { OPERATION_STATES } from '../domain/operation.ts';
-import { SKIP_REASONS } from '../operations/batch.ts';
+import { SKIP_REASONS } from '../domain/receipt.ts';
 import { STATUSES } from '../domain/conversation.ts';
 
 /** What every model here is: indexes are built by an explicit step, unknown fields are errors. */
@@ -12,16 +12,16 @@ const strict = {
   versionKey: false,
 } as const;
 const own = { ...strict, _id: false } as const;
-const holder = { type: String, default: null } as const;
+const assignee = { type: String, default: null } as const;
 const count = { type: Number, required: true, min: 0 } as const;
 const text = { type: String, required: true } as const;
 const moment = { type: Date, default: null } as const;
 
 /** Named, because a query that must be one unbroken range says which index it means. */
-export const HELD_INDEX = 'held_in_order';
+export const ASSIGNEE_INDEX = 'assignee_in_order';
 export const POOL_INDEX = 'pool_in_order';
 export const CLAIMABLE_INDEX = 'claimable_in_order';
-export const LEDGER_INDEX = 'ledger_in_order';
+export const STATE_INDEX = 'state_in_order';
 
 const campaign = new Schema(
   {
@@ -60,13 +60,13 @@ const texter = new Schema(
 );
 texter.index({ campaignId: 1, texterId: 1 }, { unique: true });
 
-const trailMove = new Schema({ operationId: text, from: holder, to: holder, at: Date, by: holder }, own);
+const historyMove = new Schema({ operationId: text, from: assignee, to: assignee, at: Date, by: assignee }, own);
 const conversation = new Schema(
   {
     campaignId: text,
-    externalId: holder,
+    externalId: assignee,
     contact: new Schema({ name: text, phone: text }, own),
-    assigneeId: holder,
+    assigneeId: assignee,
     status: { type: String, enum: STATUSES, required: true },
     waitingSince: { type: Date, required: true },
     optedOut: { type: Boolean, default: false },
@@ -74,14 +74,14 @@ const conversation = new Schema(
     assignedAt: moment,
     lastInboundAt: moment,
     lastOutboundAt: moment,
-    lastOperationId: holder,
-    trail: [trailMove],
+    lastOperationId: assignee,
+    history: [historyMove],
     createdAt: { type: Date, required: true },
   },
   { ...strict, collection: 'conversations' },
 );
-// One range per holder and status, in the order of selection: plans, counts and the view all read it.
-conversation.index({ campaignId: 1, assigneeId: 1, status: 1, waitingSince: 1, _id: 1 }, { name: HELD_INDEX });
+// One range per assignee and status, in the order of selection: plans, counts and the view all read it.
+conversation.index({ campaignId: 1, assigneeId: 1, status: 1, waitingSince: 1, _id: 1 }, { name: ASSIGNEE_INDEX });
 // The pool has an index of its own: `null` as an equality also means "missing", which is not one range everywhere.
 conversation.index(
   { campaignId: 1, status: 1, waitingSince: 1, _id: 1 },
@@ -126,8 +126,8 @@ const operation = new Schema(
 );
 operation.index({ campaignId: 1, state: 1, sequence: 1 });
 operation.index({ campaignId: 1, acceptedAt: -1 });
-// The sweep's: what is unfinished, and what is old enough to go; also the list of what was given up.
-operation.index({ state: 1, acceptedAt: 1, _id: 1 }, { name: LEDGER_INDEX });
+// The reconcile's: what is unfinished, and what is old enough to go; also the list of what was given up.
+operation.index({ state: 1, acceptedAt: 1, _id: 1 }, { name: STATE_INDEX });
 // One bulk operation of a campaign runs at a time: taking the turn of another is a duplicate key.
 operation.index({ turn: 1 }, { unique: true, partialFilterExpression: { turn: { $exists: true } } });
 
@@ -143,18 +143,18 @@ const batch = new Schema(
     campaignId: text,
     operationId: text,
     number: count,
-    state: { type: String, enum: ['planned', 'applied', 'dropped', 'seal'], required: true },
-    moves: [new Schema({ from: holder, to: holder, status: { type: String, enum: STATUSES }, ...group }, own)],
+    state: { type: String, enum: ['planned', 'applied', 'dropped', 'end-marker'], required: true },
+    moves: [new Schema({ from: assignee, to: assignee, status: { type: String, enum: STATUSES }, ...group }, own)],
     skips: [new Schema({ reason: { type: String, enum: SKIP_REASONS }, ...group }, own)],
     after: { type: Schema.Types.Mixed, required: true },
-    slips: { type: Schema.Types.Mixed },
+    shortfalls: { type: Schema.Types.Mixed },
     plannedAt: { type: Date, required: true },
     appliedAt: moment,
   },
   { ...strict, collection: 'batches' },
 );
-// Where moves slipped away is asked for at each slice; only the few batches it happened to are in this index.
-batch.index({ operationId: 1 }, { partialFilterExpression: { slips: { $exists: true } } });
+// Where moves shortfallCount away is asked for at each slice; only the few batches it happened to are in this index.
+batch.index({ operationId: 1 }, { partialFilterExpression: { shortfalls: { $exists: true } } });
 
 /** The project's models on a connection. Opens nothing. */
 export function createModels(connection: Connection) {

@@ -7,7 +7,7 @@ const AGREE_MS = 1_000;
 
 /**
  * The one clock that all workers share: the database's. A worker whose own is minutes off would end claims before their
- * time, or long after it, and write trails that run backwards.
+ * time, or long after it, and write histories that run backwards.
  */
 export class ServerClock {
   private readonly ask: () => Promise<Date>;

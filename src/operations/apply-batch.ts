@@ -1,8 +1,8 @@
 import type { mongo } from 'mongoose';
 import { Overtaken, type Applied, type Asked } from './ports.ts';
-import { countMoves, slipsBetween, type Batch, type Move } from './batch.ts';
-import { STATUSES, TRAIL_MOVES_MAX, type TrailMove } from '../domain/conversation.ts';
-import { judge, mergeSkips, type Found, type Guard, type Outcome } from './evaluate.ts';
+import { countMoves, shortfallsBetween, type Batch, type Move } from './batch.ts';
+import { STATUSES, HISTORY_MOVES_MAX, type HistoryMove } from '../domain/conversation.ts';
+import { evaluate, mergeSkips, type Found, type Guard, type Outcome } from './evaluate.ts';
 import { fromDoc, objectIds, toDoc, toMoveDoc, toSkipDoc } from './batch-mapping.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { batchId, type ConversationDoc } from '../mongo/documents.ts';
@@ -17,7 +17,7 @@ class NotPlanned extends Error {}
  * One batch's way into the database.
  *
  * First blind: flip the batch, write each group of moves under its guards, and commit if every one took. When not, the
- * transaction is rolled back and done again looking: read the conversations, judge each, write exactly those that hold.
+ * transaction is rolled back and done again looking: read the conversations, evaluate each, write exactly those that hold.
  * What the other process sees is a batch that is planned, or applied with everything it says.
  */
 export class BatchApplication {
@@ -36,9 +36,9 @@ export class BatchApplication {
   }
 
   /** A batch that nobody has stored yet, as the only one of its operation. Throws {@link NotAsPlanned}. */
-  async applyNew(seal: Batch, at: Date, session: mongo.ClientSession): Promise<void> {
+  async applyNew(endMarker: Batch, at: Date, session: mongo.ClientSession): Promise<void> {
     const applied = { ...toDoc(this.batch, 'applied', at), appliedAt: at };
-    await this.database.batches.insertMany([applied, toDoc(seal, 'seal', at)], { session });
+    await this.database.batches.insertMany([applied, toDoc(endMarker, 'end-marker', at)], { session });
     await this.writeAsPlanned(at, session);
   }
 
@@ -54,7 +54,7 @@ export class BatchApplication {
 
   /** What it would come to now. */
   async look(): Promise<Outcome> {
-    return this.judged(await this.inactiveTargets(), undefined);
+    return this.evaluated(await this.inactiveTargets(), undefined);
   }
 
   private async runLooking(): Promise<Applied> {
@@ -71,7 +71,7 @@ export class BatchApplication {
     await this.flip({ state: 'applied', appliedAt: at }, session);
     await this.writeAsPlanned(at, session);
     const { moves, skips } = this.batch;
-    return { moves, skips, slips: [], inactive: [] };
+    return { moves, skips, shortfalls: [], inactive: [] };
   }
 
   private async writeAsPlanned(at: Date, session: mongo.ClientSession): Promise<void> {
@@ -83,19 +83,23 @@ export class BatchApplication {
   private async applyLooking(session: mongo.ClientSession): Promise<Applied> {
     const at = this.database.now();
     const inactive = await this.inactiveTargets(session);
-    const { moves, skips } = await this.judged(inactive, session);
-    const slips = slipsBetween(this.batch.moves, moves);
-    const ending = { moves: moves.map(toMoveDoc), skips: skips.map(toSkipDoc), ...(slips.length > 0 && { slips }) };
+    const { moves, skips } = await this.evaluated(inactive, session);
+    const shortfalls = shortfallsBetween(this.batch.moves, moves);
+    const ending = {
+      moves: moves.map(toMoveDoc),
+      skips: skips.map(toSkipDoc),
+      ...(shortfalls.length > 0 && { shortfalls }),
+    };
     await this.flip({ state: 'applied', appliedAt: at, ...ending }, session);
     const written = await this.write(moves, at, session);
     if (written !== countMoves(moves)) {
       throw new Error(`expected ${countMoves(moves)} conversations of batch ${this.id} to move, got ${written}`);
     }
-    return { moves, skips, slips, inactive: [...inactive] };
+    return { moves, skips, shortfalls, inactive: [...inactive] };
   }
 
-  private async judged(inactive: ReadonlySet<string>, session: mongo.ClientSession | undefined): Promise<Outcome> {
-    const { moves, skips } = judge(this.batch.moves, await this.find(session), { ...this.guard, inactive });
+  private async evaluated(inactive: ReadonlySet<string>, session: mongo.ClientSession | undefined): Promise<Outcome> {
+    const { moves, skips } = evaluate(this.batch.moves, await this.find(session), { ...this.guard, inactive });
     return { moves, skips: mergeSkips(this.batch.skips, skips) };
   }
 
@@ -122,7 +126,7 @@ export class BatchApplication {
       _id: { $in: objectIds(move.conversationIds) },
       campaignId: this.operation.campaignId,
       assigneeId: move.from,
-      'trail.operationId': { $ne: this.operation.operationId },
+      'history.operationId': { $ne: this.operation.operationId },
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
       // Planned long ago: written blind only if it also says the right status.
       ...(lastMovedBy !== null && { lastOperationId: lastMovedBy, status: move.status }),
@@ -132,11 +136,11 @@ export class BatchApplication {
 
   private update(move: Move, at: Date): mongo.UpdateFilter<ConversationDoc> {
     const { operationId, request } = this.operation;
-    const entry: TrailMove = { operationId, from: move.from, to: move.to, at, by: request.actorId ?? null };
+    const entry: HistoryMove = { operationId, from: move.from, to: move.to, at, by: request.actorId ?? null };
     return {
       $set: { assigneeId: move.to, assignedAt: at, lastOperationId: operationId },
       $inc: { assignmentVersion: 1 },
-      $push: { trail: { $each: [entry], $slice: -TRAIL_MOVES_MAX } },
+      $push: { history: { $each: [entry], $slice: -HISTORY_MOVES_MAX } },
     };
   }
 
@@ -154,13 +158,13 @@ export class BatchApplication {
   private async find(session?: mongo.ClientSession): Promise<Map<string, Found>> {
     const ids = objectIds(this.batch.moves.flatMap((move) => move.conversationIds));
     const filter = { _id: { $in: ids }, campaignId: this.operation.campaignId };
-    const projection = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'trail.operationId': 1 };
+    const projection = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
     const options = { ...within(session), projection, batchSize: ids.length + 1 };
     const found = this.database.conversations.find(filter, options);
-    const entries = (await found.toArray()).map(({ _id, assigneeId, status, optedOut, lastOperationId, trail }) => {
+    const entries = (await found.toArray()).map(({ _id, assigneeId, status, optedOut, lastOperationId, history }) => {
       const id = _id.toHexString();
-      const isMovedBefore = trail.some((move) => move.operationId === this.operation.operationId);
-      return [id, { id, holderId: assigneeId, status, optedOut, isMovedBefore, lastOperationId }] as const;
+      const isMovedBefore = history.some((move) => move.operationId === this.operation.operationId);
+      return [id, { id, assigneeId: assigneeId, status, optedOut, isMovedBefore, lastOperationId }] as const;
     });
     return new Map(entries);
   }
@@ -170,7 +174,7 @@ export class BatchApplication {
     const doc = await this.database.batches.findOne({ _id: this.id });
     if (doc?.state !== 'applied') throw new Overtaken(`batch ${this.id} was dropped: its operation has ended`);
     const { moves, skips } = fromDoc(doc);
-    return { moves, skips, slips: doc.slips ?? [], inactive: [] };
+    return { moves, skips, shortfalls: doc.shortfalls ?? [], inactive: [] };
   }
 }
 

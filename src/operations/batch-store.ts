@@ -1,15 +1,9 @@
 import type { mongo } from 'mongoose';
-import {
-  Overtaken,
-  type Applied,
-  type Asked,
-  type BatchState,
-  type BatchStore,
-  type StoredBatch,
-} from './ports.ts';
-import type { Batch, Slip } from './batch.ts';
+import { Overtaken, type Applied, type Asked, type BatchState, type BatchStore, type StoredBatch } from './ports.ts';
+import type { Batch, Shortfall } from './batch.ts';
 import type { MoveCount, SkipCount } from '../domain/receipt.ts';
-import { statesBefore, type Operation } from '../domain/operation.ts';
+import { statesBefore } from '../domain/operation.ts';
+import { type Operation } from './operation.ts';
 import type { Guard, Outcome } from './evaluate.ts';
 import { BatchApplication } from './apply-batch.ts';
 import { fromDoc, toDoc } from './batch-mapping.ts';
@@ -39,12 +33,12 @@ export class MongoBatchStore implements BatchStore {
     return (await this.database.batches.find({ _id: behind }, options).toArray()).map(fromDoc);
   }
 
-  async slips(operationId: string): Promise<{ number: number; slips: Slip[] }[]> {
-    const filter = { operationId, slips: { $exists: true } };
-    const projection = { _id: 0, number: 1, slips: 1 };
+  async shortfalls(operationId: string): Promise<{ number: number; shortfalls: Shortfall[] }[]> {
+    const filter = { operationId, shortfalls: { $exists: true } };
+    const projection = { _id: 0, number: 1, shortfalls: 1 };
     const options = { projection, ...IN_ONE_BATCH };
-    const found = this.database.batches.find<Pick<BatchDoc, 'number' | 'slips'>>(filter, options);
-    return (await found.toArray()).map(({ number, slips }) => ({ number, slips: slips ?? [] }));
+    const found = this.database.batches.find<Pick<BatchDoc, 'number' | 'shortfalls'>>(filter, options);
+    return (await found.toArray()).map(({ number, shortfalls }) => ({ number, shortfalls: shortfalls ?? [] }));
   }
 
   async apply(batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>): Promise<Applied> {
@@ -55,8 +49,8 @@ export class MongoBatchStore implements BatchStore {
     return new BatchApplication(this.database, batch, operation, guard).look();
   }
 
-  async seal(last: Batch): Promise<void> {
-    await this.add(last, 'seal');
+  async endMarker(last: Batch): Promise<void> {
+    await this.add(last, 'end-marker');
   }
 
   async stop(operation: Operation): Promise<void> {
@@ -92,10 +86,10 @@ export class MongoBatchStore implements BatchStore {
     const { matchedCount } = await operations.updateOne(unfinished, { $inc: { stops: 1 } }, { session });
     if (matchedCount === 0) return;
     const last = await batches.findOne({ _id: batchIdsOf(operationId) }, { sort: { _id: -1 }, session });
-    if (last?.state !== 'seal') {
+    if (last?.state !== 'end-marker') {
       const of = { operationId, campaignId, number: (last?.number ?? 0) + 1, moves: [], skips: [] };
       const after = last ? fromDoc(last).after : { position: null, loads: [], planned: 0 };
-      await this.add({ ...of, after }, 'seal', session);
+      await this.add({ ...of, after }, 'end-marker', session);
     }
     const planned = { _id: batchIdsOf(operationId), state: 'planned' as const };
     await batches.updateMany(planned, { $set: { state: 'dropped' } }, { session });

@@ -1,23 +1,11 @@
-import type { Candidate, Holder, Status } from '../domain/conversation.ts';
+import type { Candidate, Assignee, Status } from '../domain/conversation.ts';
+import type { SkipReason } from '../domain/receipt.ts';
 import type { Position } from '../domain/selection.ts';
-
-/** Why a selected conversation did not move. A closed set: it is part of the public contract. */
-export const SKIP_REASONS = [
-  'holder-changed',
-  'status-changed',
-  'opted-out',
-  'target-inactive',
-  'already-there',
-  'over-cap',
-  'gone',
-] as const;
-
-export type SkipReason = (typeof SKIP_REASONS)[number];
 
 /** Conversations that make the same move. */
 export interface Move {
-  readonly from: Holder;
-  readonly to: Holder;
+  readonly from: Assignee;
+  readonly to: Assignee;
   readonly status: Status;
   readonly conversationIds: readonly string[];
 }
@@ -31,15 +19,15 @@ export interface Skip {
 export interface PlanState {
   /** The last conversation looked at; `null` before the first. */
   readonly position: Position | null;
-  /** What the targets were dealt, in the order of the plan's targets; slips not taken back. */
+  /** What the targets were dealt, in the order of the plan's targets; shortfalls not taken back. */
   readonly loads: readonly number[];
-  /** Moves planned so far, this batch's included; slips not taken back. */
+  /** Moves planned so far, this batch's included; shortfalls not taken back. */
   readonly planned: number;
 }
 
 /** Planned moves to one target that were not written in the end. */
-export interface Slip {
-  readonly to: Holder;
+export interface Shortfall {
+  readonly to: Assignee;
   readonly count: number;
 }
 
@@ -76,8 +64,8 @@ export class BatchDraft {
     return this.moving;
   }
 
-  addMove(candidate: Candidate, to: Holder): void {
-    const move = { from: candidate.holderId, to, status: candidate.status };
+  addMove(candidate: Candidate, to: Assignee): void {
+    const move = { from: candidate.assigneeId, to, status: candidate.status };
     const key = `${move.status}|${move.from ?? ''}|${move.to ?? ''}`;
     const group = this.moves.get(key);
     if (group) group.ids.push(candidate.id);
@@ -107,8 +95,8 @@ export function countMoves(moves: readonly Move[]): number {
 }
 
 /** What was planned and not written, by target. */
-export function slipsBetween(planned: readonly Move[], written: readonly Move[]): Slip[] {
-  const missing = new Map<Holder, number>();
+export function shortfallsBetween(planned: readonly Move[], written: readonly Move[]): Shortfall[] {
+  const missing = new Map<Assignee, number>();
   for (const move of planned) missing.set(move.to, (missing.get(move.to) ?? 0) + move.conversationIds.length);
   for (const move of written) missing.set(move.to, (missing.get(move.to) ?? 0) - move.conversationIds.length);
   return [...missing].filter(([, count]) => count > 0).map(([to, count]) => ({ to, count }));

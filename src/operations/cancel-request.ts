@@ -15,6 +15,6 @@ export interface CancelRequest {
 export function operationEnded({ operationId, state }: OperationRecord<unknown>): Refusal {
   return new Refusal('operation-ended', {
     expected: 'an operation that has not ended, to cancel it',
-    got: `${shown(operationId)}, ${state}`,
+    received: `${shown(operationId)}, ${state}`,
   });
 }

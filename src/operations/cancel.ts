@@ -1,7 +1,8 @@
 import { operationEnded, type CancelRequest } from './cancel-request.ts';
 import type { Claim } from '../claims/claim.ts';
 import { unknownOperation } from '../domain/errors.ts';
-import { isEnded, type Cancellation, type Run } from '../domain/operation.ts';
+import { isEnded, type Cancellation } from '../domain/operation.ts';
+import { type Run } from './operation.ts';
 import { isClaim, type Recorded } from './undo-rules.ts';
 import type { OperationCommand } from './operation-command.ts';
 import { accept, endAsNoted, type PerformDeps } from './lifecycle.ts';
@@ -47,5 +48,5 @@ async function cancelOperation(deps: CancelDeps, run: Run, cancellation: Cancell
 }
 
 async function cancelClaim({ stores }: CancelDeps, claim: Claim, cancellation: Cancellation): Promise<Recorded> {
-  return (await stores.claims.giveUp(claim.operationId, cancellation)) ?? claim;
+  return (await stores.claims.endWaiting(claim.operationId, cancellation)) ?? claim;
 }

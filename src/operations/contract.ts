@@ -30,7 +30,7 @@ const asked = {
 const one = {
   ...asked,
   conversationId,
-  expectedHolderId: texterId.nullable().optional().describe('Skipped when somebody else holds it. null: the pool.'),
+  expectedAssigneeId: texterId.nullable().optional().describe('Skipped when somebody else holds it. null: the pool.'),
 };
 
 export const reassignRequest = z.strictObject({
@@ -129,7 +129,7 @@ export function parseWith<Schema extends z.ZodType>(schema: Schema, input: unkno
   const where = issue?.path.map(String).join('.') ?? '';
   throw new Refusal('bad-request', {
     expected: `${where === '' ? 'a request' : where} to be valid (${issue?.message ?? 'invalid'})`,
-    got: shown(valueAt(input, issue?.path ?? [])),
+    received: shown(valueAt(input, issue?.path ?? [])),
   });
 }
 

@@ -1,6 +1,6 @@
 import { countMoves } from './batch.ts';
 import { Refusal } from '../domain/errors.ts';
-import type { Operation, Plan } from '../domain/operation.ts';
+import type { Operation, Plan } from './operation.ts';
 import { isBulk } from './request.ts';
 import { statusesFrom, type Position } from '../domain/selection.ts';
 import type { StoredBatch, Stores } from './ports.ts';
@@ -48,7 +48,7 @@ async function countBehind(
   if (request.kind === 'undo') return (plan.limit ?? 0) - (last?.after.planned ?? 0);
   if (position) return 0;
   const found = await stores.conversations.findOne(campaignId, request.conversationId);
-  return found && plan.sources.includes(found.holderId) ? 1 : 0;
+  return found && plan.sources.includes(found.assigneeId) ? 1 : 0;
 }
 
 async function countFrom(

@@ -1,15 +1,16 @@
-import type { Move, Skip, SkipReason } from './batch.ts';
+import type { Move, Skip } from './batch.ts';
+import type { SkipReason } from '../domain/receipt.ts';
 import type { Candidate, Status } from '../domain/conversation.ts';
 
 /** A planned conversation as it is now, read in the transaction that is about to move it. */
 export interface Found extends Omit<Candidate, 'waitingSince'> {
-  /** This operation stands in its trail. */
+  /** This operation stands in its history. */
   readonly isMovedBefore: boolean;
   /** The operation that moved it last. */
   readonly lastOperationId: string | null;
 }
 
-/** What a batch's write checks again of every conversation, besides its holder. */
+/** What a batch's write checks again of every conversation, besides its assignee. */
 export interface Guard {
   readonly statuses: readonly Status[];
   /** The operation that must have been the last to move it; `null`: whichever. */
@@ -28,16 +29,16 @@ export interface Outcome {
  * Sorts planned moves into those that hold as things are now, and skips with their reasons. A move says the status that
  * was found, which may be another than was planned. A conversation that was planned twice counts the first time.
  */
-export function judge(planned: readonly Move[], found: ReadonlyMap<string, Found>, guard: Guard): Outcome {
+export function evaluate(planned: readonly Move[], found: ReadonlyMap<string, Found>, guard: Guard): Outcome {
   const skips = new SkipLists();
-  const judged = new Set<string>();
+  const evaluated = new Set<string>();
   const moves = planned.flatMap((move) => {
     const conversationIds = move.conversationIds.filter((id) => {
-      if (judged.has(id)) return false;
-      judged.add(id);
-      const verdict = verdictOn(move, found.get(id), guard);
-      if (verdict !== 'move' && verdict !== 'moved-before') skips.add(verdict, id);
-      return verdict === 'move';
+      if (evaluated.has(id)) return false;
+      evaluated.add(id);
+      const evaluation = evaluateOne(move, found.get(id), guard);
+      if (evaluation !== 'move' && evaluation !== 'moved-before') skips.add(evaluation, id);
+      return evaluation === 'move';
     });
     return byStatus(move, conversationIds, found);
   });
@@ -59,15 +60,15 @@ function byStatus(move: Move, ids: readonly string[], found: ReadonlyMap<string,
  * `moved-before`: this operation has moved it in an earlier batch (its status changed meanwhile, which brought it up
  * again); it stands in that batch's receipt and must not be counted twice.
  */
-type Verdict = 'move' | 'moved-before' | SkipReason;
+type Evaluation = 'move' | 'moved-before' | SkipReason;
 
 /** The first reason that holds is told, the plainest first. */
-function verdictOn(move: Move, found: Found | undefined, guard: Guard): Verdict {
+function evaluateOne(move: Move, found: Found | undefined, guard: Guard): Evaluation {
   if (!found) return 'gone';
   if (found.isMovedBefore) return 'moved-before';
-  if (guard.lastMovedBy !== null && found.lastOperationId !== guard.lastMovedBy) return 'holder-changed';
-  if (found.holderId === move.to) return 'already-there';
-  if (found.holderId !== move.from) return 'holder-changed';
+  if (guard.lastMovedBy !== null && found.lastOperationId !== guard.lastMovedBy) return 'assignee-changed';
+  if (found.assigneeId === move.to) return 'already-there';
+  if (found.assigneeId !== move.from) return 'assignee-changed';
   if (!guard.statuses.includes(found.status)) return 'status-changed';
   if (found.optedOut && move.to !== null) return 'opted-out';
   if (move.to !== null && guard.inactive.has(move.to)) return 'target-inactive';

@@ -1,7 +1,9 @@
 import { statusesOf } from '../domain/conversation.ts';
-import { isPermanent, otherRequest, Refusal } from '../domain/errors.ts';
+import { isPermanent, operationConflict, Refusal } from '../domain/errors.ts';
+import { toStoredError } from '../domain/stored-error.ts';
 import { failedAttempt } from '../domain/failed-attempt.ts';
-import { GIVEN_UP, isEnded, type Operation, type Plan } from '../domain/operation.ts';
+import { ATTEMPTS_EXHAUSTED, isEnded } from '../domain/operation.ts';
+import { type Operation, type Plan } from './operation.ts';
 import { sumOf, totalUp } from '../domain/receipt.ts';
 import { isBulk, type UnassignRequest } from './request.ts';
 import { countLeft } from './count-left.ts';
@@ -16,7 +18,7 @@ import { runSlice, type SliceControls } from './run-slice.ts';
  * `yielded`: there is more to do, after others had their turn.
  */
 export interface Performed {
-  readonly kind: 'ended' | 'waiting' | 'yielded';
+  readonly kind: 'ended' | 'waiting' | 'requeued';
   readonly operation: Operation;
 }
 
@@ -55,7 +57,7 @@ async function carryOn(deps: PerformDeps, accepted: Operation, controls: SliceCo
   if (ended || !running.plan) return { kind: 'ended', operation: ended ?? running };
   await checkConfirmation(deps.stores, running);
   const end = await runSlice(deps.stores, running, running.plan, controls);
-  if (!end.finished) return { kind: 'yielded', operation: running };
+  if (!end.finished) return { kind: 'requeued', operation: running };
   return { kind: 'ended', operation: await finish(deps, running, running.plan, end.nextUp) };
 }
 
@@ -84,7 +86,7 @@ export async function accept({ stores, clock }: PerformDeps, command: OperationC
 
 function sameRequest(known: Operation, requestHash: string): Operation {
   if (known.requestHash === requestHash) return known;
-  throw otherRequest(known.operationId);
+  throw operationConflict(known.operationId);
 }
 
 /**
@@ -113,12 +115,12 @@ async function checkConfirmation(stores: Stores, { operationId, campaignId, requ
 
 export function refuseUnconfirmed(request: UnassignRequest, real: number): void {
   if (request.confirm === undefined) {
-    throw new Refusal('confirmation-needed', { expected: `confirmation of ${real} to unassign`, got: 'none' });
+    throw new Refusal('confirmation-needed', { expected: `confirmation of ${real} to unassign`, received: 'none' });
   }
   if (real > request.confirm) {
     throw new Refusal('confirmation-drifted', {
       expected: `${request.confirm} to unassign, as confirmed`,
-      got: `${real}`,
+      received: `${real}`,
     });
   }
 }
@@ -141,8 +143,13 @@ async function rotate(stores: Stores, operation: Operation, plan: Plan, nextUp: 
 /** Ends an operation for good, with a receipt of whatever had moved. */
 export async function failWith(deps: PerformDeps, operation: Operation, error: Error): Promise<Operation> {
   const noted = isPermanent(error)
-    ? { code: error.code, message: error.message }
-    : { code: GIVEN_UP, message: failedAttempt(error, deps.clock.now()).message };
+    ? toStoredError(error)
+    : {
+        code: ATTEMPTS_EXHAUSTED,
+        message: failedAttempt(error, deps.clock.now()).message,
+        expected: null,
+        received: null,
+      };
   // First of all: whoever carries on after a crash must not take a stopped operation for a finished one.
   const standing = await deps.stores.operations.noteError(operation, noted);
   return (await endAsNoted(deps, standing)) ?? standing;

@@ -1,6 +1,6 @@
 import type { Batch } from './batch.ts';
 import { Refusal } from '../domain/errors.ts';
-import { NO_TURN, type Operation, type Plan } from '../domain/operation.ts';
+import { NO_SEQUENCE, type Operation, type Plan } from './operation.ts';
 import { totalUp } from '../domain/receipt.ts';
 import { isOne } from './request.ts';
 import { newOperation, type OperationCommand } from './operation-command.ts';
@@ -26,13 +26,13 @@ export async function moveOne(
     stores.conversations.findOne(request.campaignId, request.conversationId),
   ]);
   if (!plan || !candidate) return undefined;
-  const accepted = { ...newOperation(command, at), sequence: NO_TURN };
+  const accepted = { ...newOperation(command, at), sequence: NO_SEQUENCE };
   const planner = new Planner({ operation: accepted, plan, last: null, batchMax: 1 });
   planner.take(candidate);
   const batch = planner.closeBatch();
   if (!batch || batch.skips.length > 0) return undefined;
   const done = ended(accepted, plan, batch, clock.now());
-  return (await stores.operations.carryOut(done, batch, planner.seal())) ? done : undefined;
+  return (await stores.operations.carryOut(done, batch, planner.endMarker())) ? done : undefined;
 }
 
 function noPlan(error: unknown): undefined {

@@ -1,4 +1,4 @@
-import type { Operation } from '../domain/operation.ts';
+import type { Operation } from './operation.ts';
 import type { OperationRequest } from './request.ts';
 
 /** A checked request, as it comes out of the queue. */

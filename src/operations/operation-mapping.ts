@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import type { Operation, Run } from '../domain/operation.ts';
+import type { Operation, Run } from './operation.ts';
 import type { OperationDoc } from '../mongo/documents.ts';
 
 export function toOperation(doc: OperationDoc): Operation {

@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq';
 import type { OperationCommand } from './operation-command.ts';
-import type { Revival } from '../reconcile/ports.ts';
-import type { Operation } from '../domain/operation.ts';
+import type { JobRepair } from '../reconcile/ports.ts';
+import type { Operation } from './operation.ts';
 import type { RedisConnection } from '../queue/connection.ts';
 import { bringForward, holdsIdForNobody } from '../queue/promote-job.ts';
 import {
@@ -13,7 +13,7 @@ import {
   OPERATIONS_QUEUE,
   requestHash,
 } from '../producer/contract.ts';
-import { forgetJob, jobOf, revive } from '../queue/ensure-job.ts';
+import { forgetJob, jobOf, ensureJob } from '../queue/ensure-job.ts';
 
 /** The operations' queue, as the worker sees it. */
 export class OperationQueue {
@@ -25,7 +25,7 @@ export class OperationQueue {
   }
 
   /**
-   * Sees to it that an unfinished operation is carried on now: brings its parked job forward, takes up one that had
+   * Sees to it that an unfinished operation is carried on now: brings its snoozed job forward, takes up one that had
    * been given up, and makes a new one from the ledger when the queue has lost it. Safe to repeat.
    */
   async wake(operation: Operation): Promise<void> {
@@ -45,9 +45,9 @@ export class OperationQueue {
     return { request, requestHash: requestHash(request), sentBy };
   }
 
-  /** Sees to it that an unfinished operation has a job; see {@link revive}. */
-  async revive(operation: Operation, isUnfinished: () => Promise<boolean>): Promise<Revival> {
-    return revive(this.queue, { operationId: operation.operationId, isUnfinished, add: () => this.add(operation) });
+  /** Sees to it that an unfinished operation has a job; see {@link ensureJob}. */
+  async ensureJob(operation: Operation, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
+    return ensureJob(this.queue, { operationId: operation.operationId, isUnfinished, add: () => this.add(operation) });
   }
 
   async forget(operationId: string): Promise<void> {

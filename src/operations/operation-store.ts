@@ -1,16 +1,10 @@
 import type { mongo } from 'mongoose';
 import type { Ending, OperationStore } from './ports.ts';
 import type { Batch } from './batch.ts';
-import {
-  NO_TURN,
-  statesBefore,
-  type Cancellation,
-  type Operation,
-  type OperationError,
-  type Plan,
-  type Run,
-} from '../domain/operation.ts';
-import { takesTurn } from './request.ts';
+import { statesBefore, type Cancellation } from '../domain/operation.ts';
+import type { StoredError } from '../domain/stored-error.ts';
+import { NO_SEQUENCE, type Operation, type Plan, type Run } from './operation.ts';
+import { needsCampaignLock } from './request.ts';
 import type { Recorded } from './undo-rules.ts';
 import { BatchApplication, NotAsPlanned } from './apply-batch.ts';
 import { toClaim } from '../claims/mapping.ts';
@@ -48,7 +42,7 @@ export class MongoOperationStore implements OperationStore {
       return { ...operation, sequence };
     };
     try {
-      if (!takesTurn(operation.request)) return await insert(NO_TURN);
+      if (!needsCampaignLock(operation.request)) return await insert(NO_SEQUENCE);
       return await this.database.transaction(async (session) =>
         insert(await nextSequence(this.database, operation.campaignId, session), session),
       );
@@ -58,14 +52,14 @@ export class MongoOperationStore implements OperationStore {
     }
   }
 
-  async carryOut(operation: Operation, batch: Batch, seal: Batch): Promise<boolean> {
+  async carryOut(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean> {
     const { operationId, ...rest } = operation;
     const guard = { statuses: operation.plan?.statuses ?? [], lastMovedBy: null };
     const application = new BatchApplication(this.database, batch, operation, guard);
     try {
       await this.database.transaction(async (session) => {
         await this.database.operations.insertOne({ _id: operationId, ...rest }, { session });
-        await application.applyNew(seal, operation.endedAt ?? this.database.now(), session);
+        await application.applyNew(endMarker, operation.endedAt ?? this.database.now(), session);
       });
       return true;
     } catch (error) {
@@ -75,8 +69,8 @@ export class MongoOperationStore implements OperationStore {
   }
 
   async start(operation: Operation): Promise<Operation | undefined> {
-    if (takesTurn(operation.request) && (await this.goesEarlier(operation))) return undefined;
-    const turn = takesTurn(operation.request) ? { turn: operation.campaignId } : {};
+    if (needsCampaignLock(operation.request) && (await this.goesEarlier(operation))) return undefined;
+    const turn = needsCampaignLock(operation.request) ? { turn: operation.campaignId } : {};
     try {
       const started = await this.database.operations.findOneAndUpdate(
         { _id: operation.operationId, state: { $in: [...statesBefore('running')] } },
@@ -99,7 +93,7 @@ export class MongoOperationStore implements OperationStore {
     return kept ? toOperation(kept) : this.expect(operationId);
   }
 
-  async noteError(run: Run, error: OperationError): Promise<Operation> {
+  async noteError(run: Run, error: StoredError): Promise<Operation> {
     return this.note(run, 'failed', { error });
   }
 
@@ -122,9 +116,9 @@ export class MongoOperationStore implements OperationStore {
     return ended ? toOperation(ended) : this.expect(run.operationId);
   }
 
-  async nextInTurn(campaignId: string): Promise<Operation | undefined> {
-    const running = await this.first({ campaignId, state: 'running', sequence: { $gt: NO_TURN } });
-    return running ?? (await this.first({ campaignId, state: 'accepted', sequence: { $gt: NO_TURN } }));
+  async nextOperation(campaignId: string): Promise<Operation | undefined> {
+    const running = await this.first({ campaignId, state: 'running', sequence: { $gt: NO_SEQUENCE } });
+    return running ?? (await this.first({ campaignId, state: 'accepted', sequence: { $gt: NO_SEQUENCE } }));
   }
 
   private async note(
@@ -141,7 +135,7 @@ export class MongoOperationStore implements OperationStore {
   }
 
   private async goesEarlier({ campaignId, sequence }: Operation): Promise<boolean> {
-    const earlier = { $gt: NO_TURN, $lt: sequence };
+    const earlier = { $gt: NO_SEQUENCE, $lt: sequence };
     const filter = { campaignId, state: 'accepted' as const, sequence: earlier };
     return (await this.database.operations.findOne(filter, { projection: { _id: 1 } })) !== null;
   }

@@ -1,20 +1,20 @@
-import { BatchDraft, type Batch, type PlanState, type Slip } from './batch.ts';
-import type { Candidate, Holder } from '../domain/conversation.ts';
+import { BatchDraft, type Batch, type PlanState, type Shortfall } from './batch.ts';
+import type { Candidate, Assignee } from '../domain/conversation.ts';
 import { Dealer } from '../domain/dealing.ts';
-import type { Operation, Plan } from '../domain/operation.ts';
+import type { Operation, Plan } from './operation.ts';
 import { positionOf } from '../domain/selection.ts';
 
-/** Plans one operation's batches, candidate by candidate. Knows no store: it is handed what was read. */
+/** Plans one operation's batches, candidate by candidate. Knows no store: it is forwarded what was read. */
 export class Planner {
   private readonly operation: Pick<Operation, 'operationId' | 'campaignId'>;
   private readonly plan: Plan;
   private readonly dealer: Dealer;
   private readonly batchMax: number;
-  private readonly sources: ReadonlySet<Holder>;
+  private readonly sources: ReadonlySet<Assignee>;
   private draft = new BatchDraft();
   private state: PlanState;
-  private slipped = 0;
-  private readonly slipsNotedOf = new Set<number>();
+  private shortfallCount = 0;
+  private readonly shortfallsAddedOf = new Set<number>();
   private number: number;
 
   /** `last`: the newest batch already planned, to go on from; `null` at the start. */
@@ -42,9 +42,9 @@ export class Planner {
     return this.dealer.nextUp ?? null;
   }
 
-  /** Planned, less what slipped away: what will have moved when all planned batches are applied. */
+  /** Planned, less what shortfallCount away: what will have moved when all planned batches are applied. */
   private get expectedMoves(): number {
-    return this.state.planned + this.draft.moveCount - this.slipped;
+    return this.state.planned + this.draft.moveCount - this.shortfallCount;
   }
 
   get isAtLimit(): boolean {
@@ -64,11 +64,11 @@ export class Planner {
     this.state = { ...this.state, position: positionOf(candidate) };
     // Its status changed while the batch was being read, which brought it up again.
     if (this.draft.has(candidate)) return;
-    if (!this.sources.has(candidate.holderId)) return this.draft.addSkip(candidate, 'holder-changed');
+    if (!this.sources.has(candidate.assigneeId)) return this.draft.addSkip(candidate, 'assignee-changed');
     if (candidate.optedOut && !this.isUnassigning) return this.draft.addSkip(candidate, 'opted-out');
     const to = this.dealer.deal(candidate);
     if (to === undefined) return this.draft.addSkip(candidate, 'target-inactive');
-    if (to === candidate.holderId) return this.draft.addSkip(candidate, 'already-there');
+    if (to === candidate.assigneeId) return this.draft.addSkip(candidate, 'already-there');
     this.draft.addMove(candidate, to);
   }
 
@@ -84,17 +84,17 @@ export class Planner {
   }
 
   /** The empty batch that says there are no more. */
-  seal(): Batch {
+  endMarker(): Batch {
     return this.finish(new BatchDraft());
   }
 
   /** A batch's moves that were planned and not written make room for others. Telling it twice changes nothing. */
-  noteSlips(batchNumber: number, slips: readonly Slip[]): void {
-    if (this.slipsNotedOf.has(batchNumber)) return;
-    if (slips.length > 0) this.slipsNotedOf.add(batchNumber);
-    for (const slip of slips) {
-      this.slipped += slip.count;
-      this.dealer.takeBack(slip.to, slip.count);
+  addShortfalls(batchNumber: number, shortfalls: readonly Shortfall[]): void {
+    if (this.shortfallsAddedOf.has(batchNumber)) return;
+    if (shortfalls.length > 0) this.shortfallsAddedOf.add(batchNumber);
+    for (const shortfall of shortfalls) {
+      this.shortfallCount += shortfall.count;
+      this.dealer.takeBack(shortfall.to, shortfall.count);
     }
   }
 

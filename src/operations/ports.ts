@@ -1,7 +1,9 @@
-import type { Batch, Move, Skip, Slip } from './batch.ts';
+import type { Batch, Move, Skip, Shortfall } from './batch.ts';
 import type { Claim, ClaimRequest } from '../claims/claim.ts';
-import type { Candidate, Holder, Status } from '../domain/conversation.ts';
-import type { Cancellation, Operation, OperationError, OperationState, Plan, Run } from '../domain/operation.ts';
+import type { Candidate, Assignee, Status } from '../domain/conversation.ts';
+import type { Cancellation, OperationState } from '../domain/operation.ts';
+import type { StoredError } from '../domain/stored-error.ts';
+import type { Operation, Plan, Run } from './operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
 import type { Texter } from './request.ts';
 import type { Position } from '../domain/selection.ts';
@@ -27,10 +29,10 @@ export interface TexterStore {
   list(campaignId: string): Promise<Texter[]>;
 }
 
-/** One holder's conversations in one status: a single range of the index. */
+/** One assignee's conversations in one status: a single range of the index. */
 export interface Range {
   readonly campaignId: string;
-  readonly holderId: Holder;
+  readonly assigneeId: Assignee;
   readonly status: Status;
 }
 
@@ -40,8 +42,8 @@ export interface RangeKey {
   readonly id: string;
 }
 
-export interface HeldCount {
-  readonly holderId: Holder;
+export interface AssigneeCount {
+  readonly assigneeId: Assignee;
   readonly status: Status;
   readonly count: number;
 }
@@ -50,12 +52,17 @@ export interface ConversationStore {
   /** The next of a range after a key, longest waiting first, without those that `operationId` has moved before. */
   readPage(range: Range, after: RangeKey | null, limit: number, operationId: string): Promise<Candidate[]>;
   findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
-  /** How many these holders have in these statuses; counting stops at `limit`. */
-  count(campaignId: string, holders: readonly Holder[], statuses: readonly Status[], limit?: number): Promise<number>;
-  /** How many these holders have in the key's status behind the key: all that a reading would still come to in it. */
-  countAfter(campaignId: string, holders: readonly Holder[], after: Position): Promise<number>;
-  /** All of a campaign, by holder and status. */
-  countHeld(campaignId: string): Promise<HeldCount[]>;
+  /** How many these assignees have in these statuses; counting stops at `limit`. */
+  count(
+    campaignId: string,
+    assignees: readonly Assignee[],
+    statuses: readonly Status[],
+    limit?: number,
+  ): Promise<number>;
+  /** How many these assignees have in the key's status behind the key: all that a reading would still come to in it. */
+  countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number>;
+  /** All of a campaign, by assignee and status. */
+  countByAssignee(campaignId: string): Promise<AssigneeCount[]>;
 }
 
 export interface OperationStore {
@@ -71,7 +78,7 @@ export interface OperationStore {
    * Records an operation as ended, with the moves of its only batch, in one transaction. False, and nothing is written,
    * when its id is taken or anything is not as the batch says.
    */
-  carryOut(operation: Operation, batch: Batch, seal: Batch): Promise<boolean>;
+  carryOut(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean>;
   /**
    * Starts it; a bulk operation takes its campaign's turn. Returns it as it then stands (somebody else may have started
    * or ended it), or `undefined` while another bulk operation of the campaign goes first.
@@ -83,7 +90,7 @@ export interface OperationStore {
    * Notes, before anything is done about it, that an unfinished run is to fail and why, unless it is noted already how it
    * is to end. Returns the operation as it then stands.
    */
-  noteError(run: Run, error: OperationError): Promise<Operation>;
+  noteError(run: Run, error: StoredError): Promise<Operation>;
   /** The same of an operation that is to be cancelled. */
   noteCancellation(run: Run, cancellation: Cancellation): Promise<Operation>;
   /** Whether it has ended, or is noted to fail or to be cancelled. */
@@ -94,18 +101,18 @@ export interface OperationStore {
    */
   end(run: Run, ended: Ending): Promise<Operation>;
   /** Whose turn it is on a campaign: the running bulk operation, else the first accepted. */
-  nextInTurn(campaignId: string): Promise<Operation | undefined>;
+  nextOperation(campaignId: string): Promise<Operation | undefined>;
 }
 
 export interface Ending {
   readonly state: Extract<OperationState, 'done' | 'cancelled' | 'failed'>;
   readonly at: Date;
   readonly receipt: Receipt | null;
-  readonly error?: OperationError;
+  readonly error?: StoredError;
 }
 
-/** `seal`: the empty batch that closes an operation's list, so that nobody can add to it any more. */
-export type BatchState = 'planned' | 'applied' | 'dropped' | 'seal';
+/** `endMarker`: the empty batch that closes an operation's list, so that nobody can add to it any more. */
+export type BatchState = 'planned' | 'applied' | 'dropped' | 'end-marker';
 
 export interface StoredBatch extends Batch {
   readonly state: BatchState;
@@ -115,7 +122,7 @@ export interface StoredBatch extends Batch {
 export interface Applied {
   readonly moves: readonly Move[];
   readonly skips: readonly Skip[];
-  readonly slips: readonly Slip[];
+  readonly shortfalls: readonly Shortfall[];
   /** Targets found inactive while applying. */
   readonly inactive: readonly string[];
 }
@@ -138,14 +145,14 @@ export interface BatchStore {
   recent(operationId: string, limit: number): Promise<StoredBatch[]>;
   /** The first `limit` batches behind a number, in order. */
   readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]>;
-  /** Every slip of an operation so far, by batch. */
-  slips(operationId: string): Promise<{ readonly number: number; readonly slips: readonly Slip[] }[]>;
+  /** Every shortfall of an operation so far, by batch. */
+  shortfalls(operationId: string): Promise<{ readonly number: number; readonly shortfalls: readonly Shortfall[] }[]>;
   /** Writes a batch's moves and its own ending in one transaction; a batch already applied changes nothing. */
   apply(batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>): Promise<Applied>;
   /** What applying a batch would come to now. Writes nothing. */
   look(batch: Batch, operation: Asked, guard: Omit<Guard, 'inactive'>): Promise<Outcome>;
   /** Closes the list of batches with the number after the last. Throws {@link Overtaken} when it is taken. */
-  seal(last: Batch): Promise<void>;
+  endMarker(last: Batch): Promise<void>;
   /** Closes the list of an unfinished run wherever it stands and drops what is planned and not applied. */
   stop(operation: Operation): Promise<void>;
   /** Adds up what the applied batches say. */
@@ -171,7 +178,7 @@ export interface ClaimCommand {
 }
 
 export interface ClaimStore {
-  find(claimId: string): Promise<Claim | undefined>;
+  find(operationId: string): Promise<Claim | undefined>;
   /**
    * Serves claims of one campaign together, in one transaction: first those that have been waiting, then these, in
    * their order, as far as one transaction may go. A claim already served is answered as it was; an id that stands for
@@ -179,7 +186,7 @@ export interface ClaimStore {
    */
   serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round>;
   /** Ends a waiting claim with what it has, by itself or cancelled. Returns it as it then stands. */
-  giveUp(claimId: string, cancellation?: Cancellation): Promise<Claim | undefined>;
+  endWaiting(operationId: string, cancellation?: Cancellation): Promise<Claim | undefined>;
   /** The first of a campaign's waiting claims. */
   firstWaiting(campaignId: string): Promise<Claim | undefined>;
 }

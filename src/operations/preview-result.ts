@@ -1,7 +1,7 @@
-import type { Holder } from '../domain/conversation.ts';
+import type { Assignee } from '../domain/conversation.ts';
 import type { MoveCount, SkipCount } from '../domain/receipt.ts';
 
-/** What an operation would do if it ran now. Holders are texter ids, `null` is the pool. */
+/** What an operation would do if it ran now. Assignees are texter ids, `null` is the pool. */
 export interface Preview {
   readonly selected: number;
   /** What would move: the number to confirm when unassigning all. */
@@ -10,5 +10,5 @@ export interface Preview {
   readonly moves: readonly MoveCount[];
   readonly skipped: readonly SkipCount[];
   /** What each source and target holds now, and would then hold, in any status. */
-  readonly holders: readonly { readonly holderId: Holder; readonly holds: number; readonly wouldHold: number }[];
+  readonly assignees: readonly { readonly assigneeId: Assignee; readonly holds: number; readonly wouldHold: number }[];
 }

@@ -1,12 +1,12 @@
 import { type Batch } from './batch.ts';
-import { STATUSES, type Holder } from '../domain/conversation.ts';
-import type { Plan } from '../domain/operation.ts';
+import { STATUSES, type Assignee } from '../domain/conversation.ts';
+import type { Plan } from './operation.ts';
 import type { Preview } from './preview-result.ts';
 import type { MoveCount, SkipCount } from '../domain/receipt.ts';
 import type { BulkRequest, UndoRequest } from './request.ts';
 import type { Outcome } from './evaluate.ts';
 import { Planner } from './planner.ts';
-import type { HeldCount, Stores } from './ports.ts';
+import type { AssigneeCount, Stores } from './ports.ts';
 import { readInOrder } from '../conversations/read-in-order.ts';
 import { resolvePlan } from './resolve-plan.ts';
 import { UndoPlanning } from './undo-planning.ts';
@@ -24,7 +24,7 @@ export async function preview(stores: Stores, request: BulkRequest | UndoRequest
   const outcomes =
     request.kind === 'undo' ? lookAll(stores, request) : planAll(stores, request, unconfirmed(plan, request));
   for await (const outcome of outcomes) counts.add(outcome);
-  const held = await stores.conversations.countHeld(request.campaignId);
+  const held = await stores.conversations.countByAssignee(request.campaignId);
   return counts.asPreview(held, [...new Set([...plan.sources, ...plan.targets])]);
 }
 
@@ -71,7 +71,7 @@ class Counts {
     }
   }
 
-  asPreview(held: readonly HeldCount[], holders: readonly Holder[]): Preview {
+  asPreview(held: readonly AssigneeCount[], assignees: readonly Assignee[]): Preview {
     const moves = [...this.moves.values()];
     const skipped = [...this.skips].map(([reason, count]) => ({ reason, count }));
     const moved = total(moves);
@@ -80,11 +80,11 @@ class Counts {
       moved,
       moves,
       skipped,
-      holders: holders.map((holderId) => {
-        const holds = total(held.filter((count) => count.holderId === holderId));
-        const leaving = total(moves.filter((move) => move.from === holderId));
-        const coming = total(moves.filter((move) => move.to === holderId));
-        return { holderId, holds, wouldHold: holds - leaving + coming };
+      assignees: assignees.map((assigneeId) => {
+        const holds = total(held.filter((count) => count.assigneeId === assigneeId));
+        const leaving = total(moves.filter((move) => move.from === assigneeId));
+        const coming = total(moves.filter((move) => move.to === assigneeId));
+        return { assigneeId, holds, wouldHold: holds - leaving + coming };
       }),
     };
   }

@@ -1,4 +1,4 @@
-import type { Holder, StatusChoice } from '../domain/conversation.ts';
+import type { Assignee, StatusChoice } from '../domain/conversation.ts';
 import type { Spread } from '../domain/dealing.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 
@@ -38,7 +38,7 @@ export interface UnassignRequest extends Asked {
 interface OneAsked extends Asked {
   readonly conversationId: string;
   /** Who the caller believes holds it (`null`: the pool); when somebody else does, it is skipped. */
-  readonly expectedHolderId?: Holder | undefined;
+  readonly expectedAssigneeId?: Assignee | undefined;
 }
 
 export interface ReassignOneRequest extends OneAsked {
@@ -70,7 +70,7 @@ export function isOne(request: OperationRequest): request is OneRequest {
 }
 
 /** What may move many runs alone on its campaign, in the order accepted. */
-export function takesTurn(request: OperationRequest): request is BulkRequest | UndoRequest {
+export function needsCampaignLock(request: OperationRequest): request is BulkRequest | UndoRequest {
   return isBulk(request) || request.kind === 'undo';
 }
 
@@ -82,7 +82,7 @@ export interface Texter {
 }
 
 /** Whose conversations are read, the pool first, then texters as they joined. */
-export function resolveSources(from: Sources, texters: readonly Texter[]): Holder[] {
+export function resolveSources(from: Sources, texters: readonly Texter[]): Assignee[] {
   if (from === 'pool') return [null];
   if (from === 'everyone') return [null, ...texters.map((texter) => texter.texterId)];
   return knownTexters(from.texterIds, texters).map((texter) => texter.texterId);
@@ -92,14 +92,14 @@ export function resolveSources(from: Sources, texters: readonly Texter[]): Holde
 export function resolveTargets(request: ReassignRequest | ReassignOneRequest, texters: readonly Texter[]): Texter[] {
   if (request.to === 'everyone') return everyoneBut('from' in request ? request.from : 'pool', texters);
   if (request.to.texterIds.length === 0) {
-    throw new Refusal('no-targets', { expected: 'at least one texter to deal to', got: 'an empty list' });
+    throw new Refusal('no-targets', { expected: 'at least one texter to deal to', received: 'an empty list' });
   }
   const named = knownTexters(request.to.texterIds, texters);
   const paused = named.find((texter) => !texter.active);
   if (paused) {
     throw new Refusal('target-inactive', {
       expected: 'active texters as targets',
-      got: `paused ${shown(paused.texterId)}`,
+      received: `paused ${shown(paused.texterId)}`,
     });
   }
   if (request.kind === 'reassign') refuseSameSourceAndTarget(request.from, named);
@@ -111,7 +111,7 @@ function everyoneBut(from: Sources, texters: readonly Texter[]): Texter[] {
   const leftOut = typeof from === 'string' ? [] : from.texterIds;
   const targets = texters.filter((texter) => texter.active && !leftOut.includes(texter.texterId));
   if (targets.length === 0) {
-    throw new Refusal('no-targets', { expected: 'at least one other active texter on the campaign', got: 'none' });
+    throw new Refusal('no-targets', { expected: 'at least one other active texter on the campaign', received: 'none' });
   }
   return targets;
 }
@@ -121,7 +121,7 @@ function refuseSameSourceAndTarget(from: Sources, targets: readonly Texter[]): v
   const sources = new Set(from.texterIds);
   const only = targets[0]?.texterId ?? '';
   if (sources.size === 1 && sources.has(only)) {
-    throw new Refusal('same-source-and-target', { expected: 'a target other than the source', got: shown(only) });
+    throw new Refusal('same-source-and-target', { expected: 'a target other than the source', received: shown(only) });
   }
 }
 
@@ -129,7 +129,7 @@ function knownTexters(ids: readonly string[], texters: readonly Texter[]): Texte
   const byId = new Map(texters.map((texter) => [texter.texterId, texter]));
   return [...new Set(ids)].map((id) => {
     const texter = byId.get(id);
-    if (!texter) throw new Refusal('unknown-texter', { expected: 'texters of the campaign', got: shown(id) });
+    if (!texter) throw new Refusal('unknown-texter', { expected: 'texters of the campaign', received: shown(id) });
     return texter;
   });
 }

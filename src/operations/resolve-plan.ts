@@ -1,8 +1,8 @@
-import type { Holder } from '../domain/conversation.ts';
+import type { Assignee } from '../domain/conversation.ts';
 import { statusesOf, STATUSES } from '../domain/conversation.ts';
 import { rotated } from '../domain/dealing.ts';
-import { Refusal, shown, unknownOperation } from '../domain/errors.ts';
-import type { Plan } from '../domain/operation.ts';
+import { campaignClosed, Refusal, shown, unknownCampaign, unknownOperation } from '../domain/errors.ts';
+import type { Plan } from './operation.ts';
 import {
   resolveSources,
   resolveTargets,
@@ -40,14 +40,10 @@ async function findCampaign(stores: Stores, campaignId: string): Promise<Campaig
   return campaign;
 }
 
-export function unknownCampaign(campaignId: string): Refusal {
-  return new Refusal('unknown-campaign', { expected: 'a campaign that exists', got: shown(campaignId) });
-}
-
 /** Work may leave a closed campaign's texters, but not be given out any more. */
 function open(campaign: CampaignFacts): CampaignFacts {
   if (!campaign.closed) return campaign;
-  throw new Refusal('campaign-closed', { expected: 'an open campaign', got: `${shown(campaign.campaignId)}, closed` });
+  throw campaignClosed(campaign.campaignId);
 }
 
 async function resolveReassign(stores: Stores, request: ReassignRequest, campaign: CampaignFacts): Promise<Plan> {
@@ -70,7 +66,7 @@ async function heldBy(stores: Stores, campaignId: string, targets: readonly stri
 
 async function resolveUnassign(stores: Stores, request: UnassignRequest): Promise<Plan> {
   const texters = await stores.texters.list(request.campaignId);
-  const sources = resolveSources(request.from, texters).filter((holder) => holder !== null);
+  const sources = resolveSources(request.from, texters).filter((assignee) => assignee !== null);
   return {
     ...toThePool,
     sources,
@@ -79,7 +75,7 @@ async function resolveUnassign(stores: Stores, request: UnassignRequest): Promis
   };
 }
 
-const toThePool = { targets: [null] as readonly Holder[], loads: [0], spread: 'even' } as const;
+const toThePool = { targets: [null] as readonly Assignee[], loads: [0], spread: 'even' } as const;
 
 /** Somebody waits for it in front of a screen: what it rests on is read at once. */
 async function resolveOne(stores: Stores, request: OneRequest): Promise<Plan> {
@@ -90,12 +86,12 @@ async function resolveOne(stores: Stores, request: OneRequest): Promise<Plan> {
   ]);
   if (!found) {
     const expected = 'a conversation of the campaign';
-    throw new Refusal('unknown-conversation', { expected, got: shown(request.conversationId) });
+    throw new Refusal('unknown-conversation', { expected, received: shown(request.conversationId) });
   }
-  const sources = [request.expectedHolderId === undefined ? found.holderId : request.expectedHolderId];
+  const sources = [request.expectedAssigneeId === undefined ? found.assigneeId : request.expectedAssigneeId];
   const one = { sources, statuses: STATUSES, limit: 1 };
   // Whoever expects a stranger to hold it has the wrong campaign, or the wrong id.
-  if (request.expectedHolderId) resolveSources({ texterIds: [request.expectedHolderId] }, texters);
+  if (request.expectedAssigneeId) resolveSources({ texterIds: [request.expectedAssigneeId] }, texters);
   if (request.kind === 'unassign-one') return { ...toThePool, ...one };
   open(campaign);
   const targets = resolveTargets(request, texters).map((texter) => texter.texterId);

@@ -1,6 +1,6 @@
 import type { Batch } from './batch.ts';
 import { countMoves } from './batch.ts';
-import type { Operation, Plan } from '../domain/operation.ts';
+import type { Operation, Plan } from './operation.ts';
 import { lastMovedBy } from './undo-rules.ts';
 import { InFlight } from '../domain/in-flight.ts';
 import type { Hand, Planning } from './planning.ts';
@@ -14,7 +14,7 @@ export const BATCHES_IN_FLIGHT_LIMIT = 16;
 /**
  * Batches are applied in the order planned, give or take those in flight, and none is planned by whoever goes on before
  * what was left unapplied is applied: no older one can be unapplied, whichever process planned them. One more may be
- * stored and not begun, and the seal may follow.
+ * stored and not begun, and the endMarker may follow.
  */
 export const UNAPPLIED_MAX = BATCHES_IN_FLIGHT_LIMIT + 2;
 
@@ -81,11 +81,11 @@ class Slice implements Hand {
 
   async run(): Promise<SliceEnd> {
     try {
-      const sealed = await this.resume();
-      const finished = sealed || (await this.planning.planOn(this));
+      const isListEnded = await this.resume();
+      const finished = isListEnded || (await this.planning.planOn(this));
       await this.inFlight.settled();
       if (!finished) return { finished };
-      if (!sealed) await this.stores.batches.seal(this.planning.seal());
+      if (!isListEnded) await this.stores.batches.endMarker(this.planning.endMarker());
       return { finished, nextUp: this.planning.nextUp };
     } finally {
       await this.inFlight.abandoned();
@@ -111,15 +111,17 @@ class Slice implements Hand {
     for (const batch of unapplied) await this.startApplying(batch);
     // Before anything new is planned: what cannot be applied would fall behind, turn by turn, until nobody looks for it.
     await this.inFlight.settled();
-    return last.state === 'seal';
+    return last.state === 'end-marker';
   }
 
   private async catchUp(last: StoredBatch, unapplied: readonly Batch[]): Promise<void> {
-    const slipsByBatch = await this.stores.batches.slips(this.operation.operationId);
-    await this.planning.resume(last, slipsByBatch);
-    const slipped = slipsByBatch.flatMap(({ slips }) => slips).reduce((sum, { count }) => sum + count, 0);
+    const shortfallsByBatch = await this.stores.batches.shortfalls(this.operation.operationId);
+    await this.planning.resume(last, shortfallsByBatch);
+    const shortfallCount = shortfallsByBatch
+      .flatMap(({ shortfalls }) => shortfalls)
+      .reduce((sum, { count }) => sum + count, 0);
     const outstanding = unapplied.reduce((sum, { moves }) => sum + countMoves(moves), 0);
-    this.moved = last.after.planned - slipped - outstanding;
+    this.moved = last.after.planned - shortfallCount - outstanding;
   }
 
   private async startApplying(batch: Batch): Promise<void> {

@@ -1,7 +1,7 @@
-import type { Batch, Slip } from './batch.ts';
+import type { Batch, Shortfall } from './batch.ts';
 import type { Candidate } from '../domain/conversation.ts';
 import { Halted } from '../domain/errors.ts';
-import type { Operation, Plan } from '../domain/operation.ts';
+import type { Operation, Plan } from './operation.ts';
 import { isBulk } from './request.ts';
 import { Planner } from './planner.ts';
 import type { Hand, Planning } from './planning.ts';
@@ -28,9 +28,12 @@ export class SelectionPlanning implements Planning {
     return this.planner.nextUp;
   }
 
-  async resume(last: Batch, slipsByBatch: readonly { number: number; slips: readonly Slip[] }[]): Promise<void> {
+  async resume(
+    last: Batch,
+    shortfallsByBatch: readonly { number: number; shortfalls: readonly Shortfall[] }[],
+  ): Promise<void> {
     this.planner = this.plannerAfter(last);
-    for (const { number, slips } of slipsByBatch) this.planner.noteSlips(number, slips);
+    for (const { number, shortfalls } of shortfallsByBatch) this.planner.addShortfalls(number, shortfalls);
     const texters = await this.stores.texters.list(this.operation.campaignId);
     this.planner.leaveOut(texters.filter(({ active }) => !active).map(({ texterId }) => texterId));
   }
@@ -45,19 +48,19 @@ export class SelectionPlanning implements Planning {
   }
 
   noteApplied(batch: Batch, applied: Applied): void {
-    this.planner.noteSlips(batch.number, applied.slips);
+    this.planner.addShortfalls(batch.number, applied.shortfalls);
     this.planner.leaveOut(applied.inactive);
   }
 
-  seal(): Batch {
-    return this.planner.seal();
+  endMarker(): Batch {
+    return this.planner.endMarker();
   }
 
   private plannerAfter(last: Batch | null): Planner {
     return new Planner({ operation: this.operation, plan: this.plan, last, batchMax: this.batchMax });
   }
 
-  /** Reads on from the planner's position. `undefined`: the limit was reached, unless something slips away yet. */
+  /** Reads on from the planner's position. `undefined`: the limit was reached, unless something shortfalls away yet. */
   private async readThrough(hand: Hand): Promise<boolean | undefined> {
     const { planner } = this;
     for await (const chunk of this.candidates()) {
@@ -74,7 +77,7 @@ export class SelectionPlanning implements Planning {
     return true;
   }
 
-  /** At the limit only once nothing in flight can slip away any more. */
+  /** At the limit only once nothing in flight can shortfall away any more. */
   private async isComplete(hand: Hand): Promise<boolean> {
     if (!this.planner.isAtLimit) return false;
     await hand.settled();
@@ -105,7 +108,7 @@ export class SelectionPlanning implements Planning {
     if (!this.planner.isOutOfTargets) return;
     throw new Halted('targets-lost', {
       expected: 'an active texter to deal to',
-      got: 'all targets paused meanwhile',
+      received: 'all targets paused meanwhile',
     });
   }
 }

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { NO_TURN } from '../domain/operation.ts';
+import { NO_SEQUENCE } from './operation.ts';
 import type { Database } from '../mongo/database.ts';
 
 /** The campaign's row is written, so that of two that are accepted at once one waits for the other. */
@@ -13,5 +13,5 @@ export async function nextSequence(
     { $inc: { operationCount: 1 } },
     { session, returnDocument: 'after', projection: { operationCount: 1 } },
   );
-  return campaign?.operationCount ?? NO_TURN;
+  return campaign?.operationCount ?? NO_SEQUENCE;
 }

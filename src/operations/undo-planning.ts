@@ -53,7 +53,7 @@ export class UndoPlanning implements Planning {
     // What was touched since stays where it is: nothing else takes its place.
   }
 
-  seal(): Batch {
+  endMarker(): Batch {
     return this.batch(this.number + 1, []);
   }
 
@@ -74,12 +74,12 @@ export class UndoPlanning implements Planning {
       page = await this.stores.batches.readAfter(operationId, last, PAGE_BATCHES);
       for (const { number, state, moves } of page) {
         if (number !== last + 1) throw this.gone();
-        if (state === 'seal') return;
+        if (state === 'end-marker') return;
         last = number;
         yield state === 'applied' ? moves : [];
       }
     } while (page.length === PAGE_BATCHES);
-    // A list without a seal: it was reopened meanwhile, or the rest of it is forgotten.
+    // A list without a endMarker: it was reopened meanwhile, or the rest of it is forgotten.
     await this.findUndone();
   }
 

@@ -2,7 +2,8 @@ import type { Move } from './batch.ts';
 import type { Claim } from '../claims/claim.ts';
 import { STATUSES } from '../domain/conversation.ts';
 import { Refusal, shown } from '../domain/errors.ts';
-import { isEnded, type Operation, type OperationRecord, type Plan } from '../domain/operation.ts';
+import { isEnded, type OperationRecord } from '../domain/operation.ts';
+import { type Operation, type Plan } from './operation.ts';
 import type { OperationRequest } from './request.ts';
 
 /** Anything that the ledger keeps under an id. */
@@ -32,18 +33,18 @@ export function lastMovedBy(request: OperationRequest): string | null {
 export function refuseUnfinished({ operationId, state }: OperationRecord<unknown>): void {
   if (isEnded(state)) return;
   const expected = 'an operation that has ended, to undo it';
-  throw new Refusal('operation-running', { expected, got: `${shown(operationId)}, ${state}` });
+  throw new Refusal('operation-running', { expected, received: `${shown(operationId)}, ${state}` });
 }
 
 /** Whether undoing gives conversations to texters: it only takes from them what came out of the pool. */
 export function givesBackToTexters({ receipt }: OperationRecord<unknown>): boolean {
-  return (receipt?.bySource ?? []).some(({ holderId }) => holderId !== null);
+  return (receipt?.bySource ?? []).some(({ assigneeId }) => assigneeId !== null);
 }
 
 /** The plan of undoing: nothing is dealt, each conversation goes back to where it was. */
 export function undoPlan({ receipt }: OperationRecord<unknown>): Plan {
-  const sources = (receipt?.byTarget ?? []).map(({ holderId }) => holderId);
-  const targets = (receipt?.bySource ?? []).map(({ holderId }) => holderId);
+  const sources = (receipt?.byTarget ?? []).map(({ assigneeId }) => assigneeId);
+  const targets = (receipt?.bySource ?? []).map(({ assigneeId }) => assigneeId);
   const loads = targets.map(() => 0);
   return { sources, targets, loads, spread: 'even', statuses: STATUSES, limit: receipt?.moved ?? 0 };
 }

@@ -13,7 +13,7 @@ export interface ProducerOptions {
   readonly onError?: (error: Error) => void;
 }
 
-/** What became of an operation. Counts are of conversations; holders are texter ids, `null` is the pool. */
+/** What became of an operation. Counts are of conversations; assignees are texter ids, `null` is the pool. */
 export interface OperationResult {
   readonly operationId: string;
   /** `created`: this request made the operation. `exists`: it had been asked for before, and this is its answer. */
@@ -34,7 +34,7 @@ export interface Sent {
 
 /** What a texter got. */
 export interface ClaimResult {
-  readonly claimId: string;
+  readonly operationId: string;
   readonly outcome: 'created' | 'exists';
   /** In the order given: longest waiting first. */
   readonly conversationIds: readonly string[];
@@ -42,7 +42,7 @@ export interface ClaimResult {
 }
 
 export interface ClaimInput {
-  readonly claimId: string;
+  readonly operationId: string;
   readonly campaignId: string;
   readonly texterId: string;
   /** How many are wanted; without it, as many as the campaign gives at once. */
@@ -53,7 +53,7 @@ export interface ClaimInput {
 
 /** A claim that the queue has taken. */
 export interface SentClaim {
-  readonly claimId: string;
+  readonly operationId: string;
   /** Waits for the claim to be answered. Throws as {@link Sent.result} does. */
   result(options?: Partial<WaitOptions>): Promise<ClaimResult>;
 }

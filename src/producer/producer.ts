@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
-import { otherRequest } from '../domain/errors.ts';
+import { operationConflict } from '../domain/errors.ts';
 import type { Preview } from '../operations/preview-result.ts';
 import type { WaitOptions } from '../queue/answers.ts';
 import { connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
@@ -76,17 +76,17 @@ class QueueProducer implements Producer {
     return (await this.controls.wait(jobId, wait)) as contract.CancelAnswer;
   }
 
-  async selfAssign({ claimId, ...rest }: ClaimInput): Promise<SentClaim> {
-    const request = parseClaimRequest({ ...rest, operationId: claimId, kind: 'self-assign' });
+  async selfAssign({ operationId, ...rest }: ClaimInput): Promise<SentClaim> {
+    const request = parseClaimRequest({ ...rest, operationId: operationId, kind: 'self-assign' });
     const job = contract.newClaimJob(request, randomUUID());
-    const options = { ...contract.CLAIM_JOB_OPTIONS, jobId: contract.jobIdOf(claimId) };
+    const options = { ...contract.CLAIM_JOB_OPTIONS, jobId: contract.jobIdOf(operationId) };
     refuseOther(job, (await this.claims.send(contract.CLAIM_JOB, job, options)).kept);
     const result = async (wait?: Partial<WaitOptions>): Promise<ClaimResult> => {
       const answer = (await this.claims.wait(options.jobId, wait)) as contract.ClaimAnswer;
       const { conversationIds, receipt } = answer;
-      return { claimId, outcome: outcomeOf(answer, job), conversationIds, receipt };
+      return { operationId, outcome: outcomeOf(answer, job), conversationIds, receipt };
     };
-    return { claimId, result };
+    return { operationId, result };
   }
 
   async poolRefilled(campaignId: string): Promise<void> {
@@ -129,7 +129,7 @@ type AnyJob = contract.OperationJob | contract.ClaimJob;
 /** The queue keeps another request under this one's id. */
 function refuseOther(sent: AnyJob, kept: unknown): void {
   if (contract.hashOfJob(kept) === contract.requestHash(sent.request)) return;
-  throw otherRequest(sent.request.operationId);
+  throw operationConflict(sent.request.operationId);
 }
 
 function outcomeOf(answer: { readonly madeBy: string }, job: AnyJob): 'created' | 'exists' {

@@ -2,7 +2,8 @@ import type { RedisConnection } from './connection.ts';
 import { QueueEvents, type Job, type Queue } from 'bullmq';
 import { atMost } from './at-most.ts';
 import { hasFailed } from './promote-job.ts';
-import { parseRefusal, QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
+import { QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
+import { parseFailureText } from '../domain/stored-error.ts';
 
 /** Events do the waking; a look at the job itself, this often, makes good for one that was lost on the way. */
 const RECHECK_MS = 5_000;
@@ -120,7 +121,7 @@ export class Answers {
 type Answer = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: Error };
 
 function failureOf(reason: string | undefined): Error {
-  return parseRefusal(reason ?? '') ?? new JobFailed(reason ?? 'the job failed without a reason');
+  return parseFailureText(reason) ?? new JobFailed(reason ?? 'the job failed without a reason');
 }
 
 const ignore = (): undefined => undefined;

@@ -1,5 +1,5 @@
 import type { Job, Queue } from 'bullmq';
-import type { Revival } from '../reconcile/ports.ts';
+import type { JobRepair } from '../reconcile/ports.ts';
 import { bringForward, hasFailed, holdsIdForNobody } from './promote-job.ts';
 import { jobIdOf, requestOfJob } from '../producer/contract.ts';
 
@@ -16,9 +16,9 @@ interface Lost {
 
 /**
  * Sees to it that something unfinished has a job that will be worked at, and disturbs none that will be: one that waits,
- * is parked or pauses between attempts comes up by itself. Safe to repeat.
+ * is snoozed or pauses between attempts comes up by itself. Safe to repeat.
  */
-export async function revive(queue: Queue, { operationId, isUnfinished, add }: Lost): Promise<Revival> {
+export async function ensureJob(queue: Queue, { operationId, isUnfinished, add }: Lost): Promise<JobRepair> {
   const job = await jobOf(queue, operationId);
   if (job && (await isAlive(job))) return { kind: 'alive' };
   if (!(await isUnfinished())) return { kind: 'alive' };

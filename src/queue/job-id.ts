@@ -14,6 +14,6 @@ export function withItsId<Job extends { request: { operationId: string } }>(jobI
   if (jobId === jobIdOf(operationId) || jobId === operationId) return job;
   throw new Refusal('bad-request', {
     expected: `the job's id to be "op-" and the operation's`,
-    got: `${shown(jobId)} and ${shown(operationId)}`,
+    received: `${shown(jobId)} and ${shown(operationId)}`,
   });
 }

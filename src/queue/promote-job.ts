@@ -1,9 +1,9 @@
 import type { Job } from 'bullmq';
-import { parseRefusal } from '../domain/errors.ts';
+import { parseFailureText } from '../domain/stored-error.ts';
 
 /** A job that was refused before it became an operation: its id stands for nothing, or for an operation not its own. */
 export function holdsIdForNobody(job: Job<unknown, unknown>): boolean {
-  const code = parseRefusal(job.failedReason)?.code;
+  const code = parseFailureText(job.failedReason)?.code;
   return hasFailed(job) && (code === 'bad-request' || code === 'operation-conflict');
 }
 
@@ -12,7 +12,7 @@ export function hasFailed(job: Job<unknown, unknown>): boolean {
   return job.finishedOn !== undefined && (job.returnvalue ?? null) === null;
 }
 
-/** Sees to it that a job that is parked, or has been given up, is taken up now. Safe to repeat, from anywhere. */
+/** Sees to it that a job that is snoozed, or has been given up, is taken up now. Safe to repeat, from anywhere. */
 export async function bringForward(job: Job): Promise<void> {
   const state = await job.getState();
   if (state === 'delayed') await tolerantly(job, () => job.promote());

@@ -1,5 +1,6 @@
 import { Queue, type Job, type JobsOptions } from 'bullmq';
-import { parseRefusal, QueueUnavailable, Refusal } from '../domain/errors.ts';
+import { QueueUnavailable, Refusal } from '../domain/errors.ts';
+import { parseFailureText } from '../domain/stored-error.ts';
 import { bringForward, hasFailed, holdsIdForNobody } from './promote-job.ts';
 import { atMost } from './at-most.ts';
 import { Answers, CLOSE_MS_MAX, type WaitOptions } from './answers.ts';
@@ -62,7 +63,7 @@ export class Sender {
       return this.add(name, data, options);
     }
     // Given up for want of a database, say: whoever asks again wants it tried again.
-    if (hasFailed(kept) && !parseRefusal(kept.failedReason)) await bringForward(kept);
+    if (hasFailed(kept) && !parseFailureText(kept.failedReason)) await bringForward(kept);
     return { jobId, kept: kept.data };
   }
 }
@@ -78,7 +79,7 @@ async function inTime<Result>(work: Promise<Result>): Promise<Result> {
     return await Promise.race([work, late]);
   } catch (error) {
     if (error instanceof Refusal || error instanceof QueueUnavailable) throw error;
-    const message = `expected Redis to take the request, got: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `expected Redis to take the request, received: ${error instanceof Error ? error.message : String(error)}`;
     throw new QueueUnavailable(message, { cause: error });
   } finally {
     clearTimeout(timer);

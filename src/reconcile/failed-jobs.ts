@@ -2,9 +2,9 @@ import type { RedisConnection } from '../queue/connection.ts';
 import { Queue, type Job } from 'bullmq';
 import type { FailedJob, FailedJobs } from './retry-ports.ts';
 import type { ClaimRequest } from '../claims/claim.ts';
-import { parseRefusal } from '../domain/errors.ts';
+import { parseFailureText } from '../domain/stored-error.ts';
 import { failedAttempt } from '../domain/failed-attempt.ts';
-import type { Operation } from '../domain/operation.ts';
+import type { Operation } from '../operations/operation.ts';
 import type { OperationRequest } from '../operations/request.ts';
 import { bringForward, hasFailed } from '../queue/promote-job.ts';
 import {
@@ -98,7 +98,7 @@ class FailedJobQueues implements FailedJobs {
 /** `undefined` for a job that was refused, one that asks for nothing, and one that has not failed for good. */
 function asFailed(job: Job<unknown, unknown>): FailedJob | undefined {
   const request = requestOfJob(job.data);
-  if (!request || !hasFailed(job) || parseRefusal(job.failedReason)) return undefined;
+  if (!request || !hasFailed(job) || parseFailureText(job.failedReason)) return undefined;
   return { ...namesOf(request), attempts: job.attemptsMade, last: lastOf(job) };
 }
 

@@ -1,11 +1,12 @@
 import type { mongo } from 'mongoose';
 import type { FailureStore } from './retry-ports.ts';
-import type { LedgerEntry } from '../conversations/view-ports.ts';
+import type { AnyOperation } from '../conversations/view-ports.ts';
 import { FAILED_ATTEMPTS_KEPT_MAX, type FailedAttempt } from '../domain/failed-attempt.ts';
-import { NO_TURN, RETRYABLE_CODES, type Operation } from '../domain/operation.ts';
+import { RETRYABLE_CODES } from '../domain/operation.ts';
+import { NO_SEQUENCE, type Operation } from '../operations/operation.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf, type OperationDoc } from '../mongo/documents.ts';
-import { LEDGER_INDEX } from '../mongo/schemas.ts';
+import { STATE_INDEX } from '../mongo/schemas.ts';
 import { toOperation } from '../operations/operation-mapping.ts';
 import { nextSequence } from '../operations/sequence.ts';
 import { toEntry } from '../conversations/view-store.ts';
@@ -13,7 +14,7 @@ import { toEntry } from '../conversations/view-store.ts';
 /** Read at a time, for whoever lists them all. */
 const GIVEN_UP_PAGE = 100;
 
-const GIVEN_UP = { state: 'failed', 'error.code': { $in: [...RETRYABLE_CODES] } } as const;
+const ATTEMPTS_EXHAUSTED = { state: 'failed', 'error.code': { $in: [...RETRYABLE_CODES] } } as const;
 
 export class MongoFailureStore implements FailureStore {
   private readonly database: Database;
@@ -29,9 +30,9 @@ export class MongoFailureStore implements FailureStore {
     );
   }
 
-  async *givenUp(campaignId: string | undefined): AsyncGenerator<LedgerEntry> {
-    const filter = { ...GIVEN_UP, ...(campaignId !== undefined && { campaignId }) };
-    const options = { sort: { acceptedAt: 1, _id: 1 }, hint: LEDGER_INDEX, batchSize: GIVEN_UP_PAGE } as const;
+  async *failedOperations(campaignId: string | undefined): AsyncGenerator<AnyOperation> {
+    const filter = { ...ATTEMPTS_EXHAUSTED, ...(campaignId !== undefined && { campaignId }) };
+    const options = { sort: { acceptedAt: 1, _id: 1 }, hint: STATE_INDEX, batchSize: GIVEN_UP_PAGE } as const;
     for await (const doc of this.database.operations.find(filter, options)) yield toEntry(doc);
   }
 
@@ -42,11 +43,15 @@ export class MongoFailureStore implements FailureStore {
   /** The operation is written last of all that is read of it, so that of two who reopen it one finds nothing to do. */
   private async reopenIn(session: mongo.ClientSession, operationId: string): Promise<Operation | undefined> {
     const { operations, batches } = this.database;
-    const retryable: mongo.Filter<OperationDoc> = { _id: operationId, ...GIVEN_UP, expiring: { $exists: false } };
+    const retryable: mongo.Filter<OperationDoc> = {
+      _id: operationId,
+      ...ATTEMPTS_EXHAUSTED,
+      expiring: { $exists: false },
+    };
     const found = await operations.findOne(retryable, { session, projection: { campaignId: 1, sequence: 1 } });
     if (!found) return undefined;
-    const takesTurn = found.sequence !== NO_TURN;
-    const sequence = takesTurn ? await nextSequence(this.database, found.campaignId, session) : NO_TURN;
+    const needsCampaignLock = found.sequence !== NO_SEQUENCE;
+    const sequence = needsCampaignLock ? await nextSequence(this.database, found.campaignId, session) : NO_SEQUENCE;
     const reopened = await operations.findOneAndUpdate(
       retryable,
       {
@@ -57,7 +62,7 @@ export class MongoFailureStore implements FailureStore {
     );
     if (!reopened) return undefined;
     const _id = batchIdsOf(operationId);
-    await batches.deleteMany({ _id, state: 'seal' }, { session });
+    await batches.deleteMany({ _id, state: 'end-marker' }, { session });
     await batches.updateMany({ _id, state: 'dropped' }, { $set: { state: 'planned' } }, { session });
     return toOperation(reopened);
   }

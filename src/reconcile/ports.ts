@@ -1,11 +1,11 @@
 import type { Claim } from '../claims/claim.ts';
-import type { Operation } from '../domain/operation.ts';
+import type { Operation } from '../operations/operation.ts';
 
 /** Whatever the ledger holds unfinished. Both at once are never there. */
 export type Unfinished =
   { readonly operation: Operation; readonly claim?: never } | { readonly claim: Claim; readonly operation?: never };
 
-export interface SweepStore {
+export interface ReconcileStore {
   /** Everything unfinished, page by page, in the order of acceptance. */
   unfinished(): AsyncIterable<readonly Unfinished[]>;
   /** Whether it is unfinished still. */
@@ -25,13 +25,13 @@ export interface SweepStore {
  * What became of the job of something unfinished. `alive`: it will come up by itself. `made`, `taken-up`: it would not
  * have. `exhausted`: its workers die of it, again and again.
  */
-export type Revival =
+export type JobRepair =
   { readonly kind: 'alive' | 'made' | 'taken-up' } | { readonly kind: 'exhausted'; readonly reason: string };
 
-/** The queues, as far as the sweep mends them. */
-export interface SweptJobs {
+/** The queues, as far as the reconcile mends them. */
+export interface ReconciledJobs {
   /** Sees to it that an unfinished operation or claim has a job; `isUnfinished` is asked again before one is made. */
-  revive(unfinished: Unfinished, isUnfinished: () => Promise<boolean>): Promise<Revival>;
+  ensureJob(unfinished: Unfinished, isUnfinished: () => Promise<boolean>): Promise<JobRepair>;
   /** Sees to it that whoever waits for a claim that has ended hears of it. */
   answer(claim: Claim): Promise<void>;
   poolRefilled(campaignId: string): Promise<void>;

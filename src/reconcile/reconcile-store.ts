@@ -1,10 +1,10 @@
 import type { mongo } from 'mongoose';
-import type { SweepStore, Unfinished } from './ports.ts';
+import type { ReconcileStore, Unfinished } from './ports.ts';
 import { ENDED_STATES, UNFINISHED_STATES, type OperationState } from '../domain/operation.ts';
 import { toClaim } from '../claims/mapping.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf, CLAIMABLE, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
-import { CLAIMABLE_INDEX, LEDGER_INDEX } from '../mongo/schemas.ts';
+import { CLAIMABLE_INDEX, STATE_INDEX } from '../mongo/schemas.ts';
 import { toOperation } from '../operations/operation-mapping.ts';
 
 /** Looked at in one go: each costs the queue two commands. */
@@ -12,7 +12,7 @@ const UNFINISHED_PAGE = 100;
 /** Forgotten in one go. */
 const EXPIRED_PAGE = 100;
 
-const IN_ORDER = { sort: { acceptedAt: 1, _id: 1 }, hint: LEDGER_INDEX } as const;
+const IN_ORDER = { sort: { acceptedAt: 1, _id: 1 }, hint: STATE_INDEX } as const;
 
 /** A place in the order of acceptance. */
 interface Place {
@@ -20,8 +20,8 @@ interface Place {
   readonly _id: string;
 }
 
-/** The ledger as the sweep reads it: by state and time of acceptance, an index of its own. */
-export class MongoSweepStore implements SweepStore {
+/** The ledger as the reconcile reads it: by state and time of acceptance, an index of its own. */
+export class MongoReconcileStore implements ReconcileStore {
   private readonly database: Database;
 
   constructor(database: Database) {

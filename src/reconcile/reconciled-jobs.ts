@@ -1,10 +1,10 @@
-import type { Revival, SweptJobs, Unfinished } from './ports.ts';
+import type { JobRepair, ReconciledJobs, Unfinished } from './ports.ts';
 import type { Claim } from '../claims/claim.ts';
 import type { ClaimQueue } from '../claims/claim-queue.ts';
 import type { OperationQueue } from '../operations/operation-queue.ts';
 
-/** Both queues that hold what somebody asked for, as the sweep sees them. */
-export class SweptQueues implements SweptJobs {
+/** Both queues that hold what somebody asked for, as the reconcile sees them. */
+export class ReconciledQueues implements ReconciledJobs {
   private readonly operations: OperationQueue;
   private readonly claims: ClaimQueue;
 
@@ -13,9 +13,9 @@ export class SweptQueues implements SweptJobs {
     this.claims = claims;
   }
 
-  revive(unfinished: Unfinished, isUnfinished: () => Promise<boolean>): Promise<Revival> {
-    if (unfinished.claim) return this.claims.revive(unfinished.claim, isUnfinished);
-    return this.operations.revive(unfinished.operation, isUnfinished);
+  ensureJob(unfinished: Unfinished, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
+    if (unfinished.claim) return this.claims.ensureJob(unfinished.claim, isUnfinished);
+    return this.operations.ensureJob(unfinished.operation, isUnfinished);
   }
 
   answer(claim: Claim): Promise<void> {

@@ -1,13 +1,13 @@
 import type { FailedAttempt } from '../domain/failed-attempt.ts';
-import type { Operation } from '../domain/operation.ts';
-import type { LedgerEntry } from '../conversations/view-ports.ts';
+import type { Operation } from '../operations/operation.ts';
+import type { AnyOperation } from '../conversations/view-ports.ts';
 
 /** What went wrong, as the ledger keeps it. */
 export interface FailureStore {
   /** Notes a failed attempt on an operation or claim, if the ledger has it and it stands for this request. */
   note(operationId: string, requestHash: string, attempt: FailedAttempt): Promise<void>;
   /** Everything that was given up or halted and not reopened since, of one campaign or of all, oldest first. */
-  givenUp(campaignId: string | undefined): AsyncIterable<LedgerEntry>;
+  failedOperations(campaignId: string | undefined): AsyncIterable<AnyOperation>;
   /**
    * Makes what was given up or halted `accepted` again, exactly where it stopped: its list of batches is open, what was
    * dropped is planned, and it queues behind what was accepted meanwhile. `undefined` when there is nothing to reopen:
@@ -20,7 +20,7 @@ export interface FailureStore {
 export interface FailedJob {
   readonly operationId: string;
   readonly campaignId: string;
-  readonly kind: LedgerEntry['request']['kind'];
+  readonly kind: AnyOperation['request']['kind'];
   readonly attempts: number;
   readonly last: FailedAttempt;
 }

@@ -1,33 +1,33 @@
 import type { RedisConnection } from '../queue/connection.ts';
 import { Queue } from 'bullmq';
-import { SWEEP_JOB, SWEEP_JOB_OPTIONS, SWEEPS_QUEUE } from '../producer/contract.ts';
+import { RECONCILE_JOB, RECONCILE_JOB_OPTIONS, RECONCILE_QUEUE } from '../producer/contract.ts';
 
 /** One at a time, over all workers. */
-const SWEEPS_AT_ONCE = 1;
-/** A schedule whose next sweep is this many periods late has lost its job. */
+const RECONCILE_AT_ONCE_MAX = 1;
+/** A schedule whose next reconcile is this many periods late has lost its job. */
 const LATE_PERIODS_MAX = 5;
 
-/** The schedule that makes the sweep's jobs. It lies in Redis, where it can be lost with everything else. */
-export class SweepSchedule {
+/** The schedule that makes the reconcile's jobs. It lies in Redis, where it can be lost with everything else. */
+export class ReconcileSchedule {
   private readonly queue: Queue;
   private readonly everyMs: number;
 
   constructor(connection: RedisConnection, prefix: string, everyMs: number, onError: (error: Error) => void) {
     this.everyMs = everyMs;
-    this.queue = new Queue(SWEEPS_QUEUE, { connection, prefix });
+    this.queue = new Queue(RECONCILE_QUEUE, { connection, prefix });
     this.queue.on('error', onError);
   }
 
   /** Puts the schedule there, whatever it was before. Workers that do so at the same time make one schedule. */
   async put(): Promise<void> {
-    await this.queue.setGlobalConcurrency(SWEEPS_AT_ONCE);
-    const template = { name: SWEEP_JOB, data: {}, opts: SWEEP_JOB_OPTIONS };
-    await this.queue.upsertJobScheduler(SWEEP_JOB, { every: this.everyMs }, template);
+    await this.queue.setGlobalConcurrency(RECONCILE_AT_ONCE_MAX);
+    const template = { name: RECONCILE_JOB, data: {}, opts: RECONCILE_JOB_OPTIONS };
+    await this.queue.upsertJobScheduler(RECONCILE_JOB, { every: this.everyMs }, template);
   }
 
   /** Puts it back if it is gone, or makes no jobs any more. Says whether it had to. */
   async restore(): Promise<boolean> {
-    const scheduler = await this.queue.getJobScheduler(SWEEP_JOB);
+    const scheduler = await this.queue.getJobScheduler(RECONCILE_JOB);
     if (scheduler && !isStuck(scheduler.next, scheduler.every ?? this.everyMs)) return false;
     await this.put();
     return true;

@@ -1,10 +1,16 @@
 import type { RedisConnection } from '../queue/connection.ts';
 import { Queue } from 'bullmq';
 import type { QueueFacts, QueueState } from './health.ts';
-import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, SWEEPS_QUEUE } from '../producer/contract.ts';
+import {
+  CLAIMS_QUEUE,
+  CONTROLS_QUEUE,
+  OPERATIONS_QUEUE,
+  PREVIEWS_QUEUE,
+  RECONCILE_QUEUE,
+} from '../producer/contract.ts';
 import { withRedis, type QueueAddress } from '../queue/with-redis.ts';
 
-const QUEUES = [OPERATIONS_QUEUE, CLAIMS_QUEUE, PREVIEWS_QUEUE, CONTROLS_QUEUE, SWEEPS_QUEUE];
+const QUEUES = [OPERATIONS_QUEUE, CLAIMS_QUEUE, PREVIEWS_QUEUE, CONTROLS_QUEUE, RECONCILE_QUEUE];
 
 /** Looks at Redis and at every queue, over a connection of its own. Throws when Redis is out of reach. */
 export async function readQueueFacts(address: QueueAddress): Promise<QueueFacts> {

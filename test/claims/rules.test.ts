@@ -38,9 +38,9 @@ describe('the rules of self-assign', () => {
     ['replies-first', { repliesMax: 0 }, { needsReply: 1 }, '1'],
     ['replies-first', { repliesMax: 5 }, { needsReply: 6, notStarted: 20 }, '6'],
     ['self-assign-off', { enabled: false, repliesMax: 0 }, { needsReply: 1, notStarted: 20 }, 'one that does not'],
-  ] as const)('refuse with %s and the numbers', (code, settings, workload, got) => {
+  ] as const)('refuse with %s and the numbers', (code, settings, workload, received) => {
     const asking = (): unknown => roomFor(1, { ...RULES, ...settings }, { ...NOTHING, ...workload });
-    expect(refusalOf(asking)).toMatchObject({ code, got });
+    expect(refusalOf(asking)).toMatchObject({ code, received });
   });
 
   it('name the limit and what is held', () => {
@@ -243,8 +243,8 @@ describe('whatever is asked, held and allowed, a round', () => {
         const { texterId } = claim.request;
         const earlier = outcomes.slice(0, at).filter((each) => each.claim.request.texterId === texterId);
         const held = facts.workloads.get(texterId)?.notStarted ?? 0;
-        expect(refusal.got).toBe(String(earlier.reduce((sum, each) => sum + each.granted.length, held)));
-        expect(Number(refusal.got)).toBeGreaterThanOrEqual(selfAssign.openMax);
+        expect(refusal.received).toBe(String(earlier.reduce((sum, each) => sum + each.granted.length, held)));
+        expect(Number(refusal.received)).toBeGreaterThanOrEqual(selfAssign.openMax);
       }
     });
   });
@@ -272,8 +272,8 @@ describe('the receipt of a claim', () => {
   it('counts the moves from the pool to the texter, and none where there was none', () => {
     const some = claimReceipt(request, 3, { count: 8, limitedBy: null });
     expect(some).toMatchObject({
-      bySource: [{ holderId: null, count: 3 }],
-      byTarget: [{ holderId: 't1', count: 3 }],
+      bySource: [{ assigneeId: null, count: 3 }],
+      byTarget: [{ assigneeId: 't1', count: 3 }],
       byStatus: [{ status: 'not-started', count: 3 }],
     });
     const none = claimReceipt(request, 0, { count: 8, limitedBy: null });

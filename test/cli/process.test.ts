@@ -50,7 +50,7 @@ describe('the command line as a process', () => {
   it('is refused with 2 and misused with 2, in one document when asked so', async () => {
     const refused = await spawnCli(env, ['senders', 'nowhere', '--json']);
     expect(refused.status).toBe(2);
-    expect(JSON.parse(refused.out)).toMatchObject({ error: { code: 'unknown-campaign', got: '"nowhere"' } });
+    expect(JSON.parse(refused.out)).toMatchObject({ error: { code: 'unknown-campaign', received: '"nowhere"' } });
     const unconfirmed = await spawnCli(env, ['unassign', 'rally', '--from', 'ann']);
     expect(unconfirmed).toMatchObject({ status: 2, out: '' });
     expect(unconfirmed.err).toBe(

@@ -132,7 +132,7 @@ describe('what bad input gets', () => {
     expect(refusal).toMatchObject({
       code,
       expected: expect.stringMatching(/./) as string,
-      got: expect.stringMatching(/./) as string,
+      received: expect.stringMatching(/./) as string,
     });
     expect(refusal.message).toContain(`expected ${refusal.expected}, got`);
     expect(await everything()).toEqual(before);
@@ -140,7 +140,7 @@ describe('what bad input gets', () => {
 
   it('says what came', async () => {
     const refusal = await cli.refusal(['reassign', 'C', '--from', 'pool', '--to', 'Bob', ...ANY, '--count', 'six']);
-    expect(refusal.got).toBe('"six"');
+    expect(refusal.received).toBe('"six"');
   });
 
   it('tells people in one line on stderr, and leaves stdout alone', async () => {

@@ -81,15 +81,15 @@ describe('a campaign’s rules for texters who ask for more', () => {
   async function heldBack(): Promise<{ campaignId: string; sent: SentClaim }> {
     const campaignId = await harness.seedCampaign(2, { selfAssign: RULES });
     await harness.seedConversations(campaignId, [{}, {}]);
-    const claim = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 6, waitMs: LONG_MS };
+    const claim = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 6, waitMs: LONG_MS };
     const sent = await harness.producer.selfAssign(claim);
-    await until('it to wait', () => harness.isWaiting(sent.claimId));
-    await until('its job to be parked', async () => (await queue.job(sent.claimId))?.isDelayed());
+    await until('it to wait', () => harness.isWaiting(sent.operationId));
+    await until('its job to be snoozed', async () => (await queue.job(sent.operationId))?.isDelayed());
     return { campaignId, sent };
   }
 
   /** Conversations come while something holds the claim back, and a round passes it over. */
-  async function passedOver(campaignId: string, { claimId }: SentClaim): Promise<void> {
+  async function passedOver(campaignId: string, { operationId: claimId }: SentClaim): Promise<void> {
     await harness.seedConversations(
       campaignId,
       Array.from({ length: 6 }, () => ({})),
@@ -104,7 +104,7 @@ describe('a campaign’s rules for texters who ask for more', () => {
     ['replies need not come first', ['--replies-max', '0'], ['--replies-max', 'none']],
   ])('let a claim that waits through as soon as %s', async (_what, hold, ease) => {
     const { campaignId, sent } = await heldBack();
-    await harness.seedConversations(campaignId, [{ holderId: 't1', status: 'needs-reply' }]);
+    await harness.seedConversations(campaignId, [{ assigneeId: 't1', status: 'needs-reply' }]);
     await cli.json(['campaign', 'rules', campaignId, ...hold]);
     await passedOver(campaignId, sent);
     await cli.json(['campaign', 'rules', campaignId, ...ease]);
@@ -129,11 +129,11 @@ describe('a campaign’s rules for texters who ask for more', () => {
     expect((await sent.result()).receipt).toMatchObject({ moved: 6, shortBecause: null });
   });
 
-  it('let a claim that waits through as soon as its texter’s work is handed on to another', async () => {
+  it('let a claim that waits through as soon as its texter’s work is forwarded on to another', async () => {
     const { campaignId, sent } = await heldBack();
     await cli.json(['campaign', 'rules', campaignId, '--open-max', '2']);
     await passedOver(campaignId, sent);
-    // Two of its own are handed on: then there is room for two more, and that is all it may have.
+    // Two of its own are forwarded on: then there is room for two more, and that is all it may have.
     const args = ['reassign', campaignId, '--from', 't1', '--to', 't2', '--status', 'any', '--count', '2'];
     await cli.json(args);
     expect((await sent.result()).receipt).toMatchObject({ moved: 4, shortBecause: 'open-max' });

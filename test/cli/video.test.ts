@@ -71,9 +71,9 @@ describe('the video, typed', () => {
     const one = ['--conversation', 'Chris', '--from', 'Rebecca', '--to', 'Kevin'];
     expect(await cli.json(['reassign', RALLY, ...one])).toMatchObject({ receipt: { moved: 1 } });
     expect(await totals()).toEqual({ Kevin: 3, Rebecca: 3, pool: 0 });
-    const chris = await cli.json<{ trail: unknown[] }>(['conversation', RALLY, 'chris']);
+    const chris = await cli.json<{ history: unknown[] }>(['conversation', RALLY, 'chris']);
     expect(chris).toMatchObject({ name: 'Chris', status: 'needs-reply' });
-    expect(chris.trail).toHaveLength(2);
+    expect(chris.history).toHaveLength(2);
   });
 
   it('unassigns all of Rebecca, but not without the number', async () => {

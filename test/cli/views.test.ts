@@ -32,7 +32,7 @@ describe('what the command line shows', () => {
     const other = await harness.seedCampaign(1);
     await harness.pause(campaignId, 't2');
     const any = (index: number): Seeded => ({
-      holderId: [null, 't1', 't2', 't3', 'gone'][Math.trunc(index * 7.3) % 5] ?? null,
+      assigneeId: [null, 't1', 't2', 't3', 'gone'][Math.trunc(index * 7.3) % 5] ?? null,
       status: STATUSES[Math.trunc(index * 3.7) % STATUSES.length] ?? 'closed',
       // Many share a moment: pages must part them by their ids.
       waitedMs: Math.trunc(index / 7) * 1_000,
@@ -42,7 +42,7 @@ describe('what the command line shows', () => {
       campaignId,
       Array.from({ length: CONVERSATIONS }, (_, index) => any(index)),
     );
-    await harness.seedConversations(other, [{ holderId: 't1' }, {}]);
+    await harness.seedConversations(other, [{ assigneeId: 't1' }, {}]);
     raw = await harness.context.database.conversations.find({ campaignId }).toArray();
   });
   afterAll(async () => {
@@ -50,8 +50,8 @@ describe('what the command line shows', () => {
     await rm(folder, { recursive: true });
   });
 
-  const count = (holderId: string | null, status?: Status): number =>
-    raw.filter((doc) => doc.assigneeId === holderId && (!status || doc.status === status)).length;
+  const count = (assigneeId: string | null, status?: Status): number =>
+    raw.filter((doc) => doc.assigneeId === assigneeId && (!status || doc.status === status)).length;
 
   const inOrder = (docs: ConversationDoc[]): string[] =>
     docs
@@ -77,9 +77,9 @@ describe('what the command line shows', () => {
 
   it('counts what each holds, strangers to the campaign too', async () => {
     const view = await cli.json<{ senders: { texterId: string }[]; pool: unknown }>(['senders', campaignId]);
-    const countsOf = (holderId: string | null) => ({
-      counts: Object.fromEntries(STATUSES.map((status) => [status, count(holderId, status)])),
-      total: count(holderId),
+    const countsOf = (assigneeId: string | null) => ({
+      counts: Object.fromEntries(STATUSES.map((status) => [status, count(assigneeId, status)])),
+      total: count(assigneeId),
     });
     expect(view.pool).toEqual(countsOf(null));
     const texter = (texterId: string, name: string | null, active: boolean) => ({
@@ -103,8 +103,8 @@ describe('what the command line shows', () => {
 
   it('lists all that the view shows, page by page, in the order of selection', async () => {
     const shown = raw.filter((doc) => VISIBLE_STATUSES.includes(doc.status));
-    const ofRoster = shown.filter((doc) => doc.assigneeId !== 'gone');
-    expect(await readAll([], 411)).toEqual(inOrder(ofRoster));
+    const ofCampaigns = shown.filter((doc) => doc.assigneeId !== 'gone');
+    expect(await readAll([], 411)).toEqual(inOrder(ofCampaigns));
     expect(await readAll(['--of', 'pool'], 97)).toEqual(inOrder(shown.filter((doc) => doc.assigneeId === null)));
     const closed = shown.filter((doc) => doc.status === 'closed' && ['t1', 't3'].includes(doc.assigneeId ?? ''));
     expect(await readAll(['--of', 't3,Texter 1,t1', '--status', 'closed'], 50)).toEqual(inOrder(closed));
@@ -168,7 +168,7 @@ describe('what the command line shows', () => {
   });
 
   it('previews what a move would do, and changes nothing', async () => {
-    const preview = await cli.json<{ moved: number; skipped: unknown; holders: { wouldHold: number }[] }>([
+    const preview = await cli.json<{ moved: number; skipped: unknown; assignees: { wouldHold: number }[] }>([
       ...['reassign', campaignId, '--from', 'pool', '--to', 't1,t3', '--status', 'needs-reply', '--preview'],
     ]);
     const pool = raw.filter((doc) => doc.assigneeId === null && doc.status === 'needs-reply');
@@ -177,7 +177,7 @@ describe('what the command line shows', () => {
       moved: pool.length - optedOut,
       skipped: [{ reason: 'opted-out', count: optedOut }],
     });
-    expect(preview.holders.reduce((sum, { wouldHold }) => sum + wouldHold, 0)).toBe(
+    expect(preview.assignees.reduce((sum, { wouldHold }) => sum + wouldHold, 0)).toBe(
       count(null) + count('t1') + count('t3'),
     );
     expect(await harness.context.database.conversations.find({ campaignId }).toArray()).toEqual(raw);

@@ -1,11 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  importContacts,
-  REJECTED_LISTED_MAX,
-  type FileRecord,
-  type ImportResult,
-} from '../../src/contacts/import.ts';
+import { importContacts, REJECTED_LISTED_MAX, type FileRecord, type ImportResult } from '../../src/contacts/import.ts';
 import { STATUSES } from '../../src/domain/conversation.ts';
 import { Harness } from '../support/harness.ts';
 
@@ -119,7 +114,7 @@ describe('importing contacts', () => {
       lastInboundAt: null,
       lastOutboundAt: null,
       lastOperationId: null,
-      trail: [],
+      history: [],
       createdAt,
     });
     const bob = await byName('Bob');
@@ -174,7 +169,7 @@ describe('importing contacts', () => {
   it('refuses an unknown campaign and a closed one', async () => {
     await expect(run('nowhere')).rejects.toMatchObject({ code: 'unknown-campaign' });
     const campaignId = await harness.seedCampaign(1);
-    await harness.context.roster.setClosed(campaignId, true);
+    await harness.context.campaigns.setClosed(campaignId, true);
     await expect(run(campaignId)).rejects.toMatchObject({ code: 'campaign-closed' });
   });
 });

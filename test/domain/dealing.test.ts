@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Dealer, rotated, type Seat, type Spread } from '../../src/domain/dealing.ts';
 
-const fromPool = { holderId: null };
+const fromPool = { assigneeId: null };
 const seats = (count: number): Seat[] =>
   Array.from({ length: count }, (_, at) => ({ texterId: `t${at + 1}`, joinedOrder: at + 1 }));
 const dealerOf = (targets: readonly string[], spread: Spread = 'even', loads = targets.map(() => 0)): Dealer =>
@@ -48,33 +48,37 @@ describe('an even deal', () => {
   });
 
   it('does not care who holds what is dealt', () => {
-    const holders = fc.array(fc.constantFrom(null, 't1', 't2', 't3', 'stranger'), { maxLength: 50 });
+    const assignees = fc.array(fc.constantFrom(null, 't1', 't2', 't3', 'stranger'), { maxLength: 50 });
     fc.assert(
-      fc.property(holders, (from) => {
+      fc.property(assignees, (from) => {
         const dealer = dealerOf(names(3));
-        expect(from.map((holderId) => dealer.deal({ holderId }))).toEqual(from.map((_, at) => `t${(at % 3) + 1}`));
+        expect(from.map((assigneeId) => dealer.deal({ assigneeId }))).toEqual(from.map((_, at) => `t${(at % 3) + 1}`));
       }),
     );
   });
 
   it('makes good for deals that came to nothing', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 2, max: 20 }), fc.array(fc.nat({ max: 19 }), { maxLength: 15 }), (k, slips) => {
-        const targets = names(k);
-        const dealer = dealerOf(targets);
-        const counts = tally(dealt(dealer, 40), targets);
-        const back = slips.map((slip) => slip % k).filter((seat) => (counts[seat] ?? 0) > 0);
-        for (const seat of back) {
-          dealer.takeBack(targets[seat] ?? '', 1);
-          counts[seat] = (counts[seat] ?? 0) - 1;
-        }
-        const fewest = Math.min(...counts);
-        const owed = counts.reduce((sum, count) => sum + Math.max(...counts) - count, 0);
-        for (const [seat, more] of tally(dealt(dealer, owed), targets).entries())
-          counts[seat] = (counts[seat] ?? 0) + more;
-        expect(Math.min(...counts)).toBeGreaterThanOrEqual(fewest);
-        expect(Math.max(...counts) - Math.min(...counts)).toBe(0);
-      }),
+      fc.property(
+        fc.integer({ min: 2, max: 20 }),
+        fc.array(fc.nat({ max: 19 }), { maxLength: 15 }),
+        (k, shortfalls) => {
+          const targets = names(k);
+          const dealer = dealerOf(targets);
+          const counts = tally(dealt(dealer, 40), targets);
+          const back = shortfalls.map((shortfall) => shortfall % k).filter((seat) => (counts[seat] ?? 0) > 0);
+          for (const seat of back) {
+            dealer.takeBack(targets[seat] ?? '', 1);
+            counts[seat] = (counts[seat] ?? 0) - 1;
+          }
+          const fewest = Math.min(...counts);
+          const owed = counts.reduce((sum, count) => sum + Math.max(...counts) - count, 0);
+          for (const [seat, more] of tally(dealt(dealer, owed), targets).entries())
+            counts[seat] = (counts[seat] ?? 0) + more;
+          expect(Math.min(...counts)).toBeGreaterThanOrEqual(fewest);
+          expect(Math.max(...counts) - Math.min(...counts)).toBe(0);
+        },
+      ),
     );
   });
 
@@ -102,14 +106,14 @@ describe('an even deal', () => {
 
   it('to the pool goes to the pool', () => {
     const dealer = new Dealer({ targets: [null], loads: [0], spread: 'even' });
-    expect([dealer.deal({ holderId: 't1' }), dealer.nextUp]).toEqual([null, null]);
+    expect([dealer.deal({ assigneeId: 't1' }), dealer.nextUp]).toEqual([null, null]);
   });
 });
 
 describe('a levelling deal', () => {
   const loads = fc.array(fc.nat({ max: 50 }), { minLength: 1, maxLength: 20 });
 
-  it('fills the least laden first', () => {
+  it('fills the least loaded first', () => {
     expect(dealt(dealerOf(names(3), 'level', [5, 2, 3]), 6)).toEqual(['t2', 't2', 't3', 't2', 't3', 't1']);
   });
 
@@ -132,14 +136,14 @@ describe('a levelling deal', () => {
       fc.property(loads, (start) => {
         const targets = names(start.length);
         const dealer = dealerOf(targets, 'level', start);
-        const holders = start.flatMap((count, seat) => Array.from({ length: count }, () => targets[seat] ?? ''));
+        const assignees = start.flatMap((count, seat) => Array.from({ length: count }, () => targets[seat] ?? ''));
         const has = [...start];
-        for (const holderId of holders) {
-          const to = dealer.deal({ holderId }) ?? '';
-          has[targets.indexOf(holderId)]! -= 1;
+        for (const assigneeId of assignees) {
+          const to = dealer.deal({ assigneeId }) ?? '';
+          has[targets.indexOf(assigneeId)]! -= 1;
           has[targets.indexOf(to)]! += 1;
         }
-        expect(has.reduce((sum, count) => sum + count, 0)).toBe(holders.length);
+        expect(has.reduce((sum, count) => sum + count, 0)).toBe(assignees.length);
         expect(Math.max(...has) - Math.min(...has)).toBeLessThanOrEqual(1);
       }),
     );

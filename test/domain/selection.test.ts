@@ -49,7 +49,7 @@ describe('the order of selection', () => {
   });
 
   it('is known of a candidate without who holds it', () => {
-    const candidate = { id: 'x', holderId: 't1', status: 'closed', waitingSince: 4, optedOut: true } as const;
+    const candidate = { id: 'x', assigneeId: 't1', status: 'closed', waitingSince: 4, optedOut: true } as const;
     expect(positionOf(candidate)).toEqual({ id: 'x', status: 'closed', waitingSince: 4 });
   });
 });

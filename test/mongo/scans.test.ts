@@ -65,7 +65,7 @@ describe('no query that runs per job scans more than it returns', () => {
     ids = await harness.seedConversations(
       campaignId,
       Array.from({ length: 6_000 }, (_, index) => ({
-        holderId: index % 2 === 0 ? null : `t${(index % 3) + 1}`,
+        assigneeId: index % 2 === 0 ? null : `t${(index % 3) + 1}`,
         status: statuses[index % 3] ?? 'closed',
         waitedMs: index < 600 ? tiedAt : index,
       })),
@@ -85,15 +85,15 @@ describe('no query that runs per job scans more than it returns', () => {
     }
   };
 
-  it.each([null, 't2'])('a first page of what %s holds', async (holderId) => {
-    const range = { campaignId, holderId, status: 'not-started' } as const;
+  it.each([null, 't2'])('a first page of what %s holds', async (assigneeId) => {
+    const range = { campaignId, assigneeId, status: 'not-started' } as const;
     await expectTight(() => harness.context.stores.conversations.readPage(range, null, 50, 'op_x'));
   });
 
   it.each([null, 't2'])(
     'a later page of what %s holds, also among those waiting since one moment',
-    async (holderId) => {
-      const range = { campaignId, holderId, status: 'not-started' } as const;
+    async (assigneeId) => {
+      const range = { campaignId, assigneeId, status: 'not-started' } as const;
       const { conversations } = harness.context.stores;
       const first = await conversations.readPage(range, null, 40, 'op_x');
       const last = first.at(-1);
@@ -107,11 +107,11 @@ describe('no query that runs per job scans more than it returns', () => {
     const claiming = await harness.seedCampaign(4, { selfAssign: rules });
     const many = (count: number, more: Seeded): Seeded[] => Array.from({ length: count }, () => more);
     await harness.seedConversations(claiming, [
-      ...many(900, { holderId: 't4' }),
-      ...many(700, { holderId: 't1', status: 'closed' }),
-      ...many(30, { holderId: 't1' }),
-      ...many(20, { holderId: 't2' }),
-      ...many(3, { holderId: 't2', status: 'needs-reply' }),
+      ...many(900, { assigneeId: 't4' }),
+      ...many(700, { assigneeId: 't1', status: 'closed' }),
+      ...many(30, { assigneeId: 't1' }),
+      ...many(20, { assigneeId: 't2' }),
+      ...many(3, { assigneeId: 't2', status: 'needs-reply' }),
       ...many(400, {}),
     ]);
     const commands = ['t1', 't2'].map((texterId) => {
@@ -127,7 +127,7 @@ describe('no query that runs per job scans more than it returns', () => {
     expect(explained).toHaveLength(1);
     for (const each of explained) {
       const plan = JSON.stringify(each);
-      expect(plan).toContain('"held_in_order"');
+      expect(plan).toContain('"assignee_in_order"');
       expect(plan).not.toContain('"COLLSCAN"');
       expect(sumOf(each, 'collectionScans')).toBe(0);
       // Two texters' rows, the twenty they were just given, and what they held that the rules look at.
@@ -135,7 +135,7 @@ describe('no query that runs per job scans more than it returns', () => {
     }
   });
 
-  it('an operation’s newest batches, and where moves slipped away', async () => {
+  it('an operation’s newest batches, and where moves shortfallCount away', async () => {
     for (const operationId of ['op_a', 'op_b']) {
       for (let number = 1; number <= 40; number += 1) {
         const after = { position: null, loads: [0], planned: 0 };
@@ -146,12 +146,12 @@ describe('no query that runs per job scans more than it returns', () => {
     await expectTight(() => harness.context.stores.batches.readAfter('op_a', 20, 4));
     await harness.context.database.batches.updateOne(
       { operationId: 'op_b' },
-      { $set: { slips: [{ to: null, count: 1 }] } },
+      { $set: { shortfalls: [{ to: null, count: 1 }] } },
     );
-    await expectTight(() => harness.context.stores.batches.slips('op_b'));
+    await expectTight(() => harness.context.stores.batches.shortfalls('op_b'));
   });
 
-  it('what a sweep looks at: the unfinished among many that ended, what is old, and a pool', async () => {
+  it('what a reconcile looks at: the unfinished among many that ended, what is old, and a pool', async () => {
     const { operations } = harness.context.database;
     const { ledger } = harness.context;
     const DAY_MS = 86_400_000;

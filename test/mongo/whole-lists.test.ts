@@ -36,7 +36,7 @@ describe('a list of texters that are written meanwhile', () => {
     'as operations read it': async () =>
       (await harness.context.stores.texters.list(campaignId)).map(({ texterId }) => texterId),
     'as it is shown': async () =>
-      (await harness.context.roster.listTexters(campaignId)).map(({ texterId }) => texterId),
+      (await harness.context.campaigns.listTexters(campaignId)).map(({ texterId }) => texterId),
   };
 
   it.each(Object.keys(lists))('is whole, %s', async (which) => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Overtaken } from '../../src/operations/ports.ts';
 import { Refusal } from '../../src/domain/errors.ts';
-import type { Operation } from '../../src/domain/operation.ts';
+import type { Operation } from '../../src/operations/operation.ts';
 import { cancelAt } from '../support/cancel.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, cutAfter, meanwhileAt, PowerCut } from '../support/interposed.ts';
@@ -20,8 +20,8 @@ const SEEDED: readonly Seeded[] = (
 ).flatMap((status, at) => [
   { status, waitedMs: at * 1_000 },
   { status, waitedMs: at * 1_000, optedOut: true },
-  { status, holderId: 't1', waitedMs: 9_000 },
-  { status, holderId: 't1', waitedMs: 9_000 },
+  { status, assigneeId: 't1', waitedMs: 9_000 },
+  { status, assigneeId: 't1', waitedMs: 9_000 },
 ]);
 
 type Asked = AnyRequest extends infer Input
@@ -63,7 +63,7 @@ describe('cancelling', { timeout: TIMEOUT_MS }, () => {
     const applied = batches.filter((batch) => batch.state === 'applied');
     const moved = idsOf(applied.flatMap(({ moves }) => moves));
     const skipped = idsOf(applied.flatMap(({ skips }) => skips));
-    expect(batches.at(-1)?.state, what).toBe('seal');
+    expect(batches.at(-1)?.state, what).toBe('end-marker');
     expect(
       batches.filter((batch) => batch.state === 'planned'),
       what,

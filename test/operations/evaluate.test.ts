@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { BatchDraft, countMoves, slipsBetween, SKIP_REASONS, type Move } from '../../src/operations/batch.ts';
-import { judge, mergeSkips, type Found, type Guard } from '../../src/operations/evaluate.ts';
+import { BatchDraft, countMoves, shortfallsBetween, type Move } from '../../src/operations/batch.ts';
+import { SKIP_REASONS } from '../../src/domain/receipt.ts';
+import { evaluate, mergeSkips, type Found, type Guard } from '../../src/operations/evaluate.ts';
 
 const move: Move = { from: 't1', to: 't2', status: 'not-started', conversationIds: ['c'] };
 const release: Move = { ...move, to: null };
 const asPlanned: Found = {
   id: 'c',
-  holderId: 't1',
+  assigneeId: 't1',
   status: 'not-started',
   optedOut: false,
   isMovedBefore: false,
@@ -17,12 +18,12 @@ const usual: Guard = { statuses: ['not-started', 'needs-reply'], lastMovedBy: nu
 /** The one conversation's fate: `moves`, its reason for not moving, or `nothing` of it. */
 function fateOf(planned: Move, found: Partial<Found> | undefined, guard: Partial<Guard> = {}): string {
   const now = new Map(found ? [['c', { ...asPlanned, ...found }]] : []);
-  const { moves, skips } = judge([planned], now, { ...usual, ...guard });
+  const { moves, skips } = evaluate([planned], now, { ...usual, ...guard });
   if (moves.length > 0) return 'moves';
   return skips[0]?.reason ?? 'nothing';
 }
 
-describe('the verdict on a planned move', () => {
+describe('the evaluation on a planned move', () => {
   const TABLE: [string, string, Move, Partial<Found> | undefined, Partial<Guard>?][] = [
     ['moves when all is as planned', 'moves', move, {}],
     ['moves when its status changed to another that was asked for', 'moves', move, { status: 'needs-reply' }],
@@ -31,38 +32,38 @@ describe('the verdict on a planned move', () => {
       'is nothing new when this operation has moved it before',
       'nothing',
       move,
-      { isMovedBefore: true, holderId: 't3' },
+      { isMovedBefore: true, assigneeId: 't3' },
     ],
-    ['is already there when the target holds it', 'already-there', move, { holderId: 't2' }],
-    ['changed holder when somebody else holds it', 'holder-changed', move, { holderId: 't3' }],
-    ['changed holder when it went back to the pool', 'holder-changed', move, { holderId: null }],
+    ['is already there when the target holds it', 'already-there', move, { assigneeId: 't2' }],
+    ['changed assignee when somebody else holds it', 'assignee-changed', move, { assigneeId: 't3' }],
+    ['changed assignee when it went back to the pool', 'assignee-changed', move, { assigneeId: null }],
     ['changed status when it is none that was asked for', 'status-changed', move, { status: 'closed' }],
     ['opted out meanwhile', 'opted-out', move, { optedOut: true }],
     ['loses its target when that was paused', 'target-inactive', move, {}, { inactive: new Set(['t2']) }],
     ['does not mind others that were paused', 'moves', move, {}, { inactive: new Set(['t1', 't3']) }],
     ['is released although it opted out', 'moves', release, { optedOut: true }],
     ['is released although everybody was paused', 'moves', release, {}, { inactive: new Set(['t1', 't2']) }],
-    ['is already in the pool', 'already-there', release, { holderId: null }],
+    ['is already in the pool', 'already-there', release, { assigneeId: null }],
     ['moves when the operation to undo was the last to move it', 'moves', move, {}, { lastMovedBy: 'a' }],
     [
-      'changed holder when another moved it since',
-      'holder-changed',
+      'changed assignee when another moved it since',
+      'assignee-changed',
       move,
       { lastOperationId: 'b' },
       { lastMovedBy: 'a' },
     ],
     [
-      'changed holder, and not "already there", when it was given back before',
-      'holder-changed',
+      'changed assignee, and not "already there", when it was given back before',
+      'assignee-changed',
       move,
-      { lastOperationId: 'b', holderId: 't2' },
+      { lastOperationId: 'b', assigneeId: 't2' },
       { lastMovedBy: 'a' },
     ],
     [
-      'tells the holder before the status',
-      'holder-changed',
+      'tells the assignee before the status',
+      'assignee-changed',
       move,
-      { holderId: 't3', status: 'closed', optedOut: true },
+      { assigneeId: 't3', status: 'closed', optedOut: true },
     ],
     ['tells the status before the opt-out', 'status-changed', move, { status: 'closed', optedOut: true }],
     ['tells the opt-out before the target', 'opted-out', move, { optedOut: true }, { inactive: new Set(['t2']) }],
@@ -75,8 +76,8 @@ describe('the verdict on a planned move', () => {
   it('is given once on a conversation that was planned twice: it cannot move twice', () => {
     const again: Move = { ...move, to: 't3', status: 'needs-reply' };
     const [moving, skipped] = [new Map([['c', asPlanned]]), new Map([['c', { ...asPlanned, optedOut: true }]])];
-    expect(judge([move, again], moving, usual)).toEqual({ moves: [move], skips: [] });
-    expect(judge([move, again], skipped, usual).skips).toEqual([{ reason: 'opted-out', conversationIds: ['c'] }]);
+    expect(evaluate([move, again], moving, usual)).toEqual({ moves: [move], skips: [] });
+    expect(evaluate([move, again], skipped, usual).skips).toEqual([{ reason: 'opted-out', conversationIds: ['c'] }]);
   });
 
   it('says the status that was found', () => {
@@ -86,7 +87,7 @@ describe('the verdict on a planned move', () => {
       ['b', { ...asPlanned, id: 'b', status: 'needs-reply' }],
       ['c', { ...asPlanned, id: 'c' }],
     ]);
-    expect(judge(planned, now, usual).moves).toEqual([
+    expect(evaluate(planned, now, usual).moves).toEqual([
       { ...move, conversationIds: ['a', 'c'] },
       { ...move, status: 'needs-reply', conversationIds: ['b'] },
     ]);
@@ -99,18 +100,18 @@ describe('the verdict on a planned move', () => {
     ];
     const found = new Map<string, Found>([
       ['a', { ...asPlanned, id: 'a' }],
-      ['b', { ...asPlanned, id: 'b', holderId: 't9' }],
-      ['d', { ...asPlanned, id: 'd', holderId: 't9' }],
+      ['b', { ...asPlanned, id: 'b', assigneeId: 't9' }],
+      ['d', { ...asPlanned, id: 'd', assigneeId: 't9' }],
       ['e', { ...asPlanned, id: 'e', status: 'closed' }],
       ['f', { ...asPlanned, id: 'f' }],
     ]);
-    expect(judge(planned, found, usual)).toEqual({
+    expect(evaluate(planned, found, usual)).toEqual({
       moves: [
         { ...move, conversationIds: ['a'] },
         { ...release, conversationIds: ['f'] },
       ],
       skips: [
-        { reason: 'holder-changed', conversationIds: ['b', 'd'] },
+        { reason: 'assignee-changed', conversationIds: ['b', 'd'] },
         { reason: 'gone', conversationIds: ['c'] },
         { reason: 'status-changed', conversationIds: ['e'] },
       ],
@@ -119,7 +120,7 @@ describe('the verdict on a planned move', () => {
 
   it('knows no reason outside the closed set', () => {
     expect(SKIP_REASONS).toEqual([
-      'holder-changed',
+      'assignee-changed',
       'status-changed',
       'opted-out',
       'target-inactive',
@@ -149,7 +150,7 @@ describe('skips', () => {
   });
 });
 
-describe('what slipped away between plan and write', () => {
+describe('what shortfallCount away between plan and write', () => {
   it('is told by target, whoever it was to come from', () => {
     const planned: Move[] = [
       { ...move, conversationIds: ['a', 'b'] },
@@ -162,23 +163,23 @@ describe('what slipped away between plan and write', () => {
       { ...move, to: 't4', conversationIds: ['d'] },
       { ...release, conversationIds: ['e'] },
     ];
-    expect(slipsBetween(planned, written)).toEqual([
+    expect(shortfallsBetween(planned, written)).toEqual([
       { to: 't2', count: 2 },
       { to: null, count: 1 },
     ]);
   });
 
   it('is nothing when all was written', () => {
-    expect(slipsBetween([move, release], [move, release])).toEqual([]);
+    expect(shortfallsBetween([move, release], [move, release])).toEqual([]);
   });
 });
 
 describe('a batch', () => {
   it('groups what makes the same move, and counts what was selected and what moves', () => {
     const draft = new BatchDraft();
-    const candidate = (id: string, holderId: string | null): Parameters<BatchDraft['addMove']>[0] => ({
+    const candidate = (id: string, assigneeId: string | null): Parameters<BatchDraft['addMove']>[0] => ({
       id,
-      holderId,
+      assigneeId,
       status: 'closed',
       waitingSince: 0,
       optedOut: false,

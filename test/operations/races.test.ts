@@ -32,7 +32,7 @@ describe('what happens between two steps of an operation', () => {
 
   it('a conversation whose status changes while a batch is being read is moved once, and counted once', async () => {
     const campaignId = await harness.seedCampaign(2);
-    const held = Array.from({ length: 6 }, (_, at) => ({ holderId: 't1', optedOut: at === 3 }));
+    const held = Array.from({ length: 6 }, (_, at) => ({ assigneeId: 't1', optedOut: at === 3 }));
     const ids = await harness.seedConversations(campaignId, held);
     let pages = 0;
     // Not-started ones have been read by then; their texter sends two initial messages.
@@ -95,8 +95,8 @@ describe('what happens between two steps of an operation', () => {
   it('a conversation that a single move took away and that then changes its status is not moved a second time', async () => {
     const campaignId = await harness.seedCampaign(3);
     const ids = await harness.seedConversations(campaignId, [
-      { status: 'needs-reply', holderId: 't1' },
-      ...Array.from({ length: 8 }, () => ({ status: 'in-progress', holderId: 't1' }) as const),
+      { status: 'needs-reply', assigneeId: 't1' },
+      ...Array.from({ length: 8 }, () => ({ status: 'in-progress', assigneeId: 't1' }) as const),
     ]);
     const conversationId = ids[0] ?? '';
     const request = deal(campaignId, { from: 'everyone', to: { texterIds: ['t2', 't3'] } });
@@ -106,7 +106,7 @@ describe('what happens between two steps of an operation', () => {
     const [doc] = (await rawConversations(harness, campaignId)).values();
     await harness.context.database.conversations.updateOne({ _id: doc!._id }, { $set: { status: 'closed' } });
     await toTheEnd(stores, request);
-    const trail = (await rawConversations(harness, campaignId)).get(conversationId)?.trail ?? [];
-    expect(trail.filter(({ operationId }) => operationId === request.operationId)).toHaveLength(1);
+    const history = (await rawConversations(harness, campaignId)).get(conversationId)?.history ?? [];
+    expect(history.filter(({ operationId }) => operationId === request.operationId)).toHaveLength(1);
   });
 });

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SKIP_REASONS } from '../../src/operations/batch.ts';
+import { SKIP_REASONS } from '../../src/domain/receipt.ts';
 import { STATUSES } from '../../src/domain/conversation.ts';
 import { totalUp } from '../../src/domain/receipt.ts';
 
-const holders = fc.constantFrom(null, 't1', 't2', 't3');
+const assignees = fc.constantFrom(null, 't1', 't2', 't3');
 const moves = fc.array(
   fc.record({
-    from: holders,
-    to: holders,
+    from: assignees,
+    to: assignees,
     status: fc.constantFrom(...STATUSES),
     count: fc.integer({ min: 1, max: 99 }),
   }),
@@ -38,8 +38,8 @@ describe('a receipt', () => {
       fc.property(moves, (moved) => {
         const { bySource, byTarget, byStatus } = totalUp(moved, [], { asked: null, ended: true });
         const names = [
-          bySource.map((row) => row.holderId),
-          byTarget.map((row) => row.holderId),
+          bySource.map((row) => row.assigneeId),
+          byTarget.map((row) => row.assigneeId),
           byStatus.map((row) => row.status),
         ];
         for (const list of names) expect(new Set(list).size).toBe(list.length);

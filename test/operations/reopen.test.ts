@@ -17,7 +17,7 @@ const ALL = { from: 'everyone', status: 'any' } as const;
 /** Of 12: half in the pool, half t1's; one in four opted out. */
 const SEEDED: readonly Seeded[] = Array.from({ length: 12 }, (_, at) => ({
   waitedMs: at * 1_000,
-  holderId: at % 2 === 0 ? null : 't1',
+  assigneeId: at % 2 === 0 ? null : 't1',
   optedOut: at % 4 === 0,
 }));
 
@@ -46,7 +46,7 @@ describe.each(['reassign', 'undo'] as const)('a given-up %s', { timeout: TIMEOUT
   }
 
   /** As a worker does it whose last attempt has failed; nothing, where nobody has begun with it or it has ended. */
-  async function giveUp({ operationId }: AnyRequest, stores: Stores = harness.context.stores): Promise<void> {
+  async function recordFailure({ operationId }: AnyRequest, stores: Stores = harness.context.stores): Promise<void> {
     const operation = await stores.operations.find(operationId);
     const clock = { now: () => new Date() };
     if (operation) await failWith({ stores, clock }, operation, new Error('given up'));
@@ -75,7 +75,7 @@ describe.each(['reassign', 'undo'] as const)('a given-up %s', { timeout: TIMEOUT
     await atEachStep(async (step) => {
       const request = await newRequest();
       await expect(toTheEnd(cutAfter(harness.context.stores, step), request)).rejects.toThrow(PowerCut);
-      await giveUp(request);
+      await recordFailure(request);
       if (await retry(request)) retried += 1;
       await carryOn(request);
       expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);
@@ -88,7 +88,7 @@ describe.each(['reassign', 'undo'] as const)('a given-up %s', { timeout: TIMEOUT
     for (const died of [1, 2, 3, 4, 5]) {
       const request = await newRequest();
       await expect(toTheEnd(cutAfter(harness.context.stores, middle), request)).rejects.toThrow(PowerCut);
-      await giveUp(request, cutAfter(harness.context.stores, died)).catch((error: unknown) => {
+      await recordFailure(request, cutAfter(harness.context.stores, died)).catch((error: unknown) => {
         if (!(error instanceof PowerCut)) throw error;
       });
       await carryOn(request);
@@ -102,7 +102,7 @@ describe.each(['reassign', 'undo'] as const)('a given-up %s', { timeout: TIMEOUT
     await atEachStep(async (step) => {
       const request = await newRequest();
       const old = meanwhileAt(harness.context.stores, step, async () => {
-        await giveUp(request);
+        await recordFailure(request);
         await retry(request);
       });
       await carryOn(request, old);
@@ -114,7 +114,7 @@ describe.each(['reassign', 'undo'] as const)('a given-up %s', { timeout: TIMEOUT
     await atEachStep(async (step) => {
       const request = await newRequest();
       const old = meanwhileAt(harness.context.stores, step, async () => {
-        await giveUp(request);
+        await recordFailure(request);
         if (await retry(request)) await carryOn(request);
       });
       await carryOn(request, old);

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal, type RefusalCode } from '../../src/domain/errors.ts';
-import { isBulk, resolveSources, resolveTargets, type ReassignRequest, type Texter } from '../../src/operations/request.ts';
+import {
+  isBulk,
+  resolveSources,
+  resolveTargets,
+  type ReassignRequest,
+  type Texter,
+} from '../../src/operations/request.ts';
 
 const texters: readonly Texter[] = [
   { texterId: 't1', joinedOrder: 1, active: true },

@@ -1,6 +1,6 @@
 import { Types } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { SkipReason } from '../../src/operations/batch.ts';
+import type { SkipReason } from '../../src/domain/receipt.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { Harness } from '../support/harness.ts';
 import { watched } from '../support/interposed.ts';
@@ -70,7 +70,7 @@ describe('between plan and write', () => {
   };
 
   const SLIPS: [SkipReason, string, () => Promise<unknown>][] = [
-    ['holder-changed', 'somebody else takes them', () => change([1, 2], { assigneeId: 't3' })],
+    ['assignee-changed', 'somebody else takes them', () => change([1, 2], { assigneeId: 't3' })],
     ['already-there', 'the target takes one of them itself', () => change([0, 2], { assigneeId: 't1' })],
     ['status-changed', 'they change to a status not asked for', () => change([1, 2], { status: 'closed' })],
     ['opted-out', 'their contacts opt out', () => change([1, 2], { optedOut: true })],
@@ -89,15 +89,17 @@ describe('between plan and write', () => {
         shortBecause: null,
         skipped: [{ reason, count: 2 }],
       });
-      const slipped = reason === 'already-there' ? [0, 2] : [1, 2];
+      const shortfallCount = reason === 'already-there' ? [0, 2] : [1, 2];
       const firstTwelve = Array.from({ length: 12 }, (_, place) => place);
-      expect(await movedPlaces(request.operationId)).toEqual(firstTwelve.filter((place) => !slipped.includes(place)));
+      expect(await movedPlaces(request.operationId)).toEqual(
+        firstTwelve.filter((place) => !shortfallCount.includes(place)),
+      );
       expect(ended?.receipt?.byTarget.map(({ count }) => count)).toEqual([5, 5]);
     },
   );
 
   it.each([true, false])(
-    'what slips away from the very last batch is made good as well (short turns: %s)',
+    'what shortfalls away from the very last batch is made good as well (short turns: %s)',
     async (short) => {
       const request = reassign({ count: 4 });
       const ended = await runWhile(request, () => change([1, 2], { optedOut: true }), { short });
@@ -115,7 +117,7 @@ describe('between plan and write', () => {
   it('a target that was paused gets nothing more, and others make up the count', async () => {
     const request = reassign({ count: 10 });
     const ended = await runWhile(request, () => harness.pause(campaignId, 't1'));
-    expect(ended?.receipt).toMatchObject({ moved: 10, byTarget: [{ holderId: 't2', count: 10 }] });
+    expect(ended?.receipt).toMatchObject({ moved: 10, byTarget: [{ assigneeId: 't2', count: 10 }] });
     expect(ended?.receipt?.skipped).toEqual([{ reason: 'target-inactive', count: 2 }]);
   });
 
@@ -142,7 +144,7 @@ describe('between plan and write', () => {
     expect(await movedPlaces(request.operationId)).toHaveLength(6);
   });
 
-  const moveOne = (expected: { expectedHolderId?: null }): AnyRequest => ({
+  const moveOne = (expected: { expectedAssigneeId?: null }): AnyRequest => ({
     kind: 'reassign-one',
     operationId: harness.newId('op'),
     campaignId,
@@ -152,14 +154,18 @@ describe('between plan and write', () => {
   });
 
   it('a single one that somebody else took is left with them, where it was expected in the pool', async () => {
-    const request = moveOne({ expectedHolderId: null });
+    const request = moveOne({ expectedAssigneeId: null });
     const ended = await runWhile(request, () => change([0], { assigneeId: 't3' }));
-    expect(ended?.receipt).toMatchObject({ selected: 1, moved: 0, skipped: [{ reason: 'holder-changed', count: 1 }] });
+    expect(ended?.receipt).toMatchObject({
+      selected: 1,
+      moved: 0,
+      skipped: [{ reason: 'assignee-changed', count: 1 }],
+    });
     expect(await movedPlaces(request.operationId)).toEqual([]);
   });
 
   it('a single one that somebody else took is moved from them, where nothing was expected', async () => {
     const ended = await runWhile(moveOne({}), () => change([0], { assigneeId: 't3' }));
-    expect(ended?.receipt).toMatchObject({ selected: 1, moved: 1, bySource: [{ holderId: 't3', count: 1 }] });
+    expect(ended?.receipt).toMatchObject({ selected: 1, moved: 1, bySource: [{ assigneeId: 't3', count: 1 }] });
   });
 });

@@ -21,7 +21,7 @@ describe('a batch that cannot be applied', () => {
     const ids = await harness.seedConversations(campaignId, seeded);
     const { conversations } = harness.context.database;
     const damaged = { _id: new Types.ObjectId(ids[3]) };
-    await conversations.updateOne(damaged, { $set: { trail: 'no list' as never } });
+    await conversations.updateOne(damaged, { $set: { history: 'no list' as never } });
     const operationId = harness.newId('op');
     const request = { kind: 'reassign', operationId, campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
     const { stores } = harness.context;
@@ -30,7 +30,7 @@ describe('a batch that cannot be applied', () => {
     }
     const unapplied = (await rawBatches(harness, operationId)).filter(({ state }) => state === 'planned');
     expect(unapplied.map(({ number }) => number)).toEqual([4]);
-    await conversations.updateOne(damaged, { $set: { trail: [] } });
+    await conversations.updateOne(damaged, { $set: { history: [] } });
     await toTheEnd(stores, request, HOW);
     expect(await rawOperation(harness, operationId)).toMatchObject({
       state: 'done',

@@ -8,7 +8,7 @@ import type { AnyRequest } from '../support/send.ts';
 const POOL: readonly Seeded[] = Array.from({ length: 12 }, (_, at) => ({ waitedMs: (12 - at) * 1_000 }));
 const AT_ONCE = 4;
 /** What only whoever has the turn does: there is nothing in it to come between. */
-const WORK = ['conversations.readPage', 'batches.insert', 'batches.apply', 'batches.recent', 'batches.slips'];
+const WORK = ['conversations.readPage', 'batches.insert', 'batches.apply', 'batches.recent', 'batches.shortfalls'];
 /** Where many tests run at once, each takes its time. */
 const TIMEOUT_MS = 180_000;
 const SMALL = { batchConversationsMax: 2 };

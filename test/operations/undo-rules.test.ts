@@ -3,20 +3,26 @@ import type { Move } from '../../src/operations/batch.ts';
 import type { Claim } from '../../src/claims/claim.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import { OPERATION_STATES, isEnded, type OperationRecord } from '../../src/domain/operation.ts';
-import { givesBackToTexters, grantedMove, refuseUnfinished, reversed, undoPlan } from '../../src/operations/undo-rules.ts';
+import {
+  givesBackToTexters,
+  grantedMove,
+  refuseUnfinished,
+  reversed,
+  undoPlan,
+} from '../../src/operations/undo-rules.ts';
 
 const recorded = (more: Partial<OperationRecord<unknown>>): OperationRecord<unknown> =>
   ({ operationId: 'op', state: 'done', receipt: null, ...more }) as OperationRecord<unknown>;
 
-const receiptFrom = (...holderIds: (string | null)[]): OperationRecord<unknown>['receipt'] => ({
+const receiptFrom = (...assigneeIds: (string | null)[]): OperationRecord<unknown>['receipt'] => ({
   selected: 5,
   moved: 5,
   asked: null,
   shortBecause: null,
   left: null,
   skipped: [],
-  bySource: holderIds.map((holderId) => ({ holderId, count: 1 })),
-  byTarget: [{ holderId: 't9', count: 5 }],
+  bySource: assigneeIds.map((assigneeId) => ({ assigneeId, count: 1 })),
+  byTarget: [{ assigneeId: 't9', count: 5 }],
   byStatus: [],
 });
 

@@ -1,7 +1,7 @@
 import { Types } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { preview } from '../../src/operations/preview.ts';
-import type { Operation } from '../../src/domain/operation.ts';
+import type { Operation } from '../../src/operations/operation.ts';
 import type { UndoRequest } from '../../src/operations/request.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { Harness } from '../support/harness.ts';
@@ -24,7 +24,7 @@ describe('undoing an operation', () => {
     campaignId = await harness.seedCampaign(4, { selfAssign: { enabled: true } });
     ids = await harness.seedConversations(
       campaignId,
-      Array.from({ length: 20 }, (_, at) => ({ waitedMs: (20 - at) * 1_000, holderId: [null, 't1', 't2'][at % 3]! })),
+      Array.from({ length: 20 }, (_, at) => ({ waitedMs: (20 - at) * 1_000, assigneeId: [null, 't1', 't2'][at % 3]! })),
     );
   });
 
@@ -39,7 +39,7 @@ describe('undoing an operation', () => {
   const undo = (undoes: string): Promise<Operation> => run({ kind: 'undo', ...asked(), undoes });
   const codeOf = async (undoes: string): Promise<unknown> => (await undo(undoes)).error?.code;
 
-  const holders = async (): Promise<(string | null | undefined)[]> => {
+  const assignees = async (): Promise<(string | null | undefined)[]> => {
     const docs = await rawConversations(harness, campaignId);
     return ids.map((id) => docs.get(id)?.assigneeId);
   };
@@ -50,10 +50,10 @@ describe('undoing an operation', () => {
   }
 
   it('gives each conversation back to where it was, and says so', async () => {
-    const before = await holders();
+    const before = await assignees();
     const dealt = await dealAll();
     const undone = await undo(dealt.operationId);
-    expect(await holders()).toEqual(before);
+    expect(await assignees()).toEqual(before);
     expect(undone).toMatchObject({
       state: 'done',
       receipt: { selected: 20, moved: 20, asked: null, shortBecause: null, skipped: [] },
@@ -62,13 +62,13 @@ describe('undoing an operation', () => {
     expect(counts(undone.receipt?.bySource)).toEqual(counts(dealt.receipt?.byTarget));
     expect(counts(undone.receipt?.byTarget)).toEqual(counts(dealt.receipt?.bySource));
     const docs = [...(await rawConversations(harness, campaignId)).values()];
-    expect(docs.map(({ assignmentVersion, trail }) => [assignmentVersion, trail.length])).toEqual(
+    expect(docs.map(({ assignmentVersion, history }) => [assignmentVersion, history.length])).toEqual(
       docs.map(() => [2, 2]),
     );
   });
 
   it('gives back only what nobody touched since, and says why not the rest', async () => {
-    const before = await holders();
+    const before = await assignees();
     const { operationId } = await dealAll();
     const one = { kind: 'reassign-one', ...asked(), conversationId: ids[3] ?? '' } as const;
     await run({ ...one, to: { texterIds: ['t2'] } });
@@ -80,14 +80,14 @@ describe('undoing an operation', () => {
     await harness.context.database.conversations.deleteOne({ _id: new Types.ObjectId(ids[9]) });
     await harness.pause(campaignId, 't1');
     const { receipt } = await undo(operationId);
-    const docs = await holders();
+    const docs = await assignees();
     const kept = ids.flatMap((_, place) => (docs[place] === before[place] ? [place] : []));
     // 3 and 4 were touched, 5 and 7 opted out, 9 is gone; t1's, who is paused: 1, 10, 13, 16 and 19. 6 went to the pool.
     expect(kept).toEqual([0, 2, 6, 8, 11, 12, 14, 15, 17, 18]);
     expect(receipt).toMatchObject({ selected: 20, moved: 10, shortBecause: null });
     expect(new Map(receipt?.skipped.map(({ reason, count }) => [reason, count]))).toEqual(
       new Map([
-        ['holder-changed', 2],
+        ['assignee-changed', 2],
         ['opted-out', 2],
         ['gone', 1],
         ['target-inactive', 5],
@@ -103,17 +103,17 @@ describe('undoing an operation', () => {
   });
 
   it('does nothing the second time, and can itself be undone, and that again', async () => {
-    const before = await holders();
+    const before = await assignees();
     const { operationId } = await dealAll();
-    const dealt = await holders();
+    const dealt = await assignees();
     const first = await undo(operationId);
     const twice = await undo(operationId);
-    expect(twice.receipt).toMatchObject({ moved: 0, skipped: [{ reason: 'holder-changed', count: 20 }] });
+    expect(twice.receipt).toMatchObject({ moved: 0, skipped: [{ reason: 'assignee-changed', count: 20 }] });
     const redo = await undo(first.operationId);
     expect(redo.receipt).toMatchObject({ moved: 20, skipped: [] });
-    expect(await holders()).toEqual(dealt);
+    expect(await assignees()).toEqual(dealt);
     await undo(redo.operationId);
-    expect(await holders()).toEqual(before);
+    expect(await assignees()).toEqual(before);
   });
 
   it('takes what a claim was granted back to the pool, in batches of its own', async () => {
@@ -121,19 +121,22 @@ describe('undoing an operation', () => {
     const { stores } = harness.context;
     await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sentBy: 's' }]);
     const { receipt } = await undo(request.operationId);
-    expect(receipt).toMatchObject({ selected: 7, moved: 7, byTarget: [{ holderId: null, count: 7 }] });
+    expect(receipt).toMatchObject({ selected: 7, moved: 7, byTarget: [{ assigneeId: null, count: 7 }] });
     expect(await harness.holdings(campaignId)).toEqual({ pool: 7, t1: 7, t2: 6 });
   });
 
   it('gives back a single conversation', async () => {
     const one = { kind: 'unassign-one', ...asked(), conversationId: ids[1] ?? '' } as const;
     await run(one);
-    expect((await undo(one.operationId)).receipt).toMatchObject({ moved: 1, bySource: [{ holderId: null, count: 1 }] });
-    expect((await holders())[1]).toBe('t1');
+    expect((await undo(one.operationId)).receipt).toMatchObject({
+      moved: 1,
+      bySource: [{ assigneeId: null, count: 1 }],
+    });
+    expect((await assignees())[1]).toBe('t1');
   });
 
   it('gives back what an operation that failed half-way had moved', async () => {
-    const before = await holders();
+    const before = await assignees();
     const request = {
       kind: 'reassign',
       ...asked(),
@@ -148,7 +151,7 @@ describe('undoing an operation', () => {
     const moved = halted.receipt?.moved ?? 0;
     expect(moved).toBeGreaterThan(0);
     expect((await undo(halted.operationId)).receipt).toMatchObject({ moved, skipped: [] });
-    expect(await holders()).toEqual(before);
+    expect(await assignees()).toEqual(before);
     const numbers = (await rawBatches(harness, request.operationId)).map(({ number }) => number);
     expect(numbers).toEqual(numbers.map((_, at) => at + 1));
   });
@@ -205,7 +208,7 @@ describe('undoing an operation', () => {
     await change([3, 4], { status: 'closed' });
     const request: UndoRequest = { kind: 'undo', ...asked(), undoes: operationId };
     const before = await rawConversations(harness, campaignId);
-    const { moved, selected, skipped, holders: wouldHold } = await preview(harness.context.stores, request);
+    const { moved, selected, skipped, assignees: wouldHold } = await preview(harness.context.stores, request);
     expect(await rawConversations(harness, campaignId)).toEqual(before);
     const { receipt } = await run({ ...request });
     expect({ moved, selected, skipped }).toEqual({
@@ -214,8 +217,8 @@ describe('undoing an operation', () => {
       skipped: receipt?.skipped,
     });
     const holds = await harness.holdings(campaignId);
-    expect(wouldHold.map((holder) => holder.wouldHold)).toEqual(
-      wouldHold.map(({ holderId }) => holds[holderId ?? 'pool'] ?? 0),
+    expect(wouldHold.map((assignee) => assignee.wouldHold)).toEqual(
+      wouldHold.map(({ assigneeId }) => holds[assigneeId ?? 'pool'] ?? 0),
     );
   });
 });

@@ -146,7 +146,7 @@ describe('a producer', () => {
     });
     const refusal: unknown = await refused.result().catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(Refusal);
-    expect(refusal).toMatchObject({ code: 'target-inactive', expected: 'active texters', got: 'paused "t4"' });
+    expect(refusal).toMatchObject({ code: 'target-inactive', expected: 'active texters', received: 'paused "t4"' });
     await expect(broken.result()).rejects.toThrow(JobFailed);
   });
 

@@ -74,7 +74,7 @@ describe('a request from outside', () => {
       { ...GOOD, ...(id !== undefined && { actorId: id }) },
       { ...ONE, conversationId: id },
       { ...ONE, to: { texterIds: [id] } },
-      { ...ONE, ...(id !== undefined && id !== null && { expectedHolderId: id }) },
+      { ...ONE, ...(id !== undefined && id !== null && { expectedAssigneeId: id }) },
     ];
     const hostile = id === undefined ? inputs.filter((_, at) => at !== 4 && at !== 7) : inputs;
     for (const input of id === null ? hostile.slice(0, 7) : hostile) {
@@ -152,7 +152,7 @@ describe('a request from outside', () => {
     const refusal = refusalOf(() => parseRequest(input));
     expect(refusal.code).toBe('bad-request');
     expect(refusal.expected).not.toBe('');
-    expect(refusal.got).not.toBe('');
+    expect(refusal.received).not.toBe('');
     expect(refusal.message.length).toBeLessThan(400);
   });
 
@@ -227,8 +227,8 @@ describe('a job', () => {
   it('is refused under an id that is not its operation, and says both', () => {
     const refusal = refusalOf(() => parseOperationJob('op-2', job()));
     expect(refusal.code).toBe('bad-request');
-    expect(refusal.got).toContain('op-1');
-    expect(refusal.got).toContain('op-2');
+    expect(refusal.received).toContain('op-1');
+    expect(refusal.received).toContain('op-2');
   });
 
   it('is refused as a preview of anything but bulk moves', () => {

@@ -26,9 +26,9 @@ describe('bad input', () => {
     otherCampaignId = await harness.seedCampaign(5);
     await harness.pause(campaignId, 't4');
     ids = await harness.seedConversations(campaignId, [
-      { holderId: 't1', status: 'needs-reply' },
-      { holderId: 't1', status: 'awaiting-contact' },
-      { holderId: 't2' },
+      { assigneeId: 't1', status: 'needs-reply' },
+      { assigneeId: 't1', status: 'awaiting-contact' },
+      { assigneeId: 't2' },
       { optedOut: true },
       {},
     ]);
@@ -59,9 +59,9 @@ describe('bad input', () => {
 
   /** The worker is none the worse for it. */
   async function expectStillServing(): Promise<void> {
-    const good = one({ expectedHolderId: 't3' });
+    const good = one({ expectedAssigneeId: 't3' });
     const result = await (await send(harness.producer, good)).result();
-    expect(result.receipt).toMatchObject({ moved: 0, skipped: [{ reason: 'holder-changed', count: 1 }] });
+    expect(result.receipt).toMatchObject({ moved: 0, skipped: [{ reason: 'assignee-changed', count: 1 }] });
   }
 
   describe('that the producer and the worker refuse', () => {
@@ -139,7 +139,7 @@ describe('bad input', () => {
     it.each(REFUSED)('%s: %s, and nothing has changed', async (_what, code, request, got) => {
       const refusal = await refusalOf(request());
       expect(refusal).toMatchObject({ code, expected: expect.stringMatching(/./) as string });
-      expect(refusal.got).toContain(got);
+      expect(refusal.received).toContain(got);
       expect(await everyConversation(harness)).toBe(before);
     });
 
@@ -155,7 +155,7 @@ describe('bad input', () => {
       await queue.forget(request.operationId);
       const andAgain = await refusalOf(request);
       await harness.pause(campaignId, 't4', false);
-      const plain = ({ code, expected, got }: Refusal): object => ({ code, expected, got });
+      const plain = ({ code, expected, received }: Refusal): object => ({ code, expected, received });
       expect([plain(again), plain(andAgain)]).toEqual([plain(first), plain(first)]);
     });
 
@@ -168,7 +168,7 @@ describe('bad input', () => {
     });
 
     it('the id of an operation with another request, met in the queue or only in the ledger', async () => {
-      const request = one({ expectedHolderId: 't3' });
+      const request = one({ expectedAssigneeId: 't3' });
       await (await send(harness.producer, request)).result();
       const other = asRequest({ ...request, to: { texterIds: ['t3'] } });
       expect(await refusalOf(other)).toMatchObject({ code: 'operation-conflict' });
@@ -179,7 +179,7 @@ describe('bad input', () => {
     });
 
     it('a stranger who takes an id first, which then serves its rightful sender all the same', async () => {
-      const request = one({ expectedHolderId: 't3' });
+      const request = one({ expectedAssigneeId: 't3' });
       const answer = await (await send(harness.producer, request)).result();
       await queue.forget(request.operationId);
       await refusalOf(asRequest({ ...request, to: { texterIds: ['t3'] } }));
@@ -194,7 +194,7 @@ describe('bad input', () => {
 
     it('work given out on a closed campaign, which it may still leave', async () => {
       const closed = await harness.seedCampaign(2);
-      await harness.seedConversations(closed, [{ holderId: 't1' }, {}]);
+      await harness.seedConversations(closed, [{ assigneeId: 't1' }, {}]);
       await harness.context.database.campaigns.updateOne({ _id: closed }, { $set: { closed: true } });
       expect(await refusalOf(reassign({ campaignId: closed }))).toMatchObject({ code: 'campaign-closed' });
       const released = await send(harness.producer, unassign({ campaignId: closed, confirm: 1 }));

@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 
 const BATCH = 5;
 const CONVERSATIONS = 400;
-/** Less than the half minute after which a parked job would look by itself. */
+/** Less than the half minute after which a snoozed job would look by itself. */
 const SOON = { waitMs: 15_000 };
 
 /** A campaign whose pool lies ready, in the order of selection. */
@@ -49,7 +49,7 @@ describe('cancelling an operation', () => {
       const filter = { operationId, state: 'applied' } as const;
       return (await harness.context.database.batches.countDocuments(filter)) >= batches;
     });
-  const inLedger = (operationId: string, what: Partial<OperationDoc>): Promise<unknown> =>
+  const inDatabase = (operationId: string, what: Partial<OperationDoc>): Promise<unknown> =>
     until(`${operationId} in the ledger`, () =>
       harness.context.database.operations.findOne({ _id: operationId, ...what }),
     );
@@ -112,7 +112,7 @@ describe('cancelling an operation', () => {
     const ahead = await deal(scene, { count: 30 });
     await applied(ahead, 2);
     const [waiting, behind] = [await deal(scene), await deal(scene, { count: 10 })];
-    for (const { operationId } of [waiting, behind]) await inLedger(operationId, { state: 'accepted' });
+    for (const { operationId } of [waiting, behind]) await inDatabase(operationId, { state: 'accepted' });
     const { receipt } = await cancel(scene, waiting);
     expect(receipt).toMatchObject({ selected: 0, moved: 0 });
     expect(receipt.left).toBeGreaterThanOrEqual(CONVERSATIONS - 15);
@@ -128,7 +128,7 @@ describe('cancelling an operation', () => {
     const running = await deal(scene);
     await applied(running, 2);
     const next = await deal(scene, { count: 7 });
-    await inLedger(next.operationId, { state: 'accepted' });
+    await inDatabase(next.operationId, { state: 'accepted' });
     const cancelling = cancel(scene, running);
     await noted(running);
     await obstacle.clear();
@@ -140,7 +140,7 @@ describe('cancelling an operation', () => {
     const busy = await Promise.all([seed(), seed()]);
     const obstacles = await Promise.all(busy.map(({ ids }) => Obstacle.before(harness, ids[1] ?? '')));
     const held = await Promise.all(busy.map((scene) => deal(scene)));
-    for (const { operationId } of held) await inLedger(operationId, { state: 'running' });
+    for (const { operationId } of held) await inDatabase(operationId, { state: 'running' });
     const scene = await seed();
     const sent = await deal(scene, { count: 40 });
     const { receipt } = await cancel(scene, sent);
@@ -201,7 +201,7 @@ describe('cancelling an operation', () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: { enabled: true } });
     await harness.seedConversations(campaignId, [{}, {}, {}]);
     const claimId = harness.newId('cl');
-    const claim = { claimId, campaignId, texterId: 't1', count: 9, waitMs: 3_600_000 };
+    const claim = { operationId: claimId, campaignId, texterId: 't1', count: 9, waitMs: 3_600_000 };
     const sent = await harness.producer.selfAssign(claim);
     await until('it to wait', () => harness.isWaiting(claimId));
     const { receipt } = await harness.producer.cancel({ operationId: claimId, campaignId });

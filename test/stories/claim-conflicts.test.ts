@@ -34,9 +34,9 @@ describe('a claim, through two workers', () => {
   describe('whose id stands for another request is refused, and changes nothing', () => {
     it('be it met in the queue or only in the ledger', async () => {
       const campaignId = await campaign(10);
-      const first = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
+      const first = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
       expect(await claim(first)).toMatchObject({ outcome: 'created' });
-      const kept = bytesOf(await rawOperation(harness, first.claimId));
+      const kept = bytesOf(await rawOperation(harness, first.operationId));
       const others = [
         { ...first, count: 4 },
         { ...first, texterId: 't2' },
@@ -45,12 +45,12 @@ describe('a claim, through two workers', () => {
       ];
       for (const other of others) expect(await claim(other)).toBe('operation-conflict');
       for (const other of others) {
-        await harness.forgetJob('claims', first.claimId);
+        await harness.forgetJob('claims', first.operationId);
         expect(await claim(other)).toBe('operation-conflict');
       }
-      await harness.forgetJob('claims', first.claimId);
+      await harness.forgetJob('claims', first.operationId);
       expect(await claim(first)).toMatchObject({ outcome: 'exists', receipt: { moved: 3 } });
-      expect(bytesOf(await rawOperation(harness, first.claimId))).toBe(kept);
+      expect(bytesOf(await rawOperation(harness, first.operationId))).toBe(kept);
       expect(await harness.holdings(campaignId)).toEqual({ t1: 3, pool: 7 });
     });
 
@@ -59,8 +59,12 @@ describe('a claim, through two workers', () => {
       const [claimId, operationId] = [harness.newId('cl'), harness.newId('op')];
       const deal = { campaignId, from: 'pool', to: 'everyone', status: 'any', count: 2 } as const;
       await (await harness.producer.reassign({ operationId, ...deal })).result();
-      expect(await claim({ claimId, campaignId, texterId: 't1', count: 3 })).toMatchObject({ outcome: 'created' });
-      expect(await claim({ claimId: operationId, campaignId, texterId: 't1', count: 3 })).toBe('operation-conflict');
+      expect(await claim({ operationId: claimId, campaignId, texterId: 't1', count: 3 })).toMatchObject({
+        outcome: 'created',
+      });
+      expect(await claim({ operationId: operationId, campaignId, texterId: 't1', count: 3 })).toBe(
+        'operation-conflict',
+      );
       const asOperation = await harness.producer.reassign({ operationId: claimId, ...deal });
       expect(await answerOf(asOperation.result())).toBe('operation-conflict');
       const [conversation] = await harness.context.database.conversations.find({ campaignId }).toArray();
@@ -72,7 +76,7 @@ describe('a claim, through two workers', () => {
     it('though both are asked for at once', async () => {
       for (let round = 0; round < 5; round += 1) {
         const campaignId = await campaign(10);
-        const first = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
+        const first = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
         const answers = await Promise.all([claim(first), claim({ ...first, texterId: 't2' })]);
         expect(answers).toContain('operation-conflict');
         expect(answers).toContainEqual(expect.objectContaining({ outcome: 'created' }));
@@ -87,7 +91,8 @@ describe('a claim, through two workers', () => {
 
     it('meanwhile is served whole or refused whole, and refused once it is closed', async () => {
       const campaignId = await campaign(200);
-      const ask = (): Promise<unknown> => claim({ claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 });
+      const ask = (): Promise<unknown> =>
+        claim({ operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 });
       const asking = Array.from({ length: 20 }, ask);
       const closing = close(campaignId);
       asking.push(...Array.from({ length: 20 }, ask));
@@ -102,14 +107,14 @@ describe('a claim, through two workers', () => {
 
     it('while it waits waits on, and is served when it is opened again', async () => {
       const campaignId = await campaign(2);
-      const input = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
+      const input = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
       const sent = await harness.producer.selfAssign(input);
-      await until('it to wait', () => harness.isWaiting(input.claimId));
+      await until('it to wait', () => harness.isWaiting(input.operationId));
       await close(campaignId);
       await harness.seedConversations(campaignId, [{}, {}, {}]);
       await harness.producer.poolRefilled(campaignId);
-      expect(await claim({ ...input, claimId: harness.newId('cl'), texterId: 't2' })).toBe('campaign-closed');
-      expect(await harness.isWaiting(input.claimId)).toBe(true);
+      expect(await claim({ ...input, operationId: harness.newId('cl'), texterId: 't2' })).toBe('campaign-closed');
+      expect(await harness.isWaiting(input.operationId)).toBe(true);
       expect(await harness.holdings(campaignId)).toEqual({ t1: 2, pool: 3 });
       await cli.run(['campaign', 'open', campaignId]);
       expect((await sent.result()).receipt).toMatchObject({ moved: 5, shortBecause: null });

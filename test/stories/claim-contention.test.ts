@@ -224,7 +224,7 @@ describe('rounds of claims that meet in the database', () => {
       await harness.seedConversations(campaignId, [{}, {}]);
       const [, ended] = await Promise.all([
         stores.claims.serve(campaignId, []),
-        other.stores.claims.giveUp(asked.request.operationId),
+        other.stores.claims.endWaiting(asked.request.operationId),
       ]);
       const held = await database.conversations.countDocuments({ campaignId, assigneeId: 't1' });
       expect([0, 2]).toContain(held);
@@ -253,7 +253,7 @@ describe('rounds of claims that meet in the database', () => {
     const texter = async (texterId: string): Promise<void> => {
       for (let turn = 0; turn < 4; turn += 1) {
         const sent = await harness.producer.selfAssign({
-          claimId: harness.newId('cl'),
+          operationId: harness.newId('cl'),
           campaignId,
           texterId,
           count: 2,
@@ -300,9 +300,9 @@ describe('workers with nothing to give out', () => {
       await harness.startWorker();
       const campaignId = await harness.seedCampaign(5, { selfAssign: RULES });
       for (let at = 1; at <= 5; at += 1) {
-        const claim = { claimId: harness.newId('cl'), campaignId, texterId: `t${at}`, count: 2, waitMs: 600_000 };
+        const claim = { operationId: harness.newId('cl'), campaignId, texterId: `t${at}`, count: 2, waitMs: 600_000 };
         await harness.producer.selfAssign(claim);
-        await until('it to wait', () => harness.isWaiting(claim.claimId));
+        await until('it to wait', () => harness.isWaiting(claim.operationId));
       }
       await quiet(rounds);
       rounds.mockClear();

@@ -36,7 +36,7 @@ class Scene {
     this.campaignId = campaignId;
     this.ids = ids;
     this.claims = Array.from({ length: TEXTERS }, (_, at) => {
-      return { claimId: harness.newId('cl'), campaignId, texterId: `t${at + 1}`, count: 3 + at };
+      return { operationId: harness.newId('cl'), campaignId, texterId: `t${at + 1}`, count: 3 + at };
     });
   }
 
@@ -76,19 +76,19 @@ class Scene {
     return Obstacle.before(this.harness, this.ids[place] ?? '');
   }
 
-  async inLedger(claims: readonly ClaimInput[]): Promise<number> {
-    const ids = claims.map(({ claimId }) => claimId);
+  async inDatabase(claims: readonly ClaimInput[]): Promise<number> {
+    const ids = claims.map(({ operationId: claimId }) => claimId);
     return this.harness.context.database.claims.countDocuments({ _id: { $in: ids } });
   }
 
-  /** Every claim was given its part of the pool once, and the ledger says what the trails say. */
+  /** Every claim was given its part of the pool once, and the ledger says what the histories say. */
   async expectGivenOnce(results: readonly ClaimResult[]): Promise<void> {
     expect(results.flatMap(({ conversationIds }) => conversationIds).sort()).toEqual(this.ids.slice(0, GIVEN).sort());
     const docs = await rawConversations(this.harness, this.campaignId);
-    for (const { claimId, conversationIds } of results) {
+    for (const { operationId: claimId, conversationIds } of results) {
       const claim = await this.harness.context.stores.claims.find(claimId);
       expect(claim?.granted).toEqual(conversationIds);
-      const moved = [...docs].filter(([, { trail }]) => trail.some(({ operationId }) => operationId === claimId));
+      const moved = [...docs].filter(([, { history }]) => history.some(({ operationId }) => operationId === claimId));
       expect(moved.map(([id]) => id).sort()).toEqual([...conversationIds].sort());
       expect(moved.map(([, doc]) => doc.assignmentVersion)).toEqual(conversationIds.map(() => 1));
     }
@@ -105,7 +105,7 @@ describe.concurrent('a claim in bad weather', { timeout: 120_000 }, () => {
       await until('the worker to have them all in hand', async () => (await queue.queue.getActiveCount()) === TEXTERS);
       proxy.away();
       await obstacle.clear();
-      await until('the ledger to have some', async () => (await scene.inLedger(claims)) > 0);
+      await until('the ledger to have some', async () => (await scene.inDatabase(claims)) > 0);
       await worker.kill();
       await harness.startWorker();
       const results = await Promise.all(sent.map((each) => each.result()));
@@ -115,13 +115,13 @@ describe.concurrent('a claim in bad weather', { timeout: 120_000 }, () => {
       scene.atEnd(() => other.close());
       for (const [at, claim] of claims.entries()) {
         // Half of the jobs have had their time in Redis.
-        if (at % 2 === 0) await queue.forget(claim.claimId);
+        if (at % 2 === 0) await queue.forget(claim.operationId);
         expect(await (await other.selfAssign(claim)).result()).toEqual({ ...results[at], outcome: 'exists' });
       }
       expect(await harness.holdings(scene.campaignId)).toEqual(before);
     }));
 
-  it('gets the list that was written when the worker dies that it was handed over to', () =>
+  it('gets the list that was written when the worker dies that it was forwarded over to', () =>
     Scene.play({}, async (scene) => {
       const { harness, queue } = scene;
       const { prefix } = harness.config.queue;
@@ -129,27 +129,27 @@ describe.concurrent('a claim in bad weather', { timeout: 120_000 }, () => {
       const [own, ...rest] = scene.claims;
       const [first, second] = [await scene.obstacleAt(0), await scene.obstacleAt(3)];
       const sent = [await harness.producer.selfAssign(own as ClaimInput)];
-      await until('it to have the turn', () => queue.redis.get(`${prefix}:claims:turn:${scene.campaignId}`));
+      await until('it to have the turn', () => queue.redis.get(`${prefix}:claims:lease:${scene.campaignId}`));
       await harness.startWorker();
       sent.push(...(await Promise.all(rest.map((each) => harness.producer.selfAssign(each)))));
-      const handed = (): Promise<number> => queue.redis.llen(`${prefix}:claims:handed:${scene.campaignId}`);
-      await until('the others to be handed over', async () => (await handed()) >= rest.length);
+      const forwarded = (): Promise<number> => queue.redis.llen(`${prefix}:claims:forwarded:${scene.campaignId}`);
+      await until('the others to be forwarded over', async () => (await forwarded()) >= rest.length);
       await first.clear();
-      await until('them to be taken', async () => (await handed()) === 0);
+      await until('them to be taken', async () => (await forwarded()) === 0);
       proxy.away();
       await second.clear();
-      await until('the ledger to have them', async () => (await scene.inLedger(rest)) === rest.length);
+      await until('the ledger to have them', async () => (await scene.inDatabase(rest)) === rest.length);
       await worker.kill();
       await scene.expectGivenOnce(await Promise.all(sent.map((each) => each.result())));
     }));
 
   it('that waits is completed by another worker when its own is killed', () =>
-    Scene.play({ holderId: 't1' }, async (scene) => {
+    Scene.play({ assigneeId: 't1' }, async (scene) => {
       const { harness, queue, campaignId } = scene;
       const worker = await scene.start();
       const claims = scene.claims.map((each) => ({ ...each, waitMs: 3_600_000 }));
       const sent = await Promise.all(claims.map((each) => harness.producer.selfAssign(each)));
-      await until('all to wait', async () => (await scene.inLedger(claims)) === TEXTERS);
+      await until('all to wait', async () => (await scene.inDatabase(claims)) === TEXTERS);
       await worker.kill();
       await harness.startWorker();
       const unassign = {
@@ -171,7 +171,7 @@ describe.concurrent('a claim in bad weather', { timeout: 120_000 }, () => {
       const claim = claims[0] as ClaimInput;
       await harness.producer.selfAssign(claim);
       // The same job, but for its patience.
-      const made = await until('its job', () => queue.job(claim.claimId));
+      const made = await until('its job', () => queue.job(claim.operationId));
       await made.remove();
       const job = await queue.queue.add(CLAIM_JOB, made.data, { jobId: made.id ?? '', attempts: 1 });
       const { mongo, log } = harness.config;

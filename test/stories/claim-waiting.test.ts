@@ -11,7 +11,7 @@ const RULES = { enabled: true, batchMax: 50, openMax: 60 };
 /** Longer than any test: whatever ends these claims, it is not their deadline. */
 const LONG_MS = 3_600_000;
 /** A waiting claim looks at its own record this often, should nobody wake it. */
-const PARKED_MS_MAX = 30_000;
+const SNOOZE_MS_MAX = 30_000;
 
 const many = <Each extends object>(count: number, each = {} as Each): Each[] =>
   Array.from({ length: count }, () => each);
@@ -32,17 +32,17 @@ describe('claims that wait for conversations to come back', () => {
 
   const claims = () => harness.context.stores.claims;
 
-  /** Asked for, found the pool short, and parked. */
+  /** Asked for, found the pool short, and snoozed. */
   async function waiting(campaignId: string, texterId: string, count: number, waitMs = LONG_MS): Promise<SentClaim> {
     const sent = await harness.producer.selfAssign({
-      claimId: harness.newId('cl'),
+      operationId: harness.newId('cl'),
       campaignId,
       texterId,
       count,
       waitMs,
     });
-    await until(`${sent.claimId} to wait`, () => harness.isWaiting(sent.claimId));
-    await until(`its job to be parked`, async () => (await queue.job(sent.claimId))?.isDelayed());
+    await until(`${sent.operationId} to wait`, () => harness.isWaiting(sent.operationId));
+    await until(`its job to be snoozed`, async () => (await queue.job(sent.operationId))?.isDelayed());
     return sent;
   }
 
@@ -53,7 +53,7 @@ describe('claims that wait for conversations to come back', () => {
   }
 
   const granted = async (sent: readonly SentClaim[]): Promise<number[]> =>
-    Promise.all(sent.map(async ({ claimId }) => (await claims().find(claimId))?.granted.length ?? 0));
+    Promise.all(sent.map(async ({ operationId: claimId }) => (await claims().find(claimId))?.granted.length ?? 0));
 
   /** Conversations come back by another way than Baton's. */
   async function refill(campaignId: string, count: number): Promise<string[]> {
@@ -96,7 +96,7 @@ describe('claims that wait for conversations to come back', () => {
 
   it('are served by an unassign, by an unassign of one, and by an import', async () => {
     const campaignId = await harness.seedCampaign(4, { selfAssign: RULES });
-    const held = await harness.seedConversations(campaignId, many(4, { holderId: 't4' }));
+    const held = await harness.seedConversations(campaignId, many(4, { assigneeId: 't4' }));
     const sent = await allWaiting(campaignId, [3, 1, 2]);
     const id = (): { operationId: string; campaignId: string } => ({ operationId: harness.newId('op'), campaignId });
     const unassign = { ...id(), from: { texterIds: ['t4'] }, status: 'not-started', count: 3 } as const;
@@ -134,7 +134,7 @@ describe('claims that wait for conversations to come back', () => {
       await harness.seedConversations(campaignId, many(2));
       return round;
     });
-    const claim = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 2, waitMs: LONG_MS };
+    const claim = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 2, waitMs: LONG_MS };
     const result = await (await harness.producer.selfAssign(claim)).result({ waitMs: 20_000 });
     spy.mockRestore();
     expect(result.receipt).toMatchObject({ moved: 2, shortBecause: null });
@@ -145,7 +145,7 @@ describe('claims that wait for conversations to come back', () => {
     const sent = await allWaiting(campaignId, [4, 4]);
     // Nobody says that these have come: the new claim's own round finds them.
     const ids = await harness.seedConversations(campaignId, many(9));
-    const late = { claimId: harness.newId('cl'), campaignId, texterId: 't3', count: 5 };
+    const late = { operationId: harness.newId('cl'), campaignId, texterId: 't3', count: 5 };
     const result = await (await harness.producer.selfAssign(late)).result();
     expect(result.conversationIds).toEqual(ids.slice(8));
     expect(result.receipt).toMatchObject({ moved: 1, shortBecause: 'none-left' });
@@ -156,7 +156,7 @@ describe('claims that wait for conversations to come back', () => {
   it('are all served by one refill, however many they are, and before any new one', async () => {
     const campaignId = await harness.seedCampaign(251, { selfAssign: RULES });
     const asking = Array.from({ length: 250 }, (_, at) => {
-      const input = { claimId: harness.newId('cl'), campaignId, texterId: `t${at + 1}`, count: 2, waitMs: LONG_MS };
+      const input = { operationId: harness.newId('cl'), campaignId, texterId: `t${at + 1}`, count: 2, waitMs: LONG_MS };
       return harness.producer.selfAssign(input);
     });
     const sent = await Promise.all(asking);
@@ -168,10 +168,12 @@ describe('claims that wait for conversations to come back', () => {
       .find({ campaignId }, { sort: { 'waiting.sequence': 1 } })
       .toArray();
     const ids = await harness.seedConversations(campaignId, many(503));
-    const late = { claimId: harness.newId('cl'), campaignId, texterId: 't251', count: 5 };
+    const late = { operationId: harness.newId('cl'), campaignId, texterId: 't251', count: 5 };
     const result = await (await harness.producer.selfAssign(late)).result();
     expect(result.conversationIds).toEqual(ids.slice(500));
-    const results = new Map((await Promise.all(sent.map((each) => each.result()))).map((each) => [each.claimId, each]));
+    const results = new Map(
+      (await Promise.all(sent.map((each) => each.result()))).map((each) => [each.operationId, each]),
+    );
     expect(order.flatMap(({ _id }) => results.get(_id)?.conversationIds ?? [])).toEqual(ids.slice(0, 500));
   });
 
@@ -180,8 +182,8 @@ describe('claims that wait for conversations to come back', () => {
     const sent = await allWaiting(campaignId, [3, 3, 3, 3]);
     await harness.pause(campaignId, 't1');
     await harness.seedConversations(campaignId, [
-      ...many(6, { holderId: 't2' }),
-      { holderId: 't3', status: 'needs-reply' as const },
+      ...many(6, { assigneeId: 't2' }),
+      { assigneeId: 't3', status: 'needs-reply' as const },
     ]);
     const ids = await refill(campaignId, 5);
     expect((await sent[3]?.result())?.conversationIds).toEqual(ids.slice(0, 3));
@@ -195,14 +197,14 @@ describe('claims that wait for conversations to come back', () => {
   it('do not hold up those behind them though there be more of them than one page of the ledger holds', async () => {
     const campaignId = await harness.seedCampaign(2, { selfAssign: RULES });
     const blocked = Array.from({ length: 130 }, () => ({
-      claimId: harness.newId('cl'),
+      operationId: harness.newId('cl'),
       campaignId,
       texterId: 't1',
       count: 1,
       waitMs: LONG_MS,
     }));
     const sent = await Promise.all(blocked.map((each) => harness.producer.selfAssign(each)));
-    for (const { claimId } of sent) await until(`${claimId} to wait`, () => harness.isWaiting(claimId));
+    for (const { operationId: claimId } of sent) await until(`${claimId} to wait`, () => harness.isWaiting(claimId));
     const behind = await waiting(campaignId, 't2', 3);
     await harness.pause(campaignId, 't1');
     await refill(campaignId, 4);
@@ -228,15 +230,15 @@ describe('claims that wait for conversations to come back', () => {
   it('end at their deadline with what they have, and leave what comes later alone', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
     await harness.seedConversations(campaignId, many(2));
-    const input = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 5, waitMs: 700 };
+    const input = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 5, waitMs: 700 };
     const sent = await harness.producer.selfAssign(input);
     const result = await sent.result();
     expect(result.receipt).toMatchObject({ moved: 2, asked: 5, shortBecause: 'none-left' });
-    const { acceptedAt, endedAt, state } = (await claims().find(sent.claimId)) ?? {};
+    const { acceptedAt, endedAt, state } = (await claims().find(sent.operationId)) ?? {};
     expect(state).toBe('done');
     expect(endedAt?.getTime()).toBeGreaterThanOrEqual((acceptedAt?.getTime() ?? Infinity) + 700);
     await refill(campaignId, 3);
-    const probe = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
+    const probe = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
     expect((await (await harness.producer.selfAssign(probe)).result()).receipt.moved).toBe(3);
     expect(await (await harness.producer.selfAssign(input)).result()).toEqual({ ...result, outcome: 'exists' });
   });
@@ -247,9 +249,9 @@ describe('claims that wait for conversations to come back', () => {
     await harness.seedConversations(campaignId, many(2));
     // All that such a worker leaves behind.
     await claims().serve(campaignId, []);
-    expect(await harness.isWaiting(sent?.claimId ?? '')).toBe(false);
-    const job = await queue.job(sent?.claimId ?? '');
-    expect(job?.delay).toBeLessThanOrEqual(PARKED_MS_MAX);
+    expect(await harness.isWaiting(sent?.operationId ?? '')).toBe(false);
+    const job = await queue.job(sent?.operationId ?? '');
+    expect(job?.delay).toBeLessThanOrEqual(SNOOZE_MS_MAX);
     // Its time has come.
     await job?.promote();
     expect((await sent?.result())?.receipt).toMatchObject({ moved: 2, shortBecause: null });

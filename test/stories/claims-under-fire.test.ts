@@ -84,11 +84,11 @@ describe(`two hundred texters, one pool, and kill -9 (seed ${SEED})`, () => {
     const conversations: Seeded[] = Array.from({ length: CONVERSATIONS }, () => {
       const status = random.chance(0.9) ? 'not-started' : random.pick(['needs-reply', 'closed'] as const);
       const isHeld = status !== 'not-started' && random.chance(0.7);
-      const holderId = isHeld ? random.pick(texterIds) : null;
-      return { status, holderId, waitedMs: random.between(1, 500) * 1_000, optedOut: random.chance(0.05) };
+      const assigneeId = isHeld ? random.pick(texterIds) : null;
+      return { status, assigneeId, waitedMs: random.between(1, 500) * 1_000, optedOut: random.chance(0.05) };
     });
     const ids = await harness.seedConversations(campaignId, conversations);
-    for (const [index, id] of ids.entries()) seeded.set(id, conversations[index]?.holderId ?? null);
+    for (const [index, id] of ids.entries()) seeded.set(id, conversations[index]?.assigneeId ?? null);
   }
 
   /** A worker is killed as soon as the heir of the one before stands. */
@@ -114,7 +114,7 @@ describe(`two hundred texters, one pool, and kill -9 (seed ${SEED})`, () => {
     while (!stopped) {
       const claimId = harness.newId('cl');
       const input: ClaimInput = {
-        claimId,
+        operationId: claimId,
         campaignId,
         texterId,
         ...(random.chance(0.8) && { count: random.between(1, 10) }),
@@ -186,9 +186,9 @@ describe(`two hundred texters, one pool, and kill -9 (seed ${SEED})`, () => {
     expect(refusals).toEqual([]);
   });
 
-  it('every conversation has one holder, whom its moves explain, and none is lost', () => audit.holdHolders());
+  it('every conversation has one assignee, whom its moves explain, and none is lost', () => audit.checkAssignees());
   it('every move stands in the ledger once, and the ledger has no move that was not made', () =>
-    audit.holdLedgerAgainstTrails());
+    audit.checkReceiptsAgainstHistories());
   it('claims take from the pool only, never what is opted out or started', () => audit.holdGrants());
   it('every claim has ended, and whoever asked with its id was told what the ledger says it got', () =>
     audit.holdAnswers());

@@ -28,7 +28,7 @@ describe(`everything at once (seed ${SEED})`, () => {
   let otherProducer: Producer;
   const requests: AnyRequest[] = [];
   const answers = new Map<string, Answer[]>();
-  const seededHolders = new Map<string, string | null>();
+  const seededAssignees = new Map<string, string | null>();
   const documents = new Map<string, ConversationDoc>();
   const operations: OperationDoc[] = [];
   const batches = new Map<string, BatchDoc[]>();
@@ -59,13 +59,13 @@ describe(`everything at once (seed ${SEED})`, () => {
   async function seed(): Promise<{ campaignId: string; ids: string[] }> {
     const campaignId = await harness.seedCampaign(TEXTERS.length);
     const seeded: Seeded[] = Array.from({ length: CONVERSATIONS }, () => ({
-      holderId: random.pick([null, null, ...TEXTERS]),
+      assigneeId: random.pick([null, null, ...TEXTERS]),
       status: random.pick(STATUSES),
       waitedMs: random.between(1, 40) * 60_000,
       optedOut: random.chance(0.05),
     }));
     const ids = await harness.seedConversations(campaignId, seeded);
-    for (const [index, id] of ids.entries()) seededHolders.set(id, seeded[index]?.holderId ?? null);
+    for (const [index, id] of ids.entries()) seededAssignees.set(id, seeded[index]?.assigneeId ?? null);
     return { campaignId, ids };
   }
 
@@ -100,8 +100,8 @@ describe(`everything at once (seed ${SEED})`, () => {
   }
 
   const movedBy = (operationId: string): { id: string; from: string | null; to: string | null }[] =>
-    [...documents].flatMap(([id, { trail }]) =>
-      trail.filter((move) => move.operationId === operationId).map(({ from, to }) => ({ id, from, to })),
+    [...documents].flatMap(([id, { history }]) =>
+      history.filter((move) => move.operationId === operationId).map(({ from, to }) => ({ id, from, to })),
     );
 
   it('every operation has ended, once, and all three senders have the same answer', () => {
@@ -129,17 +129,17 @@ describe(`everything at once (seed ${SEED})`, () => {
     expect([...codes].filter((code) => !told.includes(code))).toEqual([]);
   });
 
-  it('every holder is explained by the moves that led there', () => {
+  it('every assignee is explained by the moves that led there', () => {
     for (const [id, doc] of documents) {
-      const holders = [seededHolders.get(id), ...doc.trail.map(({ to }) => to)];
-      expect(doc.trail.map(({ from }) => from)).toEqual(holders.slice(0, -1));
-      expect(doc.assigneeId).toBe(holders.at(-1));
-      expect(doc.assignmentVersion).toBe(doc.trail.length);
-      expect(doc.lastOperationId).toBe(doc.trail.at(-1)?.operationId ?? null);
+      const assignees = [seededAssignees.get(id), ...doc.history.map(({ to }) => to)];
+      expect(doc.history.map(({ from }) => from)).toEqual(assignees.slice(0, -1));
+      expect(doc.assigneeId).toBe(assignees.at(-1));
+      expect(doc.assignmentVersion).toBe(doc.history.length);
+      expect(doc.lastOperationId).toBe(doc.history.at(-1)?.operationId ?? null);
     }
   });
 
-  it('every receipt says what the trails say', () => {
+  it('every receipt says what the histories say', () => {
     for (const { _id, receipt } of operations) {
       const moves = movedBy(_id);
       expect(receipt?.moved).toBe(moves.length);
@@ -170,7 +170,7 @@ describe(`everything at once (seed ${SEED})`, () => {
 
   it('leaves no batch planned and not applied', () => {
     const states = [...batches.values()].flat().map(({ state }) => state);
-    expect(states.filter((state) => state !== 'applied' && state !== 'seal' && state !== 'dropped')).toEqual([]);
+    expect(states.filter((state) => state !== 'applied' && state !== 'end-marker' && state !== 'dropped')).toEqual([]);
   });
 
   it('bulk operations of a campaign run one at a time, in the order accepted', () => {
@@ -187,14 +187,14 @@ describe(`everything at once (seed ${SEED})`, () => {
   });
 });
 
-function countsOf(holders: readonly (string | null)[]): Record<string, number> {
+function countsOf(assignees: readonly (string | null)[]): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const holder of holders) counts[holder ?? 'pool'] = (counts[holder ?? 'pool'] ?? 0) + 1;
+  for (const assignee of assignees) counts[assignee ?? 'pool'] = (counts[assignee ?? 'pool'] ?? 0) + 1;
   return counts;
 }
 
 function asRecord(
-  rows: readonly { readonly holderId: string | null; readonly count: number }[],
+  rows: readonly { readonly assigneeId: string | null; readonly count: number }[],
 ): Record<string, number> {
-  return Object.fromEntries(rows.map(({ holderId, count }) => [holderId ?? 'pool', count]));
+  return Object.fromEntries(rows.map(({ assigneeId, count }) => [assigneeId ?? 'pool', count]));
 }

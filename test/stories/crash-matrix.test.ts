@@ -10,12 +10,12 @@ const PLACES = process.env['BATON_CRASH_PLACES'] ?? '3';
 const TIMEOUT_MS = 1_800_000;
 
 const POOL: readonly Seeded[] = Array.from({ length: 6 }, (_, at) => ({ waitedMs: 6_000 - at }));
-const HELD: readonly Seeded[] = POOL.map((each) => ({ ...each, holderId: 't1' }));
+const HELD: readonly Seeded[] = POOL.map((each) => ({ ...each, assigneeId: 't1' }));
 
 const claim = (more: { count: number; waitMs?: number }) => {
   return ({ operationId: claimId, campaignId }: { operationId: string; campaignId: string }) => ({
     ...more,
-    claimId,
+    operationId: claimId,
     campaignId,
     texterId: 't2',
   });

@@ -46,12 +46,12 @@ class Scene extends ProcessScene {
     const moved = this.ids.filter((id) => isMoved(docs.get(id) as ConversationDoc));
     expect(moved).toEqual(this.ids.slice(0, count));
     for (const id of moved) {
-      const { trail, assignmentVersion, assigneeId } = docs.get(id) as ConversationDoc;
-      expect(trail.map((move) => [move.operationId, move.from, move.to])).toEqual([[operationId, null, assigneeId]]);
+      const { history, assignmentVersion, assigneeId } = docs.get(id) as ConversationDoc;
+      expect(history.map((move) => [move.operationId, move.from, move.to])).toEqual([[operationId, null, assigneeId]]);
       expect(assignmentVersion).toBe(1);
     }
     const batches = await rawBatches(this.harness, operationId);
-    expect(batches.map(({ state }) => state)).toEqual([...batches.slice(1).map(() => 'applied'), 'seal']);
+    expect(batches.map(({ state }) => state)).toEqual([...batches.slice(1).map(() => 'applied'), 'end-marker']);
     expect(idsOf(batches.flatMap((batch) => batch.moves)).sort()).toEqual([...moved].sort());
     const { state, receipt } = await rawOperation(this.harness, operationId);
     expect({ state, receipt }).toMatchObject({

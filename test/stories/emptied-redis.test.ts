@@ -6,16 +6,16 @@ import { answerOf } from '../support/operation-check.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { send } from '../support/send.ts';
-import { SweptWorld } from '../support/reconcile-world.ts';
+import { ReconcileWorld } from '../support/reconcile-world.ts';
 import { until } from '../support/until.ts';
 
 const SWEEP_EVERY_MS = 300;
 const LONG_MS = 3_600_000;
 
 describe('Redis loses everything with work accepted, running and waiting', () => {
-  let world: SweptWorld;
+  let world: ReconcileWorld;
   beforeAll(async () => {
-    world = await SweptWorld.open({ sweepEveryMs: SWEEP_EVERY_MS });
+    world = await ReconcileWorld.open({ reconcileEveryMs: SWEEP_EVERY_MS });
     await world.harness.startWorker();
     await world.harness.startWorker();
   });
@@ -24,8 +24,8 @@ describe('Redis loses everything with work accepted, running and waiting', () =>
   /** Moved once each, as its batches and its receipt say. */
   async function expectExact(campaignId: string, operationId: string, count: number): Promise<void> {
     const docs = [...(await rawConversations(world.harness, campaignId)).values()];
-    const moves = docs.flatMap(({ _id, trail }) =>
-      trail.filter((move) => move.operationId === operationId).map(() => _id.toHexString()),
+    const moves = docs.flatMap(({ _id, history }) =>
+      history.filter((move) => move.operationId === operationId).map(() => _id.toHexString()),
     );
     expect(new Set(moves).size).toBe(moves.length);
     const { state, receipt } = await rawOperation(world.harness, operationId);
@@ -71,7 +71,7 @@ describe('Redis loses everything with work accepted, running and waiting', () =>
     // One that waits for more.
     const short = await world.campaign(2);
     const claimId = harness.newId('cl');
-    const wanted = { claimId, campaignId: short.campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
+    const wanted = { operationId: claimId, campaignId: short.campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
     await harness.producer.selfAssign(wanted);
     await until('a claim to wait', () => harness.isWaiting(claimId));
 
@@ -89,27 +89,29 @@ describe('Redis loses everything with work accepted, running and waiting', () =>
     expect(await harness.holdings(still.campaignId)).toEqual({ t2: 1, pool: 2 });
     expect(await harness.holdings(short.campaignId)).toEqual({ t1: 5, pool: 1 });
     const versions = (await rawConversations(harness)).values();
-    for (const { trail, assignmentVersion } of versions) expect(trail).toHaveLength(assignmentVersion);
+    for (const { history, assignmentVersion } of versions) expect(history).toHaveLength(assignmentVersion);
     const [answer] = [await (await harness.producer.selfAssign(wanted)).result()];
     expect(answer).toMatchObject({ outcome: 'exists', receipt: { moved: 5, shortBecause: null } });
   });
 
-  it('and sweeping goes on, still one at a time', async () => {
+  it('and reconciling goes on, still one at a time', async () => {
     await world.emptyRedis();
-    const { queue } = world.sweeps;
-    await until('the schedule to be back', () => queue.getJobScheduler('sweep'));
+    const { queue } = world.reconciles;
+    await until('the schedule to be back', () => queue.getJobScheduler('reconcile'));
     expect(await queue.getGlobalConcurrency()).toBe(1);
     const { campaignId } = await world.campaign(10);
     const asked = world.request(campaignId, 10);
     await send(world.harness.producer, asked);
     await world.ended(asked.operationId);
-    expect((await queue.getJobSchedulers()).map(({ key, every }) => [key, every])).toEqual([['sweep', SWEEP_EVERY_MS]]);
+    expect((await queue.getJobSchedulers()).map(({ key, every }) => [key, every])).toEqual([
+      ['reconcile', SWEEP_EVERY_MS],
+    ]);
   });
 });
 
 describe('Redis loses everything while somebody waits for a preview', () => {
   it('and nobody is told what another asked after that', async () => {
-    const world = await SweptWorld.open({});
+    const world = await ReconcileWorld.open({});
     const { harness } = world;
     const [one, other] = [await world.campaign(3), await world.campaign(5)];
     const preview = ({ campaignId }: { campaignId: string }) => {

@@ -18,7 +18,7 @@ const SETTINGS = {
   BATON_BATCH_CONVERSATIONS_MAX: '10',
   BATON_CLOSE_TIMEOUT_MS: '2000',
 };
-const SWEPT = { BATON_SWEEP_EVERY_MS: '500' };
+const SWEPT = { BATON_RECONCILE_EVERY_MS: '500' };
 const CLOSED_WITHIN_MS = 10_000;
 const WAIT = { waitMs: 60_000 };
 const AT_WRITE = { preload: './test/support/at-write.ts' };
@@ -52,11 +52,11 @@ class Scene extends ProcessScene {
 
   async expectAllMovedOnce(operationId: string): Promise<void> {
     const docs = await rawConversations(this.harness, this.campaignId);
-    const trails = [...docs.values()].map(({ trail, assignmentVersion }) => [
-      trail.map((move) => move.operationId),
+    const histories = [...docs.values()].map(({ history, assignmentVersion }) => [
+      history.map((move) => move.operationId),
       assignmentVersion,
     ]);
-    expect(trails).toEqual(trails.map(() => [[operationId], 1]));
+    expect(histories).toEqual(histories.map(() => [[operationId], 1]));
     expect(await this.harness.holdings(this.campaignId)).toEqual({ t1: 30, t2: 30, t3: 30, t4: 30 });
     const { state, receipt } = await rawOperation(this.harness, operationId);
     expect([state, receipt?.moved, receipt?.selected]).toEqual(['done', CONVERSATIONS, CONVERSATIONS]);
@@ -130,15 +130,15 @@ describe('a claim that waits', { timeout: 120_000 }, () => {
     Scene.play(undefined, async (scene) => {
       const { harness, campaignId } = scene;
       await harness.context.database.conversations.deleteMany({ campaignId });
-      const claim = { claimId: harness.newId('cl'), campaignId, texterId: 't1', count: 50, waitMs: 8_000 };
+      const claim = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 50, waitMs: 8_000 };
       const sent = await harness.producer.selfAssign(claim);
       const first = await scene.start({ CLOCK_OFFSET_MS: String(madeBy) }, SKEWED);
-      await until('it to wait', () => harness.isWaiting(claim.claimId));
+      await until('it to wait', () => harness.isWaiting(claim.operationId));
       await first.kill();
       await scene.start({ CLOCK_OFFSET_MS: String(endedBy) }, SKEWED);
       const { receipt } = await sent.result(WAIT);
       expect(receipt).toMatchObject({ moved: 0, shortBecause: 'none-left' });
-      const { acceptedAt, endedAt } = await rawOperation(harness, claim.claimId);
+      const { acceptedAt, endedAt } = await rawOperation(harness, claim.operationId);
       const waitedMs = (endedAt?.getTime() ?? 0) - acceptedAt.getTime();
       expect(waitedMs).toBeGreaterThanOrEqual(claim.waitMs);
       expect(waitedMs).toBeLessThan(FIVE_MINUTES_MS / 2);
@@ -185,9 +185,9 @@ describe.runIf(areOwnServicesPossible)('on servers that fail', { timeout: 120_00
       const stopped = scene.newRequest();
       await inLine(await harness.producer.reassign(stopped));
       const other = await harness.seedCampaign(1, { selfAssign: { enabled: true } });
-      const claim = { claimId: harness.newId('cl'), campaignId: other, texterId: 't1', count: 5, waitMs: 600_000 };
+      const claim = { operationId: harness.newId('cl'), campaignId: other, texterId: 't1', count: 5, waitMs: 600_000 };
       await harness.producer.selfAssign(claim);
-      await until('it to wait', () => harness.isWaiting(claim.claimId));
+      await until('it to wait', () => harness.isWaiting(claim.operationId));
       // One that a worker recorded and died of.
       await worker.kill();
       const accepted = scene.newRequest();
@@ -210,7 +210,7 @@ describe.runIf(areOwnServicesPossible)('on servers that fail', { timeout: 120_00
       expect(ended.map(({ state }) => state)).toEqual(['done', 'done', 'done', 'cancelled', 'done']);
       // Nine are t1's longest waiting: five of the first one's, which its undo leaves where they are.
       expect(ended.map(({ receipt }) => receipt?.moved)).toEqual([CONVERSATIONS - 20, 9, 15, 0, 15]);
-      await until('the claim to end', async () => (await claims.find(claim.claimId))?.state === 'done');
+      await until('the claim to end', async () => (await claims.find(claim.operationId))?.state === 'done');
       expect(await harness.holdings(other)).toEqual({ t1: 5 });
       expect(await (await harness.producer.reassign(running)).result(WAIT)).toMatchObject({ outcome: 'exists' });
     }));

@@ -4,7 +4,7 @@ import { MongoCampaignStore } from '../../src/campaigns/facts-store.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { CampaignRun, type Stage } from '../support/campaign-run.ts';
-import { campaignOf, step, type CampaignWish, type Sizes, type Step } from '../support/campaign-requests.ts';
+import { campaignOf, step, type CampaignRequest, type Sizes, type Step } from '../support/campaign-requests.ts';
 import { Harness } from '../support/harness.ts';
 import type { Model } from '../support/model.ts';
 import { RawQueue } from '../support/raw-queue.ts';
@@ -27,7 +27,7 @@ const SHRINK_MS_MAX = 120_000;
 const TIME_MS_MAX = RUNS * RUN_MS_MAX + SHRINK_MS_MAX;
 
 /**
- * Campaigns made by chance, and chance's deeds on them, one by one and many at once, carried out by two workers with
+ * Campaigns made by chance, and chance's actions on them, one by one and many at once, carried out by two workers with
  * batches so small and slices so short that they keep handing operations to each other. After each step the database is
  * held against an independent model, document by document.
  */
@@ -63,12 +63,12 @@ describe('the smallest case is found', { timeout: SHRINK_MS_MAX }, () => {
     const forgetful = vi.spyOn(MongoCampaignStore.prototype, 'keepRotation').mockResolvedValue();
     const { counterexample } = await fc.check(property(stage, SMALL_SIZES), { seed: SEED, numRuns: RUNS });
     forgetful.mockRestore();
-    const [wish, taken] = counterexample ?? [];
+    const [request, taken] = counterexample ?? [];
     const shown = [...(taken ?? [])].map((command) => command.toString());
     expect(shown).toEqual([expect.stringContaining('"does":"reassign"')]);
     // Two to deal to, and perhaps the source, who is left out; not even a conversation.
-    expect(wish?.paused.length).toBeLessThanOrEqual(3);
-    expect(wish?.conversations).toEqual([]);
+    expect(request?.paused.length).toBeLessThanOrEqual(3);
+    expect(request?.conversations).toEqual([]);
   });
 });
 
@@ -99,11 +99,11 @@ function property(
   stage: Stage,
   { stepsMax: maxCommands, ...sizes }: Sizes & { readonly stepsMax: number },
   replayPath?: string,
-): fc.IAsyncProperty<[CampaignWish, Commands]> {
+): fc.IAsyncProperty<[CampaignRequest, Commands]> {
   const replay = replayPath === undefined ? {} : { replayPath };
   const commands = fc.commands([step.map((each) => new StepCommand(each))], { maxCommands, size: 'max', ...replay });
-  return fc.asyncProperty(campaignOf(sizes), commands, async (wish, taken) => {
-    const run = await CampaignRun.open(stage, wish);
+  return fc.asyncProperty(campaignOf(sizes), commands, async (request, taken) => {
+    const run = await CampaignRun.open(stage, request);
     await fc.asyncModelRun(() => ({ model: run.model, real: run }), taken);
   });
 }

@@ -4,7 +4,7 @@ import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Harness } from '../support/harness.ts';
 import { oneTurn } from '../support/perform.ts';
-import { SETTINGS, SweptWorld } from '../support/reconcile-world.ts';
+import { SETTINGS, ReconcileWorld } from '../support/reconcile-world.ts';
 
 /** The queue keeps jobs beside keys of its own: an operation's id must never be able to stand in for one. */
 const LONG_MS = 3_600_000;
@@ -29,15 +29,15 @@ describe('an operation whose id is a word of the queue', () => {
   it('leaves the queue fit for the next', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: { enabled: true } });
     await harness.seedConversations(campaignId, [{}, {}]);
-    const claim = { claimId: 'prioritized', campaignId, texterId: 't1', count: 2 };
+    const claim = { operationId: 'prioritized', campaignId, texterId: 't1', count: 2 };
     expect((await (await harness.producer.selfAssign(claim)).result()).conversationIds).toHaveLength(2);
   });
 });
 
-describe('a sweep that looks for the job of an operation with such an id', () => {
-  let world: SweptWorld;
+describe('a reconcile that looks for the job of an operation with such an id', () => {
+  let world: ReconcileWorld;
   beforeAll(async () => {
-    world = await SweptWorld.open({});
+    world = await ReconcileWorld.open({});
   });
   afterAll(() => world.close());
 
@@ -47,7 +47,7 @@ describe('a sweep that looks for the job of an operation with such an id', () =>
     await oneTurn(harness.context.stores, { ...world.request(campaignId, 10), operationId }, SETTINGS);
     // So that the queue has keys of its own.
     await operations.queue.add('other', {}, { jobId: harness.newId('other') });
-    expect(await world.sweepOnce()).toMatchObject({ made: 1, errors: [] });
+    expect(await world.reconcileOnce()).toMatchObject({ made: 1, errors: [] });
     expect(await operations.queue.getJobState(`op-${operationId}`)).toBe('waiting');
     expect(await redis.exists(operations.queue.toKey('meta'))).toBe(1);
   });

@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { OperationDoc } from '../../src/mongo/documents.ts';
-import { MongoSweepStore } from '../../src/reconcile/reconcile-store.ts';
+import { MongoReconcileStore } from '../../src/reconcile/reconcile-store.ts';
 import { jobIdOf, newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/producer/contract.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { oneTurn, record, toTheEnd } from '../support/perform.ts';
 import { bytesOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { BulkInput } from '../support/send.ts';
-import { SETTINGS, SweptWorld } from '../support/reconcile-world.ts';
+import { SETTINGS, ReconcileWorld } from '../support/reconcile-world.ts';
 import { until } from '../support/until.ts';
 
 const SWEEP_EVERY_MS = 200;
@@ -15,43 +15,43 @@ const LONG_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 const STALLED = 'job stalled more than allowable limit';
 
-describe('the sweep’s schedule', () => {
-  let world: SweptWorld;
+describe('the reconcile’s schedule', () => {
+  let world: ReconcileWorld;
   beforeAll(async () => {
-    world = await SweptWorld.open({ sweepEveryMs: SWEEP_EVERY_MS });
+    world = await ReconcileWorld.open({ reconcileEveryMs: SWEEP_EVERY_MS });
   });
   afterEach(() => vi.restoreAllMocks());
   afterAll(() => world.close());
 
-  it('has one sweep at a time over two workers, though the next be due', async () => {
-    const { queue } = world.sweeps;
+  it('has one reconcile at a time over two workers, though the next be due', async () => {
+    const { queue } = world.reconciles;
     const hasNext = async (): Promise<boolean> => (await queue.getWaitingCount()) > 0;
-    let [running, most, sweeps] = [0, 0, 0];
-    vi.spyOn(MongoSweepStore.prototype, 'unfinished').mockImplementation(async function* () {
+    let [running, most, reconciles] = [0, 0, 0];
+    vi.spyOn(MongoReconcileStore.prototype, 'unfinished').mockImplementation(async function* () {
       running += 1;
       most = Math.max(most, running);
-      if (sweeps < 4) await until('the next sweep to be due', hasNext);
-      sweeps += 1;
+      if (reconciles < 4) await until('the next reconcile to be due', hasNext);
+      reconciles += 1;
       running -= 1;
       yield [];
     });
     await world.harness.startWorker();
     await world.harness.startWorker();
-    await until('some sweeps', () => sweeps >= 6);
+    await until('some reconciles', () => reconciles >= 6);
     expect(most).toBe(1);
   });
 
   it('is put back when it is lost, and when only its next job is', async () => {
-    const { queue } = world.sweeps;
+    const { queue } = world.reconciles;
     const { campaignId } = await world.campaign(20);
     for (const lose of [
-      () => queue.removeJobScheduler('sweep'),
+      () => queue.removeJobScheduler('reconcile'),
       async () =>
         Promise.all((await queue.getDelayed()).map(({ id = '' }) => world.redis.zrem(queue.toKey('delayed'), id))),
     ]) {
       const asked = world.request(campaignId, 10);
       await lose();
-      // On record, and nobody but the sweep knows of it.
+      // On record, and nobody but the reconcile knows of it.
       await record(world.harness.context.stores, asked);
       await world.ended(asked.operationId);
     }
@@ -59,12 +59,12 @@ describe('the sweep’s schedule', () => {
   });
 });
 
-/** No worker runs unless a test starts one: each sweep is the test's own. */
-describe('a sweep', () => {
-  let world: SweptWorld;
+/** No worker runs unless a test starts one: each reconcile is the test's own. */
+describe('a reconcile', () => {
+  let world: ReconcileWorld;
   let cli: Cli;
   beforeAll(async () => {
-    world = await SweptWorld.open({ sweepEveryMs: LONG_MS });
+    world = await ReconcileWorld.open({ reconcileEveryMs: LONG_MS });
     cli = new Cli(cliEnv(world.harness.config));
   });
   afterEach(async () => {
@@ -75,7 +75,7 @@ describe('a sweep', () => {
   });
   afterAll(() => world.close());
 
-  const NOTHING = { made: 0, takenUp: 0, givenUp: 0, claimsEnded: 0, poolsFilled: 0, expired: 0, errors: [] };
+  const NOTHING = { made: 0, takenUp: 0, failedOperations: 0, claimsEnded: 0, poolsFilled: 0, expired: 0, errors: [] };
 
   /** Begun, and its worker gone. */
   async function begun(count = 10): Promise<BulkInput> {
@@ -92,8 +92,8 @@ describe('a sweep', () => {
 
   it('makes lost jobs anew, once', async () => {
     const lost = [await begun(), await begun(), await begun()];
-    expect(await world.sweepOnce()).toEqual({ ...NOTHING, made: 3 });
-    expect(await world.sweepOnce()).toEqual(NOTHING);
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, made: 3 });
+    expect(await world.reconcileOnce()).toEqual(NOTHING);
     for (const { operationId } of lost) {
       const job = await world.operations.job(operationId);
       const { madeBy } = await rawOperation(world.harness, operationId);
@@ -101,13 +101,13 @@ describe('a sweep', () => {
     }
   });
 
-  it('leaves alone what is on its way: parked, pausing between attempts, or sent under its bare id', async () => {
+  it('leaves alone what is on its way: snoozed, pausing between attempts, or sent under its bare id', async () => {
     const [pausing, bare] = [await begun(), await begun()];
     await addJob(pausing, { delay: LONG_MS });
     await world.operations.queue.add(OPERATION_JOB, newOperationJob(parseRequest(bare), 'test'), {
       jobId: bare.operationId,
     });
-    expect(await world.sweepOnce()).toEqual(NOTHING);
+    expect(await world.reconcileOnce()).toEqual(NOTHING);
     expect(await (await world.operations.job(pausing.operationId))?.isDelayed()).toBe(true);
     expect(await world.operations.queue.getJob(jobIdOf(bare.operationId))).toBeUndefined();
   });
@@ -117,8 +117,8 @@ describe('a sweep', () => {
     await addJob(asked, { attempts: 1 });
     await world.failJob(asked.operationId, 'the database was away');
     const { operations } = await cli.json<{ operations: unknown[] }>(['failed']);
-    expect(operations).toMatchObject([{ operationId: asked.operationId, heldBy: 'queue' }]);
-    expect(await world.sweepOnce()).toEqual({ ...NOTHING, takenUp: 1 });
+    expect(operations).toMatchObject([{ operationId: asked.operationId, foundIn: 'queue' }]);
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, takenUp: 1 });
     expect(await (await world.operations.job(asked.operationId))?.isWaiting()).toBe(true);
   });
 
@@ -126,7 +126,7 @@ describe('a sweep', () => {
     const asked = await begun();
     await addJob(asked, { attempts: 1 });
     await world.failJob(asked.operationId, STALLED);
-    expect(await world.sweepOnce()).toEqual({ ...NOTHING, givenUp: 1 });
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, failedOperations: 1 });
     const failed = { state: 'failed', error: { code: 'failed' }, receipt: { moved: 5 } };
     expect(await rawOperation(world.harness, asked.operationId)).toMatchObject(failed);
     await cli.json(['retry', asked.operationId, '--yes']);
@@ -143,17 +143,17 @@ describe('a sweep', () => {
     const { harness } = world;
     const worker = await harness.startWorker();
     const claimId = harness.newId('cl');
-    const wanted = { claimId, campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
+    const wanted = { operationId: claimId, campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
     await harness.producer.selfAssign(wanted);
     await until('it to wait', () => harness.isWaiting(claimId));
-    await until('its job to be parked', async () => (await world.claims.job(claimId))?.isDelayed());
+    await until('its job to be snoozed', async () => (await world.claims.job(claimId))?.isDelayed());
     await worker.close();
     await world.claims.forget(claimId);
-    expect(await world.sweepOnce()).toEqual({ ...NOTHING, made: 1 });
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, made: 1 });
     await world.claims.forget(claimId);
     const past = { $set: { 'waiting.until': new Date(0) } };
     await harness.context.database.claims.updateOne({ _id: claimId }, past);
-    expect(await world.sweepOnce()).toEqual({ ...NOTHING, claimsEnded: 1 });
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, claimsEnded: 1 });
     expect(await world.claims.job(claimId)).toBeDefined();
     const again = await harness.startWorker();
     const result = await (await harness.producer.selfAssign(wanted)).result();
@@ -165,15 +165,15 @@ describe('a sweep', () => {
     const [first, second] = [await begun(), await begun()];
     const old = await ended(91);
     const jobs = {
-      revive: (each: Parameters<typeof world.jobs.revive>[0], isUnfinished: () => Promise<boolean>) =>
+      ensureJob: (each: Parameters<typeof world.jobs.ensureJob>[0], isUnfinished: () => Promise<boolean>) =>
         each.operation?.operationId === first.operationId
           ? Promise.reject(new Error('no'))
-          : world.jobs.revive(each, isUnfinished),
+          : world.jobs.ensureJob(each, isUnfinished),
       answer: () => Promise.resolve(),
       poolRefilled: () => Promise.resolve(),
       forget: () => Promise.resolve(),
     };
-    expect(await world.sweepOnce({ jobs })).toEqual({ ...NOTHING, made: 1, expired: 1, errors: [new Error('no')] });
+    expect(await world.reconcileOnce({ jobs })).toEqual({ ...NOTHING, made: 1, expired: 1, errors: [new Error('no')] });
     expect(await world.operations.job(second.operationId)).toBeDefined();
     expect(await kept(old)).toBe(false);
   });
@@ -203,8 +203,8 @@ describe('a sweep', () => {
     await operations.updateOne({ _id: long }, { $set: { acceptedAt: new Date(0) } });
     await addJob({ ...world.request('c', 1), operationId: given });
     const conversations = bytesOf([...(await rawConversations(world.harness)).values()]);
-    expect(await world.sweepOnce({ receiptsKeptDays: 0 })).toMatchObject({ expired: 0, made: 1 });
-    expect(await world.sweepOnce()).toEqual({ ...NOTHING, expired: 2 });
+    expect(await world.reconcileOnce({ receiptsKeptDays: 0 })).toMatchObject({ expired: 0, made: 1 });
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, expired: 2 });
     expect(await Promise.all([old, given, recent, long, unfinished].map(kept))).toEqual([
       false,
       false,
@@ -221,11 +221,14 @@ describe('a sweep', () => {
   it('goes on forgetting where one before it died, and nobody reopens what is half forgotten', async () => {
     const { failures, ledger, database } = world.harness.context;
     const half = await ended(91, 'failed');
-    await database.operations.updateOne({ _id: half }, { $set: { error: { code: 'failed', message: '' } } });
+    await database.operations.updateOne(
+      { _id: half },
+      { $set: { error: { code: 'failed', message: '', expected: null, received: null } } },
+    );
     expect(await ledger.markExpired(new Date(Date.now() - 90 * DAY_MS))).toEqual([half]);
     await database.batches.deleteMany({ operationId: half });
     expect(await failures.reopen(half)).toBeUndefined();
-    expect(await world.sweepOnce()).toEqual({ ...NOTHING, expired: 1 });
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, expired: 1 });
     expect(await kept(half)).toBe(false);
   });
 
@@ -249,6 +252,6 @@ describe('a sweep', () => {
     expect(seen.sort()).toEqual([operationId, ...copies.map((copy) => copy._id)].sort());
     const old = new Date(Date.now() - 91 * DAY_MS);
     await operations.updateMany({ _id: /^copy_/ }, { $set: { state: 'done', acceptedAt: old, endedAt: old } });
-    expect(await world.sweepOnce()).toMatchObject({ made: 1, expired: 350 });
+    expect(await world.reconcileOnce()).toMatchObject({ made: 1, expired: 350 });
   });
 });

@@ -60,8 +60,8 @@ describe('a worker that is cut off from Redis', () => {
 
   async function expectMovedOnce(operationId: string): Promise<void> {
     const docs = await rawConversations(harness, campaignId);
-    const trails = ids.map((id) => docs.get(id)?.trail.map((move) => move.operationId));
-    expect(trails).toEqual(ids.map((_, place) => (place < 151 ? [operationId] : [])));
+    const histories = ids.map((id) => docs.get(id)?.history.map((move) => move.operationId));
+    expect(histories).toEqual(ids.map((_, place) => (place < 151 ? [operationId] : [])));
     expect(await harness.holdings(campaignId)).toEqual({ t1: 51, t2: 50, t3: 50, pool: 49 });
     const batches = await rawBatches(harness, operationId);
     expect(idsOf(batches.flatMap(({ moves }) => moves)).sort()).toEqual(ids.slice(0, 151).sort());

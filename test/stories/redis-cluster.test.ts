@@ -8,7 +8,13 @@ import { RedisCluster } from '../support/redis-cluster.ts';
 import { until } from '../support/until.ts';
 
 const CONVERSATIONS = 60;
-const SETTINGS = { batchConversationsMax: 7, sliceMs: 50, lockMs: 2_000, stalledCheckMs: 1_000, sweepEveryMs: 1_000 };
+const SETTINGS = {
+  batchConversationsMax: 7,
+  sliceMs: 50,
+  lockMs: 2_000,
+  stalledCheckMs: 1_000,
+  reconcileEveryMs: 1_000,
+};
 const WAIT = { waitMs: 60_000 };
 const TIMEOUT_MS = 120_000;
 
@@ -38,7 +44,7 @@ describe('on a Redis Cluster', { timeout: TIMEOUT_MS }, () => {
     await cluster.stop();
   });
 
-  const holders = async (): Promise<(string | null)[]> =>
+  const assignees = async (): Promise<(string | null)[]> =>
     [...(await rawConversations(harness, campaignId)).values()].map(({ assigneeId }) => assigneeId);
 
   const asked = () => ({ operationId: harness.newId('op'), campaignId });
@@ -49,13 +55,13 @@ describe('on a Redis Cluster', { timeout: TIMEOUT_MS }, () => {
     expect(preview).toMatchObject({ moved: CONVERSATIONS });
     const claims = await Promise.all(
       ['t1', 't2', 't3'].map((texterId) =>
-        harness.producer.selfAssign({ claimId: harness.newId('cl'), campaignId, texterId, count: 4 }),
+        harness.producer.selfAssign({ operationId: harness.newId('cl'), campaignId, texterId, count: 4 }),
       ),
     );
     for (const claim of claims) expect((await claim.result()).conversationIds).toHaveLength(4);
     const { receipt } = await (await harness.producer.reassign(all)).result();
     expect(receipt.moved).toBe(CONVERSATIONS - 12);
-    expect(await holders()).not.toContain(null);
+    expect(await assignees()).not.toContain(null);
     await expect(harness.producer.cancel({ operationId: all.operationId, campaignId })).rejects.toMatchObject({
       code: 'operation-ended',
     });
@@ -74,10 +80,10 @@ describe('on a Redis Cluster', { timeout: TIMEOUT_MS }, () => {
     const back = { ...asked(), from: 'everyone', status: 'any', confirm: 2 * CONVERSATIONS } as const;
     const taken = await until('the replica to take a request', () => harness.producer.unassign(back).catch(ifAway));
     expect((await taken.result(WAIT)).receipt.moved).toBe(2 * CONVERSATIONS);
-    // Known to the ledger alone: the sweep goes on as well, though its worker was waiting while nobody held its queue.
+    // Known to the ledger alone: the reconcile goes on as well, though its worker was waiting while nobody held its queue.
     const { operationId } = await record(harness.context.stores, { kind: 'reassign', ...all, ...asked() });
     const isDone = async (): Promise<boolean> => (await rawOperation(harness, operationId)).state === 'done';
-    await until('the sweep to find it', isDone);
-    expect(await holders()).not.toContain(null);
+    await until('the reconcile to find it', isDone);
+    expect(await assignees()).not.toContain(null);
   });
 });

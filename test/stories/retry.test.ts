@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { redrive } from '../../src/reconcile/retry.ts';
+import { retry } from '../../src/reconcile/retry.ts';
 import {
   CLAIM_JOB,
   CLAIM_JOB_OPTIONS,
@@ -113,11 +113,11 @@ describe('what was given up', () => {
   /** Moved once each, by the batches that say so; the list is closed and nothing planned is left. */
   async function expectExact(campaignId: string, operationId: string, count: number): Promise<void> {
     const docs = [...(await rawConversations(harness, campaignId)).values()];
-    const mine = docs.filter(({ trail }) => trail.some((move) => move.operationId === operationId));
+    const mine = docs.filter(({ history }) => history.some((move) => move.operationId === operationId));
     expect(mine).toHaveLength(count);
-    for (const { trail } of mine) expect(trail.filter((move) => move.operationId === operationId)).toHaveLength(1);
+    for (const { history } of mine) expect(history.filter((move) => move.operationId === operationId)).toHaveLength(1);
     const batches = await rawBatches(harness, operationId);
-    expect(batches.map(({ state }) => state)).toEqual([...batches.slice(1).map(() => 'applied'), 'seal']);
+    expect(batches.map(({ state }) => state)).toEqual([...batches.slice(1).map(() => 'applied'), 'end-marker']);
     expect(batches.map(({ number }) => number)).toEqual(batches.map((_, at) => at + 1));
     const moved = idsOf(batches.flatMap(({ moves }) => moves)).sort();
     expect(moved).toEqual(mine.map(({ _id }) => _id.toHexString()).sort());
@@ -132,7 +132,7 @@ describe('what was given up', () => {
     expect((await behind.result()).receipt.moved).toBe(10);
     await failed(operationId);
     const [shown] = await listed(campaignId);
-    expect(shown).toMatchObject({ operationId, campaignId, kind: 'reassign', heldBy: 'ledger', attempts: 3 });
+    expect(shown).toMatchObject({ operationId, campaignId, kind: 'reassign', foundIn: 'database', attempts: 3 });
     expect(shown?.failures.map(({ message }) => message)).toEqual(Array.from({ length: 3 }, () => shown?.error));
     expect(shown?.error).toMatch(/^TypeError: /);
     const moments = shown?.failures.map(({ at }) => Date.parse(at)) ?? [];
@@ -162,10 +162,10 @@ describe('what was given up', () => {
     const before = await rawOperation(harness, operationId);
     await (await harness.producer.reassign(request(campaignId, 5) as never)).result();
     await mend(operationId, plan);
-    const each = { operationId, heldBy: 'ledger' } as never;
+    const each = { operationId, foundIn: 'database' } as never;
     const taken = await withFailedJobs(harness.config.queue, async (jobs) => {
       const deps = { failures: harness.context.failures, views: harness.context.views, jobs };
-      return Promise.all(Array.from({ length: 5 }, () => redrive(deps, each)));
+      return Promise.all(Array.from({ length: 5 }, () => retry(deps, each)));
     });
     expect(taken.filter((isTakenUp) => isTakenUp)).toHaveLength(1);
     await done(operationId);
@@ -184,13 +184,13 @@ describe('what was given up', () => {
       name === 'batches.apply' ? Promise.reject(new Error('no')) : call(),
     );
     await expect(oneTurn(noApplying, input, how)).rejects.toThrow('no');
-    const given = { code: 'failed', message: 'given up' };
+    const given = { code: 'failed', message: 'given up', expected: null, received: null };
     await stores.operations.noteError(operation, given);
     await stores.batches.stop(operation);
     await stores.operations.end(operation, { state: 'failed', at: new Date(), receipt: null, error: given });
     const states = async (): Promise<string[]> =>
       (await rawBatches(harness, input.operationId)).map(({ state }) => state);
-    expect(await states()).toEqual(['applied', 'dropped', 'seal']);
+    expect(await states()).toEqual(['applied', 'dropped', 'end-marker']);
     expect(await failures.reopen(input.operationId)).toMatchObject({ state: 'accepted', reopened: 1, error: null });
     expect(await failures.reopen(input.operationId)).toBeUndefined();
     // All that a process that was held up in mid-failing would do yet.

@@ -15,8 +15,8 @@ describe('a texter who asks for more', () => {
   const claim = async (
     campaignId: string,
     texterId: string,
-    more: { count?: number; claimId?: string; waitMs?: number } = {},
-  ) => harness.producer.selfAssign({ claimId: harness.newId('cl'), campaignId, texterId, ...more });
+    more: { count?: number; operationId?: string; waitMs?: number } = {},
+  ) => harness.producer.selfAssign({ operationId: harness.newId('cl'), campaignId, texterId, ...more });
 
   it('gets the oldest not-started of the pool, and never an opted-out one', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
@@ -39,13 +39,13 @@ describe('a texter who asks for more', () => {
       Array.from({ length: 20 }, () => ({})),
     );
     const claimId = harness.newId('cl');
-    const first = await (await claim(campaignId, 't1', { claimId, count: 5 })).result();
+    const first = await (await claim(campaignId, 't1', { operationId: claimId, count: 5 })).result();
     const from = { texterIds: ['t1'] };
     const to = { texterIds: ['t2'] };
     const away = { operationId: harness.newId('op'), campaignId, from, to, status: 'any', count: 2 } as const;
     await (await harness.producer.reassign(away)).result();
     await harness.forgetJob('claims', claimId);
-    const again = await (await claim(campaignId, 't1', { claimId, count: 5 })).result();
+    const again = await (await claim(campaignId, 't1', { operationId: claimId, count: 5 })).result();
     expect(again).toEqual({ ...first, outcome: 'exists' });
     expect(await harness.holdings(campaignId)).toEqual({ pool: 15, t1: 3, t2: 2 });
   });
@@ -61,7 +61,7 @@ describe('a texter who asks for more', () => {
     const second = await (await claim(campaignId, 't1', { count: 20 })).result();
     expect(second.receipt).toMatchObject({ moved: 10, shortBecause: 'open-max' });
     const third = await claim(campaignId, 't1', { count: 1 });
-    await expect(third.result()).rejects.toMatchObject({ code: 'open-max-reached', got: '60' });
+    await expect(third.result()).rejects.toMatchObject({ code: 'open-max-reached', received: '60' });
   });
 
   it('cannot pass the cap by asking twenty times at once', async () => {
@@ -77,11 +77,11 @@ describe('a texter who asks for more', () => {
 
   it('waits, when asked to, until conversations come back, first come first served', async () => {
     const campaignId = await harness.seedCampaign(3, { selfAssign: enabled });
-    await harness.seedConversations(campaignId, [{}, ...Array.from({ length: 8 }, () => ({ holderId: 't3' }))]);
+    await harness.seedConversations(campaignId, [{}, ...Array.from({ length: 8 }, () => ({ assigneeId: 't3' }))]);
     const first = await claim(campaignId, 't1', { count: 4, waitMs: 60_000 });
-    await until('first claim to wait', () => harness.isWaiting(first.claimId));
+    await until('first claim to wait', () => harness.isWaiting(first.operationId));
     const second = await claim(campaignId, 't2', { count: 5, waitMs: 60_000 });
-    await until('second claim to wait', () => harness.isWaiting(second.claimId));
+    await until('second claim to wait', () => harness.isWaiting(second.operationId));
     const release = {
       operationId: harness.newId('op'),
       campaignId,
@@ -105,7 +105,7 @@ describe('a texter who asks for more', () => {
   it.each([
     ['self-assign-off', { enabled: false }, 't1', {}],
     ['unknown-texter', enabled, 'nobody', {}],
-    ['replies-first', { ...enabled, repliesMax: 0 }, 't1', { holderId: 't1', status: 'needs-reply' }],
+    ['replies-first', { ...enabled, repliesMax: 0 }, 't1', { assigneeId: 't1', status: 'needs-reply' }],
   ] as const)('is refused: %s', async (code, selfAssign, texterId, seeded) => {
     const campaignId = await harness.seedCampaign(1, { selfAssign });
     await harness.seedConversations(campaignId, [seeded, {}]);

@@ -7,7 +7,7 @@ import { WorkerProcess } from '../support/worker-process.ts';
 
 const CONVERSATIONS = 300;
 const BATCH = 10;
-/** Less than the half minute after which a parked job would look by itself. */
+/** Less than the half minute after which a snoozed job would look by itself. */
 const SOON = { waitMs: 15_000 };
 /** Processes take their time to start where many start at once. */
 const TIMEOUT_MS = 180_000;
@@ -73,7 +73,7 @@ describe('undoing through the queue', () => {
     const undoes = await dealt(campaignId);
     const claimId = harness.newId('cl');
     const claim = await harness.producer.selfAssign({
-      claimId,
+      operationId: claimId,
       campaignId,
       texterId: 't1',
       count: 3,
@@ -123,12 +123,12 @@ describe('a worker process dies in the middle of an undo', { timeout: TIMEOUT_MS
       await obstacle.clear();
       await start();
       expect(await sent.result({ waitMs: 50_000 })).toMatchObject({ receipt: { moved: CONVERSATIONS, skipped: [] } });
-      for (const { assigneeId, trail } of (await rawConversations(harness, campaignId)).values()) {
-        expect([assigneeId, ...trail.map(({ operationId }) => operationId)]).toEqual([null, 'deal', 'undo']);
+      for (const { assigneeId, history } of (await rawConversations(harness, campaignId)).values()) {
+        expect([assigneeId, ...history.map(({ operationId }) => operationId)]).toEqual([null, 'deal', 'undo']);
       }
       const batches = await rawBatches(harness, 'undo');
       expect(batches.map(({ number }) => number)).toEqual(batches.map((_, at) => at + 1));
-      expect(batches.map(({ state }) => state)).toEqual([...batches.slice(1).map(() => 'applied'), 'seal']);
+      expect(batches.map(({ state }) => state)).toEqual([...batches.slice(1).map(() => 'applied'), 'end-marker']);
     } finally {
       await Promise.all(workers.map((worker) => worker.kill()));
       await harness.close();

@@ -62,7 +62,7 @@ describe('the video', () => {
       operationId: harness.newId('op'),
       campaignId,
       conversationId: chris,
-      expectedHolderId: rebecca,
+      expectedAssigneeId: rebecca,
       to,
     };
     const result = await (await harness.producer.reassignOne(request)).result();

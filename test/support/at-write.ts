@@ -20,7 +20,7 @@ const MONGO_WRITES = new Set(['insert', 'update', 'delete', 'findAndModify', 'co
 const REDIS_WRITES = new Set(['moveToFinished', 'moveToDelayed', 'addStandardJob', 'promote', 'turn', 'publish']);
 /** Looking for work is only a write when some is found. */
 const TAKES_JOB = 'moveToActive';
-/** A desk takes, uses and leaves its turn by scripts on two keys; those on one only say that it lives, or that it failed. */
+/** A coordinator takes, uses and leaves its turn by scripts on two keys; those on one only say that it lives, or that it failed. */
 const TURN_KEYS = '2';
 
 const numbers = new Map<string, number>();

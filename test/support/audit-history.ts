@@ -1,5 +1,5 @@
 import type { SelfAssignSettings } from '../../src/claims/claim.ts';
-import { TRAIL_MOVES_MAX, type Holder } from '../../src/domain/conversation.ts';
+import { HISTORY_MOVES_MAX, type Assignee } from '../../src/domain/conversation.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { groupBy } from './group-by.ts';
 
@@ -9,28 +9,28 @@ export interface SeededCampaign {
   readonly texterIds: readonly string[];
   readonly rules: SelfAssignSettings;
   /** Who held each conversation. */
-  readonly holders: ReadonlyMap<string, Holder>;
+  readonly assignees: ReadonlyMap<string, Assignee>;
 }
 
 /** A move as the ledger has it: a batch's, or a claim's grant. */
-export interface LedgerMove {
+export interface RecordedMove {
   readonly operationId: string;
   readonly conversationId: string;
-  readonly from: Holder;
-  readonly to: Holder;
+  readonly from: Assignee;
+  readonly to: Assignee;
 }
 
-/** Each conversation against the moves that the ledger has of it. Conversations begin without a trail. */
-export class TrailAudit {
+/** Each conversation against the moves that the ledger has of it. Conversations begin without a history. */
+export class HistoryAudit {
   private readonly campaign: SeededCampaign;
   private readonly conversations: ReadonlyMap<string, ConversationDoc>;
-  private readonly ledger: ReadonlyMap<string, readonly LedgerMove[]>;
+  private readonly ledger: ReadonlyMap<string, readonly RecordedMove[]>;
   private readonly violations: string[] = [];
 
   constructor(
     campaign: SeededCampaign,
     conversations: ReadonlyMap<string, ConversationDoc>,
-    moves: readonly LedgerMove[],
+    moves: readonly RecordedMove[],
   ) {
     this.campaign = campaign;
     this.conversations = conversations;
@@ -38,42 +38,47 @@ export class TrailAudit {
   }
 
   run(): readonly string[] {
-    for (const id of this.campaign.holders.keys()) if (!this.conversations.has(id)) this.wrong(id, 'is gone');
+    for (const id of this.campaign.assignees.keys()) if (!this.conversations.has(id)) this.wrong(id, 'is gone');
     for (const id of this.ledger.keys())
-      if (!this.campaign.holders.has(id)) this.wrong(id, 'was moved and never seeded');
+      if (!this.campaign.assignees.has(id)) this.wrong(id, 'was moved and never seeded');
     for (const [id, doc] of this.conversations) {
-      this.holdHolder(id, doc);
+      this.checkAssignee(id, doc);
       this.holdMoves(id, doc);
     }
     return this.violations;
   }
 
   /** Held by one texter of the campaign or by nobody, and by whom its moves led to, one after the other. */
-  private holdHolder(id: string, { assigneeId, assignmentVersion, trail, lastOperationId }: ConversationDoc): void {
-    const seeded = this.campaign.holders.get(id);
+  private checkAssignee(
+    id: string,
+    { assigneeId, assignmentVersion, history, lastOperationId }: ConversationDoc,
+  ): void {
+    const seeded = this.campaign.assignees.get(id);
     if (seeded === undefined) return this.wrong(id, 'was never seeded');
     if (assigneeId !== null && !this.campaign.texterIds.includes(assigneeId))
       this.wrong(id, `is held by ${assigneeId}`);
-    if (trail.length !== Math.min(assignmentVersion, TRAIL_MOVES_MAX)) {
-      this.wrong(id, `has version ${assignmentVersion} and a trail of ${trail.length}`);
+    if (history.length !== Math.min(assignmentVersion, HISTORY_MOVES_MAX)) {
+      this.wrong(id, `has version ${assignmentVersion} and a history of ${history.length}`);
     }
-    const isWhole = assignmentVersion === trail.length;
-    const holders = [isWhole ? seeded : (trail[0]?.from ?? null), ...trail.map(({ to }) => to)];
-    const broken = trail.findIndex(({ from }, at) => from !== holders[at]);
-    if (broken >= 0) this.wrong(id, `has a broken trail at ${broken}`);
-    if (assigneeId !== holders.at(-1)) this.wrong(id, `is held by ${assigneeId}, its trail leads to ${holders.at(-1)}`);
-    if (lastOperationId !== (trail.at(-1)?.operationId ?? null)) this.wrong(id, `was moved last by ${lastOperationId}`);
+    const isWhole = assignmentVersion === history.length;
+    const assignees = [isWhole ? seeded : (history[0]?.from ?? null), ...history.map(({ to }) => to)];
+    const broken = history.findIndex(({ from }, at) => from !== assignees[at]);
+    if (broken >= 0) this.wrong(id, `has a broken history at ${broken}`);
+    if (assigneeId !== assignees.at(-1))
+      this.wrong(id, `is held by ${assigneeId}, its history leads to ${assignees.at(-1)}`);
+    if (lastOperationId !== (history.at(-1)?.operationId ?? null))
+      this.wrong(id, `was moved last by ${lastOperationId}`);
   }
 
   /** Every move that it knows of stands in the ledger, and every move in the ledger was made, once. */
-  private holdMoves(id: string, { assignmentVersion, trail }: ConversationDoc): void {
+  private holdMoves(id: string, { assignmentVersion, history }: ConversationDoc): void {
     const moves = this.ledger.get(id) ?? [];
     const byOperation = new Map(moves.map((move) => [move.operationId, move]));
     if (moves.length !== assignmentVersion) {
       this.wrong(id, `has version ${assignmentVersion}, the ledger has ${moves.length} moves of it`);
     }
     if (byOperation.size !== moves.length) this.wrong(id, 'was moved twice by one operation');
-    for (const { operationId, from, to } of trail) {
+    for (const { operationId, from, to } of history) {
       const move = byOperation.get(operationId);
       if (move?.from !== from || move.to !== to)
         this.wrong(id, `was moved by ${operationId} otherwise than its ledger says`);

@@ -1,5 +1,5 @@
 import type { BatchDoc, ClaimDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
-import type { LedgerMove } from './audit-history.ts';
+import type { RecordedMove } from './audit-history.ts';
 import { groupBy } from './group-by.ts';
 import { idsOf } from './raw.ts';
 
@@ -10,7 +10,7 @@ interface Found {
   readonly claims: readonly ClaimDoc[];
   /** By operation. */
   readonly batches: ReadonlyMap<string, readonly BatchDoc[]>;
-  readonly moves: readonly LedgerMove[];
+  readonly moves: readonly RecordedMove[];
   /** Whether nobody but Baton changed anything: then each skip has a reason that can still be seen. */
   readonly isWorldStill: boolean;
 }
@@ -19,7 +19,7 @@ interface Found {
 interface Undo {
   readonly doc: OperationDoc;
   readonly undone: OperationDoc | ClaimDoc;
-  readonly due: ReadonlyMap<string, LedgerMove>;
+  readonly due: ReadonlyMap<string, RecordedMove>;
 }
 
 const REFUSALS = ['operation-running', 'unknown-operation'];
@@ -31,7 +31,7 @@ const REFUSALS = ['operation-running', 'unknown-operation'];
 export class UndoAudit {
   private readonly found: Found;
   private readonly ledger: ReadonlyMap<string, OperationDoc | ClaimDoc>;
-  private readonly moves: ReadonlyMap<string, readonly LedgerMove[]>;
+  private readonly moves: ReadonlyMap<string, readonly RecordedMove[]>;
   private readonly violations: string[] = [];
 
   constructor(found: Found) {
@@ -82,28 +82,28 @@ export class UndoAudit {
     if (handled + left !== due.size) this.wrong(doc, `looked at ${handled} and left ${left} of ${due.size}`);
   }
 
-  private holdMove({ doc, undone, due }: Undo, { conversationId: id, from, to }: LedgerMove): void {
+  private holdMove({ doc, undone, due }: Undo, { conversationId: id, from, to }: RecordedMove): void {
     const was = due.get(id);
     if (was?.to !== from || was.from !== to) this.wrong(doc, `moved ${id} to where it had not been`);
     const conversation = this.found.conversations.get(id);
-    const trail = conversation?.trail ?? [];
-    const at = trail.findIndex(({ operationId }) => operationId === doc._id);
-    const isFirstKept = at === 0 && conversation?.assignmentVersion !== trail.length;
+    const history = conversation?.history ?? [];
+    const at = history.findIndex(({ operationId }) => operationId === doc._id);
+    const isFirstKept = at === 0 && conversation?.assignmentVersion !== history.length;
     if (at < 0 || isFirstKept) return;
-    const before = trail[at - 1]?.operationId;
+    const before = history[at - 1]?.operationId;
     if (before !== undone._id) this.wrong(doc, `gave ${id} back, which ${before ?? 'nobody'} had moved last`);
   }
 
   private holdSkip({ doc, undone, due }: Undo, id: string, reason: BatchDoc['skips'][number]['reason']): void {
-    const { trail = [], optedOut } = this.found.conversations.get(id) ?? {};
+    const { history = [], optedOut } = this.found.conversations.get(id) ?? {};
     const isToPool = due.get(id)?.from === null;
     if (reason === 'opted-out' && optedOut && !isToPool) return;
-    if (reason !== 'holder-changed' && !this.found.isWorldStill) return;
-    if (reason !== 'holder-changed') return this.wrong(doc, `left ${id} where it was: ${reason}`);
-    const at = trail.findIndex(({ operationId }) => operationId === undone._id);
+    if (reason !== 'assignee-changed' && !this.found.isWorldStill) return;
+    if (reason !== 'assignee-changed') return this.wrong(doc, `left ${id} where it was: ${reason}`);
+    const at = history.findIndex(({ operationId }) => operationId === undone._id);
     // Its move is long forgotten: others came after it.
     if (at < 0) return;
-    const next = trail[at + 1];
+    const next = history[at + 1];
     if (!next || !doc.endedAt || next.at > doc.endedAt) this.wrong(doc, `left ${id}, which nobody had touched`);
   }
 

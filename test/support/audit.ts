@@ -1,7 +1,7 @@
 import { isEnded } from '../../src/domain/operation.ts';
 import type { Receipt } from '../../src/domain/receipt.ts';
 import type { BatchDoc, ClaimDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
-import { TrailAudit, type LedgerMove, type SeededCampaign } from './audit-history.ts';
+import { HistoryAudit, type RecordedMove, type SeededCampaign } from './audit-history.ts';
 import { UndoAudit } from './audit-undos.ts';
 import { groupBy } from './group-by.ts';
 import type { Harness } from './harness.ts';
@@ -63,7 +63,7 @@ class CampaignAudit {
   private readonly operations: readonly OperationDoc[];
   private readonly claims: readonly ClaimDoc[];
   private readonly batches: ReadonlyMap<string, BatchDoc[]>;
-  private readonly moves: readonly LedgerMove[];
+  private readonly moves: readonly RecordedMove[];
   private readonly operationCount: number;
   private readonly violations: string[] = [];
 
@@ -110,7 +110,7 @@ class CampaignAudit {
   run(asked: readonly AskedFor[]): readonly string[] {
     const { campaign, conversations, moves } = this;
     const { operations, claims, batches } = this;
-    this.violations.push(...new TrailAudit(campaign, conversations, moves).run());
+    this.violations.push(...new HistoryAudit(campaign, conversations, moves).run());
     this.violations.push(
       ...new UndoAudit({ conversations, operations, claims, batches, moves, isWorldStill: true }).run(),
     );
@@ -150,13 +150,13 @@ class CampaignAudit {
     if (moved > limit) this.wrong(`operation ${id} moved ${moved}, asked for at most ${limit}`);
   }
 
-  /** Numbered without a gap, closed by a seal, none left planned, and no conversation twice. */
+  /** Numbered without a gap, closed by a endMarker, none left planned, and no conversation twice. */
   private holdBatches({ _id: id, receipt }: OperationDoc, batches: readonly BatchDoc[]): void {
     if (batches.some(({ number }, at) => number !== at + 1)) this.wrong(`operation ${id} misses a batch`);
     if (batches.some(({ state }) => state === 'planned')) this.wrong(`operation ${id} left a batch planned`);
-    const seals = batches.flatMap(({ state }, at) => (state === 'seal' ? [at] : []));
-    if (receipt && (seals.length !== 1 || seals[0] !== batches.length - 1))
-      this.wrong(`operation ${id} is not sealed once, at its end`);
+    const endMarkers = batches.flatMap(({ state }, at) => (state === 'end-marker' ? [at] : []));
+    if (receipt && (endMarkers.length !== 1 || endMarkers[0] !== batches.length - 1))
+      this.wrong(`operation ${id} is not isListEnded once, at its end`);
     const groups = batches.flatMap(({ moves, skips }) => [...moves, ...skips]);
     if (groups.some((group) => group.count !== group.conversationIds.length))
       this.wrong(`operation ${id} miscounts a group`);
@@ -277,13 +277,13 @@ function isClaim(request: { readonly kind: string }): boolean {
   return request.kind === 'self-assign';
 }
 
-function movesOf({ operationId, moves }: BatchDoc): LedgerMove[] {
+function movesOf({ operationId, moves }: BatchDoc): RecordedMove[] {
   return moves.flatMap((group) =>
     idsOf([group]).map((conversationId) => ({ operationId, conversationId, from: group.from, to: group.to })),
   );
 }
 
-function grantsOf({ _id: operationId, granted, request }: ClaimDoc): LedgerMove[] {
+function grantsOf({ _id: operationId, granted, request }: ClaimDoc): RecordedMove[] {
   const move = { operationId, from: null, to: request.texterId };
   return granted.map((id) => ({ ...move, conversationId: id.toHexString() }));
 }

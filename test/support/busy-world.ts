@@ -67,7 +67,7 @@ export class BusyWorld {
     await this.harness.pause(campaignId, this.random.pick(this.texterIds), this.random.chance(0.7));
   }
 
-  /** A guarded write as another program would make it, with its own entry in the trail. */
+  /** A guarded write as another program would make it, with its own entry in the history. */
   private async grab(campaignId: string): Promise<void> {
     const to = this.random.pick(this.texterIds);
     this.grabs += 1;
@@ -77,7 +77,7 @@ export class BusyWorld {
       {
         $set: { assigneeId: to, lastOperationId: operationId, assignedAt: new Date() },
         $inc: { assignmentVersion: 1 },
-        $push: { trail: { operationId, from: null, to, at: new Date(), by: null } },
+        $push: { history: { operationId, from: null, to, at: new Date(), by: null } },
       },
     );
   }

@@ -1,6 +1,12 @@
-import type { Holder } from '../../src/domain/conversation.ts';
+import type { Assignee } from '../../src/domain/conversation.ts';
 import type { ClaimInput } from '../../src/producer/producer-port.ts';
-import { STRANGER, type AskWish, type ClaimWish, type SourceWish, type TargetWish } from './campaign-requests.ts';
+import {
+  STRANGER,
+  type AskRequest,
+  type ClaimRequest,
+  type SourceChoice,
+  type TargetChoice,
+} from './campaign-requests.ts';
 import type { Model } from './model.ts';
 import type { AnyRequest } from './send.ts';
 
@@ -23,52 +29,60 @@ export function conversationMeant(model: Model, number: number): string {
 
 /** Anything that was asked for before, be it a claim that waits; or what nobody asked for. */
 export function askedMeant({ past, waiting }: Model, which: number): string {
-  const ids = [...past.keys(), ...waiting.map(({ claimId }) => claimId)].reverse();
+  const ids = [...past.keys(), ...waiting.map(({ operationId: claimId }) => claimId)].reverse();
   return (which === STRANGER ? undefined : ids[which % ids.length]) ?? 'nothing';
 }
 
-/** The request that a wish stands for in a campaign as the model has it. */
-export function requestFor(model: Model, wish: AskWish, named: Named): AnyRequest {
-  switch (wish.does) {
+/** The request that a request stands for in a campaign as the model has it. */
+export function requestFor(model: Model, request: AskRequest, named: Named): AnyRequest {
+  switch (request.does) {
     case 'reassign': {
-      const { status, spread } = wish;
-      const to = targets(model, wish.to);
-      return { kind: 'reassign', ...named, from: sources(model, wish.from), to, status, spread, ...counted(wish) };
+      const { status, spread } = request;
+      const to = targets(model, request.to);
+      return {
+        kind: 'reassign',
+        ...named,
+        from: sources(model, request.from),
+        to,
+        status,
+        spread,
+        ...counted(request),
+      };
     }
     case 'unassign': {
-      const from = sources(model, wish.from);
+      const from = sources(model, request.from);
       if (from === 'pool') throw new Error('expected texters to unassign from, got the pool');
-      const holders = from === 'everyone' ? model.texters.map(({ texterId }) => texterId) : from.texterIds;
-      const confirm = model.select(holders, wish.status).length + (wish.confirm ?? 0);
-      const isConfirmed = wish.count === null && wish.confirm !== null && confirm >= 0;
+      const assignees = from === 'everyone' ? model.texters.map(({ texterId }) => texterId) : from.texterIds;
+      const confirm = model.select(assignees, request.status).length + (request.confirm ?? 0);
+      const isConfirmed = request.count === null && request.confirm !== null && confirm >= 0;
       return {
         kind: 'unassign',
         ...named,
         actorId: 'admin',
         from,
-        status: wish.status,
-        ...counted(wish),
+        status: request.status,
+        ...counted(request),
         ...(isConfirmed && { confirm }),
       };
     }
     case 'reassign-one': {
-      const to = { texterIds: [texterMeant(model, wish.to)] as [string] };
-      return { kind: 'reassign-one', ...named, ...one(model, wish), to };
+      const to = { texterIds: [texterMeant(model, request.to)] as [string] };
+      return { kind: 'reassign-one', ...named, ...one(model, request), to };
     }
     case 'unassign-one':
-      return { kind: 'unassign-one', ...named, ...one(model, wish) };
+      return { kind: 'unassign-one', ...named, ...one(model, request) };
     case 'undo':
-      return { kind: 'undo', ...named, actorId: 'admin', undoes: askedMeant(model, wish.which) };
+      return { kind: 'undo', ...named, actorId: 'admin', undoes: askedMeant(model, request.which) };
   }
 }
 
-export function claimFor(model: Model, wish: ClaimWish, { operationId, campaignId }: Named): ClaimInput {
+export function claimFor(model: Model, request: ClaimRequest, { operationId, campaignId }: Named): ClaimInput {
   return {
-    claimId: operationId,
+    operationId: operationId,
     campaignId,
-    texterId: texterMeant(model, wish.texter),
-    ...counted(wish),
-    ...(wish.waits && { waitMs: LONG_MS }),
+    texterId: texterMeant(model, request.texter),
+    ...counted(request),
+    ...(request.waits && { waitMs: LONG_MS }),
   };
 }
 
@@ -76,25 +90,25 @@ function counted({ count }: { readonly count: number | null }): { count?: number
   return count === null ? {} : { count };
 }
 
-function sources(model: Model, wish: SourceWish): 'pool' | 'everyone' | { texterIds: string[] } {
-  if (typeof wish === 'string') return wish;
-  return { texterIds: wish.map((number) => texterMeant(model, number)) };
+function sources(model: Model, request: SourceChoice): 'pool' | 'everyone' | { texterIds: string[] } {
+  if (typeof request === 'string') return request;
+  return { texterIds: request.map((number) => texterMeant(model, number)) };
 }
 
-function targets(model: Model, wish: TargetWish): 'everyone' | { texterIds: string[] } {
-  if (wish === 'everyone') return wish;
+function targets(model: Model, request: TargetChoice): 'everyone' | { texterIds: string[] } {
+  if (request === 'everyone') return request;
   const active = model.texters.filter((texter) => texter.active);
-  const among = wish.evenPaused || active.length === 0 ? model : { ...model, texters: active };
-  return { texterIds: wish.texters.map((number) => texterMeant(among as Model, number)) };
+  const among = request.evenPaused || active.length === 0 ? model : { ...model, texters: active };
+  return { texterIds: request.texters.map((number) => texterMeant(among as Model, number)) };
 }
 
 function one(
   model: Model,
-  wish: Extract<AskWish, { readonly conversation: number }>,
-): { conversationId: string; expectedHolderId?: Holder } {
-  const conversationId = conversationMeant(model, wish.conversation);
-  const { expected } = wish;
+  request: Extract<AskRequest, { readonly conversation: number }>,
+): { conversationId: string; expectedAssigneeId?: Assignee } {
+  const conversationId = conversationMeant(model, request.conversation);
+  const { expected } = request;
   if (expected === 'nobody says') return { conversationId };
-  const holder = model.conversations.get(conversationId)?.holderId ?? null;
-  return { conversationId, expectedHolderId: expected === 'its holder' ? holder : texterMeant(model, expected) };
+  const assignee = model.conversations.get(conversationId)?.assigneeId ?? null;
+  return { conversationId, expectedAssigneeId: expected === 'its assignee' ? assignee : texterMeant(model, expected) };
 }

@@ -7,7 +7,7 @@ import type {
   OperationDoc,
   TexterDoc,
 } from '../../src/mongo/documents.ts';
-import type { Holder } from '../../src/domain/conversation.ts';
+import type { Assignee } from '../../src/domain/conversation.ts';
 import { UndoAudit } from './audit-undos.ts';
 import { groupBy } from './group-by.ts';
 import type { Harness } from './harness.ts';
@@ -16,7 +16,7 @@ import { idsOf } from './raw.ts';
 
 /** How a conversation came into the campaign. */
 export interface Origin {
-  readonly holderId: Holder;
+  readonly assigneeId: Assignee;
   readonly moves: number;
 }
 
@@ -29,8 +29,8 @@ export interface Caps {
 interface Move {
   readonly id: string;
   readonly operationId: string;
-  readonly from: Holder;
-  readonly to: Holder;
+  readonly from: Assignee;
+  readonly to: Assignee;
 }
 
 /** A campaign as its database has it, at one moment. */
@@ -65,8 +65,8 @@ export async function snapshotOf(harness: Harness, campaignId: string): Promise<
 /** What must hold of a campaign at rest, whatever has happened to it. */
 export function holdInvariants(snapshot: Snapshot, origins: ReadonlyMap<string, Origin>, caps: Caps): void {
   const moves = movesIn(snapshot);
-  holdHolders(snapshot, origins);
-  holdTrails(snapshot, origins, moves);
+  checkAssignees(snapshot, origins);
+  checkHistories(snapshot, origins, moves);
   holdReceipts(snapshot, moves);
   holdUndos(snapshot, moves);
   holdClaims(snapshot, caps);
@@ -77,7 +77,7 @@ export function pastIn({ operations, batches }: Snapshot): Map<string, Past> {
   const lists = groupBy(batches, ({ operationId }) => operationId);
   const inOrder = operations.toSorted((a, b) => a.acceptedAt.getTime() - b.acceptedAt.getTime());
   const entries = inOrder.map(({ _id }) => {
-    const list = (lists.get(_id) ?? []).filter(({ state }) => state !== 'seal');
+    const list = (lists.get(_id) ?? []).filter(({ state }) => state !== 'end-marker');
     return [_id, list.map(({ state, moves }) => (state === 'applied' ? moves : []).flatMap(eachOf))] as const;
   });
   return new Map(entries);
@@ -99,26 +99,30 @@ function movesIn({ batches, claims }: Snapshot): Move[] {
   return [...byBatches, ...byClaims];
 }
 
-/** Nothing came or went, and the holder of each is where its moves led, one after the other. */
-function holdHolders({ conversations }: Snapshot, origins: ReadonlyMap<string, Origin>): void {
+/** Nothing came or went, and the assignee of each is where its moves led, one after the other. */
+function checkAssignees({ conversations }: Snapshot, origins: ReadonlyMap<string, Origin>): void {
   expect([...conversations.keys()].sort()).toEqual([...origins.keys()].sort());
-  for (const [id, { trail, assigneeId, lastOperationId }] of conversations) {
-    const holders = [trail[0] ? trail[0].from : origins.get(id)?.holderId, ...trail.map(({ to }) => to)];
-    expect([id, trail.map(({ from }) => from)]).toEqual([id, holders.slice(0, -1)]);
-    expect([id, assigneeId]).toEqual([id, holders.at(-1)]);
-    expect(lastOperationId).toBe(trail.at(-1)?.operationId ?? null);
+  for (const [id, { history, assigneeId, lastOperationId }] of conversations) {
+    const assignees = [history[0] ? history[0].from : origins.get(id)?.assigneeId, ...history.map(({ to }) => to)];
+    expect([id, history.map(({ from }) => from)]).toEqual([id, assignees.slice(0, -1)]);
+    expect([id, assigneeId]).toEqual([id, assignees.at(-1)]);
+    expect(lastOperationId).toBe(history.at(-1)?.operationId ?? null);
   }
 }
 
 /** Each conversation has moved as often as the ledger says, never twice for one operation, and remembers the last of it. */
-function holdTrails({ conversations }: Snapshot, origins: ReadonlyMap<string, Origin>, moves: readonly Move[]): void {
-  const inLedger = new Map<string, Move[]>();
-  for (const move of moves) inLedger.set(move.id, [...(inLedger.get(move.id) ?? []), move]);
-  for (const [id, { trail, assignmentVersion }] of conversations) {
-    const own = inLedger.get(id) ?? [];
+function checkHistories(
+  { conversations }: Snapshot,
+  origins: ReadonlyMap<string, Origin>,
+  moves: readonly Move[],
+): void {
+  const inDatabase = new Map<string, Move[]>();
+  for (const move of moves) inDatabase.set(move.id, [...(inDatabase.get(move.id) ?? []), move]);
+  for (const [id, { history, assignmentVersion }] of conversations) {
+    const own = inDatabase.get(id) ?? [];
     expect([id, assignmentVersion]).toEqual([id, (origins.get(id)?.moves ?? 0) + own.length]);
     expect(new Set(own.map(({ operationId }) => operationId)).size).toBe(own.length);
-    for (const { operationId, from, to } of own.length > 0 ? trail.slice(-own.length) : []) {
+    for (const { operationId, from, to } of own.length > 0 ? history.slice(-own.length) : []) {
       expect(own).toContainEqual({ id, operationId, from, to });
     }
   }
@@ -141,7 +145,8 @@ function holdReceipts({ operations, batches }: Snapshot, moves: readonly Move[])
       [receipt?.bySource ?? [], 'from'],
       [receipt?.byTarget ?? [], 'to'],
     ] as const) {
-      for (const { holderId, count } of rows) expect(own.filter((move) => move[side] === holderId)).toHaveLength(count);
+      for (const { assigneeId, count } of rows)
+        expect(own.filter((move) => move[side] === assigneeId)).toHaveLength(count);
       expect(sum(rows)).toBe(own.length);
     }
     const most = 'count' in request ? request.count : 'confirm' in request ? request.confirm : undefined;
@@ -151,9 +156,9 @@ function holdReceipts({ operations, batches }: Snapshot, moves: readonly Move[])
 
 /** What an undo moved is what the other had moved last, the other way. */
 function holdUndos({ conversations, operations, claims, batches }: Snapshot, moves: readonly Move[]): void {
-  const inLedger = moves.map(({ id: conversationId, ...move }) => ({ ...move, conversationId }));
+  const inDatabase = moves.map(({ id: conversationId, ...move }) => ({ ...move, conversationId }));
   const lists = groupBy(batches, ({ operationId }) => operationId);
-  const found = { conversations, operations, claims, batches: lists, moves: inLedger, isWorldStill: false };
+  const found = { conversations, operations, claims, batches: lists, moves: inDatabase, isWorldStill: false };
   expect(new UndoAudit(found).run()).toEqual([]);
 }
 

@@ -7,54 +7,54 @@ import type { SelfAssignSettings } from '../../src/claims/claim.ts';
  * new in each run: texters and conversations are counted round and round, so that a step means something in every
  * campaign.
  */
-export interface CampaignWish {
+export interface CampaignRequest {
   readonly paused: readonly boolean[];
   readonly rules: SelfAssignSettings;
-  readonly conversations: readonly ConversationWish[];
+  readonly conversations: readonly ConversationRequest[];
 }
 
-export interface ConversationWish {
+export interface ConversationRequest {
   readonly status: Status;
   /** `null`: the pool. */
-  readonly holder: number | null;
+  readonly assignee: number | null;
   readonly waitedMinutes: number;
   readonly optedOut: boolean;
   /** Moves made before the test. */
   readonly moves: number;
 }
 
-export type SourceWish = 'pool' | 'everyone' | readonly number[];
+export type SourceChoice = 'pool' | 'everyone' | readonly number[];
 
 /** Among those who are active, unless it says otherwise. */
-export type TargetWish = 'everyone' | { readonly texters: readonly number[]; readonly evenPaused: boolean };
+export type TargetChoice = 'everyone' | { readonly texters: readonly number[]; readonly evenPaused: boolean };
 
-interface OneWish {
+interface OneRequest {
   readonly conversation: number;
-  readonly expected: 'nobody says' | 'its holder' | number;
+  readonly expected: 'nobody says' | 'its assignee' | number;
 }
 
 /** `confirm`: how far beside the real number; `null`: nothing is confirmed. */
-export type AskWish =
+export type AskRequest =
   | {
       readonly does: 'reassign';
-      readonly from: SourceWish;
-      readonly to: TargetWish;
+      readonly from: SourceChoice;
+      readonly to: TargetChoice;
       readonly status: StatusChoice;
       readonly count: number | null;
       readonly spread: 'even' | 'level';
     }
   | {
       readonly does: 'unassign';
-      readonly from: SourceWish;
+      readonly from: SourceChoice;
       readonly status: StatusChoice;
       readonly count: number | null;
       readonly confirm: number | null;
     }
-  | ({ readonly does: 'reassign-one'; readonly to: number } & OneWish)
-  | ({ readonly does: 'unassign-one' } & OneWish)
+  | ({ readonly does: 'reassign-one'; readonly to: number } & OneRequest)
+  | ({ readonly does: 'unassign-one' } & OneRequest)
   | { readonly does: 'undo'; readonly which: number };
 
-export interface ClaimWish {
+export interface ClaimRequest {
   readonly does: 'claim';
   readonly texter: number;
   readonly count: number | null;
@@ -62,13 +62,13 @@ export interface ClaimWish {
 }
 
 /** Of what was asked for, counted back from the last; at once with others, of those others. */
-export interface CancelWish {
+export interface CancelRequest {
   readonly does: 'cancel';
   readonly which: number;
 }
 
 /** What others do to the campaign, by other ways than Baton's. */
-export type WorldWish =
+export type WorldRequest =
   | { readonly does: 'pause' | 'resume'; readonly texter: number }
   | { readonly does: 'opt out' | 'opt in'; readonly conversation: number }
   | { readonly does: 'write'; readonly conversation: number; readonly status: Status; readonly waitedMinutes: number }
@@ -76,18 +76,19 @@ export type WorldWish =
   | { readonly does: 'change rules'; readonly rules: Partial<SelfAssignSettings> }
   | { readonly does: 'close' | 'open' };
 
-export type Deed = AskWish | ClaimWish | CancelWish | WorldWish;
+export type Action = AskRequest | ClaimRequest | CancelRequest | WorldRequest;
 
 /** One thing after another, or several actors at once. */
-export type Step = { readonly alone: Deed; readonly again: boolean } | { readonly atOnce: readonly Deed[] };
+export type Step = { readonly alone: Action; readonly again: boolean } | { readonly atOnce: readonly Action[] };
 
 /** Stands for a texter who is not on the campaign, and for what nobody asked for. */
 export const STRANGER = -1;
 
 /** Without it, what is printed speaks of prototypes. */
 const PLAIN = { noNullPrototype: true } as const;
-const plain = <Wish extends object>(of: { [Key in keyof Wish]: fc.Arbitrary<Wish[Key]> }): fc.Arbitrary<Wish> =>
-  fc.record(of, PLAIN) as fc.Arbitrary<Wish>;
+const plain = <RandomRequest extends object>(of: {
+  [Key in keyof RandomRequest]: fc.Arbitrary<RandomRequest[Key]>;
+}): fc.Arbitrary<RandomRequest> => fc.record(of, PLAIN) as fc.Arbitrary<RandomRequest>;
 
 const seldom = fc.oneof({ arbitrary: fc.constant(false), weight: 9 }, { arbitrary: fc.constant(true), weight: 1 });
 const status = fc.constantFrom<Status>('not-started', ...STATUSES);
@@ -110,7 +111,7 @@ const target = fc.oneof(
 );
 const one = {
   conversation,
-  expected: fc.oneof(fc.constantFrom('nobody says' as const, 'its holder' as const), fc.nat(11)),
+  expected: fc.oneof(fc.constantFrom('nobody says' as const, 'its assignee' as const), fc.nat(11)),
 };
 const confirm = fc.constantFrom(0, 0, 3, -1, null);
 
@@ -181,8 +182,8 @@ const world = fc.oneof(
   plain({ does: fc.constantFrom('close' as const, 'open' as const, 'open' as const) }),
 );
 
-/** Whoever adds a kind of operation adds it here, to {@link Deed}, and to the model. */
-const deed = fc.oneof(
+/** Whoever adds a kind of operation adds it here, to {@link Action}, and to the model. */
+const action = fc.oneof(
   { arbitrary: inTurn, weight: 6 },
   { arbitrary: single, weight: 2 },
   { arbitrary: claim, weight: 4 },
@@ -190,11 +191,11 @@ const deed = fc.oneof(
   { arbitrary: world, weight: 4 },
 );
 
-const alone = plain({ alone: deed, again: fc.boolean() });
+const alone = plain({ alone: action, again: fc.boolean() });
 const inTurnAtOnce = plain({ atOnce: fc.array(inTurn, { minLength: 2, maxLength: 5 }) });
-const atOnce = plain({ atOnce: fc.array(deed, { minLength: 2, maxLength: 8 }) });
+const atOnce = plain({ atOnce: fc.array(action, { minLength: 2, maxLength: 8 }) });
 /** Something is stopped while it goes on. */
-const cancelAtOnce = fc.tuple(inTurn, fc.array(deed, { maxLength: 3 }), cancel).map(([first, others, stop]) => ({
+const cancelAtOnce = fc.tuple(inTurn, fc.array(action, { maxLength: 3 }), cancel).map(([first, others, stop]) => ({
   atOnce: [first, ...others, stop],
 }));
 
@@ -210,14 +211,14 @@ export interface Sizes {
   readonly conversationsMax: number;
 }
 
-export const campaignOf = ({ textersMax, conversationsMax }: Sizes): fc.Arbitrary<CampaignWish> =>
+export const campaignOf = ({ textersMax, conversationsMax }: Sizes): fc.Arbitrary<CampaignRequest> =>
   plain({
     paused: fc.array(seldom, { minLength: 1, maxLength: textersMax, size: 'max' }),
     rules: plain({ enabled: seldom.map((isOff) => !isOff), batchMax, openMax, repliesMax }),
     conversations: fc.array(
       plain({
         status,
-        holder: fc.option(fc.nat(11), { nil: null, freq: 2 }),
+        assignee: fc.option(fc.nat(11), { nil: null, freq: 2 }),
         // Few different moments, so that many wait equally long.
         waitedMinutes: minutes,
         optedOut: seldom,

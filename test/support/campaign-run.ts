@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { ClaimInput, Producer } from '../../src/producer/producer-port.ts';
 import { claimFor, requestFor } from './campaign-actions.ts';
 import { holdInvariants, pastIn, snapshotOf } from './campaign-invariants.ts';
-import type { CampaignWish, ClaimWish, Deed, Step, WorldWish } from './campaign-requests.ts';
+import type { CampaignRequest, ClaimRequest, Action, Step, WorldRequest } from './campaign-requests.ts';
 import { CampaignWorld, inModel } from './campaign-world.ts';
 import { cancelAlone, cancelOnceKnown } from './cancel-check.ts';
 import { asModelClaim, remember, serveClaims, type ServedClaim } from './claim-model.ts';
@@ -48,19 +48,19 @@ export class CampaignRun {
     return { harness: this.stage.harness, model: this.model, campaignId: this.campaignId };
   }
 
-  static async open(stage: Stage, wish: CampaignWish): Promise<CampaignRun> {
+  static async open(stage: Stage, request: CampaignRequest): Promise<CampaignRun> {
     const { harness } = stage;
-    const campaignId = await harness.seedCampaign(wish.paused.length, { selfAssign: wish.rules });
-    const texters = wish.paused.map((isPaused, index) => ({
+    const campaignId = await harness.seedCampaign(request.paused.length, { selfAssign: request.rules });
+    const texters = request.paused.map((isPaused, index) => ({
       texterId: `t${index + 1}`,
       joinedOrder: index + 1,
       active: !isPaused,
     }));
     for (const { texterId, active } of texters) if (!active) await harness.pause(campaignId, texterId);
     const { batchMax } = stage;
-    const model = new Model({ texters, rules: wish.rules, batchMax, conversations: [] });
+    const model = new Model({ texters, rules: request.rules, batchMax, conversations: [] });
     const run = new CampaignRun(stage, campaignId, model);
-    await run.world.seed(wish.conversations);
+    await run.world.seed(request.conversations);
     return run;
   }
 
@@ -71,25 +71,25 @@ export class CampaignRun {
     holdInvariants(await snapshotOf(this.stage.harness, this.campaignId), this.world.origins, this.caps);
   }
 
-  private async alone(deed: Deed, again: boolean): Promise<void> {
+  private async alone(action: Action, again: boolean): Promise<void> {
     const named = { operationId: this.stage.harness.newId('op'), campaignId: this.campaignId };
-    switch (deed.does) {
+    switch (action.does) {
       case 'reassign':
       case 'unassign':
       case 'reassign-one':
       case 'unassign-one':
       case 'undo': {
-        const request = requestFor(this.model, deed, named);
+        const request = requestFor(this.model, action, named);
         // A claim that waits takes from the midst of what goes on: then nobody can say what exactly it will be.
-        if (isTurnInput(request) && this.model.waiting.length > 0) return this.atOnce([deed]);
+        if (isTurnInput(request) && this.model.waiting.length > 0) return this.atOnce([action]);
         await this.ask(request);
         return again ? this.askAgain(request) : undefined;
       }
       case 'claim':
-        return this.claim(deed, claimFor(this.model, deed, named), again);
+        return this.claim(action, claimFor(this.model, action, named), again);
       case 'cancel':
         return this.holdingDocuments(async () => {
-          await cancelAlone(this.scene, deed);
+          await cancelAlone(this.scene, action);
           return [];
         });
       case 'pause':
@@ -101,7 +101,7 @@ export class CampaignRun {
       case 'change rules':
       case 'close':
       case 'open':
-        await this.change(deed);
+        await this.change(action);
         return this.holdingDocuments(() => this.serveWhoWaits());
     }
   }
@@ -141,14 +141,20 @@ export class CampaignRun {
     });
   }
 
-  private async claim(wish: ClaimWish, input: ClaimInput, again: boolean): Promise<void> {
-    const { claimId, texterId } = input;
-    const asked: ModelClaim = { claimId, texterId, count: wish.count, waits: wish.waits, granted: [] };
+  private async claim(request: ClaimRequest, input: ClaimInput, again: boolean): Promise<void> {
+    const { operationId: claimId, texterId } = input;
+    const asked: ModelClaim = {
+      operationId: claimId,
+      texterId,
+      count: request.count,
+      waits: request.waits,
+      granted: [],
+    };
     await this.holdingDocuments(async () => {
       const served = serveClaims(this.model, [asked]);
       await this.stage.harness.producer.selfAssign(input);
       const moves = await this.servedClaims(served);
-      const own = served.find(({ claim }) => claim.claimId === claimId);
+      const own = served.find(({ claim }) => claim.operationId === claimId);
       if (own && own.state !== 'waiting') await this.holdAnswers(input, own, again ? 2 : 1);
       return moves;
     });
@@ -166,9 +172,9 @@ export class CampaignRun {
     const { claims } = this.stage.harness.context.stores;
     for (const { claim, state, refusal, shortBecause, given } of served) {
       const kept = await until(
-        `claim ${claim.claimId} to have ${claim.granted.length} and be ${state}`,
+        `claim ${claim.operationId} to have ${claim.granted.length} and be ${state}`,
         async () => {
-          const found = await claims.find(claim.claimId);
+          const found = await claims.find(claim.operationId);
           const isServed = found && (found.waiting !== null) === (state === 'waiting');
           return isServed && found.granted.length >= claim.granted.length && found;
         },
@@ -182,7 +188,7 @@ export class CampaignRun {
         expect(kept.receipt).toMatchObject({ moved: claim.granted.length, asked, shortBecause });
       }
     }
-    return served.flatMap(({ claim: { claimId: operationId, texterId }, given }) =>
+    return served.flatMap(({ claim: { operationId: operationId, texterId }, given }) =>
       given.map((id) => ({ id, from: null, to: texterId, operationId, by: texterId })),
     );
   }
@@ -192,8 +198,8 @@ export class CampaignRun {
     return this.servedClaims(serveClaims(this.model, []));
   }
 
-  private async change(wish: WorldWish): Promise<void> {
-    await this.world.change(wish);
+  private async change(request: WorldRequest): Promise<void> {
+    await this.world.change(request);
     const { batchMax, openMax } = this.model.rules;
     this.caps = { batchMax: Math.max(this.caps.batchMax, batchMax), openMax: Math.max(this.caps.openMax, openMax) };
   }
@@ -205,7 +211,7 @@ export class CampaignRun {
     const moves = await act();
     const after = await rawConversations(harness, this.campaignId);
     holdDocuments(before, after, moves);
-    for (const [id, { assigneeId }] of after) expect(assigneeId).toBe(this.model.conversation(id).holderId);
+    for (const [id, { assigneeId }] of after) expect(assigneeId).toBe(this.model.conversation(id).assigneeId);
   }
 
   private async holdPointer(): Promise<void> {
@@ -219,10 +225,10 @@ export class CampaignRun {
    * among them nobody can say: then all that must hold at any time is held, and the model takes over what has become of
    * the campaign.
    */
-  private async atOnce(deeds: readonly Deed[]): Promise<void> {
+  private async atOnce(actions: readonly Action[]): Promise<void> {
     const asked: AnyRequest[] = [];
     const inAir: string[] = [];
-    const acts = deeds.map((deed) => this.act(deed, asked, inAir));
+    const acts = actions.map((action) => this.act(action, asked, inAir));
     const inTurn = acts.length === asked.length && asked.every(isTurnInput) && this.model.waiting.length === 0;
     if (inTurn) {
       await this.holdingDocuments(async () => {
@@ -234,7 +240,7 @@ export class CampaignRun {
     }
     await Promise.all(acts.map((act) => act()));
     const { harness } = this.stage;
-    if (deeds.some(isOfTheWorld)) await harness.producer.poolRefilled(this.campaignId);
+    if (actions.some(isOfTheWorld)) await harness.producer.poolRefilled(this.campaignId);
     await until('every claim that can be served to be served', () => this.isAtRest(), SERVED_MS_MAX);
   }
 
@@ -254,27 +260,27 @@ export class CampaignRun {
   }
 
   /** Understood now, done when called; everything is sent by both producers, who must hear the same. */
-  private act(deed: Deed, asked: AnyRequest[], inAir: string[]): () => Promise<[id: string, answer: unknown]> {
+  private act(action: Action, asked: AnyRequest[], inAir: string[]): () => Promise<[id: string, answer: unknown]> {
     const named = { operationId: this.stage.harness.newId('op'), campaignId: this.campaignId };
     const { operationId } = named;
-    switch (deed.does) {
+    switch (action.does) {
       case 'reassign':
       case 'unassign':
       case 'reassign-one':
       case 'unassign-one':
       case 'undo': {
-        const request = requestFor(this.model, deed, named);
+        const request = requestFor(this.model, action, named);
         asked.push(request);
         inAir.push(operationId);
         return async () => [operationId, await this.toldToBoth((producer) => send(producer, request))];
       }
       case 'claim': {
-        const input = claimFor(this.model, deed, named);
+        const input = claimFor(this.model, action, named);
         inAir.push(operationId);
         return async () => [operationId, await this.claimByBoth(input)];
       }
       case 'cancel': {
-        const meant = inAir.at(deed.which % Math.max(1, inAir.length));
+        const meant = inAir.at(action.which % Math.max(1, inAir.length));
         return async () => [operationId, meant !== undefined && (await cancelOnceKnown(this.scene, meant))];
       }
       case 'pause':
@@ -287,7 +293,7 @@ export class CampaignRun {
       case 'close':
       case 'open':
         return async () => {
-          await this.change(deed);
+          await this.change(action);
           return [operationId, null];
         };
     }
@@ -298,7 +304,7 @@ export class CampaignRun {
     const { claims } = harness.context.stores;
     if (input.waitMs === undefined) return this.toldToBoth((producer) => producer.selfAssign(input));
     await Promise.all([harness.producer, otherProducer].map((producer) => producer.selfAssign(input)));
-    return until(`claim ${input.claimId} to be served`, () => claims.find(input.claimId), SERVED_MS_MAX);
+    return until(`claim ${input.operationId} to be served`, () => claims.find(input.operationId), SERVED_MS_MAX);
   }
 
   private async toldToBoth(
@@ -341,6 +347,6 @@ export class CampaignRun {
 
 const ASKED = ['reassign', 'unassign', 'reassign-one', 'unassign-one', 'undo', 'claim', 'cancel'];
 
-function isOfTheWorld(deed: Deed): deed is WorldWish {
-  return !ASKED.includes(deed.does);
+function isOfTheWorld(action: Action): action is WorldRequest {
+  return !ASKED.includes(action.does);
 }

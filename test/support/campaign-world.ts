@@ -1,10 +1,10 @@
 import { Types } from 'mongoose';
 import { changeRules } from '../../src/campaigns/manage.ts';
-import type { Holder, TrailMove } from '../../src/domain/conversation.ts';
+import type { Assignee, HistoryMove } from '../../src/domain/conversation.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { conversationMeant, texterMeant } from './campaign-actions.ts';
 import type { Origin } from './campaign-invariants.ts';
-import type { ConversationWish, WorldWish } from './campaign-requests.ts';
+import type { ConversationRequest, WorldRequest } from './campaign-requests.ts';
 import type { Harness } from './harness.ts';
 import type { Model, ModelConversation } from './model.ts';
 import { rawConversations } from './raw.ts';
@@ -27,36 +27,36 @@ export class CampaignWorld {
     this.model = model;
   }
 
-  async seed(wishes: readonly ConversationWish[]): Promise<void> {
-    const docs = wishes.map((wish) => this.conversation(wish));
+  async seed(requests: readonly ConversationRequest[]): Promise<void> {
+    const docs = requests.map((request) => this.conversation(request));
     if (docs.length > 0) await this.harness.context.database.conversations.insertMany(docs);
     for (const doc of docs) this.know(doc);
   }
 
-  async change(wish: WorldWish): Promise<void> {
+  async change(request: WorldRequest): Promise<void> {
     const { harness, campaignId, model } = this;
-    switch (wish.does) {
+    switch (request.does) {
       case 'pause':
       case 'resume': {
-        const texter = model.texter(texterMeant(model, wish.texter));
+        const texter = model.texter(texterMeant(model, request.texter));
         if (!texter) return;
-        texter.active = wish.does === 'resume';
+        texter.active = request.does === 'resume';
         return harness.pause(campaignId, texter.texterId, texter.active);
       }
       case 'opt out':
       case 'opt in':
-        return this.set(wish.conversation, { optedOut: wish.does === 'opt out' });
+        return this.set(request.conversation, { optedOut: request.does === 'opt out' });
       case 'write':
-        return this.set(wish.conversation, { status: wish.status, waitingSince: since(wish.waitedMinutes) });
+        return this.set(request.conversation, { status: request.status, waitingSince: since(request.waitedMinutes) });
       case 'import':
-        return this.import(wish);
+        return this.import(request);
       case 'change rules':
-        model.rules = { ...model.rules, ...wish.rules };
-        if (Object.keys(wish.rules).length > 0) await changeRules(harness.context, campaignId, wish.rules);
+        model.rules = { ...model.rules, ...request.rules };
+        if (Object.keys(request.rules).length > 0) await changeRules(harness.context, campaignId, request.rules);
         return;
       case 'close':
       case 'open': {
-        model.closed = wish.does === 'close';
+        model.closed = request.does === 'close';
         const $set = { closed: model.closed };
         await harness.context.database.campaigns.updateOne({ _id: campaignId }, { $set });
       }
@@ -65,7 +65,7 @@ export class CampaignWorld {
 
   private async set(
     number: number,
-    fields: Partial<Omit<ModelConversation, 'id' | 'holderId' | 'lastMovedBy'>>,
+    fields: Partial<Omit<ModelConversation, 'id' | 'assigneeId' | 'lastMovedBy'>>,
   ): Promise<void> {
     const id = conversationMeant(this.model, number);
     const known = this.model.conversations.get(id);
@@ -76,13 +76,13 @@ export class CampaignWorld {
     await this.harness.context.database.conversations.updateOne({ _id: new Types.ObjectId(id) }, { $set });
   }
 
-  private async import({ statuses, waitedMinutes }: Extract<WorldWish, { does: 'import' }>): Promise<void> {
+  private async import({ statuses, waitedMinutes }: Extract<WorldRequest, { does: 'import' }>): Promise<void> {
     const added = statuses.map((status) => {
       const { contact } = this.conversation({ ...NEW, status });
       const waitingSince = new Date(since(waitedMinutes));
       const { optedOut } = NEW;
       const moments = { waitingSince, lastInboundAt: null, lastOutboundAt: null, createdAt: waitingSince };
-      return { ...contact, ...moments, externalId: null, holderId: null, status, optedOut };
+      return { ...contact, ...moments, externalId: null, assigneeId: null, status, optedOut };
     });
     await this.harness.context.contacts.insertNew(this.campaignId, added, new Date());
     const phones = new Set(added.map(({ phone }) => phone));
@@ -93,14 +93,14 @@ export class CampaignWorld {
 
   private know(doc: ConversationDoc): void {
     const { id, ...conversation } = inModel(doc);
-    this.origins.set(id, { holderId: doc.assigneeId, moves: doc.assignmentVersion });
+    this.origins.set(id, { assigneeId: doc.assigneeId, moves: doc.assignmentVersion });
     this.model.conversations.set(id, { id, ...conversation });
   }
 
-  private conversation(wish: ConversationWish): ConversationDoc {
+  private conversation(request: ConversationRequest): ConversationDoc {
     this.contacts += 1;
-    const { moves, status, optedOut, holder } = wish;
-    const assigneeId = holder === null ? null : texterMeant(this.model, holder);
+    const { moves, status, optedOut, assignee } = request;
+    const assigneeId = assignee === null ? null : texterMeant(this.model, assignee);
     return {
       _id: new Types.ObjectId(),
       campaignId: this.campaignId,
@@ -108,25 +108,25 @@ export class CampaignWorld {
       contact: { name: `Contact ${this.contacts}`, phone: `+1555${String(this.contacts).padStart(7, '0')}` },
       assigneeId,
       status,
-      waitingSince: new Date(since(wish.waitedMinutes)),
+      waitingSince: new Date(since(request.waitedMinutes)),
       optedOut,
       assignmentVersion: moves,
       assignedAt: moves > 0 ? new Date(PAST) : null,
       lastInboundAt: this.contacts % 3 === 0 ? new Date(PAST + this.contacts) : null,
       lastOutboundAt: this.contacts % 5 === 0 ? new Date(PAST + this.contacts) : null,
       lastOperationId: moves > 0 ? `earlier-${moves}` : null,
-      trail: past(moves, assigneeId),
+      history: past(moves, assigneeId),
       createdAt: new Date(PAST),
     };
   }
 }
 
-const NEW: ConversationWish = { status: 'not-started', holder: null, waitedMinutes: 0, optedOut: false, moves: 0 };
+const NEW: ConversationRequest = { status: 'not-started', assignee: null, waitedMinutes: 0, optedOut: false, moves: 0 };
 
 export function inModel(doc: ConversationDoc): ModelConversation {
   return {
     id: doc._id.toHexString(),
-    holderId: doc.assigneeId,
+    assigneeId: doc.assigneeId,
     status: doc.status,
     waitingSince: doc.waitingSince.getTime(),
     optedOut: doc.optedOut,
@@ -139,8 +139,8 @@ function since(waitedMinutes: number): number {
 }
 
 /** A past that leads to where the conversation lies now. */
-function past(moves: number, holderId: Holder): TrailMove[] {
-  const to = (number: number): Holder => (number === moves ? holderId : number % 2 === 1 ? 't1' : null);
+function past(moves: number, assigneeId: Assignee): HistoryMove[] {
+  const to = (number: number): Assignee => (number === moves ? assigneeId : number % 2 === 1 ? 't1' : null);
   return Array.from({ length: moves }, (_, index) => ({
     operationId: `earlier-${index + 1}`,
     from: to(index),

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { askedMeant } from './campaign-actions.ts';
-import type { CancelWish } from './campaign-requests.ts';
+import type { CancelRequest } from './campaign-requests.ts';
 import { remember } from './claim-model.ts';
 import type { Harness } from './harness.ts';
 import type { Model } from './model.ts';
@@ -15,9 +15,9 @@ interface Scene {
 }
 
 /** Of what goes on, a claim that waits ends with what it has. What has ended is not touched. */
-export async function cancelAlone({ harness, model, campaignId }: Scene, { which }: CancelWish): Promise<void> {
+export async function cancelAlone({ harness, model, campaignId }: Scene, { which }: CancelRequest): Promise<void> {
   const operationId = askedMeant(model, which);
-  const waiting = model.waiting.find(({ claimId }) => claimId === operationId);
+  const waiting = model.waiting.find(({ operationId: claimId }) => claimId === operationId);
   const answer = await answerOf(harness.producer.cancel({ operationId, campaignId }));
   if (waiting) {
     model.waiting = model.waiting.filter((claim) => claim !== waiting);

@@ -100,30 +100,30 @@ export class ClaimAudit {
     };
   }
 
-  /** Nothing came or went, and the holder of each is where its moves led, one after the other. */
-  holdHolders(): void {
+  /** Nothing came or went, and the assignee of each is where its moves led, one after the other. */
+  checkAssignees(): void {
     expect([...this.docs.keys()].sort()).toEqual([...this.seeded.keys()].sort());
-    for (const [id, { trail, assigneeId, assignmentVersion, lastOperationId }] of this.docs) {
-      const forgotten = assignmentVersion - trail.length;
-      const first = forgotten === 0 ? this.seeded.get(id) : trail[0]?.from;
-      const holders = [first, ...trail.map(({ to }) => to)];
-      expect(trail.map(({ from }) => from)).toEqual(holders.slice(0, -1));
-      expect(assigneeId).toBe(holders.at(-1));
-      expect(lastOperationId).toBe(trail.at(-1)?.operationId ?? null);
+    for (const [id, { history, assigneeId, assignmentVersion, lastOperationId }] of this.docs) {
+      const forgotten = assignmentVersion - history.length;
+      const first = forgotten === 0 ? this.seeded.get(id) : history[0]?.from;
+      const assignees = [first, ...history.map(({ to }) => to)];
+      expect(history.map(({ from }) => from)).toEqual(assignees.slice(0, -1));
+      expect(assigneeId).toBe(assignees.at(-1));
+      expect(lastOperationId).toBe(history.at(-1)?.operationId ?? null);
     }
   }
 
   /** Every move that a conversation knows of stands in the ledger, and every move in the ledger was made, once. */
-  holdLedgerAgainstTrails(): void {
-    const inLedger = new Map<string, string[]>();
+  checkReceiptsAgainstHistories(): void {
+    const inDatabase = new Map<string, string[]>();
     for (const { conversationId, operationId } of this.moves) {
-      inLedger.set(conversationId, [...(inLedger.get(conversationId) ?? []), operationId]);
+      inDatabase.set(conversationId, [...(inDatabase.get(conversationId) ?? []), operationId]);
     }
-    for (const [id, { trail, assignmentVersion }] of this.docs) {
-      const ids = inLedger.get(id) ?? [];
+    for (const [id, { history, assignmentVersion }] of this.docs) {
+      const ids = inDatabase.get(id) ?? [];
       expect([id, ids.length]).toEqual([id, assignmentVersion]);
       expect(new Set(ids).size).toBe(ids.length);
-      expect(ids).toEqual(expect.arrayContaining(trail.map(({ operationId }) => operationId)));
+      expect(ids).toEqual(expect.arrayContaining(history.map(({ operationId }) => operationId)));
     }
   }
 
@@ -133,7 +133,7 @@ export class ClaimAudit {
       for (const id of granted.map((each) => each.toHexString())) {
         const doc = this.docs.get(id);
         expect(doc).toMatchObject({ status: 'not-started', optedOut: false });
-        const moves = doc?.trail.filter(({ operationId }) => operationId === _id) ?? [];
+        const moves = doc?.history.filter(({ operationId }) => operationId === _id) ?? [];
         expect(moves.map(({ from, to, by }) => [from, to, by])).toEqual(
           moves.length === 0 ? [] : [[null, request.texterId, request.texterId]],
         );
@@ -199,19 +199,19 @@ export class ClaimAudit {
    */
   private held(): Map<string, Held[]> {
     const held = new Map<string, Held[]>();
-    for (const [conversationId, { trail, assignmentVersion }] of this.docs) {
-      const isWhole = assignmentVersion === trail.length;
+    for (const [conversationId, { history, assignmentVersion }] of this.docs) {
+      const isWhole = assignmentVersion === history.length;
       const first = { operationId: null, to: this.seeded.get(conversationId) ?? null, over: 0, isOwn: true };
       const stays = [
         ...(isWhole ? [first] : []),
-        ...trail.map(({ to, operationId }) => ({
+        ...history.map(({ to, operationId }) => ({
           operationId,
           to,
           over: this.overs.get(operationId) ?? this.toldAt(operationId),
           isOwn: this.claims.has(operationId),
         })),
       ];
-      const ends = [...trail.slice(isWhole ? 0 : 1).map(({ at }) => at.getTime()), Infinity];
+      const ends = [...history.slice(isWhole ? 0 : 1).map(({ at }) => at.getTime()), Infinity];
       for (const [index, { to: texterId, over: from, operationId, isOwn }] of stays.entries()) {
         if (texterId === null) continue;
         const stay = { conversationId, operationId, texterId, from, to: ends[index] ?? Infinity, isOwn };
@@ -227,8 +227,8 @@ export class ClaimAudit {
   }
 
   private lastGivenAt(claimId: string): number {
-    const moves = [...this.docs.values()].flatMap(({ trail }) =>
-      trail.filter(({ operationId }) => operationId === claimId).map(({ at }) => at.getTime()),
+    const moves = [...this.docs.values()].flatMap(({ history }) =>
+      history.filter(({ operationId }) => operationId === claimId).map(({ at }) => at.getTime()),
     );
     return Math.max(0, ...moves);
   }

@@ -15,7 +15,7 @@ export interface ServedClaim {
 /** One that waits, as the ledger has it. */
 export function asModelClaim({ _id: claimId, request, granted }: ClaimDoc): ModelClaim {
   const { texterId, count = null } = request;
-  return { claimId, texterId, count, waits: true, granted: granted.map((id) => id.toHexString()) };
+  return { operationId: claimId, texterId, count, waits: true, granted: granted.map((id) => id.toHexString()) };
 }
 
 /** What Baton promises of claims, written a second time: those that wait first, each as the rules allow. Makes it so. */
@@ -30,7 +30,7 @@ export function serveClaims(model: Model, fresh: readonly ModelClaim[]): ServedC
 }
 
 /** Undone, it goes back in batches of the usual size. */
-export function remember(model: Model, { claimId, texterId, granted }: ModelClaim): void {
+export function remember(model: Model, { operationId: claimId, texterId, granted }: ModelClaim): void {
   const moves = granted.map((id) => ({ id, from: null, to: texterId, status: 'not-started' as const }));
   model.past.set(claimId, model.inBatches(moves));
 }
@@ -46,7 +46,7 @@ function serve(model: Model, claim: ModelClaim, refused: 'waiting' | 'failed'): 
     .select([null], 'not-started')
     .filter(({ id, optedOut }) => !optedOut && !claim.granted.includes(id))
     .slice(0, room);
-  for (const { id } of given) model.move(claim.claimId, { id, to: claim.texterId });
+  for (const { id } of given) model.move(claim.operationId, { id, to: claim.texterId });
   const ids = given.map(({ id }) => id);
   const isShort = ids.length < room;
   const rule = wanted === room ? null : atOnce <= open ? 'batch-max' : 'open-max';

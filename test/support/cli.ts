@@ -11,7 +11,12 @@ export interface Ran {
 }
 
 interface RefusalDocument {
-  readonly error: { readonly code: string; readonly message: string; readonly expected: string; readonly got: string };
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly expected: string;
+    readonly received: string;
+  };
 }
 
 /** The environment that a command line needs to work on a test's own services. */

@@ -3,26 +3,26 @@ import { setImmediate as otherwise } from 'node:timers/promises';
 import { afterEach, beforeEach, vi } from 'vitest';
 import type { ClaimCommand, Round } from '../../src/operations/ports.ts';
 import type { Claim } from '../../src/claims/claim.ts';
-import { ClaimDesk } from '../../src/claims/coordinator.ts';
+import { ClaimCoordinator } from '../../src/claims/coordinator.ts';
 import { connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
 import type { Served } from '../../src/claims/messages.ts';
 import { testConfig } from './harness.ts';
 import { until } from './until.ts';
 
-/** After this long without an answer a desk hands a claim over again. */
+/** After this long without an answer a coordinator hands a claim over again. */
 export const HANDED_AGAIN_MS = 3_000;
 
-/** One call of `serve`: by which desk, and whose claims. */
+/** One call of `serve`: by which coordinator, and whose claims. */
 export interface ServedRound {
-  readonly desk: Desk;
+  readonly coordinator: Coordinator;
   readonly campaignId: string;
   readonly claimIds: readonly string[];
 }
 
 type Around = (name: string, call: () => Promise<unknown>) => Promise<unknown>;
 
-/** Desks on a real Redis; the database behind them is a list in memory, and a round takes as long as a test says. */
-export class Desks {
+/** Coordinators on a real Redis; the database behind them is a list in memory, and a round takes as long as a test says. */
+export class Coordinators {
   readonly rounds: ServedRound[] = [];
   /** Rounds of one campaign that were under way while another was. */
   overlaps = 0;
@@ -34,18 +34,20 @@ export class Desks {
   private readonly prefix = `{desks_${randomBytes(6).toString('hex')}}`;
   private readonly ledger = new Map<string, Claim>();
   private readonly underWay = new Map<string, number>();
-  private readonly desks: Desk[] = [];
+  private readonly coordinators: Coordinator[] = [];
   private claims = 0;
 
   constructor(redisUrl: string) {
     this.redisUrl = redisUrl;
   }
 
-  async open(redisUrl = this.redisUrl): Promise<Desk> {
-    const desk = new Desk(redisUrl, this.prefix, (by, campaignId, commands) => this.serve(by, campaignId, commands));
-    this.desks.push(desk);
-    await desk.open();
-    return desk;
+  async open(redisUrl = this.redisUrl): Promise<Coordinator> {
+    const coordinator = new Coordinator(redisUrl, this.prefix, (by, campaignId, commands) =>
+      this.serve(by, campaignId, commands),
+    );
+    this.coordinators.push(coordinator);
+    await coordinator.open();
+    return coordinator;
   }
 
   newClaim(campaignId: string): ClaimCommand {
@@ -66,10 +68,10 @@ export class Desks {
   }
 
   /** Holds the rounds that `which` names until they are let go. */
-  hold(which: (desk: Desk) => boolean = () => true): { letGo: () => void } {
+  hold(which: (coordinator: Coordinator) => boolean = () => true): { letGo: () => void } {
     let letGo: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => (letGo = resolve));
-    this.during = ({ desk }) => (which(desk) ? gate : Promise.resolve());
+    this.during = ({ coordinator }) => (which(coordinator) ? gate : Promise.resolve());
     return { letGo };
   }
 
@@ -81,15 +83,15 @@ export class Desks {
 
   /** Whoever has a turn has not been heard of for as long as it lasts. */
   turnsRunOut(): Promise<unknown> {
-    return this.withKeys(':claims:turn:', (redis, keys) => redis.del(...keys));
+    return this.withKeys(':claims:lease:', (redis, keys) => redis.del(...keys));
   }
 
   /** Whoever has a turn keeps it, however slow the machine is. */
   turnsLast(): Promise<unknown> {
-    return this.withKeys(':claims:turn:', (redis, keys) => Promise.all(keys.map((key) => redis.persist(key))));
+    return this.withKeys(':claims:lease:', (redis, keys) => Promise.all(keys.map((key) => redis.persist(key))));
   }
 
-  /** Written by another hand to wherever desks listen. */
+  /** Written by another hand to wherever coordinators listen. */
   publish(text: string): Promise<unknown> {
     return this.withRedis(async (redis) => {
       const channels = (await redis.pubsub('CHANNELS', `${this.prefix}*`)) as string[];
@@ -97,13 +99,13 @@ export class Desks {
     });
   }
 
-  /** Written by another hand to where desks hand claims over. */
+  /** Written by another hand to where coordinators hand claims over. */
   handOver(campaignId: string, items: readonly string[]): Promise<unknown> {
-    return this.withRedis((redis) => redis.rpush(`${this.prefix}:claims:handed:${campaignId}`, ...items));
+    return this.withRedis((redis) => redis.rpush(`${this.prefix}:claims:forwarded:${campaignId}`, ...items));
   }
 
   async close(): Promise<void> {
-    for (const desk of this.desks) desk.die();
+    for (const coordinator of this.coordinators) coordinator.die();
     await this.withKeys('', (redis, keys) => redis.del(...keys));
   }
 
@@ -123,8 +125,8 @@ export class Desks {
     await redis.quit();
   }
 
-  private async serve(desk: Desk, campaignId: string, commands: readonly ClaimCommand[]): Promise<Round> {
-    const round = { desk, campaignId, claimIds: commands.map(({ request }) => request.operationId) };
+  private async serve(coordinator: Coordinator, campaignId: string, commands: readonly ClaimCommand[]): Promise<Round> {
+    const round = { coordinator, campaignId, claimIds: commands.map(({ request }) => request.operationId) };
     this.rounds.push(round);
     const others = this.underWay.get(campaignId) ?? 0;
     if (others > 0) this.overlaps += 1;
@@ -161,15 +163,15 @@ export class Desks {
   }
 }
 
-type Serve = (desk: Desk, campaignId: string, commands: readonly ClaimCommand[]) => Promise<Round>;
+type Serve = (coordinator: Coordinator, campaignId: string, commands: readonly ClaimCommand[]) => Promise<Round>;
 
-/** One desk, with a hand on every command it gives. */
-export class Desk {
+/** One coordinator, with a hand on every command it gives. */
+export class Coordinator {
   /** Around each of its commands to Redis. */
   around: Around = (_name, call) => call();
   /** What it could not read. */
   readonly troubles: string[] = [];
-  private readonly desk: ClaimDesk;
+  private readonly coordinator: ClaimCoordinator;
   private readonly redis: RedisConnection;
   private readonly subscriber: RedisConnection;
   private busy = 0;
@@ -177,7 +179,7 @@ export class Desk {
   constructor(redisUrl: string, prefix: string, serve: Serve) {
     this.redis = connectWorker(redisUrl, () => undefined);
     this.subscriber = connectWorker(redisUrl, () => undefined);
-    this.desk = new ClaimDesk({
+    this.coordinator = new ClaimCoordinator({
       redis: this.watched(),
       subscriber: this.subscriber,
       prefix,
@@ -188,15 +190,15 @@ export class Desk {
   }
 
   async open(): Promise<void> {
-    await this.desk.open();
+    await this.coordinator.open();
   }
 
   submit(command: ClaimCommand): Promise<Served> {
-    return this.desk.submit(command);
+    return this.coordinator.submit(command);
   }
 
   look(campaignId: string): Promise<void> {
-    return this.desk.look(campaignId);
+    return this.coordinator.look(campaignId);
   }
 
   /** Resolves when it has gone as far as it gets without being told anything. */
@@ -244,20 +246,26 @@ export async function answered<Answer>(asked: readonly Promise<Answer>[]): Promi
   return answers;
 }
 
-/** Three desks for each test, new ones. Time stands still for them until a test moves it. */
-export function threeDesks(): Record<'one' | 'two' | 'three', () => Desk> & { readonly current: () => Desks } {
-  let desks: Desks;
-  let open: Desk[] = [];
+/** Three coordinators for each test, new ones. Time stands still for them until a test moves it. */
+export function threeCoordinators(): Record<'one' | 'two' | 'three', () => Coordinator> & {
+  readonly current: () => Coordinators;
+} {
+  let coordinators: Coordinators;
+  let open: Coordinator[] = [];
   beforeEach(async () => {
-    // Whatever is answered is answered because somebody served it, not because it was handed over a second time.
+    // Whatever is answered is answered because somebody served it, not because it was forwarded over a second time.
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-    desks = new Desks(testConfig().queue.redisUrl);
-    open = [await desks.open(), await desks.open(), await desks.open()];
+    coordinators = new Coordinators(testConfig().queue.redisUrl);
+    open = [await coordinators.open(), await coordinators.open(), await coordinators.open()];
   });
   afterEach(async () => {
     vi.useRealTimers();
-    await desks.close();
+    await coordinators.close();
   });
-  const [one, two, three] = [0, 1, 2].map((at) => () => open[at] as Desk) as [() => Desk, () => Desk, () => Desk];
-  return { current: () => desks, one, two, three };
+  const [one, two, three] = [0, 1, 2].map((at) => () => open[at] as Coordinator) as [
+    () => Coordinator,
+    () => Coordinator,
+    () => Coordinator,
+  ];
+  return { current: () => coordinators, one, two, three };
 }

@@ -23,7 +23,7 @@ const ANSWER = { waitMs: 60_000 };
 const PLACE = /^place (.*)$/gm;
 /** By then a worker has done what it does after its last answer. */
 const REST_MS = 500;
-/** How often a desk takes its turn and looks for more depends on what meets there: not every run passes all of them. */
+/** How often a coordinator takes its turn and looks for more depends on what meets there: not every run passes all of them. */
 const AT_DESK = /^(turn|publish)\b/;
 
 interface Asked {
@@ -54,23 +54,23 @@ class Stage {
     const harness = await Harness.open(HEIR);
     const campaignId = await harness.seedCampaign(3, { selfAssign: RULES });
     const ids = await harness.seedConversations(campaignId, scenario.seeded);
-    const holders = new Map(ids.map((id, at) => [id, scenario.seeded[at]?.holderId ?? null]));
-    return new Stage(harness, { campaignId, texterIds: ['t1', 't2', 't3'], rules: RULES, holders }, scenario);
+    const assignees = new Map(ids.map((id, at) => [id, scenario.seeded[at]?.assigneeId ?? null]));
+    return new Stage(harness, { campaignId, texterIds: ['t1', 't2', 't3'], rules: RULES, assignees }, scenario);
   }
 
-  /** Resolves when all are answered. Each run does the same up to where the worker dies, but for how its desk goes about it. */
+  /** Resolves when all are answered. Each run does the same up to where the worker dies, but for how its coordinator goes about it. */
   async ask(worker: WorkerProcess): Promise<void> {
     const { campaignId } = this.campaign;
     const answers = [];
     for (const make of this.scenario.asks) {
       const operationId = this.harness.newId('op');
-      const request = make({ operationId, campaignId }, [...this.campaign.holders.keys()]);
+      const request = make({ operationId, campaignId }, [...this.campaign.assignees.keys()]);
       const { producer } = this.harness;
       const told: Answer[] = [];
       this.asked.push({ id: operationId, campaignId, told });
-      const sent = 'claimId' in request ? await producer.selfAssign(request) : await send(producer, request);
+      const sent = !('kind' in request) ? await producer.selfAssign(request) : await send(producer, request);
       answers.push(sent.result(ANSWER).then((answer) => told.push(answer)));
-      if ('claimId' in request) await until('the claim to be at rest', () => this.isAtRest(request, worker));
+      if (!('kind' in request)) await until('the claim to be at rest', () => this.isAtRest(request, worker));
     }
     await Promise.all(answers);
   }
@@ -88,7 +88,10 @@ class Stage {
   }
 
   /** One that waits has looked at the pool once more: that look must not be one with the next request's. */
-  private async isAtRest({ claimId, campaignId, texterId }: ClaimInput, worker: WorkerProcess): Promise<boolean> {
+  private async isAtRest(
+    { operationId: claimId, campaignId, texterId }: ClaimInput,
+    worker: WorkerProcess,
+  ): Promise<boolean> {
     const { stores, database } = this.harness.context;
     const claim = await stores.claims.find(claimId);
     if (!claim?.waiting || worker.hasEnded) return claim !== undefined;

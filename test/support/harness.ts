@@ -5,7 +5,7 @@ import { Types } from 'mongoose';
 import type { Config } from '../../src/config.ts';
 import { createContext, type Context } from '../../src/context.ts';
 import type { SelfAssignSettings } from '../../src/claims/claim.ts';
-import type { Holder, Status } from '../../src/domain/conversation.ts';
+import type { Assignee, Status } from '../../src/domain/conversation.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { jobIdOf } from '../../src/producer/contract.ts';
@@ -45,7 +45,7 @@ export function testConfig(worker: Partial<Config['worker']> = {}, addresses = s
       sliceMs: 2_000,
       lockMs: 10_000,
       stalledCheckMs: 5_000,
-      sweepEveryMs: 30_000,
+      reconcileEveryMs: 30_000,
       receiptsKeptDays: 90,
       closeTimeoutMs: 15_000,
       ...worker,
@@ -55,7 +55,7 @@ export function testConfig(worker: Partial<Config['worker']> = {}, addresses = s
 
 /** One contact's conversation as a test wants it; what it leaves out is ordinary. */
 export interface Seeded {
-  readonly holderId?: Holder;
+  readonly assigneeId?: Assignee;
   readonly status?: Status;
   /** Waiting since this long ago, in milliseconds. */
   readonly waitedMs?: number;
@@ -157,12 +157,12 @@ export class Harness {
     await this.context.database.texters.updateOne({ campaignId, texterId }, { $set: { active } });
   }
 
-  /** How many each holder has: texter ids, and `pool`. */
+  /** How many each assignee has: texter ids, and `pool`. */
   async holdings(campaignId: string): Promise<Record<string, number>> {
-    const held = await this.context.stores.conversations.countHeld(campaignId);
+    const held = await this.context.stores.conversations.countByAssignee(campaignId);
     const holdings: Record<string, number> = {};
-    for (const { holderId, count } of held) {
-      holdings[holderId ?? 'pool'] = (holdings[holderId ?? 'pool'] ?? 0) + count;
+    for (const { assigneeId, count } of held) {
+      holdings[assigneeId ?? 'pool'] = (holdings[assigneeId ?? 'pool'] ?? 0) + count;
     }
     return holdings;
   }
@@ -196,7 +196,7 @@ export class Harness {
         name: seeded.name ?? `Contact ${this.contacts}`,
         phone: `+1555${String(this.contacts).padStart(7, '0')}`,
       },
-      assigneeId: seeded.holderId ?? null,
+      assigneeId: seeded.assigneeId ?? null,
       status: seeded.status ?? 'not-started',
       waitingSince,
       optedOut: seeded.optedOut ?? false,
@@ -205,7 +205,7 @@ export class Harness {
       lastInboundAt: null,
       lastOutboundAt: null,
       lastOperationId: null,
-      trail: [],
+      history: [],
       createdAt: waitingSince,
     };
   }

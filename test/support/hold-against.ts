@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Holder } from '../../src/domain/conversation.ts';
+import type { Assignee } from '../../src/domain/conversation.ts';
 import type { ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
 import type { Preview } from '../../src/operations/preview-result.ts';
 import type { Receipt } from '../../src/domain/receipt.ts';
@@ -13,8 +13,8 @@ const TRAIL_MAX = 20;
 /** A move as its conversation must know it. */
 export interface WrittenMove {
   readonly id: string;
-  readonly from: Holder;
-  readonly to: Holder;
+  readonly from: Assignee;
+  readonly to: Assignee;
   readonly operationId: string;
   readonly by: string | null;
 }
@@ -34,7 +34,7 @@ export function holdDocuments(
     const is = after.get(id);
     const own = moves.filter((move) => move.id === id);
     // Only the moments are the engine's own.
-    const moments = is?.trail.slice(-own.length).map(({ at }) => at) ?? [];
+    const moments = is?.history.slice(-own.length).map(({ at }) => at) ?? [];
     const expected = own.reduce((doc, move, index) => moved(doc, move, moments[index] ?? new Date(0)), was);
     expect(bytesOf(is)).toBe(bytesOf(expected));
   }
@@ -48,7 +48,7 @@ function moved(was: ConversationDoc, { from, to, operationId, by }: WrittenMove,
     assignmentVersion: was.assignmentVersion + 1,
     assignedAt: at,
     lastOperationId: operationId,
-    trail: [...was.trail, { operationId, from, to, at, by }].slice(-TRAIL_MAX),
+    history: [...was.history, { operationId, from, to, at, by }].slice(-TRAIL_MAX),
   };
 }
 
@@ -57,8 +57,8 @@ export function holdMoments(
   after: ReadonlyMap<string, ConversationDoc>,
   { _id, startedAt, endedAt }: OperationDoc,
 ): void {
-  for (const { trail } of after.values()) {
-    for (const { at } of trail.filter(({ operationId }) => operationId === _id)) {
+  for (const { history } of after.values()) {
+    for (const { at } of history.filter(({ operationId }) => operationId === _id)) {
       expect(at.getTime()).toBeGreaterThanOrEqual(startedAt?.getTime() ?? Infinity);
       expect(at.getTime()).toBeLessThanOrEqual(endedAt?.getTime() ?? -Infinity);
     }
@@ -69,7 +69,7 @@ export function holdMoments(
 export async function holdBatches(harness: Harness, operationId: string, expected: Expectation): Promise<void> {
   const stored = await rawBatches(harness, operationId);
   expect(stored.map(({ number }) => number)).toEqual(stored.map((_, index) => index + 1));
-  expect(stored.map(({ state }) => state)).toEqual([...stored.slice(1).map(() => 'applied'), 'seal']);
+  expect(stored.map(({ state }) => state)).toEqual([...stored.slice(1).map(() => 'applied'), 'end-marker']);
   const moves = new Map(expected.moves.map((move) => [move.id, move]));
   for (const [index, batch] of stored.slice(0, -1).entries()) {
     const share = expected.batches[index] ?? [];
@@ -98,8 +98,8 @@ export function holdReceipt(receipt: Receipt | null, expected: Expectation, requ
     left: null,
     ...sorted({
       skipped: tally([...expected.skips.values()], (reason) => ({ reason })),
-      bySource: tally(moves, ({ from }) => ({ holderId: from })),
-      byTarget: tally(moves, ({ to }) => ({ holderId: to })),
+      bySource: tally(moves, ({ from }) => ({ assigneeId: from })),
+      byTarget: tally(moves, ({ to }) => ({ assigneeId: to })),
       byStatus: tally(moves, ({ status }) => ({ status })),
     }),
   });
@@ -114,14 +114,14 @@ export function holdPreview(preview: Preview, expected: Expectation, model: Mode
   expect(inOrder(preview.moves)).toEqual(inOrder(moves));
   expect(inOrder(preview.skipped)).toEqual(inOrder(skipped));
   const all = [...model.conversations.values()];
-  for (const { holderId, holds, wouldHold } of preview.holders) {
-    const leaving = expected.moves.filter(({ from }) => from === holderId).length;
-    const coming = expected.moves.filter(({ to }) => to === holderId).length;
-    const held = all.filter((each) => each.holderId === holderId).length;
-    expect({ holderId, holds, wouldHold }).toEqual({ holderId, holds: held, wouldHold: held - leaving + coming });
+  for (const { assigneeId, holds, wouldHold } of preview.assignees) {
+    const leaving = expected.moves.filter(({ from }) => from === assigneeId).length;
+    const coming = expected.moves.filter(({ to }) => to === assigneeId).length;
+    const held = all.filter((each) => each.assigneeId === assigneeId).length;
+    expect({ assigneeId, holds, wouldHold }).toEqual({ assigneeId, holds: held, wouldHold: held - leaving + coming });
   }
   const touched = new Set(expected.moves.flatMap(({ from, to }) => [from, to]));
-  expect(preview.holders.map(({ holderId }) => holderId)).toEqual(expect.arrayContaining([...touched]));
+  expect(preview.assignees.map(({ assigneeId }) => assigneeId)).toEqual(expect.arrayContaining([...touched]));
 }
 
 /** An even split differs by at most 1 in what each was dealt, whatever lies with whom already. */
@@ -129,7 +129,7 @@ export function holdEvenness(expected: Expectation, model: Model, targets: reado
   const dealt = new Map(targets.map((target) => [target, 0]));
   const add = (target: string | null): void => void dealt.set(target ?? '', (dealt.get(target ?? '') ?? 0) + 1);
   for (const { to } of expected.moves) add(to);
-  for (const [id, reason] of expected.skips) if (reason === 'already-there') add(model.conversation(id).holderId);
+  for (const [id, reason] of expected.skips) if (reason === 'already-there') add(model.conversation(id).assigneeId);
   const counts = [...dealt.values()];
   expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
 }

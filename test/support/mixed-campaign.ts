@@ -9,7 +9,7 @@ export const MIXED: readonly Seeded[] = [
   { status: 'not-started', waitedMs: 3_000 },
   { status: 'closed' },
   ...(['needs-reply', 'not-started', 'in-progress', 'awaiting-contact'] as const).flatMap((status) => [
-    { status, holderId: 't1', waitedMs: 6_000 },
-    { status, holderId: 't2', waitedMs: 6_000, optedOut: status === 'in-progress' },
+    { status, assigneeId: 't1', waitedMs: 6_000 },
+    { status, assigneeId: 't2', waitedMs: 6_000, optedOut: status === 'in-progress' },
   ]),
 ];

@@ -1,6 +1,6 @@
-import type { SkipReason } from '../../src/operations/batch.ts';
+import type { SkipReason } from '../../src/domain/receipt.ts';
 import type { SelfAssignSettings } from '../../src/claims/claim.ts';
-import type { Holder, Status } from '../../src/domain/conversation.ts';
+import type { Assignee, Status } from '../../src/domain/conversation.ts';
 import type { RefusalCode } from '../../src/domain/errors.ts';
 import type { AnyRequest } from './send.ts';
 
@@ -19,7 +19,7 @@ export interface ModelTexter {
 
 export interface ModelConversation {
   readonly id: string;
-  holderId: Holder;
+  assigneeId: Assignee;
   status: Status;
   waitingSince: number;
   optedOut: boolean;
@@ -29,14 +29,14 @@ export interface ModelConversation {
 
 export interface ExpectedMove {
   readonly id: string;
-  readonly from: Holder;
-  readonly to: Holder;
+  readonly from: Assignee;
+  readonly to: Assignee;
   readonly status: Status;
 }
 
 /** A texter's claim, with what it has been given so far. */
 export interface ModelClaim {
-  readonly claimId: string;
+  readonly operationId: string;
   readonly texterId: string;
   readonly count: number | null;
   readonly waits: boolean;
@@ -122,7 +122,7 @@ export class Model {
   }
 
   move(operationId: string, { id, to }: Pick<ExpectedMove, 'id' | 'to'>): void {
-    Object.assign(this.conversation(id), { holderId: to, lastMovedBy: operationId });
+    Object.assign(this.conversation(id), { assigneeId: to, lastMovedBy: operationId });
   }
 
   inBatches<Item>(items: readonly Item[]): Item[][] {
@@ -137,9 +137,9 @@ export class Model {
   }
 
   /** In the order of selection. */
-  select(holders: readonly Holder[], status: Status | 'any'): ModelConversation[] {
+  select(assignees: readonly Assignee[], status: Status | 'any'): ModelConversation[] {
     return [...this.conversations.values()]
-      .filter((each) => holders.includes(each.holderId) && (status === 'any' || each.status === status))
+      .filter((each) => assignees.includes(each.assigneeId) && (status === 'any' || each.status === status))
       .sort(
         (a, b) =>
           ORDER.indexOf(a.status) - ORDER.indexOf(b.status) ||
@@ -148,7 +148,7 @@ export class Model {
       );
   }
 
-  private sources(from: 'pool' | 'everyone' | { readonly texterIds: readonly string[] }): Holder[] {
+  private sources(from: 'pool' | 'everyone' | { readonly texterIds: readonly string[] }): Assignee[] {
     if (from === 'pool') return [null];
     if (from === 'everyone') return [null, ...this.texters.map(({ texterId }) => texterId)];
     return [...from.texterIds];
@@ -184,16 +184,16 @@ export class Model {
 
   private expectUnassign(request: AnyRequest & { kind: 'unassign' }): Expectation {
     const { from, status, count, confirm } = request;
-    const holders = from === 'everyone' ? this.texters.map(({ texterId }) => texterId) : from.texterIds;
-    if (holders.some((id) => !this.texter(id))) return refusedBy(['unknown-texter']);
-    const found = this.select(holders, status);
+    const assignees = from === 'everyone' ? this.texters.map(({ texterId }) => texterId) : from.texterIds;
+    if (assignees.some((id) => !this.texter(id))) return refusedBy(['unknown-texter']);
+    const found = this.select(assignees, status);
     if (count === undefined && confirm === undefined) return refusedBy(['confirmation-needed']);
     if (count === undefined && found.length > (confirm ?? 0)) return refusedBy(['confirmation-drifted']);
     const released = found.slice(0, count ?? found.length);
     return {
       ...nothing,
       batches: this.inBatches(released.map(({ id }) => id)),
-      moves: released.map(({ id, holderId, status: was }) => ({ id, from: holderId, to: null, status: was })),
+      moves: released.map(({ id, assigneeId, status: was }) => ({ id, from: assigneeId, to: null, status: was })),
     };
   }
 
@@ -206,16 +206,16 @@ export class Model {
     if (!found || refusals.length > 0) return refusedBy(refusals);
     const batches = [[found.id]];
     const skip = (reason: SkipReason): Expectation => ({ ...nothing, batches, skips: new Map([[found.id, reason]]) });
-    const { expectedHolderId } = request;
-    if (expectedHolderId !== undefined && expectedHolderId !== found.holderId) return skip('holder-changed');
+    const { expectedAssigneeId } = request;
+    if (expectedAssigneeId !== undefined && expectedAssigneeId !== found.assigneeId) return skip('assignee-changed');
     if (found.optedOut && to !== null) return skip('opted-out');
-    if (found.holderId === to) return skip('already-there');
-    return { ...nothing, batches, moves: [{ id: found.id, from: found.holderId, to, status: found.status }] };
+    if (found.assigneeId === to) return skip('already-there');
+    return { ...nothing, batches, moves: [{ id: found.id, from: found.assigneeId, to, status: found.status }] };
   }
 
   /** What it moved, and was moved by nothing since, goes back to where it was, if it may be given there. */
   private expectUndo({ undoes }: AnyRequest & { kind: 'undo' }): Expectation {
-    if (this.waiting.some(({ claimId }) => claimId === undoes)) return refusedBy(['operation-running']);
+    if (this.waiting.some(({ operationId: claimId }) => claimId === undoes)) return refusedBy(['operation-running']);
     const past = this.past.get(undoes);
     if (!past) return refusedBy(['unknown-operation']);
     if (this.closed && past.flat().some(({ from }) => from !== null)) return refusedBy(['campaign-closed']);
@@ -223,7 +223,7 @@ export class Model {
     const skips = new Map<string, SkipReason>();
     for (const { id, from, to } of past.flat()) {
       const { lastMovedBy, optedOut, status } = this.conversation(id);
-      if (lastMovedBy !== undoes) skips.set(id, 'holder-changed');
+      if (lastMovedBy !== undoes) skips.set(id, 'assignee-changed');
       else if (from !== null && optedOut) skips.set(id, 'opted-out');
       else if (from !== null && !this.texter(from)?.active) skips.set(id, 'target-inactive');
       else moves.push({ id, from: to, to: from, status });
@@ -238,18 +238,18 @@ export class Model {
     const selected: string[] = [];
     const moves: ExpectedMove[] = [];
     const skips = new Map<string, SkipReason>();
-    for (const { id, holderId, status, optedOut } of take) {
+    for (const { id, assigneeId, status, optedOut } of take) {
       if (moves.length >= count) break;
       selected.push(id);
       if (optedOut) {
         skips.set(id, 'opted-out');
         continue;
       }
-      if (level && holderId !== null && has.has(holderId)) has.set(holderId, (has.get(holderId) ?? 0) - 1);
+      if (level && assigneeId !== null && has.has(assigneeId)) has.set(assigneeId, (has.get(assigneeId) ?? 0) - 1);
       const to = next();
       has.set(to, (has.get(to) ?? 0) + 1);
-      if (to === holderId) skips.set(id, 'already-there');
-      else moves.push({ id, from: holderId, to, status });
+      if (to === assigneeId) skips.set(id, 'already-there');
+      else moves.push({ id, from: assigneeId, to, status });
     }
     const upNext = order.length < 2 ? null : (this.texter(next())?.joinedOrder ?? null);
     return { ...nothing, batches: this.inBatches(selected), moves, skips, nextJoinedOrder: upNext };
@@ -263,7 +263,7 @@ export class Model {
   }
 
   private holds(texterId: string): number {
-    return [...this.conversations.values()].filter(({ holderId }) => holderId === texterId).length;
+    return [...this.conversations.values()].filter(({ assigneeId }) => assigneeId === texterId).length;
   }
 }
 

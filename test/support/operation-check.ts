@@ -14,8 +14,8 @@ export function answerOf(result: Promise<unknown>): Promise<unknown> {
 export function previewExpectation(model: Model, request: TurnInput): Expectation {
   if (request.kind !== 'unassign' || request.count !== undefined) return model.expect(request);
   const { from, status } = request;
-  const holders = from === 'everyone' ? model.texters.map(({ texterId }) => texterId) : from.texterIds;
-  return model.expect({ ...request, confirm: model.select(holders, status).length });
+  const assignees = from === 'everyone' ? model.texters.map(({ texterId }) => texterId) : from.texterIds;
+  return model.expect({ ...request, confirm: model.select(assignees, status).length });
 }
 
 /** An operation's answer, ledger, receipt and batches are what the model expects of it. */

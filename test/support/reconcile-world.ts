@@ -1,12 +1,12 @@
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import type { SweptJobs } from '../../src/reconcile/ports.ts';
-import { sweep, type SweepDeps, type Swept } from '../../src/reconcile/reconcile.ts';
+import type { ReconciledJobs } from '../../src/reconcile/ports.ts';
+import { reconcile, type ReconcileDeps, type ReconcileReport } from '../../src/reconcile/reconcile.ts';
 import type { WorkerConfig } from '../../src/config.ts';
 import { ClaimQueue } from '../../src/claims/claim-queue.ts';
-import { CLAIMS_QUEUE, OPERATIONS_QUEUE, SWEEPS_QUEUE } from '../../src/producer/contract.ts';
+import { CLAIMS_QUEUE, OPERATIONS_QUEUE, RECONCILE_QUEUE } from '../../src/producer/contract.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
-import { SweptQueues } from '../../src/reconcile/reconciled-jobs.ts';
+import { ReconciledQueues } from '../../src/reconcile/reconciled-jobs.ts';
 import { Harness } from './harness.ts';
 import { RawQueue } from './raw-queue.ts';
 import type { BulkInput } from './send.ts';
@@ -16,14 +16,14 @@ export const SETTINGS = { batchConversationsMax: 5, batchesInFlightMax: 1 } as c
 
 const ignore = (): void => undefined;
 
-/** A harness with a hand on its queues, and a sweep of its own. */
-export class SweptWorld {
+/** A harness with a hand on its queues, and a reconcile of its own. */
+export class ReconcileWorld {
   readonly harness: Harness;
   readonly redis: Redis;
   readonly operations: RawQueue;
   readonly claims: RawQueue;
-  readonly sweeps: RawQueue;
-  readonly jobs: SweptJobs;
+  readonly reconciles: RawQueue;
+  readonly jobs: ReconciledJobs;
   private readonly queues: readonly { close(): Promise<void> }[];
 
   private constructor(harness: Harness) {
@@ -32,15 +32,15 @@ export class SweptWorld {
     this.redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
     this.operations = new RawQueue(harness, OPERATIONS_QUEUE);
     this.claims = new RawQueue(harness, CLAIMS_QUEUE);
-    this.sweeps = new RawQueue(harness, SWEEPS_QUEUE);
+    this.reconciles = new RawQueue(harness, RECONCILE_QUEUE);
     const operations = new OperationQueue(this.redis, prefix, ignore);
     const claims = new ClaimQueue(this.redis, prefix, ignore);
-    this.jobs = new SweptQueues(operations, claims);
-    this.queues = [operations, claims, this.operations, this.claims, this.sweeps];
+    this.jobs = new ReconciledQueues(operations, claims);
+    this.queues = [operations, claims, this.operations, this.claims, this.reconciles];
   }
 
-  static async open(worker: Partial<WorkerConfig>): Promise<SweptWorld> {
-    return new SweptWorld(await Harness.open({ ...SETTINGS, ...worker }));
+  static async open(worker: Partial<WorkerConfig>): Promise<ReconcileWorld> {
+    return new ReconcileWorld(await Harness.open({ ...SETTINGS, ...worker }));
   }
 
   /** What FLUSHALL does, to this world's keys alone. */
@@ -49,10 +49,10 @@ export class SweptWorld {
     if (keys.length > 0) await this.redis.del(...keys);
   }
 
-  /** One sweep, here and now, by nobody's schedule. */
-  sweepOnce(deps: Partial<SweepDeps> = {}): Promise<Swept> {
+  /** One reconcile, here and now, by nobody's schedule. */
+  reconcileOnce(deps: Partial<ReconcileDeps> = {}): Promise<ReconcileReport> {
     const { stores, ledger, clock } = this.harness.context;
-    return sweep({ stores, ledger, clock, jobs: this.jobs, receiptsKeptDays: 90, ...deps });
+    return reconcile({ stores, ledger, clock, jobs: this.jobs, receiptsKeptDays: 90, ...deps });
   }
 
   /** A campaign of three texters whose pool holds so many, longest waiting first. */

@@ -23,10 +23,10 @@ export async function traces(
       byStatus: inOrder(receipt.byStatus),
     },
     next: campaign?.rotation.nextJoinedOrder,
-    conversations: documents.map(({ assigneeId, assignmentVersion, trail }) => [
+    conversations: documents.map(({ assigneeId, assignmentVersion, history }) => [
       assigneeId,
       assignmentVersion,
-      trail.map(({ from, to }) => [from, to]),
+      history.map(({ from, to }) => [from, to]),
     ]),
     batches: batches.map(({ number, state, moves, skips }) => [
       number,

@@ -62,22 +62,22 @@ function bulk(harness: Harness, { campaignId, texterIds }: SeededCampaign, rando
   ]);
 }
 
-function single(harness: Harness, { campaignId, texterIds, holders }: SeededCampaign, random: Random): AnyRequest {
-  const one = { operationId: harness.newId('op'), campaignId, conversationId: random.pick([...holders.keys()]) };
-  const expected = random.chance(0.2) ? { expectedHolderId: random.pick([null, ...texterIds]) } : {};
+function single(harness: Harness, { campaignId, texterIds, assignees }: SeededCampaign, random: Random): AnyRequest {
+  const one = { operationId: harness.newId('op'), campaignId, conversationId: random.pick([...assignees.keys()]) };
+  const expected = random.chance(0.2) ? { expectedAssigneeId: random.pick([null, ...texterIds]) } : {};
   if (random.chance(0.4)) return { kind: 'unassign-one', ...one, ...expected };
   return { kind: 'reassign-one', ...one, ...expected, to: { texterIds: [random.pick(texterIds)] } };
 }
 
 function claim(harness: Harness, { campaignId, texterIds }: SeededCampaign, random: Random): Ask {
   const input = {
-    claimId: harness.newId('cl'),
+    operationId: harness.newId('cl'),
     campaignId,
     texterId: random.pick(texterIds),
     ...(random.chance(0.8) && { count: random.between(1, 15) }),
     ...(random.chance(0.3) && { waitMs: random.between(500, 6_000) }),
   };
-  return { id: input.claimId, send: () => harness.producer.selfAssign(input) };
+  return { id: input.operationId, send: () => harness.producer.selfAssign(input) };
 }
 
 /** Old ones are of no use here: others have moved all of it since. */

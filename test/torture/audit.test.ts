@@ -13,17 +13,17 @@ const ofOperation = { 'request.kind': 'reassign' as const };
 
 /** What must never happen, done by hand. */
 const DAMAGES: Record<string, Damage> = {
-  'a holder that nobody knows': (database) =>
+  'a assignee that nobody knows': (database) =>
     database.conversations.updateOne({ assigneeId: 't1' }, { $set: { assigneeId: 'stranger' } }),
-  'a holder that no move led to': (database) =>
+  'a assignee that no move led to': (database) =>
     database.conversations.updateOne({ assigneeId: 't1' }, { $set: { assigneeId: 't2' } }),
   'a move without a trace': (database) =>
     database.conversations.updateOne({ assigneeId: 't1' }, { $inc: { assignmentVersion: 1 } }),
-  'a trace lost': (database) => database.conversations.updateOne({ assigneeId: 't1' }, { $pop: { trail: 1 } }),
+  'a trace lost': (database) => database.conversations.updateOne({ assigneeId: 't1' }, { $pop: { history: 1 } }),
   'a move by another operation': (database) =>
     database.conversations.updateOne(
       { assigneeId: 't1' },
-      { $set: { lastOperationId: 'other', 'trail.0.operationId': 'other' } },
+      { $set: { lastOperationId: 'other', 'history.0.operationId': 'other' } },
     ),
   'a conversation gone': (database) => database.conversations.deleteOne({ assigneeId: 't1' }),
   'a receipt that counts otherwise': (database) =>
@@ -59,7 +59,7 @@ const DAMAGES_TO_UNDONE: Record<string, Damage> = {
     database.batches.updateOne({ 'skips.count': 1 }, { $set: { 'skips.0.reason': 'opted-out' } }),
   'one kept back that nobody had touched': async (database) => {
     const single = await database.operations.findOne(ofSingle);
-    await database.conversations.updateOne({ lastOperationId: single?._id ?? '' }, { $pop: { trail: 1 } });
+    await database.conversations.updateOne({ lastOperationId: single?._id ?? '' }, { $pop: { history: 1 } });
   },
   'more left than was asked for': (database) =>
     database.operations.updateOne(ofCancelled, { $inc: { 'receipt.left': 1 } }),
@@ -90,8 +90,8 @@ describe('the audit', () => {
       campaignId,
       Array.from({ length: 20 }, () => ({})),
     );
-    const holders = new Map(ids.map((id) => [id, null]));
-    return { campaignId, texterIds: ['t1', 't2'], rules, holders };
+    const assignees = new Map(ids.map((id) => [id, null]));
+    return { campaignId, texterIds: ['t1', 't2'], rules, assignees };
   }
 
   /** Twelve are dealt to two, two more are claimed by the first. */
@@ -102,7 +102,9 @@ describe('the audit', () => {
     const [operationId, claimId] = [harness.newId('op'), harness.newId('cl')];
     const all = { operationId, campaignId, from: 'pool', to: 'everyone', status: 'any', count: 12 } as const;
     const dealt = await (await producer.reassign(all)).result();
-    const claimed = await (await producer.selfAssign({ claimId, campaignId, texterId: 't1', count: 2 })).result();
+    const claimed = await (
+      await producer.selfAssign({ operationId: claimId, campaignId, texterId: 't1', count: 2 })
+    ).result();
     const asked = [
       { id: operationId, campaignId, told: [dealt] },
       { id: claimId, campaignId, told: [claimed] },
@@ -118,7 +120,7 @@ describe('the audit', () => {
     const [deal, single, undo, halt] = [0, 1, 2, 3].map(() => harness.newId('op')) as [string, string, string, string];
     const all = { campaignId, from: 'pool', to: { texterIds: ['t1'] }, status: 'any' } as const;
     const dealt = await (await producer.reassign({ operationId: deal, ...all, count: 12 })).result();
-    const [conversationId = ''] = campaign.holders.keys();
+    const [conversationId = ''] = campaign.assignees.keys();
     const one = { operationId: single, campaignId, conversationId, to: { texterIds: ['t2'] as [string] } };
     const moved = await (await producer.reassignOne(one)).result();
     const undone = await (await producer.undo({ operationId: undo, campaignId, undoes: deal })).result();

@@ -3,7 +3,7 @@ import type { Harness } from '../support/harness.ts';
 import type { OwnServices } from '../support/own-services.ts';
 import type { Random } from '../support/random.ts';
 import type { Crew } from './crew.ts';
-import { giveUpOne } from './take-up.ts';
+import { exhaustOne } from './take-up.ts';
 
 /** Whom a fault may strike. */
 export interface Victims {
@@ -42,7 +42,7 @@ export const FAULTS = {
   'Redis is emptied and all workers are killed': async (victims) => {
     await Promise.all([FAULTS['Redis is emptied'](victims), FAULTS['all workers are killed'](victims)]);
   },
-  'an operation is given up': async ({ harness, random }) => giveUpOne(harness, random),
+  'an operation is given up': async ({ harness, random }) => exhaustOne(harness, random),
 } as const satisfies Record<string, Fault>;
 
 export type FaultName = keyof typeof FAULTS;

@@ -139,11 +139,11 @@ async function seedCampaign(harness: Harness, random: Random, size: LoadSize): P
   const campaignId = await harness.seedCampaign(size.texters, { selfAssign: RULES });
   const texterIds = Array.from({ length: size.texters }, (_, index) => `t${index + 1}`);
   const seeded = Array.from({ length: size.conversations }, (): Seeded => {
-    const holderId = random.chance(0.5) ? null : random.pick(texterIds);
+    const assigneeId = random.chance(0.5) ? null : random.pick(texterIds);
     const waitedMs = random.between(1, 500) * 1_000;
-    return { status: random.pick(MIX), holderId, waitedMs, optedOut: random.chance(0.03) };
+    return { status: random.pick(MIX), assigneeId, waitedMs, optedOut: random.chance(0.03) };
   });
   const ids = await harness.seedConversations(campaignId, seeded);
-  const holders = new Map(ids.map((id, index) => [id, seeded[index]?.holderId ?? null]));
-  return { campaignId, texterIds, rules: RULES, holders };
+  const assignees = new Map(ids.map((id, index) => [id, seeded[index]?.assigneeId ?? null]));
+  return { campaignId, texterIds, rules: RULES, assignees };
 }

@@ -1,5 +1,5 @@
 import { failWith } from '../../src/operations/lifecycle.ts';
-import { findGivenUp, redrive } from '../../src/reconcile/retry.ts';
+import { findFailed, retry } from '../../src/reconcile/retry.ts';
 import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
 import type { Harness } from '../support/harness.ts';
 import type { Random } from '../support/random.ts';
@@ -10,7 +10,7 @@ export async function takeUp({ config, context }: Harness, operationId: string):
   try {
     return await withFailedJobs(config.queue, async (jobs) => {
       const deps = { failures, views, jobs };
-      return redrive(deps, await findGivenUp(deps, operationId));
+      return retry(deps, await findFailed(deps, operationId));
     });
   } catch {
     return false;
@@ -18,7 +18,7 @@ export async function takeUp({ config, context }: Harness, operationId: string):
 }
 
 /** As a worker does it whose last attempt at an operation has failed, while another may still be at it. */
-export async function giveUpOne({ context }: Harness, random: Random): Promise<void> {
+export async function exhaustOne({ context }: Harness, random: Random): Promise<void> {
   const { database, stores } = context;
   try {
     const running = await database.operations.find({ state: 'running', turn: { $exists: true } }).toArray();

@@ -20,7 +20,7 @@ export class Texting {
   constructor(harness: Harness, random: Random, campaigns: readonly SeededCampaign[]) {
     this.harness = harness;
     this.random = random;
-    this.ids = campaigns.flatMap(({ holders }) => [...holders.keys()]);
+    this.ids = campaigns.flatMap(({ assignees }) => [...assignees.keys()]);
   }
 
   start(): void {

@@ -40,7 +40,7 @@ const WORKER_ENV = {
   BATON_SLICE_MS: '200',
   BATON_BATCH_CONVERSATIONS_MAX: '40',
   // What an emptied Redis has lost is not asked for again by everybody.
-  BATON_SWEEP_EVERY_MS: '1000',
+  BATON_RECONCILE_EVERY_MS: '1000',
 };
 /** Between one fault and the next: long enough for some work to get done, mostly. */
 const QUIET_MS = { least: 200, most: 3_000 };

@@ -1,3 +1,4 @@
+import { toFailureText, toStoredError } from '../../src/domain/stored-error.ts';
 import { Queue, QueueEvents, Worker, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -11,9 +12,11 @@ import { until } from '../support/until.ts';
 
 const QUEUE = 'toys';
 const LOCK_MS = 30_000;
-const answered = (answer: unknown): Outcome => ({ kind: 'answered', answer });
+const answered = (answer: unknown): Outcome => ({ kind: 'completed', answer });
 
 /** A toy worker whose handler does, at each attempt, the next thing that the test gave it. */
+const NO_TARGETS = new Refusal('no-targets', { expected: 'a target', received: 'an empty list' });
+
 describe('what an attempt comes to', () => {
   const { queue: config } = testConfig();
   const gaveUp: string[] = [];
@@ -35,7 +38,7 @@ describe('what an attempt comes to', () => {
       // The database may be what is away.
       return Promise.reject(new Error('nowhere to note it'));
     },
-    giveUp: (_attempt, error) => {
+    recordFailure: (_attempt, error) => {
       gaveUp.push(error.message);
       return Promise.resolve();
     },
@@ -81,48 +84,48 @@ describe('what an attempt comes to', () => {
   });
 
   it('refused: the job fails at once with its code, and nobody gives up', async () => {
-    const job = await play(() => ({ kind: 'refused', code: 'no-targets', message: 'expected some, got none' }));
-    expect(job).toMatchObject({ failedReason: 'no-targets: expected some, got none', attemptsMade: 1 });
+    const job = await play(() => ({ kind: 'failed', error: toStoredError(NO_TARGETS) }));
+    expect(job).toMatchObject({ failedReason: toFailureText(toStoredError(NO_TARGETS)), attemptsMade: 1 });
     expect(gaveUp).toEqual([]);
   });
 
   it('a refusal that is thrown: the same', async () => {
     const job = await play(() => {
-      throw new Refusal('unknown-texter', { expected: 'a texter', got: 'a ghost' });
+      throw NO_TARGETS;
     });
-    expect(job).toMatchObject({ failedReason: 'unknown-texter: expected a texter, got a ghost', attemptsMade: 1 });
+    expect(job).toMatchObject({ failedReason: toFailureText(toStoredError(NO_TARGETS)), attemptsMade: 1 });
     expect(gaveUp).toEqual([]);
   });
 
   it('yielded, however often: no attempt is burnt', async () => {
-    const again = (): Outcome => ({ kind: 'yielded' });
+    const again = (): Outcome => ({ kind: 'requeued' });
     const job = await play(again, again, again, again, again, () => answered('done'));
     expect(job).toMatchObject({ returnvalue: 'done', attemptsMade: 1, attemptsStarted: 6 });
   });
 
-  it('parked, and found not to be behind any more: it wakes itself, and no attempt is burnt', async () => {
+  it('snoozed, and found not to be behind any more: it wakes itself, and no attempt is burnt', async () => {
     const job = await play(
-      ({ job: parked }) => ({
-        kind: 'parked',
+      ({ job: snoozed }) => ({
+        kind: 'snoozed',
         forMs: 600_000,
-        lookAgain: () => parked.promote(),
+        recheck: () => snoozed.promote(),
       }),
       () => answered('woken'),
     );
     expect(job).toMatchObject({ returnvalue: 'woken', attemptsMade: 1 });
   });
 
-  it('parked, and nobody wakes it: it comes back by itself, also when looking back failed', async () => {
+  it('snoozed, and nobody wakes it: it comes back by itself, also when looking back failed', async () => {
     const job = await play(
       () => ({
-        kind: 'parked',
+        kind: 'snoozed',
         forMs: 50,
-        lookAgain: () => Promise.resolve(),
+        recheck: () => Promise.resolve(),
       }),
       () => ({
-        kind: 'parked',
+        kind: 'snoozed',
         forMs: 50,
-        lookAgain: () => Promise.reject(new Error('boo')),
+        recheck: () => Promise.reject(new Error('boo')),
       }),
       () => answered('back'),
     );

@@ -106,16 +106,16 @@ function isOn(typed: string): boolean {
 }
 
 async function list(session: Session, limit: string): Promise<Answer> {
-  const { roster } = await session.context();
-  const campaigns = await roster.listCampaigns(limitOf(limit));
-  const rows = campaigns.map((campaign) => [
+  const { campaigns } = await session.context();
+  const listed = await campaigns.listCampaigns(limitOf(limit));
+  const rows = listed.map((campaign) => [
     campaign.campaignId,
     campaign.name,
     stateOf(campaign),
     campaign.texterCount,
     moment(campaign.createdAt),
   ]);
-  return { json: { campaigns }, text: table(['id', 'name', 'state', 'texters', 'created'], rows) };
+  return { json: { campaigns: listed }, text: table(['id', 'name', 'state', 'texters', 'created'], rows) };
 }
 
 async function close(session: Session, word: string, closed: boolean): Promise<Answer> {
@@ -126,7 +126,7 @@ async function close(session: Session, word: string, closed: boolean): Promise<A
 }
 
 async function find(session: Session, word: string): Promise<CampaignRecord> {
-  return resolveCampaign((await session.context()).roster, word);
+  return resolveCampaign((await session.context()).campaigns, word);
 }
 
 function stateOf({ closed }: CampaignRecord): string {

@@ -4,7 +4,7 @@ import { DEFAULT_WAIT_S, sceneOf } from '../bulk.ts';
 import { waitMsOf } from '../input.ts';
 import { blocks, type Answer } from '../output.ts';
 import { receiptText } from '../receipt.ts';
-import type { HolderNames } from '../assignees.ts';
+import type { AssigneeNames } from '../assignees.ts';
 import type { Session } from '../session.ts';
 import { withAsker } from './reassign.ts';
 import { campaignOf } from './undo.ts';
@@ -38,7 +38,7 @@ async function cancel(session: Session, operationId: string, options: CancelOpti
   return { json: answer, text: cancelText(answer, names) };
 }
 
-function cancelText({ operationId, receipt }: CancelAnswer, names: HolderNames): string {
+function cancelText({ operationId, receipt }: CancelAnswer, names: AssigneeNames): string {
   const how = `To give back what had moved: baton undo ${operationId}`;
   return blocks(`Operation ${operationId} is cancelled.`, receiptText(receipt, names), receipt.moved > 0 && how);
 }

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import type { ConversationWithTrail } from '../../conversations/view-ports.ts';
+import type { ConversationWithHistory } from '../../conversations/view-ports.ts';
 import { viewConversations, type ConversationsView } from '../../conversations/views.ts';
 import { HIDDEN_STATUSES, VISIBLE_STATUSES, type Status } from '../../domain/conversation.ts';
 import { shown } from '../../domain/errors.ts';
 import { sceneOf, type Scene } from '../bulk.ts';
 import { readCursor, writeCursor } from '../cursor.ts';
-import { holdersOf, type HolderNames } from '../assignees.ts';
+import { assigneesOf, type AssigneeNames } from '../assignees.ts';
 import { limitOf, misused } from '../input.ts';
 import { blocks, facts, moment, table, type Answer } from '../output.ts';
 import { resolveConversation } from '../resolve.ts';
@@ -24,7 +24,7 @@ export function addConversations(program: Command, session: Session): void {
     .summary('list conversations, the most urgent first')
     .description('Lists not-started conversations and those with a reply. The unanswered ones are in the export.')
     .argument('<campaign>', 'the campaign, by id or exact name')
-    .option('--of <holders>', 'pool, everyone, or texters by id or name: A,B', 'everyone')
+    .option('--of <assignees>', 'pool, everyone, or texters by id or name: A,B', 'everyone')
     .option('--status <status>', `${VISIBLE_STATUSES.join(', ')}, or any`)
     .option('--limit <n>', 'how many on a page', '50')
     .option('--after <cursor>', 'where the page before ended')
@@ -42,11 +42,11 @@ export function addConversations(program: Command, session: Session): void {
 }
 
 async function list({ context, campaign, texters, names }: Scene, options: ListOptions): Promise<Answer> {
-  const holders = holdersOf(options.of, texters);
-  if (holders.length === 0) throw misused('--of pool, everyone or texters', 'an empty list');
+  const assignees = assigneesOf(options.of, texters);
+  if (assignees.length === 0) throw misused('--of pool, everyone or texters', 'an empty list');
   const view = await viewConversations(context, {
     campaignId: campaign.campaignId,
-    holders,
+    assignees,
     status: visibleStatus(options.status),
     limit: limitOf(options.limit),
     after: options.after === undefined ? null : readCursor(options.after),
@@ -65,7 +65,7 @@ function visibleStatus(word: string | undefined): Status | undefined {
   return status;
 }
 
-function listText({ conversations, hidden }: ConversationsView, next: string | null, names: HolderNames): string {
+function listText({ conversations, hidden }: ConversationsView, next: string | null, names: AssigneeNames): string {
   const rows = conversations.map((conversation) => [
     conversation.conversationId,
     conversation.name,
@@ -82,14 +82,14 @@ function listText({ conversations, hidden }: ConversationsView, next: string | n
 
 async function show({ context, campaign, names }: Scene, word: string): Promise<Answer> {
   const id = await resolveConversation(context.views, campaign.campaignId, word);
-  const conversation = await context.views.findWithTrail(campaign.campaignId, id);
+  const conversation = await context.views.findWithHistory(campaign.campaignId, id);
   if (!conversation) throw misused('a conversation that still exists', id);
   return { json: { campaignId: campaign.campaignId, ...conversation }, text: showText(conversation, names) };
 }
 
-function showText(conversation: ConversationWithTrail, names: HolderNames): string {
-  const { trail } = conversation;
-  const moves = trail.map((move) => [moment(move.at), names.of(move.from), names.of(move.to), move.operationId]);
+function showText(conversation: ConversationWithHistory, names: AssigneeNames): string {
+  const { history } = conversation;
+  const moves = history.map((move) => [moment(move.at), names.of(move.from), names.of(move.to), move.operationId]);
   return blocks(
     facts([
       ['conversation', conversation.conversationId],

@@ -4,12 +4,7 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { stringify } from 'csv-stringify';
-import {
-  EXPORT_COLUMNS,
-  exportConversations,
-  withoutFormulas,
-  type ExportRow,
-} from '../../contacts/export.ts';
+import { EXPORT_COLUMNS, exportConversations, withoutFormulas, type ExportRow } from '../../contacts/export.ts';
 import { STATUSES } from '../../domain/conversation.ts';
 import { sceneOf, type Scene } from '../bulk.ts';
 import { isSystemError, misused } from '../input.ts';
@@ -48,10 +43,10 @@ export function addExport(program: Command, session: Session): void {
 
 async function exportTo(scene: Scene, { out, raw }: ExportOptions): Promise<void> {
   const { session, campaign } = scene;
-  const progress = progressBar(session.face, 'exporting', out === undefined ? 0 : await totalOf(scene));
+  const progress = progressBar(session.terminal, 'exporting', out === undefined ? 0 : await totalOf(scene));
   const rows = new Counted(exportConversations(scene.context, campaign.campaignId), raw === true, progress);
   try {
-    if (out === undefined) return await write(rows, session.face.stdout, false);
+    if (out === undefined) return await write(rows, session.terminal.stdout, false);
     await writeFile(rows, out);
   } finally {
     progress.stop();
@@ -62,9 +57,9 @@ async function exportTo(scene: Scene, { out, raw }: ExportOptions): Promise<void
 }
 
 async function totalOf({ session, context, campaign, texters }: Scene): Promise<number> {
-  if (!isWatched(session.face)) return 0;
-  const holders = [null, ...texters.map(({ texterId }) => texterId)];
-  return context.stores.conversations.count(campaign.campaignId, holders, STATUSES);
+  if (!isWatched(session.terminal)) return 0;
+  const assignees = [null, ...texters.map(({ texterId }) => texterId)];
+  return context.stores.conversations.count(campaign.campaignId, assignees, STATUSES);
 }
 
 /** Beside its place first, so that half an export never lies there as if it were a whole one. */

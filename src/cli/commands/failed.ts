@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { givenUp, type GivenUp } from '../../reconcile/retry.ts';
-import { givenUpTable, withGivenUp } from '../failed-operations.ts';
+import { failedOperations, type FailedOperation } from '../../reconcile/retry.ts';
+import { failedOperationsTable, withFailedOperations } from '../failed-operations.ts';
 import { limitOf } from '../input.ts';
 import { blocks, counted, type Answer } from '../output.ts';
 import { resolveCampaign } from '../resolve.ts';
@@ -23,20 +23,23 @@ export function addFailed(program: Command, session: Session): void {
 
 async function list(session: Session, campaignWord: string | undefined, limit: number): Promise<Answer> {
   const campaignId = await campaignIdOf(session, campaignWord);
-  const listed: GivenUp[] = [];
-  const isMore = await withGivenUp(session, async (deps) => {
-    for await (const each of givenUp(deps, campaignId)) {
+  const listed: FailedOperation[] = [];
+  const isMore = await withFailedOperations(session, async (deps) => {
+    for await (const each of failedOperations(deps, campaignId)) {
       if (listed.length === limit) return true;
       listed.push(each);
     }
     return false;
   });
   const found = listed.length === 0 ? 'Nothing was given up.' : `${counted(listed.length, 'operation')} given up.`;
-  const text = blocks(listed.length > 0 && givenUpTable(listed), isMore ? `There are more than ${limit}.` : found);
+  const text = blocks(
+    listed.length > 0 && failedOperationsTable(listed),
+    isMore ? `There are more than ${limit}.` : found,
+  );
   return { json: { operations: listed, isMore }, text };
 }
 
 export async function campaignIdOf(session: Session, word: string | undefined): Promise<string | undefined> {
   if (word === undefined) return undefined;
-  return (await resolveCampaign((await session.context()).roster, word)).campaignId;
+  return (await resolveCampaign((await session.context()).campaigns, word)).campaignId;
 }

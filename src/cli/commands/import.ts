@@ -31,7 +31,7 @@ export function addImport(program: Command, session: Session): void {
 
 async function importFile(session: Session, campaignWord: string, file: string): Promise<Answer> {
   const context = await session.context();
-  const { campaignId } = await resolveCampaign(context.roster, campaignWord);
+  const { campaignId } = await resolveCampaign(context.campaigns, campaignWord);
   const source = await openSource(session, file);
   try {
     const result = await importContacts(context, campaignId, csvRecords(textOf(source.stream, source.progress)));
@@ -49,10 +49,10 @@ interface Source {
   readonly handle?: FileHandle;
 }
 
-async function openSource({ face }: Session, file: string): Promise<Source> {
-  if (file === '-') return { stream: face.stdin, progress: progressBar(face, 'importing', 0) };
+async function openSource({ terminal }: Session, file: string): Promise<Source> {
+  if (file === '-') return { stream: terminal.stdin, progress: progressBar(terminal, 'importing', 0) };
   const { handle, bytes } = await openFile(file);
-  return { handle, stream: handle.createReadStream(), progress: progressBar(face, 'importing', bytes, ' bytes') };
+  return { handle, stream: handle.createReadStream(), progress: progressBar(terminal, 'importing', bytes, ' bytes') };
 }
 
 async function openFile(file: string): Promise<{ handle: FileHandle; bytes: number }> {

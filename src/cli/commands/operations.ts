@@ -1,10 +1,10 @@
 import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import type { StoredBatch } from '../../operations/ports.ts';
-import type { LedgerEntry } from '../../conversations/view-ports.ts';
+import type { AnyOperation } from '../../conversations/view-ports.ts';
 import { Refusal, shown } from '../../domain/errors.ts';
 import { sceneOf, type Scene } from '../bulk.ts';
-import { HolderNames } from '../assignees.ts';
+import { AssigneeNames } from '../assignees.ts';
 import { limitOf } from '../input.ts';
 import { entryText, fromOf, toOf } from '../operation-text.ts';
 import { moment, table, type Answer } from '../output.ts';
@@ -48,17 +48,17 @@ async function show(session: Session, id: string, withMoves: boolean): Promise<v
   const entry = await context.views.findOperation(id);
   if (!entry) {
     const expected = 'an operation that a worker has taken up';
-    throw new Refusal('unknown-operation', { expected, got: shown(id) });
+    throw new Refusal('unknown-operation', { expected, received: shown(id) });
   }
-  const names = new HolderNames(await context.roster.listTexters(entry.campaignId));
+  const names = new AssigneeNames(await context.campaigns.listTexters(entry.campaignId));
   const answer = { json: told(entry), text: entryText(entry, names) };
   if (!withMoves) return session.answer(answer);
   const moves = new Moves(entry, context.views.batchesOf(id), names);
-  await (session.json ? moves.writeJson(session.face.stdout) : moves.writeText(session.face.stdout));
+  await (session.json ? moves.writeJson(session.terminal.stdout) : moves.writeText(session.terminal.stdout));
 }
 
 /** What matters of it to whoever asks; not how it is kept. */
-function told(entry: LedgerEntry) {
+function told(entry: AnyOperation) {
   const { operationId, campaignId, request, state, acceptedAt, startedAt, endedAt } = entry;
   const { error, failures, cancellation, receipt } = entry;
   const times = { acceptedAt, startedAt, endedAt };
@@ -67,11 +67,11 @@ function told(entry: LedgerEntry) {
 
 /** Written as they are read: a large operation has as many moves as conversations. */
 class Moves {
-  private readonly entry: LedgerEntry;
+  private readonly entry: AnyOperation;
   private readonly batches: AsyncIterable<StoredBatch>;
-  private readonly names: HolderNames;
+  private readonly names: AssigneeNames;
 
-  constructor(entry: LedgerEntry, batches: AsyncIterable<StoredBatch>, names: HolderNames) {
+  constructor(entry: AnyOperation, batches: AsyncIterable<StoredBatch>, names: AssigneeNames) {
     this.entry = entry;
     this.batches = batches;
     this.names = names;

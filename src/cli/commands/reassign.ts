@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { Refusal } from '../../domain/errors.ts';
 import { askedOf, DEFAULT_WAIT_S, runOperation, sceneOf, type OperationOptions, type Scene } from '../bulk.ts';
-import { holderOf, sourcesOf, targetsOf } from '../assignees.ts';
+import { assigneeOf, sourcesOf, targetsOf } from '../assignees.ts';
 import { misused, numberOrWord } from '../input.ts';
 import type { Answer } from '../output.ts';
 import { resolveConversation } from '../resolve.ts';
@@ -23,8 +23,8 @@ export function addReassign(program: Command, session: Session): void {
     .description('Moves conversations from the pool, texters or everyone to one texter, several or everyone.')
     .argument('<campaign>', 'the campaign, by id or exact name')
     .option(
-      '--from <holders>',
-      'pool, everyone, or texters by id or name: A,B. With --conversation: its expected holder',
+      '--from <assignees>',
+      'pool, everyone, or texters by id or name: A,B. With --conversation: its expected assignee',
     )
     .requiredOption('--to <texters>', 'everyone, or texters by id or name: A,B')
     .option('--status <status>', 'any, needs-reply, not-started, in-progress, awaiting-contact or closed')
@@ -76,7 +76,7 @@ async function reassignOne(scene: Scene, word: string, options: ReassignOptions)
   refuseBeside(options, ['status', 'count', 'spread']);
   const targets = targetsOf(options.to, scene.texters);
   if (targets !== 'everyone' && targets.texterIds.length === 0) {
-    throw new Refusal('no-targets', { expected: 'a texter to move the conversation to', got: 'an empty list' });
+    throw new Refusal('no-targets', { expected: 'a texter to move the conversation to', received: 'an empty list' });
   }
   if (targets === 'everyone' || targets.texterIds.length > 1) {
     throw misused('one texter to move one conversation to', targets === 'everyone' ? targets : targets.texterIds);
@@ -87,11 +87,11 @@ async function reassignOne(scene: Scene, word: string, options: ReassignOptions)
 /** What both operations on one conversation ask for. */
 export async function oneOf(scene: Scene, word: string, options: OperationOptions & { readonly from?: string }) {
   const { from } = options;
-  if (from === 'everyone') throw misused('pool or one texter as the expected holder', from);
+  if (from === 'everyone') throw misused('pool or one texter as the expected assignee', from);
   return {
     ...askedOf(scene, options),
     conversationId: await resolveConversation(scene.context.views, scene.campaign.campaignId, word),
-    expectedHolderId: from === undefined ? undefined : holderOf(from, scene.texters),
+    expectedAssigneeId: from === undefined ? undefined : assigneeOf(from, scene.texters),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { findGivenUp, givenUp, redrive, type GivenUp, type RedriveDeps } from '../../reconcile/retry.ts';
-import { givenUpTable, withGivenUp } from '../failed-operations.ts';
+import { findFailed, failedOperations, retry, type FailedOperation, type RetryDeps } from '../../reconcile/retry.ts';
+import { failedOperationsTable, withFailedOperations } from '../failed-operations.ts';
 import { misused } from '../input.ts';
 import { blocks, counted, type Answer } from '../output.ts';
 import type { Session } from '../session.ts';
@@ -24,31 +24,31 @@ export function addRetry(program: Command, session: Session): void {
     .option('--all', 'everything that was given up')
     .option('--campaign <campaign>', 'everything of this campaign, by id or exact name')
     .option('--yes', 'do it')
-    .action(async (ids: string[], options: RetryOptions) => session.answer(await retry(session, ids, options)));
+    .action(async (ids: string[], options: RetryOptions) => session.answer(await retryCommand(session, ids, options)));
 }
 
-async function retry(session: Session, ids: readonly string[], options: RetryOptions): Promise<Answer> {
+async function retryCommand(session: Session, ids: readonly string[], options: RetryOptions): Promise<Answer> {
   const isBroad = options.all === true || options.campaign !== undefined;
   if (isBroad === ids.length > 0) {
     throw misused('either ids of operations, or --all or --campaign', isBroad ? 'both' : 'neither');
   }
   const campaignId = await campaignIdOf(session, options.campaign);
-  return withGivenUp(session, async (deps) => {
+  return withFailedOperations(session, async (deps) => {
     const chosen = ids.length > 0 ? await named(deps, ids) : await every(deps, campaignId);
     return options.yes ? told(await takeUp(deps, chosen)) : dryRun(chosen);
   });
 }
 
-async function every(deps: RedriveDeps, campaignId: string | undefined): Promise<GivenUp[]> {
-  const found: GivenUp[] = [];
-  for await (const each of givenUp(deps, campaignId)) found.push(each);
+async function every(deps: RetryDeps, campaignId: string | undefined): Promise<FailedOperation[]> {
+  const found: FailedOperation[] = [];
+  for await (const each of failedOperations(deps, campaignId)) found.push(each);
   return found;
 }
 
 /** All of them are looked at before any is taken up: one that cannot be refuses the lot. */
-async function named(deps: RedriveDeps, ids: readonly string[]): Promise<GivenUp[]> {
-  const found: GivenUp[] = [];
-  for (const id of new Set(ids)) found.push(await findGivenUp(deps, id));
+async function named(deps: RetryDeps, ids: readonly string[]): Promise<FailedOperation[]> {
+  const found: FailedOperation[] = [];
+  for (const id of new Set(ids)) found.push(await findFailed(deps, id));
   return found;
 }
 
@@ -58,17 +58,17 @@ interface Retried {
   readonly isTakenUp: boolean;
 }
 
-async function takeUp(deps: RedriveDeps, chosen: readonly GivenUp[]): Promise<Retried[]> {
+async function takeUp(deps: RetryDeps, chosen: readonly FailedOperation[]): Promise<Retried[]> {
   const retried: Retried[] = [];
   for (const each of chosen) {
-    retried.push({ operationId: each.operationId, isTakenUp: await redrive(deps, each) });
+    retried.push({ operationId: each.operationId, isTakenUp: await retry(deps, each) });
   }
   return retried;
 }
 
-function dryRun(chosen: readonly GivenUp[]): Answer {
+function dryRun(chosen: readonly FailedOperation[]): Answer {
   const would = `Would take up ${counted(chosen.length, 'operation')} again. Nothing was changed; --yes does it.`;
-  const text = blocks(chosen.length > 0 && givenUpTable(chosen), would);
+  const text = blocks(chosen.length > 0 && failedOperationsTable(chosen), would);
   return { json: { dryRun: true, operations: chosen }, text };
 }
 

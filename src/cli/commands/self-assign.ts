@@ -33,13 +33,13 @@ export function addSelfAssign(program: Command, session: Session): void {
 }
 
 async function selfAssign(session: Session, campaignWord: string, options: SelfAssignOptions): Promise<Answer> {
-  const { roster } = await session.context();
-  const { campaignId } = await resolveCampaign(roster, campaignWord);
-  const texter = resolveTexter(await roster.listTexters(campaignId), options.texter);
+  const { campaigns } = await session.context();
+  const { campaignId } = await resolveCampaign(campaigns, campaignWord);
+  const texter = resolveTexter(await campaigns.listTexters(campaignId), options.texter);
   const count = numberOrWord(options.count) as number | undefined;
   const waitMs = options.waitForMore === undefined ? undefined : waitMsOf(options.waitForMore);
   const claim = {
-    claimId: options.id ?? newId('op'),
+    operationId: options.id ?? newId('op'),
     campaignId,
     texterId: texter.texterId,
     ...(count !== undefined && { count }),
@@ -50,9 +50,9 @@ async function selfAssign(session: Session, campaignWord: string, options: SelfA
   return { json: result, text: claimText(result, texter.name) };
 }
 
-function claimText({ claimId, outcome, conversationIds, receipt }: ClaimResult, name: string): string {
+function claimText({ operationId, outcome, conversationIds, receipt }: ClaimResult, name: string): string {
   const short = receipt.shortBecause ? `: ${WHY_SHORT[receipt.shortBecause]}` : '';
   const before = outcome === 'exists' ? ' It had been asked for before; this is its answer.' : '';
   const given = counted(conversationIds.length, 'conversation');
-  return blocks(`Claim ${claimId} gave ${name} ${given}${short}.${before}`, conversationIds.join('\n'));
+  return blocks(`Claim ${operationId} gave ${name} ${given}${short}.${before}`, conversationIds.join('\n'));
 }

@@ -46,7 +46,7 @@ export function addTexterCommands(program: Command, session: Session): void {
 async function add(session: Session, campaignWord: string, name: string, id: string | undefined): Promise<Answer> {
   const wantedId = checked('id', texterId, id ?? newId('t'));
   const context = await session.context();
-  const { campaignId } = await resolveCampaign(context.roster, campaignWord);
+  const { campaignId } = await resolveCampaign(context.campaigns, campaignWord);
   return told(campaignId, await addTexter(context, { campaignId, texterId: wantedId, name }));
 }
 

@@ -20,7 +20,7 @@ export function addUnassign(program: Command, session: Session): void {
     .summary('release conversations to the pool')
     .description('Releases texters’ conversations to the pool. Releasing all of somebody’s must be confirmed.')
     .argument('<campaign>', 'the campaign, by id or exact name')
-    .option('--from <texters>', 'everyone, or texters by id or name: A,B. With --conversation: its expected holder')
+    .option('--from <texters>', 'everyone, or texters by id or name: A,B. With --conversation: its expected assignee')
     .option('--status <status>', 'any (the default), needs-reply, not-started, in-progress, awaiting-contact or closed')
     .option('--count <n>', 'how many to release; without it, all')
     .option('--confirm <count>', 'the number that would be released, to release all; refused when there are more')

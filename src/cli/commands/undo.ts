@@ -27,5 +27,5 @@ export async function campaignOf(session: Session, operationId: string): Promise
   const entry = await views.findOperation(operationId);
   if (entry) return entry.campaignId;
   const expected = 'an operation that a worker has taken up';
-  throw new Refusal('unknown-operation', { expected, got: shown(operationId) });
+  throw new Refusal('unknown-operation', { expected, received: shown(operationId) });
 }

@@ -23,10 +23,10 @@ export function addWorker(program: Command, session: Session): void {
     });
 }
 
-async function runWorker({ face }: Session): Promise<number> {
+async function runWorker({ terminal }: Session): Promise<number> {
   // In a group of its own: a Ctrl-C must reach it once, from here, and not again from the terminal. The second of two
   // signals would end it in the middle of a batch.
-  const options = { stdio: 'inherit', env: face.env, detached: true } as const;
+  const options = { stdio: 'inherit', env: terminal.env, detached: true } as const;
   const worker = spawn(process.execPath, [...process.execArgv, ...WORKER_NODE_FLAGS, MAIN], options);
   const pass = (signal: NodeJS.Signals): void => void worker.kill(signal);
   for (const signal of PASSED_ON) process.on(signal, pass);
