@@ -1,53 +1,69 @@
-/** Which way imports may point. Each rule says why; ARCHITECTURE.md draws the same picture. */
-const edges = '^src/(mongo|queue|http|cli)/';
+/**
+ * Which files may import which. ARCHITECTURE.md draws the same picture.
+ *
+ * domain <- mongo, queue, telemetry <- campaigns <- conversations <- claims <- operations <- contacts, reconcile, producer
+ * <- cli, context <- workers. The first folders know nothing of the later ones.
+ */
+const LAYERS = [
+  ['domain'],
+  ['mongo', 'queue'],
+  ['campaigns'],
+  ['conversations'],
+  ['claims'],
+  ['operations'],
+  ['contacts', 'reconcile', 'producer', 'telemetry'],
+  ['cli'],
+];
+const SUBJECTS = 'campaigns|conversations|claims|operations|contacts|reconcile|producer|telemetry';
+
+const layerRules = LAYERS.slice(0, -1).map((folders, index) => ({
+  name: `${folders.join('-')}-imports-lower-layers-only`,
+  severity: 'error',
+  comment:
+    'Imports point from the later folders to the earlier ones, so that each folder can be read after those before it.',
+  from: { path: `^src/(${folders.join('|')})/` },
+  to: {
+    path: `^src/(${LAYERS.slice(index + 1)
+      .flat()
+      .join('|')})/`,
+  },
+}));
 
 module.exports = {
   forbidden: [
     {
-      name: 'no-circles',
+      name: 'no-circular-imports',
       severity: 'error',
-      comment: 'Two files that need each other are one file, or miss a third.',
+      comment: 'Two files that need each other are one file, or a third file is missing.',
       from: {},
       to: { circular: true },
     },
+    ...layerRules,
     {
-      name: 'domain-is-pure',
-      severity: 'error',
-      comment: 'Rules must be testable without a clock, a driver or a schema library: domain imports only domain.',
-      from: { path: '^src/domain/' },
-      to: { pathNot: '^src/domain/' },
-    },
-    {
-      name: 'app-knows-ports-only',
-      severity: 'error',
-      comment: 'Use cases speak to ports, so that a store or a queue can change without them.',
-      from: { path: '^src/app/' },
-      to: { pathNot: '^src/(app|domain)/' },
-    },
-    {
-      name: 'edges-do-not-meet',
+      name: 'subjects-are-imported-through-their-index',
       severity: 'error',
       comment:
-        'mongo, queue, http and cli meet in the composition root; only cli may also speak to people through the producer.',
-      from: { path: '^src/(mongo|queue|http)/' },
-      to: { path: edges, pathNot: '^src/$1/' },
+        'The index of a subject is its contract with the other subjects. Everything else in its folder may change.',
+      from: { path: '^(src|workers)/', pathNot: `^src/(${SUBJECTS})/` },
+      to: { path: `^src/(${SUBJECTS})/`, pathNot: '/index\\.ts$' },
     },
     {
-      name: 'cli-is-a-face',
+      name: 'subjects-import-each-other-through-their-index',
       severity: 'error',
-      comment: 'The command line goes through the context and the producer, never to the stores.',
-      from: { path: '^src/cli/' },
-      to: { path: '^src/(mongo|http)/' },
+      comment:
+        'The index of a subject is its contract with the other subjects. Everything else in its folder may change.',
+      from: { path: `^src/(${SUBJECTS})/` },
+      to: { path: `^src/(${SUBJECTS})/`, pathNot: ['^src/$1/', '/index\\.ts$'] },
     },
     {
       name: 'src-is-a-library',
       severity: 'error',
-      comment: 'Nothing that can be imported knows the processes, the tests or the development tools.',
+      comment: 'Code that can be imported knows neither the worker processes nor the tests nor the development tools.',
       from: { path: '^src/' },
       to: { path: '^(workers|test|dev)/' },
     },
     {
-      name: 'workers-do-not-know-the-bench',
+      name: 'workers-are-production-code',
       severity: 'error',
       comment: 'Production code never depends on tests or development tools.',
       from: { path: '^workers/' },
@@ -56,7 +72,7 @@ module.exports = {
     {
       name: 'not-to-dev-dependencies',
       severity: 'error',
-      comment: 'What ships must not need what only builds.',
+      comment: 'Published code must not need a package that only development installs.',
       from: { path: '^(src|workers)/' },
       to: { dependencyTypes: ['npm-dev'] },
     },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BATCHES_IN_FLIGHT_LIMIT } from './operations/run-slice.ts';
+import { BATCHES_IN_FLIGHT_LIMIT } from './operations/index.ts';
 import { Refusal } from './domain/errors.ts';
 
 const DEFAULT_BATCH_CONVERSATIONS = 2_000;

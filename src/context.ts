@@ -1,23 +1,14 @@
-import type { ContactStore } from './contacts/ports.ts';
-import type { HealthStore } from './telemetry/health.ts';
-import type { Clock, Stores } from './operations/ports.ts';
-import type { FailureStore } from './reconcile/retry-ports.ts';
-import type { CampaignsStore } from './campaigns/ports.ts';
-import type { ReconcileStore } from './reconcile/ports.ts';
-import type { ViewStore } from './conversations/view-ports.ts';
+import { MongoOperationViewStore, type OperationViewStore } from './operations/index.ts';
+import { type ContactStore, MongoContactStore } from './contacts/index.ts';
+import { type HealthStore, MongoHealthStore } from './telemetry/index.ts';
+import { MongoBatchStore, MongoOperationStore, type Stores } from './operations/index.ts';
+import type { Clock } from './domain/clock.ts';
+import { type FailureStore, MongoFailureStore, MongoReconcileStore, type ReconcileStore } from './reconcile/index.ts';
+import { type CampaignsStore, MongoCampaignsStore, MongoCampaignStore, MongoTexterStore } from './campaigns/index.ts';
+import { MongoConversationStore, MongoViewStore, type ViewStore } from './conversations/index.ts';
 import type { Config } from './config.ts';
-import { MongoBatchStore } from './operations/batch-store.ts';
-import { MongoCampaignStore, MongoTexterStore } from './campaigns/facts-store.ts';
-import { MongoClaimStore } from './claims/claim-store.ts';
+import { MongoClaimStore } from './claims/index.ts';
 import { Database } from './mongo/database.ts';
-import { MongoContactStore } from './contacts/contact-store.ts';
-import { MongoConversationStore } from './conversations/conversation-store.ts';
-import { MongoFailureStore } from './reconcile/failure-store.ts';
-import { MongoHealthStore } from './telemetry/database-health.ts';
-import { MongoOperationStore } from './operations/operation-store.ts';
-import { MongoCampaignsStore } from './campaigns/campaign-store.ts';
-import { MongoReconcileStore } from './reconcile/reconcile-store.ts';
-import { MongoViewStore } from './conversations/view-store.ts';
 
 /** Everything that a process needs of the database, built once. */
 export interface Context {
@@ -28,6 +19,7 @@ export interface Context {
   readonly campaigns: CampaignsStore;
   readonly contacts: ContactStore;
   readonly views: ViewStore;
+  readonly operationViews: OperationViewStore;
   readonly failures: FailureStore;
   /** What the reconcile looks through. */
   readonly ledger: ReconcileStore;
@@ -45,6 +37,7 @@ export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): P
     campaigns: new MongoCampaignsStore(database),
     contacts: new MongoContactStore(database),
     views: new MongoViewStore(database),
+    operationViews: new MongoOperationViewStore(database),
     failures: new MongoFailureStore(database),
     ledger: new MongoReconcileStore(database),
     health: new MongoHealthStore(database),

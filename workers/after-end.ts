@@ -1,8 +1,6 @@
 import type { Context } from '../src/context.ts';
-import type { Operation } from '../src/operations/operation.ts';
-import { needsCampaignLock } from '../src/operations/request.ts';
-import type { ClaimQueue } from '../src/claims/claim-queue.ts';
-import type { OperationQueue } from '../src/operations/operation-queue.ts';
+import { needsCampaignLock, type Operation, type OperationQueue } from '../src/operations/index.ts';
+import type { ClaimQueue } from '../src/claims/index.ts';
 
 /** Wakes those for whom the end of an operation, or what it has moved so far, makes a difference. Safe to repeat. */
 export class AfterEnd {

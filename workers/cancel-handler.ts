@@ -1,9 +1,7 @@
-import { cancel } from '../src/operations/cancel.ts';
+import { cancel, isClaim, type OperationQueue, type Recorded } from '../src/operations/index.ts';
 import type { Context } from '../src/context.ts';
-import { isClaim, type Recorded } from '../src/operations/undo-rules.ts';
-import type { ClaimQueue } from '../src/claims/claim-queue.ts';
-import { parseCancelJob, type CancelAnswer } from '../src/producer/contract.ts';
-import type { OperationQueue } from '../src/operations/operation-queue.ts';
+import type { ClaimQueue } from '../src/claims/index.ts';
+import { type CancelAnswer, parseCancelJob } from '../src/operations/index.ts';
 import type { AfterEnd } from './after-end.ts';
 import type { Attempt, Handler } from './executor.ts';
 import type { Outcome } from './outcome.ts';

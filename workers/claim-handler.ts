@@ -1,16 +1,9 @@
 import type { Context } from '../src/context.ts';
 import { operationConflict } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/failed-attempt.ts';
-import type { ClaimCoordinator } from '../src/claims/coordinator.ts';
-import { servedOf, type Served } from '../src/claims/messages.ts';
-import {
-  parseClaimJob,
-  parsePoolRefilledJob,
-  POOL_REFILLED_JOB,
-  requestHash,
-  type ClaimAnswer,
-} from '../src/producer/contract.ts';
-import type { ClaimQueue } from '../src/claims/claim-queue.ts';
+import { type ClaimCoordinator, type ClaimQueue, type Served, servedOf } from '../src/claims/index.ts';
+import { type ClaimAnswer, parseClaimJob, parsePoolRefilledJob, POOL_REFILLED_JOB } from '../src/claims/index.ts';
+import { requestHash } from '../src/domain/request-hash.ts';
 import type { Attempt, Handler } from './executor.ts';
 import { failedWith, type Outcome } from './outcome.ts';
 import type { Pace } from './pace.ts';

@@ -1,7 +1,7 @@
 import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
 import { isPermanent } from '../src/domain/errors.ts';
 import { toFailureText, toStoredError } from '../src/domain/stored-error.ts';
-import type { Logger } from '../src/telemetry/logger.ts';
+import type { Logger } from '../src/telemetry/index.ts';
 import type { LockWatch } from './lock-watch.ts';
 import { failedWith, type Outcome } from './outcome.ts';
 

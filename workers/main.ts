@@ -1,5 +1,5 @@
 import { readConfig } from '../src/config.ts';
-import { createLogger } from '../src/telemetry/logger.ts';
+import { createLogger } from '../src/telemetry/index.ts';
 import { startService } from './service.ts';
 
 const config = readConfig(process.env);

@@ -1,15 +1,20 @@
-import type { Progress } from '../src/operations/run-slice.ts';
-import { Overtaken } from '../src/operations/ports.ts';
-import { failWith, perform, type Performed } from '../src/operations/lifecycle.ts';
+import {
+  failWith,
+  isOne,
+  type Operation,
+  type OperationQueue,
+  Overtaken,
+  perform,
+  type Performed,
+  type Progress,
+} from '../src/operations/index.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
 import { Refusal } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/failed-attempt.ts';
 import { isEnded } from '../src/domain/operation.ts';
-import { type Operation } from '../src/operations/operation.ts';
-import { isOne } from '../src/operations/request.ts';
-import { parseOperationJob, requestHash, type OperationAnswer } from '../src/producer/contract.ts';
-import type { OperationQueue } from '../src/operations/operation-queue.ts';
+import { type OperationAnswer, parseOperationJob } from '../src/operations/index.ts';
+import { requestHash } from '../src/domain/request-hash.ts';
 import type { AfterEnd } from './after-end.ts';
 import type { Attempt, Handler } from './executor.ts';
 import { failedWith, type Outcome } from './outcome.ts';

@@ -1,4 +1,4 @@
-import type { SliceLimits } from '../src/operations/run-slice.ts';
+import type { SliceLimits } from '../src/operations/index.ts';
 
 /** Somebody who waits for one answer often waits for the next: for this long after the last, bulk work holds back. */
 const PEOPLE_MS = 1_000;

@@ -1,6 +1,6 @@
-import { preview } from '../src/operations/preview.ts';
+import { preview } from '../src/operations/index.ts';
 import type { Context } from '../src/context.ts';
-import { parsePreviewJob } from '../src/producer/contract.ts';
+import { parsePreviewJob } from '../src/operations/index.ts';
 import type { Attempt, Handler } from './executor.ts';
 import type { Outcome } from './outcome.ts';
 

@@ -1,4 +1,4 @@
-import { reconcile, type ReconcileDeps } from '../src/reconcile/reconcile.ts';
+import { reconcile, type ReconcileDeps } from '../src/reconcile/index.ts';
 import type { Attempt, Handler } from './executor.ts';
 import type { Outcome } from './outcome.ts';
 

@@ -1,4 +1,4 @@
-import type { Logger } from '../src/telemetry/logger.ts';
+import type { Logger } from '../src/telemetry/index.ts';
 
 /** A lost connection reports itself many times over; one line of each kind in this time is enough. */
 const QUIET_MS = 10_000;

@@ -1,4 +1,4 @@
-import type { ReconcileSchedule } from '../src/reconcile/schedule.ts';
+import type { ReconcileSchedule } from '../src/reconcile/index.ts';
 
 /** Workers that were started together should not look together. */
 const JITTER = 0.25;

@@ -1,23 +1,13 @@
 import { Worker, type Processor } from 'bullmq';
-import type { ReconcileDeps } from '../src/reconcile/reconcile.ts';
-import type { Claim } from '../src/claims/claim.ts';
+import { type ReconcileDeps, ReconciledQueues, ReconcileSchedule } from '../src/reconcile/index.ts';
+import { type Claim, ClaimCoordinator, ClaimQueue, type CoordinatorOptions } from '../src/claims/index.ts';
 import type { Config } from '../src/config.ts';
 import { createContext, type Context } from '../src/context.ts';
-import type { Logger } from '../src/telemetry/logger.ts';
-import { ClaimCoordinator, type CoordinatorOptions } from '../src/claims/coordinator.ts';
-import { ClaimQueue } from '../src/claims/claim-queue.ts';
+import type { Logger } from '../src/telemetry/index.ts';
 import { connectWorker, type RedisConnection } from '../src/queue/connection.ts';
-import {
-  CLAIMS_QUEUE,
-  CONTROLS_QUEUE,
-  OPERATIONS_QUEUE,
-  PREVIEWS_QUEUE,
-  RECONCILE_QUEUE,
-} from '../src/producer/contract.ts';
-import { OperationQueue } from '../src/operations/operation-queue.ts';
-import { ReconcileSchedule } from '../src/reconcile/schedule.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCILE_QUEUE } from '../src/queue/names.ts';
+import { OperationQueue } from '../src/operations/index.ts';
 import { createUnblockingBackend } from '../src/queue/unblocking-backend.ts';
-import { ReconciledQueues } from '../src/reconcile/reconciled-jobs.ts';
 import { AfterEnd } from './after-end.ts';
 import { ClaimHandler } from './claim-handler.ts';
 import { closeAll } from './closing.ts';

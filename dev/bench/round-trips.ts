@@ -2,7 +2,7 @@ import { table } from '../../src/cli/output.ts';
 import { createContext } from '../../src/context.ts';
 import { perform, type Performed } from '../../src/operations/lifecycle.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
-import { requestHash } from '../../src/producer/contract.ts';
+import { requestHash } from '../../src/domain/request-hash.ts';
 import type { Ground } from './ground.ts';
 
 export interface TripsRow {

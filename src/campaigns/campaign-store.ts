@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { CampaignRecord, NewTexter, CampaignsStore, TexterRecord } from './ports.ts';
-import type { SelfAssignSettings } from '../claims/claim.ts';
+import type { SelfAssignSettings } from './campaign.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { CampaignDoc, TexterDoc } from '../mongo/documents.ts';

@@ -1,5 +1,15 @@
-import type { SelfAssignSettings } from '../claims/claim.ts';
 import { Refusal, shown } from '../domain/errors.ts';
+
+/** A campaign's rules for texters who ask for more. */
+export interface SelfAssignSettings {
+  readonly enabled: boolean;
+  /** The most that one claim is given. */
+  readonly batchMax: number;
+  /** The most not-started conversations that a texter holds after a claim. */
+  readonly openMax: number;
+  /** No new ones while the texter holds more than this many that need a reply; `null`: no such rule. */
+  readonly repliesMax: number | null;
+}
 
 export const SELF_ASSIGN_BATCH_MAX = 5_000;
 export const SELF_ASSIGN_DEFAULT: SelfAssignSettings = {

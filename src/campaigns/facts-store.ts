@@ -1,5 +1,5 @@
-import type { CampaignFacts, CampaignStore, TexterStore } from '../operations/ports.ts';
-import type { Texter } from '../operations/request.ts';
+import type { CampaignFacts, CampaignStore, TexterStore } from './ports.ts';
+import type { Texter } from './ports.ts';
 import type { CampaignDoc } from '../mongo/documents.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 

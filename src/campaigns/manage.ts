@@ -1,7 +1,7 @@
-import type { SelfAssignSettings } from '../claims/claim.ts';
+import type { SelfAssignSettings } from './campaign.ts';
 import { unknownCampaign, unknownTexter } from '../domain/errors.ts';
 import { checkedName, refuseReserved, SELF_ASSIGN_DEFAULT } from './campaign.ts';
-import type { Clock } from '../operations/ports.ts';
+import type { Clock } from '../domain/clock.ts';
 import type { CampaignRecord, CampaignsStore, TexterRecord } from './ports.ts';
 
 export interface CampaignsDeps {

@@ -1,5 +1,4 @@
-import type { SelfAssignSettings } from '../claims/claim.ts';
-import type { Texter } from '../operations/request.ts';
+import type { SelfAssignSettings } from './campaign.ts';
 
 /** A campaign as people see it. */
 export interface CampaignRecord {
@@ -42,4 +41,30 @@ export interface CampaignsStore {
   setActive(campaignId: string, texterId: string, active: boolean): Promise<TexterRecord | undefined>;
   /** All texters of the campaign, as they joined. */
   listTexters(campaignId: string): Promise<TexterRecord[]>;
+}
+
+/** A texter of a campaign, as planning needs it. */
+export interface Texter {
+  readonly texterId: string;
+  readonly joinedOrder: number;
+  readonly active: boolean;
+}
+
+/** What an operation needs to know of its campaign. */
+export interface CampaignFacts {
+  readonly campaignId: string;
+  readonly closed: boolean;
+  /** Where the next dealing begins, in the order of joining. */
+  readonly nextJoinedOrder: number;
+}
+
+export interface CampaignStore {
+  find(campaignId: string): Promise<CampaignFacts | undefined>;
+  /** Keeps where the next dealing begins, unless a later operation already has. Safe to repeat. */
+  keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void>;
+}
+
+export interface TexterStore {
+  /** All texters of the campaign, as they joined. */
+  list(campaignId: string): Promise<Texter[]>;
 }

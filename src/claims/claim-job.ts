@@ -3,12 +3,12 @@ import { z } from 'zod';
 import type { ClaimRequest } from './claim.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import { campaignId } from '../domain/ids.ts';
-import { claimRequest, parseWith } from '../operations/contract.ts';
+import { claimRequest } from './contract.ts';
+import { parseWith } from '../domain/parse.ts';
 import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER, version } from '../queue/job.ts';
 import { withItsId } from '../queue/job-id.ts';
 
 /** A claim. Claims never wait behind other work: a queue and workers of their own. */
-export const CLAIMS_QUEUE = 'claims';
 export const CLAIM_JOB = 'claim';
 
 export const claimJob = z.strictObject({ ...envelope, request: claimRequest });

@@ -1,18 +1,18 @@
 import type { RedisConnection } from '../queue/connection.ts';
 import { Queue } from 'bullmq';
-import type { JobRepair } from '../reconcile/ports.ts';
+import type { JobRepair } from '../queue/ensure-job.ts';
 import type { Claim } from './claim.ts';
 import { bringForward } from '../queue/promote-job.ts';
 import {
   CLAIM_JOB,
   CLAIM_JOB_OPTIONS,
-  CLAIMS_QUEUE,
-  jobIdOf,
   newClaimJob,
   newPoolRefilledJob,
-  poolRefilledJobOptions,
   POOL_REFILLED_JOB,
-} from '../producer/contract.ts';
+  poolRefilledJobOptions,
+} from './claim-job.ts';
+import { jobIdOf } from '../queue/job-id.ts';
+import { CLAIMS_QUEUE } from '../queue/names.ts';
 import { forgetJob, jobOf, ensureJob } from '../queue/ensure-job.ts';
 
 /** The claims' queue, as the worker and whoever fills a pool see it. */

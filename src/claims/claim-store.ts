@@ -1,4 +1,4 @@
-import type { ClaimCommand, ClaimStore, Round } from '../operations/ports.ts';
+import type { ClaimCommand, ClaimStore, Round } from './ports.ts';
 import type { Claim } from './claim.ts';
 import type { Cancellation } from '../domain/operation.ts';
 import { toClaim } from './mapping.ts';

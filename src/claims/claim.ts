@@ -1,3 +1,4 @@
+import type { SelfAssignSettings } from '../campaigns/index.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 import type { OperationRecord } from '../domain/operation.ts';
 import type { Receipt } from '../domain/receipt.ts';
@@ -12,17 +13,6 @@ export interface ClaimRequest {
   readonly count?: number | undefined;
   /** How long to wait for more when the pool is short, in milliseconds; without it, not at all. */
   readonly waitMs?: number | undefined;
-}
-
-/** A campaign's rules for texters who ask for more. */
-export interface SelfAssignSettings {
-  readonly enabled: boolean;
-  /** The most that one claim is given. */
-  readonly batchMax: number;
-  /** The most not-started conversations that a texter holds after a claim. */
-  readonly openMax: number;
-  /** No new ones while the texter holds more than this many that need a reply; `null`: no such rule. */
-  readonly repliesMax: number | null;
 }
 
 /** What the rules look at of a texter. */

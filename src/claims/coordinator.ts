@@ -1,6 +1,6 @@
 import type { RedisConnection } from '../queue/connection.ts';
 import { randomUUID } from 'node:crypto';
-import type { ClaimCommand, Round } from '../operations/ports.ts';
+import type { ClaimCommand, Round } from './ports.ts';
 import type { Claim } from './claim.ts';
 import { Lease } from './lease.ts';
 import {

@@ -1,8 +1,8 @@
 import { toStoredError } from '../domain/stored-error.ts';
-import type { ClaimCommand } from '../operations/ports.ts';
+import type { ClaimCommand } from './ports.ts';
 import { claimReceipt, type Claim } from './claim.ts';
 import type { Dealt, RoundClaim } from './round-rules.ts';
-import { objectIds } from '../operations/batch-mapping.ts';
+import { objectIds } from '../mongo/object-ids.ts';
 import type { ClaimDoc } from '../mongo/documents.ts';
 
 /** A claim in a round, with what it came from: its sending, or its document when it has been waiting. */

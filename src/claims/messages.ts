@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import type { ClaimCommand } from '../operations/ports.ts';
+import type { ClaimCommand } from './ports.ts';
 import type { Claim } from './claim.ts';
-import { claimRequest, parseWith } from '../operations/contract.ts';
+import { claimRequest } from './contract.ts';
+import { parseWith } from '../domain/parse.ts';
 
 /** A claim's answer, as it travels from the worker that served it to the one that holds its job. */
 export interface Served extends Pick<

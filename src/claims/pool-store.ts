@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import { HISTORY_MOVES_MAX } from '../domain/conversation.ts';
-import { objectIds } from '../operations/batch-mapping.ts';
+import { objectIds } from '../mongo/object-ids.ts';
 import type { Granted } from './mapping.ts';
 import type { Database } from '../mongo/database.ts';
 import { CLAIMABLE, type ConversationDoc } from '../mongo/documents.ts';

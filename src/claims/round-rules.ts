@@ -1,11 +1,5 @@
-import {
-  refuseTexter,
-  roomFor,
-  type ClaimRequest,
-  type Room,
-  type SelfAssignSettings,
-  type Workload,
-} from './claim.ts';
+import { refuseTexter, roomFor, type ClaimRequest, type Room, type Workload } from './claim.ts';
+import { type SelfAssignSettings } from '../campaigns/index.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 
 /** A claim in a round: new, or waiting since an earlier one. */

@@ -1,8 +1,8 @@
 import type { mongo } from 'mongoose';
-import type { ClaimCommand, Round } from '../operations/ports.ts';
+import type { ClaimCommand, Round } from './ports.ts';
 import { claimReceipt, type Claim, type Room } from './claim.ts';
 import { dealPool, leadingClaims, type Reach } from './round-rules.ts';
-import { objectIds } from '../operations/batch-mapping.ts';
+import { objectIds } from '../mongo/object-ids.ts';
 import { ClaimFacts, type RuledCampaign } from './facts-store.ts';
 import { fromCommand, fromWaiting, newDoc, toClaim, type Granted, type Queued } from './mapping.ts';
 import { ClaimPool } from './pool-store.ts';

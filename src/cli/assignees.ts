@@ -1,7 +1,7 @@
-import type { TexterRecord } from '../campaigns/ports.ts';
+import type { TexterRecord } from '../campaigns/index.ts';
 import { shown } from '../domain/errors.ts';
 import type { Assignee } from '../domain/conversation.ts';
-import type { Sources, Targets } from '../operations/request.ts';
+import type { Sources, Targets } from '../operations/index.ts';
 import { misused } from './input.ts';
 import { plain } from './output.ts';
 import { resolveTexter } from './resolve.ts';

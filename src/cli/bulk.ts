@@ -1,11 +1,8 @@
-import { preview } from '../operations/preview.ts';
-import { refuseEarly } from '../operations/refuse-early.ts';
-import type { CampaignRecord, TexterRecord } from '../campaigns/ports.ts';
+import { needsCampaignLock, type OperationRequest, parseRequest, preview, refuseEarly } from '../operations/index.ts';
+import type { CampaignRecord, TexterRecord } from '../campaigns/index.ts';
 import type { Context } from '../context.ts';
 import { statusesOf } from '../domain/conversation.ts';
-import { needsCampaignLock, type OperationRequest } from '../operations/request.ts';
-import { requestHash } from '../producer/contract.ts';
-import { parseRequest } from '../operations/contract.ts';
+import { requestHash } from '../domain/request-hash.ts';
 import { confirmCount } from './confirm.ts';
 import { AssigneeNames } from './assignees.ts';
 import { misused, waitMsOf } from './input.ts';

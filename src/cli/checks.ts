@@ -1,4 +1,4 @@
-import type { DatabaseFacts, QueueFacts, QueueState } from '../telemetry/health.ts';
+import type { DatabaseFacts, QueueFacts, QueueState } from '../telemetry/index.ts';
 
 /** One thing looked at: `warn` works, though not as promised; `fail` does not work. */
 export interface Check {

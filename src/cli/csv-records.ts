@@ -1,4 +1,4 @@
-import type { FileRecord } from '../contacts/import.ts';
+import type { FileRecord } from '../contacts/index.ts';
 
 /**
  * Reads CSV (RFC 4180) as it comes. A library would do for good files; what matters here is what becomes of bad ones:

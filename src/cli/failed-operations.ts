@@ -1,5 +1,4 @@
-import type { FailedOperation, RetryDeps } from '../reconcile/retry.ts';
-import { withFailedJobs } from '../reconcile/failed-jobs.ts';
+import { type FailedOperation, type RetryDeps, withFailedJobs } from '../reconcile/index.ts';
 import { moment, table } from './output.ts';
 import type { Session } from './session.ts';
 
@@ -8,8 +7,8 @@ export async function withFailedOperations<Result>(
   session: Session,
   work: (deps: RetryDeps) => Promise<Result>,
 ): Promise<Result> {
-  const { failures, views } = await session.context();
-  return withFailedJobs(session.config.queue, (jobs) => work({ failures, views, jobs }));
+  const { failures, operationViews } = await session.context();
+  return withFailedJobs(session.config.queue, (jobs) => work({ failures, operationViews, jobs }));
 }
 
 export function failedOperationsTable(listed: readonly FailedOperation[]): string {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Refusal, shown } from '../domain/errors.ts';
-import { parseWith } from '../operations/contract.ts';
+import { parseWith } from '../domain/parse.ts';
 
 const LIMIT_MAX = 1_000;
 const WAIT_S_MAX = 86_400;

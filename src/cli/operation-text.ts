@@ -1,4 +1,4 @@
-import type { AnyOperation } from '../conversations/view-ports.ts';
+import type { AnyOperation } from '../operations/index.ts';
 import type { AssigneeNames } from './assignees.ts';
 import { blocks, facts, moment } from './output.ts';
 import { receiptText } from './receipt.ts';

@@ -1,5 +1,5 @@
 import { STATUSES, type Assignee } from '../domain/conversation.ts';
-import type { Preview } from '../operations/preview-result.ts';
+import type { Preview } from '../operations/index.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { AssigneeNames } from './assignees.ts';
 import { blocks, counted, table } from './output.ts';

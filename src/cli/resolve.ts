@@ -1,5 +1,5 @@
-import type { CampaignRecord, CampaignsStore, TexterRecord } from '../campaigns/ports.ts';
-import type { ViewStore } from '../conversations/view-ports.ts';
+import type { CampaignRecord, CampaignsStore, TexterRecord } from '../campaigns/index.ts';
+import type { ViewStore } from '../conversations/index.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 
 /** Enough of those that share a name to tell them apart by their ids. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { SelfAssignSettings } from '../claims/claim.ts';
-import { SELF_ASSIGN_BATCH_MAX } from '../campaigns/campaign.ts';
+import type { SelfAssignSettings } from '../campaigns/index.ts';
+import { SELF_ASSIGN_BATCH_MAX } from '../campaigns/index.ts';
 import { checked, numberOrWord } from './input.ts';
 
 /** A campaign's rules for texters who ask for more, as typed. */

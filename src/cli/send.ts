@@ -1,10 +1,7 @@
-import type { OperationRequest } from '../operations/request.ts';
-import { isBulk } from '../operations/request.ts';
+import { isBulk, type OperationRequest, type Plan, type RequestInput } from '../operations/index.ts';
 import { statusesOf } from '../domain/conversation.ts';
-import type { Plan } from '../operations/operation.ts';
-import { countWorkers } from '../telemetry/queue-health.ts';
-import type { OperationResult, Producer, Sent } from '../producer/producer-port.ts';
-import type { RequestInput } from '../operations/contract.ts';
+import { countWorkers } from '../telemetry/index.ts';
+import type { OperationResult, Producer, Sent } from '../producer/index.ts';
 import type { AssigneeNames } from './assignees.ts';
 import { blocks, type Answer } from './output.ts';
 import { isWatched, progressBar } from './progress.ts';

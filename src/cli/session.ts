@@ -1,9 +1,8 @@
 import { readConfig, type Config } from '../config.ts';
 import { createContext, type Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
-import { createLogger } from '../telemetry/logger.ts';
-import type { Producer } from '../producer/producer-port.ts';
-import { createProducer } from '../producer/producer.ts';
+import { createLogger } from '../telemetry/index.ts';
+import { createProducer, type Producer } from '../producer/index.ts';
 import type { Terminal } from './terminal.ts';
 import type { Answer } from './output.ts';
 

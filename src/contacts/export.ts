@@ -1,5 +1,5 @@
-import type { CampaignsStore } from '../campaigns/ports.ts';
-import type { ConversationRecord, ViewStore } from '../conversations/view-ports.ts';
+import type { CampaignsStore } from '../campaigns/index.ts';
+import type { ConversationRecord, ViewStore } from '../conversations/index.ts';
 
 export const EXPORT_COLUMNS = [
   'conversation_id',

@@ -3,8 +3,8 @@ import { readHeader, refused } from './columns.ts';
 import type { ContactStore, NewConversation } from './ports.ts';
 import { BadRow, ContactReader } from './row.ts';
 import { InFlight } from '../domain/in-flight.ts';
-import type { Clock } from '../operations/ports.ts';
-import type { CampaignsStore } from '../campaigns/ports.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { CampaignsStore } from '../campaigns/index.ts';
 
 /** Rows written in one command, and commands under way at once: enough to keep the database busy, little to hold. */
 const BATCH_ROWS_MAX = 1_000;

@@ -1,10 +1,9 @@
 import { isoMoment, normalisedPhone, waitingSinceOf } from './contact.ts';
 import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
 import { shown } from '../domain/errors.ts';
-import { NAME_CHARS_MAX } from '../campaigns/campaign.ts';
+import { NAME_CHARS_MAX, type TexterRecord } from '../campaigns/index.ts';
 import type { Column } from './columns.ts';
 import type { NewConversation } from './ports.ts';
-import type { TexterRecord } from '../campaigns/ports.ts';
 
 /** Why a row cannot be taken. Names its column; never a name or a phone number. */
 export class BadRow extends Error {

@@ -1,5 +1,5 @@
 import { Types, type mongo } from 'mongoose';
-import type { ConversationStore, AssigneeCount, Range, RangeKey } from '../operations/ports.ts';
+import type { ConversationStore, AssigneeCount, Range, RangeKey } from './ports.ts';
 import type { Candidate, Assignee, Status } from '../domain/conversation.ts';
 import type { Position } from '../domain/selection.ts';
 import type { Database } from '../mongo/database.ts';

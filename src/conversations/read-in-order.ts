@@ -1,6 +1,6 @@
 import type { Candidate, Assignee, Status } from '../domain/conversation.ts';
 import { comparePositions, statusesFrom, type Position } from '../domain/selection.ts';
-import type { ConversationStore, Range, RangeKey } from '../operations/ports.ts';
+import type { ConversationStore, Range, RangeKey } from './ports.ts';
 
 /** The most conversations read in one query. */
 const PAGE_MAX = 2_000;

@@ -1,8 +1,4 @@
-import type { Claim, ClaimRequest } from '../claims/claim.ts';
 import type { Assignee, Status, HistoryMove } from '../domain/conversation.ts';
-import type { OperationRecord } from '../domain/operation.ts';
-import type { OperationRequest } from '../operations/request.ts';
-import type { StoredBatch } from '../operations/ports.ts';
 
 /** A conversation as people see it. */
 export interface ConversationRecord {
@@ -26,9 +22,6 @@ export interface ConversationWithHistory extends ConversationRecord {
   readonly history: readonly HistoryMove[];
 }
 
-/** Anything that was asked for: an operation, or a texter's claim. */
-export type AnyOperation = OperationRecord<OperationRequest | ClaimRequest> & Partial<Pick<Claim, 'granted'>>;
-
 /** What is only looked at: nothing here is asked for by an operation, and nothing writes. */
 export interface ViewStore {
   /** Those of the ids that exist, in any order. */
@@ -41,9 +34,4 @@ export interface ViewStore {
   findWithHistory(campaignId: string, conversationId: string): Promise<ConversationWithHistory | undefined>;
   /** Every conversation of a campaign, each once, however they move meanwhile. */
   everyConversation(campaignId: string): AsyncIterable<ConversationRecord>;
-  /** Newest first. */
-  listOperations(campaignId: string, limit: number): Promise<AnyOperation[]>;
-  findOperation(operationId: string): Promise<AnyOperation | undefined>;
-  /** An operation's batches in order. */
-  batchesOf(operationId: string): AsyncIterable<StoredBatch>;
 }

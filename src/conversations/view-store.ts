@@ -1,13 +1,11 @@
 import { Types, type mongo } from 'mongoose';
-import type { StoredBatch } from '../operations/ports.ts';
-import type { ConversationRecord, ConversationWithHistory, AnyOperation, ViewStore } from './view-ports.ts';
-import { fromDoc, objectIds } from '../operations/batch-mapping.ts';
+import { objectIds } from '../mongo/object-ids.ts';
+import type { ConversationRecord, ConversationWithHistory, ViewStore } from './view-ports.ts';
 import type { Database } from '../mongo/database.ts';
-import { batchIdsOf, type ClaimDoc, type ConversationDoc, type OperationDoc } from '../mongo/documents.ts';
+import type { ConversationDoc } from '../mongo/documents.ts';
 
 /** Large enough to keep a reader busy between two answers, small enough to hold. */
 const CURSOR_CONVERSATIONS = 2_000;
-const CURSOR_BATCHES = 8;
 const OBJECT_ID = /^[0-9a-f]{24}$/;
 /** A conversation keeps its place here while it moves: whoever reads in this order meets each once. */
 const BY_PHONE = { campaignId: 1, 'contact.phone': 1 } as const;
@@ -50,21 +48,6 @@ export class MongoViewStore implements ViewStore {
     for await (const doc of this.database.conversations.find({ campaignId }, options)) yield toRecord(doc);
   }
 
-  async listOperations(campaignId: string, limit: number): Promise<AnyOperation[]> {
-    const newest = this.database.operations.find({ campaignId }, { sort: { acceptedAt: -1, _id: 1 }, limit });
-    return (await newest.toArray()).map(toEntry);
-  }
-
-  async findOperation(operationId: string): Promise<AnyOperation | undefined> {
-    const doc = await this.database.operations.findOne({ _id: operationId });
-    return doc ? toEntry(doc) : undefined;
-  }
-
-  async *batchesOf(operationId: string): AsyncGenerator<StoredBatch> {
-    const options = { sort: { _id: 1 }, batchSize: CURSOR_BATCHES } as const;
-    for await (const doc of this.database.batches.find({ _id: batchIdsOf(operationId) }, options)) yield fromDoc(doc);
-  }
-
   private async idsWhere(filter: mongo.Filter<ConversationDoc>, limit: number): Promise<string[]> {
     const found = this.database.conversations.find<{ _id: Types.ObjectId }>(filter, { projection: { _id: 1 }, limit });
     return (await found.toArray()).map(({ _id }) => _id.toHexString());
@@ -86,14 +69,4 @@ function toRecord(doc: ConversationDoc): ConversationRecord {
     assignedAt: doc.assignedAt,
     createdAt: doc.createdAt,
   };
-}
-
-/** As people see it: what is only there for the machinery stays behind. */
-export function toEntry(doc: OperationDoc | ClaimDoc): AnyOperation {
-  const { _id: operationId, campaignId, request, requestHash, madeBy, state, sequence } = doc;
-  const { receipt, error, cancellation, acceptedAt, startedAt, endedAt } = doc;
-  const entry = { operationId, campaignId, request, requestHash, madeBy, state, sequence };
-  const failures = doc.failures ? { failures: doc.failures } : {};
-  const granted = 'granted' in doc ? { granted: doc.granted.map((id) => id.toHexString()) } : {};
-  return { ...entry, receipt, error, cancellation, acceptedAt, startedAt, endedAt, ...failures, ...granted };
 }

@@ -1,12 +1,12 @@
 import { HIDDEN_STATUSES, STATUSES, VISIBLE_STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
 import { positionOf, type Position } from '../domain/selection.ts';
-import type { AssigneeCount, Stores } from '../operations/ports.ts';
+import type { AssigneeCount, ConversationStore } from './ports.ts';
 import { readInOrder } from './read-in-order.ts';
-import type { CampaignsStore } from '../campaigns/ports.ts';
+import type { CampaignsStore } from '../campaigns/index.ts';
 import type { ConversationRecord, ViewStore } from './view-ports.ts';
 
 export interface ViewDeps {
-  readonly stores: Stores;
+  readonly stores: { readonly conversations: ConversationStore };
   readonly campaigns: CampaignsStore;
   readonly views: ViewStore;
 }
@@ -96,7 +96,7 @@ export async function viewConversations(deps: ViewDeps, wanted: ConversationsWan
 const NO_OPERATION = '';
 
 /** One more than is shown, where there are more. */
-async function readPage(stores: Stores, wanted: ConversationsWanted) {
+async function readPage(stores: ViewDeps['stores'], wanted: ConversationsWanted) {
   const { campaignId, assignees, status, after } = wanted;
   const limit = wanted.limit + 1;
   const statuses = status ? [status] : VISIBLE_STATUSES;

@@ -22,3 +22,11 @@ export const conversationId = z
   .string()
   .regex(/^[0-9a-f]{24}$/, { error: 'expected 24 hexadecimal digits' })
   .describe('Conversation id: 24 hexadecimal digits, lower case.');
+
+/** Far above any campaign, and well inside what a number holds exactly. */
+export const COUNT_MAX = 1_000_000_000;
+
+export const count = z
+  .int({ error: `expected a whole number from 1 to ${COUNT_MAX}` })
+  .min(1)
+  .max(COUNT_MAX);

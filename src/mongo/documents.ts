@@ -1,10 +1,9 @@
 import type { mongo } from 'mongoose';
-import type { ClaimRequest, SelfAssignSettings } from '../claims/claim.ts';
-import type { Shortfall } from '../operations/batch.ts';
+import type { ClaimRequest } from '../claims/index.ts';
+import type { SelfAssignSettings } from '../campaigns/index.ts';
+import type { BatchState, Operation, Shortfall } from '../operations/index.ts';
 import type { SkipReason } from '../domain/receipt.ts';
 import type { Assignee, Status, HistoryMove } from '../domain/conversation.ts';
-import type { Operation } from '../operations/operation.ts';
-import type { BatchState } from '../operations/ports.ts';
 
 export interface CampaignDoc {
   _id: string;

@@ -3,7 +3,8 @@ import { Overtaken, type Applied, type Asked } from './ports.ts';
 import { countMoves, shortfallsBetween, type Batch, type Move } from './batch.ts';
 import { STATUSES, HISTORY_MOVES_MAX, type HistoryMove } from '../domain/conversation.ts';
 import { evaluate, mergeSkips, type Found, type Guard, type Outcome } from './evaluate.ts';
-import { fromDoc, objectIds, toDoc, toMoveDoc, toSkipDoc } from './batch-mapping.ts';
+import { fromDoc, toDoc, toMoveDoc, toSkipDoc } from './batch-mapping.ts';
+import { objectIds } from '../mongo/object-ids.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { batchId, type ConversationDoc } from '../mongo/documents.ts';
 

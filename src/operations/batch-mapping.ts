@@ -1,4 +1,5 @@
 import { Types } from 'mongoose';
+import { objectIds } from '../mongo/object-ids.ts';
 import type { BatchState, StoredBatch } from './ports.ts';
 import type { Batch, Move, PlanState, Skip } from './batch.ts';
 import { batchId, type BatchDoc } from '../mongo/documents.ts';
@@ -44,17 +45,6 @@ export function fromDoc(doc: BatchDoc): StoredBatch {
     })),
     after: fromAfterDoc(doc.after),
   };
-}
-
-/** A batch's ids are written twice, in the batch and in the guard of its moves: they are converted once. */
-const converted = new WeakMap<readonly string[], Types.ObjectId[]>();
-
-export function objectIds(ids: readonly string[]): Types.ObjectId[] {
-  const known = converted.get(ids);
-  if (known) return known;
-  const made = ids.map((id) => new Types.ObjectId(id));
-  converted.set(ids, made);
-  return made;
 }
 
 function toAfterDoc({ position, loads, planned }: PlanState): BatchDoc['after'] {

@@ -1,11 +1,11 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import type { Receipt } from '../domain/receipt.ts';
-import { cancelRequest, parseWith, type Unchanged } from './contract.ts';
+import { cancelRequest } from './contract.ts';
+import { parseWith, type Unchanged } from '../domain/parse.ts';
 import { JOB_VERSION, KEPT_SHORTLY, version } from '../queue/job.ts';
 
 /** What is said to operations under way: a queue of its own, since they may occupy every place of theirs. */
-export const CONTROLS_QUEUE = 'controls';
 export const CANCEL_JOB = 'cancel';
 
 /** Cancelling again is no harm: any new id will do for its job. */

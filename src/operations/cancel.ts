@@ -1,5 +1,5 @@
 import { operationEnded, type CancelRequest } from './cancel-request.ts';
-import type { Claim } from '../claims/claim.ts';
+import type { Claim } from '../claims/index.ts';
 import { unknownOperation } from '../domain/errors.ts';
 import { isEnded, type Cancellation } from '../domain/operation.ts';
 import { type Run } from './operation.ts';

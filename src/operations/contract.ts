@@ -1,21 +1,13 @@
 import { z } from 'zod';
-import type { ClaimRequest } from '../claims/claim.ts';
 import { STATUSES } from '../domain/conversation.ts';
 import { SPREADS } from '../domain/dealing.ts';
-import { Refusal, shown } from '../domain/errors.ts';
 import type { OperationRequest } from './request.ts';
-import { actorId, campaignId, conversationId, operationId, texterId } from '../domain/ids.ts';
+import { actorId, campaignId, conversationId, count, COUNT_MAX, operationId, texterId } from '../domain/ids.ts';
+import { parseWith, type Unchanged } from '../domain/parse.ts';
 
 /** More texters than any campaign has; a longer list is a mistake or an attack. */
 const TEXTERS_MAX = 2_000;
 const REASON_CHARS_MAX = 200;
-/** Far above any campaign, and well inside what a number holds exactly. */
-const COUNT_MAX = 1_000_000_000;
-
-const count = z
-  .int({ error: `expected a whole number from 1 to ${COUNT_MAX}` })
-  .min(1)
-  .max(COUNT_MAX);
 const texters = z.strictObject({ texterIds: z.array(texterId).max(TEXTERS_MAX) });
 const namedSources = z.strictObject({ texterIds: z.array(texterId).min(1).max(TEXTERS_MAX) });
 const status = z.enum(['any', ...STATUSES]).describe('"any" is truly all, awaiting-contact and closed too.');
@@ -87,26 +79,6 @@ export type RequestInput<K extends Kind> = Unchanged<
   Omit<Extract<z.input<typeof operationRequest>, { kind: K }>, 'kind'>
 >;
 
-/** Nothing of it is written to: constants will do. */
-export type Unchanged<Type> = { readonly [Key in keyof Type]: Unchanged<Type[Key]> };
-
-/** A texter who waits longer has gone home. */
-const WAIT_MS_MAX = 24 * 60 * 60 * 1_000;
-
-export const claimRequest = z.strictObject({
-  kind: z.literal('self-assign'),
-  operationId,
-  campaignId,
-  texterId,
-  count: count.optional().describe('How many are wanted; without it, as many as the campaign gives at once.'),
-  waitMs: z
-    .int()
-    .min(1)
-    .max(WAIT_MS_MAX)
-    .optional()
-    .describe('How long to wait for more when the pool is short, in milliseconds.'),
-});
-
 export const cancelRequest = z.strictObject({
   ...asked,
   operationId: operationId.describe('The operation, or waiting claim, that is to stop.'),
@@ -115,36 +87,4 @@ export const cancelRequest = z.strictObject({
 /** Checks a request from outside. Throws a `bad-request` refusal that says where, what was expected and what came. */
 export function parseRequest(input: unknown): OperationRequest {
   return parseWith(operationRequest, input);
-}
-
-export function parseClaimRequest(input: unknown): ClaimRequest {
-  return parseWith(claimRequest, input);
-}
-
-/** Checks anything from outside against a schema, with a refusal that can be read. */
-export function parseWith<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(input);
-  if (parsed.success) return parsed.data;
-  const issue = deepest(parsed.error.issues);
-  const where = issue?.path.map(String).join('.') ?? '';
-  throw new Refusal('bad-request', {
-    expected: `${where === '' ? 'a request' : where} to be valid (${issue?.message ?? 'invalid'})`,
-    received: shown(valueAt(input, issue?.path ?? [])),
-  });
-}
-
-/** Where one of several shapes was expected, the complaint of the one that got furthest says the most. */
-function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
-  const [first] = issues;
-  if (first?.code !== 'invalid_union') return first;
-  const inside = first.errors.map(deepest).filter((issue) => issue !== undefined && issue.path.length > 0);
-  const best = inside.reduce((a, b) => (b && b.path.length > (a?.path.length ?? 0) ? b : a), undefined);
-  return best ? { ...best, path: [...first.path, ...best.path] } : first;
-}
-
-function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, key) => {
-    const inside = typeof value === 'object' && value !== null && Object.hasOwn(value, key);
-    return inside ? (value as Record<PropertyKey, unknown>)[key] : undefined;
-  }, input);
 }

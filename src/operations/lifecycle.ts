@@ -9,7 +9,8 @@ import { isBulk, type UnassignRequest } from './request.ts';
 import { countLeft } from './count-left.ts';
 import { moveOne } from './move-one.ts';
 import { newOperation, type OperationCommand } from './operation-command.ts';
-import { Overtaken, type Clock, type Ending, type Stores } from './ports.ts';
+import { Overtaken, type Ending, type Stores } from './ports.ts';
+import { type Clock } from '../domain/clock.ts';
 import { resolvePlan } from './resolve-plan.ts';
 import { runSlice, type SliceControls } from './run-slice.ts';
 

@@ -5,7 +5,8 @@ import { totalUp } from '../domain/receipt.ts';
 import { isOne } from './request.ts';
 import { newOperation, type OperationCommand } from './operation-command.ts';
 import { Planner } from './planner.ts';
-import type { Clock, Stores } from './ports.ts';
+import type { Stores } from './ports.ts';
+import type { Clock } from '../domain/clock.ts';
 import { resolvePlan } from './resolve-plan.ts';
 
 /**

@@ -2,12 +2,12 @@ import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import type { Receipt } from '../domain/receipt.ts';
 import type { OperationRequest } from './request.ts';
-import { operationRequest, parseWith } from './contract.ts';
+import { operationRequest } from './contract.ts';
+import { parseWith } from '../domain/parse.ts';
 import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER } from '../queue/job.ts';
 import { withItsId } from '../queue/job-id.ts';
 
 /** An operation: carried on slice by slice until it has ended. */
-export const OPERATIONS_QUEUE = 'operations';
 export const OPERATION_JOB = 'operation';
 
 export const operationJob = z.strictObject({ ...envelope, request: operationRequest });

@@ -1,18 +1,13 @@
 import { Queue } from 'bullmq';
 import type { OperationCommand } from './operation-command.ts';
-import type { JobRepair } from '../reconcile/ports.ts';
+import type { JobRepair } from '../queue/ensure-job.ts';
 import type { Operation } from './operation.ts';
 import type { RedisConnection } from '../queue/connection.ts';
 import { bringForward, holdsIdForNobody } from '../queue/promote-job.ts';
-import {
-  jobIdOf,
-  newOperationJob,
-  OPERATION_JOB,
-  OPERATION_JOB_OPTIONS,
-  operationJob,
-  OPERATIONS_QUEUE,
-  requestHash,
-} from '../producer/contract.ts';
+import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS, operationJob } from './operation-job.ts';
+import { requestHash } from '../domain/request-hash.ts';
+import { jobIdOf } from '../queue/job-id.ts';
+import { OPERATIONS_QUEUE } from '../queue/names.ts';
 import { forgetJob, jobOf, ensureJob } from '../queue/ensure-job.ts';
 
 /** The operations' queue, as the worker sees it. */

@@ -7,7 +7,7 @@ import { NO_SEQUENCE, type Operation, type Plan, type Run } from './operation.ts
 import { needsCampaignLock } from './request.ts';
 import type { Recorded } from './undo-rules.ts';
 import { BatchApplication, NotAsPlanned } from './apply-batch.ts';
-import { toClaim } from '../claims/mapping.ts';
+import { toClaim } from '../claims/index.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { ClaimDoc, OperationDoc } from '../mongo/documents.ts';
 import { ofRun, toOperation } from './operation-mapping.ts';

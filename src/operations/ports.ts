@@ -1,69 +1,13 @@
+import type { CampaignStore, TexterStore } from '../campaigns/index.ts';
+import type { ClaimStore } from '../claims/index.ts';
+import type { ConversationStore } from '../conversations/index.ts';
 import type { Batch, Move, Skip, Shortfall } from './batch.ts';
-import type { Claim, ClaimRequest } from '../claims/claim.ts';
-import type { Candidate, Assignee, Status } from '../domain/conversation.ts';
 import type { Cancellation, OperationState } from '../domain/operation.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import type { Operation, Plan, Run } from './operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
-import type { Texter } from './request.ts';
-import type { Position } from '../domain/selection.ts';
 import type { Recorded } from './undo-rules.ts';
 import type { Guard, Outcome } from './evaluate.ts';
-
-/** What an operation needs to know of its campaign. */
-export interface CampaignFacts {
-  readonly campaignId: string;
-  readonly closed: boolean;
-  /** Where the next dealing begins, in the order of joining. */
-  readonly nextJoinedOrder: number;
-}
-
-export interface CampaignStore {
-  find(campaignId: string): Promise<CampaignFacts | undefined>;
-  /** Keeps where the next dealing begins, unless a later operation already has. Safe to repeat. */
-  keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void>;
-}
-
-export interface TexterStore {
-  /** All texters of the campaign, as they joined. */
-  list(campaignId: string): Promise<Texter[]>;
-}
-
-/** One assignee's conversations in one status: a single range of the index. */
-export interface Range {
-  readonly campaignId: string;
-  readonly assigneeId: Assignee;
-  readonly status: Status;
-}
-
-/** A key within a range: everything up to it has been read. */
-export interface RangeKey {
-  readonly waitingSince: number;
-  readonly id: string;
-}
-
-export interface AssigneeCount {
-  readonly assigneeId: Assignee;
-  readonly status: Status;
-  readonly count: number;
-}
-
-export interface ConversationStore {
-  /** The next of a range after a key, longest waiting first, without those that `operationId` has moved before. */
-  readPage(range: Range, after: RangeKey | null, limit: number, operationId: string): Promise<Candidate[]>;
-  findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
-  /** How many these assignees have in these statuses; counting stops at `limit`. */
-  count(
-    campaignId: string,
-    assignees: readonly Assignee[],
-    statuses: readonly Status[],
-    limit?: number,
-  ): Promise<number>;
-  /** How many these assignees have in the key's status behind the key: all that a reading would still come to in it. */
-  countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number>;
-  /** All of a campaign, by assignee and status. */
-  countByAssignee(campaignId: string): Promise<AssigneeCount[]>;
-}
 
 export interface OperationStore {
   find(operationId: string): Promise<Operation | undefined>;
@@ -159,38 +103,6 @@ export interface BatchStore {
   totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }>;
 }
 
-/**
- * What a round of claims came to: those asked about that it served, and the waiting ones it completed. It ends when it has
- * given as much as one transaction may; whoever was not served needs another.
- */
-export interface Round {
-  readonly answered: readonly Claim[];
-  readonly completed: readonly Claim[];
-  /** Whether it got as far as the last of the waiting claims, or of the pool. */
-  readonly sawAllWaiting: boolean;
-}
-
-/** A claim as it is sent: what is asked, and by which sending. */
-export interface ClaimCommand {
-  readonly request: ClaimRequest;
-  readonly requestHash: string;
-  readonly sentBy: string;
-}
-
-export interface ClaimStore {
-  find(operationId: string): Promise<Claim | undefined>;
-  /**
-   * Serves claims of one campaign together, in one transaction: first those that have been waiting, then these, in
-   * their order, as far as one transaction may go. A claim already served is answered as it was; an id that stands for
-   * something else is answered with what it stands for.
-   */
-  serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round>;
-  /** Ends a waiting claim with what it has, by itself or cancelled. Returns it as it then stands. */
-  endWaiting(operationId: string, cancellation?: Cancellation): Promise<Claim | undefined>;
-  /** The first of a campaign's waiting claims. */
-  firstWaiting(campaignId: string): Promise<Claim | undefined>;
-}
-
 export interface Stores {
   readonly campaigns: CampaignStore;
   readonly texters: TexterStore;
@@ -198,8 +110,4 @@ export interface Stores {
   readonly operations: OperationStore;
   readonly batches: BatchStore;
   readonly claims: ClaimStore;
-}
-
-export interface Clock {
-  now(): Date;
 }

@@ -1,10 +1,10 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
-import { parseWith, reassignRequest, unassignRequest, undoRequest, type Unchanged } from './contract.ts';
+import { reassignRequest, unassignRequest, undoRequest } from './contract.ts';
+import { parseWith, type Unchanged } from '../domain/parse.ts';
 import { JOB_VERSION, KEPT_SHORTLY, version } from '../queue/job.ts';
 
 /** A preview: what an operation would do now. */
-export const PREVIEWS_QUEUE = 'previews';
 export const PREVIEW_JOB = 'preview';
 
 /** Its operation's id is checked as the operation's would be. Nothing is kept under it. */

@@ -6,8 +6,8 @@ import type { MoveCount, SkipCount } from '../domain/receipt.ts';
 import type { BulkRequest, UndoRequest } from './request.ts';
 import type { Outcome } from './evaluate.ts';
 import { Planner } from './planner.ts';
-import type { AssigneeCount, Stores } from './ports.ts';
-import { readInOrder } from '../conversations/read-in-order.ts';
+import type { Stores } from './ports.ts';
+import { type AssigneeCount, readInOrder } from '../conversations/index.ts';
 import { resolvePlan } from './resolve-plan.ts';
 import { UndoPlanning } from './undo-planning.ts';
 

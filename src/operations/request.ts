@@ -1,3 +1,4 @@
+import type { Texter } from '../campaigns/index.ts';
 import type { Assignee, StatusChoice } from '../domain/conversation.ts';
 import type { Spread } from '../domain/dealing.ts';
 import { Refusal, shown } from '../domain/errors.ts';
@@ -72,13 +73,6 @@ export function isOne(request: OperationRequest): request is OneRequest {
 /** What may move many runs alone on its campaign, in the order accepted. */
 export function needsCampaignLock(request: OperationRequest): request is BulkRequest | UndoRequest {
   return isBulk(request) || request.kind === 'undo';
-}
-
-/** A texter of a campaign, as planning needs it. */
-export interface Texter {
-  readonly texterId: string;
-  readonly joinedOrder: number;
-  readonly active: boolean;
 }
 
 /** Whose conversations are read, the pool first, then texters as they joined. */

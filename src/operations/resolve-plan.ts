@@ -13,7 +13,8 @@ import {
   type UndoRequest,
 } from './request.ts';
 import { givesBackToTexters, refuseUnfinished, undoPlan } from './undo-rules.ts';
-import type { CampaignFacts, Stores } from './ports.ts';
+import type { Stores } from './ports.ts';
+import type { CampaignFacts } from '../campaigns/index.ts';
 
 /**
  * What a request comes to on its campaign as it is now: who from, who to and in which order.

@@ -6,7 +6,7 @@ import { isBulk } from './request.ts';
 import { Planner } from './planner.ts';
 import type { Hand, Planning } from './planning.ts';
 import type { Applied, Stores } from './ports.ts';
-import { readInOrder } from '../conversations/read-in-order.ts';
+import { readInOrder } from '../conversations/index.ts';
 
 /** Plans what a request selects: reads it in order and deals it, until nothing is left or the limit is reached. */
 export class SelectionPlanning implements Planning {

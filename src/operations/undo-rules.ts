@@ -1,5 +1,5 @@
 import type { Move } from './batch.ts';
-import type { Claim } from '../claims/claim.ts';
+import type { Claim } from '../claims/index.ts';
 import { STATUSES } from '../domain/conversation.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 import { isEnded, type OperationRecord } from '../domain/operation.ts';

@@ -1,27 +1,18 @@
 import { z } from 'zod';
 import {
-  CANCEL_JOB,
-  CANCEL_JOB_OPTIONS,
-  cancelJob,
   CLAIM_JOB,
   CLAIM_JOB_OPTIONS,
   claimJob,
-  CLAIMS_QUEUE,
-  CONTROLS_QUEUE,
-  DEFAULT_QUEUE_PREFIX,
-  jobIdOf,
-  OPERATION_JOB,
-  OPERATION_JOB_OPTIONS,
-  operationJob,
-  OPERATIONS_QUEUE,
   POOL_REFILLED_JOB,
   poolRefilledJob,
   poolRefilledJobOptions,
-  PREVIEW_JOB,
-  PREVIEW_JOB_OPTIONS,
-  previewJob,
-  PREVIEWS_QUEUE,
-} from './contract.ts';
+} from '../claims/index.ts';
+import { PREVIEW_JOB, PREVIEW_JOB_OPTIONS, previewJob } from '../operations/index.ts';
+import { OPERATION_JOB, OPERATION_JOB_OPTIONS, operationJob } from '../operations/index.ts';
+import { CANCEL_JOB, CANCEL_JOB_OPTIONS, cancelJob } from '../operations/index.ts';
+import { DEFAULT_QUEUE_PREFIX } from '../queue/job.ts';
+import { jobIdOf } from '../queue/job-id.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/names.ts';
 
 /** Whoever waits for an answer by a number of the queue's own may be told another's, once Redis has lost any. */
 const NEW_JOB_ID = '{a new UUID}';

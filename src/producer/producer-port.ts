@@ -1,8 +1,8 @@
-import type { Preview } from '../operations/preview-result.ts';
+import type { Preview, RequestInput } from '../operations/index.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { WaitOptions } from '../queue/answers.ts';
-import type { CancelAnswer, CancelInput, PreviewRequest } from './contract.ts';
-import type { RequestInput } from '../operations/contract.ts';
+import type { PreviewRequest } from '../operations/index.ts';
+import type { CancelAnswer, CancelInput } from '../operations/index.ts';
 
 export interface ProducerOptions {
   /** `redis://[[user]:password@]host[:port][/db]`; several, separated by commas, for the nodes of a cluster. */

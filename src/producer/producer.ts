@@ -1,10 +1,40 @@
+import {
+  CANCEL_JOB,
+  CANCEL_JOB_OPTIONS,
+  newCancelJob,
+  newOperationJob,
+  newPreviewJob,
+  OPERATION_JOB_OPTIONS,
+  OPERATION_JOB,
+  PREVIEW_JOB,
+  PREVIEW_JOB_OPTIONS,
+  type CancelAnswer,
+  type CancelInput,
+  type OperationAnswer,
+  type OperationJob,
+  type PreviewRequest,
+} from '../operations/index.ts';
+import {
+  CLAIM_JOB,
+  CLAIM_JOB_OPTIONS,
+  newClaimJob,
+  newPoolRefilledJob,
+  POOL_REFILLED_JOB,
+  poolRefilledJobOptions,
+  type ClaimAnswer,
+  type ClaimJob,
+} from '../claims/index.ts';
+import { requestHash } from '../domain/request-hash.ts';
+import { DEFAULT_QUEUE_PREFIX } from '../queue/job.ts';
+import { jobIdOf } from '../queue/job-id.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/names.ts';
+import { hashOfJob } from './request-hash.ts';
 import { randomUUID } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
 import { operationConflict } from '../domain/errors.ts';
-import type { Preview } from '../operations/preview-result.ts';
+import { parseRequest, type Preview, type RequestInput } from '../operations/index.ts';
 import type { WaitOptions } from '../queue/answers.ts';
 import { connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
-import * as contract from './contract.ts';
 import type {
   ClaimInput,
   ClaimResult,
@@ -14,7 +44,7 @@ import type {
   Sent,
   SentClaim,
 } from './producer-port.ts';
-import { parseClaimRequest, parseRequest, type RequestInput } from '../operations/contract.ts';
+import { parseClaimRequest } from '../claims/index.ts';
 import { Sender } from '../queue/sender.ts';
 
 /**
@@ -35,7 +65,7 @@ class QueueProducer implements Producer {
   private readonly previews: Sender;
   private readonly controls: Sender;
 
-  constructor({ redisUrl, prefix = contract.DEFAULT_QUEUE_PREFIX, onError = () => undefined }: ProducerOptions) {
+  constructor({ redisUrl, prefix = DEFAULT_QUEUE_PREFIX, onError = () => undefined }: ProducerOptions) {
     const connection = connectProducer(redisUrl, onError);
     this.connections = [connection];
     const connectForWaiting = (): RedisConnection => {
@@ -44,10 +74,10 @@ class QueueProducer implements Producer {
       return waiting;
     };
     const parts = { connection, connectForWaiting, prefix, onError };
-    this.operations = new Sender(contract.OPERATIONS_QUEUE, parts);
-    this.claims = new Sender(contract.CLAIMS_QUEUE, parts);
-    this.previews = new Sender(contract.PREVIEWS_QUEUE, parts);
-    this.controls = new Sender(contract.CONTROLS_QUEUE, parts);
+    this.operations = new Sender(OPERATIONS_QUEUE, parts);
+    this.claims = new Sender(CLAIMS_QUEUE, parts);
+    this.previews = new Sender(PREVIEWS_QUEUE, parts);
+    this.controls = new Sender(CONTROLS_QUEUE, parts);
   }
 
   reassign(request: RequestInput<'reassign'>): Promise<Sent> {
@@ -70,19 +100,19 @@ class QueueProducer implements Producer {
     return this.send({ ...request, kind: 'undo' });
   }
 
-  async cancel(request: contract.CancelInput, wait?: Partial<WaitOptions>): Promise<contract.CancelAnswer> {
-    const job = contract.newCancelJob(request);
-    const { jobId } = await this.controls.send(contract.CANCEL_JOB, job, withNewId(contract.CANCEL_JOB_OPTIONS));
-    return (await this.controls.wait(jobId, wait)) as contract.CancelAnswer;
+  async cancel(request: CancelInput, wait?: Partial<WaitOptions>): Promise<CancelAnswer> {
+    const job = newCancelJob(request);
+    const { jobId } = await this.controls.send(CANCEL_JOB, job, withNewId(CANCEL_JOB_OPTIONS));
+    return (await this.controls.wait(jobId, wait)) as CancelAnswer;
   }
 
   async selfAssign({ operationId, ...rest }: ClaimInput): Promise<SentClaim> {
     const request = parseClaimRequest({ ...rest, operationId: operationId, kind: 'self-assign' });
-    const job = contract.newClaimJob(request, randomUUID());
-    const options = { ...contract.CLAIM_JOB_OPTIONS, jobId: contract.jobIdOf(operationId) };
-    refuseOther(job, (await this.claims.send(contract.CLAIM_JOB, job, options)).kept);
+    const job = newClaimJob(request, randomUUID());
+    const options = { ...CLAIM_JOB_OPTIONS, jobId: jobIdOf(operationId) };
+    refuseOther(job, (await this.claims.send(CLAIM_JOB, job, options)).kept);
     const result = async (wait?: Partial<WaitOptions>): Promise<ClaimResult> => {
-      const answer = (await this.claims.wait(options.jobId, wait)) as contract.ClaimAnswer;
+      const answer = (await this.claims.wait(options.jobId, wait)) as ClaimAnswer;
       const { conversationIds, receipt } = answer;
       return { operationId, outcome: outcomeOf(answer, job), conversationIds, receipt };
     };
@@ -90,13 +120,13 @@ class QueueProducer implements Producer {
   }
 
   async poolRefilled(campaignId: string): Promise<void> {
-    const job = contract.newPoolRefilledJob(campaignId);
-    await this.claims.send(contract.POOL_REFILLED_JOB, job, contract.poolRefilledJobOptions(campaignId));
+    const job = newPoolRefilledJob(campaignId);
+    await this.claims.send(POOL_REFILLED_JOB, job, poolRefilledJobOptions(campaignId));
   }
 
-  async preview(request: contract.PreviewRequest, wait?: Partial<WaitOptions>): Promise<Preview> {
-    const job = contract.newPreviewJob(request);
-    const { jobId } = await this.previews.send(contract.PREVIEW_JOB, job, withNewId(contract.PREVIEW_JOB_OPTIONS));
+  async preview(request: PreviewRequest, wait?: Partial<WaitOptions>): Promise<Preview> {
+    const job = newPreviewJob(request);
+    const { jobId } = await this.previews.send(PREVIEW_JOB, job, withNewId(PREVIEW_JOB_OPTIONS));
     return (await this.previews.wait(jobId, wait)) as Preview;
   }
 
@@ -108,11 +138,11 @@ class QueueProducer implements Producer {
   private async send(input: unknown): Promise<Sent> {
     const request = parseRequest(input);
     const { operationId } = request;
-    const job = contract.newOperationJob(request, randomUUID());
-    const options = { ...contract.OPERATION_JOB_OPTIONS, jobId: contract.jobIdOf(operationId) };
-    refuseOther(job, (await this.operations.send(contract.OPERATION_JOB, job, options)).kept);
+    const job = newOperationJob(request, randomUUID());
+    const options = { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operationId) };
+    refuseOther(job, (await this.operations.send(OPERATION_JOB, job, options)).kept);
     const result = async (wait?: Partial<WaitOptions>): Promise<OperationResult> => {
-      const answer = (await this.operations.wait(options.jobId, wait)) as contract.OperationAnswer;
+      const answer = (await this.operations.wait(options.jobId, wait)) as OperationAnswer;
       return { operationId, outcome: outcomeOf(answer, job), state: answer.state, receipt: answer.receipt };
     };
     return { operationId, result };
@@ -124,11 +154,11 @@ function withNewId(options: JobsOptions): JobsOptions {
   return { ...options, jobId: randomUUID() };
 }
 
-type AnyJob = contract.OperationJob | contract.ClaimJob;
+type AnyJob = OperationJob | ClaimJob;
 
 /** The queue keeps another request under this one's id. */
 function refuseOther(sent: AnyJob, kept: unknown): void {
-  if (contract.hashOfJob(kept) === contract.requestHash(sent.request)) return;
+  if (hashOfJob(kept) === requestHash(sent.request)) return;
   throw operationConflict(sent.request.operationId);
 }
 

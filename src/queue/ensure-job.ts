@@ -1,7 +1,14 @@
 import type { Job, Queue } from 'bullmq';
-import type { JobRepair } from '../reconcile/ports.ts';
 import { bringForward, hasFailed, holdsIdForNobody } from './promote-job.ts';
-import { jobIdOf, requestOfJob } from '../producer/contract.ts';
+import { operationIdOfJob } from './job.ts';
+import { jobIdOf } from './job-id.ts';
+
+/**
+ * What became of the job of something unfinished. `alive`: it will come up by itself. `made`, `taken-up`: it would not
+ * have. `exhausted`: its workers die of it, again and again.
+ */
+export type JobRepair =
+  { readonly kind: 'alive' | 'made' | 'taken-up' } | { readonly kind: 'exhausted'; readonly reason: string };
 
 /** BullMQ's word for a job whose worker died with it too often. It can never be taken up again, only be made anew. */
 const STALLED_TOO_OFTEN = 'job stalled more than allowable limit';
@@ -46,7 +53,7 @@ export async function jobOf(queue: Queue, operationId: string): Promise<Job | un
 async function jobByBareId(queue: Queue, operationId: string): Promise<Job | undefined> {
   if ((await queue.getJobState(operationId)) === 'unknown') return undefined;
   const job = (await queue.getJob(operationId)) as Job | undefined;
-  return requestOfJob(job?.data)?.operationId === operationId ? job : undefined;
+  return operationIdOfJob(job?.data) === operationId ? job : undefined;
 }
 
 /** Removes an operation's job, whichever its id; one that is being worked at stays. */

@@ -36,3 +36,11 @@ export const KEPT_SHORTLY = {
   removeOnComplete: SHORTLY,
   removeOnFail: SHORTLY,
 } as const;
+
+const jobWithOperation = z.object({ request: z.object({ operationId: z.string() }) });
+
+/** Returns the operation id in a job's data, or `undefined` when the data has none. */
+export function operationIdOfJob(data: unknown): string | undefined {
+  const parsed = jobWithOperation.safeParse(data);
+  return parsed.success ? parsed.data.request.operationId : undefined;
+}

@@ -1,21 +1,15 @@
 import type { RedisConnection } from '../queue/connection.ts';
 import { Queue, type Job } from 'bullmq';
 import type { FailedJob, FailedJobs } from './retry-ports.ts';
-import type { ClaimRequest } from '../claims/claim.ts';
+import type { ClaimRequest } from '../claims/index.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import { failedAttempt } from '../domain/failed-attempt.ts';
-import type { Operation } from '../operations/operation.ts';
-import type { OperationRequest } from '../operations/request.ts';
+import type { Operation, OperationRequest } from '../operations/index.ts';
 import { bringForward, hasFailed } from '../queue/promote-job.ts';
-import {
-  CLAIMS_QUEUE,
-  jobIdOf,
-  newOperationJob,
-  OPERATION_JOB,
-  OPERATION_JOB_OPTIONS,
-  OPERATIONS_QUEUE,
-  requestOfJob,
-} from '../producer/contract.ts';
+import { requestOfJob } from '../producer/index.ts';
+import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../operations/index.ts';
+import { jobIdOf } from '../queue/job-id.ts';
+import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../queue/names.ts';
 import { hasStalledTooOften, isAlive, jobOf } from '../queue/ensure-job.ts';
 import { withRedis, type QueueAddress } from '../queue/with-redis.ts';
 

@@ -1,15 +1,12 @@
 import type { mongo } from 'mongoose';
 import type { FailureStore } from './retry-ports.ts';
-import type { AnyOperation } from '../conversations/view-ports.ts';
+import { type AnyOperation, toEntry } from '../operations/index.ts';
 import { FAILED_ATTEMPTS_KEPT_MAX, type FailedAttempt } from '../domain/failed-attempt.ts';
 import { RETRYABLE_CODES } from '../domain/operation.ts';
-import { NO_SEQUENCE, type Operation } from '../operations/operation.ts';
+import { nextSequence, NO_SEQUENCE, type Operation, toOperation } from '../operations/index.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf, type OperationDoc } from '../mongo/documents.ts';
 import { STATE_INDEX } from '../mongo/schemas.ts';
-import { toOperation } from '../operations/operation-mapping.ts';
-import { nextSequence } from '../operations/sequence.ts';
-import { toEntry } from '../conversations/view-store.ts';
 
 /** Read at a time, for whoever lists them all. */
 const GIVEN_UP_PAGE = 100;

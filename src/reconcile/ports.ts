@@ -1,5 +1,6 @@
-import type { Claim } from '../claims/claim.ts';
-import type { Operation } from '../operations/operation.ts';
+import type { JobRepair } from '../queue/ensure-job.ts';
+import type { Claim } from '../claims/index.ts';
+import type { Operation } from '../operations/index.ts';
 
 /** Whatever the ledger holds unfinished. Both at once are never there. */
 export type Unfinished =
@@ -20,13 +21,6 @@ export interface ReconcileStore {
   /** Removes what was marked: batches first, so that what remains of an operation is never without the operation. */
   removeExpired(operationIds: readonly string[]): Promise<void>;
 }
-
-/**
- * What became of the job of something unfinished. `alive`: it will come up by itself. `made`, `taken-up`: it would not
- * have. `exhausted`: its workers die of it, again and again.
- */
-export type JobRepair =
-  { readonly kind: 'alive' | 'made' | 'taken-up' } | { readonly kind: 'exhausted'; readonly reason: string };
 
 /** The queues, as far as the reconcile mends them. */
 export interface ReconciledJobs {

@@ -1,11 +1,11 @@
 import type { mongo } from 'mongoose';
 import type { ReconcileStore, Unfinished } from './ports.ts';
 import { ENDED_STATES, UNFINISHED_STATES, type OperationState } from '../domain/operation.ts';
-import { toClaim } from '../claims/mapping.ts';
+import { toClaim } from '../claims/index.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf, CLAIMABLE, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import { CLAIMABLE_INDEX, STATE_INDEX } from '../mongo/schemas.ts';
-import { toOperation } from '../operations/operation-mapping.ts';
+import { toOperation } from '../operations/index.ts';
 
 /** Looked at in one go: each costs the queue two commands. */
 const UNFINISHED_PAGE = 100;

@@ -1,6 +1,6 @@
-import type { Claim } from '../claims/claim.ts';
-import { failWith } from '../operations/lifecycle.ts';
-import type { Clock, Stores } from '../operations/ports.ts';
+import type { Claim } from '../claims/index.ts';
+import { failWith, type Stores } from '../operations/index.ts';
+import type { Clock } from '../domain/clock.ts';
 import type { ReconcileStore, ReconciledJobs, Unfinished } from './ports.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;

@@ -1,7 +1,7 @@
-import type { JobRepair, ReconciledJobs, Unfinished } from './ports.ts';
-import type { Claim } from '../claims/claim.ts';
-import type { ClaimQueue } from '../claims/claim-queue.ts';
-import type { OperationQueue } from '../operations/operation-queue.ts';
+import type { ReconciledJobs, Unfinished } from './ports.ts';
+import type { JobRepair } from '../queue/ensure-job.ts';
+import type { Claim, ClaimQueue } from '../claims/index.ts';
+import type { OperationQueue } from '../operations/index.ts';
 
 /** Both queues that hold what somebody asked for, as the reconcile sees them. */
 export class ReconciledQueues implements ReconciledJobs {

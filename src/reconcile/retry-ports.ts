@@ -1,6 +1,6 @@
 import type { FailedAttempt } from '../domain/failed-attempt.ts';
-import type { Operation } from '../operations/operation.ts';
-import type { AnyOperation } from '../conversations/view-ports.ts';
+import type { Operation } from '../operations/index.ts';
+import type { AnyOperation } from '../operations/index.ts';
 
 /** What went wrong, as the ledger keeps it. */
 export interface FailureStore {

@@ -2,11 +2,12 @@ import { Refusal, shown } from '../domain/errors.ts';
 import type { FailedAttempt } from '../domain/failed-attempt.ts';
 import { isEnded, isRetryable } from '../domain/operation.ts';
 import type { FailedJob, FailedJobs, FailureStore } from './retry-ports.ts';
-import type { AnyOperation, ViewStore } from '../conversations/view-ports.ts';
+import type { OperationViewStore } from '../operations/index.ts';
+import type { AnyOperation } from '../operations/index.ts';
 
 export interface RetryDeps {
   readonly failures: FailureStore;
-  readonly views: Pick<ViewStore, 'findOperation'>;
+  readonly operationViews: Pick<OperationViewStore, 'findOperation'>;
   readonly jobs: FailedJobs;
 }
 
@@ -29,14 +30,14 @@ export async function* failedOperations(deps: RetryDeps, campaignId?: string): A
   for await (const entry of deps.failures.failedOperations(campaignId)) yield fromDatabase(entry);
   for await (const job of deps.jobs.all()) {
     if (campaignId !== undefined && job.campaignId !== campaignId) continue;
-    const entry = await deps.views.findOperation(job.operationId);
+    const entry = await deps.operationViews.findOperation(job.operationId);
     if (!entry || !isEnded(entry.state)) yield fromQueue(job, entry);
   }
 }
 
 /** One that was given up. Throws a `not-retryable` refusal for anything else, `unknown-operation` for nothing. */
 export async function findFailed(deps: RetryDeps, operationId: string): Promise<FailedOperation> {
-  const entry = await deps.views.findOperation(operationId);
+  const entry = await deps.operationViews.findOperation(operationId);
   if (entry && isRetryable(entry)) return fromDatabase(entry);
   if (entry && isEnded(entry.state))
     throw notRetryable(entry.error ? `one refused as ${entry.error.code}` : entry.state);

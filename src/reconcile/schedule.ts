@@ -1,6 +1,7 @@
 import type { RedisConnection } from '../queue/connection.ts';
 import { Queue } from 'bullmq';
-import { RECONCILE_JOB, RECONCILE_JOB_OPTIONS, RECONCILE_QUEUE } from '../producer/contract.ts';
+import { RECONCILE_JOB, RECONCILE_JOB_OPTIONS } from './reconcile-job.ts';
+import { RECONCILE_QUEUE } from '../queue/names.ts';
 
 /** One at a time, over all workers. */
 const RECONCILE_AT_ONCE_MAX = 1;

@@ -1,13 +1,7 @@
 import type { RedisConnection } from '../queue/connection.ts';
 import { Queue } from 'bullmq';
 import type { QueueFacts, QueueState } from './health.ts';
-import {
-  CLAIMS_QUEUE,
-  CONTROLS_QUEUE,
-  OPERATIONS_QUEUE,
-  PREVIEWS_QUEUE,
-  RECONCILE_QUEUE,
-} from '../producer/contract.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCILE_QUEUE } from '../queue/names.ts';
 import { withRedis, type QueueAddress } from '../queue/with-redis.ts';
 
 const QUEUES = [OPERATIONS_QUEUE, CLAIMS_QUEUE, PREVIEWS_QUEUE, CONTROLS_QUEUE, RECONCILE_QUEUE];

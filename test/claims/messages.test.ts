@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ClaimCommand } from '../../src/operations/ports.ts';
+import type { ClaimCommand } from '../../src/claims/ports.ts';
 import { Coordinators, type Coordinator } from '../support/coordinators.ts';
 import { testConfig } from '../support/harness.ts';
 import { until } from '../support/until.ts';

@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  claimReceipt,
-  refuseTexter,
-  roomFor,
-  type ClaimRequest,
-  type SelfAssignSettings,
-  type Workload,
-} from '../../src/claims/claim.ts';
+import { claimReceipt, refuseTexter, roomFor, type ClaimRequest, type Workload } from '../../src/claims/claim.ts';
+import { type SelfAssignSettings } from '../../src/campaigns/campaign.ts';
 import { dealPool, leadingClaims, type Dealt, type RoundClaim, type RoundFacts } from '../../src/claims/round-rules.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 

@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal, type RefusalCode } from '../../src/domain/errors.ts';
-import {
-  isBulk,
-  resolveSources,
-  resolveTargets,
-  type ReassignRequest,
-  type Texter,
-} from '../../src/operations/request.ts';
+import { isBulk, resolveSources, resolveTargets, type ReassignRequest } from '../../src/operations/request.ts';
+import { type Texter } from '../../src/campaigns/ports.ts';
 
 const texters: readonly Texter[] = [
   { texterId: 't1', joinedOrder: 1, active: true },

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { ClaimCommand } from '../../src/operations/ports.ts';
+import type { ClaimCommand } from '../../src/claims/ports.ts';
 import { createContext, type Context } from '../../src/context.ts';
 import type { Claim } from '../../src/claims/claim.ts';
 import { MongoClaimStore } from '../../src/claims/claim-store.ts';
 import type { Database } from '../../src/mongo/database.ts';
-import { requestHash } from '../../src/producer/contract.ts';
+import { requestHash } from '../../src/domain/request-hash.ts';
 import { Harness } from '../support/harness.ts';
 import { Random } from '../support/random.ts';
 import { rawConversations } from '../support/raw.ts';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PREVIEWS_QUEUE, requestHash } from '../../src/producer/contract.ts';
+import { requestHash } from '../../src/domain/request-hash.ts';
+import { PREVIEWS_QUEUE } from '../../src/queue/names.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Obstacle } from '../support/obstacle.ts';
 import { answerOf } from '../support/operation-check.ts';

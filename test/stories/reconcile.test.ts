@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { OperationDoc } from '../../src/mongo/documents.ts';
 import { MongoReconcileStore } from '../../src/reconcile/reconcile-store.ts';
-import { jobIdOf, newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/producer/contract.ts';
+import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/operation-job.ts';
+import { jobIdOf } from '../../src/queue/job-id.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { oneTurn, record, toTheEnd } from '../support/perform.ts';

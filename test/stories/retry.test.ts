@@ -1,16 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { retry } from '../../src/reconcile/retry.ts';
-import {
-  CLAIM_JOB,
-  CLAIM_JOB_OPTIONS,
-  CLAIMS_QUEUE,
-  jobIdOf,
-  newClaimJob,
-  newOperationJob,
-  OPERATION_JOB,
-  OPERATION_JOB_OPTIONS,
-  OPERATIONS_QUEUE,
-} from '../../src/producer/contract.ts';
+import { CLAIM_JOB, CLAIM_JOB_OPTIONS, newClaimJob } from '../../src/claims/claim-job.ts';
+import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/operation-job.ts';
+import { jobIdOf } from '../../src/queue/job-id.ts';
+import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/names.ts';
 import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -164,7 +157,7 @@ describe('what was given up', () => {
     await mend(operationId, plan);
     const each = { operationId, foundIn: 'database' } as never;
     const taken = await withFailedJobs(harness.config.queue, async (jobs) => {
-      const deps = { failures: harness.context.failures, views: harness.context.views, jobs };
+      const deps = { failures: harness.context.failures, operationViews: harness.context.operationViews, jobs };
       return Promise.all(Array.from({ length: 5 }, () => retry(deps, each)));
     });
     expect(taken.filter((isTakenUp) => isTakenUp)).toHaveLength(1);

@@ -1,4 +1,4 @@
-import type { SelfAssignSettings } from '../../src/claims/claim.ts';
+import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
 import { HISTORY_MOVES_MAX, type Assignee } from '../../src/domain/conversation.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { groupBy } from './group-by.ts';

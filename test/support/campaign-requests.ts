@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { STATUSES, type Status, type StatusChoice } from '../../src/domain/conversation.ts';
-import type { SelfAssignSettings } from '../../src/claims/claim.ts';
+import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
 
 /**
  * A campaign and what happens to it, as plain data, which shrinks and prints well. Nothing is named by an id, for ids are

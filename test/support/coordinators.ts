@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as otherwise } from 'node:timers/promises';
 import { afterEach, beforeEach, vi } from 'vitest';
-import type { ClaimCommand, Round } from '../../src/operations/ports.ts';
+import type { ClaimCommand, Round } from '../../src/claims/ports.ts';
 import type { Claim } from '../../src/claims/claim.ts';
 import { ClaimCoordinator } from '../../src/claims/coordinator.ts';
 import { connectWorker, type RedisConnection } from '../../src/queue/connection.ts';

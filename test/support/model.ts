@@ -1,5 +1,5 @@
 import type { SkipReason } from '../../src/domain/receipt.ts';
-import type { SelfAssignSettings } from '../../src/claims/claim.ts';
+import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
 import type { Assignee, Status } from '../../src/domain/conversation.ts';
 import type { RefusalCode } from '../../src/domain/errors.ts';
 import type { AnyRequest } from './send.ts';

@@ -2,7 +2,7 @@ import type { OperationCommand } from '../../src/operations/operation-command.ts
 import type { Stores } from '../../src/operations/ports.ts';
 import { accept, perform, type Performed } from '../../src/operations/lifecycle.ts';
 import type { Operation } from '../../src/operations/operation.ts';
-import { requestHash } from '../../src/producer/contract.ts';
+import { requestHash } from '../../src/domain/request-hash.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import type { AnyRequest } from './send.ts';
 

@@ -6,10 +6,10 @@ import type { Random } from '../support/random.ts';
 
 /** As `baton retry` does it. False when there is nothing to take up any more, or no server to ask. */
 export async function takeUp({ config, context }: Harness, operationId: string): Promise<boolean> {
-  const { failures, views } = context;
+  const { failures, operationViews } = context;
   try {
     return await withFailedJobs(config.queue, async (jobs) => {
-      const deps = { failures, views, jobs };
+      const deps = { failures, operationViews, jobs };
       return retry(deps, await findFailed(deps, operationId));
     });
   } catch {

@@ -1,8 +1,12 @@
 import type { Command } from 'commander';
-import type { CampaignRecord } from '../../campaigns/ports.ts';
-import { changeRules, createCampaign, setClosed } from '../../campaigns/manage.ts';
+import {
+  type CampaignRecord,
+  changeRules,
+  createCampaign,
+  SELF_ASSIGN_DEFAULT,
+  setClosed,
+} from '../../campaigns/index.ts';
 import { shown } from '../../domain/errors.ts';
-import { SELF_ASSIGN_DEFAULT } from '../../campaigns/campaign.ts';
 import { campaignId } from '../../domain/ids.ts';
 import { checked, limitOf, misused } from '../input.ts';
 import { newId } from '../new-id.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CancelAnswer } from '../../producer/contract.ts';
+import type { CancelAnswer } from '../../operations/index.ts';
 import { DEFAULT_WAIT_S, sceneOf } from '../bulk.ts';
 import { waitMsOf } from '../input.ts';
 import { blocks, type Answer } from '../output.ts';

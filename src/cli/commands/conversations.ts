@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import type { ConversationWithHistory } from '../../conversations/view-ports.ts';
-import { viewConversations, type ConversationsView } from '../../conversations/views.ts';
+import { type ConversationsView, type ConversationWithHistory, viewConversations } from '../../conversations/index.ts';
 import { HIDDEN_STATUSES, VISIBLE_STATUSES, type Status } from '../../domain/conversation.ts';
 import { shown } from '../../domain/errors.ts';
 import { sceneOf, type Scene } from '../bulk.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { createContext } from '../../context.ts';
-import { readQueueFacts } from '../../telemetry/queue-health.ts';
+import { readQueueFacts } from '../../telemetry/index.ts';
 import { databaseChecks, fail, queueChecks, type Check } from '../checks.ts';
 import { facts, type Answer } from '../output.ts';
 import { EXIT_FAILED, type Session } from '../session.ts';

@@ -4,7 +4,7 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { stringify } from 'csv-stringify';
-import { EXPORT_COLUMNS, exportConversations, withoutFormulas, type ExportRow } from '../../contacts/export.ts';
+import { EXPORT_COLUMNS, exportConversations, type ExportRow, withoutFormulas } from '../../contacts/index.ts';
 import { STATUSES } from '../../domain/conversation.ts';
 import { sceneOf, type Scene } from '../bulk.ts';
 import { isSystemError, misused } from '../input.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { failedOperations, type FailedOperation } from '../../reconcile/retry.ts';
+import { type FailedOperation, failedOperations } from '../../reconcile/index.ts';
 import { failedOperationsTable, withFailedOperations } from '../failed-operations.ts';
 import { limitOf } from '../input.ts';
 import { blocks, counted, type Answer } from '../output.ts';

@@ -1,7 +1,7 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { importContacts, type ImportResult } from '../../contacts/import.ts';
+import { importContacts, type ImportResult } from '../../contacts/index.ts';
 import { csvRecords } from '../csv-records.ts';
 import { isSystemError, misused } from '../input.ts';
 import { blocks, counted, table, type Answer } from '../output.ts';

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
-import type { StoredBatch } from '../../operations/ports.ts';
-import type { AnyOperation } from '../../conversations/view-ports.ts';
+import type { StoredBatch } from '../../operations/index.ts';
+import type { AnyOperation } from '../../operations/index.ts';
 import { Refusal, shown } from '../../domain/errors.ts';
 import { sceneOf, type Scene } from '../bulk.ts';
 import { AssigneeNames } from '../assignees.ts';
@@ -28,7 +28,7 @@ export function addOperations(program: Command, session: Session): void {
 }
 
 async function list({ context, campaign, names }: Scene, limit: number): Promise<Answer> {
-  const operations = await context.views.listOperations(campaign.campaignId, limit);
+  const operations = await context.operationViews.listOperations(campaign.campaignId, limit);
   const rows = operations.map(({ operationId, request, state, receipt, acceptedAt }) => [
     operationId,
     request.kind,
@@ -45,7 +45,7 @@ async function list({ context, campaign, names }: Scene, limit: number): Promise
 
 async function show(session: Session, id: string, withMoves: boolean): Promise<void> {
   const context = await session.context();
-  const entry = await context.views.findOperation(id);
+  const entry = await context.operationViews.findOperation(id);
   if (!entry) {
     const expected = 'an operation that a worker has taken up';
     throw new Refusal('unknown-operation', { expected, received: shown(id) });
@@ -53,7 +53,7 @@ async function show(session: Session, id: string, withMoves: boolean): Promise<v
   const names = new AssigneeNames(await context.campaigns.listTexters(entry.campaignId));
   const answer = { json: told(entry), text: entryText(entry, names) };
   if (!withMoves) return session.answer(answer);
-  const moves = new Moves(entry, context.views.batchesOf(id), names);
+  const moves = new Moves(entry, context.operationViews.batchesOf(id), names);
   await (session.json ? moves.writeJson(session.terminal.stdout) : moves.writeText(session.terminal.stdout));
 }
 

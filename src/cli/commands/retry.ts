@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { findFailed, failedOperations, retry, type FailedOperation, type RetryDeps } from '../../reconcile/retry.ts';
+import { type FailedOperation, failedOperations, findFailed, retry, type RetryDeps } from '../../reconcile/index.ts';
 import { failedOperationsTable, withFailedOperations } from '../failed-operations.ts';
 import { misused } from '../input.ts';
 import { blocks, counted, type Answer } from '../output.ts';

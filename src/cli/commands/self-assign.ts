@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ClaimResult } from '../../producer/producer-port.ts';
+import type { ClaimResult } from '../../producer/index.ts';
 import { DEFAULT_WAIT_S } from '../bulk.ts';
 import { numberOrWord, waitMsOf } from '../input.ts';
 import { newId } from '../new-id.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { viewSenders, type Load, type Sender } from '../../conversations/views.ts';
+import { type Load, type Sender, viewSenders } from '../../conversations/index.ts';
 import { STATUSES } from '../../domain/conversation.ts';
 import { table, type Answer } from '../output.ts';
 import { resolveCampaign } from '../resolve.ts';

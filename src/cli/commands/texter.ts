@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { addTexter, setActive } from '../../campaigns/manage.ts';
-import type { TexterRecord } from '../../campaigns/ports.ts';
+import { addTexter, setActive, type TexterRecord } from '../../campaigns/index.ts';
 import { texterId } from '../../domain/ids.ts';
 import { sceneOf } from '../bulk.ts';
 import { checked } from '../input.ts';

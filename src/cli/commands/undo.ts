@@ -23,8 +23,8 @@ async function undo(session: Session, undoes: string, options: OperationOptions)
 
 /** The campaign of an operation, which people name by its id alone. */
 export async function campaignOf(session: Session, operationId: string): Promise<string> {
-  const { views } = await session.context();
-  const entry = await views.findOperation(operationId);
+  const { operationViews } = await session.context();
+  const entry = await operationViews.findOperation(operationId);
   if (entry) return entry.campaignId;
   const expected = 'an operation that a worker has taken up';
   throw new Refusal('unknown-operation', { expected, received: shown(operationId) });

@@ -1,0 +1,10 @@
+export { ClaimQueue } from './claim-queue.ts';
+export { MongoClaimStore } from './claim-store.ts';
+export type { Claim, ClaimRequest } from './claim.ts';
+export type { SelfAssignSettings } from '../campaigns/index.ts';
+export { parseClaimRequest } from './contract.ts';
+export { ClaimCoordinator, type CoordinatorOptions } from './coordinator.ts';
+export { toClaim } from './mapping.ts';
+export { type Served, servedOf } from './messages.ts';
+export type { ClaimStore } from './ports.ts';
+export * from './claim-job.ts';
