@@ -31,11 +31,11 @@ export class ClaimHandler implements Handler {
 
   async handle(attempt: Attempt): Promise<Outcome> {
     if (attempt.job.name === POOL_REFILLED_JOB) return this.look(attempt);
-    const { request, sentBy } = parseClaimJob(attempt.job.id ?? '', attempt.job.data);
+    const { request, sendId } = parseClaimJob(attempt.job.id ?? '', attempt.job.data);
     const hash = requestHash(request);
     this.pace.noteSomebody();
     const known = await this.known(request.operationId, attempt);
-    const served = known ?? (await this.coordinator.submit({ request, requestHash: hash, sentBy }));
+    const served = known ?? (await this.coordinator.submit({ request, requestHash: hash, sendId }));
     if (served.requestHash === hash) return this.outcomeOf(served, attempt);
     throw operationConflict(served.operationId);
   }
@@ -72,7 +72,7 @@ export class ClaimHandler implements Handler {
     if (waitsUntil !== null) {
       return {
         kind: 'snoozed',
-        forMs: Math.min(Math.max(0, waitsUntil - this.now()), SNOOZE_MS_MAX),
+        delayMs: Math.min(Math.max(0, waitsUntil - this.now()), SNOOZE_MS_MAX),
         recheck: () => this.recheck(attempt),
       };
     }
@@ -100,7 +100,7 @@ export class ClaimHandler implements Handler {
   }
 }
 
-function answerOf({ operationId, madeBy, requestHash: hash, granted, receipt }: Served): ClaimAnswer {
+function answerOf({ operationId, createdBySendId, requestHash: hash, granted, receipt }: Served): ClaimAnswer {
   if (!receipt) throw new Error(`expected claim ${operationId} to have ended with a receipt, got none`);
-  return { operationId, madeBy, requestHash: hash, conversationIds: granted, receipt };
+  return { operationId, createdBySendId, requestHash: hash, conversationIds: granted, receipt };
 }

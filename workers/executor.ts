@@ -27,9 +27,9 @@ export function processorOf(handler: Handler, logger: Logger, locks: LockWatch):
     const attempt = { job, log: childOf(logger, job), signal: signal ?? new AbortController().signal };
     locks.begin(job.id ?? '');
     const outcome = await run(handler, attempt);
-    const giveBack = (forMs: number): Promise<void> => {
+    const giveBack = (delayMs: number): Promise<void> => {
       locks.giveBack(job.id ?? '');
-      return job.moveToDelayed(Date.now() + forMs, token);
+      return job.moveToDelayed(Date.now() + delayMs, token);
     };
     switch (outcome.kind) {
       case 'completed':
@@ -42,10 +42,10 @@ export function processorOf(handler: Handler, logger: Logger, locks: LockWatch):
         await toTheBack(job);
         throw new DelayedError();
       case 'cut-short':
-        await giveBack(outcome.forMs);
+        await giveBack(outcome.delayMs);
         throw new DelayedError();
       case 'snoozed':
-        await giveBack(outcome.forMs);
+        await giveBack(outcome.delayMs);
         await recheck(outcome, attempt.log);
         throw new DelayedError();
     }

@@ -56,18 +56,18 @@ export class OperationHandler implements Handler {
       const gotOn = slice.hasMoved || error instanceof Overtaken;
       if (!gotOn || error instanceof Refusal) throw error;
       attempt.log.warn({ err: error }, 'slice cut short, to be gone on with');
-      return { kind: 'cut-short', forMs: CUT_SHORT_MS };
+      return { kind: 'cut-short', delayMs: CUT_SHORT_MS };
     }
   }
 
   private async carryOn({ job, log, signal }: Attempt, onMoved: () => void): Promise<Outcome> {
-    const { request, sentBy } = parseOperationJob(job.id ?? '', job.data);
+    const { request, sendId } = parseOperationJob(job.id ?? '', job.data);
     const sliceEndsAt = performance.now() + this.config.sliceMs;
     if (isOne(request)) this.pace.noteSomebody();
     const report = throttled((progress: Progress) => job.updateProgress(progress), PROGRESS_EVERY_MS);
     const performed = await perform(
       this.context,
-      { request, requestHash: requestHash(request), sentBy },
+      { request, requestHash: requestHash(request), sendId },
       {
         limits: this.pace.limits(this.config),
         shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
@@ -105,7 +105,7 @@ export class OperationHandler implements Handler {
       case 'waiting':
         return {
           kind: 'snoozed',
-          forMs: SNOOZE_MS_MAX,
+          delayMs: SNOOZE_MS_MAX,
           recheck: () => this.recheck(operation),
         };
       case 'ended':
@@ -129,9 +129,9 @@ function logEnd(operation: Operation, log: Attempt['log']): void {
   log.info({ campaignId, kind: operation.request.kind, state, durationMs, ...counts }, 'operation ended');
 }
 
-function answerOf({ operationId, madeBy, state, receipt }: Operation): OperationAnswer {
+function answerOf({ operationId, createdBySendId, state, receipt }: Operation): OperationAnswer {
   if (!receipt || (state !== 'done' && state !== 'cancelled')) {
     throw new Error(`expected operation ${operationId} to have ended with a receipt, got state ${state}`);
   }
-  return { operationId, madeBy, state, receipt };
+  return { operationId, createdBySendId, state, receipt };
 }

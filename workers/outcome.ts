@@ -9,12 +9,12 @@ export type Outcome =
   /** More to do, after others had their turn. Burns no attempt. */
   | { readonly kind: 'requeued' }
   /** Something went wrong, and it got on all the same: gone on with after a pause. Burns no attempt. */
-  | { readonly kind: 'cut-short'; readonly forMs: number }
+  | { readonly kind: 'cut-short'; readonly delayMs: number }
   /** Another goes first, and wakes this one when it ends. Burns no attempt. */
   | {
       readonly kind: 'snoozed';
       /** It is taken up again by then, should nobody wake it. */
-      readonly forMs: number;
+      readonly delayMs: number;
       /** Called once it is snoozed and can be woken: wakes whoever should go on now, be it this one. */
       readonly recheck: () => Promise<void>;
     };

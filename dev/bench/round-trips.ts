@@ -26,7 +26,7 @@ export async function countRoundTrips(ground: Ground, conversations: number): Pr
   context.database.client.on('commandStarted', () => (trips += 1));
   const count = async (what: string, moved: number, asked: object): Promise<TripsRow> => {
     const request = parseRequest({ operationId: ground.place.newId('op'), campaignId, ...asked });
-    const command = { request, requestHash: requestHash(request), sentBy: 'bench' };
+    const command = { request, requestHash: requestHash(request), sendId: 'bench' };
     trips = 0;
     let performed: Performed;
     do performed = await perform(context, command, { limits: config.worker, shouldStop: () => false });

@@ -26,14 +26,14 @@ export const CLAIM_JOB_OPTIONS = {
 /** What its job returns. */
 export interface ClaimAnswer {
   readonly operationId: string;
-  readonly madeBy: string;
+  readonly createdBySendId: string;
   readonly requestHash: string;
   readonly conversationIds: readonly string[];
   readonly receipt: Receipt;
 }
 
-export function newClaimJob(request: ClaimRequest, sentBy: string): ClaimJob {
-  return { version: JOB_VERSION, sentBy, request };
+export function newClaimJob(request: ClaimRequest, sendId: string): ClaimJob {
+  return { version: JOB_VERSION, sendId, request };
 }
 
 /** Checks a job's body, wherever it comes from. Throws a `bad-request` refusal. */

@@ -55,8 +55,8 @@ export class ClaimQueue {
     await this.queue.close();
   }
 
-  private async add({ request, madeBy, operationId }: Claim): Promise<void> {
-    await this.queue.add(CLAIM_JOB, newClaimJob(request, madeBy), {
+  private async add({ request, createdBySendId, operationId }: Claim): Promise<void> {
+    await this.queue.add(CLAIM_JOB, newClaimJob(request, createdBySendId), {
       ...CLAIM_JOB_OPTIONS,
       jobId: jobIdOf(operationId),
     });

@@ -29,7 +29,7 @@ export function newDoc({ claim, room, refusal, granted }: Granted, at: Date): Cl
     campaignId: request.campaignId,
     request,
     requestHash: claim.command?.requestHash ?? '',
-    madeBy: claim.command?.sentBy ?? '',
+    createdBySendId: claim.command?.sendId ?? '',
     state: refusal ? 'failed' : 'done',
     sequence: 0,
     granted: objectIds(granted),

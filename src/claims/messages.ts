@@ -7,7 +7,7 @@ import { parseWith } from '../domain/parse.ts';
 /** A claim's answer, as it travels from the worker that served it to the one that holds its job. */
 export interface Served extends Pick<
   Claim,
-  'operationId' | 'requestHash' | 'madeBy' | 'state' | 'granted' | 'receipt' | 'error'
+  'operationId' | 'requestHash' | 'createdBySendId' | 'state' | 'granted' | 'receipt' | 'error'
 > {
   /** Until when it waits for more, in milliseconds since 1970; `null` when it has ended. */
   readonly waitsUntil: number | null;
@@ -53,15 +53,15 @@ const forwarded = z.object({
   brought: z
     .object({
       id: z.string(),
-      command: z.object({ request: claimRequest, requestHash: z.string(), sentBy: z.string() }).nullable(),
+      command: z.object({ request: claimRequest, requestHash: z.string(), sendId: z.string() }).nullable(),
     })
     .refine(({ id, command }) => command === null || command.request.operationId === id, 'a claim under its own id'),
 });
 
 export function servedOf(claim: Claim): Served {
-  const { operationId, requestHash, madeBy, state, granted, receipt, error, waiting } = claim;
+  const { operationId, requestHash, createdBySendId, state, granted, receipt, error, waiting } = claim;
   const waitsUntil = waiting ? waiting.until.getTime() : null;
-  return { operationId, requestHash, madeBy, state, granted, receipt, error, waitsUntil };
+  return { operationId, requestHash, createdBySendId, state, granted, receipt, error, waitsUntil };
 }
 
 /** What another coordinator, or anybody else with a hand in Redis, has sent to this one. Throws when it is none of that. */

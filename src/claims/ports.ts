@@ -16,7 +16,7 @@ export interface Round {
 export interface ClaimCommand {
   readonly request: ClaimRequest;
   readonly requestHash: string;
-  readonly sentBy: string;
+  readonly sendId: string;
 }
 
 export interface ClaimStore {

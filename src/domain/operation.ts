@@ -61,7 +61,7 @@ export interface OperationRecord<Request> {
   readonly request: Request;
   readonly requestHash: string;
   /** Tells the request that made the operation from those that met it. */
-  readonly madeBy: string;
+  readonly createdBySendId: string;
   readonly state: OperationState;
   /** The campaign's own count of accepted operations: the order in which bulk ones run. 0 when it was refused unaccepted. */
   readonly sequence: number;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { Refusal, shown } from './errors.ts';
 
 /** Nothing of it is written to: constants will do. */

@@ -104,7 +104,7 @@ const operation = new Schema(
     campaignId: text,
     request: { type: Schema.Types.Mixed, required: true },
     requestHash: text,
-    madeBy: text,
+    createdBySendId: text,
     state: { type: String, enum: OPERATION_STATES, required: true },
     sequence: count,
     plan: { type: Schema.Types.Mixed, default: null },

@@ -6,12 +6,12 @@ export interface OperationCommand {
   readonly request: OperationRequest;
   readonly requestHash: string;
   /** Tells this sending of the request from any other. */
-  readonly sentBy: string;
+  readonly sendId: string;
 }
 
 /** What the ledger first says of an operation; its place in the campaign's order apart. */
 export function newOperation(
-  { request, requestHash, sentBy }: OperationCommand,
+  { request, requestHash, sendId }: OperationCommand,
   at: Date,
 ): Omit<Operation, 'sequence'> {
   return {
@@ -19,7 +19,7 @@ export function newOperation(
     campaignId: request.campaignId,
     request,
     requestHash,
-    madeBy: sentBy,
+    createdBySendId: sendId,
     state: 'accepted',
     plan: null,
     receipt: null,

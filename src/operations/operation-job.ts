@@ -26,12 +26,12 @@ export interface OperationAnswer {
   readonly operationId: string;
   readonly state: 'done' | 'cancelled';
   /** The sending that made the operation. */
-  readonly madeBy: string;
+  readonly createdBySendId: string;
   readonly receipt: Receipt;
 }
 
-export function newOperationJob(request: OperationRequest, sentBy: string): OperationJob {
-  return { version: JOB_VERSION, sentBy, request: request as OperationJob['request'] };
+export function newOperationJob(request: OperationRequest, sendId: string): OperationJob {
+  return { version: JOB_VERSION, sendId, request: request as OperationJob['request'] };
 }
 
 /** Checks a job's body, wherever it comes from. Throws a `bad-request` refusal. */

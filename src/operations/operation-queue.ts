@@ -36,8 +36,8 @@ export class OperationQueue {
     if (!job || holdsIdForNobody(job)) return undefined;
     const { success, data } = operationJob.safeParse(job.data);
     if (!success || data.request.operationId !== operationId) return undefined;
-    const { request, sentBy } = data;
-    return { request, requestHash: requestHash(request), sentBy };
+    const { request, sendId } = data;
+    return { request, requestHash: requestHash(request), sendId };
   }
 
   /** Sees to it that an unfinished operation has a job; see {@link ensureJob}. */
@@ -54,7 +54,7 @@ export class OperationQueue {
   }
 
   private async add(operation: Operation): Promise<void> {
-    const job = newOperationJob(operation.request, operation.madeBy);
+    const job = newOperationJob(operation.request, operation.createdBySendId);
     await this.queue.add(OPERATION_JOB, job, { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operation.operationId) });
   }
 }

@@ -31,9 +31,9 @@ export class MongoOperationViewStore implements OperationViewStore {
 
 /** As people see it: what is only there for the machinery stays behind. */
 export function toEntry(doc: OperationDoc | ClaimDoc): AnyOperation {
-  const { _id: operationId, campaignId, request, requestHash, madeBy, state, sequence } = doc;
+  const { _id: operationId, campaignId, request, requestHash, createdBySendId, state, sequence } = doc;
   const { receipt, error, cancellation, acceptedAt, startedAt, endedAt } = doc;
-  const entry = { operationId, campaignId, request, requestHash, madeBy, state, sequence };
+  const entry = { operationId, campaignId, request, requestHash, createdBySendId, state, sequence };
   const failures = doc.failures ? { failures: doc.failures } : {};
   const granted = 'granted' in doc ? { granted: doc.granted.map((id) => id.toHexString()) } : {};
   return { ...entry, receipt, error, cancellation, acceptedAt, startedAt, endedAt, ...failures, ...granted };

@@ -162,6 +162,6 @@ function refuseOther(sent: AnyJob, kept: unknown): void {
   throw operationConflict(sent.request.operationId);
 }
 
-function outcomeOf(answer: { readonly madeBy: string }, job: AnyJob): 'created' | 'exists' {
-  return answer.madeBy === job.sentBy ? 'created' : 'exists';
+function outcomeOf(answer: { readonly createdBySendId: string }, job: AnyJob): 'created' | 'exists' {
+  return answer.createdBySendId === job.sendId ? 'created' : 'exists';
 }

@@ -14,7 +14,7 @@ export const version = z.literal(JOB_VERSION);
 /** What goes before a request whose sender is told whether this sending made what it asks for. */
 export const envelope = {
   version,
-  sentBy: z
+  sendId: z
     .string()
     .min(1)
     .max(64)

@@ -68,12 +68,12 @@ class FailedJobQueues implements FailedJobs {
   }
 
   async renew(operation: Operation): Promise<void> {
-    const { operationId, request, madeBy } = operation;
+    const { operationId, request, createdBySendId } = operation;
     const job = await jobOf(this.operations, operationId);
     if (job && (await isAlive(job))) return bringForward(job);
     if (job && !(await isRemoved(job))) return;
     const options = { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operationId) };
-    await this.operations.add(OPERATION_JOB, newOperationJob(request, madeBy), options);
+    await this.operations.add(OPERATION_JOB, newOperationJob(request, createdBySendId), options);
   }
 
   async close(): Promise<void> {

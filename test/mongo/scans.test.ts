@@ -121,7 +121,7 @@ describe('no query that runs per job scans more than it returns', () => {
         campaignId: claiming,
         texterId,
       } as const;
-      return { request, requestHash: 'h', sentBy: 's' };
+      return { request, requestHash: 'h', sendId: 's' };
     });
     const explained = await explainedPipelines(() => harness.context.stores.claims.serve(claiming, commands));
     expect(explained).toHaveLength(1);
@@ -157,7 +157,14 @@ describe('no query that runs per job scans more than it returns', () => {
     const DAY_MS = 86_400_000;
     const now = Date.now();
     const request = { kind: 'self-assign', operationId: '', campaignId, texterId: 't1' } as const;
-    const row = { campaignId, request: request as never, requestHash: 'hash', madeBy: 'test', sequence: 0, plan: null };
+    const row = {
+      campaignId,
+      request: request as never,
+      requestHash: 'hash',
+      createdBySendId: 'test',
+      sequence: 0,
+      plan: null,
+    };
     const states = ['running', 'accepted', 'failed'] as const;
     await operations.insertMany(
       Array.from({ length: 2_000 }, (_, at) => {

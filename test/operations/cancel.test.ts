@@ -176,7 +176,7 @@ describe('cancelling', { timeout: TIMEOUT_MS }, () => {
     const operationId = harness.newId('cl');
     const request = { kind: 'self-assign', operationId, campaignId, texterId: 't1', count: 5, waitMs: 60_000 } as const;
     const { stores } = harness.context;
-    await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sentBy: 's' }]);
+    await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sendId: 's' }]);
     const first = await cancelAt(stores, request);
     expect(first).toMatchObject({ state: 'cancelled', receipt: { moved: 2, shortBecause: 'stopped', left: 0 } });
     expect(await cancelAt(stores, request)).toEqual(first);

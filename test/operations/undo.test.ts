@@ -119,7 +119,7 @@ describe('undoing an operation', () => {
   it('takes what a claim was granted back to the pool, in batches of its own', async () => {
     const request = { kind: 'self-assign', ...asked(), texterId: 't4', count: 7 } as const;
     const { stores } = harness.context;
-    await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sentBy: 's' }]);
+    await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sendId: 's' }]);
     const { receipt } = await undo(request.operationId);
     expect(receipt).toMatchObject({ selected: 7, moved: 7, byTarget: [{ assigneeId: null, count: 7 }] });
     expect(await harness.holdings(campaignId)).toEqual({ pool: 7, t1: 7, t2: 6 });

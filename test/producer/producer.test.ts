@@ -26,7 +26,7 @@ const RECEIPT = {
 const answerTo = ({ data }: Job<OperationJob>): object => ({
   operationId: data.request.operationId,
   state: 'done',
-  madeBy: data.sentBy,
+  createdBySendId: data.sendId,
   receipt: RECEIPT,
 });
 

@@ -205,7 +205,7 @@ describe('a request from outside', () => {
 describe('a job', () => {
   const job = (more: object = {}): object => ({
     version: 1,
-    sentBy: 'x',
+    sendId: 'x',
     request: { ...GOOD, spread: 'even' },
     ...more,
   });
@@ -219,7 +219,7 @@ describe('a job', () => {
     ['another version', job({ version: 2 })],
     ['a version in quotes', job({ version: '1' })],
     ['no version', job({ version: undefined })],
-    ['nobody who sent it', job({ sentBy: '' })],
+    ['nobody who sent it', job({ sendId: '' })],
     ['a request that is none', job({ request: null })],
     ['one key too many', job({ priority: 1 })],
   ])('is refused with %s', (_what, data) => {

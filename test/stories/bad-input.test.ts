@@ -212,7 +212,7 @@ describe('bad input', () => {
       status: 'any',
       spread: 'even',
     });
-    const job = (request: unknown, more: object = {}): object => ({ version: 1, sentBy: 'hand', request, ...more });
+    const job = (request: unknown, more: object = {}): object => ({ version: 1, sendId: 'hand', request, ...more });
     const fromJson = (text: string): unknown => JSON.parse(text);
 
     const BODIES: [string, (jobId: string) => unknown][] = [
@@ -231,7 +231,7 @@ describe('bad input', () => {
       [
         'a prototype at the top',
         (jobId) =>
-          fromJson(`{"__proto__":{"polluted":1},"version":1,"sentBy":"h","request":${JSON.stringify(good(jobId))}}`),
+          fromJson(`{"__proto__":{"polluted":1},"version":1,"sendId":"h","request":${JSON.stringify(good(jobId))}}`),
       ],
       [
         'a prototype in the request',
@@ -273,7 +273,7 @@ describe('bad input', () => {
       await bull.add('operation', {}, { jobId, attempts: 5 });
       const deep = '{"a":'.repeat(50_000) + '1' + '}'.repeat(50_000);
       const request = JSON.stringify({ ...good(jobId), from: 0 }).replace('"from":0', `"from":${deep}`);
-      const data = `{"version":1,"sentBy":"h","request":${request}}`;
+      const data = `{"version":1,"sendId":"h","request":${request}}`;
       await queue.redis.hset(bull.toKey(jobId), 'data', data);
       await bull.resume();
       await expectRefused(jobId, 'bad-request');

@@ -37,7 +37,7 @@ describe('rounds of claims that meet in the database', () => {
     operationId = harness.newId('cl'),
   ): ClaimCommand {
     const request = { kind: 'self-assign', operationId, campaignId, texterId, count } as const;
-    return { request, requestHash: requestHash(request), sentBy: 'test' };
+    return { request, requestHash: requestHash(request), sendId: 'test' };
   }
 
   const waiting = ({ request, ...rest }: ClaimCommand): ClaimCommand => ({

@@ -60,7 +60,7 @@ describe('Redis loses everything with work accepted, running and waiting', () =>
     const one = { kind: 'reassign-one', operationId: harness.newId('op'), campaignId: still.campaignId, to } as const;
     const request = parseRequest({ ...one, conversationId: still.ids[0] });
     const none = { plan: null, receipt: null, error: null, cancellation: null, startedAt: null, endedAt: null };
-    const accepted = { ...none, state: 'accepted', acceptedAt: new Date(), madeBy: 'test' } as const;
+    const accepted = { ...none, state: 'accepted', acceptedAt: new Date(), createdBySendId: 'test' } as const;
     const { operationId, campaignId } = one;
     await stores.operations.accept({
       operationId,

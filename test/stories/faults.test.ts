@@ -126,13 +126,13 @@ describe('a claim that waits', { timeout: 120_000 }, () => {
   it.each([
     ['ended by a worker whose clock is five minutes ahead', RIGHT, FIVE_MINUTES_MS],
     ['made by a worker whose clock is five minutes behind', -FIVE_MINUTES_MS, RIGHT],
-  ])('%s is given up when its time is over, and not before', (_how, madeBy, endedBy) =>
+  ])('%s is given up when its time is over, and not before', (_how, createdBySendId, endedBy) =>
     Scene.play(undefined, async (scene) => {
       const { harness, campaignId } = scene;
       await harness.context.database.conversations.deleteMany({ campaignId });
       const claim = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 50, waitMs: 8_000 };
       const sent = await harness.producer.selfAssign(claim);
-      const first = await scene.start({ CLOCK_OFFSET_MS: String(madeBy) }, SKEWED);
+      const first = await scene.start({ CLOCK_OFFSET_MS: String(createdBySendId) }, SKEWED);
       await until('it to wait', () => harness.isWaiting(claim.operationId));
       await first.kill();
       await scene.start({ CLOCK_OFFSET_MS: String(endedBy) }, SKEWED);

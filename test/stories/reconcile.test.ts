@@ -97,8 +97,11 @@ describe('a reconcile', () => {
     expect(await world.reconcileOnce()).toEqual(NOTHING);
     for (const { operationId } of lost) {
       const job = await world.operations.job(operationId);
-      const { madeBy } = await rawOperation(world.harness, operationId);
-      expect(job).toMatchObject({ id: jobIdOf(operationId), data: { sentBy: madeBy, request: { operationId } } });
+      const { createdBySendId } = await rawOperation(world.harness, operationId);
+      expect(job).toMatchObject({
+        id: jobIdOf(operationId),
+        data: { sendId: createdBySendId, request: { operationId } },
+      });
     }
   });
 

@@ -54,7 +54,7 @@ export class Coordinators {
     this.claims += 1;
     const operationId = `claim_${this.claims}`;
     const request = { kind: 'self-assign', operationId, campaignId, texterId: 't1' } as const;
-    return { request, requestHash: 'hash', sentBy: 'sender' };
+    return { request, requestHash: 'hash', sendId: 'sender' };
   }
 
   /** What the ledger has of a claim. */
@@ -143,7 +143,7 @@ export class Coordinators {
     }
   }
 
-  private keep({ request, requestHash, sentBy }: ClaimCommand): Claim {
+  private keep({ request, requestHash, sendId }: ClaimCommand): Claim {
     const known = this.ledger.get(request.operationId);
     if (known) return known;
     const { operationId, campaignId } = request;
@@ -157,7 +157,16 @@ export class Coordinators {
       sequence: 0,
     } as const;
     const at = { acceptedAt: new Date(), startedAt: new Date(), endedAt: new Date() };
-    const claim: Claim = { operationId, campaignId, request, requestHash, madeBy: sentBy, granted, ...ended, ...at };
+    const claim: Claim = {
+      operationId,
+      campaignId,
+      request,
+      requestHash,
+      createdBySendId: sendId,
+      granted,
+      ...ended,
+      ...at,
+    };
     this.ledger.set(operationId, claim);
     return claim;
   }

@@ -22,7 +22,7 @@ const clock = { now: () => new Date() };
 
 function commandOf(input: AnyRequest): OperationCommand {
   const request = parseRequest(input);
-  return { request, requestHash: requestHash(request), sentBy: 'test' };
+  return { request, requestHash: requestHash(request), sendId: 'test' };
 }
 
 /** Puts an operation on record, and begins nothing. */

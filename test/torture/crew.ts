@@ -40,10 +40,10 @@ export class Crew {
     this.workers[at] = await this.start();
   }
 
-  /** Stands still, past its jobs' locks when `forMs` is longer than those, and then goes on as if nothing had happened. */
-  async freeze(at: number, forMs: number): Promise<void> {
+  /** Stands still, past its jobs' locks when `delayMs` is longer than those, and then goes on as if nothing had happened. */
+  async freeze(at: number, delayMs: number): Promise<void> {
     this.workers[at]?.freeze();
-    await sleep(forMs);
+    await sleep(delayMs);
     this.workers[at]?.thaw();
   }
 

@@ -107,7 +107,7 @@ describe('what an attempt comes to', () => {
     const job = await play(
       ({ job: snoozed }) => ({
         kind: 'snoozed',
-        forMs: 600_000,
+        delayMs: 600_000,
         recheck: () => snoozed.promote(),
       }),
       () => answered('woken'),
@@ -119,12 +119,12 @@ describe('what an attempt comes to', () => {
     const job = await play(
       () => ({
         kind: 'snoozed',
-        forMs: 50,
+        delayMs: 50,
         recheck: () => Promise.resolve(),
       }),
       () => ({
         kind: 'snoozed',
-        forMs: 50,
+        delayMs: 50,
         recheck: () => Promise.reject(new Error('boo')),
       }),
       () => answered('back'),
