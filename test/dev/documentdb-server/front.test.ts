@@ -3,7 +3,7 @@ import { UUID, Long, type Document } from 'bson';
 import { mongo } from 'mongoose';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWireFront, type WireFront } from '../../../dev/wire/server.js';
+import { startWireFront, type WireFront } from '../../../dev/documentdb-server/server.js';
 import { eventually, opMsg, ownDatabase, postgresAddress, RawClient } from './support.js';
 
 const address = postgresAddress();
