@@ -1,111 +1,119 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serialize } from 'bson';
-import { helloAnswer } from './commands/server.js';
+import { helloReply } from './commands/server.js';
+import type { Call, ServerContext } from './context.js';
 import { dispatch } from './dispatch.js';
-import type { Call, Front } from './front.js';
-import { HELLO_AWAIT_MAX_MS, INBOX_MAX } from './limits.js';
-import { MalformedBson } from './protocol/bson-walk.js';
+import { HELLO_AWAIT_MAX_MS, PENDING_MESSAGES_MAX } from './limits.js';
+import { MalformedBson } from './protocol/bson-elements.js';
 import { readCommand, type Command } from './protocol/command.js';
 import { FrameError, Frames } from './protocol/frames.js';
-import { answerParts, MalformedMessage, MESSAGE_LAYOUT, readMessage } from './protocol/message.js';
+import { MalformedMessage, MESSAGE_LAYOUT, readMessage, replyParts } from './protocol/message.js';
 
-/** One driver's socket: its commands run one after another, and an answer waits until the last one has left. */
+interface ClientOptions {
+  context: ServerContext;
+  id: number;
+  log: (line: string) => void;
+}
+
+/** The socket of one driver connection. Runs its commands one after another. */
 export class Client {
   readonly #socket: Socket;
-  readonly #front: Front;
+  readonly #context: ServerContext;
   readonly #id: number;
   readonly #log: (line: string) => void;
   readonly #frames = new Frames(MESSAGE_LAYOUT);
-  readonly #gone = new AbortController();
-  readonly #inbox: Buffer[] = [];
-  #working = false;
+  readonly #closing = new AbortController();
+  readonly #pending: Buffer[] = [];
+  #isBusy = false;
 
-  constructor(socket: Socket, { front, id, log }: { front: Front; id: number; log: (line: string) => void }) {
+  constructor(socket: Socket, { context, id, log }: ClientOptions) {
     this.#socket = socket;
-    this.#front = front;
+    this.#context = context;
     this.#id = id;
     this.#log = log;
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('data', (received: Buffer) => this.#onData(received));
     socket.on('error', () => undefined);
     socket.on('close', () => this.#onClose());
   }
 
-  /** Stops taking commands; the one that runs is still answered if it ends before the socket is cut. */
+  /** Accepts no further commands. The running command still sends its reply unless `destroy` comes first. */
   end(): void {
-    this.#gone.abort();
-    if (!this.#working) this.#socket.destroySoon();
+    this.#closing.abort();
+    if (!this.#isBusy) this.#socket.destroySoon();
   }
 
-  cut(): void {
+  destroy(): void {
     this.#socket.destroy();
   }
 
-  #onData(chunk: Buffer): void {
+  #onData(received: Buffer): void {
     try {
-      this.#inbox.push(...this.#frames.push(chunk));
+      this.#pending.push(...this.#frames.push(received));
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
-      return this.#refuse(error);
+      return this.#closeOnError(error);
     }
-    // Not paused for a single command, as a paused socket would not notice that its client is gone.
-    if (this.#inbox.length > INBOX_MAX) this.#socket.pause();
-    if (!this.#working) void this.#work();
+    // Not paused while a single command runs, because a paused socket does not report that the client closed it.
+    if (this.#pending.length > PENDING_MESSAGES_MAX) this.#socket.pause();
+    if (!this.#isBusy) void this.#runPending();
   }
 
   #onClose(): void {
-    this.#gone.abort();
-    this.#inbox.length = 0;
-    this.#front.transactions.abandon(this);
+    this.#closing.abort();
+    this.#pending.length = 0;
+    this.#context.transactions.rollBackOf(this);
   }
 
-  async #work(): Promise<void> {
-    this.#working = true;
+  async #runPending(): Promise<void> {
+    this.#isBusy = true;
     try {
-      for (let frame = this.#inbox.shift(); frame !== undefined; frame = this.#inbox.shift()) {
-        await this.#serve(readCommand(readMessage(frame)));
-        if (this.#inbox.length === 0) this.#socket.resume();
+      for (let frame = this.#pending.shift(); frame !== undefined; frame = this.#pending.shift()) {
+        await this.#run(readCommand(readMessage(frame)));
+        if (this.#pending.length === 0) this.#socket.resume();
       }
     } catch (error) {
-      this.#refuse(error);
+      this.#closeOnError(error);
     } finally {
-      this.#working = false;
-      if (this.#gone.signal.aborted) this.#socket.destroySoon();
+      this.#isBusy = false;
+      if (this.#closing.signal.aborted) this.#socket.destroySoon();
     }
   }
 
-  async #serve(command: Command): Promise<void> {
-    const call: Call = { command, front: this.#front, owner: this, clientId: this.#id };
-    if (command.maxAwaitTimeMs !== undefined && isHello(command)) return this.#watch(call, command.maxAwaitTimeMs);
-    const answer = await dispatch(call);
-    if (command.message.wantsAnswer) await this.#answer(command, answer, false);
+  async #run(command: Command): Promise<void> {
+    const call: Call = { command, context: this.#context, owner: this, clientId: this.#id };
+    if (command.maxAwaitTimeMs !== undefined && isHello(command)) return this.#awaitHello(call, command.maxAwaitTimeMs);
+    const reply = await dispatch(call);
+    if (command.message.wantsReply) await this.#send(command, reply, false);
   }
 
-  /** An awaitable hello: nothing ever changes here, so it is answered when its time is up, again and again if so asked. */
-  async #watch(call: Call, awaitMs: number): Promise<void> {
+  /** Replies to an awaitable hello when its time is up, because the topology never changes. Repeats it on request. */
+  async #awaitHello(call: Call, awaitMs: number): Promise<void> {
     const { message } = call.command;
-    const wait = Math.min(Math.max(awaitMs, 0), HELLO_AWAIT_MAX_MS);
+    const waitMs = Math.min(Math.max(awaitMs, 0), HELLO_AWAIT_MAX_MS);
     for (;;) {
-      const waited = await sleep(wait, true, { signal: this.#gone.signal, ref: false }).catch(() => false);
+      const waited = await sleep(waitMs, true, { signal: this.#closing.signal, ref: false }).catch(() => false);
       if (!waited) return;
-      await this.#answer(call.command, Buffer.from(serialize(helloAnswer(call))), message.exhaustAllowed);
-      if (!message.exhaustAllowed || this.#inbox.length > 0) return;
+      await this.#send(call.command, Buffer.from(serialize(helloReply(call))), message.exhaustAllowed);
+      if (!message.exhaustAllowed || this.#pending.length > 0) return;
     }
   }
 
-  /** Waits where the client reads more slowly than it asks. */
-  async #answer({ message }: Command, body: Buffer, moreToCome: boolean): Promise<void> {
+  /** Waits while the client reads more slowly than it sends commands. */
+  async #send({ message }: Command, body: Buffer, moreToCome: boolean): Promise<void> {
     if (this.#socket.destroyed) return;
-    let flowing = true;
-    for (const part of answerParts(message, body, moreToCome)) flowing = this.#socket.write(part);
-    if (!flowing) await drained(this.#socket);
+    let isWritable = true;
+    for (const part of replyParts(message, body, moreToCome)) isWritable = this.#socket.write(part);
+    if (!isWritable) await drained(this.#socket);
   }
 
-  #refuse(error: unknown): void {
-    const known = error instanceof FrameError || error instanceof MalformedMessage || error instanceof MalformedBson;
-    const what = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
-    this.#log(`client ${this.#id}: closing its socket: ${what}`);
+  #closeOnError(error: unknown): void {
+    const isExpected =
+      error instanceof FrameError || error instanceof MalformedMessage || error instanceof MalformedBson;
+    const message =
+      error instanceof Error ? (isExpected ? error.message : (error.stack ?? error.message)) : String(error);
+    this.#log(`client ${this.#id}: closing the socket: ${message}`);
     this.#socket.destroy();
   }
 }

@@ -1,5 +1,5 @@
 import type { Document } from 'bson';
-import { LinkLostError, PostgresError } from './postgres/protocol.js';
+import { ConnectionLostError, PostgresError } from './postgres/protocol.js';
 import { codeName, codeOfSqlState } from './protocol/error-codes.js';
 
 export const CODE = {
@@ -34,11 +34,11 @@ export const LABEL = {
   unknownCommit: 'UnknownTransactionCommitResult',
 } as const;
 
-/** An error a MongoDB driver understands. */
+/** An error in the form that MongoDB drivers expect. */
 export class CommandError extends Error {
   readonly code: number;
   readonly labels: readonly string[];
-  /** Further fields of the answer, such as a duplicate key's `keyPattern`. */
+  /** Further fields of the reply, such as `keyPattern` for a duplicate key. */
   readonly fields: Document;
 
   constructor(
@@ -53,7 +53,7 @@ export class CommandError extends Error {
   }
 }
 
-/** MongoDB's codes of the SQLSTATEs PostgreSQL itself reports. */
+/** MongoDB's codes for the SQLSTATEs of PostgreSQL itself. */
 const CODES_BY_SQLSTATE = new Map<string, number>([
   ['0A000', CODE.commandNotSupported],
   ['22023', CODE.badValue],
@@ -84,14 +84,14 @@ export function codeOf(sqlState: string): number {
   return codeOfSqlState(sqlState) ?? CODES_BY_SQLSTATE.get(sqlState) ?? CODE.unknownError;
 }
 
-/** In a transaction: another one has created the collection, or its database, since this one's snapshot. */
-const CREATED_MEANWHILE = /^Unable to create (metadata database sentinel|the specified) collection/;
+/** Another transaction has created the collection or its database since the snapshot of this transaction. */
+const CREATED_CONCURRENTLY = /^Unable to create (metadata database sentinel|the specified) collection/;
 
 function codeOfError({ code, message }: PostgresError): number {
-  return CREATED_MEANWHILE.test(message) ? CODE.writeConflict : codeOf(code);
+  return CREATED_CONCURRENTLY.test(message) ? CODE.writeConflict : codeOf(code);
 }
 
-/** Another writer was first: the same command may succeed when it is run again. */
+/** True when another writer caused the error, so that a repeated attempt may succeed. */
 export function isConflict(error: unknown): boolean {
   return error instanceof PostgresError && codeOfError(error) === CODE.writeConflict;
 }
@@ -104,7 +104,8 @@ export function writeConflict(cause?: unknown): CommandError {
 
 export function toCommandError(error: unknown): CommandError {
   if (error instanceof CommandError) return error;
-  if (error instanceof LinkLostError) return new CommandError(CODE.hostUnreachable, error.message, { cause: error });
+  if (error instanceof ConnectionLostError)
+    return new CommandError(CODE.hostUnreachable, error.message, { cause: error });
   if (error instanceof PostgresError) {
     if (error.message.includes('user request'))
       return new CommandError(CODE.interruptedAtShutdown, 'interrupted', { cause: error });
@@ -118,16 +119,16 @@ export function toCommandError(error: unknown): CommandError {
   return new CommandError(CODE.internalError, message, { cause: error });
 }
 
-/** What a driver is told when a statement of a transaction fails: the whole transaction may be run again, or not. */
+/** Labels an error of a transaction, so that drivers know whether to repeat the whole transaction. */
 export function inTransaction(error: CommandError): CommandError {
-  const waited = error.code === CODE.lockTimeout;
+  const isLockTimeout = error.code === CODE.lockTimeout;
   const transient: number[] = [CODE.writeConflict, CODE.noSuchTransaction, CODE.hostUnreachable, CODE.networkTimeLimit];
-  if (!waited && !transient.includes(error.code)) return error;
-  const { code, message } = waited ? writeConflict() : error;
+  if (!isLockTimeout && !transient.includes(error.code)) return error;
+  const { code, message } = isLockTimeout ? writeConflict() : error;
   return new CommandError(code, message, { labels: [LABEL.transient], fields: error.fields, cause: error });
 }
 
-export function errorAnswer({ message, code, labels, fields }: CommandError): Document {
+export function errorReply({ message, code, labels, fields }: CommandError): Document {
   const errorLabels = labels.length > 0 ? { errorLabels: labels } : {};
   return { ok: 0, errmsg: message, code, codeName: codeName(code), ...fields, ...errorLabels };
 }

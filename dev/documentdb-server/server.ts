@@ -1,115 +1,110 @@
-/**
- * A development tool, not a database: a MongoDB wire-protocol front before PostgreSQL and its DocumentDB extension, so
- * that Baton's tests, demo and benchmarks run where no MongoDB server can be had. Nothing in `src/` or `workers/` knows
- * it. It has no authentication and belongs on the loopback interface. See README.md beside this file.
- */
+/** A development server; see README.md. It has no authentication and must listen only on the loopback interface. */
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { ObjectId } from 'bson';
 import { Client } from './client.js';
 import { replicaSetUri } from './commands/server.js';
-import { discardCursors, type Front } from './front.js';
-import { SWEEP_EVERY_MS, TRANSACTION_CONNECTIONS_SHARE, TRANSACTION_LIFETIME_MS } from './limits.js';
+import { discardCursors, type ServerContext } from './context.js';
+import { IDLE_CHECK_EVERY_MS, TRANSACTION_CONNECTIONS_SHARE, TRANSACTION_LIFETIME_MS } from './limits.js';
 import { Pool } from './postgres/pool.js';
 import { CONNECTION_SETTINGS } from './postgres/sql.js';
 import { Cursors } from './state/cursors.js';
-import { Lanes } from './state/lanes.js';
-import { Remembered } from './state/remembered.js';
 import { Transactions } from './state/transactions.js';
+import { KeyedQueue, StoredReplies } from './state/writes.js';
 
-export interface WireFrontOptions {
-  /** Loopback unless told otherwise. */
+export interface ServerOptions {
+  /** Default: loopback. */
   host?: string;
-  /** 0 takes a free one. */
+  /** 0 selects a free port. */
   port: number;
   postgres: { host: string; port: number; user: string; database: string; connectionsMax: number };
-  /** What its connections are called in PostgreSQL's list of them; one name for all fronts unless told otherwise. */
+  /** The `application_name` of the PostgreSQL connections. */
   applicationName?: string;
-  /** An idle transaction is rolled back after this; as long as MongoDB's unless told otherwise. */
+  /** The time after which an idle transaction is rolled back. Default: as in MongoDB. */
   transactionLifetimeMs?: number;
-  /** Where a refused client is reported; standard error unless told otherwise. */
+  /** Called when the server closes the socket of a client because of an error. Default: writes to stderr. */
   log?: (line: string) => void;
 }
 
-export interface WireFront {
+export interface DocumentDbServer {
   port: number;
-  /** What a driver connects to; it names the replica set, without which drivers know no transactions. */
+  /** The address for drivers. It names a replica set, because drivers use transactions only with one. */
   uri: string;
-  /** Takes no more clients, rolls open transactions back, closes cursors, sockets and PostgreSQL connections. */
+  /** Accepts no further clients, rolls open transactions back and closes cursors, sockets and connections. */
   close(): Promise<void>;
 }
 
-/** Opens the front. Connections to PostgreSQL are opened as commands need them. */
-export async function startWireFront(options: WireFrontOptions): Promise<WireFront> {
-  const { host = '127.0.0.1', log = (line) => console.error(`wire front: ${line}`) } = options;
+/** Opens PostgreSQL connections later, when commands need them. */
+export async function startServer(options: ServerOptions): Promise<DocumentDbServer> {
+  const { host = '127.0.0.1', log = (line) => console.error(`documentdb-server: ${line}`) } = options;
   const clients = new Set<Client>();
-  const front = createFront({ host, ...options }, () => clients.size);
+  const context = createContext({ host, ...options }, () => clients.size);
   const server = createServer();
-  serveClients(server, { front, clients, log });
+  acceptClients(server, { context, clients, log });
   server.listen(options.port, host);
   await once(server, 'listening');
-  front.identity.port = (server.address() as AddressInfo).port;
-  const sweeper = setInterval(() => sweep(front), SWEEP_EVERY_MS).unref();
-  const { port } = front.identity;
+  context.identity.port = (server.address() as AddressInfo).port;
+  const idleCheck = setInterval(() => closeIdle(context), IDLE_CHECK_EVERY_MS).unref();
+  const { port } = context.identity;
   let closing: Promise<void> | undefined;
-  const close = () => (closing ??= stop(server, { front, clients, sweeper }));
-  return { port, uri: replicaSetUri(front.identity), close };
+  const close = () => (closing ??= stop(server, { context, clients, idleCheck }));
+  return { port, uri: replicaSetUri(context.identity), close };
 }
 
-function createFront(options: WireFrontOptions & { host: string }, clientCount: () => number): Front {
+function createContext(options: ServerOptions & { host: string }, clientCount: () => number): ServerContext {
   const { host, postgres, applicationName, transactionLifetimeMs = TRANSACTION_LIFETIME_MS } = options;
   const { connectionsMax } = postgres;
-  // Apart, or transactions that also work outside themselves could take every connection and wait for one more.
-  const pinned = Math.max(1, Math.floor(connectionsMax * TRANSACTION_CONNECTIONS_SHARE));
+  // With a single pool, transactions could use all connections and then wait for one more to work outside themselves.
+  const reserved = Math.max(1, Math.floor(connectionsMax * TRANSACTION_CONNECTIONS_SHARE));
   const name = applicationName === undefined ? {} : { application_name: applicationName };
   const shared = { ...postgres, settings: { ...CONNECTION_SETTINGS, ...name } };
-  const pool = new Pool({ ...shared, connectionsMax: Math.max(1, connectionsMax - pinned) });
-  const transactionPool = new Pool({ ...shared, connectionsMax: pinned });
+  const pool = new Pool({ ...shared, connectionsMax: Math.max(1, connectionsMax - reserved) });
+  const transactionPool = new Pool({ ...shared, connectionsMax: reserved });
   return {
     pool,
     transactionPool,
     transactions: new Transactions(transactionPool, transactionLifetimeMs),
     cursors: new Cursors(),
-    remembered: new Remembered(),
-    lanes: new Lanes(),
+    storedReplies: new StoredReplies(),
+    conflictQueue: new KeyedQueue(),
     identity: { host, port: 0, processId: new ObjectId(), startedAt: new Date() },
     clientCount,
   };
 }
 
 interface Serving {
-  front: Front;
+  context: ServerContext;
   clients: Set<Client>;
   log: (line: string) => void;
 }
 
-function serveClients(server: Server, { front, clients, log }: Serving): void {
+function acceptClients(server: Server, { context, clients, log }: Serving): void {
   let lastId = 0;
   server.on('connection', (socket) => {
     lastId += 1;
-    const client = new Client(socket, { front, id: lastId, log });
+    const client = new Client(socket, { context, id: lastId, log });
     clients.add(client);
     socket.on('close', () => clients.delete(client));
   });
 }
 
-function sweep(front: Front): void {
+function closeIdle(context: ServerContext): void {
   const now = Date.now();
-  front.transactions.sweep(now);
-  void discardCursors(front, front.cursors.removeIdle(now));
+  context.transactions.rollBackIdle(now);
+  void discardCursors(context, context.cursors.removeIdle(now));
 }
 
 async function stop(
   server: Server,
-  { front, clients, sweeper }: Omit<Serving, 'log'> & { sweeper: NodeJS.Timeout },
+  { context, clients, idleCheck }: Omit<Serving, 'log'> & { idleCheck: NodeJS.Timeout },
 ): Promise<void> {
-  clearInterval(sweeper);
+  clearInterval(idleCheck);
   const closed = once(server, 'close');
   server.close();
   for (const client of clients) client.end();
-  await front.transactions.close();
-  await discardCursors(front, front.cursors.removeAll());
-  await Promise.all([front.pool.close(), front.transactionPool.close()]);
-  for (const client of clients) client.cut();
+  await context.transactions.close();
+  await discardCursors(context, context.cursors.removeAll());
+  await Promise.all([context.pool.close(), context.transactionPool.close()]);
+  for (const client of clients) client.destroy();
   await closed;
 }

@@ -1,10 +1,10 @@
 /** The wire front's own process: `wire-main.ts POSTGRES_PORT PORT`, 0 for any that is free. Tells its address to the one who started it. */
-import { startWireFront } from '../documentdb-server/server.ts';
+import { startServer } from '../documentdb-server/server.ts';
 
 /** PostgreSQL allows 200; the rest is for its own workers and for whoever looks in with psql. */
 const CONNECTIONS_MAX = 150;
 
-const front = await startWireFront({
+const front = await startServer({
   port: Number(process.argv[3]),
   postgres: {
     host: '127.0.0.1',

@@ -1,11 +1,11 @@
 import { deserialize, type Document } from 'bson';
 import { CODE, CommandError } from '../errors.js';
-import type { Call } from '../front.js';
+import type { Call } from '../context.js';
 import type { PostgresError, Row } from '../postgres/protocol.js';
 import { SQL } from '../postgres/sql.js';
-import { documentsOf } from '../protocol/bson-walk.js';
+import { documentsOf } from '../protocol/bson-elements.js';
 
-/** DocumentDB says which index refused a document; MongoDB also says by which key, and applications read that. */
+/** Adds the key of a duplicate to the error. MongoDB reports the key; DocumentDB reports only the index. */
 
 export interface WriteError extends Document {
   index: number;
@@ -21,7 +21,7 @@ interface Index {
 const INDEX_IN_MESSAGE = /Index '([^']*)'/;
 const ID_CONSTRAINT = /^collection_pk_/;
 const INDEX_CONSTRAINT = /_(\d+)$/;
-/** PostgreSQL's report of an exclusion shows the refused document first. */
+/** PostgreSQL's detail of a constraint violation starts with the rejected document. */
 const DOCUMENT_IN_DETAIL = /=\(BSONHEX([0-9a-f]+)/;
 const ID_INDEX: Index = { name: '_id_', pattern: { _id: 1 } };
 
@@ -39,7 +39,7 @@ export async function describeDuplicates(call: Call, errors: WriteError[]): Prom
   });
 }
 
-/** The same for a duplicate key that made a whole command fail. */
+/** Describes a duplicate key that made the whole command fail. */
 export async function describeDuplicate(call: Call, cause: PostgresError): Promise<CommandError> {
   const index = await indexOfConstraint(call, cause.constraint ?? '');
   const hex = DOCUMENT_IN_DETAIL.exec(cause.detail ?? '')?.[1];
@@ -68,7 +68,7 @@ function valueAt(document: Document, path: string): unknown {
   return value ?? null;
 }
 
-/** What each statement of the batch would have written, as far as the command itself says it. */
+/** Returns the document that each statement of the batch would have written, as far as the command contains it. */
 function writtenDocuments({ command }: Call): (Document | undefined)[] {
   const field = { insert: 'documents', update: 'updates' }[command.name];
   if (field === undefined) return [];
@@ -76,10 +76,10 @@ function writtenDocuments({ command }: Call): (Document | undefined)[] {
     command.sequence === undefined
       ? ((deserialize(command.body)[field] ?? []) as Document[])
       : [...documentsOf(command.sequence)].map(safeDeserialize);
-  return command.name === 'insert' ? statements : statements.map(writtenByUpdate);
+  return command.name === 'insert' ? statements : statements.map(documentOfUpdate);
 }
 
-function writtenByUpdate(statement: Document | undefined): Document | undefined {
+function documentOfUpdate(statement: Document | undefined): Document | undefined {
   const { q, u } = (statement ?? {}) as { q?: Document; u?: Document };
   if (u === undefined || Array.isArray(u)) return undefined;
   const operators = Object.keys(u).some((key) => key.startsWith('$'));
@@ -97,20 +97,20 @@ function safeDeserialize(bytes: Buffer): Document | undefined {
 async function indexNamed(call: Call, name: string): Promise<Index | undefined> {
   if (name === ID_INDEX.name) return ID_INDEX;
   const { db, target } = call.command;
-  return indexIn(await look(call, [db, target, name]));
+  return indexIn(await findIndex(call, [db, target, name]));
 }
 
 async function indexOfConstraint(call: Call, constraint: string): Promise<Index> {
   const id = INDEX_CONSTRAINT.exec(constraint)?.[1];
   if (ID_CONSTRAINT.test(constraint) || id === undefined) return ID_INDEX;
-  return indexIn(await look(call, [id])) ?? ID_INDEX;
+  return indexIn(await findIndex(call, [id])) ?? ID_INDEX;
 }
 
-/** On a connection of its own: the command's transaction, if it has one, takes no further statement. */
-async function look({ front: { pool } }: Call, values: string[]): Promise<Row | undefined> {
-  const link = await pool.take();
+/** Uses another connection, because the transaction of the command has failed and accepts no further statement. */
+async function findIndex({ context: { pool } }: Call, values: string[]): Promise<Row | undefined> {
+  const connection = await pool.acquire();
   const statement = values.length === 1 ? SQL.indexById : SQL.indexByName;
-  const results = await link.run([{ statement, values }]).finally(() => pool.give(link));
+  const results = await connection.run([{ statement, values }]).finally(() => pool.release(connection));
   return results[0]?.rows[0];
 }
 

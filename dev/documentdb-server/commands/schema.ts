@@ -1,6 +1,6 @@
 import { deserialize, serialize, type Document } from 'bson';
 import { bytesOf, execute } from '../execution.js';
-import type { Call, Handler } from '../front.js';
+import type { Call, Handler } from '../context.js';
 import { SQL } from '../postgres/sql.js';
 
 /** Commands about databases, collections and indexes. */
@@ -9,7 +9,7 @@ async function create(call: Call) {
   return bytesOf(await execute(call, SQL.create, [call.command.db, call.command.body]));
 }
 
-/** MongoDB since 7.0 answers ok for a collection that is not there. */
+/** Succeeds for a missing collection, as MongoDB 7.0 does. */
 async function drop(call: Call): Promise<Document> {
   const { db, target } = call.command;
   const dropped = bytesOf(await execute(call, SQL.drop, [db, target]))[0] === 1;
@@ -30,16 +30,16 @@ async function renameCollection(call: Call) {
   return bytesOf(await execute(call, SQL.renameCollection, [call.command.body]));
 }
 
-/** Built before it answers, not in the background: whoever created an index may rely on it. */
+/** Builds the indexes before it replies, as MongoDB does. */
 async function createIndexes(call: Call) {
-  const answer = deserialize(bytesOf(await execute(call, SQL.createIndexes, [call.command.db, call.command.body])));
-  const raw = answer['raw'] as { defaultShard?: Document } | undefined;
-  return { ...(raw?.defaultShard ?? answer), ok: 1 };
+  const reply = deserialize(bytesOf(await execute(call, SQL.createIndexes, [call.command.db, call.command.body])));
+  const raw = reply['raw'] as { defaultShard?: Document } | undefined;
+  return { ...(raw?.defaultShard ?? reply), ok: 1 };
 }
 
 async function dropIndexes(call: Call) {
-  const answer = deserialize(bytesOf(await execute(call, SQL.dropIndexes, [call.command.db, call.command.body])));
-  return Buffer.from(serialize({ ...answer, ok: 1 }));
+  const reply = deserialize(bytesOf(await execute(call, SQL.dropIndexes, [call.command.db, call.command.body])));
+  return Buffer.from(serialize({ ...reply, ok: 1 }));
 }
 
 async function listDatabases(call: Call) {

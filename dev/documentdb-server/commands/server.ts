@@ -1,6 +1,6 @@
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { Long, UUID, type Document } from 'bson';
-import type { Call, Handler } from '../front.js';
+import type { Call, Handler } from '../context.js';
 import {
   BSON_BYTES_MAX,
   MESSAGE_BYTES_MAX,
@@ -9,14 +9,14 @@ import {
   WRITE_BATCH_MAX,
 } from '../limits.js';
 
-/** Commands about the server itself. It calls itself 7.0, the version whose wire protocol and answers it follows. */
+/** Commands about the server itself. It reports version 7.0, whose wire protocol and replies it implements. */
 
 const VERSION = '7.0.0';
 const SET_NAME = 'rs0';
-const BUILT_AS = 'Baton development wire front for PostgreSQL + DocumentDB; not MongoDB';
+const BUILT_AS = 'Baton development server for PostgreSQL + DocumentDB; not MongoDB';
 
-/** A primary of a replica set of one: drivers use transactions and retryable writes only with a set. */
-export function helloAnswer({ front: { identity }, clientId }: Pick<Call, 'front' | 'clientId'>): Document {
+/** Describes the primary of a replica set with one member. Without a set, drivers use no transactions. */
+export function helloReply({ context: { identity }, clientId }: Pick<Call, 'context' | 'clientId'>): Document {
   const me = `${identity.host}:${identity.port}`;
   return {
     helloOk: true,
@@ -61,19 +61,19 @@ function buildInfo(): Document {
   };
 }
 
-function serverStatus({ front }: Call): Document {
-  const uptime = (Date.now() - front.identity.startedAt.getTime()) / 1000;
+function serverStatus({ context }: Call): Document {
+  const uptime = (Date.now() - context.identity.startedAt.getTime()) / 1000;
   return {
-    host: `${front.identity.host}:${front.identity.port}`,
+    host: `${context.identity.host}:${context.identity.port}`,
     version: VERSION,
     process: BUILT_AS,
     pid: process.pid,
     uptime,
     localTime: new Date(),
-    connections: { current: front.clientCount() },
-    transactions: { currentOpen: front.transactions.openCount },
-    metrics: { cursor: { open: { total: front.cursors.openCount } } },
-    postgresConnections: front.pool.size + front.transactionPool.size,
+    connections: { current: context.clientCount() },
+    transactions: { currentOpen: context.transactions.openCount },
+    metrics: { cursor: { open: { total: context.cursors.openCount } } },
+    postgresConnections: context.pool.size + context.transactionPool.size,
     repl: { setName: SET_NAME, isWritablePrimary: true },
     ok: 1,
   };
@@ -84,15 +84,15 @@ function hostInfo(): Document {
   return { system, os: { type: platform() }, extra: {}, ok: 1 };
 }
 
-function replSetGetStatus({ front: { identity } }: Call): Document {
+function replSetGetStatus({ context: { identity } }: Call): Document {
   const name = `${identity.host}:${identity.port}`;
   return { set: SET_NAME, myState: 1, members: [{ _id: 0, name, state: 1, stateStr: 'PRIMARY', self: true }], ok: 1 };
 }
 
 export const SERVER_COMMANDS: Record<string, Handler> = {
-  hello: helloAnswer,
-  isMaster: helloAnswer,
-  ismaster: helloAnswer,
+  hello: helloReply,
+  isMaster: helloReply,
+  ismaster: helloReply,
   ping: ok,
   buildInfo,
   buildinfo: buildInfo,
@@ -102,7 +102,7 @@ export const SERVER_COMMANDS: Record<string, Handler> = {
   getParameter: () => ({ featureCompatibilityVersion: { version: '7.0' }, ok: 1 }),
   setParameter: ok,
   connectionStatus: () => ({ authInfo: { authenticatedUsers: [], authenticatedUserRoles: [] }, ok: 1 }),
-  whatsmyuri: ({ front: { identity } }) => ({ you: identity.host, ok: 1 }),
+  whatsmyuri: ({ context: { identity } }) => ({ you: identity.host, ok: 1 }),
   getCmdLineOpts: () => ({ argv: [], parsed: {}, ok: 1 }),
   getLog: () => ({ totalLinesWritten: 0, log: [], ok: 1 }),
   startSession: () => ({ id: { id: new UUID() }, timeoutMinutes: SESSION_TIMEOUT_MINUTES, ok: 1 }),

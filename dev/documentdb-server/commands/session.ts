@@ -1,12 +1,12 @@
 import { deserialize, type Document } from 'bson';
-import { discardCursors, type Call, type Handler } from '../front.js';
+import { discardCursors, type Call, type Handler } from '../context.js';
 
 /** Commands that end transactions and sessions. */
 
 async function commitTransaction(call: Call): Promise<Document> {
-  const { command, front, owner } = call;
+  const { command, context, owner } = call;
   try {
-    await front.transactions.commit(command, owner);
+    await context.transactions.commit(command, owner);
   } finally {
     closeCursors(call);
   }
@@ -14,25 +14,25 @@ async function commitTransaction(call: Call): Promise<Document> {
 }
 
 async function abortTransaction(call: Call): Promise<Document> {
-  const { command, front, owner } = call;
+  const { command, context, owner } = call;
   closeCursors(call);
-  await front.transactions.abort(command, owner);
+  await context.transactions.abort(command, owner);
   return { ok: 1 };
 }
 
-function closeCursors({ command: { session, txnNumber }, front }: Call): void {
+function closeCursors({ command: { session, txnNumber }, context }: Call): void {
   if (session === undefined || txnNumber === undefined) return;
-  void discardCursors(front, front.cursors.removeOf(session, txnNumber));
+  void discardCursors(context, context.cursors.removeOf(session, txnNumber));
 }
 
-function endSessions({ command, front }: Call): Document {
+function endSessions({ command, context }: Call): Document {
   const sessions = (deserialize(command.body)[command.name] ?? []) as { id?: { buffer: Uint8Array } }[];
   for (const { id } of sessions) {
     if (id === undefined) continue;
     const session = Buffer.from(id.buffer).toString('hex');
-    front.transactions.endSession(session);
-    front.remembered.endSession(session);
-    void discardCursors(front, front.cursors.removeOf(session));
+    context.transactions.endSession(session);
+    context.storedReplies.endSession(session);
+    void discardCursors(context, context.cursors.removeOf(session));
   }
   return { ok: 1 };
 }

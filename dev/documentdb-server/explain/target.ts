@@ -1,16 +1,16 @@
 import { deserialize, serialize, type Document } from 'bson';
 import { CODE, CommandError } from '../errors.js';
-import { elementsOf, BSON_TYPE } from '../protocol/bson-walk.js';
+import { elementsOf, BSON_TYPE } from '../protocol/bson-elements.js';
 
-/** What an explain is about: DocumentDB plans finds, pipelines, counts and distincts; writes are explained by their filter. */
+/** The query to explain. DocumentDB explains no writes, so a write is explained as a find with its filter. */
 export interface ExplainTarget {
   kind: 'find' | 'pipeline' | 'count' | 'distinct';
   collection: string;
   command: Document;
-  /** The command as DocumentDB plans it. */
+  /** The command that DocumentDB explains. */
   spec: Buffer;
-  /** The stage MongoDB puts above the plan of a write. */
-  above: string | undefined;
+  /** The stage above the find in MongoDB's plan of a write. */
+  parentStage: string | undefined;
   sort: Document | undefined;
 }
 
@@ -21,7 +21,7 @@ const KINDS = new Map<string, ExplainTarget['kind']>([
   ['distinct', 'distinct'],
 ]);
 
-/** `body` is the explain command or, for an aggregate with `explain: true`, the aggregate itself. */
+/** `body` is an explain command, or an aggregate with `explain: true`. */
 export function explainTarget(body: Buffer): ExplainTarget {
   const spec = explainedCommand(body);
   const command = deserialize(spec);
@@ -31,13 +31,20 @@ export function explainTarget(body: Buffer): ExplainTarget {
   if (kind !== undefined) {
     const sort =
       kind === 'pipeline' ? pipelineSort(command['pipeline'] as Document[]) : (command['sort'] as Document | undefined);
-    return { kind, collection, command, spec, above: undefined, sort };
+    return { kind, collection, command, spec, parentStage: undefined, sort };
   }
   const find = findOfWrite(name, command);
   if (find === undefined)
     throw new CommandError(CODE.commandNotFound, `Explain failed due to unknown command: ${name}`);
   const sort = find['sort'] as Document | undefined;
-  return { kind: 'find', collection, command, spec: Buffer.from(serialize(find)), above: aboveOf(name, command), sort };
+  return {
+    kind: 'find',
+    collection,
+    command,
+    spec: Buffer.from(serialize(find)),
+    parentStage: parentStageOf(name, command),
+    sort,
+  };
 }
 
 function explainedCommand(body: Buffer): Buffer {
@@ -65,17 +72,17 @@ function findOfWrite(name: string, command: Document): Document | undefined {
     });
   }
   if ((name !== 'update' && name !== 'delete') || statement === undefined) return undefined;
-  const one = name === 'update' ? statement['multi'] !== true : statement['limit'] === 1;
+  const isSingle = name === 'update' ? statement['multi'] !== true : statement['limit'] === 1;
   const { q = {}, hint } = statement;
   return withoutUndefined({
     find: command[name] as string,
     filter: q as Document,
     hint: hint as unknown,
-    limit: one ? 1 : undefined,
+    limit: isSingle ? 1 : undefined,
   });
 }
 
-function aboveOf(name: string, command: Document): string {
+function parentStageOf(name: string, command: Document): string {
   return name === 'delete' || command['remove'] === true ? 'DELETE' : 'UPDATE';
 }
 

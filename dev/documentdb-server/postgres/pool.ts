@@ -1,46 +1,45 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CONNECT_RETRY_MS, POOL_WAIT_MS, STOP_GRACE_MS } from '../limits.js';
-import { Link, type LinkOptions } from './link.js';
-import { LinkLostError } from './protocol.js';
+import { Connection, type ConnectionOptions } from './connection.js';
+import { ConnectionLostError } from './protocol.js';
 
 interface Waiter {
-  resolve: (link: Link) => void;
+  resolve: (connection: Connection) => void;
   reject: (error: Error) => void;
   timer: NodeJS.Timeout;
 }
 
-/** No connection became free, or none could be opened, in time. */
 export class PoolTimeoutError extends Error {}
 
-/** Connections to PostgreSQL, opened when needed, the most recently used handed out first. */
+/** Opens PostgreSQL connections when they are needed and prefers the most recently used one. */
 export class Pool {
-  readonly #options: LinkOptions;
+  readonly #options: ConnectionOptions;
   readonly #connectionsMax: number;
-  readonly #idle: Link[] = [];
-  readonly #all = new Set<Link>();
+  readonly #idle: Connection[] = [];
+  readonly #all = new Set<Connection>();
   readonly #waiters = new Set<Waiter>();
   #opening = 0;
-  #closed = false;
+  #isClosed = false;
 
-  constructor(options: LinkOptions & { connectionsMax: number }) {
+  constructor(options: ConnectionOptions & { connectionsMax: number }) {
     this.#options = options;
     this.#connectionsMax = options.connectionsMax;
   }
 
-  /** Connections open or being opened, idle ones included. */
+  /** The number of connections, including idle ones and those being opened. */
   get size(): number {
     return this.#all.size + this.#opening;
   }
 
-  /** A connection for the caller alone, until `give`. */
-  take(): Promise<Link> {
-    if (this.#closed) return Promise.reject(new LinkLostError('the front is stopping'));
+  /** Returns a connection that belongs to the caller until `release`. */
+  acquire(): Promise<Connection> {
+    if (this.#isClosed) return Promise.reject(new ConnectionLostError('the server is stopping'));
     const idle = this.#idle.pop();
     if (idle !== undefined) return Promise.resolve(idle);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(waiter);
-        reject(new PoolTimeoutError(`no connection to PostgreSQL became free within ${POOL_WAIT_MS} ms`));
+        reject(new PoolTimeoutError(`no PostgreSQL connection became free within ${POOL_WAIT_MS} ms`));
       }, POOL_WAIT_MS);
       const waiter: Waiter = { resolve, reject, timer };
       this.#waiters.add(waiter);
@@ -48,25 +47,25 @@ export class Pool {
     });
   }
 
-  /** Hands a connection back. One still in a transaction or gone wrong is ended, never handed on. */
-  give(link: Link): void {
-    if (!link.free || this.#closed) return link.end();
+  /** Ends a connection that has failed or is still in a transaction instead of reusing it. */
+  release(connection: Connection): void {
+    if (!connection.isReusable || this.#isClosed) return connection.end();
     const waiter = this.#nextWaiter();
-    if (waiter === undefined) this.#idle.push(link);
-    else waiter.resolve(link);
+    if (waiter === undefined) this.#idle.push(connection);
+    else waiter.resolve(connection);
   }
 
-  /** Refuses who waits, cuts off what runs after a grace time, and ends every connection. */
+  /** Rejects waiting callers, cancels running statements, and ends every connection after a grace period. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     for (let waiter = this.#nextWaiter(); waiter !== undefined; waiter = this.#nextWaiter()) {
-      waiter.reject(new LinkLostError('the front is stopping'));
+      waiter.reject(new ConnectionLostError('the server is stopping'));
     }
-    for (const link of this.#idle.splice(0)) link.end();
-    for (const link of this.#all) link.cancel();
+    for (const connection of this.#idle.splice(0)) connection.end();
+    for (const connection of this.#all) connection.cancel();
     const deadline = Date.now() + STOP_GRACE_MS;
     while (this.size > 0 && Date.now() < deadline) await sleep(CONNECT_RETRY_MS / 10);
-    for (const link of this.#all) link.end();
+    for (const connection of this.#all) connection.end();
   }
 
   #nextWaiter(): Waiter | undefined {
@@ -79,19 +78,19 @@ export class Pool {
   }
 
   #openIfNeeded(): void {
-    if (this.#closed || this.size >= this.#connectionsMax || this.#opening >= this.#waiters.size) return;
+    if (this.#isClosed || this.size >= this.#connectionsMax || this.#opening >= this.#waiters.size) return;
     this.#opening += 1;
     void this.#open();
   }
 
-  /** A server that restarts refuses for a while: keeps trying for as long as somebody waits. */
+  /** Repeats failed attempts as long as a caller waits, because a restarting PostgreSQL refuses connections. */
   async #open(): Promise<void> {
     try {
-      const link = await Link.open(this.#options);
-      link.onLost = () => this.#forget(link);
-      this.#all.add(link);
+      const connection = await Connection.open(this.#options);
+      connection.onClosed = () => this.#remove(connection);
+      this.#all.add(connection);
       this.#opening -= 1;
-      this.give(link);
+      this.release(connection);
     } catch {
       await sleep(CONNECT_RETRY_MS);
       this.#opening -= 1;
@@ -99,10 +98,10 @@ export class Pool {
     this.#openIfNeeded();
   }
 
-  #forget(link: Link): void {
-    this.#all.delete(link);
-    const at = this.#idle.indexOf(link);
-    if (at >= 0) this.#idle.splice(at, 1);
+  #remove(connection: Connection): void {
+    this.#all.delete(connection);
+    const index = this.#idle.indexOf(connection);
+    if (index >= 0) this.#idle.splice(index, 1);
     this.#openIfNeeded();
   }
 }

@@ -1,8 +1,8 @@
 import { COPY_BYTES_MAX } from '../limits.js';
 
-/** PostgreSQL's frontend/backend protocol 3.0, as far as the front speaks it: prepared statements, all values binary. */
+/** The part of PostgreSQL's protocol 3.0 that this server uses: prepared statements with binary values. */
 
-/** A prepared statement: its name is its identity on a connection. */
+/** A prepared statement, which its name identifies on a connection. */
 export interface Statement {
   name: string;
   text: string;
@@ -13,16 +13,16 @@ export interface Step {
   values?: readonly (Buffer | string | null)[];
 }
 
-/** One row: each column's bytes as the type's binary send function wrote them. */
+/** The columns of one row in PostgreSQL's binary format. */
 export type Row = readonly (Buffer | null)[];
 
 export interface StepResult {
   rows: Row[];
-  /** The command tag, such as `COMMIT`; a COMMIT of a failed transaction answers `ROLLBACK`. */
+  /** The command tag, such as `COMMIT`. After COMMIT of a failed transaction, it is `ROLLBACK`. */
   tag: string;
 }
 
-/** An error PostgreSQL reported; `code` is its SQLSTATE. */
+/** An error that PostgreSQL reported. `code` is the SQLSTATE. */
 export class PostgresError extends Error {
   readonly code: string;
   readonly detail: string | undefined;
@@ -36,8 +36,8 @@ export class PostgresError extends Error {
   }
 }
 
-/** The connection to PostgreSQL is gone: what was under way may or may not have happened. */
-export class LinkLostError extends Error {}
+/** The connection closed. Whether the running statements took effect is unknown. */
+export class ConnectionLostError extends Error {}
 
 const PROTOCOL_VERSION = 196_608;
 const CANCEL_CODE = 80_877_102;
@@ -62,7 +62,7 @@ export function cancelMessage(key: { pid: number; secret: Buffer }): Buffer {
 
 export const TERMINATE_MESSAGE = Buffer.from([0x58, 0, 0, 0, 4]);
 const SYNC_MESSAGE = Buffer.from([0x53, 0, 0, 0, 4]);
-/** Execute, of the unnamed portal, all rows. */
+/** Execute the unnamed portal and return all rows. */
 const EXECUTE_MESSAGE = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
 
 function parseMessage({ name, text }: Statement): Buffer {
@@ -73,7 +73,7 @@ function parseMessage({ name, text }: Statement): Buffer {
   return message;
 }
 
-/** Bind to the unnamed portal: every parameter and every result column in binary. */
+/** Bind to the unnamed portal, with all parameters and result columns in binary. */
 function pushBind(parts: Buffer[], name: string, values: readonly (Buffer | string | null)[]): void {
   const nameBytes = Buffer.byteLength(name);
   const sizes = values.map((value) => (value === null ? 0 : Buffer.byteLength(value)));
@@ -106,15 +106,15 @@ function pushBind(parts: Buffer[], name: string, values: readonly (Buffer | stri
 }
 
 /**
- * The bytes of `steps` ended by one Sync: PostgreSQL answers them all at once and skips the rest after an error.
- * `parsed` names the statements this batch prepares, in order; they are added to `known`.
+ * Encodes `steps` with one Sync at the end. PostgreSQL replies to all of them together and skips the rest after an error.
+ * `parsed` has the names of the statements that the batch prepares, in order. They are also added to `prepared`.
  */
-export function batchMessage(steps: readonly Step[], known: Set<string>): { parts: Buffer[]; parsed: string[] } {
+export function batchMessage(steps: readonly Step[], prepared: Set<string>): { parts: Buffer[]; parsed: string[] } {
   const parts: Buffer[] = [];
   const parsed: string[] = [];
   for (const { statement, values } of steps) {
-    if (!known.has(statement.name)) {
-      known.add(statement.name);
+    if (!prepared.has(statement.name)) {
+      prepared.add(statement.name);
       parsed.push(statement.name);
       parts.push(parseMessage(statement));
     }
@@ -149,14 +149,14 @@ export function errorOf(frame: Buffer): PostgresError {
   return new PostgresError(fields);
 }
 
-/** A command tag without its row counts. */
+/** Returns the command tag without the row count. */
 export function tagOf(frame: Buffer): string {
   return frame.toString('latin1', 5, frame.length - 1).replace(/ .*/, '');
 }
 
 const INT8_OID = 20;
 
-/** A bigint[] parameter in binary. */
+/** Encodes a bigint[] parameter in PostgreSQL's binary format. */
 export function int64Array(values: readonly bigint[]): Buffer {
   const bytes = Buffer.alloc(20 + values.length * 12);
   bytes.writeInt32BE(1, 0);

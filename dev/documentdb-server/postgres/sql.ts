@@ -1,18 +1,18 @@
 import { DEADLOCK_CHECK_MS, TRANSACTION_LOCK_WAIT_MS, WRITE_BATCH_MAX } from '../limits.js';
 import type { Statement } from './protocol.js';
 
-/** Every statement the front sends, and the settings its connections have. */
+/** All SQL statements, and the settings of the connections. */
 
 export const CONNECTION_SETTINGS: Record<string, string> = {
-  application_name: 'baton-wire-front',
+  application_name: 'baton-documentdb-server',
   search_path: 'documentdb_api_catalog,documentdb_api,documentdb_core,public',
   deadlock_timeout: `${DEADLOCK_CHECK_MS}ms`,
   jit: 'off',
-  // A deadlock must reach the front as an error, to be retried, and not as one of the answer's writeErrors.
+  // Reports a deadlock as an error, which this server retries, and not inside `writeErrors`.
   'documentdb.throwDeadlockOnCRUD': 'on',
-  // A cursor's rest goes to a file of the server: no connection has to stay with its cursor.
+  // Stores the rest of a cursor in a file, so that any connection can continue the cursor.
   'documentdb.useFileBasedPersistedCursors': 'on',
-  // {field: {$in: […]}} sorted by the index's following fields: a merge of ordered scans, as MongoDB does it.
+  // Merges ordered scans for {field: {$in: […]}} with a sort by the next index fields, as MongoDB does.
   'documentdb.enable_merge_sort_for_in_prefix': 'on',
   'documentdb.maxWriteBatchSize': String(WRITE_BATCH_MAX),
 };

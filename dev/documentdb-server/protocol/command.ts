@@ -1,27 +1,27 @@
-import { BSON_TYPE, elementsOf, MalformedBson, numberAt, stringAt, type Element } from './bson-walk.js';
+import { BSON_TYPE, elementsOf, MalformedBson, numberAt, stringAt, type Element } from './bson-elements.js';
 import type { Message } from './message.js';
 
-/** The header fields of a command; everything else stays the bytes it came as. */
+/** The header fields of a command. All other fields stay undecoded in `body`. */
 export interface Command {
   name: string;
-  /** The value of the first field where it is a string: most often the collection. */
+  /** The value of the first field if it is a string; usually the collection. */
   target: string;
   db: string;
   body: Buffer;
   sequence: Buffer | undefined;
-  /** The session's id in hexadecimal. */
+  /** The session id in hexadecimal. */
   session: string | undefined;
   txnNumber: bigint | undefined;
-  /** `autocommit: false`: part of a transaction of several statements. */
+  /** `autocommit: false`: the command is part of a transaction of several statements. */
   inTransaction: boolean;
   startTransaction: boolean;
-  /** Waiting wished for by an awaitable hello; undefined where it is not one. */
+  /** The waiting time of an awaitable hello; `undefined` for other commands. */
   maxAwaitTimeMs: number | undefined;
-  /** `explain: true` beside an aggregate's own fields, as the shell sends it. */
+  /** `explain: true` among the fields of an aggregate, as the shell sends it. */
   explain: boolean;
-  /** There is a `query` and it is not empty. */
-  queries: boolean;
-  /** The cursor a getMore asks for. */
+  /** The command has a `query` that is not empty. */
+  hasQuery: boolean;
+  /** The cursor of a getMore. */
   cursorId: bigint;
   message: Message;
 }
@@ -37,11 +37,11 @@ const READERS = new Map<string, Reader>([
   ['autocommit', (command, document, element) => (command.inTransaction = numberAt(document, element) === 0)],
   ['startTransaction', (command, document, element) => (command.startTransaction = numberAt(document, element) === 1)],
   ['explain', (command, document, element) => (command.explain = numberAt(document, element) === 1)],
-  ['query', (command, _document, element) => (command.queries = element.end - element.at > EMPTY_DOCUMENT_BYTES)],
+  ['query', (command, _document, element) => (command.hasQuery = element.end - element.at > EMPTY_DOCUMENT_BYTES)],
   ['maxAwaitTimeMS', (command, document, element) => (command.maxAwaitTimeMs = numberAt(document, element))],
 ]);
 
-/** Throws MalformedBson where the body is not one whole document with at least one field. */
+/** Throws MalformedBson unless the body is one complete document with at least one field. */
 export function readCommand(message: Message): Command {
   const { body, sequence } = message;
   const command: Command = {
@@ -56,7 +56,7 @@ export function readCommand(message: Message): Command {
     startTransaction: false,
     maxAwaitTimeMs: undefined,
     explain: false,
-    queries: false,
+    hasQuery: false,
     cursorId: 0n,
     message,
   };
@@ -64,7 +64,7 @@ export function readCommand(message: Message): Command {
     if (command.name === '') readName(command, body, element);
     else READERS.get(element.key)?.(command, body, element);
   }
-  if (command.name === '') throw new MalformedBson('a command without a name');
+  if (command.name === '') throw new MalformedBson('the command has no name');
   return command;
 }
 
@@ -74,8 +74,8 @@ function readName(command: Command, document: Buffer, element: Element): void {
   command.target = stringOr(document, element, '');
 }
 
-function stringOr(document: Buffer, element: Element, otherwise: string): string {
-  return element.type === BSON_TYPE.string ? stringAt(document, element) : otherwise;
+function stringOr(document: Buffer, element: Element, fallback: string): string {
+  return element.type === BSON_TYPE.string ? stringAt(document, element) : fallback;
 }
 
 function bigintOf(document: Buffer, element: Element): bigint {
@@ -83,7 +83,7 @@ function bigintOf(document: Buffer, element: Element): bigint {
   return BigInt(Math.trunc(numberAt(document, element) ?? 0));
 }
 
-/** `lsid: { id: UUID }`: the id's sixteen bytes. */
+/** Reads the sixteen bytes of `lsid: { id: UUID }`. */
 function sessionOf(document: Buffer, lsid: Element): string | undefined {
   if (lsid.type !== BSON_TYPE.document) return undefined;
   const inner = document.subarray(lsid.at, lsid.end);

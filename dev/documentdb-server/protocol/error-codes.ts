@@ -1,8 +1,8 @@
 /**
- * DocumentDB reports its errors as SQLSTATE `M` and four digits in base 36: the place in this list (the order of the
- * project's documentdb_errors.csv, which only ever grows at its end) of the code MongoDB gives the same error.
+ * DocumentDB reports an error as the SQLSTATE `M` and four digits in base 36. The number is an index into this list of
+ * MongoDB's error codes. The order is that of DocumentDB's documentdb_errors.csv, which only grows at its end.
  */
-const CODES_BY_PLACE: readonly number[] = [
+const CODES_BY_INDEX: readonly number[] = [
   1, 2, 5, 9, 14, 15, 20, 23, 26, 27, 28, 31, 34, 40, 43, 48, 52, 53, 54, 56, 57, 61, 66, 67, 68, 72, 73, 85, 86, 111,
   115, 118, 146, 159, 165, 166, 167, 181, 197, 224, 232, 241, 263, 276, 291, 361, 10065, 10334, 11000, 12587, 13026,
   13027, 13068, 13113, 13297, 13548, 15947, 15952, 15955, 15957, 15958, 15959, 15972, 15976, 15981, 16004, 16006, 16007,
@@ -39,7 +39,7 @@ const CODES_BY_PLACE: readonly number[] = [
   186, 201, 225, 251, 256, 261, 391, 15948, 50768, 51071, 171, 175,
 ];
 
-/** MongoDB's names of the codes a driver or an operator may look at; every other code is called `Location<code>`. */
+/** MongoDB's names for the most important codes. All others are `Location<code>`, as in MongoDB. */
 const NAMES = new Map<number, string>(
   Object.entries({
     InternalError: 1,
@@ -107,15 +107,15 @@ export function codeName(code: number): string {
   return NAMES.get(code) ?? `Location${code}`;
 }
 
-/** The MongoDB code of a DocumentDB SQLSTATE (`M001C`); undefined where it is not one of them. */
+/** Returns MongoDB's code for a SQLSTATE of DocumentDB (`M001C`), and `undefined` for any other SQLSTATE. */
 export function codeOfSqlState(state: string): number | undefined {
-  return /^M[0-9A-Z]{4}$/.test(state) ? CODES_BY_PLACE[parseInt(state.slice(1), 36)] : undefined;
+  return /^M[0-9A-Z]{4}$/.test(state) ? CODES_BY_INDEX[parseInt(state.slice(1), 36)] : undefined;
 }
 
 const SQLSTATE_LENGTH = 5;
 const PACKED_BITS = 6;
 
-/** Inside `writeErrors` a SQLSTATE comes packed, six bits a character counted from '0', the first one lowest. */
+/** `writeErrors` has the SQLSTATE as an integer: six bits for each character from '0', the first one lowest. */
 export function unpackSqlState(packed: number): string {
   let state = '';
   for (let rest = packed; state.length < SQLSTATE_LENGTH; rest >>>= PACKED_BITS) {

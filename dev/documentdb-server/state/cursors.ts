@@ -1,12 +1,12 @@
 import { CODE, CommandError } from '../errors.js';
 import { CURSOR_IDLE_MS, CURSORS_MAX } from '../limits.js';
 
-/** Where a cursor stands: DocumentDB keeps its rest in the continuation (and a file), so any connection may go on. */
+/** The position of a cursor. DocumentDB stores the rest in a file, so any connection can continue the cursor. */
 export interface Cursor {
   readonly id: bigint;
   readonly db: string;
   readonly session: string | undefined;
-  /** Set for a cursor opened inside a transaction: it sees, and dies with, that transaction. */
+  /** Set for a cursor of a transaction. It reads in the transaction and closes with it. */
   readonly txnNumber: bigint | undefined;
   continuation: Buffer;
   lastUsedAt: number;
@@ -21,7 +21,7 @@ export class Cursors {
 
   add(cursor: Omit<Cursor, 'lastUsedAt'>): void {
     if (this.#open.size >= CURSORS_MAX)
-      throw new CommandError(CODE.exceededMemoryLimit, `more than ${CURSORS_MAX} open cursors`);
+      throw new CommandError(CODE.exceededMemoryLimit, `${CURSORS_MAX} cursors are already open`);
     this.#open.set(cursor.id, { ...cursor, lastUsedAt: Date.now() });
   }
 
@@ -36,12 +36,12 @@ export class Cursors {
     return this.#open.has(id);
   }
 
-  /** True where there was one. */
+  /** Returns whether the cursor existed. */
   remove(id: bigint): boolean {
     return this.#open.delete(id);
   }
 
-  /** Removes a session's cursors; with `txnNumber`, only those of that transaction. */
+  /** Removes the cursors of a session, or only those of the transaction `txnNumber`. */
   removeOf(session: string, txnNumber?: bigint): bigint[] {
     return this.#removeWhere(
       (cursor) => cursor.session === session && (txnNumber === undefined || cursor.txnNumber === txnNumber),
@@ -56,10 +56,10 @@ export class Cursors {
     return this.#removeWhere(() => true);
   }
 
-  #removeWhere(doomed: (cursor: Cursor) => boolean): bigint[] {
+  #removeWhere(matches: (cursor: Cursor) => boolean): bigint[] {
     const ids: bigint[] = [];
     for (const cursor of this.#open.values()) {
-      if (!doomed(cursor)) continue;
+      if (!matches(cursor)) continue;
       this.#open.delete(cursor.id);
       ids.push(cursor.id);
     }

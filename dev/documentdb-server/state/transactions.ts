@@ -1,22 +1,21 @@
+import QuickLRU from 'quick-lru';
 import { CODE, CommandError, inTransaction, LABEL, toCommandError } from '../errors.js';
 import { SESSIONS_MAX } from '../limits.js';
-import type { Link } from '../postgres/link.js';
+import type { Connection } from '../postgres/connection.js';
 import type { Pool } from '../postgres/pool.js';
 import { SQL } from '../postgres/sql.js';
-import { BoundedMap } from './bounded-map.js';
 
-/**
- * A transaction of several statements owns one PostgreSQL connection from its first statement until it ends.
- * "The owner" is the client socket that spoke in it last: drivers may use several, and the last one to go ends it.
- */
+/** A transaction of several statements. It uses one PostgreSQL connection from its first statement to its end. */
 export interface Transaction {
   readonly session: string;
   readonly number: bigint;
-  readonly link: Promise<Link>;
+  readonly connection: Promise<Connection>;
   /** Whether BEGIN has been sent. */
   begun: boolean;
+  /** The client socket that sent the last statement. A driver may use several sockets for one transaction. */
   owner: object;
   lastUsedAt: number;
+  /** The number of running statements. */
   running: number;
 }
 
@@ -34,8 +33,8 @@ export class Transactions {
   readonly #pool: Pool;
   readonly #lifetimeMs: number;
   readonly #open = new Map<string, Transaction>();
-  /** How each session's last transaction ended: a driver sends its commit again when the first answer was lost. */
-  readonly #ended = new BoundedMap<string, Outcome>(SESSIONS_MAX);
+  /** The outcome of each session's last transaction. A driver repeats a commit when it has lost the reply. */
+  readonly #ended = new QuickLRU<string, Outcome>({ maxSize: SESSIONS_MAX });
 
   constructor(pool: Pool, lifetimeMs: number) {
     this.#pool = pool;
@@ -46,19 +45,27 @@ export class Transactions {
     return this.#open.size;
   }
 
-  /** Starts a transaction; an older one of the same session is rolled back, as MongoDB does. */
+  /** Starts a transaction. Rolls back an older transaction of the session, as MongoDB does. */
   start({ session, txnNumber }: TransactionId, owner: object): Transaction {
     if (session === undefined || txnNumber === undefined)
-      throw new CommandError(CODE.badValue, 'a transaction needs an lsid and a txnNumber');
+      throw new CommandError(CODE.badValue, 'a transaction requires lsid and txnNumber');
     const older = this.#open.get(session);
     const newest = older?.number ?? this.#ended.get(session)?.number ?? -1n;
     if (txnNumber < newest) throw tooOld(txnNumber, newest);
-    if (txnNumber === newest) throw startedBefore(txnNumber);
+    if (txnNumber === newest) throw numberAlreadyUsed(txnNumber);
     if (older !== undefined) void this.#rollBack(older);
-    const link = this.#pool.take();
-    // A failure to connect is reported by the first statement, which awaits the same promise.
-    link.catch(() => undefined);
-    const transaction = { session, number: txnNumber, link, begun: false, owner, lastUsedAt: Date.now(), running: 0 };
+    const connection = this.#pool.acquire();
+    // The first statement awaits the same promise and reports a failure to connect.
+    connection.catch(() => undefined);
+    const transaction = {
+      session,
+      number: txnNumber,
+      connection,
+      begun: false,
+      owner,
+      lastUsedAt: Date.now(),
+      running: 0,
+    };
     this.#open.set(session, transaction);
     return transaction;
   }
@@ -75,15 +82,15 @@ export class Transactions {
     if (last !== undefined && last.number === id.txnNumber && last.committed) return;
     const transaction = this.find(id, owner);
     this.#open.delete(transaction.session);
-    const link = await transaction.link;
+    const connection = await transaction.connection;
     try {
-      if (transaction.begun) await this.#commitOn(link);
+      if (transaction.begun) await this.#commitOn(connection);
       this.#ended.set(transaction.session, { number: transaction.number, committed: true });
     } catch (error) {
       this.#ended.set(transaction.session, { number: transaction.number, committed: false });
       throw commitError(toCommandError(error));
     } finally {
-      this.#pool.give(link);
+      this.#pool.release(connection);
     }
   }
 
@@ -91,13 +98,13 @@ export class Transactions {
     await this.#rollBack(this.find(id, owner));
   }
 
-  /** Ends a transaction after a statement of it failed, as MongoDB does. */
+  /** Rolls back a transaction after a failed statement, as MongoDB does. */
   async fail(transaction: Transaction): Promise<void> {
     if (this.#open.get(transaction.session) === transaction) await this.#rollBack(transaction);
   }
 
-  /** The client socket `owner` is gone. */
-  abandon(owner: object): void {
+  /** Rolls back the transactions of a client socket that has closed. */
+  rollBackOf(owner: object): void {
     for (const transaction of this.#open.values()) if (transaction.owner === owner) void this.#rollBack(transaction);
   }
 
@@ -106,7 +113,7 @@ export class Transactions {
     if (transaction !== undefined) void this.#rollBack(transaction);
   }
 
-  sweep(now: number): void {
+  rollBackIdle(now: number): void {
     for (const transaction of this.#open.values()) {
       if (transaction.running === 0 && now - transaction.lastUsedAt > this.#lifetimeMs)
         void this.#rollBack(transaction);
@@ -117,20 +124,20 @@ export class Transactions {
     await Promise.all([...this.#open.values()].map((transaction) => this.#rollBack(transaction)));
   }
 
-  async #commitOn(link: Link): Promise<void> {
-    const [result] = await link.run([{ statement: SQL.commit }]);
+  async #commitOn(connection: Connection): Promise<void> {
+    const [result] = await connection.run([{ statement: SQL.commit }]);
     if (result?.tag !== 'COMMIT') throw new CommandError(CODE.noSuchTransaction, 'Transaction has been aborted.');
   }
 
-  /** Never throws: whatever happens, the connection goes back to the pool, which ends it if it is not clean. */
+  /** Never throws. The pool ends the connection if the rollback failed. */
   async #rollBack(transaction: Transaction): Promise<void> {
     this.#open.delete(transaction.session);
     this.#ended.set(transaction.session, { number: transaction.number, committed: false });
-    const link = await transaction.link.catch(() => undefined);
-    if (link === undefined) return;
-    if (transaction.running > 0) link.cancel();
-    if (transaction.begun) await link.run([{ statement: SQL.rollback }]).catch(() => undefined);
-    this.#pool.give(link);
+    const connection = await transaction.connection.catch(() => undefined);
+    if (connection === undefined) return;
+    if (transaction.running > 0) connection.cancel();
+    if (transaction.begun) await connection.run([{ statement: SQL.rollback }]).catch(() => undefined);
+    this.#pool.release(connection);
   }
 
   #missing(session: string, number: bigint | undefined): CommandError {
@@ -147,8 +154,8 @@ function aborted(message: string): CommandError {
   return inTransaction(new CommandError(CODE.noSuchTransaction, message));
 }
 
-function startedBefore(number: bigint): CommandError {
-  const message = `Cannot start a transaction at given transaction number ${number}: one with the same number was there before.`;
+function numberAlreadyUsed(number: bigint): CommandError {
+  const message = `Cannot start transaction ${number}: the session has already used this number.`;
   return new CommandError(CODE.conflictingOperation, message);
 }
 
@@ -159,7 +166,7 @@ function tooOld(number: bigint, newest: bigint): CommandError {
   );
 }
 
-/** After a lost connection nobody knows whether the commit happened: the driver may ask again, not run it again. */
+/** After a lost connection the outcome is unknown. The driver may repeat the commit, but not the transaction. */
 function commitError(error: CommandError): CommandError {
   if (error.code !== CODE.hostUnreachable) return inTransaction(error);
   return new CommandError(error.code, error.message, {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ownDatabase } from './support.js';
 
-const own = ownDatabase('wire_bson');
+const own = ownDatabase('documentdb_bson');
 
 const key = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
@@ -38,7 +38,7 @@ const { value } = fc.letrec((tie) => ({
 }));
 const documents = fc
   .dictionary(
-    // JavaScript puts names that are whole numbers first, and servers put `_id` first.
+    // JavaScript moves integer names to the front, and MongoDB moves `_id` to the front.
     key.filter((name) => name !== '_id' && !/^\d+$/.test(name)),
     value,
     { maxKeys: 8 },
@@ -46,7 +46,7 @@ const documents = fc
   .map((fields) => ({ _id: new ObjectId(), ...fields }));
 
 describe('any BSON document', () => {
-  it('comes back byte for byte', async () => {
+  it('returns unchanged, byte for byte', async () => {
     const things = own.db.collection('things', { raw: true });
     await fc.assert(
       fc.asyncProperty(documents, async (document) => {
@@ -58,7 +58,7 @@ describe('any BSON document', () => {
     );
   });
 
-  it('comes back with its _id first, wherever that stood', async () => {
+  it('returns with _id as the first field', async () => {
     const _id = new ObjectId();
     await own.db.collection('things').insertOne({ 0: 'zero', _id });
     const found = await own.db.collection('things', { raw: true }).findOne({ _id });
@@ -71,7 +71,7 @@ describe('any BSON document', () => {
     expect(Buffer.from(found as unknown as Buffer).equals(Buffer.from(expected))).toBe(true);
   });
 
-  it('comes back byte for byte when it is nearly 16 MB large', async () => {
+  it('returns unchanged when it has nearly 16 MB', async () => {
     const large = { _id: 1, parts: Array.from({ length: 15 }, (_, index) => `${index}`.padEnd(1024 * 1024, 'å')) };
     large.parts = large.parts.map((part) => part.slice(0, 512 * 1024));
     const things = own.db.collection<typeof large>('large');
@@ -81,7 +81,7 @@ describe('any BSON document', () => {
     expect((await things.findOne({ _id: 1 }))?.parts[0]).toBe('small');
   });
 
-  it('comes back in an answer of many megabytes', async () => {
+  it('returns unchanged in a reply of many megabytes', async () => {
     const things = own.db.collection<{ _id: number; body: string }>('wide');
     await things.insertMany(
       Array.from({ length: 60 }, (_, _id) => ({ _id, body: String.fromCharCode(65 + (_id % 26)).repeat(1024 * 1024) })),

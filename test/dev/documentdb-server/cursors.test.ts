@@ -2,7 +2,7 @@ import { describe, expect, it, beforeAll } from 'vitest';
 import { ownDatabase, rejection } from './support.js';
 
 const DOCUMENTS = 12_345;
-const own = ownDatabase('wire_cursors');
+const own = ownDatabase('documentdb_cursors');
 const things = () => own.db.collection<{ _id: number; group: number; body: string }>('things');
 
 beforeAll(async () => {
@@ -24,7 +24,7 @@ describe('a cursor', () => {
     expect(found).toHaveLength(DOCUMENTS);
   });
 
-  it('reads batches of one', async () => {
+  it('reads every document once in batches of one', async () => {
     const found = await things()
       .find({ _id: { $lt: 40 } })
       .batchSize(1)
@@ -32,7 +32,7 @@ describe('a cursor', () => {
     expect(found).toHaveLength(40);
   });
 
-  it('keeps the order of a sort over pages, with and without an index', async () => {
+  it('keeps the sort order across batches, with and without an index', async () => {
     const expected = Array.from({ length: DOCUMENTS }, (_, index) => index).sort((a, b) => (b % 7) - (a % 7) || a - b);
     const unindexed = await things().find().sort({ group: -1, _id: 1 }).batchSize(999).toArray();
     expect(unindexed.map(({ _id }) => _id)).toEqual(expected);
@@ -45,13 +45,13 @@ describe('a cursor', () => {
     expect(indexed.map(({ _id }) => _id)).toEqual(expected);
   });
 
-  it('skips and limits, also across pages', async () => {
+  it('applies skip and limit across batches', async () => {
     const found = await things().find().sort({ _id: 1 }).skip(10).limit(2_500).batchSize(300).toArray();
     expect(found.map(({ _id }) => _id)).toEqual(Array.from({ length: 2_500 }, (_, index) => index + 10));
     expect(await things().find().sort({ group: 1, _id: -1 }).limit(3).toArray()).toHaveLength(3);
   });
 
-  it('pages an aggregate', async () => {
+  it('reads an aggregate in batches', async () => {
     const pipeline = [
       { $match: { group: { $ne: 3 } } },
       { $group: { _id: '$_id', n: { $sum: 1 } } },
@@ -63,7 +63,7 @@ describe('a cursor', () => {
     );
   });
 
-  it('is gone once it is killed', async () => {
+  it('does not exist after it is killed', async () => {
     const cursor = things().find().sort({ body: 1, _id: 1 }).batchSize(10);
     await cursor.next();
     const id = cursor.id;
@@ -72,7 +72,7 @@ describe('a cursor', () => {
     expect(error).toMatchObject({ code: 43, codeName: 'CursorNotFound' });
   });
 
-  it('sees a transaction it was opened in, and dies with it', async () => {
+  it('reads in its transaction and closes when the transaction ends', async () => {
     const session = own.client.startSession();
     session.startTransaction();
     await things().insertOne({ _id: -1, group: 99, body: '' }, { session });
@@ -87,7 +87,7 @@ describe('a cursor', () => {
     expect(await things().countDocuments({ _id: -1 })).toBe(0);
   });
 
-  it('reads many at once, each its own pages', async () => {
+  it('reads only its own documents while a hundred others are open', async () => {
     const counts = await Promise.all(
       Array.from({ length: 100 }, async (_, group) => {
         const found = await things()
@@ -102,8 +102,8 @@ describe('a cursor', () => {
   });
 });
 
-describe('counting', () => {
-  it('is exact right after writing, filtered or not, limited or not', async () => {
+describe('a count', () => {
+  it('is exact immediately after a write, with and without filter and limit', async () => {
     const fresh = own.db.collection<{ _id: number }>('fresh');
     await fresh.insertMany(Array.from({ length: 50 }, (_, index) => ({ _id: index })));
     expect(await fresh.estimatedDocumentCount()).toBe(50);

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ownDatabase, rejection } from './support.js';
 
-const own = ownDatabase('wire_errors');
+const own = ownDatabase('documentdb_errors');
 interface Thing {
   _id: number;
   owner?: string;
@@ -24,8 +24,8 @@ beforeEach(async () => {
   ]);
 });
 
-describe('a duplicate key', () => {
-  it('of an insert names its index, key and value', async () => {
+describe('a duplicate key error', () => {
+  it('of an insert names the index, the key and the value', async () => {
     const error = await rejection(things().insertOne({ _id: 9, owner: 'ann', slot: 1 }));
     expect(error).toMatchObject({
       code: 11000,
@@ -33,11 +33,11 @@ describe('a duplicate key', () => {
       keyValue: { owner: 'ann', slot: 1 },
     });
     expect(error.message).toMatch(
-      /^E11000 duplicate key error collection: wire_errors\.things index: owner_1_slot_1 dup key/,
+      /^E11000 duplicate key error collection: documentdb_errors\.things index: owner_1_slot_1 dup key/,
     );
   });
 
-  it('of an _id is one too', async () => {
+  it('of an _id names the index, the key and the value', async () => {
     expect(await rejection(things().insertOne({ _id: 1 }))).toMatchObject({
       code: 11000,
       keyPattern: { _id: 1 },
@@ -45,13 +45,13 @@ describe('a duplicate key', () => {
     });
   });
 
-  it('stops an ordered insertMany where it stands', async () => {
+  it('stops an ordered insertMany at the failed document', async () => {
     const error = await rejection(things().insertMany([{ _id: 10 }, { _id: 1 }, { _id: 11 }]));
     expect(error).toMatchObject({ code: 11000, insertedCount: 1, writeErrors: [{ index: 1, code: 11000 }] });
     expect(await things().countDocuments({ _id: { $gte: 10 } })).toBe(1);
   });
 
-  it('is told for each statement of an unordered bulkWrite, and the others happen', async () => {
+  it('is reported for each failed statement of an unordered bulkWrite, and the other statements succeed', async () => {
     const operations = [
       { insertOne: { document: { _id: 1 } } },
       { insertOne: { document: { _id: 20 } } },
@@ -69,7 +69,7 @@ describe('a duplicate key', () => {
     expect(error).toMatchObject({ insertedCount: 1, modifiedCount: 1 });
   });
 
-  it('of a findOneAndUpdate is one too', async () => {
+  it('of a findOneAndUpdate names the index, the key and the value', async () => {
     const error = await rejection(things().findOneAndUpdate({ _id: 3 }, { $set: { owner: 'ann', slot: 1 } }));
     expect(error).toMatchObject({
       code: 11000,
@@ -79,7 +79,7 @@ describe('a duplicate key', () => {
     });
   });
 
-  it('is not met by documents the partial filter leaves out', async () => {
+  it('does not occur for documents outside the filter of a partial index', async () => {
     await things().insertMany([
       { _id: 30, slot: 1 },
       { _id: 31, slot: 1 },
@@ -87,7 +87,7 @@ describe('a duplicate key', () => {
     expect(await things().countDocuments({ slot: 1 })).toBe(3);
   });
 
-  it('happens once where many upsert the same key at once', async () => {
+  it('leaves one document after many concurrent upserts of one key', async () => {
     const upserts = Array.from({ length: 40 }, () =>
       things()
         .updateOne({ owner: 'zoe', slot: 7 }, { $setOnInsert: { n: 1 } }, { upsert: true })
@@ -99,7 +99,7 @@ describe('a duplicate key', () => {
   });
 });
 
-describe('an error carries the code MongoDB gives it:', () => {
+describe('an error has the code of MongoDB:', () => {
   it.each([
     ['an unknown command', () => own.db.command({ noSuchThing: 1 }), 59, 'CommandNotFound'],
     ['an unknown operator in a filter', () => things().findOne({ $noSuch: 1 } as never), 2, 'BadValue'],
@@ -113,29 +113,29 @@ describe('an error carries the code MongoDB gives it:', () => {
       'Location40324',
     ],
     [
-      'a rename of nothing',
-      () => own.client.db('admin').command({ renameCollection: 'wire_errors.nope', to: 'wire_errors.b' }),
+      'a rename of a missing collection',
+      () => own.client.db('admin').command({ renameCollection: 'documentdb_errors.nope', to: 'documentdb_errors.b' }),
       26,
       'NamespaceNotFound',
     ],
-    ['an index that is not there', () => things().dropIndex('nope'), 27, 'IndexNotFound'],
+    ['a missing index', () => things().dropIndex('nope'), 27, 'IndexNotFound'],
     [
-      'an index of the same name',
+      'another index with an existing name',
       () => things().createIndex({ n: 1 }, { name: 'owner_1_slot_1' }),
       86,
       'IndexKeySpecsConflict',
     ],
-  ])('%s', async (_what, run, code, codeName) => {
+  ])('%s', async (_name, run, code, codeName) => {
     expect(await rejection(run())).toMatchObject({ code, codeName });
   });
 
   it.each([
     ['an unknown modifier', { $noSuch: { n: 1 } }, 9],
     ['a change of the _id', { $set: { _id: 99 } }, 66],
-    ['a $push to what is no array', { $push: { owner: 'x' } }, 2],
-    ['an $inc of what is no number', { $inc: { owner: 1 } }, 14],
+    ['a $push to a field that is not an array', { $push: { owner: 'x' } }, 2],
+    ['an $inc of a field that is not a number', { $inc: { owner: 1 } }, 14],
     ['two operators on one path', { $set: { n: 1 }, $inc: { n: 1 } }, 40],
-  ])('an update with %s', async (_what, update, code) => {
+  ])('an update with %s', async (_name, update, code) => {
     expect(await rejection(things().updateOne({ _id: 1 }, update as never))).toMatchObject({ code });
     const bulk = await rejection(
       things().bulkWrite([{ updateOne: { filter: { _id: 1 }, update: update as never } }], { ordered: false }),
@@ -143,7 +143,7 @@ describe('an error carries the code MongoDB gives it:', () => {
     expect(bulk).toMatchObject({ code, writeErrors: [{ index: 0, code }] });
   });
 
-  it('a document over 16 MB', async () => {
+  it('a document of more than 16 MB is refused', async () => {
     const huge = { _id: 50, n: Array.from({ length: 17 }, () => 'x'.repeat(1024 * 1024)) };
     expect(await rejection(things().insertOne(huge))).toBeInstanceOf(Error);
     expect(await things().countDocuments({ _id: 50 })).toBe(0);
@@ -171,11 +171,11 @@ describe('maxTimeMS', () => {
     ['an update', () => things().updateMany(pattern, { $set: { n: 1 } }, { maxTimeMS: 5 })],
     ['a findOneAndUpdate', () => things().findOneAndUpdate(pattern, { $set: { n: 1 } }, { maxTimeMS: 5 })],
     ['a distinct', () => things().distinct('n', pattern, { maxTimeMS: 5 })],
-  ])('ends %s that takes longer', async (_what, run) => {
+  ])('ends %s that takes longer than maxTimeMS', async (_name, run) => {
     expect(await rejection(run())).toMatchObject({ code: 50, codeName: 'MaxTimeMSExpired' });
   });
 
-  it('does not stay behind for the next command, in a transaction either', async () => {
+  it('does not apply to the next command, even in a transaction', async () => {
     const session = own.client.startSession();
     await session.withTransaction(async () => {
       await things().findOne({ _id: 1 }, { maxTimeMS: 50, session });

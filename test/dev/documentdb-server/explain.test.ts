@@ -2,7 +2,7 @@ import type { Document } from 'bson';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ownDatabase } from './support.js';
 
-const own = ownDatabase('wire_explain');
+const own = ownDatabase('documentdb_explain');
 const conversations = () => own.db.collection('conversations');
 const waiting = { campaignId: 'c1', assigneeId: 't2', status: 'waiting' };
 const inOrder = { waitingSince: 1, _id: 1 } as const;
@@ -19,17 +19,17 @@ beforeAll(async () => {
     waitingSince: new Date(1_700_000_000_000 + index * 1000),
     body: 'x'.repeat(200),
   }));
-  // Both c1 and t2 must occur together.
+  // With the values above, no document has both c1 and t2.
   for (const [index, document] of documents.entries())
     if (index % 3 === 0) Object.assign(document, { campaignId: 'c1', assigneeId: 't2' });
   await conversations().insertMany(documents);
 });
 
-/** Every stage's name, from the top; a stage with several inputs is followed into each. */
+/** Returns the names of all stages, from the top. */
 function stages(plan: Document): string[] {
   const inputs = (plan['inputStages'] ?? [plan['inputStage']]) as (Document | undefined)[];
   const own = plan['stage'] === undefined ? [] : [String(plan['stage'])];
-  // A newer MongoDB puts the tree one level deeper.
+  // In newer versions of MongoDB, the tree is one level deeper.
   const deeper = plan['queryPlan'] === undefined ? [] : stages(plan['queryPlan'] as Document);
   return [...own, ...deeper, ...inputs.flatMap((input) => (input === undefined ? [] : stages(input)))];
 }
@@ -48,7 +48,7 @@ const winning = (explained: Document) => (explained['queryPlanner'] as Document)
 const statistics = (explained: Document) => explained['executionStats'] as Record<string, number>;
 
 describe('explain', () => {
-  it('shows an ordered index scan without a sort that looks at no more than it returns', async () => {
+  it('shows an ordered index scan that examines only the returned documents', async () => {
     const after = new Date(1_700_000_000_000 + 5_000_000);
     const query = conversations()
       .find({ ...waiting, waitingSince: { $gt: after } })
@@ -61,7 +61,7 @@ describe('explain', () => {
     expect(statistics(explained)['totalKeysExamined']).toBeLessThanOrEqual(11);
   });
 
-  it('shows the same for a page after a key, written with tight bounds', async () => {
+  it('shows the same scan for a page that starts after a key', async () => {
     const [last] = await conversations().find(waiting).sort(inOrder).skip(500).limit(1).toArray();
     const { waitingSince, _id } = last as unknown as { waitingSince: Date; _id: never };
     const filter = {
@@ -74,7 +74,7 @@ describe('explain', () => {
     expect(statistics(explained)['totalDocsExamined']).toBeLessThanOrEqual(11);
   });
 
-  it('shows a descending walk of the same index', async () => {
+  it('shows a backward scan for a descending sort', async () => {
     const explained = await conversations()
       .find(waiting)
       .sort({ waitingSince: -1, _id: -1 })
@@ -84,7 +84,7 @@ describe('explain', () => {
     expect(statistics(explained)['totalDocsExamined']).toBe(10);
   });
 
-  it('shows a merge of ordered scans for $in before the sort', async () => {
+  it('shows a merge of ordered scans for a filter with $in', async () => {
     const filter = { ...waiting, status: { $in: ['waiting', 'closed'] } };
     const explained = await conversations().find(filter).sort(inOrder).limit(10).explain('executionStats');
     expect(stages(winning(explained))).toContain('SORT_MERGE');
@@ -92,19 +92,19 @@ describe('explain', () => {
     expect(statistics(explained)['totalDocsExamined']).toBeLessThanOrEqual(12);
   });
 
-  it('shows a collection scan and how much it read', async () => {
+  it('shows a collection scan with the number of documents examined', async () => {
     const explained = await conversations().find({ body: 'nothing' }).explain('executionStats');
     expect(stages(winning(explained))).toEqual(['COLLSCAN']);
     expect(statistics(explained)).toMatchObject({ nReturned: 0, totalKeysExamined: 0, totalDocsExamined: 20_000 });
   });
 
-  it('shows a sort that no index gives', async () => {
+  it('shows a sort stage for a sort without an index', async () => {
     const explained = await conversations().find(waiting).sort({ body: 1 }).explain('queryPlanner');
     expect(stages(winning(explained))).toContain('SORT');
     expect(explained['executionStats']).toBeUndefined();
   });
 
-  it('shows the plan of an aggregate, a count, an update and a delete', async () => {
+  it('shows the plan of an aggregate, a count and each kind of write, and writes nothing', async () => {
     const pipeline = [{ $match: waiting }, { $sort: inOrder }, { $limit: 5 }];
     expect(indexNames(await conversations().aggregate(pipeline).explain('executionStats'))).toContain('queue');
     const commands = [

@@ -9,7 +9,7 @@ interface Thing {
   w: number;
 }
 
-const own = ownDatabase('wire_order');
+const own = ownDatabase('documentdb_order');
 const things = () => own.db.collection<Thing>('things');
 const LETTERS = ['k', 'l', 'm', 'n'];
 const all: Thing[] = Array.from({ length: 4_000 }, (_, _id) => ({
@@ -26,10 +26,10 @@ beforeAll(async () => {
 
 const some = fc.uniqueArray(fc.constantFrom(...LETTERS), { minLength: 1 });
 
-/** Ordered index scans, and merges of them, are where an answer could come out in a wrong order or twice. */
-describe('a sorted page by a compound index', () => {
-  it('is what sorting everything in memory would give', async () => {
-    const wanted = fc.record({
+/** A merge of ordered index scans could return documents in a wrong order or twice. */
+describe('a page of a sort by a compound index', () => {
+  it('equals the result of sorting all documents in memory', async () => {
+    const query = fc.record({
       a: some,
       b: some,
       from: fc.nat(1_009),
@@ -38,7 +38,7 @@ describe('a sorted page by a compound index', () => {
       batchSize: fc.integer({ min: 2, max: 300 }),
     });
     await fc.assert(
-      fc.asyncProperty(wanted, async ({ a, b, from, limit, down, batchSize }) => {
+      fc.asyncProperty(query, async ({ a, b, from, limit, down, batchSize }) => {
         const direction = down ? -1 : 1;
         const filter = { a: { $in: a }, b: { $in: b }, w: { $gte: from } };
         const found = await things()
@@ -57,7 +57,7 @@ describe('a sorted page by a compound index', () => {
     );
   });
 
-  it('follows on another page by page without a gap or a repetition', async () => {
+  it('continues after the previous page without a gap or a repetition', async () => {
     await fc.assert(
       fc.asyncProperty(some, fc.integer({ min: 1, max: 400 }), async (a, limit) => {
         const read: number[] = [];

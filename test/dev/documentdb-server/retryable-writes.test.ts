@@ -2,7 +2,7 @@ import { Long, UUID, type Document } from 'bson';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ownDatabase, RawClient } from './support.js';
 
-const own = ownDatabase('wire_retryable');
+const own = ownDatabase('documentdb_retryable');
 const things = () => own.db.collection<{ _id: number; n: number }>('things');
 
 beforeEach(async () => {
@@ -10,7 +10,7 @@ beforeEach(async () => {
   await things().insertMany([1, 2, 3].map((_id) => ({ _id, n: 0 })));
 });
 
-/** Sends one command twice with one session and number, as a driver does that lost the first answer. */
+/** Sends a command twice with the same session and number, as a driver does after it has lost the first reply. */
 async function twice(command: Document): Promise<[Document, Document]> {
   const numbered = { ...command, lsid: { id: new UUID() }, txnNumber: Long.fromNumber(1), $db: own.db.databaseName };
   const first = await RawClient.connect();
@@ -23,7 +23,7 @@ async function twice(command: Document): Promise<[Document, Document]> {
   }
 }
 
-describe('a retryable write sent twice is done once:', () => {
+describe('a retryable write that is sent twice takes effect once:', () => {
   it('an insert', async () => {
     const [first, second] = await twice({ insert: 'things', documents: [{ _id: 9, n: 0 }] });
     expect([first, second]).toMatchObject([
@@ -76,8 +76,8 @@ describe('a retryable write sent twice is done once:', () => {
   });
 });
 
-describe('the next number of a session', () => {
-  it('is another write', async () => {
+describe('a write with the next number of the session', () => {
+  it('takes effect again', async () => {
     const raw = await RawClient.connect();
     const lsid = { id: new UUID() };
     const update = {
@@ -93,7 +93,7 @@ describe('the next number of a session', () => {
 });
 
 describe('an unacknowledged write', () => {
-  it('happens, and its socket goes on', async () => {
+  it('takes effect, and the socket stays usable', async () => {
     const raw = await RawClient.connect();
     const MORE_TO_COME = 2;
     const insert = {
@@ -107,7 +107,7 @@ describe('an unacknowledged write', () => {
     expect(await raw.command({ count: 'things', query: { _id: 77 }, $db: own.db.databaseName })).toMatchObject({
       n: 1,
     });
-    expect(raw.answers).toHaveLength(2);
+    expect(raw.replies).toHaveLength(2);
     raw.close();
   });
 });

@@ -2,10 +2,10 @@ import mongoose from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mongoUri, ownDatabase } from './support.js';
 
-const own = ownDatabase('wire_schema');
+const own = ownDatabase('documentdb_schema');
 
 describe('indexes', () => {
-  it('are there when createIndexes answers, and are listed as they were asked for', async () => {
+  it('exist when createIndexes replies and are listed with their options', async () => {
     const things = own.db.collection('things');
     await things.insertMany(Array.from({ length: 5_000 }, (_, index) => ({ a: index % 10, b: index })));
     await things.createIndexes([
@@ -37,18 +37,18 @@ describe('collections and databases', () => {
     await own.db.collection('second').drop();
     await own.db.collection('second').drop();
     const { databases } = await own.db.admin().listDatabases({ nameOnly: true });
-    expect(databases.map(({ name }) => name)).toContain('wire_schema');
+    expect(databases.map(({ name }) => name)).toContain('documentdb_schema');
   });
 
-  it('have statistics and a validator', async () => {
+  it('have statistics and support validators', async () => {
     const things = own.db.collection('measured');
     await own.db.createCollection('measured', { validator: { n: { $type: 'number' } } });
     await things.insertOne({ n: 1 });
     await expect(things.insertOne({ n: 'one' })).rejects.toMatchObject({ code: 121 });
     await own.db.command({ collMod: 'measured', validator: {} });
     await things.insertOne({ n: 'one' });
-    expect(await own.db.stats()).toMatchObject({ ok: 1, db: 'wire_schema' });
-    expect(await own.db.command({ collStats: 'measured' })).toMatchObject({ ok: 1, ns: 'wire_schema.measured' });
+    expect(await own.db.stats()).toMatchObject({ ok: 1, db: 'documentdb_schema' });
+    expect(await own.db.command({ collStats: 'measured' })).toMatchObject({ ok: 1, ns: 'documentdb_schema.measured' });
     expect(await own.db.command({ validate: 'measured' })).toMatchObject({ valid: true });
   });
 });
@@ -63,11 +63,11 @@ describe('the server', () => {
     'hello',
     'replSetGetStatus',
     'currentOp',
-  ])('answers %s', async (name) => {
+  ])('replies to %s', async (name) => {
     expect(await own.client.db('admin').command({ [name]: 1 })).toMatchObject({ ok: 1 });
   });
 
-  it('is the primary of a replica set, so that drivers know transactions', async () => {
+  it('reports itself as the primary of a replica set, so that drivers use transactions', async () => {
     const hello = await own.client.db('admin').command({ hello: 1 });
     expect(hello).toMatchObject({
       isWritablePrimary: true,
@@ -91,12 +91,12 @@ describe('mongoose', () => {
   const Person = connection.model('Person', schema);
 
   beforeAll(async () => {
-    await connection.openUri(mongoUri(), { dbName: 'wire_schema' });
+    await connection.openUri(mongoUri(), { dbName: 'documentdb_schema' });
     await Person.init();
   });
   afterAll(() => connection.close());
 
-  it('saves, populates, guards versions and tells duplicates', async () => {
+  it('saves, populates, checks versions and reports duplicates', async () => {
     const ann = await Person.create({ email: 'ann@example.org', visits: [{ at: new Date(0) }] });
     await Person.create({ email: 'bob@example.org', bestFriend: ann._id });
     const bob = await Person.findOne({ email: 'bob@example.org' })
@@ -111,7 +111,7 @@ describe('mongoose', () => {
     await expect(same.save()).rejects.toThrow(mongoose.Error.VersionError);
   });
 
-  it('streams by cursor and runs transactions', async () => {
+  it('reads with a cursor and runs transactions', async () => {
     const emails = Array.from({ length: 2_500 }, (_, index) => ({ email: `p${index}@example.org` }));
     await connection.transaction(async (session) => {
       await Person.insertMany(emails, { session });

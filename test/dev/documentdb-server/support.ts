@@ -4,20 +4,21 @@ import { deserialize, serialize, type Document } from 'bson';
 import { mongo } from 'mongoose';
 import { afterAll, beforeAll } from 'vitest';
 
-/** The MongoDB under test: the wire front, or a real server. */
+/** The address of the database under test: the development server or a MongoDB. */
 export function mongoUri(): string {
   const uri = process.env['MONGODB_URI'];
-  if (uri === undefined) throw new Error('MONGODB_URI is not set; `npm test` starts the services and sets it');
+  if (uri === undefined)
+    throw new Error('MONGODB_URI is not set. Use `npm test`, which starts the services and sets it.');
   return uri;
 }
 
-/** The PostgreSQL behind the front, where the tests may have one: `127.0.0.1:PORT`. */
+/** The address of PostgreSQL, or `undefined` when the tests run on a MongoDB. */
 export function postgresAddress(): { host: string; port: number } | undefined {
   const [host, port] = process.env['BATON_DEV_POSTGRES']?.split(':') ?? [];
   return host === undefined || port === undefined ? undefined : { host, port: Number(port) };
 }
 
-/** A client and an empty database of the test file's own, dropped when the file is done. */
+/** Returns a client and an empty database for one test file, and drops the database at the end of the file. */
 export function ownDatabase(name: string, uri: () => string = mongoUri): { client: mongo.MongoClient; db: mongo.Db } {
   const own = {} as { client: mongo.MongoClient; db: mongo.Db };
   beforeAll(async () => {
@@ -32,11 +33,10 @@ export function ownDatabase(name: string, uri: () => string = mongoUri): { clien
   return own;
 }
 
-/** Waits until `holds` answers true, looking every few milliseconds. */
-export async function eventually(holds: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+export async function eventually(condition: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
   const deadline = Date.now() + withinMs;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`expected it to hold within ${withinMs} ms`);
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`the condition did not become true within ${withinMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -47,12 +47,12 @@ export async function rejection(promise: Promise<unknown>): Promise<mongo.MongoE
   } catch (error) {
     return error as mongo.MongoError & Record<string, unknown>;
   }
-  throw new Error('expected a rejection');
+  throw new Error('the promise was not rejected');
 }
 
 const HEAD_BYTES = 21;
 
-/** An OP_MSG with one body section. */
+/** Encodes an OP_MSG with one body section. */
 export function opMsg(requestId: number, command: Document, flags = 0): Buffer {
   const body = serialize(command);
   const head = Buffer.alloc(HEAD_BYTES);
@@ -63,19 +63,19 @@ export function opMsg(requestId: number, command: Document, flags = 0): Buffer {
   return Buffer.concat([head, body]);
 }
 
-/** A socket that speaks the protocol by hand, to send what no driver would send. */
+/** Sends messages that no driver would send. */
 export class RawClient {
   readonly socket: Socket;
-  readonly answers: { flags: number; responseTo: number; document: Document }[] = [];
+  readonly replies: { flags: number; responseTo: number; document: Document }[] = [];
   #received = Buffer.alloc(0);
   #requests = 0;
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on('error', () => undefined);
-    socket.on('data', (chunk: Buffer) => {
-      this.#received = Buffer.concat([this.#received, chunk]);
-      while (this.#received.length > 4 && this.#received.length >= this.#received.readInt32LE(0)) this.#take();
+    socket.on('data', (received: Buffer) => {
+      this.#received = Buffer.concat([this.#received, received]);
+      while (this.#received.length > 4 && this.#received.length >= this.#received.readInt32LE(0)) this.#readReply();
     });
   }
 
@@ -87,12 +87,12 @@ export class RawClient {
   }
 
   async command(command: Document): Promise<Document> {
-    const expected = this.answers.length + 1;
+    const expected = this.replies.length + 1;
     this.send(command);
-    await eventually(() => this.answers.length >= expected || this.socket.destroyed);
-    const answer = this.answers[expected - 1];
-    if (answer === undefined) throw new Error('the socket closed without an answer');
-    return answer.document;
+    await eventually(() => this.replies.length >= expected || this.socket.destroyed);
+    const reply = this.replies[expected - 1];
+    if (reply === undefined) throw new Error('the server closed the socket without a reply');
+    return reply.document;
   }
 
   send(command: Document, flags = 0): void {
@@ -104,11 +104,11 @@ export class RawClient {
     this.socket.destroy();
   }
 
-  #take(): void {
+  #readReply(): void {
     const size = this.#received.readInt32LE(0);
     const frame = this.#received.subarray(0, size);
     this.#received = this.#received.subarray(size);
     const document = deserialize(frame.subarray(HEAD_BYTES));
-    this.answers.push({ flags: frame.readUInt32LE(16), responseTo: frame.readInt32LE(8), document });
+    this.replies.push({ flags: frame.readUInt32LE(16), responseTo: frame.readInt32LE(8), document });
   }
 }

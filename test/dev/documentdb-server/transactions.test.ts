@@ -8,7 +8,7 @@ interface Account {
   balance: number;
 }
 
-const own = ownDatabase('wire_transactions');
+const own = ownDatabase('documentdb_transactions');
 const accounts = () => own.db.collection<Account>('accounts');
 
 beforeEach(async () => {
@@ -33,7 +33,7 @@ const add = (id: string, amount: number, session?: mongo.ClientSession) =>
 const balance = async (id: string) => (await accounts().findOne({ _id: id }))?.balance;
 
 describe('a transaction', () => {
-  it('is seen by nobody else before it commits, and by everybody afterwards', () =>
+  it('is invisible outside before its commit and visible after it', () =>
     inSession(async (session) => {
       session.startTransaction();
       await add('a', 5, session);
@@ -43,7 +43,7 @@ describe('a transaction', () => {
       expect(await balance('a')).toBe(15);
     }));
 
-  it('leaves nothing behind when aborted', () =>
+  it('changes nothing when it is aborted', () =>
     inSession(async (session) => {
       session.startTransaction();
       await add('a', 5, session);
@@ -55,7 +55,7 @@ describe('a transaction', () => {
       ]);
     }));
 
-  it('reads one moment, whatever others write', () =>
+  it('reads one snapshot while other clients write', () =>
     inSession(async (session) => {
       session.startTransaction();
       expect(await accounts().countDocuments({}, { session })).toBe(2);
@@ -64,14 +64,14 @@ describe('a transaction', () => {
       await session.commitTransaction();
     }));
 
-  it('may write to a collection that does not exist yet', () =>
+  it('can write to a collection that does not exist', () =>
     inSession(async (session) => {
       const fresh = own.db.collection<Account>(`fresh_${Date.now()}`);
       await session.withTransaction(() => fresh.insertOne({ _id: 'x', balance: 1 }, { session }));
       expect(await fresh.countDocuments()).toBe(1);
     }));
 
-  it('may be among many that create the same collection', async () => {
+  it('can create the same collection as other concurrent transactions', async () => {
     const fresh = own.db.collection<Account>(`contested_${Date.now()}`);
     const inserts = Array.from({ length: 20 }, (_, index) =>
       inSession((session) =>
@@ -82,7 +82,7 @@ describe('a transaction', () => {
     expect(await fresh.countDocuments()).toBe(20);
   });
 
-  it('may work outside itself too, even when many do', async () => {
+  it('does not block commands outside itself, even with sixty transactions at once', async () => {
     const transactions = Array.from({ length: 60 }, (_, index) =>
       inSession((session) =>
         session.withTransaction(async () => {
@@ -96,7 +96,7 @@ describe('a transaction', () => {
     expect(await accounts().countDocuments({ balance: 2 })).toBe(60);
   });
 
-  it('is refused at once, to be tried again, where another transaction has written the same document', () =>
+  it('fails with a transient error when another open transaction has written the same document', () =>
     inSession(async (first) =>
       inSession(async (second) => {
         first.startTransaction();
@@ -111,7 +111,7 @@ describe('a transaction', () => {
       }),
     ));
 
-  it('is refused where somebody has committed since its snapshot', () =>
+  it('fails with a transient error when the document has changed since its snapshot', () =>
     inSession(async (session) => {
       session.startTransaction();
       await accounts().findOne({ _id: 'b' }, { session });
@@ -122,7 +122,7 @@ describe('a transaction', () => {
       await session.abortTransaction();
     }));
 
-  it('loses no update when many run withTransaction on one document', async () => {
+  it('loses no update when many withTransaction calls change one document', async () => {
     const increments = Array.from({ length: 12 }, () =>
       inSession((session) =>
         session.withTransaction(async () => {
@@ -135,7 +135,7 @@ describe('a transaction', () => {
     expect(await balance('a')).toBe(22);
   });
 
-  it('ends with its first failed write', () =>
+  it('ends at its first failed write', () =>
     inSession(async (session) => {
       session.startTransaction();
       await add('a', 5, session);
@@ -150,8 +150,8 @@ describe('a transaction', () => {
     }));
 });
 
-describe('a plain write', () => {
-  it('waits for a transaction and then happens', () =>
+describe('a write outside a transaction', () => {
+  it('waits for a conflicting transaction and then succeeds', () =>
     inSession(async (session) => {
       session.startTransaction();
       await add('a', 5, session);
@@ -162,7 +162,7 @@ describe('a plain write', () => {
       expect(await balance('a')).toBe(115);
     }));
 
-  it('never answers a conflict, however many cross each other', async () => {
+  it('never fails with a conflict, even when many batches lock documents in opposite orders', async () => {
     const ids = Array.from({ length: 30 }, (_, index) => `k${index}`);
     await accounts().insertMany(ids.map((_id) => ({ _id, balance: 0 })));
     const orders = [ids, [...ids].reverse()];
@@ -179,7 +179,7 @@ describe('a plain write', () => {
 });
 
 describe('the end of a transaction', () => {
-  it('may be asked for twice: a lost answer to a commit does no harm', async () => {
+  it('can be requested twice, so that a driver can repeat a commit after a lost reply', async () => {
     const lsid = { id: new UUID() };
     const raw = await RawClient.connect();
     const number = { lsid, txnNumber: Long.fromNumber(1), autocommit: false };
@@ -196,7 +196,7 @@ describe('the end of a transaction', () => {
     raw.close();
   });
 
-  it('comes when the session starts another one', async () => {
+  it('happens when the session starts another transaction', async () => {
     const lsid = { id: new UUID() };
     const raw = await RawClient.connect();
     const $db = own.db.databaseName;
@@ -216,7 +216,7 @@ describe('the end of a transaction', () => {
     raw.close();
   });
 
-  it('comes with endSessions', async () => {
+  it('happens with endSessions', async () => {
     const session = own.client.startSession();
     session.startTransaction();
     await add('a', 5, session);

@@ -1,6 +1,6 @@
 /**
- * Reads a BSON document's top-level elements without building objects: values are skipped by their length. A command
- * with a 48 MB body costs no more than its dozen header fields.
+ * Reads the top-level elements of a BSON document without building objects. It skips values by their length, so that a
+ * command with a body of 48 MB costs no more than its dozen header fields.
  */
 
 export class MalformedBson extends Error {}
@@ -16,7 +16,7 @@ export const BSON_TYPE = {
   int64: 0x12,
 } as const;
 
-/** An element's value lies at `at` in the document's bytes and ends before `end`. */
+/** The value is at `document.subarray(at, end)`. */
 export interface Element {
   type: number;
   key: string;
@@ -26,7 +26,7 @@ export interface Element {
 
 const LENGTH_BYTES = 4;
 const OBJECT_ID_BYTES = 12;
-/** The size of the types that always have the same. */
+/** The types with a fixed size. */
 const FIXED_BYTES = new Map<number, number>([
   [0x01, 8],
   [0x06, 0],
@@ -44,7 +44,7 @@ const FIXED_BYTES = new Map<number, number>([
 
 function cstringEnd(bytes: Buffer, at: number): number {
   const end = bytes.indexOf(0, at);
-  if (end < 0) throw new MalformedBson('a name without an end');
+  if (end < 0) throw new MalformedBson('a name has no terminator');
   return end + 1;
 }
 
@@ -52,9 +52,9 @@ function valueEnd(bytes: Buffer, type: number, at: number): number {
   const fixed = FIXED_BYTES.get(type);
   if (fixed !== undefined) return at + fixed;
   if (type === 0x0b) return cstringEnd(bytes, cstringEnd(bytes, at));
-  if (at + LENGTH_BYTES > bytes.length) throw new MalformedBson('a value without its length');
+  if (at + LENGTH_BYTES > bytes.length) throw new MalformedBson('a value has no length');
   const length = bytes.readInt32LE(at);
-  if (length < 0) throw new MalformedBson('a negative length');
+  if (length < 0) throw new MalformedBson('a length is negative');
   switch (type) {
     case BSON_TYPE.document:
     case BSON_TYPE.array:
@@ -69,19 +69,19 @@ function valueEnd(bytes: Buffer, type: number, at: number): number {
     case 0x0c:
       return at + LENGTH_BYTES + length + OBJECT_ID_BYTES;
     default:
-      throw new MalformedBson(`unknown type ${type}`);
+      throw new MalformedBson(`unknown BSON type ${type}`);
   }
 }
 
-/** The size a document claims, checked against the bytes there are. */
+/** Returns the size of the document after checking it against the available bytes. */
 export function documentSize(bytes: Buffer, at: number): number {
-  if (at + LENGTH_BYTES > bytes.length) throw new MalformedBson('a document without its length');
+  if (at + LENGTH_BYTES > bytes.length) throw new MalformedBson('a document has no length');
   const size = bytes.readInt32LE(at);
-  if (size < LENGTH_BYTES + 1 || at + size > bytes.length) throw new MalformedBson(`a document of ${size} bytes`);
+  if (size < LENGTH_BYTES + 1 || at + size > bytes.length) throw new MalformedBson(`a document claims ${size} bytes`);
   return size;
 }
 
-/** The top-level elements of `document`, which must be exactly one document. */
+/** Yields the top-level elements of `document`, which must be exactly one document. */
 export function* elementsOf(document: Buffer): Generator<Element> {
   const end = documentSize(document, 0) - 1;
   let at = LENGTH_BYTES;
@@ -90,12 +90,12 @@ export function* elementsOf(document: Buffer): Generator<Element> {
     const valueAt = cstringEnd(document, at + 1);
     const key = document.toString('utf8', at + 1, valueAt - 1);
     at = valueEnd(document, type, valueAt);
-    if (at <= valueAt - 1 || at > end) throw new MalformedBson(`the value of ${key} reaches beyond its document`);
+    if (at <= valueAt - 1 || at > end) throw new MalformedBson(`the value of ${key} exceeds its document`);
     yield { type, key, at: valueAt, end: at };
   }
 }
 
-/** The documents of a kind-1 section's sequence, one after another. */
+/** Yields the documents of a document sequence (kind 1 section). */
 export function* documentsOf(sequence: Buffer): Generator<Buffer> {
   for (let at = 0; at < sequence.length;) {
     const size = documentSize(sequence, at);
@@ -108,7 +108,7 @@ export function stringAt(document: Buffer, { at, end }: Element): string {
   return document.toString('utf8', at + LENGTH_BYTES, end - 1);
 }
 
-/** Any BSON number or bool as a number; undefined for another type. */
+/** Converts any BSON number or boolean to a number. Returns `undefined` for other types. */
 export function numberAt(document: Buffer, { type, at }: Element): number | undefined {
   switch (type) {
     case BSON_TYPE.double:

@@ -1,6 +1,6 @@
 import type { Document } from 'bson';
 
-/** A node of PostgreSQL's `EXPLAIN (FORMAT JSON)`, as far as it is read here. */
+/** The fields that are read from a node of PostgreSQL's `EXPLAIN (FORMAT JSON)`. */
 export interface PlanNode {
   'Node Type': string;
   'Index Name'?: string;
@@ -12,7 +12,7 @@ export interface PlanNode {
   'Actual Loops'?: number;
   'Rows Removed by Filter'?: number;
   'Rows Removed by Index Recheck'?: number;
-  /** Said by DocumentDB's own wrapper node about the index scan below it. */
+  /** DocumentDB's wrapper node describes the index scan below it. */
   IndexDetails?: IndexDetail[];
   Plans?: PlanNode[];
 }
@@ -24,16 +24,16 @@ export interface IndexDetail {
   indexBounds?: string[];
   isMultiKey?: boolean;
   isBackwardScan?: boolean;
-  /** Index entries looked at. */
+  /** The number of index entries read. */
   innerScanLoops?: number;
 }
 
-/** Rows of a node over all its loops; without ANALYZE there are none. */
+/** The rows of a node in all loops. Zero without ANALYZE. */
 export function rowsOf(node: PlanNode): number {
   return Math.round((node['Actual Rows'] ?? 0) * loopsOf(node));
 }
 
-/** Rows a scan fetched and threw away. */
+/** The rows that a scan fetched and a filter removed. */
 export function rowsRemoved(node: PlanNode): number {
   const removed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
   return Math.round(removed * loopsOf(node));
@@ -43,7 +43,7 @@ function loopsOf(node: PlanNode): number {
   return node['Actual Loops'] ?? 1;
 }
 
-/** What MongoDB calls a stage: name, the stages below it, and what it returned and looked at. */
+/** A stage of a MongoDB plan, with the stages below it. */
 export interface Stage {
   stage: string;
   details: Document;
@@ -58,12 +58,12 @@ export function stage(name: string, inputs: Stage[], extra: Partial<Omit<Stage, 
   return { stage: name, inputs, details: {}, returned, keysExamined: 0, docsExamined: 0, ...extra };
 }
 
-/** As `queryPlanner.winningPlan` has it. */
+/** Formats a stage for `queryPlanner.winningPlan`. */
 export function planDocument({ stage: name, details, inputs }: Stage): Document {
   return { stage: name, ...details, ...inputFields(inputs.map(planDocument)) };
 }
 
-/** As `executionStats.executionStages` has it. */
+/** Formats a stage for `executionStats.executionStages`. */
 export function statsDocument(plan: Stage): Document {
   const { stage: name, details, inputs, returned, keysExamined, docsExamined } = plan;
   const keys = name === 'IXSCAN' ? { keysExamined } : {};

@@ -1,12 +1,11 @@
 import { deserialize, EJSON, type Document } from 'bson';
-import { rowsOf, rowsRemoved, stage, type IndexDetail, type PlanNode, type Stage } from './plan.js';
+import { rowsOf, rowsRemoved, stage, type IndexDetail, type PlanNode, type Stage } from './stage.js';
 
-/** PostgreSQL's plan in MongoDB's words. */
+/** Converts a PostgreSQL plan to MongoDB's stages. */
 
-/** Nodes that only pass rows on: gathering of parallel workers, DocumentDB's wrappers. */
+/** Nodes without a MongoDB stage: they collect rows of parallel processes, or wrap another node. */
 const TRANSPARENT = new Set([
   'Function Scan',
-
   'Custom Scan',
   'Gather',
   'Gather Merge',
@@ -25,32 +24,32 @@ const STAGES = new Map<string, string>([
   ['BitmapAnd', 'AND_SORTED'],
 ]);
 
-export interface Translation {
-  /** The command asks for the order of `_id`: only then is a walk of the whole `_id` index one by intent. */
+export interface ConversionOptions {
+  /** The command sorts by `_id`. Only then does a scan of the whole `_id` index count as an index scan. */
   sortsById: boolean;
-  counts: boolean;
+  isCount: boolean;
 }
 
-export function translate(node: PlanNode, how: Translation, details: readonly IndexDetail[] = []): Stage {
+export function toStage(node: PlanNode, options: ConversionOptions, details: readonly IndexDetail[] = []): Stage {
   const type = node['Node Type'];
-  const below = node.IndexDetails ?? details;
+  const indexDetails = node.IndexDetails ?? details;
   const children = node.Plans ?? [];
-  if (type === 'Index Scan') return fetched(node, indexScan(node, how, below), how);
-  if (type === 'Index Only Scan') return indexScan(node, how, below);
-  if (type === 'Bitmap Index Scan') return indexScan(node, how, below);
-  if (type === 'Bitmap Heap Scan') return bitmapScan(node, how, below);
+  if (type === 'Index Scan') return fetchStage(node, indexScan(node, options, indexDetails), options);
+  if (type === 'Index Only Scan') return indexScan(node, options, indexDetails);
+  if (type === 'Bitmap Index Scan') return indexScan(node, options, indexDetails);
+  if (type === 'Bitmap Heap Scan') return bitmapScan(node, options, indexDetails);
   if (type === 'Seq Scan' || type === 'Sample Scan') return collectionScan(node);
   if (children.length === 0)
-    return stage(TRANSPARENT.has(type) ? 'EOF' : name(type, how), [], { returned: rowsOf(node) });
-  const inputs = children.map((child) => translate(child, how, below));
+    return stage(TRANSPARENT.has(type) ? 'EOF' : name(type, options), [], { returned: rowsOf(node) });
+  const inputs = children.map((child) => toStage(child, options, indexDetails));
   const [only] = inputs;
   if (TRANSPARENT.has(type) && inputs.length === 1 && only !== undefined) return only;
   if (type === 'Sort' || type === 'Incremental Sort') return sort(node, inputs);
-  return stage(name(type, how), inputs, { returned: rowsOf(node) });
+  return stage(name(type, options), inputs, { returned: rowsOf(node) });
 }
 
-function name(type: string, { counts }: Translation): string {
-  if (type === 'Aggregate' && counts) return 'COUNT';
+function name(type: string, { isCount }: ConversionOptions): string {
+  if (type === 'Aggregate' && isCount) return 'COUNT';
   return STAGES.get(type) ?? type.toUpperCase().replaceAll(' ', '_');
 }
 
@@ -63,8 +62,8 @@ function sort(node: PlanNode, inputs: Stage[]): Stage {
   });
 }
 
-/** The primary key begins with a column that is the same in every row: a condition on that alone picks nothing. */
-function isWholeIdIndex(node: PlanNode, { sortsById }: Translation): boolean {
+/** The first column of the primary key has the same value in every row, so a condition on it selects all rows. */
+function isWholeIdIndex(node: PlanNode, { sortsById }: ConversionOptions): boolean {
   return node['Index Name'] === '_id_' && !sortsById && !(node['Index Cond'] ?? '').includes('object_id');
 }
 
@@ -77,8 +76,8 @@ function collectionScan(node: PlanNode): Stage {
   });
 }
 
-function indexScan(node: PlanNode, how: Translation, details: readonly IndexDetail[]): Stage {
-  if (isWholeIdIndex(node, how)) return collectionScan(node);
+function indexScan(node: PlanNode, options: ConversionOptions, details: readonly IndexDetail[]): Stage {
+  if (isWholeIdIndex(node, options)) return collectionScan(node);
   const indexName = node['Index Name'] ?? '';
   const detail = details.find((candidate) => candidate.indexName === indexName);
   const examined = rowsOf(node) + rowsRemoved(node);
@@ -100,15 +99,15 @@ function keyPattern(indexName: string, detail: IndexDetail | undefined): Documen
   return indexName === '_id_' ? { _id: 1 } : {};
 }
 
-/** PostgreSQL's index scan fetches the documents too; MongoDB calls that a stage of its own. */
-function fetched(node: PlanNode, scan: Stage, how: Translation): Stage {
-  if (isWholeIdIndex(node, how)) return scan;
+/** PostgreSQL's index scan also fetches the documents, for which MongoDB has a separate stage. */
+function fetchStage(node: PlanNode, scan: Stage, options: ConversionOptions): Stage {
+  if (isWholeIdIndex(node, options)) return scan;
   const returned = rowsOf(node);
   return stage('FETCH', [scan], { returned, docsExamined: returned + rowsRemoved(node) });
 }
 
-function bitmapScan(node: PlanNode, how: Translation, details: readonly IndexDetail[]): Stage {
-  const inputs = (node.Plans ?? []).map((child) => translate(child, how, details));
+function bitmapScan(node: PlanNode, options: ConversionOptions, details: readonly IndexDetail[]): Stage {
+  const inputs = (node.Plans ?? []).map((child) => toStage(child, options, details));
   if (inputs.some(({ stage: found }) => found === 'COLLSCAN')) return collectionScan(node);
   const returned = rowsOf(node);
   return stage('FETCH', inputs, { returned, docsExamined: returned + rowsRemoved(node) });

@@ -1,12 +1,12 @@
 import { connect, type Socket } from 'node:net';
 import { FrameError, Frames, type FrameLayout } from '../protocol/frames.js';
-import { CONNECT_MS, COPY_BYTES_MAX } from '../limits.js';
+import { CONNECT_TIMEOUT_MS, COPY_BYTES_MAX } from '../limits.js';
 import type { PostgresError } from './protocol.js';
 import {
   batchMessage,
   cancelMessage,
   errorOf,
-  LinkLostError,
+  ConnectionLostError,
   rowOf,
   startupMessage,
   tagOf,
@@ -15,17 +15,17 @@ import {
   type StepResult,
 } from './protocol.js';
 
-export interface LinkOptions {
+export interface ConnectionOptions {
   host: string;
   port: number;
   user: string;
   database: string;
-  /** Settings the server applies before the first statement can be sent, so none can run without them. */
+  /** Settings that PostgreSQL applies before the first statement. */
   settings: Record<string, string>;
 }
 
 interface Batch {
-  /** Statements it prepares, until the server says it has. */
+  /** Names of the statements that the batch prepares and PostgreSQL has not yet confirmed. */
   parsing: string[];
   results: StepResult[];
   rows: StepResult['rows'];
@@ -37,73 +37,71 @@ interface Batch {
 const LAYOUT: FrameLayout = { lengthAt: 1, bigEndian: true, uncounted: 1, bytesMin: 5, bytesMax: 1 << 30 };
 
 /**
- * One connection to PostgreSQL. Batches sent while another runs wait in order. node-postgres is not used because it
- * reads every column as UTF-8 text, so BSON would have to travel as hexadecimal, twice its size and decoded twice.
+ * One connection to PostgreSQL. Runs batches in the order of their calls. node-postgres is not used because it reads every
+ * column as UTF-8 text: BSON would have to be sent as hexadecimal, at twice the size, and decoded twice.
  */
-export class Link {
-  /** Called once when the connection is gone, whoever ended it. */
-  onLost: () => void = () => undefined;
+export class Connection {
+  /** Called once when either side has closed the connection. */
+  onClosed: () => void = () => undefined;
   readonly #socket: Socket;
-  readonly #options: LinkOptions;
+  readonly #options: ConnectionOptions;
   readonly #frames = new Frames(LAYOUT);
-  readonly #known = new Set<string>();
+  readonly #prepared = new Set<string>();
   readonly #batches: Batch[] = [];
-  #greeting: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  #startup: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #key: { pid: number; secret: Buffer } | undefined;
   #inTransaction = false;
-  #cancelled = false;
-  #lost = false;
+  #wasCancelled = false;
+  #isClosed = false;
 
-  private constructor(options: LinkOptions) {
+  private constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#socket = connect({ host: options.host, port: options.port, noDelay: true });
-    this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    this.#socket.on('error', (error) => this.#lose(error.message));
-    this.#socket.on('close', () => this.#lose('closed by the server'));
+    this.#socket.on('data', (received: Buffer) => this.#onData(received));
+    this.#socket.on('error', (error) => this.#close(error.message));
+    this.#socket.on('close', () => this.#close('closed by the server'));
   }
 
-  static async open(options: LinkOptions): Promise<Link> {
-    const link = new Link(options);
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const connection = new Connection(options);
     const settings = Object.entries(options.settings).map(([name, value]) => `-c ${name}=${value}`);
     const { user, database } = options;
-    const timer = setTimeout(() => link.#lose('no greeting in time'), CONNECT_MS);
+    const timer = setTimeout(() => connection.#close('no reply to the startup message in time'), CONNECT_TIMEOUT_MS);
     try {
       await new Promise<void>((resolve, reject) => {
-        link.#greeting = { resolve, reject };
-        link.#socket.write(startupMessage({ user, database, client_encoding: 'UTF8', options: settings.join(' ') }));
+        connection.#startup = { resolve, reject };
+        connection.#socket.write(
+          startupMessage({ user, database, client_encoding: 'UTF8', options: settings.join(' ') }),
+        );
       });
     } finally {
       clearTimeout(timer);
     }
-    return link;
+    return connection;
   }
 
-  get lost(): boolean {
-    return this.#lost;
+  /** False during a batch or a transaction, and after `cancel`. */
+  get isReusable(): boolean {
+    return !this.#isClosed && !this.#wasCancelled && !this.#inTransaction && this.#batches.length === 0;
   }
 
-  /** Nothing under way and no transaction open: may be handed to anyone. */
-  get free(): boolean {
-    return !this.#lost && !this.#cancelled && !this.#inTransaction && this.#batches.length === 0;
-  }
-
-  /** Runs `steps` in one round trip and answers each one's rows. Throws PostgresError or LinkLostError. */
+  /** Runs `steps` in one round trip and returns the rows of each. Throws PostgresError or ConnectionLostError. */
   run(steps: readonly Step[]): Promise<StepResult[]> {
-    if (this.#lost) return Promise.reject(new LinkLostError('the connection to PostgreSQL is gone'));
+    if (this.#isClosed) return Promise.reject(new ConnectionLostError('the connection to PostgreSQL is closed'));
     return new Promise((resolve, reject) => {
-      const { parts, parsed } = batchMessage(steps, this.#known);
+      const { parts, parsed } = batchMessage(steps, this.#prepared);
       this.#batches.push({ parsing: parsed, results: [], rows: [], error: undefined, resolve, reject });
       writeParts(this.#socket, parts);
     });
   }
 
   /**
-   * Asks the server to give up what this connection runs; it then fails with SQLSTATE 57014. The request may arrive
-   * late and hit the next statement, so the connection is not `free` for anyone else afterwards.
+   * Cancels the running statement, which then fails with SQLSTATE 57014. The request may arrive late and cancel the next
+   * statement, so the connection is not reusable afterwards.
    */
   cancel(): void {
-    if (this.#key === undefined || this.#lost || this.#batches.length === 0) return;
-    this.#cancelled = true;
+    if (this.#key === undefined || this.#isClosed || this.#batches.length === 0) return;
+    this.#wasCancelled = true;
     const { host, port } = this.#options;
     const key = this.#key;
     const socket = connect({ host, port }, () => socket.end(cancelMessage(key)));
@@ -112,17 +110,17 @@ export class Link {
   }
 
   end(): void {
-    if (this.#lost) return;
+    if (this.#isClosed) return;
     this.#socket.end(TERMINATE_MESSAGE);
-    this.#lose('closed by the front');
+    this.#close('closed by this server');
   }
 
-  #onData(chunk: Buffer): void {
+  #onData(received: Buffer): void {
     try {
-      for (const frame of this.#frames.push(chunk)) this.#onFrame(frame);
+      for (const frame of this.#frames.push(received)) this.#onFrame(frame);
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
-      this.#lose(error.message);
+      this.#close(error.message);
     }
   }
 
@@ -147,7 +145,7 @@ export class Link {
         return;
       case 'R':
         if (frame.readInt32BE(5) !== 0)
-          this.#lose('PostgreSQL asks for a password; the front only speaks to one that trusts loopback');
+          this.#close('PostgreSQL requires a password; it must trust connections from loopback');
         return;
       case 'K':
         this.#key = { pid: frame.readInt32BE(5), secret: Buffer.from(frame.subarray(9)) };
@@ -159,35 +157,35 @@ export class Link {
 
   #onError(error: PostgresError, batch: Batch | undefined): void {
     if (batch !== undefined) batch.error = error;
-    else this.#lose(error.message, error);
+    else this.#close(error.message, error);
   }
 
   #onReady(inTransaction: boolean): void {
     this.#inTransaction = inTransaction;
     const batch = this.#batches.shift();
     if (batch === undefined) {
-      this.#greeting?.resolve();
-      this.#greeting = undefined;
+      this.#startup?.resolve();
+      this.#startup = undefined;
       return;
     }
     if (batch.error === undefined) return batch.resolve(batch.results);
-    // What follows a failed step is skipped, so these were never prepared.
-    for (const name of batch.parsing) this.#known.delete(name);
+    // PostgreSQL skips the steps after a failed one, so it has not prepared their statements.
+    for (const name of batch.parsing) this.#prepared.delete(name);
     batch.reject(batch.error);
   }
 
-  #lose(why: string, cause?: Error): void {
-    if (this.#lost) return;
-    this.#lost = true;
+  #close(reason: string, cause?: Error): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#socket.destroy();
-    const error = new LinkLostError(`the connection to PostgreSQL is gone: ${why}`, { cause });
-    this.#greeting?.reject(error);
+    const error = new ConnectionLostError(`the connection to PostgreSQL is closed: ${reason}`, { cause });
+    this.#startup?.reject(error);
     for (const batch of this.#batches.splice(0)) batch.reject(error);
-    this.onLost();
+    this.onClosed();
   }
 }
 
-/** One write where that takes little copying: each write is a system call. */
+/** Copies small parts into one buffer, because each write is a system call. */
 function writeParts(socket: Socket, parts: Buffer[]): void {
   if (parts.every(({ length }) => length <= COPY_BYTES_MAX)) {
     socket.write(Buffer.concat(parts));
