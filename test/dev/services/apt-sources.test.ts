@@ -14,7 +14,7 @@ const oneLine = {
 const stanzas = {
   name: '/etc/apt/sources.list.d/debian.sources',
   text: [
-    '# A comment in front',
+    '# A comment before the stanza',
     'Types: deb deb-src',
     '# http://snapshot.example/debian/20250101T000000Z',
     'URIs: http://two.example/debian',
@@ -35,12 +35,12 @@ const thirdParty = {
   text: 'Types: deb\nURIs: https://third.example/node\nSuites: nodistro\nComponents: main\n',
 };
 
-describe('the mirror this machine already uses', () => {
-  test('is read from one-line entries, options aside', () => {
+describe('findMirror', () => {
+  test('reads one-line entries and ignores their options', () => {
     expect(findMirror([oneLine], 'bookworm')).toBe('http://one.example/debian');
   });
 
-  test('is read from deb822 stanzas, comments and continued lines aside', () => {
+  test('reads deb822 stanzas with comments and continued lines', () => {
     expect(parseSourceFile(stanzas)[0]).toEqual({
       uris: ['http://two.example/debian'],
       suites: ['bookworm', 'bookworm-updates'],
@@ -48,19 +48,22 @@ describe('the mirror this machine already uses', () => {
     expect(findMirror([thirdParty, stanzas], 'bookworm')).toBe('http://two.example/debian');
   });
 
-  test('is never the security archive, a third party or a CD', () => {
+  test('ignores the security archive, third-party sources and CDs', () => {
     expect(findMirror([thirdParty], 'bookworm')).toBeUndefined();
     const security = { name: 'a.list', text: 'deb http://security.example/debian-security bookworm-security main' };
     expect(findMirror([security], 'bookworm')).toBeUndefined();
     expect(findMirror([{ name: 'a.list', text: 'deb cdrom:[x]/ bookworm main' }], 'bookworm')).toBeUndefined();
   });
 
-  test('leaves out stanzas that are switched off', () => {
-    const off = { ...stanzas, text: `Enabled: no\n${stanzas.text.replace('# A comment in front\n', '')}` };
-    expect(findMirror([off], 'bookworm')).toBeUndefined();
+  test('ignores disabled stanzas', () => {
+    const disabled = {
+      ...stanzas,
+      text: `Enabled: no\n${stanzas.text.replace('# A comment before the stanza\n', '')}`,
+    };
+    expect(findMirror([disabled], 'bookworm')).toBeUndefined();
   });
 
-  test('may have been set up by a rolling name', () => {
+  test('accepts a source with a rolling name such as sid', () => {
     expect(findMirror([{ name: 'a.list', text: 'deb http://m.example/debian sid main' }], 'forky')).toBe(
       'http://m.example/debian',
     );

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { buildAside } from '../../../dev/services/unpacked/build.ts';
-import { withLock } from '../../../dev/services/unpacked/lock.ts';
+import { buildThenRename } from '../../../dev/services/unpacked/build.ts';
+import { withLock } from '../../../dev/services/unpacked/cache.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -14,38 +14,38 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-describe('a build', () => {
-  test('that fails half-way is not there, and the next one starts from nothing', async () => {
+describe('buildThenRename', () => {
+  test('leaves no folder when a build fails, and the next build starts with an empty folder', async () => {
     const target = join(folder, 'root');
-    const broken = buildAside(target, (aside) => {
-      writeFileSync(join(aside, 'half'), '');
-      return Promise.reject(new Error('power cord'));
+    const broken = buildThenRename(target, (temporary) => {
+      writeFileSync(join(temporary, 'incomplete'), '');
+      return Promise.reject(new Error('power failure'));
     });
-    await expect(broken).rejects.toThrow('power cord');
+    await expect(broken).rejects.toThrow('power failure');
     expect(existsSync(target)).toBe(false);
 
-    await buildAside(target, (aside) => {
-      mkdirSync(join(aside, 'whole'));
+    await buildThenRename(target, (temporary) => {
+      mkdirSync(join(temporary, 'complete'));
       return Promise.resolve();
     });
-    expect(readdirSync(target)).toEqual(['whole']);
+    expect(readdirSync(target)).toEqual(['complete']);
     expect(readdirSync(folder)).toEqual(['root']);
   });
 });
 
-describe.runIf(process.platform === 'linux')('the lock', () => {
-  test('lets one at a time through, and is free again after a failure', async () => {
+describe.runIf(process.platform === 'linux')('withLock', () => {
+  test('runs one function at a time and releases the lock after a failure', async () => {
     const file = join(folder, 'lock');
-    const seen: string[] = [];
+    const events: string[] = [];
     const work = (name: string) => async () => {
-      seen.push(`${name} in`);
+      events.push(`${name} starts`);
       await sleep(50);
-      seen.push(`${name} out`);
+      events.push(`${name} ends`);
     };
     await Promise.all([withLock(file, work('a')), withLock(file, work('b'))]);
-    expect(seen.map((line) => line.slice(2))).toEqual(['in', 'out', 'in', 'out']);
+    expect(events.map((event) => event.slice(2))).toEqual(['starts', 'ends', 'starts', 'ends']);
 
-    await expect(withLock(file, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
-    await expect(withLock(file, () => Promise.resolve('yes'))).resolves.toBe('yes');
+    await expect(withLock(file, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    await expect(withLock(file, () => Promise.resolve('done'))).resolves.toBe('done');
   });
 });

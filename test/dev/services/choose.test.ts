@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { chooseServices, type Facts } from '../../../dev/services/choose.ts';
+import { chooseServices, type Machine } from '../../../dev/services/choose.ts';
 
-const nothing: Facts = {
+const bareMachine: Machine = {
   mongodbUri: undefined,
   redisUrl: undefined,
   docker: false,
@@ -9,46 +9,43 @@ const nothing: Facts = {
   root: false,
   redisBinary: false,
 };
-const bareDebian: Facts = { ...nothing, debian: true, root: true };
-const given = { mongodbUri: 'mongodb://somewhere', redisUrl: 'redis://somewhere' };
+const debianAsRoot: Machine = { ...bareMachine, debian: true, root: true };
+const addresses = { mongodbUri: 'mongodb://somewhere', redisUrl: 'redis://somewhere' };
 
-describe('where MongoDB and Redis come from', () => {
-  test('what is given wins over everything', () => {
-    const choice = chooseServices({ ...bareDebian, ...given, docker: true });
-    expect(choice).toEqual({ possible: true, mongo: 'given', redis: 'given' });
+describe('chooseServices', () => {
+  test('prefers servers that the environment names to everything else', () => {
+    const choice = chooseServices({ ...debianAsRoot, ...addresses, docker: true });
+    expect(choice).toEqual({ possible: true, mongo: 'environment', redis: 'environment' });
   });
 
-  test('Docker wins over servers of our own', () => {
-    expect(chooseServices({ ...bareDebian, docker: true })).toEqual({
-      possible: true,
-      mongo: 'docker',
-      redis: 'docker',
-    });
+  test('prefers Docker to private servers', () => {
+    const choice = chooseServices({ ...debianAsRoot, docker: true });
+    expect(choice).toEqual({ possible: true, mongo: 'docker', redis: 'docker' });
   });
 
-  test('each is chosen by itself: one given, the other not', () => {
-    const onlyRedis = { ...nothing, redisUrl: given.redisUrl };
-    expect(chooseServices({ ...onlyRedis, docker: true })).toEqual({ possible: true, mongo: 'docker', redis: 'given' });
-    const onlyMongo = { ...nothing, mongodbUri: given.mongodbUri, redisBinary: true };
-    expect(chooseServices(onlyMongo)).toEqual({ possible: true, mongo: 'given', redis: 'private' });
+  test('chooses MongoDB and Redis independently of each other', () => {
+    const onlyRedis = chooseServices({ ...bareMachine, redisUrl: addresses.redisUrl, docker: true });
+    expect(onlyRedis).toEqual({ possible: true, mongo: 'docker', redis: 'environment' });
+    const onlyMongo = chooseServices({ ...bareMachine, mongodbUri: addresses.mongodbUri, redisBinary: true });
+    expect(onlyMongo).toEqual({ possible: true, mongo: 'environment', redis: 'private' });
   });
 
-  test('a bare Debian as root has both of its own', () => {
-    expect(chooseServices(bareDebian)).toEqual({ possible: true, mongo: 'private', redis: 'private' });
+  test('uses private servers for root on Debian', () => {
+    expect(chooseServices(debianAsRoot)).toEqual({ possible: true, mongo: 'private', redis: 'private' });
   });
 
-  test('without root there is no MongoDB of our own, and the message says what helps', () => {
-    const choice = chooseServices({ ...bareDebian, root: false });
+  test('cannot provide MongoDB without root, and the message lists every remedy', () => {
+    const choice = chooseServices({ ...debianAsRoot, root: false });
     expect(choice).toMatchObject({ possible: false });
     const message = choice.possible ? '' : choice.message;
-    expect(message).toContain('no MongoDB to be had');
+    expect(message).toContain('cannot provide MongoDB.');
     expect(message).toContain('MONGODB_URI');
     expect(message).toContain('Docker');
     expect(message).toContain('root on Debian 12');
   });
 
-  test('a machine with nothing is told that both are missing', () => {
-    const choice = chooseServices(nothing);
-    expect(choice.possible ? '' : choice.message).toContain('no MongoDB nor Redis');
+  test('names both services in the message when both are missing', () => {
+    const choice = chooseServices(bareMachine);
+    expect(choice.possible ? '' : choice.message).toContain('cannot provide MongoDB and Redis.');
   });
 });

@@ -3,7 +3,7 @@ import { composeCommands } from '../../../dev/services/docker.ts';
 
 const ports = { mongo: 40001, redis: 40002 };
 
-test('containers get a project and ports of their own, and the command waits until they are healthy', () => {
+test('the up command uses its own project and ports and waits until the containers are healthy', () => {
   const { up } = composeCommands('baton-dev-7', ['mongo', 'redis'], ports);
   expect(up.slice(0, 7)).toEqual([
     'env',
@@ -18,7 +18,7 @@ test('containers get a project and ports of their own, and the command waits unt
   expect(up.slice(-2)).toEqual(['mongo', 'redis']);
 });
 
-test('only what is not given is started, and what was started goes with its volumes', () => {
+test('the up command starts only the requested services, and the down command removes their volumes', () => {
   const { up, down } = composeCommands('baton-dev-7', ['redis'], ports);
   expect(up.at(-1)).toBe('redis');
   expect(up).not.toContain('mongo');

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parsePrintedUris } from '../../../dev/services/unpacked/packages.ts';
 
-test('what apt would fetch is read with its version unquoted, and its chatter passed over', () => {
+test('parsePrintedUris decodes the versions and ignores other lines', () => {
   const text = [
     'Reading package lists...',
     "'http://m.example/pool/r/redis-server_8.0.6-3_amd64.deb' redis-server_5%3a8.0.6-3_amd64.deb 64264 SHA256:12",

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { registerCleanup } from './cleanup.ts';
+import { processIdentity } from './processes.ts';
 import { cacheFolder } from './unpacked/cache.ts';
-import { identityOf } from './scratch.ts';
-import { tellUndo } from './undo.ts';
 
-/** Where the services of a running `npm start` are, for `npm run baton` in another terminal. */
+/** The addresses of a running `npm start`, stored for `npm run baton` in another terminal. */
 interface Announcement {
   readonly owner: string;
   readonly env: Readonly<Record<string, string>>;
@@ -14,36 +14,36 @@ interface Announcement {
 const KEY_LENGTH = 12;
 const READABLE_BY_OWNER = 0o600;
 
-/** One file for each checkout: two clones may run side by side. */
+/** Each checkout has a file of its own, so that two clones can run at the same time. */
 function announcementFile(): string {
   const key = createHash('sha256').update(process.cwd()).digest('hex').slice(0, KEY_LENGTH);
   return join(cacheFolder(), `running-${key}.json`);
 }
 
-/** Returns how to take it back. */
+/** Returns a function that removes the announcement. */
 export function announce(env: Readonly<Record<string, string>>): () => void {
   const file = announcementFile();
-  const text = JSON.stringify({ owner: identityOf(process.pid) ?? String(process.pid), env } satisfies Announcement);
-  tellUndo({ path: file });
-  writeFileSync(file, text, { mode: READABLE_BY_OWNER });
+  const announcement: Announcement = { owner: processIdentity(process.pid) ?? String(process.pid), env };
+  registerCleanup({ path: file });
+  writeFileSync(file, JSON.stringify(announcement), { mode: READABLE_BY_OWNER });
   return () => {
     rmSync(file, { force: true });
   };
 }
 
-/** Empty when nothing was announced, or when the one who did no longer lives. */
+/** Returns an empty object when there is no announcement, or when its owner has exited. */
 export function readAnnouncement(): Readonly<Record<string, string>> {
   try {
     const { owner, env } = JSON.parse(readFileSync(announcementFile(), 'utf8')) as Announcement;
-    return isAlive(owner) ? env : {};
+    return isRunning(owner) ? env : {};
   } catch {
     return {};
   }
 }
 
-function isAlive(owner: string): boolean {
+function isRunning(owner: string): boolean {
   const pid = Number.parseInt(owner, 10);
-  const identity = identityOf(pid);
+  const identity = processIdentity(pid);
   if (identity !== undefined) return identity === owner;
   try {
     return process.kill(pid, 0);
