@@ -7,18 +7,24 @@ import { SQL } from '../postgres/sql.js';
 import { unpackSqlState } from '../protocol/error-codes.js';
 import { describeDuplicate, describeDuplicates, type WriteError } from './duplicate-key.js';
 
+/** Returns `undefined` in a transaction, where drivers repeat the whole transaction instead of a single write. */
+function retryableWrite({ command }: Call): { session: string; number: bigint } | undefined {
+  const { session, txnNumber: number } = command;
+  return command.inTransaction || session === undefined || number === undefined ? undefined : { session, number };
+}
+
 /** Identifies a retryable write, so that DocumentDB recognises a repeated command. */
-function writeId({ command }: Call): string | null {
-  const { session, txnNumber, inTransaction: within } = command;
-  return session !== undefined && txnNumber !== undefined && !within ? `${session}-${txnNumber}` : null;
+function writeId(call: Call): string | null {
+  const id = retryableWrite(call);
+  return id === undefined ? null : `${id.session}-${id.number}`;
 }
 
 /** A repeated retryable write returns the first reply and writes nothing. */
 function retryable(write: (call: Call) => Promise<Buffer>): Handler {
   return (call) => {
-    const { session, txnNumber, inTransaction: within } = call.command;
-    if (session === undefined || txnNumber === undefined || within) return write(call);
-    return call.context.storedReplies.once(session, txnNumber, () => write(call));
+    const id = retryableWrite(call);
+    if (id === undefined) return write(call);
+    return call.context.storedReplies.once(id.session, id.number, () => write(call));
   };
 }
 

@@ -11,7 +11,7 @@ const NAME = 'documentdb_server';
 const CONNECTIONS_MAX = 12;
 /** Other test files use the same PostgreSQL through another server. */
 const APPLICATION_NAME = `baton-documentdb-server-${process.pid}`;
-const OURS = `application_name = '${APPLICATION_NAME}'`;
+const OWN_CONNECTIONS = `application_name = '${APPLICATION_NAME}'`;
 
 /** These tests start their own server and inspect its PostgreSQL connections. */
 describe.skipIf(address === undefined)('the server', () => {
@@ -42,11 +42,11 @@ describe.skipIf(address === undefined)('the server', () => {
   const things = () => own.db.collection<{ _id: number; n: number }>('things');
 
   const backends = async (except: readonly number[] = []): Promise<number[]> => {
-    const { rows } = await admin.query<{ pid: number }>(`select pid from pg_stat_activity where ${OURS}`);
+    const { rows } = await admin.query<{ pid: number }>(`select pid from pg_stat_activity where ${OWN_CONNECTIONS}`);
     return rows.map(({ pid }) => pid).filter((pid) => !except.includes(pid));
   };
   const idleInTransaction = async () => {
-    const where = `${OURS} and state like 'idle in transaction%'`;
+    const where = `${OWN_CONNECTIONS} and state like 'idle in transaction%'`;
     return (await admin.query(`select 1 from pg_stat_activity where ${where}`)).rowCount;
   };
   const startTransaction = (raw: RawClient, command: Document) =>
@@ -77,7 +77,8 @@ describe.skipIf(address === undefined)('the server', () => {
       await things().insertMany(Array.from({ length: 500 }, (_, index) => ({ _id: 100 + index, n: 0 })));
       void startTransaction(raw, { aggregate: 'things', pipeline, cursor: {} }).catch(() => undefined);
       const running = async () =>
-        (await admin.query(`select 1 from pg_stat_activity where ${OURS} and state = 'active'`)).rowCount !== 0;
+        (await admin.query(`select 1 from pg_stat_activity where ${OWN_CONNECTIONS} and state = 'active'`)).rowCount !==
+        0;
       await eventually(running);
       raw.close();
       await eventually(async () => !(await running()));
@@ -96,7 +97,8 @@ describe.skipIf(address === undefined)('the server', () => {
   });
 
   describe('when PostgreSQL closes its connections', () => {
-    const closeAll = () => admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${OURS}`);
+    const closeAll = () =>
+      admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${OWN_CONNECTIONS}`);
 
     it('opens new connections', async () => {
       await things().countDocuments();
@@ -206,14 +208,14 @@ describe.skipIf(address === undefined)('the server', () => {
       const open = sockets();
       const other = await start();
       const client = new mongo.MongoClient(other.uri, { serverSelectionTimeoutMS: 500 });
-      const theirs = client.db(NAME).collection<{ _id: number; n: number }>('things');
+      const otherThings = client.db(NAME).collection<{ _id: number; n: number }>('things');
       const session = client.startSession();
       session.startTransaction();
-      await theirs.updateOne({ _id: 1 }, { $inc: { n: 1 } }, { session });
-      const cursor = theirs.find().sort({ n: 1, _id: 1 }).batchSize(2);
+      await otherThings.updateOne({ _id: 1 }, { $inc: { n: 1 } }, { session });
+      const cursor = otherThings.find().sort({ n: 1, _id: 1 }).batchSize(2);
       await cursor.next();
       // Either outcome is correct, because the rollback releases the lock for which the update waits.
-      const waiting = Promise.allSettled([theirs.updateOne({ _id: 1 }, { $inc: { n: 1 } })]);
+      const waiting = Promise.allSettled([otherThings.updateOne({ _id: 1 }, { $inc: { n: 1 } })]);
       await new Promise((resolve) => setTimeout(resolve, 50));
       const started = Date.now();
       await Promise.all([other.close(), other.close()]);

@@ -18,6 +18,8 @@ const hasRedis = isLinux && (hasRedisBinary() || isServerRootBuilt());
 const hasDocumentDb = isLinux && isServerRootBuilt() && process.getuid?.() === 0;
 /** Long enough for a machine that is busy with other commands. */
 const EXIT_TIMEOUT_MS = 20_000;
+/** `onFreePort` recognises a taken port by these words in the log of the server. */
+const PORT_TAKEN = /address already in use/i;
 
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -48,7 +50,7 @@ describe.runIf(hasRedis)('a private Redis', () => {
     const server = await startRedis();
     stops.push(() => server.stop());
     const firstPid = server.pid;
-    await (await connectRedis(server.url)).set('kept', 'yes');
+    await (await connectRedis(server.url)).set('saved', 'yes');
     await vi.waitFor(async () => {
       expect(await (await connectRedis(server.url)).info('persistence')).toContain('aof_pending_bio_fsync:0');
     });
@@ -58,10 +60,16 @@ describe.runIf(hasRedis)('a private Redis', () => {
     await server.restart();
 
     expect(server.pid).not.toBe(firstPid);
-    expect(await (await connectRedis(server.url)).get('kept')).toBe('yes');
+    expect(await (await connectRedis(server.url)).get('saved')).toBe('yes');
     await server.stop();
     expect(isAlive(server.pid)).toBe(false);
     expect(existsSync(server.dir)).toBe(false);
+  });
+
+  test('reports the end of its log when its port is taken', async () => {
+    const server = await startRedis();
+    stops.push(() => server.stop());
+    await expect(startRedis({ port: server.port })).rejects.toThrow(PORT_TAKEN);
   });
 
   test('stops even while SIGSTOP suspends it', async () => {
@@ -81,13 +89,19 @@ describe.runIf(hasRedis)('a private Redis', () => {
 });
 
 describe.runIf(hasDocumentDb)('a private DocumentDB', () => {
+  test('reports the end of its log when its port is taken', async () => {
+    const server = await startDocumentDb();
+    stops.push(() => server.stop());
+    await expect(startDocumentDb({ port: server.port })).rejects.toThrow(PORT_TAKEN);
+  });
+
   test('keeps every confirmed write through kill -9 of PostgreSQL', async () => {
     const server = await startDocumentDb();
     stops.push(() => server.stop());
     const connection = await mongoose.createConnection(server.uri).asPromise();
     stops.push(() => connection.close());
     const processes = processTree(server.pid);
-    await connection.collection<{ _id: number }>('kept').insertOne({ _id: 1 });
+    await connection.collection<{ _id: number }>('saved').insertOne({ _id: 1 });
 
     await server.kill('SIGKILL');
     await untilExited(processes);
@@ -95,7 +109,7 @@ describe.runIf(hasDocumentDb)('a private DocumentDB', () => {
 
     await vi.waitFor(
       async () => {
-        expect(await connection.collection('kept').countDocuments({})).toBe(1);
+        expect(await connection.collection('saved').countDocuments({})).toBe(1);
       },
       { timeout: EXIT_TIMEOUT_MS, interval: 100 },
     );
