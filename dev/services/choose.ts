@@ -1,46 +1,65 @@
-/** What can be known about a machine before anything is started on it. */
-export interface Facts {
-  /** `MONGODB_URI` and `REDIS_URL` as the environment gives them; undefined when unset or empty. */
+import { readFileSync } from 'node:fs';
+import { isDockerUsable } from './docker.ts';
+import { SERVICES_HELP } from './messages.ts';
+import { hasRedisBinary } from './redis.ts';
+
+export interface Machine {
+  /** `MONGODB_URI` and `REDIS_URL` of the environment. `undefined` when unset or empty. */
   readonly mongodbUri: string | undefined;
   readonly redisUrl: string | undefined;
-  /** An engine answers and the client knows compose. */
+  /** A Docker engine answers and has Compose. */
   readonly docker: boolean;
-  /** A Debian whose apt can fetch packages of other releases. */
   readonly debian: boolean;
   readonly root: boolean;
   readonly redisBinary: boolean;
 }
 
-type Source = 'given' | 'docker' | 'private';
+type Source = 'environment' | 'docker' | 'private';
 
 export type Choice =
   | { readonly possible: true; readonly mongo: Source; readonly redis: Source }
   | { readonly possible: false; readonly message: string };
 
-/** Given ones first, since somebody wants exactly those; then Docker's, which are the real thing; then our own. */
-export function chooseServices(facts: Facts): Choice {
-  const mongo = chooseOne(facts.mongodbUri, facts.docker, facts.debian && facts.root);
-  const redis = chooseOne(facts.redisUrl, facts.docker, facts.redisBinary || facts.debian);
+/** Prefers servers that the environment names, then Docker, then private servers. */
+export function chooseServices(machine: Machine): Choice {
+  const mongo = chooseSource(machine.mongodbUri, machine.docker, machine.debian && machine.root);
+  const redis = chooseSource(machine.redisUrl, machine.docker, machine.redisBinary || machine.debian);
   if (mongo !== undefined && redis !== undefined) return { possible: true, mongo, redis };
-  const missing = [mongo === undefined ? ['MongoDB'] : [], redis === undefined ? ['Redis'] : []].flat().join(' nor ');
-  return { possible: false, message: explain(missing) };
+  const missing = [mongo === undefined ? ['MongoDB'] : [], redis === undefined ? ['Redis'] : []].flat().join(' and ');
+  const message = `this command needs MongoDB and Redis, but this machine cannot provide ${missing}. ${SERVICES_HELP}`;
+  return { possible: false, message };
 }
 
-function chooseOne(given: string | undefined, docker: boolean, ownPossible: boolean): Source | undefined {
-  if (given !== undefined) return 'given';
+function chooseSource(address: string | undefined, docker: boolean, canBePrivate: boolean): Source | undefined {
+  if (address !== undefined) return 'environment';
   if (docker) return 'docker';
-  return ownPossible ? 'private' : undefined;
+  return canBePrivate ? 'private' : undefined;
 }
 
-function explain(missing: string): string {
-  return `this command needs MongoDB and Redis, and there is no ${missing} to be had here. ${WHAT_HELPS}`;
+/** Checks for Docker only when an address is missing: an engine that hangs takes seconds to fail. */
+export function inspectMachine(env: NodeJS.ProcessEnv): Machine {
+  const mongodbUri = nonEmpty(env['MONGODB_URI']);
+  const redisUrl = nonEmpty(env['REDIS_URL']);
+  const needsServers = mongodbUri === undefined || redisUrl === undefined;
+  return {
+    mongodbUri,
+    redisUrl,
+    docker: needsServers && isDockerUsable(),
+    debian: isDebian(),
+    root: process.getuid?.() === 0,
+    redisBinary: redisUrl === undefined && hasRedisBinary(),
+  };
 }
 
-/** The end of every message that says that services cannot be had. */
-export const WHAT_HELPS = [
-  'Any one of these helps:',
-  '  - set MONGODB_URI (a replica set) and REDIS_URL to servers that may be written to',
-  '  - start a Docker engine: private containers are then used and removed at the end',
-  '  - run as root on Debian 12 or newer, with its mirror in reach: private servers are then unpacked into a cache',
-  '    folder; nothing is installed',
-].join('\n');
+function nonEmpty(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
+}
+
+/** True only on Debian itself: the mirrors of its derivatives have other releases. */
+function isDebian(): boolean {
+  try {
+    return /^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8'));
+  } catch {
+    return false;
+  }
+}

@@ -1,17 +1,17 @@
 import { WORKER_NODE_FLAGS } from '../../src/worker-flags.ts';
 
-/** What one word after `node dev/run.mjs` does. A new command is one line in the table below. */
+/** A command of `node dev/run.mjs`, for example `test`. To add a command, add a line to COMMANDS. */
 export interface Command {
-  /** `own`: found or started for the command and stopped with it. `running`: those of an `npm start`, if one runs. */
-  readonly services: 'own' | 'running';
-  /** Steps that need no services; the first that fails ends the command. */
+  /** `own`: services for this command only, stopped when it ends. `announced`: the services of a running `npm start`. */
+  readonly services: 'own' | 'announced';
+  /** Steps that run before the services start. The first failure ends the command. */
   readonly first?: readonly Step[];
   readonly run: Step;
-  /** Tells other terminals where the services are. */
+  /** Stores the addresses of the services for commands with `announced` services. */
   readonly announce?: boolean;
 }
 
-/** A process; what follows the command's name on the command line is added to the arguments of the last one. */
+/** One process. Further arguments of the command line go to the `run` step. */
 export interface Step {
   readonly name: string;
   readonly command: readonly string[];
@@ -33,9 +33,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   bench: { services: 'own', run: tsx('dev/bench/main.ts') },
   'bench:claims': { services: 'own', run: tsx('dev/bench/claims.ts') },
   'bench:fairness': { services: 'own', run: tsx('dev/bench/fairness.ts') },
-  torture: { services: 'running', run: tsx('test/torture/main.ts') },
+  torture: { services: 'announced', run: tsx('test/torture/main.ts') },
   start: { services: 'own', announce: true, run: tsx('workers/main.ts', WORKER_NODE_FLAGS) },
-  baton: { services: 'running', run: tsx('src/cli/main.ts') },
+  baton: { services: 'announced', run: tsx('src/cli/main.ts') },
 };
 
 export function findCommand(name: string): Command | undefined {

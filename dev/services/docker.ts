@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process';
-import { freePort, LOOPBACK } from './ports.ts';
-import { runTool } from './unpacked/run-tool.ts';
-import { tellUndo } from './undo.ts';
+import { execaSync } from 'execa';
+import { registerCleanup } from './cleanup.ts';
+import { freePort, LOOPBACK } from './managed-server.ts';
+import { runTool } from './processes.ts';
 
 export type ComposeService = 'mongo' | 'redis';
 
@@ -11,18 +11,19 @@ export interface DockerServices {
   stop(): Promise<void>;
 }
 
-const ANSWER_WITHIN_MS = 4_000;
-const HEALTHY_WITHIN_S = 120;
-const STOP_WITHIN_S = 5;
+const ANSWER_TIMEOUT_MS = 4_000;
+const HEALTHY_TIMEOUT_S = 120;
+const STOP_TIMEOUT_S = 5;
 const COMPOSE_FILE = new URL('../../docker-compose.yml', import.meta.url).pathname;
 
-/** A client without an engine is common (and may hang on a dead socket), and so is an engine without compose. */
+/** Asks the engine, because a client is often installed without one. The time-out is for an engine that hangs. */
 export function isDockerUsable(): boolean {
-  const asks = [
+  const queries = [
     ['info', '--format', '{{.ServerVersion}}'],
     ['compose', 'version'],
   ];
-  return asks.every((args) => spawnSync('docker', args, { timeout: ANSWER_WITHIN_MS, stdio: 'ignore' }).status === 0);
+  const options = { timeout: ANSWER_TIMEOUT_MS, stdio: 'ignore', reject: false } as const;
+  return queries.every((args) => !execaSync('docker', args, options).failed);
 }
 
 export interface ComposePorts {
@@ -30,7 +31,7 @@ export interface ComposePorts {
   readonly redis: number;
 }
 
-/** A project of our own: neither its containers nor its volumes or ports meet those of `docker compose up` by hand. */
+/** Uses a Compose project of its own, so that a `docker compose up` by hand does not conflict with it. */
 export function composeCommands(
   project: string,
   services: readonly ComposeService[],
@@ -38,17 +39,17 @@ export function composeCommands(
 ): { readonly up: readonly string[]; readonly down: readonly string[] } {
   const env = ['env', `BATON_MONGO_PORT=${ports.mongo}`, `BATON_REDIS_PORT=${ports.redis}`];
   const compose = [...env, 'docker', 'compose', '--project-name', project, '--file', COMPOSE_FILE];
-  const limits = ['--wait', '--wait-timeout', String(HEALTHY_WITHIN_S)];
+  const limits = ['--wait', '--wait-timeout', String(HEALTHY_TIMEOUT_S)];
   return {
     up: [...compose, 'up', '--detach', '--quiet-pull', ...limits, ...services],
-    down: [...compose, 'down', '--volumes', '--timeout', String(STOP_WITHIN_S)],
+    down: [...compose, 'down', '--volumes', '--timeout', String(STOP_TIMEOUT_S)],
   };
 }
 
 export async function startContainers(services: readonly ComposeService[]): Promise<DockerServices> {
   const ports = { mongo: await freePort(), redis: await freePort() };
   const { up, down } = composeCommands(`baton-dev-${process.pid}`, services, ports);
-  tellUndo({ command: down });
+  registerCleanup({ command: down });
   const stop = async (): Promise<void> => {
     await runTool(down);
   };
@@ -59,7 +60,7 @@ export async function startContainers(services: readonly ComposeService[]): Prom
     throw error;
   }
   return {
-    // Direct: inside the replica set the server goes by a name that means nothing on this side of the port.
+    // Direct connection: the host name that the replica set announces exists only inside the container network.
     mongodbUri: `mongodb://${LOOPBACK}:${ports.mongo}/?directConnection=true`,
     redisUrl: `redis://${LOOPBACK}:${ports.redis}`,
     stop,

@@ -1,68 +1,111 @@
-import { chownSync } from 'node:fs';
+import { once } from 'node:events';
+import { chownSync, closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { KeptServer } from './kept-server.ts';
-import { LOOPBACK } from './ports.ts';
-import { startPostgres } from './postgres.ts';
-import { ensurePrograms } from './programs.ts';
+import { createTemporaryFolder, type TemporaryFolder } from './cleanup.ts';
+import { LOOPBACK, type ManagedServer } from './managed-server.ts';
+import { lastLines } from './messages.ts';
+import { ensureServerRoot, startPostgres } from './postgres.ts';
+import { killedWithParent, runTool, spawnChild, stopChild, type Child } from './processes.ts';
 import { RUNS, TEMPLATE } from './unpacked/cache.ts';
 import { recipe } from './unpacked/recipe.ts';
-import { runTool } from './unpacked/run-tool.ts';
-import { makeScratch, type Scratch } from './scratch.ts';
-import { startWire, type WireProcess } from './wire.ts';
 
-/** PostgreSQL with the DocumentDB extension behind a MongoDB wire front. `kill` and `restart` mean PostgreSQL. */
-export interface DocumentDb extends KeptServer {
-  /** What a MongoDB driver connects to. */
+/** PostgreSQL with the DocumentDB extension, and in front of it the server of dev/documentdb-server. */
+export interface DocumentDb extends ManagedServer {
+  /** The address for MongoDB drivers. `pid`, `port`, `kill` and `restart` concern PostgreSQL. */
   readonly uri: string;
-  /** PostgreSQL itself, as host:port. */
+  /** The address of PostgreSQL, as host:port. */
   readonly postgres: string;
-  /** Its data and logs. */
+  /** The folder with data and logs. */
   readonly dir: string;
-  /** The front alone, with SIGKILL and at the same address. */
-  restartWire(): Promise<void>;
+  /** Kills only the server of dev/documentdb-server with SIGKILL and starts it again on the same port. */
+  restartWireServer(): Promise<void>;
 }
 
+interface WireServer {
+  readonly uri: string;
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const WIRE_SERVER_MAIN = new URL('../documentdb-server/main.ts', import.meta.url).pathname;
+const WIRE_SERVER_READY_TIMEOUT_MS = 20_000;
+const WIRE_SERVER_STOP_SEQUENCE = [{ signal: 'SIGTERM', waitMs: 2_000 }] as const;
+const ANY_PORT = 0;
+
 export async function startDocumentDb(options: { readonly port?: number } = {}): Promise<DocumentDb> {
-  const root = await ensurePrograms();
-  const scratch = makeScratch(join(root, RUNS));
+  const root = await ensureServerRoot();
+  const folder = createTemporaryFolder(join(root, RUNS));
   try {
-    const data = await copyTemplate(root, scratch.path);
-    const postgres = await startPostgres({ root, data, logFile: join(scratch.path, 'postgres.log'), ...options });
-    const wire = await startWire(postgres.port, join(scratch.path, 'wire.log')).catch(async (error: unknown) => {
-      await postgres.stop();
-      throw error;
-    });
-    return asDocumentDb(postgres, wire, scratch);
+    const data = await copyTemplate(root, folder.path);
+    const postgres = await startPostgres({ root, data, logFile: join(folder.path, 'postgres.log'), ...options });
+    const wireServer = await startWireServer(postgres.port, join(folder.path, 'server.log')).catch(
+      async (error: unknown) => {
+        await postgres.stop();
+        throw error;
+      },
+    );
+    return combine(postgres, wireServer, folder);
   } catch (error) {
-    scratch.remove();
+    folder.remove();
     throw error;
   }
 }
 
-function asDocumentDb(postgres: KeptServer, wire: WireProcess, scratch: Scratch): DocumentDb {
+function combine(postgres: ManagedServer, wireServer: WireServer, folder: TemporaryFolder): DocumentDb {
   return {
-    uri: wire.uri,
+    uri: wireServer.uri,
     postgres: `${LOOPBACK}:${postgres.port}`,
-    dir: scratch.path,
+    dir: folder.path,
     port: postgres.port,
     get pid() {
       return postgres.pid;
     },
     kill: (signal) => postgres.kill(signal),
     restart: () => postgres.restart(),
-    restartWire: () => wire.restart(),
+    restartWireServer: () => wireServer.restart(),
     async stop() {
-      await wire.stop();
+      await wireServer.stop();
       await postgres.stop();
-      scratch.remove();
+      folder.remove();
     },
   };
 }
 
-/** The data folder's path as seen inside the root. Blocks are shared with the template where the file system can. */
+/** Returns the path of the data folder as seen inside the root. */
 async function copyTemplate(root: string, run: string): Promise<string> {
   const { serverUid } = recipe;
   chownSync(run, serverUid, serverUid);
   await runTool(['cp', '--archive', '--reflink=auto', join(root, TEMPLATE, 'data'), join(run, 'data')]);
   return join(run.slice(root.length), 'data');
+}
+
+/** Runs the server in a process of its own, so that it shares no event loop with the code that a benchmark measures. */
+async function startWireServer(postgresPort: number, logFile: string): Promise<WireServer> {
+  let server = await spawnWireServer(postgresPort, ANY_PORT, logFile);
+  const { uri } = server;
+  return {
+    uri,
+    async restart() {
+      await stopChild(server.child, []);
+      server = await spawnWireServer(postgresPort, Number(new URL(uri).port), logFile);
+    },
+    stop: () => stopChild(server.child, WIRE_SERVER_STOP_SEQUENCE),
+  };
+}
+
+async function spawnWireServer(
+  postgresPort: number,
+  port: number,
+  logFile: string,
+): Promise<{ child: Child; uri: string }> {
+  const log = openSync(logFile, 'a');
+  const command = [process.execPath, '--import', 'tsx', WIRE_SERVER_MAIN, String(postgresPort), String(port)];
+  const child = spawnChild(killedWithParent(command), { stdio: ['ignore', log, log, 'ipc'] });
+  closeSync(log);
+  const ready = once(child.process, 'message', { signal: AbortSignal.timeout(WIRE_SERVER_READY_TIMEOUT_MS) });
+  const message = await Promise.race([ready, child.closed]).catch(() => undefined);
+  if (message !== undefined) return { child, uri: (message[0] as { uri: string }).uri };
+  await stopChild(child, []);
+  const endOfLog = lastLines(readFileSync(logFile, 'utf8'));
+  throw new Error(`the DocumentDB server did not start. The end of its log:\n${endOfLog}`);
 }

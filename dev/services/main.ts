@@ -1,56 +1,56 @@
-/** The supervisor: finds or starts the services, runs the command among them, stops what it started. */
+/** The supervisor: finds or starts the services, runs the command, and stops the services that it started. */
+import { announce, readAnnouncement } from './announcement.ts';
+import { reportCleanedUp } from './cleanup.ts';
 import { commandNames, findCommand, type Command } from './commands.ts';
-import { ignoreSignals, passSignalsOn, runStep, takeGroupAlong } from './inner.ts';
-import { announce, readAnnouncement } from './running.ts';
-import { say, SetupError } from './say.ts';
+import { log, SetupError } from './messages.ts';
 import { startServices, type Services } from './services.ts';
-import { tellTidied } from './undo.ts';
+import { forwardSignals, ignoreSignals, killOrphanedGroup, runStep } from './steps.ts';
 
 const EXIT_CANNOT_START = 2;
 
 async function main(name: string, args: readonly string[]): Promise<number> {
   const command = findCommand(name);
-  if (command === undefined) throw new SetupError(`expected one of ${commandNames.join(', ')}, got "${name}"`);
+  if (command === undefined) throw new SetupError(`unknown command "${name}"; expected ${commandNames.join(', ')}`);
   for (const step of command.first ?? []) {
-    say(`${step.name}…`);
+    log(`${step.name}…`);
     const status = await runStep(step, [], process.env);
     if (status !== 0) return status;
   }
-  return command.services === 'own' ? runAmongServices(command, args) : runAmongRunning(command, args);
+  return command.services === 'own' ? runWithServices(command, args) : runWithAnnounced(command, args);
 }
 
-async function runAmongServices(command: Command, args: readonly string[]): Promise<number> {
+async function runWithServices(command: Command, args: readonly string[]): Promise<number> {
   const services = await startServices();
-  const takeBack = command.announce === true ? announceServices(services) : undefined;
+  const removeAnnouncement = command.announce === true ? announceServices(services) : undefined;
   try {
     return await runStep(command.run, args, { ...process.env, ...services.env });
   } finally {
     ignoreSignals();
-    takeBack?.();
+    removeAnnouncement?.();
     await services.stop();
   }
 }
 
 function announceServices(services: Services): (() => void) | undefined {
-  if (!services.isPrivate) return undefined;
-  say('other terminals of this checkout find these services by themselves (`npm run baton -- …`); elsewhere:');
-  say(`  export MONGODB_URI='${services.mongodbUri}' REDIS_URL='${services.redisUrl}'`);
+  if (!services.wereStarted) return undefined;
+  log('other terminals of this checkout use these services automatically (`npm run baton -- …`). Elsewhere, run:');
+  log(`  export MONGODB_URI='${services.mongodbUri}' REDIS_URL='${services.redisUrl}'`);
   return announce(services.env);
 }
 
-/** What the environment says wins, each name by itself. */
-function runAmongRunning(command: Command, args: readonly string[]): Promise<number> {
+/** A variable of the environment overrides the announced one. */
+function runWithAnnounced(command: Command, args: readonly string[]): Promise<number> {
   return runStep(command.run, args, { ...readAnnouncement(), ...process.env });
 }
 
-passSignalsOn();
+forwardSignals();
 const [name = '', ...args] = process.argv.slice(2);
 try {
   process.exitCode = await main(name, args);
 } catch (error) {
   process.exitCode = error instanceof SetupError ? EXIT_CANNOT_START : 1;
-  say(error instanceof SetupError ? error.message : String(error instanceof Error ? error.stack : error));
+  log(error instanceof SetupError ? error.message : String(error instanceof Error ? error.stack : error));
 }
-await tellTidied();
-takeGroupAlong();
+await reportCleanedUp();
+killOrphanedGroup();
 process.exit();

@@ -2,68 +2,69 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { spawnTied, type Tied } from './children.ts';
-import { keepServer, type KeptServer } from './kept-server.ts';
-import { LOOPBACK, onFreePort } from './ports.ts';
+import { LOOPBACK, onFreePort, startManagedServer, type ManagedServer } from './managed-server.ts';
+import { runTool, spawnChild, type Child, type StopSequence } from './processes.ts';
+import { buildServerRoot } from './unpacked/build.ts';
+import { TEMPLATE } from './unpacked/cache.ts';
 import { recipe } from './unpacked/recipe.ts';
 
-export const BIN = '/usr/lib/postgresql/18/bin';
+const BIN = '/usr/lib/postgresql/18/bin';
 
-/** Production's promises are kept (fsync, synchronous_commit, full_page_writes are on): benchmarks must not cheat. */
+/** As durable as production (fsync, synchronous_commit, full_page_writes), so that benchmarks are honest. */
 const SETTINGS = {
   listen_addresses: LOOPBACK,
   unix_socket_directories: '',
   max_connections: '200',
   shared_preload_libraries: recipe.preload,
   'cron.database_name': 'postgres',
-  // Indexes that give their order: without it a sorted page reads and sorts its whole range.
+  // Index type that returns rows in order. Without it, every sorted page reads and sorts its whole range.
   'documentdb.alternate_index_handler_name': 'extended_rum',
   shared_buffers: '512MB',
   max_wal_size: '4GB',
   checkpoint_timeout: '15min',
-  // A log that has run for a while takes its old segments again; a new one would keep every commit waiting while its next
-  // is filled with zeros. What is written is as safe without.
+  // A new server would delay commits while it fills log segments with zeros; an old server reuses segments instead.
+  // Durability does not depend on this setting.
   wal_init_zero: 'off',
   fsync: 'on',
   synchronous_commit: 'on',
   autovacuum: 'on',
-  // The compiler's library is not unpacked.
+  // The LLVM library is not unpacked.
   jit: 'off',
-  // Inside the data folder, so that it goes with it: shared memory segments outlive a killed server.
+  // Shared memory in the data folder is removed with it. System segments would remain after `kill -9`.
   dynamic_shared_memory_type: 'mmap',
   log_checkpoints: 'off',
 } as const;
 
-/** First "fast" (ends sessions, writes a checkpoint), then "immediate" (crash and recover at the next start). */
-const STOP_LADDER = [
+/** "Fast" shutdown (ends sessions, writes a checkpoint), then "immediate" (recovers at the next start). */
+const STOP_SEQUENCE: StopSequence = [
   { signal: 'SIGINT', waitMs: 5_000 },
   { signal: 'SIGQUIT', waitMs: 3_000 },
-] as const;
+];
 
 const CONNECT_TIMEOUT_MS = 1_000;
-/** A minimal environment: the servers must not see, and PostgreSQL would take as settings, what ours holds. */
+/** A minimal environment, because PostgreSQL reads settings from the environment. */
 const SERVER_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', TZ: 'UTC' };
 
 export interface PostgresOptions {
   readonly root: string;
-  /** The data folder as seen inside the root. */
+  /** The path of the data folder as seen inside the root. */
   readonly data: string;
-  /** Outside the data folder. */
+  /** A path outside the data folder. */
   readonly logFile: string;
   readonly port?: number;
 }
 
-export async function startPostgres(options: PostgresOptions): Promise<KeptServer> {
+export async function startPostgres(options: PostgresOptions): Promise<ManagedServer> {
   const { root, data, logFile } = options;
-  const start = (port: number): Promise<KeptServer> => {
+  const start = (port: number): Promise<ManagedServer> => {
     writeFileSync(join(root, data, 'postgresql.conf'), configuration(port));
-    return keepServer({
+    return startManagedServer({
       name: 'PostgreSQL',
       port,
       logFile,
-      stopLadder: STOP_LADDER,
+      stopSequence: STOP_SEQUENCE,
       spawn: () => spawnPostgres(root, data, logFile),
-      answers: () => answersFrom(port, data),
+      isReady: () => isReady(port, data),
     });
   };
   return options.port === undefined ? onFreePort(start) : start(options.port);
@@ -74,11 +75,11 @@ function configuration(port: number): string {
   return `${lines.join('\n')}\n`;
 }
 
-function spawnPostgres(root: string, data: string, logFile: string): Tied {
+function spawnPostgres(root: string, data: string, logFile: string): Child {
   const log = openSync(logFile, 'a');
   try {
-    // The fourth stream is never written to: it closes when the last server process is gone, orphans included.
-    return spawnTied(inRoot(root, [`${BIN}/postgres`, '-D', data]), {
+    // Nothing is written to the fourth stream. It closes when the last server process, orphans included, has exited.
+    return spawnChild(inRoot(root, [`${BIN}/postgres`, '-D', data]), {
       stdio: ['ignore', log, log, 'pipe'],
       env: SERVER_ENV,
     });
@@ -88,11 +89,11 @@ function spawnPostgres(root: string, data: string, logFile: string): Tied {
 }
 
 /**
- * The command inside the root, as its own user, in a namespace of its own for System V memory (PostgreSQL marks its data
- * folder with a segment, which would outlive a killed server) and dying with its parent: SIGQUIT, so that PostgreSQL
- * takes its helpers along. The last change of user comes before, since it would clear that signal.
+ * Returns the command to run inside the root as the server's user. An own IPC namespace removes the System V segment
+ * that PostgreSQL would leave behind after `kill -9`. The kernel sends SIGQUIT when the parent exits, so that PostgreSQL
+ * stops its helper processes too. The change of user comes first, because it would clear that signal.
  */
-export function inRoot(root: string, command: readonly string[]): readonly string[] {
+function inRoot(root: string, command: readonly string[]): readonly string[] {
   const uid = String(recipe.serverUid);
   const user = ['--reuid', uid, '--regid', uid, '--clear-groups', '--no-new-privs', '--pdeathsig', 'QUIT'];
   return [...ownIpcNamespace(), 'chroot', root, '/usr/bin/setpriv', ...user, '--', ...command];
@@ -100,15 +101,15 @@ export function inRoot(root: string, command: readonly string[]): readonly strin
 
 let ipcPrefix: readonly string[] | undefined;
 
-/** Containers may forbid it; then at worst a killed server leaves a segment of some bytes. */
+/** A container may forbid namespaces. A killed server then leaves a segment of a few bytes. */
 function ownIpcNamespace(): readonly string[] {
   const command = ['unshare', '--ipc'];
   ipcPrefix ??= spawnSync('unshare', ['--ipc', 'true']).status === 0 ? command : [];
   return ipcPrefix;
 }
 
-/** Whether a server answers, and it is ours: another may have taken the port meanwhile. */
-async function answersFrom(port: number, data: string): Promise<boolean> {
+/** Compares the data folder, because another server may have taken the port. */
+async function isReady(port: number, data: string): Promise<boolean> {
   try {
     const rows = await query(port, 'show data_directory');
     return rows[0]?.['data_directory'] === data;
@@ -117,7 +118,7 @@ async function answersFrom(port: number, data: string): Promise<boolean> {
   }
 }
 
-export async function query(port: number, text: string): Promise<readonly Record<string, unknown>[]> {
+async function query(port: number, text: string): Promise<readonly Record<string, unknown>[]> {
   const client = new pg.Client({
     host: LOOPBACK,
     port,
@@ -125,12 +126,31 @@ export async function query(port: number, text: string): Promise<readonly Record
     database: 'postgres',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
-  // A server that goes away while we hang up is no news: the query's own promise tells what matters.
+  // The server may exit while the client disconnects. Errors of the query itself reject its promise.
   client.on('error', () => undefined);
   await client.connect();
   try {
     return (await client.query<Record<string, unknown>>(text)).rows;
   } finally {
     await client.end();
+  }
+}
+
+/** Returns the folder with the programs of the servers and an empty database. Builds it on first use. */
+export function ensureServerRoot(): Promise<string> {
+  return buildServerRoot(createTemplate);
+}
+
+/** Creates an initialised data folder with the extension. Copying it at each start is faster than initdb. */
+async function createTemplate(root: string): Promise<void> {
+  const data = `${TEMPLATE}/data`;
+  const logFile = join(root, 'srv', 'template.log');
+  await runTool(['chown', String(recipe.serverUid), join(root, TEMPLATE)]);
+  await runTool(inRoot(root, [`${BIN}/initdb`, `--pgdata=${data}`, ...recipe.initdb]));
+  const server = await startPostgres({ root, data, logFile });
+  try {
+    await query(server.port, recipe.afterInit);
+  } finally {
+    await server.stop();
   }
 }

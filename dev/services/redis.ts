@@ -3,67 +3,79 @@ import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dyingWithParent, spawnTied, type Tied } from './children.ts';
-import { keepServer, type KeptServer, type ServerPlan } from './kept-server.ts';
-import { LOOPBACK, onFreePort } from './ports.ts';
-import { ensurePrograms } from './programs.ts';
-import { makeScratch } from './scratch.ts';
+import { createTemporaryFolder } from './cleanup.ts';
+import {
+  LOOPBACK,
+  onFreePort,
+  startManagedServer,
+  type ManagedServer,
+  type ServerDefinition,
+} from './managed-server.ts';
+import { ensureServerRoot } from './postgres.ts';
+import { killedWithParent, spawnChild, type Child } from './processes.ts';
 
-export interface RedisServer extends KeptServer {
+export interface RedisServer extends ManagedServer {
   readonly url: string;
+  /** The folder with data and log. */
   readonly dir: string;
 }
 
 export interface RedisOptions {
-  /** Where its append-only file lives. Without it, a folder of its own, removed by `stop`. */
+  /** The folder of the append-only file. Default: a temporary folder that `stop` removes. */
   readonly dir?: string;
   readonly port?: number;
-  /** Over and above what every private Redis is set to. */
+  /** Added to the settings of every private Redis. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** As production should have it (see docker-compose.yml): what was accepted is on disk, and nothing is evicted. */
+/** As production needs it (see docker-compose.yml): writes reach the disk and nothing is evicted. */
 const SETTINGS = {
   bind: LOOPBACK,
   appendonly: 'yes',
   appendfsync: 'everysec',
   'maxmemory-policy': 'noeviction',
   save: '',
-  // Delayed jobs and expiries are looked after this often a second; the default of 10 makes tests wait.
+  // Expires keys 100 times a second. With the default of 10, tests wait longer.
   hz: '100',
 } as const;
 
-const STOP_LADDER = [{ signal: 'SIGTERM', waitMs: 3_000 }] as const;
+const STOP_SEQUENCE = [{ signal: 'SIGTERM', waitMs: 3_000 }] as const;
 const PING_TIMEOUT_MS = 500;
 
-/** A private Redis: own port, own data, gone with this process. Never the one that may already run on the machine. */
+/** Starts a private Redis with its own port and data. It stops with this process. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const program = await redisProgram();
-  const scratch = options.dir === undefined ? makeScratch(tmpdir()) : undefined;
-  const dir = options.dir ?? scratch?.path ?? '';
+  const temporary = options.dir === undefined ? createTemporaryFolder(tmpdir()) : undefined;
+  const dir = options.dir ?? temporary?.path ?? '';
   mkdirSync(dir, { recursive: true });
-  const start = (port: number): Promise<KeptServer> => keepServer(plan(program, dir, port, options.settings));
+  const start = (port: number): Promise<ManagedServer> =>
+    startManagedServer(define(program, dir, port, options.settings));
   try {
     const server = await (options.port === undefined ? onFreePort(start) : start(options.port));
-    return asRedis(server, dir, () => scratch?.remove());
+    return asRedis(server, dir, () => temporary?.remove());
   } catch (error) {
-    scratch?.remove();
+    temporary?.remove();
     throw error;
   }
 }
 
-function plan(program: readonly string[], dir: string, port: number, settings: RedisOptions['settings']): ServerPlan {
+function define(
+  program: readonly string[],
+  dir: string,
+  port: number,
+  settings: RedisOptions['settings'],
+): ServerDefinition {
   return {
     name: 'Redis',
     port,
     logFile: join(dir, 'redis.log'),
-    stopLadder: STOP_LADDER,
+    stopSequence: STOP_SEQUENCE,
     spawn: () => spawnRedis(program, { ...SETTINGS, ...settings, dir, port: String(port) }),
-    answers: (pid) => isRedisReady(port, pid),
+    isReady: (pid) => isRedisReady(port, pid),
   };
 }
 
-function asRedis(server: KeptServer, dir: string, cleanUp: () => void): RedisServer {
+function asRedis(server: ManagedServer, dir: string, cleanUp: () => void): RedisServer {
   return {
     url: `redis://${LOOPBACK}:${server.port}`,
     dir,
@@ -80,48 +92,48 @@ function asRedis(server: KeptServer, dir: string, cleanUp: () => void): RedisSer
   };
 }
 
-function spawnRedis(program: readonly string[], settings: Readonly<Record<string, string>> & { dir: string }): Tied {
+function spawnRedis(program: readonly string[], settings: Readonly<Record<string, string>> & { dir: string }): Child {
   const command = [...program, ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])];
   const log = openSync(join(settings.dir, 'redis.log'), 'a');
   try {
-    return spawnTied(dyingWithParent(command), { stdio: ['ignore', log, log] });
+    return spawnChild(killedWithParent(command), { stdio: ['ignore', log, log] });
   } finally {
     closeSync(log);
   }
 }
 
-/** The machine's own program where there is one; else the one unpacked beside PostgreSQL, run with its own libraries. */
+/** Prefers the installed program to the unpacked one, which runs with the unpacked libraries. */
 async function redisProgram(): Promise<readonly string[]> {
-  return hasRedisBinary() ? ['redis-server'] : unpackedRedis(await ensurePrograms());
+  return hasRedisBinary() ? ['redis-server'] : unpackedRedis(await ensureServerRoot());
 }
 
 export function hasRedisBinary(): boolean {
   return spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-/** Debian's `redis-server` is another name of `redis-check-rdb`, which looks at the name it is called by. */
+/** Debian's `redis-server` is a link to `redis-check-rdb`, which decides by the name of the command. */
 function unpackedRedis(root: string): readonly string[] {
   const lib = join(root, 'usr/lib');
-  const libraries = join(lib, findIn(lib, /-linux-gnu/));
-  const loader = join(libraries, findIn(libraries, /^ld-linux-.*\.so\./));
+  const libraries = join(lib, findName(lib, /-linux-gnu/));
+  const loader = join(libraries, findName(libraries, /^ld-linux-.*\.so\./));
   return [loader, '--argv0', 'redis-server', '--library-path', libraries, join(root, 'usr/bin/redis-check-rdb')];
 }
 
-function findIn(folder: string, pattern: RegExp): string {
+function findName(folder: string, pattern: RegExp): string {
   const name = readdirSync(folder).find((entry) => pattern.test(entry));
-  if (name === undefined) throw new Error(`expected a name like ${pattern.source} in ${folder}, found none`);
+  if (name === undefined) throw new Error(`${folder} has no file that matches ${pattern.source}`);
   return name;
 }
 
-/** Ready means: it is ours (not another that took the port meanwhile), and it has loaded its data. */
+/** True when this server, not another one on the same port, has loaded its data. */
 function isRedisReady(port: number, pid: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, LOOPBACK);
-    const settle = (answer: boolean): void => {
+    const settle = (reply: boolean): void => {
       socket.destroy();
-      resolve(answer);
+      resolve(reply);
     };
-    let answer = '';
+    let reply = '';
     socket.setTimeout(PING_TIMEOUT_MS, () => {
       settle(false);
     });
@@ -129,9 +141,9 @@ function isRedisReady(port: number, pid: number): Promise<boolean> {
       settle(false);
     });
     socket.on('data', (data) => {
-      answer += data.toString();
-      const theirs = /process_id:(\d+)\r/.exec(answer)?.[1];
-      if (theirs !== undefined) settle(answer.startsWith('+PONG') && Number(theirs) === pid);
+      reply += data.toString();
+      const answeringPid = /process_id:(\d+)\r/.exec(reply)?.[1];
+      if (answeringPid !== undefined) settle(reply.startsWith('+PONG') && Number(answeringPid) === pid);
     });
     socket.write('PING\r\nINFO server\r\n');
   });

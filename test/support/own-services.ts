@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasRedisBinary } from '../../dev/services/redis.ts';
 import { startDocumentDb, startRedis } from '../../dev/services/services.ts';
-import { isRootBuilt } from '../../dev/services/unpacked/cache.ts';
-import { familyOf } from '../dev/services/support/processes.ts';
+import { isServerRootBuilt } from '../../dev/services/unpacked/cache.ts';
+import { processTree } from '../dev/services/support/processes.ts';
 import type { Addresses } from './harness.ts';
 
 type Redis = Awaited<ReturnType<typeof startRedis>>;
@@ -10,7 +10,10 @@ type DocumentDb = Awaited<ReturnType<typeof startDocumentDb>>;
 
 /** Never builds: where containers or given servers are used, there are no private ones to be cruel to. */
 export const areOwnServicesPossible =
-  process.platform === 'linux' && process.getuid?.() === 0 && isRootBuilt() && (hasRedisBinary() || isRootBuilt());
+  process.platform === 'linux' &&
+  process.getuid?.() === 0 &&
+  isServerRootBuilt() &&
+  (hasRedisBinary() || isServerRootBuilt());
 
 /** A Redis and a database of a test's own: others share those that the environment names. */
 export class OwnServices implements Addresses {
@@ -55,7 +58,7 @@ export class OwnServices implements Addresses {
   /** Every process of the database stands still, and nobody is told: connections stay open, and answers do not come. */
   async stallDatabase(stalledMs: number): Promise<void> {
     // Parents first, so that no process is made between two looks.
-    const family = familyOf(this.database.pid);
+    const family = processTree(this.database.pid);
     signalAll(family, 'SIGSTOP');
     await sleep(stalledMs);
     signalAll(family, 'SIGCONT');

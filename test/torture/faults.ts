@@ -31,7 +31,7 @@ export const FAULTS = {
   'Redis stands still': async ({ services, random }) => services.stallRedis(random.between(500, 4_000)),
   'the database is killed': async ({ services, random }) => services.killDatabase(random.between(0, 2_000)),
   'the database stands still': async ({ services, random }) => services.stallDatabase(random.between(500, 6_000)),
-  'the way to the database breaks': async ({ services }) => services.database.restartWire(),
+  'the way to the database breaks': async ({ services }) => services.database.restartWireServer(),
   'Redis and a worker are killed': async (victims) => {
     await Promise.all([FAULTS['Redis is killed'](victims), FAULTS['a worker is killed'](victims)]);
   },

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** One place a machine's own apt looks at: where it is and which suites it takes from there. */
+/** One package source of the machine's apt configuration. */
 export interface AptSource {
   readonly uris: readonly string[];
   readonly suites: readonly string[];
@@ -12,12 +12,12 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/** Names Debian gives its releases besides their codenames; a machine may have been set up with one of these. */
+/** Names that a source may use instead of the codename of the release. */
 const ROLLING_SUITES = ['stable', 'testing', 'unstable', 'sid'];
 
 /**
- * The Debian mirror this machine already uses: the entry whose suites name the machine's own release. Security, backports
- * and third-party entries name other suites (`bookworm-security`, `nodistro`) and so fall out by themselves.
+ * Finds the Debian mirror that this machine already uses: the source whose suites include the machine's release. Security,
+ * backports and third-party sources have other suites (`bookworm-security`, `nodistro`).
  */
 export function findMirror(files: readonly SourceFile[], codename: string): string | undefined {
   const sources = files.flatMap(parseSourceFile);
@@ -28,7 +28,7 @@ export function findMirror(files: readonly SourceFile[], codename: string): stri
   return undefined;
 }
 
-/** Not a CD, and not a list of mirrors: something that can be written into another sources file as it stands. */
+/** Excludes CDs and lists of mirrors, which another sources file cannot use. */
 function isMirror(uri: string): boolean {
   return /^(https?|file):/.test(uri);
 }
@@ -37,7 +37,7 @@ export function parseSourceFile({ name, text }: SourceFile): readonly AptSource[
   return name.endsWith('.sources') ? parseStanzas(text) : parseOneLine(text);
 }
 
-/** `deb [options] URI suite component…`, one entry a line (sources.list(5)). */
+/** Reads lines of `deb [options] URI suite component…`; see sources.list(5). */
 function parseOneLine(text: string): readonly AptSource[] {
   return text.split('\n').flatMap((line) => {
     const match = /^\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+\S/.exec(line);
@@ -45,13 +45,13 @@ function parseOneLine(text: string): readonly AptSource[] {
   });
 }
 
-/** deb822: stanzas of `Field: values`, parted by empty lines; a line that starts with a blank continues the field. */
+/** Reads deb822 stanzas: `Field: values` lines, separated by empty lines; an indented line continues its field. */
 function parseStanzas(text: string): readonly AptSource[] {
   const withoutComments = text.replace(/^#.*\n?/gm, '');
   return withoutComments.split(/\n\s*\n/).flatMap((stanza) => {
     const fields = parseFields(stanza);
-    const isOff = fields.get('enabled')?.[0] === 'no';
-    if (isOff || fields.get('types')?.includes('deb') !== true) return [];
+    const isDisabled = fields.get('enabled')?.[0] === 'no';
+    if (isDisabled || fields.get('types')?.includes('deb') !== true) return [];
     return [{ uris: fields.get('uris') ?? [], suites: fields.get('suites') ?? [] }];
   });
 }
@@ -66,7 +66,7 @@ function parseFields(stanza: string): ReadonlyMap<string, readonly string[]> {
   );
 }
 
-/** The machine's own sources files; none where there is no apt. */
+/** Returns the machine's sources files, or none on a machine without apt. */
 export function readSourceFiles(etcApt: string): readonly SourceFile[] {
   const parts = join(etcApt, 'sources.list.d');
   const names = [join(etcApt, 'sources.list'), ...listFolder(parts).map((name) => join(parts, name))];

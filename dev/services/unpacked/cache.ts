@@ -1,9 +1,18 @@
-import { homedir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { log } from '../messages.ts';
 import { recipeKey } from './recipe.ts';
 
-/** Outside the checkout, so that every clone and every branch shares one build. */
+/** Paths as the servers see them, inside the root. */
+export const TEMPLATE = '/srv/template';
+export const RUNS = '/srv/runs';
+
+const REPORT_WAITING_AFTER_MS = 500;
+
+/** A folder outside the checkout, so that all clones and branches share one build. */
 export function cacheFolder(): string {
   const own = process.env['BATON_CACHE_DIR'];
   const shared = process.env['XDG_CACHE_HOME'];
@@ -16,15 +25,36 @@ function isSet(value: string | undefined): value is string {
   return value !== undefined && value !== '';
 }
 
-/** A folder of this name exists only when it is complete: it is built under another name and renamed. */
-export function rootFolder(): string {
+export function serverRoot(): string {
   return join(cacheFolder(), `documentdb-${recipeKey()}`);
 }
 
-export function isRootBuilt(): boolean {
-  return existsSync(rootFolder());
+/** The folder gets its name only when it is complete. */
+export function isServerRootBuilt(): boolean {
+  return existsSync(serverRoot());
 }
 
-/** Inside the root, where the servers see the same folders without the part before. */
-export const TEMPLATE = '/srv/template';
-export const RUNS = '/srv/runs';
+/**
+ * Runs `work` while no other process has locked `file`. Uses the kernel's lock (flock), which cannot remain after a
+ * crash: the process that owns it exits when its standard input closes, that is, when this process exits.
+ */
+export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
+  const lockOwner = spawn('flock', ['--exclusive', file, 'sh', '-c', 'echo locked; exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    // Outside this process group, because Ctrl-C must not release the lock while a build is still stopping.
+    detached: true,
+  });
+  const waiting = setTimeout(() => {
+    log('waiting for another command, which is building the private servers…');
+  }, REPORT_WAITING_AFTER_MS);
+  try {
+    await once(lockOwner.stdout, 'data');
+    clearTimeout(waiting);
+    return await work();
+  } finally {
+    clearTimeout(waiting);
+    const closed = once(lockOwner, 'close');
+    lockOwner.stdin.end();
+    await closed;
+  }
+}

@@ -1,11 +1,10 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runTool } from '../processes.ts';
 import { recipe } from './recipe.ts';
-import { runTool } from './run-tool.ts';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** A package as apt names its file: name, version, architecture. */
 export interface Package {
   readonly name: string;
   readonly version: string;
@@ -13,16 +12,16 @@ export interface Package {
 }
 
 /**
- * Downloads what the recipe lists into `folder`, with the machine's own apt (its proxy, its keys, its mirror) but with
- * lists and a package database of our own: the machine's are neither read nor written, and nothing is installed.
+ * Downloads the packages of the recipe into `folder`. Uses the machine's apt with its proxy, keys and mirror, but with
+ * separate package lists and a separate package database, so that the machine's own ones do not change.
  */
 export async function downloadPackages(mirror: string, folder: string): Promise<void> {
   const apt = prepareApt(mirror, folder);
   await runTool([...apt, 'update']);
-  const everything = await resolve(apt);
-  const pretended = everything.filter(({ name }) => new RegExp(recipe.pretended).test(name));
-  writeFileSync(statusFile(folder), pretended.map(asInstalled).join(''));
-  const names = (await resolve(apt)).filter(({ name }) => !isLeftOut(name)).map(({ name }) => name);
+  const all = await resolvePackages(apt);
+  const assumed = all.filter(({ name }) => new RegExp(recipe.assumedInstalled).test(name));
+  writeFileSync(statusFile(folder), assumed.map(asInstalled).join(''));
+  const names = (await resolvePackages(apt)).map(({ name }) => name).filter((name) => !isExcluded(name));
   await runTool([...apt, 'download', ...names], { cwd: folder });
 }
 
@@ -47,18 +46,18 @@ function prepareApt(mirror: string, folder: string): readonly string[] {
     'APT::Install-Recommends': 'false',
     'APT::Sandbox::User': '',
     'Acquire::Languages': 'none',
-    // A mirror may be a snapshot, older than the release file's own term. Its signature is checked all the same.
+    // The mirror may be a snapshot whose release file has expired. Apt still checks the signature.
     'Acquire::Check-Valid-Until': 'false',
   };
   return ['apt-get', '-qq', ...Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`])];
 }
 
-async function resolve(apt: readonly string[]): Promise<readonly Package[]> {
+async function resolvePackages(apt: readonly string[]): Promise<readonly Package[]> {
   const lines = await runTool([...apt, 'install', '--yes', '--print-uris', ...recipe.packages]);
   return parsePrintedUris(lines);
 }
 
-/** `'URI' name_version_architecture.deb size checksum`, one package a line. */
+/** Reads lines of `'URI' name_version_architecture.deb size checksum` and ignores other lines. */
 export function parsePrintedUris(text: string): readonly Package[] {
   return text.split('\n').flatMap((line) => {
     const [name, version, architecture] = (/^'\S+' (\S+)\.deb /.exec(line)?.[1] ?? '').split('_');
@@ -71,6 +70,6 @@ function asInstalled({ name, version, architecture }: Package): string {
   return `Package: ${name}\nStatus: install ok installed\nArchitecture: ${architecture}\nVersion: ${version}\n\n`;
 }
 
-function isLeftOut(name: string): boolean {
-  return recipe.leftOut.some((pattern) => new RegExp(pattern).test(name));
+function isExcluded(name: string): boolean {
+  return recipe.excludedPackages.some((pattern) => new RegExp(pattern).test(name));
 }

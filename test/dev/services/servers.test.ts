@@ -7,24 +7,26 @@ import { Redis } from 'ioredis';
 import mongoose from 'mongoose';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { hasRedisBinary } from '../../../dev/services/redis.ts';
-import { isRootBuilt } from '../../../dev/services/unpacked/cache.ts';
-import { makeScratch } from '../../../dev/services/scratch.ts';
+import { createTemporaryFolder } from '../../../dev/services/cleanup.ts';
 import { startDocumentDb, startRedis } from '../../../dev/services/services.ts';
-import { familyOf, isAlive } from './support/processes.ts';
+import { isServerRootBuilt } from '../../../dev/services/unpacked/cache.ts';
+import { processTree, isAlive } from './support/processes.ts';
 
 const isLinux = process.platform === 'linux';
-/** Never builds: where no private servers were needed to run the tests, there are none to be tested. */
-const hasRedis = isLinux && (hasRedisBinary() || isRootBuilt());
-const hasDocumentDb = isLinux && isRootBuilt() && process.getuid?.() === 0;
-/** Far longer than it takes: other commands may be busy on the same machine. */
-const GONE_WITHIN_MS = 20_000;
+/** The tests never build the servers. They are skipped on a machine whose services come from somewhere else. */
+const hasRedis = isLinux && (hasRedisBinary() || isServerRootBuilt());
+const hasDocumentDb = isLinux && isServerRootBuilt() && process.getuid?.() === 0;
+/** Long enough for a machine that is busy with other commands. */
+const EXIT_TIMEOUT_MS = 20_000;
+/** `onFreePort` recognises a taken port by these words in the log of the server. */
+const PORT_TAKEN = /address already in use/i;
 
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   while (stops.length > 0) await stops.pop()?.();
 });
 
-async function redisOf(url: string): Promise<Redis> {
+async function connectRedis(url: string): Promise<Redis> {
   const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
   redis.on('error', () => undefined);
   onTestFinished(() => {
@@ -34,76 +36,88 @@ async function redisOf(url: string): Promise<Redis> {
   return redis;
 }
 
-async function allGone(pids: readonly number[]): Promise<void> {
+async function untilExited(pids: readonly number[]): Promise<void> {
   await vi.waitFor(
     () => {
       expect(pids.filter(isAlive)).toEqual([]);
     },
-    { timeout: GONE_WITHIN_MS, interval: 20 },
+    { timeout: EXIT_TIMEOUT_MS, interval: 20 },
   );
 }
 
 describe.runIf(hasRedis)('a private Redis', () => {
-  test('keeps its data and port through kill -9 and restart, and its folder goes with stop', async () => {
+  test('keeps its data and port through kill -9 and restart, and stop removes its folder', async () => {
     const server = await startRedis();
     stops.push(() => server.stop());
-    const first = server.pid;
-    await (await redisOf(server.url)).set('kept', 'yes');
+    const firstPid = server.pid;
+    await (await connectRedis(server.url)).set('saved', 'yes');
     await vi.waitFor(async () => {
-      expect(await (await redisOf(server.url)).info('persistence')).toContain('aof_pending_bio_fsync:0');
+      expect(await (await connectRedis(server.url)).info('persistence')).toContain('aof_pending_bio_fsync:0');
     });
 
     await server.kill('SIGKILL');
-    await expect(redisOf(server.url)).rejects.toThrow();
+    await expect(connectRedis(server.url)).rejects.toThrow();
     await server.restart();
 
-    expect(server.pid).not.toBe(first);
-    expect(await (await redisOf(server.url)).get('kept')).toBe('yes');
+    expect(server.pid).not.toBe(firstPid);
+    expect(await (await connectRedis(server.url)).get('saved')).toBe('yes');
     await server.stop();
     expect(isAlive(server.pid)).toBe(false);
     expect(existsSync(server.dir)).toBe(false);
   });
 
-  test('stops although it was frozen', async () => {
+  test('reports the end of its log when its port is taken', async () => {
+    const server = await startRedis();
+    stops.push(() => server.stop());
+    await expect(startRedis({ port: server.port })).rejects.toThrow(PORT_TAKEN);
+  });
+
+  test('stops even while SIGSTOP suspends it', async () => {
     const server = await startRedis();
     await server.kill('SIGSTOP');
     await server.stop();
     expect(isAlive(server.pid)).toBe(false);
   });
 
-  test('has settings that lose no job', async () => {
+  test('has settings that lose no jobs', async () => {
     const server = await startRedis();
     stops.push(() => server.stop());
-    const redis = await redisOf(server.url);
+    const redis = await connectRedis(server.url);
     expect(await redis.config('GET', 'appendonly')).toEqual(['appendonly', 'yes']);
     expect(await redis.config('GET', 'maxmemory-policy')).toEqual(['maxmemory-policy', 'noeviction']);
   });
 });
 
 describe.runIf(hasDocumentDb)('a private DocumentDB', () => {
-  test('keeps what it confirmed through kill -9 of its PostgreSQL', async () => {
+  test('reports the end of its log when its port is taken', async () => {
+    const server = await startDocumentDb();
+    stops.push(() => server.stop());
+    await expect(startDocumentDb({ port: server.port })).rejects.toThrow(PORT_TAKEN);
+  });
+
+  test('keeps every confirmed write through kill -9 of PostgreSQL', async () => {
     const server = await startDocumentDb();
     stops.push(() => server.stop());
     const connection = await mongoose.createConnection(server.uri).asPromise();
     stops.push(() => connection.close());
-    const family = familyOf(server.pid);
-    await connection.collection<{ _id: number }>('kept').insertOne({ _id: 1 });
+    const processes = processTree(server.pid);
+    await connection.collection<{ _id: number }>('saved').insertOne({ _id: 1 });
 
     await server.kill('SIGKILL');
-    await allGone(family);
+    await untilExited(processes);
     await server.restart();
 
     await vi.waitFor(
       async () => {
-        expect(await connection.collection('kept').countDocuments({})).toBe(1);
+        expect(await connection.collection('saved').countDocuments({})).toBe(1);
       },
-      { timeout: GONE_WITHIN_MS, interval: 100 },
+      { timeout: EXIT_TIMEOUT_MS, interval: 100 },
     );
   });
 });
 
-describe.runIf(hasRedis)('whoever started servers and is killed with kill -9', () => {
-  test('leaves no process behind, and no folder for long', async () => {
+describe.runIf(hasRedis)('kill -9 of the process that started servers', () => {
+  test('ends all server processes, and the next start removes their folders', async () => {
     const main = fileURLToPath(new URL('support/supervisor.ts', import.meta.url));
     const names = ['redis', ...(hasDocumentDb ? ['documentdb'] : [])];
     const supervisor = spawn(process.execPath, ['--import', 'tsx', main, ...names], {
@@ -111,16 +125,15 @@ describe.runIf(hasRedis)('whoever started servers and is killed with kill -9', (
     });
     const [line] = (await once(supervisor.stdout, 'data')) as [Buffer];
     const servers = JSON.parse(line.toString()) as { pid: number; dir: string }[];
-    const family = familyOf(supervisor.pid ?? 0);
-    expect(family).toEqual(expect.arrayContaining(servers.map(({ pid }) => pid)));
+    const processes = processTree(supervisor.pid ?? 0);
+    expect(processes).toEqual(expect.arrayContaining(servers.map(({ pid }) => pid)));
 
     supervisor.kill('SIGKILL');
 
-    await allGone(family);
-    // The folders stay until the next start looks.
+    await untilExited(processes);
     for (const { dir } of servers) {
       expect(existsSync(dir)).toBe(true);
-      makeScratch(dirname(dir)).remove();
+      createTemporaryFolder(dirname(dir)).remove();
       expect(existsSync(dir)).toBe(false);
     }
   });

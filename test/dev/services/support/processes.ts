@@ -5,15 +5,15 @@ interface Row {
   readonly parent: number;
 }
 
-/** A process and all that descend from it, as they are now. */
-export function familyOf(pid: number): readonly number[] {
+/** Returns the ids of a process and all its descendants, parents first. */
+export function processTree(pid: number): readonly number[] {
   const rows = readdirSync('/proc').flatMap(readRow);
   const childrenOf = (parent: number): readonly number[] =>
     rows.filter((row) => row.parent === parent).flatMap((row) => [row.pid, ...childrenOf(row.pid)]);
   return [pid, ...childrenOf(pid)];
 }
 
-/** A zombie does not count: it is dead, and only waits for its parent to look. */
+/** A zombie counts as exited. */
 export function isAlive(pid: number): boolean {
   return statOf(String(pid)) !== undefined && statOf(String(pid))?.state !== 'Z';
 }

@@ -1,4 +1,4 @@
-/** Starts the servers that its arguments name, tells their process ids and folders, and waits to be killed. */
+/** Starts the servers that its arguments name, prints their process ids and folders, and runs until it is killed. */
 import { startDocumentDb } from '../../../../dev/services/documentdb.ts';
 import { startRedis } from '../../../../dev/services/redis.ts';
 

@@ -1,0 +1,35 @@
+import { serialize } from 'bson';
+import { EXPLAIN_COMMANDS } from './commands/explain.js';
+import { READ_COMMANDS } from './commands/read.js';
+import { SCHEMA_COMMANDS } from './commands/schema.js';
+import { SERVER_COMMANDS } from './commands/server.js';
+import { SESSION_COMMANDS } from './commands/session.js';
+import { WRITE_COMMANDS } from './commands/write.js';
+import { CODE, CommandError, errorReply, LABEL, toCommandError } from './errors.js';
+import type { Call, Handler } from './context.js';
+
+const HANDLERS = new Map<string, Handler>(
+  [SERVER_COMMANDS, READ_COMMANDS, WRITE_COMMANDS, SCHEMA_COMMANDS, SESSION_COMMANDS, EXPLAIN_COMMANDS].flatMap(
+    (commands) => Object.entries(commands),
+  ),
+);
+
+/** Runs the command and returns the BSON reply. Never throws; an error becomes a MongoDB error reply. */
+export async function dispatch(call: Call): Promise<Buffer> {
+  try {
+    const { name } = call.command;
+    const handler = HANDLERS.get(name);
+    if (handler === undefined) throw new CommandError(CODE.commandNotFound, `no such command: '${name}'`);
+    const reply = await handler(call);
+    return Buffer.isBuffer(reply) ? reply : Buffer.from(serialize(reply));
+  } catch (error) {
+    return Buffer.from(serialize(errorReply(withRetryLabel(call, toCommandError(error)))));
+  }
+}
+
+/** Labels an error of a retryable write, so that the driver repeats the write after a lost connection. */
+function withRetryLabel({ command }: Call, error: CommandError): CommandError {
+  const isRetryable = command.txnNumber !== undefined && !command.inTransaction;
+  if (!isRetryable || error.code !== CODE.hostUnreachable) return error;
+  return new CommandError(error.code, error.message, { labels: [LABEL.retryableWrite], cause: error });
+}

@@ -1,0 +1,24 @@
+/** Starts the server: `main.ts POSTGRES_PORT PORT`. Port 0 selects a free port. Sends its address to the parent process. */
+import { startServer } from './server.ts';
+
+/** PostgreSQL allows 200. The rest is for its own background workers and for psql. */
+const CONNECTIONS_MAX = 150;
+
+const server = await startServer({
+  port: Number(process.argv[3]),
+  postgres: {
+    host: '127.0.0.1',
+    port: Number(process.argv[2]),
+    user: 'postgres',
+    database: 'postgres',
+    connectionsMax: CONNECTIONS_MAX,
+  },
+});
+console.error(`listening on ${server.uri}`);
+const stop = (): void => {
+  void server.close().finally(() => process.exit(0));
+};
+process.once('SIGTERM', stop);
+process.once('SIGINT', stop);
+process.once('disconnect', stop);
+process.send?.({ uri: server.uri });

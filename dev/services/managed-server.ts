@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import getPort from 'get-port';
+import pWaitFor from 'p-wait-for';
+import { errorMessage, lastLines } from './messages.ts';
+import { stopChild, type Child, type StopSequence } from './processes.ts';
+
+export const LOOPBACK = '127.0.0.1';
+
+/** A private server for tests of failures. It keeps its port and its data through `kill` and `restart`. */
+export interface ManagedServer {
+  readonly pid: number;
+  readonly port: number;
+  /** Sends a signal and waits until the server has exited, except for SIGSTOP and SIGCONT. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** Stops the server if it runs, starts it on the same data and port, and waits until it is ready. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface ServerDefinition {
+  readonly name: string;
+  readonly port: number;
+  readonly logFile: string;
+  readonly stopSequence: StopSequence;
+  spawn(): Child;
+  /** Returns false when another server has taken the port. */
+  isReady(pid: number): Promise<boolean>;
+}
+
+const READY_TIMEOUT_MS = 30_000;
+const READY_POLL_MS = 20;
+const PORT_ATTEMPTS_MAX = 3;
+const SIGNALS_WITHOUT_EXIT: readonly NodeJS.Signals[] = ['SIGSTOP', 'SIGCONT'];
+
+export async function startManagedServer(definition: ServerDefinition): Promise<ManagedServer> {
+  let child = await start(definition);
+  return {
+    port: definition.port,
+    get pid() {
+      return child.pid;
+    },
+    async kill(signal) {
+      child.process.kill(signal);
+      if (!SIGNALS_WITHOUT_EXIT.includes(signal)) await child.closed;
+    },
+    async restart() {
+      await stopChild(child, definition.stopSequence);
+      child = await start(definition);
+    },
+    stop: () => stopChild(child, definition.stopSequence),
+  };
+}
+
+/** Calls `start` with a free port, and again with another one if a different process took the port in between. */
+export async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start(await freePort());
+    } catch (error) {
+      const isPortTaken = /address already in use/i.test(errorMessage(error));
+      if (attempt === PORT_ATTEMPTS_MAX || !isPortTaken) throw error;
+    }
+  }
+}
+
+export function freePort(): Promise<number> {
+  return getPort({ host: LOOPBACK });
+}
+
+async function start(definition: ServerDefinition): Promise<Child> {
+  const { name, port, logFile } = definition;
+  const child = definition.spawn();
+  await pWaitFor(async () => child.isClosed() || (await definition.isReady(child.pid)), {
+    interval: READY_POLL_MS,
+    timeout: { milliseconds: READY_TIMEOUT_MS, fallback: () => stopChild(child, []) },
+  });
+  if (!child.isClosed()) return child;
+  throw new Error(`${name} did not start on port ${port}. The end of its log:\n${endOfLog(logFile)}`);
+}
+
+function endOfLog(file: string): string {
+  try {
+    return lastLines(readFileSync(file, 'utf8'));
+  } catch {
+    return '(no log)';
+  }
+}
