@@ -1,4 +1,4 @@
-# The worker. It opens no port; how it does is seen in its log and in the queues.
+# The image of the worker. It opens no port. To monitor it, read its log and its BullMQ queues.
 FROM node:20-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -15,7 +15,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node
-# The worker finishes the batch in hand and gives its job back; `docker stop` must wait for it (see docker-compose.yml).
+# On SIGTERM the worker finishes its batches and returns its jobs. Give it time: see stop_grace_period in docker-compose.yml.
 STOPSIGNAL SIGTERM
-# The flags are those of src/worker-flags.ts, which says why.
+# The Node flags must equal those in src/worker-flags.ts, which gives the reasons. A test compares them.
 CMD ["node", "--max-semi-space-size=16", "--min-semi-space-size=16", "--heap-growing-percent=50", "dist/workers/main.js"]
