@@ -1,13 +1,19 @@
 import { defineConfig } from 'vitest/config';
 
+const FAULTS = 'test/faults/**/*.test.ts';
+
 export default defineConfig({
   resolve: { alias: { baton: new URL('./src/index.ts', import.meta.url).pathname } },
   test: {
-    include: ['test/**/*.test.ts'],
-    // Each file has a database, queues or servers of its own. More at a time than this would only wait for each other.
+    // Two test files at a time fill a machine of two cores. Each file has its own database and its own queues.
     maxWorkers: 2,
-    // Behaviour is tested on real services: the first answer of a cold one may take a while.
+    // Tests use real services, whose first answer can take seconds on a busy machine.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    projects: [
+      { extends: true, test: { name: 'main', include: ['test/**/*.test.ts'], exclude: [FAULTS] } },
+      // Tests that kill processes and wait for time limits. They take minutes, so `npm test` leaves them out.
+      { extends: true, test: { name: 'faults', include: [FAULTS] } },
+    ],
   },
 });

@@ -24,11 +24,19 @@ const tsx = (main: string, flags: readonly string[] = []): Step => ({
 
 const script = (name: string): Step => ({ name, command: ['npm', 'run', '--silent', name] });
 
-const vitest: Step = { name: 'tests', command: [process.execPath, 'node_modules/vitest/vitest.mjs', 'run'] };
+const vitest = (project: 'main' | 'faults'): Step => ({
+  name: 'tests',
+  command: [process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--project', project],
+});
 
 const COMMANDS: Readonly<Record<string, Command>> = {
-  test: { services: 'own', run: vitest },
-  check: { services: 'own', first: ['format:check', 'lint', 'types', 'circles', 'unused'].map(script), run: vitest },
+  test: { services: 'own', run: vitest('main') },
+  'test:faults': { services: 'own', run: vitest('faults') },
+  check: {
+    services: 'own',
+    first: ['format:check', 'lint', 'types', 'circles', 'unused'].map(script),
+    run: vitest('main'),
+  },
   demo: { services: 'own', run: tsx('dev/demo/main.ts') },
   bench: { services: 'own', run: tsx('dev/bench/main.ts') },
   'bench:claims': { services: 'own', run: tsx('dev/bench/claims.ts') },

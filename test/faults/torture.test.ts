@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { areOwnServicesPossible } from '../support/own-services.ts';
-import { EVERY_FAULT } from './faults.ts';
-import { torture } from './torture.ts';
+import { EVERY_FAULT } from '../torture/faults.ts';
+import { torture } from '../torture/torture.ts';
 
 /** Each another: how long they take is the machine's business. */
 const STRIKES = 6;
