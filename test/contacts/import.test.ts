@@ -169,7 +169,7 @@ describe('importing contacts', () => {
   it('refuses an unknown campaign and a closed one', async () => {
     await expect(run('nowhere')).rejects.toMatchObject({ code: 'unknown-campaign' });
     const campaignId = await harness.seedCampaign(1);
-    await harness.context.campaigns.setClosed(campaignId, true);
+    await harness.context.stores.campaigns.setClosed(campaignId, true);
     await expect(run(campaignId)).rejects.toMatchObject({ code: 'campaign-closed' });
   });
 });

@@ -2,7 +2,7 @@ import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FileRecord } from '../../src/contacts/import.ts';
-import { csvRecords, CsvScanner } from '../../src/cli/csv-records.ts';
+import { csvRecords, CsvScanner } from '../../src/contacts/csv-reader.ts';
 
 function scan(...chunks: string[]): FileRecord[] {
   const scanner = new CsvScanner();
