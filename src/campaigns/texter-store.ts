@@ -5,9 +5,9 @@ import { Refusal, shown, unknownCampaign } from '../domain/errors.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { TexterDoc } from '../mongo/documents.ts';
 
-type TexterFields = Pick<TexterDoc, 'texterId' | 'name' | 'active' | 'joinedOrder'>;
+type TexterFields = Pick<TexterDoc, keyof Texter>;
 
-const TEXTER = { _id: 0, texterId: 1, name: 1, active: 1, joinedOrder: 1 } as const;
+const TEXTER_FIELDS = { texterId: 1, name: 1, active: 1, joinedOrder: 1 } as const;
 
 export class MongoTexterStore implements TexterStore {
   private readonly database: Database;
@@ -32,15 +32,17 @@ export class MongoTexterStore implements TexterStore {
 
   /** Reads in one batch and sorts here: a cursor can miss or repeat documents that are written while it is open. */
   async list(campaignId: string): Promise<Texter[]> {
-    const docs = await this.database.models.texters.find({ campaignId }, TEXTER, IN_ONE_BATCH).lean<TexterFields[]>();
-    return docs.sort((a, b) => a.joinedOrder - b.joinedOrder);
+    const found = this.database.models.texters.find({ campaignId }, TEXTER_FIELDS, IN_ONE_BATCH);
+    const texters = (await found.lean<TexterFields[]>()).map(toTexter);
+    return texters.sort((a, b) => a.joinedOrder - b.joinedOrder);
   }
 
   async setActive(campaignId: string, texterId: string, active: boolean): Promise<Texter | undefined> {
     const filter = { campaignId, texterId };
-    const options = { returnDocument: 'after', projection: TEXTER } as const;
+    const options = { returnDocument: 'after', projection: TEXTER_FIELDS } as const;
     const update = this.database.models.texters.findOneAndUpdate(filter, { $set: { active } }, options);
-    return (await update.lean<TexterFields>()) ?? undefined;
+    const doc = await update.lean<TexterFields>();
+    return doc ? toTexter(doc) : undefined;
   }
 
   private async join({ campaignId, texterId, name, createdAt }: NewTexter, session: mongo.ClientSession) {
@@ -56,4 +58,8 @@ export class MongoTexterStore implements TexterStore {
     await this.database.models.texters.create([{ campaignId, ...texter, createdAt }], { session });
     return texter;
   }
+}
+
+function toTexter({ texterId, name, active, joinedOrder }: TexterFields): Texter {
+  return { texterId, name, active, joinedOrder };
 }
