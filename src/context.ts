@@ -26,7 +26,7 @@ export interface Context {
   close(): Promise<void>;
 }
 
-/** The composition root: the only place where ports meet what stands behind them. */
+/** The only place that connects the ports of the subjects with the stores that implement them. */
 export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): Promise<Context> {
   const database = await Database.open(config.mongo);
   return {

@@ -48,8 +48,8 @@ interface PageSizes {
 }
 
 /**
- * The first page is as small as the limit allows. Later pages grow up to `max`, because many conversations may have to be
- * passed over (opted out, already at the target).
+ * The first page is no larger than the limit needs. Each later page is twice as large, up to `max`, because the planner may
+ * skip many conversations (opted out, already at the target).
  */
 function pageSizes({ sources, limit }: Selection): PageSizes {
   const share = Math.ceil(MERGE_BUFFER_MAX / sources.length);
