@@ -4,7 +4,7 @@ import { type HealthStore, MongoHealthStore } from './telemetry/index.ts';
 import { MongoBatchStore, MongoOperationStore, type Stores } from './operations/index.ts';
 import type { Clock } from './domain/clock.ts';
 import { type FailureStore, MongoFailureStore, MongoReconcileStore, type ReconcileStore } from './reconcile/index.ts';
-import { type CampaignsStore, MongoCampaignsStore, MongoCampaignStore, MongoTexterStore } from './campaigns/index.ts';
+import { MongoCampaignStore, MongoTexterStore } from './campaigns/index.ts';
 import { MongoConversationStore, MongoViewStore, type ViewStore } from './conversations/index.ts';
 import type { Config } from './config.ts';
 import { MongoClaimStore } from './claims/index.ts';
@@ -13,10 +13,8 @@ import { Database } from './mongo/database.ts';
 /** Everything that a process needs of the database, built once. */
 export interface Context {
   readonly database: Database;
-  /** What operations run on. */
+  /** The stores that operations work on. */
   readonly stores: Stores;
-  /** What people enter and look at. */
-  readonly campaigns: CampaignsStore;
   readonly contacts: ContactStore;
   readonly views: ViewStore;
   readonly operationViews: OperationViewStore;
@@ -28,13 +26,12 @@ export interface Context {
   close(): Promise<void>;
 }
 
-/** The composition root: the only place where ports meet what stands behind them. */
+/** The only place that connects the ports of the subjects with the stores that implement them. */
 export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): Promise<Context> {
   const database = await Database.open(config.mongo);
   return {
     database,
     stores: createStores(database, config.worker.batchConversationsMax),
-    campaigns: new MongoCampaignsStore(database),
     contacts: new MongoContactStore(database),
     views: new MongoViewStore(database),
     operationViews: new MongoOperationViewStore(database),

@@ -1,6 +1,7 @@
 import { Types } from 'mongoose';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { Place } from '../place.ts';
+import { addTexter, createCampaign } from '../../src/campaigns/manage.ts';
 
 const SEED_CHUNK = 5_000;
 const SEEDERS = 2;
@@ -21,17 +22,15 @@ export class Ground {
 
   async seedCampaign(texters: number, conversations: number): Promise<string> {
     const campaignId = this.place.newId('c');
-    const { database, campaigns, clock } = this.place.context;
-    await campaigns.insertCampaign({
+    const { context } = this.place;
+    const { database } = context;
+    await createCampaign(context, {
       campaignId,
       name: campaignId,
-      closed: false,
       selfAssign: { enabled: true, batchMax: 5_000, openMax: 1_000_000_000, repliesMax: null },
-      texterCount: 0,
-      createdAt: clock.now(),
     });
     for (let index = 0; index < texters; index += 1) {
-      await campaigns.insertTexter({ campaignId, texterId: `t${index}`, name: `Texter ${index}`, at: clock.now() });
+      await addTexter(context, { campaignId, texterId: `t${index}`, name: `Texter ${index}` });
     }
     let next = 0;
     const seed = async (): Promise<void> => {

@@ -1,13 +1,13 @@
 import { Refusal, shown } from '../domain/errors.ts';
 
-/** A campaign's rules for texters who ask for more. */
+/** A campaign's rules for claims. */
 export interface SelfAssignSettings {
   readonly enabled: boolean;
-  /** The most that one claim is given. */
+  /** The largest number of conversations that one claim gets. */
   readonly batchMax: number;
-  /** The most not-started conversations that a texter holds after a claim. */
+  /** The largest number of not-started conversations that a texter has after a claim. */
   readonly openMax: number;
-  /** No new ones while the texter holds more than this many that need a reply; `null`: no such rule. */
+  /** A texter with more needs-reply conversations than this gets no new ones. `null` switches the rule off. */
   readonly repliesMax: number | null;
 }
 
@@ -19,32 +19,65 @@ export const SELF_ASSIGN_DEFAULT: SelfAssignSettings = {
   repliesMax: null,
 };
 
-/** Words that stand where a texter may stand. */
+export interface Campaign {
+  readonly campaignId: string;
+  readonly name: string;
+  /** Conversations of a closed campaign can go back to the pool, but not to a texter. */
+  readonly closed: boolean;
+  readonly selfAssign: SelfAssignSettings;
+  /** The number of texters that ever joined. */
+  readonly texterCount: number;
+  /** Dealing starts with the first target whose order of joining is at least this, so that the remainder rotates. */
+  readonly nextJoinedOrder: number;
+  readonly createdAt: Date;
+}
+
+/** A texter on one campaign. */
+export interface Texter {
+  readonly texterId: string;
+  readonly name: string;
+  /** A paused texter (`false`) keeps the assigned conversations and gets no more. */
+  readonly active: boolean;
+  /** The texter's place in the campaign's order of joining, from 1. */
+  readonly joinedOrder: number;
+}
+
+/** Words that a command accepts in the place of a texter's name or id. */
 const RESERVED_WORDS: readonly string[] = ['pool', 'everyone'];
 
 export const NAME_CHARS_MAX = 200;
 
-// A name is shown on terminals and written to files: what steers those has no place in it.
+/** Control characters would act on the terminals and files that names are written to. */
 // eslint-disable-next-line no-control-regex
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** A campaign's or texter's name as it is kept: trimmed. Throws a `bad-request` refusal. */
+/** Returns the name of a campaign or texter without blanks around it. Throws a `bad-request` refusal. */
 export function checkedName(name: string): string {
   const trimmed = name.trim();
-  if (trimmed === '') throw new Refusal('bad-request', { expected: 'a name', received: 'an empty one' });
+  if (trimmed === '') {
+    throw badName('the name must not be empty', 'an empty name');
+  }
   if (trimmed.length > NAME_CHARS_MAX) {
-    const expected = `a name of at most ${NAME_CHARS_MAX} characters`;
-    throw new Refusal('bad-request', { expected, received: `${trimmed.length}` });
+    throw badName(`the name must have at most ${NAME_CHARS_MAX} characters`, `${trimmed.length} characters`);
   }
   if (CONTROL_CHARACTER.test(trimmed)) {
-    throw new Refusal('bad-request', { expected: 'a name on one line', received: 'one with control characters' });
+    throw badName('the name must be one line without control characters', 'a name with control characters');
   }
   return trimmed;
 }
 
-/** Throws a `bad-request` refusal for a word that means something else where texters are named. */
-export function refuseReserved(word: string): void {
-  if (!RESERVED_WORDS.includes(word.toLowerCase())) return;
-  const expected = `another word than ${RESERVED_WORDS.join(' and ')}, which have a meaning of their own`;
-  throw new Refusal('bad-request', { expected, received: shown(word) });
+/** Throws a `bad-request` refusal when the name or id of a texter is a reserved word. */
+export function refuseReservedWord(nameOrId: string): void {
+  if (!RESERVED_WORDS.includes(nameOrId.toLowerCase())) return;
+  throw new Refusal('bad-request', {
+    message: `a texter cannot be called ${shown(nameOrId)}, because commands use this word in another sense`,
+    expected: `a word other than ${RESERVED_WORDS.join(' and ')}`,
+    received: shown(nameOrId),
+  });
+}
+
+/** The refusal describes the name and does not repeat it. */
+function badName(message: string, received: string): Refusal {
+  const expected = `one line of 1 to ${NAME_CHARS_MAX} characters`;
+  return new Refusal('bad-request', { message, expected, received });
 }

@@ -1,84 +1,84 @@
-import type { SelfAssignSettings } from './campaign.ts';
-import { unknownCampaign, unknownTexter } from '../domain/errors.ts';
-import { checkedName, refuseReserved, SELF_ASSIGN_DEFAULT } from './campaign.ts';
+import {
+  checkedName,
+  refuseReservedWord,
+  SELF_ASSIGN_DEFAULT,
+  type Campaign,
+  type SelfAssignSettings,
+  type Texter,
+} from './campaign.ts';
+import type { CampaignStore, TexterStore } from './ports.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { CampaignRecord, CampaignsStore, TexterRecord } from './ports.ts';
+import { unknownCampaign, unknownTexter } from '../domain/errors.ts';
 
-export interface CampaignsDeps {
-  readonly campaigns: CampaignsStore;
+export interface CampaignDeps {
+  readonly stores: { readonly campaigns: CampaignStore; readonly texters: TexterStore };
   readonly clock: Clock;
 }
 
-export interface WantedCampaign {
+export interface CampaignRequest {
   readonly campaignId: string;
   readonly name: string;
   readonly selfAssign?: Partial<SelfAssignSettings>;
 }
 
-/** Opens a campaign. Throws `campaign-exists` when the id is taken: two campaigns of one name are two campaigns. */
-export async function createCampaign(
-  { campaigns, clock }: CampaignsDeps,
-  wanted: WantedCampaign,
-): Promise<CampaignRecord> {
-  const campaign: CampaignRecord = {
-    campaignId: wanted.campaignId,
-    name: checkedName(wanted.name),
+/** Creates an open campaign. Throws a `campaign-exists` refusal when its id is taken; campaigns may share a name. */
+export async function createCampaign({ stores, clock }: CampaignDeps, request: CampaignRequest): Promise<Campaign> {
+  const campaign: Campaign = {
+    campaignId: request.campaignId,
+    name: checkedName(request.name),
     closed: false,
-    selfAssign: { ...SELF_ASSIGN_DEFAULT, ...wanted.selfAssign },
+    selfAssign: { ...SELF_ASSIGN_DEFAULT, ...request.selfAssign },
     texterCount: 0,
+    nextJoinedOrder: 0,
     createdAt: clock.now(),
   };
-  await campaigns.insertCampaign(campaign);
+  await stores.campaigns.insert(campaign);
   return campaign;
 }
 
-/** A closed campaign's work may be released, but not be given out any more. Safe to repeat. */
-export async function setClosed(
-  { campaigns }: CampaignsDeps,
-  campaignId: string,
-  closed: boolean,
-): Promise<CampaignRecord> {
-  const campaign = await campaigns.setClosed(campaignId, closed);
+/** Closes or reopens a campaign. Safe to repeat. */
+export async function setClosed({ stores }: CampaignDeps, campaignId: string, closed: boolean): Promise<Campaign> {
+  const campaign = await stores.campaigns.setClosed(campaignId, closed);
   if (!campaign) throw unknownCampaign(campaignId);
   return campaign;
 }
 
 /**
- * Changes some of a campaign's rules for texters who ask for more, and keeps the others. Claims under way are held to the
- * rules as their round finds them. Safe to repeat.
+ * Changes some of a campaign's self-assign rules and keeps the others. A claim that is already sent is served by the
+ * rules at the time when it is served. Safe to repeat.
  */
 export async function changeRules(
-  { campaigns }: CampaignsDeps,
+  { stores }: CampaignDeps,
   campaignId: string,
   changes: Partial<SelfAssignSettings>,
-): Promise<CampaignRecord> {
-  const campaign = await campaigns.changeRules(campaignId, changes);
+): Promise<Campaign> {
+  const campaign = await stores.campaigns.changeRules(campaignId, changes);
   if (!campaign) throw unknownCampaign(campaignId);
   return campaign;
 }
 
-export interface WantedTexter {
+export interface TexterRequest {
   readonly campaignId: string;
   readonly texterId: string;
   readonly name: string;
 }
 
-/** Puts a texter on a campaign, last in the order of joining. Throws `texter-exists` when the id is taken there. */
-export async function addTexter({ campaigns, clock }: CampaignsDeps, wanted: WantedTexter): Promise<TexterRecord> {
-  const name = checkedName(wanted.name);
-  refuseReserved(name);
-  refuseReserved(wanted.texterId);
-  return campaigns.insertTexter({ ...wanted, name, at: clock.now() });
+/** Puts a texter on a campaign, last in the order of joining. Throws a `texter-exists` refusal when the id is taken. */
+export async function addTexter({ stores, clock }: CampaignDeps, request: TexterRequest): Promise<Texter> {
+  const name = checkedName(request.name);
+  refuseReservedWord(name);
+  refuseReservedWord(request.texterId);
+  return stores.texters.insert({ ...request, name, createdAt: clock.now() });
 }
 
-/** A paused texter keeps what they hold and is dealt nothing. Safe to repeat. */
+/** Pauses a texter or ends the pause. Safe to repeat. */
 export async function setActive(
-  { campaigns }: CampaignsDeps,
+  { stores }: CampaignDeps,
   campaignId: string,
   texterId: string,
   active: boolean,
-): Promise<TexterRecord> {
-  const texter = await campaigns.setActive(campaignId, texterId, active);
-  if (texter) return texter;
-  throw unknownTexter(texterId);
+): Promise<Texter> {
+  const texter = await stores.texters.setActive(campaignId, texterId, active);
+  if (!texter) throw unknownTexter(texterId);
+  return texter;
 }

@@ -1,70 +1,35 @@
-import type { SelfAssignSettings } from './campaign.ts';
+import type { Campaign, SelfAssignSettings, Texter } from './campaign.ts';
 
-/** A campaign as people see it. */
-export interface CampaignRecord {
-  readonly campaignId: string;
-  readonly name: string;
-  readonly closed: boolean;
-  readonly selfAssign: SelfAssignSettings;
-  /** Texters that ever joined. */
-  readonly texterCount: number;
-  readonly createdAt: Date;
-}
-
-/** A texter as people see them. */
-export interface TexterRecord extends Texter {
-  readonly name: string;
+export interface CampaignStore {
+  /** Throws a `campaign-exists` refusal when a campaign with this id exists. */
+  insert(campaign: Campaign): Promise<void>;
+  find(campaignId: string): Promise<Campaign | undefined>;
+  findByName(name: string, limit: number): Promise<Campaign[]>;
+  /** Lists campaigns, newest first. */
+  list(limit: number): Promise<Campaign[]>;
+  /** Returns the changed campaign, or `undefined` when it does not exist. */
+  setClosed(campaignId: string, closed: boolean): Promise<Campaign | undefined>;
+  /** Changes only the given rules. Returns the changed campaign, or `undefined` when it does not exist. */
+  changeRules(campaignId: string, changes: Partial<SelfAssignSettings>): Promise<Campaign | undefined>;
+  /**
+   * Stores with which texter the next dealing starts. `sequence` is the number of the operation that dealt last: the call
+   * changes nothing when a later operation has stored its own value already.
+   */
+  keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void>;
 }
 
 export interface NewTexter {
   readonly campaignId: string;
   readonly texterId: string;
   readonly name: string;
-  readonly at: Date;
-}
-
-/** Who there is: campaigns and their texters. Engine and campaigns share the collections, never a write. */
-export interface CampaignsStore {
-  /** Throws a `campaign-exists` refusal when the id is taken. */
-  insertCampaign(campaign: CampaignRecord): Promise<void>;
-  findCampaign(campaignId: string): Promise<CampaignRecord | undefined>;
-  campaignsNamed(name: string, limit: number): Promise<CampaignRecord[]>;
-  /** Newest first. */
-  listCampaigns(limit: number): Promise<CampaignRecord[]>;
-  /** `undefined`: no such campaign. */
-  setClosed(campaignId: string, closed: boolean): Promise<CampaignRecord | undefined>;
-  /** Writes these rules and no others. `undefined`: no such campaign. */
-  changeRules(campaignId: string, changes: Partial<SelfAssignSettings>): Promise<CampaignRecord | undefined>;
-  /** Gives the texter the next place in the order of joining. Throws `texter-exists` or `unknown-campaign`. */
-  insertTexter(texter: NewTexter): Promise<TexterRecord>;
-  /** `undefined`: no such texter. */
-  setActive(campaignId: string, texterId: string, active: boolean): Promise<TexterRecord | undefined>;
-  /** All texters of the campaign, as they joined. */
-  listTexters(campaignId: string): Promise<TexterRecord[]>;
-}
-
-/** A texter of a campaign, as planning needs it. */
-export interface Texter {
-  readonly texterId: string;
-  readonly joinedOrder: number;
-  readonly active: boolean;
-}
-
-/** What an operation needs to know of its campaign. */
-export interface CampaignFacts {
-  readonly campaignId: string;
-  readonly closed: boolean;
-  /** Where the next dealing begins, in the order of joining. */
-  readonly nextJoinedOrder: number;
-}
-
-export interface CampaignStore {
-  find(campaignId: string): Promise<CampaignFacts | undefined>;
-  /** Keeps where the next dealing begins, unless a later operation already has. Safe to repeat. */
-  keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void>;
+  readonly createdAt: Date;
 }
 
 export interface TexterStore {
-  /** All texters of the campaign, as they joined. */
+  /** Gives the texter the next place in the order of joining. Throws a `texter-exists` or `unknown-campaign` refusal. */
+  insert(texter: NewTexter): Promise<Texter>;
+  /** Lists all texters of the campaign in their order of joining. */
   list(campaignId: string): Promise<Texter[]>;
+  /** Returns the changed texter, or `undefined` when the campaign has no such texter. */
+  setActive(campaignId: string, texterId: string, active: boolean): Promise<Texter | undefined>;
 }

@@ -1,4 +1,4 @@
-import type { TexterRecord } from '../campaigns/index.ts';
+import type { Texter } from '../campaigns/index.ts';
 import { shown } from '../domain/errors.ts';
 import type { Assignee } from '../domain/conversation.ts';
 import type { Sources, Targets } from '../operations/index.ts';
@@ -7,28 +7,28 @@ import { plain } from './output.ts';
 import { resolveTexter } from './resolve.ts';
 
 /** `pool`, `everyone`, or texters by id or name. */
-export function sourcesOf(typed: string, texters: readonly TexterRecord[]): Sources {
+export function sourcesOf(typed: string, texters: readonly Texter[]): Sources {
   return typed === 'pool' || typed === 'everyone' ? typed : { texterIds: texterIdsOf(typed, texters) };
 }
 
-export function targetsOf(typed: string, texters: readonly TexterRecord[]): Targets {
+export function targetsOf(typed: string, texters: readonly Texter[]): Targets {
   return typed === 'everyone' ? typed : { texterIds: texterIdsOf(typed, texters) };
 }
 
 /** The pool or one texter. */
-export function assigneeOf(typed: string, texters: readonly TexterRecord[]): Assignee {
+export function assigneeOf(typed: string, texters: readonly Texter[]): Assignee {
   return typed === 'pool' ? null : resolveTexter(texters, typed).texterId;
 }
 
 /** `everyone` is all texters and the pool, when looking at what they hold. */
-export function assigneesOf(typed: string, texters: readonly TexterRecord[]): Assignee[] {
+export function assigneesOf(typed: string, texters: readonly Texter[]): Assignee[] {
   const sources = sourcesOf(typed, texters);
   if (sources === 'pool') return [null];
   return sources === 'everyone' ? [null, ...texters.map(({ texterId }) => texterId)] : [...new Set(sources.texterIds)];
 }
 
 /** An empty list stays one: whoever needs somebody in it refuses it. */
-function texterIdsOf(typed: string, texters: readonly TexterRecord[]): string[] {
+function texterIdsOf(typed: string, texters: readonly Texter[]): string[] {
   if (typed.trim() === '') return [];
   const words = typed.split(',').map((word) => word.trim());
   return words.map((word) => {
@@ -42,7 +42,7 @@ function texterIdsOf(typed: string, texters: readonly TexterRecord[]): string[] 
 export class AssigneeNames {
   private readonly names: ReadonlyMap<string, string>;
 
-  constructor(texters: readonly TexterRecord[]) {
+  constructor(texters: readonly Texter[]) {
     this.names = new Map(texters.map(({ texterId, name }) => [texterId, plain(name)]));
   }
 

@@ -1,5 +1,5 @@
 import { needsCampaignLock, type OperationRequest, parseRequest, preview, refuseEarly } from '../operations/index.ts';
-import type { CampaignRecord, TexterRecord } from '../campaigns/index.ts';
+import type { Campaign, Texter } from '../campaigns/index.ts';
 import type { Context } from '../context.ts';
 import { statusesOf } from '../domain/conversation.ts';
 import { requestHash } from '../domain/request-hash.ts';
@@ -29,15 +29,15 @@ export interface OperationOptions {
 export interface Scene {
   readonly session: Session;
   readonly context: Context;
-  readonly campaign: CampaignRecord;
-  readonly texters: readonly TexterRecord[];
+  readonly campaign: Campaign;
+  readonly texters: readonly Texter[];
   readonly names: AssigneeNames;
 }
 
 export async function sceneOf(session: Session, campaignWord: string): Promise<Scene> {
   const context = await session.context();
-  const campaign = await resolveCampaign(context.campaigns, campaignWord);
-  const texters = await context.campaigns.listTexters(campaign.campaignId);
+  const campaign = await resolveCampaign(context.stores.campaigns, campaignWord);
+  const texters = await context.stores.texters.list(campaign.campaignId);
   return { session, context, campaign, texters, names: new AssigneeNames(texters) };
 }
 

@@ -1,4 +1,4 @@
-import type { CampaignRecord, CampaignsStore, TexterRecord } from '../campaigns/index.ts';
+import type { Campaign, CampaignStore, Texter } from '../campaigns/index.ts';
 import type { ViewStore } from '../conversations/index.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 
@@ -6,10 +6,10 @@ import { Refusal, shown } from '../domain/errors.ts';
 const NAMESAKES_SHOWN_MAX = 10;
 
 /** The campaign that a person means: by its id, or by its exact name when only one has it. */
-export async function resolveCampaign(campaigns: CampaignsStore, typed: string): Promise<CampaignRecord> {
-  const byId = await campaigns.findCampaign(typed);
+export async function resolveCampaign(campaigns: CampaignStore, typed: string): Promise<Campaign> {
+  const byId = await campaigns.find(typed);
   if (byId) return byId;
-  const named = await campaigns.campaignsNamed(typed.trim(), NAMESAKES_SHOWN_MAX);
+  const named = await campaigns.findByName(typed.trim(), NAMESAKES_SHOWN_MAX);
   const ids = named.map(({ campaignId }) => campaignId);
   const [campaign] = named;
   if (!campaign)
@@ -19,7 +19,7 @@ export async function resolveCampaign(campaigns: CampaignsStore, typed: string):
 }
 
 /** The texter that a person means, among a campaign's. */
-export function resolveTexter(texters: readonly TexterRecord[], typed: string): TexterRecord {
+export function resolveTexter(texters: readonly Texter[], typed: string): Texter {
   const byId = texters.find(({ texterId }) => texterId === typed);
   if (byId) return byId;
   const named = texters.filter(({ name }) => name === typed);
@@ -40,7 +40,7 @@ export function resolveTexter(texters: readonly TexterRecord[], typed: string): 
 
 /** The id of the conversation that a person means: by its id, its external id, or its contact's exact name. */
 export async function resolveConversation(views: ViewStore, campaignId: string, typed: string): Promise<string> {
-  const ids = await views.conversationsMeant(campaignId, typed, NAMESAKES_SHOWN_MAX);
+  const ids = await views.findIdsByText(campaignId, typed, NAMESAKES_SHOWN_MAX);
   const [id] = ids;
   if (id === undefined) {
     const expected = 'the id, external id or contact of a conversation of the campaign';

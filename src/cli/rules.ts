@@ -17,7 +17,7 @@ const NO_RULE = 'none';
 
 const BATCH = z.int().min(1).max(SELF_ASSIGN_BATCH_MAX);
 const OPEN = z.int().min(1).max(OPEN_MAX);
-const REPLIES = z.int(`expected a number or "${NO_RULE}"`).min(0).max(OPEN_MAX).nullable();
+const REPLIES = z.int(`must be a whole number or "${NO_RULE}"`).min(0).max(OPEN_MAX).nullable();
 
 /** The rules that were typed, and no others. Throws a `bad-request` refusal. */
 export function rulesOf({ batchMax, openMax, repliesMax }: RuleOptions): Partial<SelfAssignSettings> {

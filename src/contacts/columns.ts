@@ -1,8 +1,7 @@
-import { Refusal, shown } from '../domain/errors.ts';
+import { Refusal } from '../domain/errors.ts';
 
-/** What an import's header line may name, in any order and case. */
-export const REQUIRED_COLUMNS = ['name', 'phone'] as const;
-export const OPTIONAL_COLUMNS = [
+const REQUIRED_COLUMNS = ['name', 'phone'] as const;
+const OPTIONAL_COLUMNS = [
   'external_id',
   'status',
   'assignee',
@@ -16,23 +15,31 @@ const COLUMNS = [...REQUIRED_COLUMNS, ...OPTIONAL_COLUMNS] as const;
 
 export type Column = (typeof COLUMNS)[number];
 
-/** The columns that a header line names, in its order. Throws a `bad-request` refusal. */
+/** Reads a header line, in which columns may stand in any order and case. Throws a `bad-request` refusal. */
 export function readHeader(cells: readonly string[]): Column[] {
   const columns = cells.map(columnOf);
-  const twice = columns.find((column, index) => columns.indexOf(column) !== index);
-  if (twice) throw refused('each column once', `${twice} twice`);
-  const missing = REQUIRED_COLUMNS.filter((column) => !columns.includes(column));
-  if (missing.length > 0) throw refused('the columns name and phone', `none named ${missing.join(' or ')}`);
+  const repeated = columns.find((column, index) => columns.indexOf(column) !== index);
+  if (repeated) throw badHeader(`the header line has the column ${repeated} twice`, `${repeated} twice`);
+  const missing = REQUIRED_COLUMNS.filter((column) => !columns.includes(column)).join(' and ');
+  if (missing !== '') throw badHeader(`the header line has no column ${missing}`, `no column ${missing}`);
   return columns;
 }
 
-function columnOf(cell: string): Column {
+/** Does not repeat the unknown name: in a file without a header line it is a person's name or phone number. */
+function columnOf(cell: string, index: number): Column {
   const name = cell.trim().toLowerCase();
   const column = COLUMNS.find((known) => known === name);
-  if (!column) throw refused(`a header line of the columns ${COLUMNS.join(', ')}`, shown(cell));
-  return column;
+  if (column) return column;
+  throw badHeader(
+    `column ${index + 1} of the header line is unknown; the columns are ${COLUMNS.join(', ')}`,
+    `an unknown name in column ${index + 1}`,
+  );
 }
 
-export function refused(expected: string, received: string): Refusal {
-  return new Refusal('bad-request', { expected, received });
+export function badHeader(message: string, received: string): Refusal {
+  return new Refusal('bad-request', {
+    message,
+    expected: `a header line with the columns ${REQUIRED_COLUMNS.join(' and ')}`,
+    received,
+  });
 }

@@ -3,6 +3,7 @@ import type { ContactStore, NewConversation } from './ports.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 
+/** Uses the driver's collection, because an import can have a million rows. */
 export class MongoContactStore implements ContactStore {
   private readonly database: Database;
 
@@ -10,9 +11,12 @@ export class MongoContactStore implements ContactStore {
     this.database = database;
   }
 
-  /** Looks first, so that importing again is cheap; the unique index decides where two imports meet. */
+  /**
+   * Reads the known phone numbers first, so that a repeated import writes nothing. If two imports insert the same number
+   * at the same time, the unique index accepts one of them.
+   */
   async insertNew(campaignId: string, conversations: readonly NewConversation[], at: Date): Promise<number> {
-    const known = await this.phonesAmong(campaignId, conversations);
+    const known = await this.knownPhones(campaignId, conversations);
     const docs = conversations
       .filter(({ phone }) => !known.has(phone) && known.add(phone))
       .map((conversation) => toDoc(campaignId, conversation, at));
@@ -20,11 +24,11 @@ export class MongoContactStore implements ContactStore {
     try {
       return (await this.database.conversations.insertMany(docs, { ordered: false })).insertedCount;
     } catch (error) {
-      return insertedDespite(error);
+      return insertedCountOf(error);
     }
   }
 
-  private async phonesAmong(campaignId: string, conversations: readonly NewConversation[]): Promise<Set<string>> {
+  private async knownPhones(campaignId: string, conversations: readonly NewConversation[]): Promise<Set<string>> {
     const filter = { campaignId, 'contact.phone': { $in: conversations.map(({ phone }) => phone) } };
     const options = { projection: { _id: 0, 'contact.phone': 1 }, batchSize: conversations.length + 1 };
     const found = this.database.conversations.find<Pick<ConversationDoc, 'contact'>>(filter, options);
@@ -32,34 +36,27 @@ export class MongoContactStore implements ContactStore {
   }
 }
 
-/** How many of an unordered insert went in; rethrows unless all that did not were there already. */
-function insertedDespite(error: unknown): number {
+/** Returns how many documents an insert wrote if duplicate keys were its only errors. Rethrows any other error. */
+function insertedCountOf(error: unknown): number {
   if (!isDuplicateKey(error)) throw error;
   const { writeErrors, insertedCount } = error as mongo.MongoBulkWriteError;
-  const each = Array.isArray(writeErrors) ? writeErrors : [writeErrors];
-  if (!each.every(isDuplicateKey)) throw error;
+  const errors = Array.isArray(writeErrors) ? writeErrors : [writeErrors];
+  if (!errors.every(isDuplicateKey)) throw error;
   return insertedCount;
 }
 
-/** Every field is written: a missing one is not `null` to every index. */
+/** Writes every field, because partial indexes do not treat a missing field as `null` in every case. */
 function toDoc(campaignId: string, conversation: NewConversation, at: Date): ConversationDoc {
-  const { externalId, name, phone, assigneeId, status, waitingSince, optedOut } = conversation;
-  const { lastInboundAt, lastOutboundAt, createdAt } = conversation;
+  const { name, phone, assigneeId, ...fields } = conversation;
   return {
     _id: new Types.ObjectId(),
     campaignId,
-    externalId,
+    ...fields,
     contact: { name, phone },
-    assigneeId: assigneeId,
-    status,
-    waitingSince,
-    optedOut,
+    assigneeId,
     assignmentVersion: 0,
     assignedAt: assigneeId === null ? null : at,
-    lastInboundAt,
-    lastOutboundAt,
     lastOperationId: null,
     history: [],
-    createdAt,
   };
 }

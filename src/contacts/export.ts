@@ -1,4 +1,4 @@
-import type { CampaignsStore } from '../campaigns/index.ts';
+import type { TexterStore } from '../campaigns/index.ts';
 import type { ConversationRecord, ViewStore } from '../conversations/index.ts';
 
 export const EXPORT_COLUMNS = [
@@ -19,21 +19,19 @@ export const EXPORT_COLUMNS = [
 
 export type ExportRow = Readonly<Record<(typeof EXPORT_COLUMNS)[number], string>>;
 
-/** Columns that hold what somebody else wrote, in any form they liked. */
-const FREE_TEXT: readonly (keyof ExportRow)[] = ['external_id', 'name', 'assignee'];
-/** Digits, perhaps after a plus sign: whatever a spreadsheet makes of that, it is a number. */
-const PLAIN_PHONE = /^\+?[0-9]*$/;
-/** How a spreadsheet tells a formula, after blanks it may skip; full-width forms count too. */
-const FORMULA = /^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/;
+export interface ExportDeps {
+  readonly stores: { readonly texters: TexterStore };
+  readonly views: ViewStore;
+}
 
-/** Every conversation of a campaign, those that the view leaves out and the opted-out ones too, as rows of text. */
+/** Yields every conversation of a campaign as a row of text, with opted-out contacts and hidden statuses. */
 export async function* exportConversations(
-  deps: { readonly campaigns: CampaignsStore; readonly views: ViewStore },
+  { stores, views }: ExportDeps,
   campaignId: string,
 ): AsyncGenerator<ExportRow> {
-  const texters = await deps.campaigns.listTexters(campaignId);
+  const texters = await stores.texters.list(campaignId);
   const names = new Map(texters.map(({ texterId, name }) => [texterId, name]));
-  for await (const conversation of deps.views.everyConversation(campaignId)) yield toRow(conversation, names);
+  for await (const conversation of views.everyConversation(campaignId)) yield toRow(conversation, names);
 }
 
 function toRow(conversation: ConversationRecord, names: ReadonlyMap<string, string>): ExportRow {
@@ -55,9 +53,16 @@ function toRow(conversation: ConversationRecord, names: ReadonlyMap<string, stri
   };
 }
 
+/** Columns whose text comes from people and files. */
+const FREE_TEXT: readonly (keyof ExportRow)[] = ['external_id', 'name', 'assignee'];
+/** A spreadsheet reads digits after a plus sign as a number, never as a formula. */
+const PLAIN_PHONE = /^\+?[0-9]*$/;
+/** Spreadsheets skip blanks before a formula and accept full-width forms of its first character. */
+const FORMULA = /^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/;
+
 /**
- * A row that a spreadsheet shows and does not run: what it would take for a formula gets an apostrophe before it, which
- * spreadsheets read as "text". A phone number's leading plus sign stays: digits behind it run nothing.
+ * Puts an apostrophe before each cell that a spreadsheet would run as a formula. Spreadsheets read the apostrophe as "this
+ * is text".
  */
 export function withoutFormulas(row: ExportRow): ExportRow {
   const guarded = FREE_TEXT.filter((column) => FORMULA.test(row[column]));

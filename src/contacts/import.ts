@@ -1,18 +1,18 @@
-import { campaignClosed, unknownCampaign } from '../domain/errors.ts';
-import { readHeader, refused } from './columns.ts';
+import { badHeader, readHeader } from './columns.ts';
 import type { ContactStore, NewConversation } from './ports.ts';
 import { BadRow, ContactReader } from './row.ts';
-import { InFlight } from '../domain/in-flight.ts';
+import type { CampaignStore, TexterStore } from '../campaigns/index.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { CampaignsStore } from '../campaigns/index.ts';
+import { campaignClosed, unknownCampaign } from '../domain/errors.ts';
+import { InFlight } from '../domain/in-flight.ts';
 
-/** Rows written in one command, and commands under way at once: enough to keep the database busy, little to hold. */
+/** Rows per insert and inserts at the same time: enough to keep the database busy, few enough for memory. */
 const BATCH_ROWS_MAX = 1_000;
 const BATCHES_IN_FLIGHT_MAX = 3;
-/** Bad rows told one by one; beyond, they are only counted. */
+/** The number of rejected rows that a result lists. It counts the others. */
 export const REJECTED_LISTED_MAX = 1_000;
 
-/** One record of a file: its cells, or what is wrong with it. `line` is where it begins, from 1. */
+/** One record of a file: its cells, or the reason why it could not be read. `line` is the line it starts on, from 1. */
 export type FileRecord =
   { readonly line: number; readonly cells: readonly string[] } | { readonly line: number; readonly problem: string };
 
@@ -23,79 +23,98 @@ export interface RejectedRow {
 
 export interface ImportResult {
   readonly added: number;
-  /** Rows whose phone number the campaign had, or an earlier row. */
+  /** The number of rows whose phone number an earlier row or an earlier import has brought. */
   readonly alreadyThere: number;
   readonly rejectedCount: number;
-  /** The first of them, at most {@link REJECTED_LISTED_MAX}. */
+  /** The first {@link REJECTED_LISTED_MAX} rejected rows. */
   readonly rejected: readonly RejectedRow[];
 }
 
 export interface ImportDeps {
-  readonly campaigns: CampaignsStore;
+  readonly stores: { readonly campaigns: CampaignStore; readonly texters: TexterStore };
   readonly contacts: ContactStore;
   readonly clock: Clock;
 }
 
 /**
- * Adds a file's contacts to a campaign, row by row as they come; its first record is the header. Bad rows are told and
- * the rest kept. Safe to repeat: a contact that is there is left as it is.
+ * Adds the contacts of a file to a campaign while the file is read. The first record is the header line. Bad rows are
+ * rejected, and the other rows are added. Safe to repeat: a contact that exists stays unchanged.
  */
 export async function importContacts(
   deps: ImportDeps,
   campaignId: string,
   records: AsyncIterable<readonly FileRecord[]>,
 ): Promise<ImportResult> {
-  const campaign = await deps.campaigns.findCampaign(campaignId);
+  const campaign = await deps.stores.campaigns.find(campaignId);
   if (!campaign) throw unknownCampaign(campaignId);
   if (campaign.closed) throw campaignClosed(campaignId);
-  const texters = await deps.campaigns.listTexters(campaignId);
+  const texters = await deps.stores.texters.list(campaignId);
   const at = deps.clock.now();
-  const writer = new BatchWriter(deps.contacts, campaignId, at);
-  const rejected = new Rejected();
+  const rows = new RowImport(new BatchWriter(deps.contacts, campaignId, at));
   let reader: ContactReader | undefined;
   try {
-    for await (const chunk of records) {
-      for (const record of chunk) {
-        if (reader) await take(record, reader, writer, rejected);
-        else reader = new ContactReader(readHeader(headerOf(record)), texters, at);
+    for await (const some of records) {
+      for (const record of some) {
+        if (reader) await rows.add(record, reader);
+        else reader = new ContactReader(readHeader(headerCells(record)), texters, at);
       }
     }
-    if (!reader) throw refused('a header line with the columns name and phone', 'an empty file');
-    const { added, taken } = await writer.finish();
-    return { added, alreadyThere: taken - added, rejectedCount: rejected.count, rejected: rejected.rows };
+    if (!reader) throw badHeader('the file is empty; it must start with a header line', 'an empty file');
+    return await rows.finish();
   } finally {
-    await writer.abandoned();
+    await rows.stop();
   }
 }
 
-function headerOf(record: FileRecord): readonly string[] {
+function headerCells(record: FileRecord): readonly string[] {
   if ('cells' in record) return record.cells;
-  throw refused('a header line with the columns name and phone', record.problem);
+  throw badHeader(`the header line cannot be read: ${record.problem}`, record.problem);
 }
 
-async function take(record: FileRecord, reader: ContactReader, to: BatchWriter, rejected: Rejected): Promise<void> {
-  const { line } = record;
+/** Sorts the rows of one import into added and rejected ones. */
+class RowImport {
+  private readonly writer: BatchWriter;
+  private readonly rejected: RejectedRow[] = [];
+  private accepted = 0;
+  private rejectedCount = 0;
+
+  constructor(writer: BatchWriter) {
+    this.writer = writer;
+  }
+
+  async add(record: FileRecord, reader: ContactReader): Promise<void> {
+    const row = readRow(record, reader);
+    if (row instanceof BadRow) return this.reject({ line: record.line, reason: row.message });
+    this.accepted += 1;
+    await this.writer.add(row);
+  }
+
+  async finish(): Promise<ImportResult> {
+    const added = await this.writer.finish();
+    const { accepted, rejectedCount, rejected } = this;
+    return { added, alreadyThere: accepted - added, rejectedCount, rejected };
+  }
+
+  async stop(): Promise<void> {
+    await this.writer.stop();
+  }
+
+  private reject(row: RejectedRow): void {
+    this.rejectedCount += 1;
+    if (this.rejected.length < REJECTED_LISTED_MAX) this.rejected.push(row);
+  }
+}
+
+function readRow(record: FileRecord, reader: ContactReader): NewConversation | BadRow {
   try {
-    if ('problem' in record) throw new BadRow(record.problem);
-    const full = to.add(reader.read(record.cells));
-    if (full) await to.flush();
+    return 'cells' in record ? reader.read(record.cells) : new BadRow(record.problem);
   } catch (error) {
-    if (!(error instanceof BadRow)) throw error;
-    rejected.add({ line, reason: error.message });
+    if (error instanceof BadRow) return error;
+    throw error;
   }
 }
 
-class Rejected {
-  readonly rows: RejectedRow[] = [];
-  count = 0;
-
-  add(row: RejectedRow): void {
-    this.count += 1;
-    if (this.rows.length < REJECTED_LISTED_MAX) this.rows.push(row);
-  }
-}
-
-/** Writes rows in batches, a few of them at a time. */
+/** Inserts conversations in batches, a few batches at the same time. */
 class BatchWriter {
   private readonly contacts: ContactStore;
   private readonly campaignId: string;
@@ -103,7 +122,6 @@ class BatchWriter {
   private readonly inFlight = new InFlight(() => BATCHES_IN_FLIGHT_MAX);
   private batch: NewConversation[] = [];
   private added = 0;
-  private taken = 0;
 
   constructor(contacts: ContactStore, campaignId: string, at: Date) {
     this.contacts = contacts;
@@ -111,31 +129,31 @@ class BatchWriter {
     this.at = at;
   }
 
-  /** True when the batch in hand is full. */
-  add(conversation: NewConversation): boolean {
+  async add(conversation: NewConversation): Promise<void> {
     this.batch.push(conversation);
-    this.taken += 1;
-    return this.batch.length >= BATCH_ROWS_MAX;
+    if (this.batch.length >= BATCH_ROWS_MAX) await this.flush();
   }
 
-  async flush(): Promise<void> {
+  /** Writes the rest and returns how many conversations were added in all. */
+  async finish(): Promise<number> {
+    await this.flush();
+    await this.inFlight.settled();
+    return this.added;
+  }
+
+  /** Waits for the inserts in progress after an error, so that none of them outlives the import. */
+  async stop(): Promise<void> {
+    await this.inFlight.abandoned();
+  }
+
+  private async flush(): Promise<void> {
     const batch = this.batch;
     this.batch = [];
     if (batch.length === 0) return;
     await this.inFlight.add(async () => {
       const added = await this.contacts.insertNew(this.campaignId, batch, this.at);
-      // Only now: others in flight have added theirs meanwhile.
+      // `this.added` must be read after the wait: another insert may have changed it.
       this.added += added;
     });
-  }
-
-  async finish(): Promise<{ added: number; taken: number }> {
-    await this.flush();
-    await this.inFlight.settled();
-    return { added: this.added, taken: this.taken };
-  }
-
-  async abandoned(): Promise<void> {
-    await this.inFlight.abandoned();
   }
 }

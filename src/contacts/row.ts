@@ -1,11 +1,10 @@
 import { isoMoment, normalisedPhone, waitingSinceOf } from './contact.ts';
 import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
-import { shown } from '../domain/errors.ts';
-import { NAME_CHARS_MAX, type TexterRecord } from '../campaigns/index.ts';
+import { NAME_CHARS_MAX, type Texter } from '../campaigns/index.ts';
 import type { Column } from './columns.ts';
 import type { NewConversation } from './ports.ts';
 
-/** Why a row cannot be taken. Names its column; never a name or a phone number. */
+/** Says in a sentence why a row is rejected. The sentence never repeats a cell, which could be a name or a phone number. */
 export class BadRow extends Error {
   override readonly name = 'BadRow';
 }
@@ -16,27 +15,27 @@ const NO = ['false', 'no', '0', ''];
 
 // eslint-disable-next-line no-control-regex
 const CONTROL_CHARACTER = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
-/** What decoding puts where the bytes are not UTF-8. */
-const NOT_UTF8 = '\ufffd';
+/** A decoder writes this character in the place of bytes that are not UTF-8. */
+const REPLACEMENT_CHARACTER = '\ufffd';
 
-/** Reads the rows of one import: its columns, its campaign's texters, its moment. */
+type Row = ReadonlyMap<Column, string>;
+
+/** Reads the rows of one import. */
 export class ContactReader {
   private readonly columns: readonly Column[];
-  private readonly assignees: ReadonlyMap<string, string | undefined>;
+  private readonly texterIds: TexterIds;
   private readonly at: Date;
 
-  constructor(columns: readonly Column[], texters: readonly TexterRecord[], at: Date) {
+  /** `at` is the moment of the import: the default of `created_at`. */
+  constructor(columns: readonly Column[], texters: readonly Texter[], at: Date) {
     this.columns = columns;
-    this.assignees = texterIdsByWord(texters);
+    this.texterIds = texterIdsByWord(texters);
     this.at = at;
   }
 
   /** Throws {@link BadRow}. */
   read(cells: readonly string[]): NewConversation {
-    if (cells.length !== this.columns.length) {
-      throw new BadRow(`expected ${this.columns.length} cells, as the header has, got ${cells.length}`);
-    }
-    const row = new Map(this.columns.map((column, index) => [column, (cells[index] ?? '').trim()]));
+    const row = rowOf(cells, this.columns);
     const status = statusOf(row);
     const moments = {
       createdAt: momentOf(row, 'created_at') ?? this.at,
@@ -46,63 +45,70 @@ export class ContactReader {
     return {
       name: nameOf(row),
       phone: phoneOf(row),
-      externalId: externalIdOf(row),
-      assigneeId: this.assigneeOf(row),
+      externalId: textOf(row, 'external_id', EXTERNAL_ID_CHARS_MAX) || null,
+      assigneeId: assigneeOf(row, this.texterIds),
       status,
       optedOut: optedOutOf(row),
       waitingSince: momentOf(row, 'waiting_since') ?? waitingSinceOf(status, moments),
       ...moments,
     };
   }
-
-  private assigneeOf(row: Row): Assignee {
-    const word = cell(row, 'assignee');
-    if (word === '') return null;
-    const texterId = this.assignees.get(word);
-    if (texterId !== undefined) return texterId;
-    throw new BadRow(
-      this.assignees.has(word)
-        ? 'assignee: expected one texter, got a name that several have: give the id'
-        : 'assignee: expected a texter of the campaign, by id or exact name, or nothing for the pool',
-    );
-  }
 }
 
-type Row = ReadonlyMap<Column, string>;
-
-/** Texters by id and by name; a name that several have stands for none. An id goes before a name. */
-function texterIdsByWord(texters: readonly TexterRecord[]): Map<string, string | undefined> {
-  const byWord = new Map<string, string | undefined>();
-  for (const { name, texterId } of texters) byWord.set(name, byWord.has(name) ? undefined : texterId);
-  for (const { texterId } of texters) byWord.set(texterId, texterId);
-  return byWord;
+function rowOf(cells: readonly string[], columns: readonly Column[]): Row {
+  if (cells.length === columns.length) {
+    return new Map(columns.map((column, index) => [column, (cells[index] ?? '').trim()]));
+  }
+  const count = cells.length === 1 ? '1 cell' : `${cells.length} cells`;
+  throw new BadRow(`the row has ${count}, but the header line has ${columns.length}`);
 }
 
 function cell(row: Row, column: Column): string {
   return row.get(column) ?? '';
 }
 
+/** Texter ids by texter id and by name. The id is `undefined` for a name that several texters have. */
+type TexterIds = ReadonlyMap<string, string | undefined>;
+
+/** If one texter's id is another texter's name, the word stands for the id. */
+function texterIdsByWord(texters: readonly Texter[]): TexterIds {
+  const byWord = new Map<string, string | undefined>();
+  for (const { name, texterId } of texters) byWord.set(name, byWord.has(name) ? undefined : texterId);
+  for (const { texterId } of texters) byWord.set(texterId, texterId);
+  return byWord;
+}
+
+function assigneeOf(row: Row, texterIds: TexterIds): Assignee {
+  const word = cell(row, 'assignee');
+  if (word === '') return null;
+  const texterId = texterIds.get(word);
+  if (texterId !== undefined) return texterId;
+  throw new BadRow(
+    texterIds.has(word)
+      ? 'the assignee is a name that several texters have; write the id of the texter instead'
+      : 'the assignee is not a texter of the campaign; write an id or an exact name, or leave the cell empty for the pool',
+  );
+}
+
 function nameOf(row: Row): string {
-  const name = text(row, 'name', NAME_CHARS_MAX);
-  if (name === '') throw new BadRow('name: expected one, got nothing');
+  const name = textOf(row, 'name', NAME_CHARS_MAX);
+  if (name === '') throw new BadRow('the name is missing');
   return name;
 }
 
-function externalIdOf(row: Row): string | null {
-  return text(row, 'external_id', EXTERNAL_ID_CHARS_MAX) || null;
-}
-
-function text(row: Row, column: Column, charsMax: number): string {
-  const value = cell(row, column);
-  if (value.length > charsMax) throw new BadRow(`${column}: expected at most ${charsMax} characters`);
-  if (value.includes(NOT_UTF8)) throw new BadRow(`${column}: expected UTF-8 text`);
-  if (CONTROL_CHARACTER.test(value)) throw new BadRow(`${column}: expected text without control characters`);
-  return value;
+function textOf(row: Row, column: Column, charsMax: number): string {
+  const text = cell(row, column);
+  if (text.length > charsMax) throw new BadRow(`the ${words(column)} must have at most ${charsMax} characters`);
+  if (text.includes(REPLACEMENT_CHARACTER)) throw new BadRow(`the ${words(column)} is not UTF-8 text`);
+  if (CONTROL_CHARACTER.test(text)) throw new BadRow(`the ${words(column)} must not contain control characters`);
+  return text;
 }
 
 function phoneOf(row: Row): string {
-  const phone = normalisedPhone(cell(row, 'phone'));
-  if (phone === undefined) throw new BadRow('phone: expected 7 to 15 digits, with or without a leading +');
+  const text = cell(row, 'phone');
+  if (text === '') throw new BadRow('the phone number is missing');
+  const phone = normalisedPhone(text);
+  if (phone === undefined) throw new BadRow('the phone number must have 7 to 15 digits, with or without a leading "+"');
   return phone;
 }
 
@@ -110,7 +116,7 @@ function statusOf(row: Row): Status {
   const word = cell(row, 'status').toLowerCase();
   if (word === '') return 'not-started';
   const status = STATUSES.find((known) => known === word);
-  if (!status) throw new BadRow(`status: expected one of ${STATUSES.join(', ')}, got ${shown(cell(row, 'status'))}`);
+  if (!status) throw new BadRow(`the status must be ${STATUSES.join(', ')}, or empty for not-started`);
   return status;
 }
 
@@ -118,15 +124,17 @@ function optedOutOf(row: Row): boolean {
   const word = cell(row, 'opted_out').toLowerCase();
   if (YES.includes(word)) return true;
   if (NO.includes(word)) return false;
-  throw new BadRow(`opted_out: expected true, false, yes, no, 1, 0 or nothing, got ${shown(cell(row, 'opted_out'))}`);
+  throw new BadRow('opted_out must be true, false, yes, no, 1, 0, or empty for false');
 }
 
 function momentOf(row: Row, column: Column): Date | undefined {
-  const written = cell(row, column);
-  if (written === '') return undefined;
-  const moment = isoMoment(written);
-  if (!moment) {
-    throw new BadRow(`${column}: expected an ISO 8601 date such as 2020-09-01T10:00:00Z, got ${shown(written)}`);
-  }
+  const text = cell(row, column);
+  if (text === '') return undefined;
+  const moment = isoMoment(text);
+  if (!moment) throw new BadRow(`${column} must be an ISO 8601 date such as 2020-09-01 or 2020-09-01T10:00:00Z`);
   return moment;
+}
+
+function words(column: Column): string {
+  return column.replace('_', ' ');
 }

@@ -1,19 +1,20 @@
 import { Types, type mongo } from 'mongoose';
-import type { ConversationStore, AssigneeCount, Range, RangeKey } from './ports.ts';
-import type { Candidate, Assignee, Status } from '../domain/conversation.ts';
+import type { AssigneeCount, ConversationRange, ConversationStore } from './ports.ts';
+import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
 import type { Position } from '../domain/selection.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { ASSIGNEE_INDEX, POOL_INDEX } from '../mongo/schemas.ts';
 
-type InRange = Pick<ConversationDoc, '_id' | 'waitingSince' | 'optedOut'>;
-type CandidateDoc = InRange & Pick<ConversationDoc, 'assigneeId' | 'status'>;
+/** The fields that a range does not say already. A page can have thousands of documents, so nothing else is read. */
+type PageDoc = Pick<ConversationDoc, '_id' | 'waitingSince' | 'optedOut'>;
+type CandidateDoc = PageDoc & Pick<ConversationDoc, 'assigneeId' | 'status'>;
 
-/** A page's documents are as many as there are conversations to move: what the range says already is left out of them. */
-const IN_RANGE = { waitingSince: 1, optedOut: 1 } as const;
-const CANDIDATE = { ...IN_RANGE, assigneeId: 1, status: 1 } as const;
+const PAGE_FIELDS = { waitingSince: 1, optedOut: 1 } as const;
+const CANDIDATE_FIELDS = { ...PAGE_FIELDS, assigneeId: 1, status: 1 } as const;
 const IN_ORDER = { waitingSince: 1, _id: 1 } as const;
 
+/** Uses the driver's collection: a selection reads every conversation that an operation moves. */
 export class MongoConversationStore implements ConversationStore {
   private readonly database: Database;
 
@@ -21,35 +22,22 @@ export class MongoConversationStore implements ConversationStore {
     this.database = database;
   }
 
-  /**
-   * Two queries at the most: the rest of those waiting since the key's very moment, then the later ones. Each is one
-   * unbroken range of the index, which a single query with `$or` is not.
-   */
-  async readPage(range: Range, after: RangeKey | null, limit: number, operationId: string): Promise<Candidate[]> {
-    const docs = await this.readDocs(range, after, limit, operationId);
+  async readPage(
+    range: ConversationRange,
+    after: Position | null,
+    limit: number,
+    operationId: string,
+  ): Promise<Candidate[]> {
+    const { campaignId, assigneeId, status } = range;
+    const filter = { campaignId, assigneeId, status, 'history.operationId': { $ne: operationId } };
+    const docs = after ? await this.readAfter(filter, after, limit) : await this.read(filter, limit);
     return docs.map((doc) => toCandidate(doc, range));
-  }
-
-  private async readDocs(range: Range, after: RangeKey | null, limit: number, operationId: string): Promise<InRange[]> {
-    const within = {
-      campaignId: range.campaignId,
-      assigneeId: range.assigneeId,
-      status: range.status,
-      'history.operationId': { $ne: operationId },
-    };
-    if (!after) return this.read(within, limit);
-    const since = new Date(after.waitingSince);
-    const ties = await this.read({ ...within, waitingSince: since, _id: { $gt: new Types.ObjectId(after.id) } }, limit);
-    if (ties.length === limit) return ties;
-    // Moments are whole milliseconds: "from the next one on" is "later", and begins the range behind all the ties.
-    const later = new Date(after.waitingSince + 1);
-    return [...ties, ...(await this.read({ ...within, waitingSince: { $gte: later } }, limit - ties.length))];
   }
 
   async findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
-    const doc = await this.database.conversations.findOne<CandidateDoc>(filter, { projection: CANDIDATE });
-    return doc ? toCandidate(doc, { assigneeId: doc.assigneeId, status: doc.status }) : undefined;
+    const doc = await this.database.conversations.findOne<CandidateDoc>(filter, { projection: CANDIDATE_FIELDS });
+    return doc ? toCandidate(doc, doc) : undefined;
   }
 
   async count(
@@ -63,12 +51,13 @@ export class MongoConversationStore implements ConversationStore {
   }
 
   async countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number> {
-    const within = { campaignId, assigneeId: { $in: [...assignees] }, status: after.status };
-    const since = new Date(after.waitingSince);
-    const ties = { ...within, waitingSince: since, _id: { $gt: new Types.ObjectId(after.id) } };
-    const later = { ...within, waitingSince: { $gt: since } };
-    const counts = [ties, later].map((filter) => this.database.conversations.countDocuments(filter));
-    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+    const filter = { campaignId, assigneeId: { $in: [...assignees] }, status: after.status };
+    const filters = [
+      { ...filter, ...sameMomentAfter(after) },
+      { ...filter, waitingSince: { $gt: new Date(after.waitingSince) } },
+    ];
+    const counts = await Promise.all(filters.map((each) => this.database.conversations.countDocuments(each)));
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   async countByAssignee(campaignId: string): Promise<AssigneeCount[]> {
@@ -80,20 +69,37 @@ export class MongoConversationStore implements ConversationStore {
     return counted.toArray();
   }
 
-  private async read(filter: mongo.Filter<ConversationDoc>, limit: number): Promise<InRange[]> {
-    const found = this.database.conversations.find<InRange>(filter, {
-      projection: IN_RANGE,
+  /**
+   * Uses up to two queries: the conversations that have waited since the same moment as the position, then the later ones.
+   * Each query is one range of the index; a single query with `$or` is not.
+   */
+  private async readAfter(filter: mongo.Filter<ConversationDoc>, after: Position, limit: number): Promise<PageDoc[]> {
+    const sameMoment = await this.read({ ...filter, ...sameMomentAfter(after) }, limit);
+    if (sameMoment.length === limit) return sameMoment;
+    // Moments are whole milliseconds. `$gte` the next one starts the range after all that share the moment; `$gt` would not.
+    const waitingSince = { $gte: new Date(after.waitingSince + 1) };
+    return [...sameMoment, ...(await this.read({ ...filter, waitingSince }, limit - sameMoment.length))];
+  }
+
+  private async read(filter: mongo.Filter<ConversationDoc>, limit: number): Promise<PageDoc[]> {
+    const found = this.database.conversations.find<PageDoc>(filter, {
+      projection: PAGE_FIELDS,
       sort: IN_ORDER,
       limit,
       hint: filter.assigneeId === null ? POOL_INDEX : ASSIGNEE_INDEX,
-      // One answer: a page must not come as a first hundred and a rest.
+      // The server answers in one batch, which saves a round trip for each further batch.
       batchSize: limit + 1,
     });
     return found.toArray();
   }
 }
 
-function toCandidate(doc: InRange, { assigneeId, status }: Pick<Candidate, 'assigneeId' | 'status'>): Candidate {
+/** Matches the conversations that have waited exactly as long as the one at the position, and come after it by id. */
+function sameMomentAfter({ waitingSince, id }: Position) {
+  return { waitingSince: new Date(waitingSince), _id: { $gt: new Types.ObjectId(id) } };
+}
+
+function toCandidate(doc: PageDoc, { assigneeId, status }: Pick<Candidate, 'assigneeId' | 'status'>): Candidate {
   return {
     id: doc._id.toHexString(),
     assigneeId,

@@ -1,17 +1,11 @@
-import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
+import type { Assignee, Candidate, HistoryMove, Status } from '../domain/conversation.ts';
 import type { Position } from '../domain/selection.ts';
 
-/** One assignee's conversations in one status: a single range of the index. */
-export interface Range {
+/** The conversations of one assignee in one status. In the order of selection they are one range of an index. */
+export interface ConversationRange {
   readonly campaignId: string;
   readonly assigneeId: Assignee;
   readonly status: Status;
-}
-
-/** A key within a range: everything up to it has been read. */
-export interface RangeKey {
-  readonly waitingSince: number;
-  readonly id: string;
 }
 
 export interface AssigneeCount {
@@ -20,19 +14,59 @@ export interface AssigneeCount {
   readonly count: number;
 }
 
+/** The reads that operations are planned with. */
 export interface ConversationStore {
-  /** The next of a range after a key, longest waiting first, without those that `operationId` has moved before. */
-  readPage(range: Range, after: RangeKey | null, limit: number, operationId: string): Promise<Candidate[]>;
+  /**
+   * Returns the first `limit` conversations of a range after a position, in the order of selection. Leaves out those that
+   * `operationId` has moved already. `after` must be a position in the status of the range; `null` starts the range.
+   */
+  readPage(range: ConversationRange, after: Position | null, limit: number, operationId: string): Promise<Candidate[]>;
   findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
-  /** How many these assignees have in these statuses; counting stops at `limit`. */
+  /** Counts the conversations of these assignees in these statuses, up to `limit`. */
   count(
     campaignId: string,
     assignees: readonly Assignee[],
     statuses: readonly Status[],
     limit?: number,
   ): Promise<number>;
-  /** How many these assignees have in the key's status behind the key: all that a reading would still come to in it. */
+  /** Counts the conversations of these assignees in the status of a position that come after the position. */
   countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number>;
-  /** All of a campaign, by assignee and status. */
+  /** Counts all conversations of a campaign by assignee and status. */
   countByAssignee(campaignId: string): Promise<AssigneeCount[]>;
+}
+
+/** A conversation as people see it. */
+export interface ConversationRecord {
+  readonly conversationId: string;
+  readonly externalId: string | null;
+  readonly name: string;
+  readonly phone: string;
+  readonly status: Status;
+  readonly assigneeId: Assignee;
+  readonly optedOut: boolean;
+  readonly waitingSince: Date;
+  readonly lastInboundAt: Date | null;
+  readonly lastOutboundAt: Date | null;
+  readonly assignedAt: Date | null;
+  readonly createdAt: Date;
+}
+
+export interface ConversationWithHistory extends ConversationRecord {
+  readonly assignmentVersion: number;
+  readonly lastOperationId: string | null;
+  readonly history: readonly HistoryMove[];
+}
+
+/** The reads that people see. Operations do not use them. */
+export interface ViewStore {
+  /** Returns the conversations with these ids that exist, in any order. */
+  findByIds(campaignId: string, conversationIds: readonly string[]): Promise<ConversationRecord[]>;
+  /**
+   * Finds conversations by what a person typed: a conversation id, otherwise an external id, otherwise the exact name of a
+   * contact. Returns at most `limit` ids.
+   */
+  findIdsByText(campaignId: string, typed: string, limit: number): Promise<string[]>;
+  findWithHistory(campaignId: string, conversationId: string): Promise<ConversationWithHistory | undefined>;
+  /** Yields every conversation of a campaign exactly once, even while conversations move. */
+  everyConversation(campaignId: string): AsyncIterable<ConversationRecord>;
 }

@@ -1,131 +1,148 @@
-import type { Candidate, Assignee, Status } from '../domain/conversation.ts';
+import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
 import { comparePositions, statusesFrom, type Position } from '../domain/selection.ts';
-import type { ConversationStore, Range, RangeKey } from './ports.ts';
+import type { ConversationRange, ConversationStore } from './ports.ts';
 
-/** The most conversations read in one query. */
+/** The largest number of conversations that one query reads. */
 const PAGE_MAX = 2_000;
-/** Held in memory at a time when several sources are merged: each has its share. */
-const MERGED_PAGES_MAX = 20_000;
-/** Fewer would make more queries than they save. */
+/** Smaller pages would cost more queries than they save. */
 const PAGE_MIN = 50;
+/** The number of conversations in memory while several sources are merged. The sources share it equally. */
+const MERGE_BUFFER_MAX = 20_000;
 
 export interface Selection {
   readonly campaignId: string;
   readonly sources: readonly Assignee[];
   readonly statuses: readonly Status[];
-  /** The operation that selects: what it has moved already is left out. */
+  /** The operation that selects. Conversations that it has moved already are left out. */
   readonly operationId: string;
-  /** How many are wanted at the most, so that no more are read than that; `null` for all. */
+  /** The number of conversations wanted, so that the first pages are no larger; `null` for all. */
   readonly limit: number | null;
 }
 
 /**
- * Reads a selection in its order, in chunks, from behind `from`. Each query is one range of the index and scans what
- * it returns. Moving what was read does not disturb the reading: a move never puts a conversation ahead of its own place.
+ * Reads a selection page by page, in the order of selection, from a position on. Each query is one range of an index and
+ * scans no more than it returns. Moves during the reading do not disturb it: a move never puts a conversation before the
+ * place that it had.
  */
 export async function* readInOrder(
   store: ConversationStore,
   selection: Selection,
   from: Position | null,
 ): AsyncGenerator<Candidate[]> {
-  const pages = pageSizes(selection);
+  const { campaignId, sources, operationId } = selection;
+  const sizes = pageSizes(selection);
   for (const status of statusesFrom(selection.statuses, from)) {
     const after = from?.status === status ? from : null;
-    const ranges = selection.sources.map((assigneeId) => ({ campaignId: selection.campaignId, assigneeId, status }));
-    const readers = ranges.map((range) => new RangeReader(store, range, after, pages, selection.operationId));
-    const [only, ...others] = readers;
-    yield* only && others.length === 0 ? only.pages() : merged(readers);
+    const readers = sources.map((assigneeId) => {
+      const range = { campaignId, assigneeId, status };
+      return new RangeReader({ store, range, after, sizes, operationId });
+    });
+    const [first, second] = readers;
+    yield* first && !second ? first.pages() : merge(readers);
   }
 }
 
 interface PageSizes {
   readonly first: number;
-  readonly most: number;
+  readonly max: number;
 }
 
 /**
- * A page is a source's share. When few are wanted the first is small, and the next ones double: what is passed over on
- * the way (opted out, already there) may be much.
+ * The first page is no larger than the limit needs. Each later page is twice as large, up to `max`, because the planner may
+ * skip many conversations (opted out, already at the target).
  */
 function pageSizes({ sources, limit }: Selection): PageSizes {
-  const share = Math.ceil(MERGED_PAGES_MAX / sources.length);
-  const most = Math.min(Math.max(share, PAGE_MIN), PAGE_MAX);
-  return { first: Math.min(Math.max(limit ?? most, PAGE_MIN), most), most };
+  const share = Math.ceil(MERGE_BUFFER_MAX / sources.length);
+  const max = Math.min(Math.max(share, PAGE_MIN), PAGE_MAX);
+  return { first: Math.min(Math.max(limit ?? max, PAGE_MIN), max), max };
 }
 
-/** Reads one range page by page, one page ahead of whoever takes. */
-class RangeReader {
-  private next: Promise<Candidate[]>;
-  private page: Candidate[] = [];
-  private at = 0;
-  private readonly readAfter: (key: RangeKey | null) => Promise<Candidate[]>;
-  private readonly sizes: PageSizes;
-  /** Of the page that is being read. */
-  private size: number;
+interface RangeReading {
+  readonly store: ConversationStore;
+  readonly range: ConversationRange;
+  readonly after: Position | null;
+  readonly sizes: PageSizes;
+  readonly operationId: string;
+}
 
-  constructor(store: ConversationStore, range: Range, after: RangeKey | null, sizes: PageSizes, operationId: string) {
-    this.sizes = sizes;
-    this.size = sizes.first;
-    this.readAfter = (key) => {
-      const page = store.readPage(range, key, this.size, operationId);
-      // Whoever takes it next sees its failure; until then it must not count as unhandled.
-      page.catch(() => undefined);
-      return page;
-    };
-    this.next = this.readAfter(after);
+/** Reads one range. It fetches the next page while the current one is used. */
+class RangeReader {
+  private readonly reading: RangeReading;
+  private readonly sizeMax: number;
+  /** The size of the page that is being fetched. */
+  private size: number;
+  private nextPage: Promise<Candidate[]>;
+  private page: Candidate[] = [];
+  private index = 0;
+
+  constructor(reading: RangeReading) {
+    this.reading = reading;
+    this.sizeMax = reading.sizes.max;
+    this.size = reading.sizes.first;
+    this.nextPage = this.fetchAfter(reading.after);
   }
 
   async *pages(): AsyncGenerator<Candidate[]> {
-    while (await this.turnPage()) yield this.page;
+    while (await this.loadPage()) yield this.page;
   }
 
-  /** Makes `head` valid; false at the end of the range. */
+  /** Loads the next page if the current one is used up. Returns false at the end of the range. */
   async fill(): Promise<boolean> {
-    return this.at < this.page.length || (await this.turnPage());
+    return !this.isPageUsedUp || (await this.loadPage());
   }
 
+  /** The next conversation of the current page. */
   get head(): Candidate | undefined {
-    return this.page[this.at];
+    return this.page[this.index];
   }
 
-  get hasMoreInHand(): boolean {
-    return this.at < this.page.length;
+  get isPageUsedUp(): boolean {
+    return this.index >= this.page.length;
   }
 
-  take(): void {
-    this.at += 1;
+  skipHead(): void {
+    this.index += 1;
   }
 
-  private async turnPage(): Promise<boolean> {
-    this.page = await this.next;
-    this.at = 0;
+  private async loadPage(): Promise<boolean> {
+    this.page = await this.nextPage;
+    this.index = 0;
     const last = this.page.at(-1);
     const mayHaveMore = last !== undefined && this.page.length === this.size;
-    this.size = Math.min(this.size * 2, this.sizes.most);
-    this.next = mayHaveMore ? this.readAfter(last) : Promise.resolve([]);
+    this.size = Math.min(this.size * 2, this.sizeMax);
+    this.nextPage = mayHaveMore ? this.fetchAfter(last) : Promise.resolve([]);
     return last !== undefined;
   }
-}
 
-/** The readers' conversations in one order; a chunk ends where a reader has to read on. */
-async function* merged(readers: readonly RangeReader[]): AsyncGenerator<Candidate[]> {
-  let open = await filled(readers);
-  while (open.length > 0) {
-    const chunk: Candidate[] = [];
-    let first: RangeReader;
-    do {
-      first = open.reduce((a, b) => (isBefore(b, a) ? b : a));
-      if (first.head) chunk.push(first.head);
-      first.take();
-    } while (first.hasMoreInHand);
-    yield chunk;
-    if (!(await first.fill())) open = open.filter((reader) => reader !== first);
+  private fetchAfter(position: Position | null): Promise<Candidate[]> {
+    const { store, range, operationId } = this.reading;
+    const page = store.readPage(range, position, this.size, operationId);
+    // A failure surfaces where the page is awaited. Until then Node must not report it as unhandled.
+    page.catch(() => undefined);
+    return page;
   }
 }
 
-async function filled(readers: readonly RangeReader[]): Promise<RangeReader[]> {
-  const answers = await Promise.all(readers.map(async (reader) => ((await reader.fill()) ? [reader] : [])));
-  return answers.flat();
+/** Merges the readers' conversations into one order. A merged page ends where a reader has to load its next page. */
+async function* merge(readers: readonly RangeReader[]): AsyncGenerator<Candidate[]> {
+  let open = await withConversations(readers);
+  while (open.length > 0) {
+    const merged: Candidate[] = [];
+    let next: RangeReader;
+    do {
+      next = open.reduce((a, b) => (isBefore(b, a) ? b : a));
+      if (next.head) merged.push(next.head);
+      next.skipHead();
+    } while (!next.isPageUsedUp);
+    yield merged;
+    const usedUp = next;
+    if (!(await usedUp.fill())) open = open.filter((reader) => reader !== usedUp);
+  }
+}
+
+async function withConversations(readers: readonly RangeReader[]): Promise<RangeReader[]> {
+  const filled = await Promise.all(readers.map((reader) => reader.fill()));
+  return readers.filter((_, index) => filled[index]);
 }
 
 function isBefore(a: RangeReader, b: RangeReader): boolean {

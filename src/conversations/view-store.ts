@@ -1,16 +1,15 @@
-import { Types, type mongo } from 'mongoose';
-import { objectIds } from '../mongo/object-ids.ts';
-import type { ConversationRecord, ConversationWithHistory, ViewStore } from './view-ports.ts';
+import { Types, type QueryFilter } from 'mongoose';
+import type { ConversationRecord, ConversationWithHistory, ViewStore } from './ports.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
+import { objectIds } from '../mongo/object-ids.ts';
 
-/** Large enough to keep a reader busy between two answers, small enough to hold. */
-const CURSOR_CONVERSATIONS = 2_000;
+/** Large enough that few round trips are needed, small enough for memory. */
+const EXPORT_BATCH_SIZE = 2_000;
 const OBJECT_ID = /^[0-9a-f]{24}$/;
-/** A conversation keeps its place here while it moves: whoever reads in this order meets each once. */
+/** A move changes neither key, so a cursor in this order meets each conversation exactly once. */
 const BY_PHONE = { campaignId: 1, 'contact.phone': 1 } as const;
-
-const RECORD = { history: 0, lastOperationId: 0, assignmentVersion: 0 } as const;
+const RECORD_FIELDS = { history: 0, lastOperationId: 0, assignmentVersion: 0 } as const;
 
 export class MongoViewStore implements ViewStore {
   private readonly database: Database;
@@ -19,38 +18,46 @@ export class MongoViewStore implements ViewStore {
     this.database = database;
   }
 
-  async describe(campaignId: string, conversationIds: readonly string[]): Promise<ConversationRecord[]> {
+  async findByIds(campaignId: string, conversationIds: readonly string[]): Promise<ConversationRecord[]> {
     const filter = { _id: { $in: objectIds(conversationIds) }, campaignId };
-    const options = { projection: RECORD, batchSize: conversationIds.length + 1 };
-    return (await this.database.conversations.find(filter, options).toArray()).map(toRecord);
+    const options = { batchSize: conversationIds.length + 1 };
+    const found = this.database.models.conversations.find(filter, RECORD_FIELDS, options);
+    return (await found.lean<ConversationDoc[]>()).map(toRecord);
   }
 
-  async conversationsMeant(campaignId: string, word: string, limit: number): Promise<string[]> {
-    if (OBJECT_ID.test(word)) {
-      const byId = await this.idsWhere({ _id: new Types.ObjectId(word), campaignId }, limit);
+  async findIdsByText(campaignId: string, typed: string, limit: number): Promise<string[]> {
+    if (OBJECT_ID.test(typed)) {
+      const byId = await this.findIds({ _id: new Types.ObjectId(typed), campaignId }, limit);
       if (byId.length > 0) return byId;
     }
-    const byExternalId = await this.idsWhere({ campaignId, externalId: word }, limit);
+    const byExternalId = await this.findIds({ campaignId, externalId: typed }, limit);
     if (byExternalId.length > 0) return byExternalId;
-    return this.idsWhere({ campaignId, 'contact.name': word }, limit);
+    return this.findIds({ campaignId, 'contact.name': typed }, limit);
   }
 
   async findWithHistory(campaignId: string, conversationId: string): Promise<ConversationWithHistory | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
-    const doc = await this.database.conversations.findOne(filter);
+    const doc = await this.database.models.conversations.findOne(filter).lean<ConversationDoc>();
     if (!doc) return undefined;
     const { assignmentVersion, lastOperationId, history } = doc;
     return { ...toRecord(doc), assignmentVersion, lastOperationId, history };
   }
 
+  /** Uses the driver's cursor, because an export can have a million conversations. */
   async *everyConversation(campaignId: string): AsyncGenerator<ConversationRecord> {
-    const options = { projection: RECORD, sort: BY_PHONE, hint: BY_PHONE, batchSize: CURSOR_CONVERSATIONS } as const;
+    const options = {
+      projection: RECORD_FIELDS,
+      sort: BY_PHONE,
+      hint: BY_PHONE,
+      batchSize: EXPORT_BATCH_SIZE,
+    } as const;
     for await (const doc of this.database.conversations.find({ campaignId }, options)) yield toRecord(doc);
   }
 
-  private async idsWhere(filter: mongo.Filter<ConversationDoc>, limit: number): Promise<string[]> {
-    const found = this.database.conversations.find<{ _id: Types.ObjectId }>(filter, { projection: { _id: 1 }, limit });
-    return (await found.toArray()).map(({ _id }) => _id.toHexString());
+  private async findIds(filter: QueryFilter<ConversationDoc>, limit: number): Promise<string[]> {
+    const found = this.database.models.conversations.find(filter, { _id: 1 }).limit(limit);
+    const docs = await found.lean<Pick<ConversationDoc, '_id'>[]>();
+    return docs.map(({ _id }) => _id.toHexString());
   }
 }
 

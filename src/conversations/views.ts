@@ -1,17 +1,16 @@
-import { HIDDEN_STATUSES, STATUSES, VISIBLE_STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
+import { HIDDEN_STATUSES, STATUSES, VISIBLE_STATUSES } from '../domain/conversation.ts';
+import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
 import { positionOf, type Position } from '../domain/selection.ts';
-import type { AssigneeCount, ConversationStore } from './ports.ts';
+import type { AssigneeCount, ConversationRecord, ConversationStore, ViewStore } from './ports.ts';
 import { readInOrder } from './read-in-order.ts';
-import type { CampaignsStore } from '../campaigns/index.ts';
-import type { ConversationRecord, ViewStore } from './view-ports.ts';
+import type { TexterStore } from '../campaigns/index.ts';
 
 export interface ViewDeps {
-  readonly stores: { readonly conversations: ConversationStore };
-  readonly campaigns: CampaignsStore;
+  readonly stores: { readonly texters: TexterStore; readonly conversations: ConversationStore };
   readonly views: ViewStore;
 }
 
-/** What somebody holds: a number for each status, zeros too. */
+/** The number of an assignee's conversations, in total and for each status. */
 export interface Load {
   readonly counts: Readonly<Record<Status, number>>;
   readonly total: number;
@@ -19,92 +18,98 @@ export interface Load {
 
 export interface Sender extends Load {
   readonly texterId: string;
-  /** `null`: holds conversations without being a texter of the campaign. */
+  /** `null` when conversations are assigned to an id that no texter of the campaign has. */
   readonly name: string | null;
   readonly active: boolean;
 }
 
-/** The campaign's texters, as they joined, and the pool, each with what they hold. */
 export interface SendersView {
   readonly campaignId: string;
+  /** The campaign's texters in their order of joining, then assignees that are not texters of the campaign. */
   readonly senders: readonly Sender[];
   readonly pool: Load;
 }
 
-export async function viewSenders({ stores, campaigns }: ViewDeps, campaignId: string): Promise<SendersView> {
-  const [texters, held] = await Promise.all([
-    campaigns.listTexters(campaignId),
+/** Shows how many conversations each texter and the pool have. */
+export async function viewSenders({ stores }: ViewDeps, campaignId: string): Promise<SendersView> {
+  const [texters, counts] = await Promise.all([
+    stores.texters.list(campaignId),
     stores.conversations.countByAssignee(campaignId),
   ]);
-  const known = new Set(texters.map(({ texterId }) => texterId));
-  const strangers = [...new Set(held.map(({ assigneeId }) => assigneeId))].filter(
-    (id) => id !== null && !known.has(id),
-  );
+  const texterIds = new Set(texters.map(({ texterId }) => texterId));
+  const assigneeIds = new Set(counts.flatMap(({ assigneeId }) => assigneeId ?? []));
+  const unknownIds = [...assigneeIds].filter((id) => !texterIds.has(id));
   return {
     campaignId,
     senders: [
-      ...texters.map(({ texterId, name, active }) => ({ texterId, name, active, ...loadOf(texterId, held) })),
-      ...strangers.map((id) => ({ texterId: id ?? '', name: null, active: false, ...loadOf(id, held) })),
+      ...texters.map(({ texterId, name, active }) => ({ texterId, name, active, ...loadOf(texterId, counts) })),
+      ...unknownIds.map((texterId) => ({ texterId, name: null, active: false, ...loadOf(texterId, counts) })),
     ],
-    pool: loadOf(null, held),
+    pool: loadOf(null, counts),
   };
 }
 
-function loadOf(assigneeId: Assignee, held: readonly AssigneeCount[]): Load {
-  const own = held.filter((count) => count.assigneeId === assigneeId);
-  const countOf = (status: Status): number =>
-    own.filter((count) => count.status === status).reduce((sum, { count }) => sum + count, 0);
-  const counts = Object.fromEntries(STATUSES.map((status) => [status, countOf(status)])) as Record<Status, number>;
-  return { counts, total: own.reduce((sum, { count }) => sum + count, 0) };
+function loadOf(assigneeId: Assignee, counts: readonly AssigneeCount[]): Load {
+  const own = counts.filter((each) => each.assigneeId === assigneeId);
+  const byStatus = STATUSES.map((status) => [status, sum(own.filter((each) => each.status === status))] as const);
+  return { counts: Object.fromEntries(byStatus) as Record<Status, number>, total: sum(own) };
 }
 
-export interface ConversationsWanted {
+function sum(counts: readonly AssigneeCount[]): number {
+  return counts.reduce((total, { count }) => total + count, 0);
+}
+
+export interface ConversationsQuery {
   readonly campaignId: string;
   readonly assignees: readonly Assignee[];
-  /** `undefined`: all that the view shows. */
+  /** `undefined` for all statuses that the view shows. */
   readonly status?: Status | undefined;
   readonly limit: number;
-  /** The last one seen, to go on from. */
+  /** The position of the last conversation of the page before; `null` for the first page. */
   readonly after: Position | null;
 }
 
 export interface ConversationsView {
   readonly conversations: readonly ConversationRecord[];
-  /** Where the next page begins; `null` when there is none. */
+  /** The position to continue after; `null` on the last page. */
   readonly next: Position | null;
-  /** Those that the assignees have and the view leaves out. */
+  /** The number of the assignees' conversations in statuses that the view does not show. */
   readonly hidden: number;
 }
 
-/** A page of the conversations view, in the order of selection. */
-export async function viewConversations(deps: ViewDeps, wanted: ConversationsWanted): Promise<ConversationsView> {
-  const { campaignId, assignees, limit } = wanted;
+/** Shows one page of the conversations view, in the order of selection. */
+export async function viewConversations(deps: ViewDeps, query: ConversationsQuery): Promise<ConversationsView> {
+  const { campaignId, assignees, limit } = query;
   const hidden = await deps.stores.conversations.count(campaignId, assignees, HIDDEN_STATUSES);
-  const page = await readPage(deps.stores, wanted);
-  const shownIds = page.slice(0, limit).map(({ id }) => id);
-  const described = await deps.views.describe(campaignId, shownIds);
-  const byId = new Map(described.map((conversation) => [conversation.conversationId, conversation]));
-  const last = page[limit - 1];
+  const candidates = await readCandidates(deps.stores.conversations, query, limit + 1);
+  const page = candidates.slice(0, limit);
+  const records = await deps.views.findByIds(
+    campaignId,
+    page.map(({ id }) => id),
+  );
+  const recordById = new Map(records.map((record) => [record.conversationId, record]));
+  const last = page.at(-1);
   return {
-    conversations: shownIds.flatMap((id) => byId.get(id) ?? []),
-    next: last && page.length > limit ? positionOf(last) : null,
+    conversations: page.flatMap(({ id }) => recordById.get(id) ?? []),
+    next: last && candidates.length > limit ? positionOf(last) : null,
     hidden,
   };
 }
 
-/** No operation has an empty id: leaves nobody out. */
+/** No operation has an empty id, so this leaves no conversation out. */
 const NO_OPERATION = '';
 
-/** One more than is shown, where there are more. */
-async function readPage(stores: ViewDeps['stores'], wanted: ConversationsWanted) {
-  const { campaignId, assignees, status, after } = wanted;
-  const limit = wanted.limit + 1;
+async function readCandidates(
+  store: ConversationStore,
+  { campaignId, assignees, status, after }: ConversationsQuery,
+  limit: number,
+): Promise<Candidate[]> {
   const statuses = status ? [status] : VISIBLE_STATUSES;
   const selection = { campaignId, sources: assignees, statuses, operationId: NO_OPERATION, limit };
-  const page = [];
-  for await (const chunk of readInOrder(stores.conversations, selection, after)) {
-    page.push(...chunk.slice(0, limit - page.length));
-    if (page.length === limit) break;
+  const candidates: Candidate[] = [];
+  for await (const page of readInOrder(store, selection, after)) {
+    candidates.push(...page.slice(0, limit - candidates.length));
+    if (candidates.length === limit) break;
   }
-  return page;
+  return candidates;
 }

@@ -1,49 +1,56 @@
 /**
- * Where a conversation stands between its contact and its texter.
- * The order of this list is the order in which a selection takes them.
+ * The state of a conversation between its contact and its texter:
+ *
+ * - `needs-reply`: the contact waits for an answer.
+ * - `not-started`: the initial message has not been sent.
+ * - `in-progress`: the texter wrote last.
+ * - `awaiting-contact`: the initial message was sent, and the contact has never replied.
+ * - `closed`: the conversation has ended.
+ *
+ * A selection takes the statuses in the order of this list.
  */
 export const STATUSES = ['needs-reply', 'not-started', 'in-progress', 'awaiting-contact', 'closed'] as const;
 
 export type Status = (typeof STATUSES)[number];
 
-/** What a request may ask for: one status, or truly all of them. */
+/** The statuses that a request selects: one of them, or all. */
 export type StatusChoice = Status | 'any';
 
-/** Who holds a conversation: a texter's id, or `null` for the pool. */
+/** The id of the texter that a conversation is assigned to, or `null` for the pool. */
 export type Assignee = string | null;
 
-/** The moves a conversation remembers of itself, newest last. */
+/** The number of moves that a conversation stores in its history. */
 export const HISTORY_MOVES_MAX = 20;
 
-/** A conversation as a selection sees it: what decides its place, and whether it may move. */
+/** The fields of a conversation that decide whether a selection takes it, and in which place. */
 export interface Candidate {
   readonly id: string;
   readonly assigneeId: Assignee;
   readonly status: Status;
-  /** Milliseconds since 1970: since when it has been waiting in its status. */
+  /** The moment since when the conversation waits in its status, in milliseconds since 1970. */
   readonly waitingSince: number;
   readonly optedOut: boolean;
 }
 
-/** One move, as the conversation's history keeps it. */
+/** One move in the history of a conversation. The history is ordered from old to new. */
 export interface HistoryMove {
   readonly operationId: string;
   readonly from: Assignee;
   readonly to: Assignee;
   readonly at: Date;
-  /** Who asked for the operation, in the upstream app's own terms; `null` when it did not say. */
+  /** The id of the person who asked for the operation, as the upstream app sent it; `null` when it sent none. */
   readonly by: string | null;
 }
 
 /**
- * Statuses that the conversations view leaves out: an initial message that nobody has answered
- * would bury the work that waits. They come out in the export.
+ * Statuses that the conversations view does not show. The many initial messages without a reply would bury the
+ * conversations that need work. The export contains them.
  */
 export const HIDDEN_STATUSES: readonly Status[] = ['awaiting-contact'];
 
 export const VISIBLE_STATUSES: readonly Status[] = STATUSES.filter((status) => !HIDDEN_STATUSES.includes(status));
 
-/** The statuses a choice stands for, in the order of selection. */
+/** Returns the statuses of a choice, in the order of selection. */
 export function statusesOf(choice: StatusChoice): readonly Status[] {
   return choice === 'any' ? STATUSES : [choice];
 }

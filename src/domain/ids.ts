@@ -1,32 +1,36 @@
 import { z } from 'zod';
 
-/** Ids travel in job ids, database keys and log lines: short, plain, and never a place to hide something. */
+/** Ids are parts of job ids, database keys and log lines, so they are short and consist of plain characters. */
 const ID_CHARS_MAX = 64;
+const ID = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
+const ID_RULE = `must be 1 to ${ID_CHARS_MAX} letters, digits, "-" or "_", and start with a letter or digit`;
 
-const id = (what: 'an operation' | 'a campaign' | 'a texter' | 'an actor') =>
-  z
-    .string({ error: `expected the id of ${what}` })
-    .max(ID_CHARS_MAX)
-    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, { error: `expected letters, digits, "-" or "_"` })
-    .describe(`Opaque id of ${what}. Never a name or a phone number: it is stored in the queue in the clear.`);
+function id(description: string) {
+  return z
+    .string({ error: ID_RULE })
+    .max(ID_CHARS_MAX, { error: ID_RULE })
+    .regex(ID, { error: ID_RULE })
+    .describe(description);
+}
 
-export const operationId = id('an operation').describe(
-  'Made by the caller, once for each thing asked for: sending it again never takes effect again.',
+function opaqueId(noun: string) {
+  return id(`The id of ${noun}. It must not be a name or a phone number, because the queue stores it unencrypted.`);
+}
+
+export const operationId = id(
+  'The id of the operation, made by the caller. A request that is sent again with the same id takes effect only once.',
 );
-
-export const campaignId = id('a campaign');
-export const texterId = id('a texter');
-export const actorId = id('an actor');
+export const campaignId = opaqueId('a campaign');
+export const texterId = opaqueId('a texter');
+export const actorId = opaqueId('the person who asks');
 
 export const conversationId = z
-  .string()
-  .regex(/^[0-9a-f]{24}$/, { error: 'expected 24 hexadecimal digits' })
-  .describe('Conversation id: 24 hexadecimal digits, lower case.');
+  .string({ error: 'must be 24 hexadecimal digits in lower case' })
+  .regex(/^[0-9a-f]{24}$/, { error: 'must be 24 hexadecimal digits in lower case' })
+  .describe('The id of a conversation: 24 hexadecimal digits in lower case.');
 
-/** Far above any campaign, and well inside what a number holds exactly. */
+/** Larger than any campaign, and small enough that a JavaScript number is exact. */
 export const COUNT_MAX = 1_000_000_000;
+const COUNT_RULE = `must be a whole number from 1 to ${COUNT_MAX.toLocaleString('en-US')}`;
 
-export const count = z
-  .int({ error: `expected a whole number from 1 to ${COUNT_MAX}` })
-  .min(1)
-  .max(COUNT_MAX);
+export const count = z.int({ error: COUNT_RULE }).min(1, { error: COUNT_RULE }).max(COUNT_MAX, { error: COUNT_RULE });

@@ -1,26 +1,33 @@
 import type { z } from 'zod';
 import { Refusal, shown } from './errors.ts';
 
-/** Nothing of it is written to: constants will do. */
+/** The type with all fields readonly. */
 export type Unchanged<Type> = { readonly [Key in keyof Type]: Unchanged<Type[Key]> };
 
-/** Checks anything from outside against a schema, with a refusal that can be read. */
+/**
+ * Checks a value from outside against a schema. Throws a `bad-request` refusal that names the wrong field and the rule that
+ * it breaks, such as "count must be a whole number". If a schema has an error text of its own, the text must be such a rule.
+ */
 export function parseWith<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(input);
+  const parsed = schema.safeParse(input, { error: ruleOf });
   if (parsed.success) return parsed.data;
-  const issue = deepest(parsed.error.issues);
-  const where = issue?.path.map(String).join('.') ?? '';
+  const issue = mostSpecific(parsed.error.issues);
+  const path = issue?.path ?? [];
+  const field = path.length === 0 ? 'the request' : path.map(String).join('.');
+  const value = valueAt(input, path);
+  const expected = `${field} ${issue?.message ?? 'must be valid'}`;
   throw new Refusal('bad-request', {
-    expected: `${where === '' ? 'a request' : where} to be valid (${issue?.message ?? 'invalid'})`,
-    received: shown(valueAt(input, issue?.path ?? [])),
+    message: value === undefined ? `${field} is missing` : expected,
+    expected,
+    received: value === undefined ? 'nothing' : shown(issue?.code === 'unrecognized_keys' ? issue.keys[0] : value),
   });
 }
 
-/** Where one of several shapes was expected, the complaint of the one that got furthest says the most. */
-function deepest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
+/** When none of several alternatives matched, the issue of the alternative that matched furthest says the most. */
+function mostSpecific(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
   const [first] = issues;
   if (first?.code !== 'invalid_union') return first;
-  const inside = first.errors.map(deepest).filter((issue) => issue !== undefined && issue.path.length > 0);
+  const inside = first.errors.map(mostSpecific).filter((issue) => issue !== undefined && issue.path.length > 0);
   const best = inside.reduce((a, b) => (b && b.path.length > (a?.path.length ?? 0) ? b : a), undefined);
   return best ? { ...best, path: [...first.path, ...best.path] } : first;
 }
@@ -30,4 +37,54 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
     const inside = typeof value === 'object' && value !== null && Object.hasOwn(value, key);
     return inside ? (value as Record<PropertyKey, unknown>)[key] : undefined;
   }, input);
+}
+
+/** Describes the rule that a value breaks, for schemas without an error text of their own. */
+function ruleOf(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${NOUNS[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return `must be ${alternatives(issue.values)}`;
+    case 'unrecognized_keys':
+      return `must not have the field ${shown(issue.keys[0])}`;
+    case 'too_small':
+      return issue.minimum === 1 && issue.origin in UNITS
+        ? 'must not be empty'
+        : `must ${amount('at least', Number(issue.minimum), issue.origin)}`;
+    case 'too_big':
+      return `must ${amount('at most', Number(issue.maximum), issue.origin)}`;
+    case 'invalid_union':
+      return Array.isArray(issue['options']) ? `must be ${alternatives(issue['options'])}` : 'must be valid';
+    case 'custom':
+    case 'invalid_element':
+    case 'invalid_format':
+    case 'invalid_key':
+    case 'not_multiple_of':
+      return 'must be valid';
+  }
+}
+
+const OR = new Intl.ListFormat('en', { type: 'disjunction' });
+
+function alternatives(values: readonly unknown[]): string {
+  return OR.format(values.map(shown));
+}
+
+const NOUNS: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+};
+
+const UNITS: Readonly<Record<string, string>> = { string: 'character', array: 'item' };
+
+/** Formats a limit: "be at least 3" for numbers, "have at least 3 items" for lists and texts. */
+function amount(bound: 'at least' | 'at most', limit: number, origin: string): string {
+  const number = limit.toLocaleString('en-US');
+  const unit = UNITS[origin];
+  return unit === undefined ? `be ${bound} ${number}` : `have ${bound} ${number} ${unit}${limit === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** Hashes a request. Requests with the same fields have the same hash, whatever the order of their keys. */
+/**
+ * Hashes a request. Two requests have the same hash if they have the same fields, in any order. The producer and the
+ * workers use this one function to recognise an operation id that comes again with a different request.
+ */
 export function requestHash(request: object): string {
   return createHash('sha256').update(canonicalJson(request)).digest('base64url');
 }

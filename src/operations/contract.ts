@@ -29,10 +29,10 @@ export const reassignRequest = z.strictObject({
   kind: z.literal('reassign'),
   ...asked,
   from: z.union([z.enum(['pool', 'everyone']), namedSources], {
-    error: `expected "pool", "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
+    error: `must be "pool", "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
   }),
   to: z.union([z.literal('everyone'), texters], {
-    error: `expected "everyone" or {"texterIds": [up to ${TEXTERS_MAX} ids]}`,
+    error: `must be "everyone" or {"texterIds": [up to ${TEXTERS_MAX} ids]}`,
   }),
   status,
   count: count.optional().describe('How many to move; without it, all.'),
@@ -43,7 +43,7 @@ export const unassignRequest = z.strictObject({
   kind: z.literal('unassign'),
   ...asked,
   from: z.union([z.literal('everyone'), namedSources], {
-    error: `expected "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
+    error: `must be "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
   }),
   status,
   count: count.optional().describe('How many to release; without it, all, which must be confirmed.'),

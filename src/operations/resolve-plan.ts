@@ -14,7 +14,7 @@ import {
 } from './request.ts';
 import { givesBackToTexters, refuseUnfinished, undoPlan } from './undo-rules.ts';
 import type { Stores } from './ports.ts';
-import type { CampaignFacts } from '../campaigns/index.ts';
+import type { Campaign } from '../campaigns/index.ts';
 
 /**
  * What a request comes to on its campaign as it is now: who from, who to and in which order.
@@ -35,19 +35,19 @@ export async function resolvePlan(stores: Stores, request: OperationRequest): Pr
   }
 }
 
-async function findCampaign(stores: Stores, campaignId: string): Promise<CampaignFacts> {
+async function findCampaign(stores: Stores, campaignId: string): Promise<Campaign> {
   const campaign = await stores.campaigns.find(campaignId);
   if (!campaign) throw unknownCampaign(campaignId);
   return campaign;
 }
 
 /** Work may leave a closed campaign's texters, but not be given out any more. */
-function open(campaign: CampaignFacts): CampaignFacts {
+function open(campaign: Campaign): Campaign {
   if (!campaign.closed) return campaign;
   throw campaignClosed(campaign.campaignId);
 }
 
-async function resolveReassign(stores: Stores, request: ReassignRequest, campaign: CampaignFacts): Promise<Plan> {
+async function resolveReassign(stores: Stores, request: ReassignRequest, campaign: Campaign): Promise<Plan> {
   const texters = await stores.texters.list(request.campaignId);
   const targets = rotated(resolveTargets(request, texters), campaign.nextJoinedOrder).map((seat) => seat.texterId);
   return {
@@ -99,7 +99,7 @@ async function resolveOne(stores: Stores, request: OneRequest): Promise<Plan> {
   return { ...one, targets, loads: [0], spread: 'even' };
 }
 
-async function resolveUndo(stores: Stores, request: UndoRequest, campaign: CampaignFacts): Promise<Plan> {
+async function resolveUndo(stores: Stores, request: UndoRequest, campaign: Campaign): Promise<Plan> {
   const undone = await stores.operations.findRecorded(request.undoes);
   if (undone?.campaignId !== request.campaignId) throw unknownOperation(request.undoes);
   refuseUnfinished(undone);

@@ -2,20 +2,20 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isoMoment, normalisedPhone, waitingSinceOf } from '../../src/contacts/contact.ts';
 
-describe('a phone number', () => {
+describe('normalisedPhone', () => {
   it.each([
     ['+1 (555) 010-0001', '+15550100001'],
     ['555.010.0001', '5550100001'],
     ['1234567', '1234567'],
-  ])('%s is kept as %s', (written, kept) => expect(normalisedPhone(written)).toBe(kept));
+  ])('reads %s as %s', (text, phone) => expect(normalisedPhone(text)).toBe(phone));
 
   it.each(['', '123456', '1234567890123456', '555 CALL NOW', '++15550100001', '1+5550100001', '٠١٢٣٤٥٦٧'])(
-    '%j is none',
-    (written) => expect(normalisedPhone(written)).toBeUndefined(),
+    'accepts no phone number in %j',
+    (text) => expect(normalisedPhone(text)).toBeUndefined(),
   );
 });
 
-describe('an ISO 8601 moment', () => {
+describe('isoMoment', () => {
   it.each([
     ['2020-09-01', '2020-09-01T00:00:00.000Z'],
     ['2020-09-01T10:20', '2020-09-01T10:20:00.000Z'],
@@ -25,14 +25,14 @@ describe('an ISO 8601 moment', () => {
     ['2020-09-01T00:30:00+02:00', '2020-08-31T22:30:00.000Z'],
     ['2020-09-01T10:20:30-0730', '2020-09-01T17:50:30.000Z'],
     ['2020-02-29', '2020-02-29T00:00:00.000Z'],
-  ])('%s is read as %s', (written, meant) => expect(isoMoment(written)?.toISOString()).toBe(meant));
+  ])('reads %s as %s', (text, moment) => expect(isoMoment(text)?.toISOString()).toBe(moment));
 
   it.each(['01/09/2020', '2020-9-1', '2021-02-29', '2020-13-01', '2020-09-01 10:00', '2020-09-01T25:00Z', 'now', '5'])(
-    '%s is none',
-    (written) => expect(isoMoment(written)).toBeUndefined(),
+    'accepts no moment in %s',
+    (text) => expect(isoMoment(text)).toBeUndefined(),
   );
 
-  it('is whatever a Date writes of itself', () => {
+  it('reads every date that Date.toISOString writes', () => {
     const years = {
       min: new Date('0000-01-01T00:00:00Z'),
       max: new Date('9999-12-31T23:59:59.999Z'),
@@ -42,7 +42,7 @@ describe('an ISO 8601 moment', () => {
   });
 });
 
-describe('since when a conversation waits', () => {
+describe('waitingSinceOf', () => {
   const createdAt = new Date(1);
   const lastInboundAt = new Date(3);
   const lastOutboundAt = new Date(2);
@@ -53,7 +53,7 @@ describe('since when a conversation waits', () => {
     ['in-progress', 2],
     ['awaiting-contact', 2],
     ['closed', 3],
-  ] as const)('%s: from its messages', (status, at) => {
+  ] as const)('derives the moment of a conversation in status %s from its messages', (status, at) => {
     expect(waitingSinceOf(status, { createdAt, lastInboundAt, lastOutboundAt }).getTime()).toBe(at);
     expect(waitingSinceOf(status, { createdAt, lastInboundAt: null, lastOutboundAt: null })).toBe(createdAt);
   });

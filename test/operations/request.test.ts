@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal, type RefusalCode } from '../../src/domain/errors.ts';
 import { isBulk, resolveSources, resolveTargets, type ReassignRequest } from '../../src/operations/request.ts';
-import { type Texter } from '../../src/campaigns/ports.ts';
+import { type Texter } from '../../src/campaigns/campaign.ts';
 
 const texters: readonly Texter[] = [
-  { texterId: 't1', joinedOrder: 1, active: true },
-  { texterId: 't2', joinedOrder: 2, active: false },
-  { texterId: 't3', joinedOrder: 3, active: true },
-  { texterId: 't4', joinedOrder: 4, active: true },
+  { texterId: 't1', name: 'Texter', joinedOrder: 1, active: true },
+  { texterId: 't2', name: 'Texter', joinedOrder: 2, active: false },
+  { texterId: 't3', name: 'Texter', joinedOrder: 3, active: true },
+  { texterId: 't4', name: 'Texter', joinedOrder: 4, active: true },
 ];
 const named = (...texterIds: string[]): { texterIds: string[] } => ({ texterIds });
 const request = (from: ReassignRequest['from'], to: ReassignRequest['to']): ReassignRequest => ({

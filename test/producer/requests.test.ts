@@ -67,7 +67,7 @@ const HOSTILE_IDS: [string, unknown][] = [
 ];
 
 describe('a request from outside', () => {
-  it.each(HOSTILE_IDS)('is refused with %s where an id belongs', (_what, id) => {
+  it.each(HOSTILE_IDS)('is refused with %s in the place of an id', (_what, id) => {
     const inputs = [
       { ...GOOD, operationId: id },
       { ...GOOD, campaignId: id },
@@ -137,9 +137,9 @@ describe('a request from outside', () => {
     ['upper-case hexadecimal digits', { ...ONE, conversationId: '0123456789ABCDEF01234567' }],
     ['20,000 levels', { ...GOOD, from: nested(20_000) }],
     ['20,000 levels in an unknown key', { ...GOOD, extra: nested(20_000) }],
-    ['a circle', { ...GOOD, status: circular() }],
+    ['a circular value', { ...GOOD, status: circular() }],
     [
-      'what cannot be written as JSON',
+      'a value that cannot be written as JSON',
       {
         ...GOOD,
         status: {
@@ -150,7 +150,7 @@ describe('a request from outside', () => {
       },
     ],
   ];
-  it.each(SHAPES)('is refused when it is or has %s, and says what was expected and what came', (_what, input) => {
+  it.each(SHAPES)('is refused when it is or has %s, with the expected and the received value', (_what, input) => {
     const refusal = refusalOf(() => parseRequest(input));
     expect(refusal.code).toBe('bad-request');
     expect(refusal.expected).not.toBe('');
@@ -158,7 +158,27 @@ describe('a request from outside', () => {
     expect(refusal.message.length).toBeLessThan(400);
   });
 
-  it('is refused with prototypes for keys, and pollutes none', () => {
+  const MESSAGES: [string, unknown][] = [
+    ['the request must be an object', null],
+    ['operationId is missing', { ...GOOD, operationId: undefined }],
+    [
+      'operationId must be 1 to 64 letters, digits, "-" or "_", and start with a letter or digit',
+      { ...GOOD, operationId: 'two words' },
+    ],
+    ['conversationId must be 24 hexadecimal digits in lower case', { ...ONE, conversationId: 'Chris' }],
+    ['count must be a whole number from 1 to 1,000,000,000', { ...GOOD, count: 'six' }],
+    ['kind must be "reassign", "unassign", "reassign-one", "unassign-one", or "undo"', { ...GOOD, kind: 'drop' }],
+    ['spread must be "even" or "level"', { ...GOOD, spread: 'fair' }],
+    ['the request must not have the field "force"', { ...GOOD, force: true }],
+    ['to.texterIds must be a list', { ...GOOD, to: { texterIds: 't1' } }],
+    ['to.texterIds must have at most 1 item', { ...ONE, to: { texterIds: ['t1', 't2'] } }],
+    ['reason must have at most 200 characters', { ...GOOD, reason: 'x'.repeat(201) }],
+  ];
+  it.each(MESSAGES)('is refused with the sentence: %s', (message, input) => {
+    expect(refusalOf(() => parseRequest(input)).message).toBe(message);
+  });
+
+  it('is refused with a prototype as a key and changes no prototype', () => {
     const good = JSON.stringify(GOOD);
     const keys = [
       '"__proto__":{"polluted":1}',
@@ -174,7 +194,7 @@ describe('a request from outside', () => {
     expect(Object.prototype).not.toHaveProperty('polluted');
   });
 
-  it('whatever it is, is either a request or refused as one', () => {
+  it('is accepted or refused with bad-request, whatever value it is', () => {
     const anything = fc.oneof(
       fc.anything(),
       fc.record({ ...GOOD_ARBITRARY, extra: fc.anything() }, { requiredKeys: [] }),
@@ -210,7 +230,7 @@ describe('a job', () => {
     ...more,
   });
 
-  it('is what its maker made, through JSON and back', () => {
+  it('is read from JSON as the producer wrote it', () => {
     const made = newOperationJob(parseRequest(GOOD), 'me');
     expect(parseOperationJob('op-1', JSON.parse(JSON.stringify(made)))).toEqual(made);
   });
@@ -219,21 +239,21 @@ describe('a job', () => {
     ['another version', job({ version: 2 })],
     ['a version in quotes', job({ version: '1' })],
     ['no version', job({ version: undefined })],
-    ['nobody who sent it', job({ sendId: '' })],
-    ['a request that is none', job({ request: null })],
+    ['an empty send id', job({ sendId: '' })],
+    ['null as its request', job({ request: null })],
     ['one key too many', job({ priority: 1 })],
   ])('is refused with %s', (_what, data) => {
     expect(refusalOf(() => parseOperationJob('op-1', data)).code).toBe('bad-request');
   });
 
-  it('is refused under an id that is not its operation, and says both', () => {
+  it('is refused when its job id is not its operation id, with both ids', () => {
     const refusal = refusalOf(() => parseOperationJob('op-2', job()));
     expect(refusal.code).toBe('bad-request');
     expect(refusal.received).toContain('op-1');
     expect(refusal.received).toContain('op-2');
   });
 
-  it('is refused as a preview of anything but bulk moves', () => {
+  it('is refused as a preview of a request for one conversation', () => {
     expect(newPreviewJob(GOOD)).toMatchObject({ version: 1, request: { operationId: 'op-1', spread: 'even' } });
     expect(refusalOf(() => newPreviewJob(ONE)).code).toBe('bad-request');
   });
@@ -275,7 +295,7 @@ describe('the hash of a request', () => {
     );
   });
 
-  it('is the same after a trip through JSON', () => {
+  it('is the same after the request was written to JSON and read back', () => {
     fc.assert(
       fc.property(requests, (input) => {
         const request = parseRequest(input);
@@ -284,7 +304,7 @@ describe('the hash of a request', () => {
     );
   });
 
-  it('differs for requests that differ in anything at all', () => {
+  it('differs for requests that differ in any field', () => {
     const plain = (input: object): string => JSON.stringify(parseRequest(shuffled(shuffled(input))), sortedKeys);
     fc.assert(
       fc.property(requests, requests, (one, other) => {
@@ -294,7 +314,7 @@ describe('the hash of a request', () => {
     );
   });
 
-  it('does not mistake the default, written out, for another request', () => {
+  it('is the same for a request that writes out the default', () => {
     expect(hashOf({ ...GOOD, spread: 'even' })).toBe(hashOf(GOOD));
     expect(hashOf({ ...GOOD, spread: 'level' })).not.toBe(hashOf(GOOD));
   });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
+import { parseFailureText } from '../../src/domain/stored-error.ts';
 import { Harness } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { everyConversation, rawOperation } from '../support/raw.ts';
@@ -286,7 +287,10 @@ describe('bad input', () => {
         const isFailed = await (await queue.job(jobId))?.isFailed();
         return isFailed === true && queue.job(jobId);
       });
-      expect(failed.failedReason).toMatch(new RegExp(`^${code}: expected .+, got .+`, 's'));
+      expect(parseFailureText(failed.failedReason)).toMatchObject({
+        code,
+        received: expect.stringMatching(/./) as string,
+      });
       expect(failed.failedReason.length).toBeLessThan(500);
       expect(failed.attemptsMade).toBe(1);
     }

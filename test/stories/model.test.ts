@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { MongoCampaignStore } from '../../src/campaigns/facts-store.ts';
+import { MongoCampaignStore } from '../../src/campaigns/campaign-store.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { CampaignRun, type Stage } from '../support/campaign-run.ts';

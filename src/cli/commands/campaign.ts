@@ -1,11 +1,5 @@
 import type { Command } from 'commander';
-import {
-  type CampaignRecord,
-  changeRules,
-  createCampaign,
-  SELF_ASSIGN_DEFAULT,
-  setClosed,
-} from '../../campaigns/index.ts';
+import { type Campaign, changeRules, createCampaign, SELF_ASSIGN_DEFAULT, setClosed } from '../../campaigns/index.ts';
 import { shown } from '../../domain/errors.ts';
 import { campaignId } from '../../domain/ids.ts';
 import { checked, limitOf, misused } from '../input.ts';
@@ -110,8 +104,8 @@ function isOn(typed: string): boolean {
 }
 
 async function list(session: Session, limit: string): Promise<Answer> {
-  const { campaigns } = await session.context();
-  const listed = await campaigns.listCampaigns(limitOf(limit));
+  const { stores } = await session.context();
+  const listed = await stores.campaigns.list(limitOf(limit));
   const rows = listed.map((campaign) => [
     campaign.campaignId,
     campaign.name,
@@ -129,15 +123,15 @@ async function close(session: Session, word: string, closed: boolean): Promise<A
   return told(campaign);
 }
 
-async function find(session: Session, word: string): Promise<CampaignRecord> {
-  return resolveCampaign((await session.context()).campaigns, word);
+async function find(session: Session, word: string): Promise<Campaign> {
+  return resolveCampaign((await session.context()).stores.campaigns, word);
 }
 
-function stateOf({ closed }: CampaignRecord): string {
+function stateOf({ closed }: Campaign): string {
   return closed ? 'closed' : 'open';
 }
 
-function told(campaign: CampaignRecord): Answer {
+function told(campaign: Campaign): Answer {
   const text = facts([
     ['campaign', campaign.campaignId],
     ['name', campaign.name],

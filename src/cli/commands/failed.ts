@@ -41,5 +41,5 @@ async function list(session: Session, campaignWord: string | undefined, limit: n
 
 export async function campaignIdOf(session: Session, word: string | undefined): Promise<string | undefined> {
   if (word === undefined) return undefined;
-  return (await resolveCampaign((await session.context()).campaigns, word)).campaignId;
+  return (await resolveCampaign((await session.context()).stores.campaigns, word)).campaignId;
 }

@@ -1,8 +1,7 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { importContacts, type ImportResult } from '../../contacts/index.ts';
-import { csvRecords } from '../csv-records.ts';
+import { csvRecords, importContacts, type ImportResult } from '../../contacts/index.ts';
 import { isSystemError, misused } from '../input.ts';
 import { blocks, counted, table, type Answer } from '../output.ts';
 import { progressBar, type Progress } from '../progress.ts';
@@ -31,7 +30,7 @@ export function addImport(program: Command, session: Session): void {
 
 async function importFile(session: Session, campaignWord: string, file: string): Promise<Answer> {
   const context = await session.context();
-  const { campaignId } = await resolveCampaign(context.campaigns, campaignWord);
+  const { campaignId } = await resolveCampaign(context.stores.campaigns, campaignWord);
   const source = await openSource(session, file);
   try {
     const result = await importContacts(context, campaignId, csvRecords(textOf(source.stream, source.progress)));

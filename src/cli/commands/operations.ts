@@ -50,7 +50,7 @@ async function show(session: Session, id: string, withMoves: boolean): Promise<v
     const expected = 'an operation that a worker has taken up';
     throw new Refusal('unknown-operation', { expected, received: shown(id) });
   }
-  const names = new AssigneeNames(await context.campaigns.listTexters(entry.campaignId));
+  const names = new AssigneeNames(await context.stores.texters.list(entry.campaignId));
   const answer = { json: told(entry), text: entryText(entry, names) };
   if (!withMoves) return session.answer(answer);
   const moves = new Moves(entry, context.operationViews.batchesOf(id), names);

@@ -33,9 +33,9 @@ export function addSelfAssign(program: Command, session: Session): void {
 }
 
 async function selfAssign(session: Session, campaignWord: string, options: SelfAssignOptions): Promise<Answer> {
-  const { campaigns } = await session.context();
-  const { campaignId } = await resolveCampaign(campaigns, campaignWord);
-  const texter = resolveTexter(await campaigns.listTexters(campaignId), options.texter);
+  const { stores } = await session.context();
+  const { campaignId } = await resolveCampaign(stores.campaigns, campaignWord);
+  const texter = resolveTexter(await stores.texters.list(campaignId), options.texter);
   const count = numberOrWord(options.count) as number | undefined;
   const waitMs = options.waitForMore === undefined ? undefined : waitMsOf(options.waitForMore);
   const claim = {

@@ -15,7 +15,7 @@ export function addSenders(program: Command, session: Session): void {
 
 async function senders(session: Session, campaignWord: string): Promise<Answer> {
   const context = await session.context();
-  const { campaignId } = await resolveCampaign(context.campaigns, campaignWord);
+  const { campaignId } = await resolveCampaign(context.stores.campaigns, campaignWord);
   const view = await viewSenders(context, campaignId);
   const rows = view.senders.map((sender) => [nameOf(sender), sender.texterId, ...numbers(sender)]);
   const text = table(['sender', 'id', ...STATUSES, 'total'], [...rows, ['pool', '', ...numbers(view.pool)]]);

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addTexter, setActive, type TexterRecord } from '../../campaigns/index.ts';
+import { addTexter, setActive, type Texter } from '../../campaigns/index.ts';
 import { texterId } from '../../domain/ids.ts';
 import { sceneOf } from '../bulk.ts';
 import { checked } from '../input.ts';
@@ -45,7 +45,7 @@ export function addTexterCommands(program: Command, session: Session): void {
 async function add(session: Session, campaignWord: string, name: string, id: string | undefined): Promise<Answer> {
   const wantedId = checked('id', texterId, id ?? newId('t'));
   const context = await session.context();
-  const { campaignId } = await resolveCampaign(context.campaigns, campaignWord);
+  const { campaignId } = await resolveCampaign(context.stores.campaigns, campaignWord);
   return told(campaignId, await addTexter(context, { campaignId, texterId: wantedId, name }));
 }
 
@@ -63,11 +63,11 @@ async function list(session: Session, campaignWord: string): Promise<Answer> {
   return { json: { campaignId: campaign.campaignId, texters }, text: table(['id', 'name', 'state', 'joined'], rows) };
 }
 
-function stateOf({ active }: TexterRecord): string {
+function stateOf({ active }: Texter): string {
   return active ? 'active' : 'paused';
 }
 
-function told(campaignId: string, texter: TexterRecord): Answer {
+function told(campaignId: string, texter: Texter): Answer {
   const text = facts([
     ['texter', texter.texterId],
     ['name', texter.name],

@@ -1,20 +1,21 @@
-import type { FileRecord } from '../contacts/index.ts';
+import type { FileRecord } from './import.ts';
 
-/**
- * Reads CSV (RFC 4180) as it comes. A library would do for good files; what matters here is what becomes of bad ones:
- * a quote that is never closed must spoil its own line and not swallow the thousand that follow, and the line numbers
- * told must be right all the same. So a record that cannot be read is given up, and reading goes on with the next line.
- */
-
-/** The longest record; a quote still open after this is one that was never meant. */
+/** The longest record. An open quote in a longer one is taken for a mistake. */
 const RECORD_CHARS_MAX = 64 * 1024;
 
 const QUOTE = '"';
 
-/** The records of each piece of text as it comes. A byte-order mark, CRLF and lone CR are tolerated. */
-export async function* csvRecords(chunks: AsyncIterable<string>): AsyncGenerator<FileRecord[]> {
+/**
+ * Reads CSV (RFC 4180) while it arrives and yields the records of each piece of text. Accepts a byte-order mark and every
+ * kind of line end (LF, CRLF, CR).
+ *
+ * CSV libraries read good files as well, but not bad ones: here a quote that is never closed spoils only its own line, and
+ * the line numbers after it are still right. A record that cannot be read is reported, and reading continues on the next
+ * line.
+ */
+export async function* csvRecords(text: AsyncIterable<string>): AsyncGenerator<FileRecord[]> {
   const scanner = new CsvScanner();
-  for await (const chunk of chunks) yield scanner.push(chunk);
+  for await (const piece of text) yield scanner.push(piece);
   yield scanner.end();
 }
 
@@ -27,23 +28,23 @@ export class CsvScanner {
   private text = '';
   private line = 1;
   private isFirst = true;
-  /** The last piece ended in CR: an LF that begins the next is the same line's end. */
-  private heldCr = false;
-  /** A record was given up, and its line has not ended yet. */
+  /** The last piece ended in CR. If the next one starts with LF, both are the same line end. */
+  private endedInCr = false;
+  /** The rest of the line belongs to a record that could not be read. */
   private skipsLine = false;
 
-  push(chunk: string): FileRecord[] {
-    let piece = this.heldCr ? `\r${chunk}` : chunk;
+  push(text: string): FileRecord[] {
+    let piece = this.endedInCr ? `\r${text}` : text;
     if (this.isFirst && piece.startsWith('\ufeff')) piece = piece.slice(1);
-    this.isFirst &&= chunk === '';
-    this.heldCr = piece.endsWith('\r');
-    if (this.heldCr) piece = piece.slice(0, -1);
+    this.isFirst &&= text === '';
+    this.endedInCr = piece.endsWith('\r');
+    if (this.endedInCr) piece = piece.slice(0, -1);
     this.text += piece.replace(/\r\n?/g, '\n');
     return this.scanAll(false);
   }
 
   end(): FileRecord[] {
-    if (this.heldCr) this.text += '\n';
+    if (this.endedInCr) this.text += '\n';
     return this.scanAll(true);
   }
 
@@ -88,10 +89,7 @@ function scanRecord(text: string, start: number, atEnd: boolean): Scanned {
     if (isCutOff) return unfinished(text.length - start, cell === undefined && atEnd);
     const next = text[cell.end];
     if (next !== ',' && next !== '\n' && next !== undefined) {
-      return {
-        kind: 'bad',
-        problem: `cell ${cells.length + 1}: expected a comma or the line's end after a quoted text`,
-      };
+      return { kind: 'bad', problem: `cell ${cells.length + 1} has text after its closing quote` };
     }
     cells.push(cell.value);
     at = cell.end + 1;
@@ -102,12 +100,15 @@ function scanRecord(text: string, start: number, atEnd: boolean): Scanned {
 function unfinished(chars: number, isQuoteOpen: boolean): Scanned {
   if (isQuoteOpen) return { kind: 'bad', problem: 'a quote is opened and never closed' };
   if (chars <= RECORD_CHARS_MAX) return { kind: 'unfinished' };
-  return { kind: 'bad', problem: `expected a row of at most ${RECORD_CHARS_MAX} characters: is a quote left open?` };
+  return {
+    kind: 'bad',
+    problem: `the row has more than ${RECORD_CHARS_MAX} characters; perhaps a quote is never closed`,
+  };
 }
 
 interface Cell {
   readonly value: string;
-  /** Where what follows the cell begins. */
+  /** The index after the cell. */
   readonly end: number;
 }
 
@@ -117,7 +118,7 @@ function scanPlain(text: string, at: number): Cell {
   return { value: text.slice(at, end), end };
 }
 
-/** `undefined`: the closing quote has not come. */
+/** Returns `undefined` when the text has no closing quote yet. */
 function scanQuoted(text: string, at: number): Cell | undefined {
   let close = text.indexOf(QUOTE, at + 1);
   while (close !== -1 && text[close + 1] === QUOTE) close = text.indexOf(QUOTE, close + 2);

@@ -2,25 +2,25 @@ import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FileRecord } from '../../src/contacts/import.ts';
-import { csvRecords, CsvScanner } from '../../src/cli/csv-records.ts';
+import { csvRecords, CsvScanner } from '../../src/contacts/csv-reader.ts';
 
-function scan(...chunks: string[]): FileRecord[] {
+function scan(...texts: string[]): FileRecord[] {
   const scanner = new CsvScanner();
-  return [...chunks.flatMap((chunk) => scanner.push(chunk)), ...scanner.end()];
+  return [...texts.flatMap((text) => scanner.push(text)), ...scanner.end()];
 }
 
-/** A text cut into pieces at any places. */
+/** The text, cut into pieces at random places. */
 const pieces = (text: string) =>
   fc.array(fc.nat({ max: text.length }), { maxLength: 6 }).map((cuts) => {
     const places = [0, ...cuts.sort((a, b) => a - b), text.length];
     return places.slice(1).map((place, index) => text.slice(places[index], place));
   });
 
-describe('reading CSV', () => {
+describe('the CSV reader', () => {
   const cell = fc.string({ unit: fc.constantFrom('a', 'é', ' ', ',', '"', '\n', ';', '1', '😀'), maxLength: 8 });
   const wide = fc.array(fc.array(cell, { minLength: 2, maxLength: 4 }), { maxLength: 8 });
 
-  it('gives back what was written, however it comes in pieces', () => {
+  it('reads what a CSV library wrote, however the text is cut into pieces', () => {
     fc.assert(
       fc.property(wide, fc.constantFrom('\n', '\r\n'), fc.boolean(), fc.gen(), (rows, newline, mark, gen) => {
         const text = (mark ? '\ufeff' : '') + stringify(rows, { record_delimiter: newline, quoted_match: /[\r\n]/ });
@@ -30,22 +30,22 @@ describe('reading CSV', () => {
     );
   });
 
-  it('says on which line each record begins, quoted line ends and blank lines counted', () => {
+  it('reports the line on which each record starts and counts blank lines and line ends within quotes', () => {
     const text = 'name,phone\n\n"A\nB",1\r\n  \nC,"2"\rD,3';
     expect(scan(text).map(({ line }) => line)).toEqual([1, 3, 6, 7]);
     const oneByOne = scan(...text);
     expect(oneByOne).toEqual(scan(text));
   });
 
-  it('takes a quote inside a plain cell as it is', () => {
+  it('keeps a quote within a cell that does not start with one', () => {
     expect(scan('Dwayne "The Rock" Johnson,1\n')).toEqual([{ line: 1, cells: ['Dwayne "The Rock" Johnson', '1'] }]);
   });
 
-  it('gives up only the line with a quote that is never closed', () => {
+  it('skips only the line with a quote that is never closed', () => {
     const records = scan('a,1\n"b,2\nc,3\n"d",4\ne,5\n');
     expect(records).toEqual([
       { line: 1, cells: ['a', '1'] },
-      { line: 2, problem: expect.stringContaining('after a quoted text') as string },
+      { line: 2, problem: expect.stringContaining('text after its closing quote') as string },
       { line: 3, cells: ['c', '3'] },
       { line: 4, cells: ['d', '4'] },
       { line: 5, cells: ['e', '5'] },
@@ -57,7 +57,7 @@ describe('reading CSV', () => {
     ]);
   });
 
-  it('does not hold a whole file in hand for an open quote', () => {
+  it('limits how much text an open quote keeps in memory', () => {
     const scanner = new CsvScanner();
     const rows = Array.from({ length: 10_000 }, (_, index) => `name ${index},5550${index}\n`);
     const read = ['"open,1\n', ...rows].flatMap((row) => scanner.push(row));
@@ -65,13 +65,13 @@ describe('reading CSV', () => {
     expect([...read, ...scanner.end()].filter((record) => 'cells' in record)).toHaveLength(10_000);
   });
 
-  it('reads a stream', async () => {
-    const chunks = (async function* () {
+  it('reads a stream of text', async () => {
+    const stream = (async function* () {
       yield await Promise.resolve('a,');
       yield '1\n';
     })();
     const found = [];
-    for await (const records of csvRecords(chunks)) found.push(...records);
+    for await (const records of csvRecords(stream)) found.push(...records);
     expect(found).toEqual([{ line: 1, cells: ['a', '1'] }]);
   });
 });

@@ -1,0 +1,65 @@
+import type { mongo } from 'mongoose';
+import type { Texter } from './campaign.ts';
+import type { NewTexter, TexterStore } from './ports.ts';
+import { Refusal, shown, unknownCampaign } from '../domain/errors.ts';
+import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
+import type { TexterDoc } from '../mongo/documents.ts';
+
+type TexterFields = Pick<TexterDoc, keyof Texter>;
+
+const TEXTER_FIELDS = { texterId: 1, name: 1, active: 1, joinedOrder: 1 } as const;
+
+export class MongoTexterStore implements TexterStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  /** Uses a transaction, so that a refused texter takes no place in the order of joining. */
+  async insert(texter: NewTexter): Promise<Texter> {
+    try {
+      return await this.database.transaction((session) => this.join(texter, session));
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      throw new Refusal('texter-exists', {
+        message: `texter ${shown(texter.texterId)} is already on the campaign`,
+        expected: 'an id that no texter of the campaign has',
+        received: shown(texter.texterId),
+      });
+    }
+  }
+
+  /** Reads in one batch and sorts here: a cursor can miss or repeat documents that are written while it is open. */
+  async list(campaignId: string): Promise<Texter[]> {
+    const found = this.database.models.texters.find({ campaignId }, TEXTER_FIELDS, IN_ONE_BATCH);
+    const texters = (await found.lean<TexterFields[]>()).map(toTexter);
+    return texters.sort((a, b) => a.joinedOrder - b.joinedOrder);
+  }
+
+  async setActive(campaignId: string, texterId: string, active: boolean): Promise<Texter | undefined> {
+    const filter = { campaignId, texterId };
+    const options = { returnDocument: 'after', projection: TEXTER_FIELDS } as const;
+    const update = this.database.models.texters.findOneAndUpdate(filter, { $set: { active } }, options);
+    const doc = await update.lean<TexterFields>();
+    return doc ? toTexter(doc) : undefined;
+  }
+
+  private async join({ campaignId, texterId, name, createdAt }: NewTexter, session: mongo.ClientSession) {
+    const campaign = await this.database.models.campaigns
+      .findByIdAndUpdate(
+        campaignId,
+        { $inc: { texterCount: 1 } },
+        { returnDocument: 'after', projection: { texterCount: 1 }, session },
+      )
+      .lean<{ texterCount: number }>();
+    if (!campaign) throw unknownCampaign(campaignId);
+    const texter: Texter = { texterId, name, active: true, joinedOrder: campaign.texterCount };
+    await this.database.models.texters.create([{ campaignId, ...texter, createdAt }], { session });
+    return texter;
+  }
+}
+
+function toTexter({ texterId, name, active, joinedOrder }: TexterFields): Texter {
+  return { texterId, name, active, joinedOrder };
+}

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { checkedName, NAME_CHARS_MAX, refuseReservedWord } from '../../src/campaigns/campaign.ts';
+
+describe('checkedName', () => {
+  it('removes the blanks around a name', () => {
+    expect(checkedName('  Zoë O’Hara ')).toBe('Zoë O’Hara');
+    expect(checkedName('x'.repeat(NAME_CHARS_MAX))).toHaveLength(NAME_CHARS_MAX);
+  });
+
+  it.each([
+    ['the name must not be empty', '   '],
+    ['the name must have at most 200 characters', 'x'.repeat(NAME_CHARS_MAX + 1)],
+    ['the name must be one line without control characters', 'two\nlines'],
+    ['the name must be one line without control characters', 'bell\u0007'],
+    ['the name must be one line without control characters', 'escape \u009b31m'],
+  ])('refuses a bad name: %s', (message, name) => {
+    expect(() => checkedName(name)).toThrow(expect.objectContaining({ code: 'bad-request', message }) as Error);
+  });
+});
+
+describe('refuseReservedWord', () => {
+  it.each(['pool', 'Pool', 'EVERYONE'])('refuses %s', (word) => {
+    expect(() => refuseReservedWord(word)).toThrow(
+      expect.objectContaining({
+        code: 'bad-request',
+        message: `a texter cannot be called "${word}", because commands use this word in another sense`,
+      }) as Error,
+    );
+  });
+
+  it.each(['Paul Pool', 'everyone2', ''])('accepts %j', (word) => {
+    expect(() => refuseReservedWord(word)).not.toThrow();
+  });
+});
