@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { counted, table } from '../../src/cli/output.ts';
+import { counted, table } from '../../src/cli/terminal.ts';
 import {
   chunksUnaudited,
   jobPerConversation,

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { table } from '../../src/cli/output.ts';
+import { table } from '../../src/cli/terminal.ts';
 import { findAndGuardedUpdate, findOneAndUpdateLoop, selfAssign, type ClaimWay } from './claim-ways.ts';
 import { Ground } from './ground.ts';
 import { measure, median, type Measured } from './load.ts';

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { table } from '../../src/cli/output.ts';
+import { table } from '../../src/cli/terminal.ts';
 import type { Sent } from '../../src/producer/producer-port.ts';
 import { Ground } from './ground.ts';
 

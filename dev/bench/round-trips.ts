@@ -1,4 +1,4 @@
-import { table } from '../../src/cli/output.ts';
+import { table } from '../../src/cli/terminal.ts';
 import { createContext } from '../../src/context.ts';
 import { perform, type Performed } from '../../src/operations/lifecycle.ts';
 import { parseRequest } from '../../src/operations/contract.ts';

@@ -1,4 +1,4 @@
-import { table } from '../../src/cli/output.ts';
+import { table } from '../../src/cli/terminal.ts';
 import { throughBaton } from './bulk-ways.ts';
 import type { Ground } from './ground.ts';
 import { quantile } from './load.ts';

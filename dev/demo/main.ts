@@ -1,4 +1,4 @@
-import { table } from '../../src/cli/output.ts';
+import { table } from '../../src/cli/terminal.ts';
 import { STATUSES } from '../../src/domain/conversation.ts';
 import type { SendersView } from '../../src/conversations/views.ts';
 import { playCrowd } from './crowd.ts';
