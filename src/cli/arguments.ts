@@ -21,11 +21,11 @@ export function seconds(option: string): ValueReader<number> {
   return numberIn(option, NUMBER, `a number of seconds from 1 to ${WAIT_S_MAX}`, [1, WAIT_S_MAX]);
 }
 
-/** Reads `none` as `null`, and numbers as {@link wholeNumber} does. */
-export function wholeNumberOrNone(option: string, min: number, max: number): ValueReader<number | null> {
+/** Keeps `none` as the word, because commander replaces a `null` that a reader returns. */
+export function wholeNumberOrNone(option: string, min: number, max: number): ValueReader<number | 'none'> {
   const expected = `a whole number from ${min} to ${max}, or "none"`;
   const read = numberIn(option, WHOLE_NUMBER, expected, [min, max]);
-  return (typed) => (typed === 'none' ? null : read(typed));
+  return (typed) => (typed === 'none' ? typed : read(typed));
 }
 
 function numberIn(

@@ -40,8 +40,12 @@ const COMMANDS = [
 ];
 
 const HELP = `
-Exit codes: 0 the command is done, 1 it failed, 2 it was refused and nothing was changed.
-Set MONGODB_URI and REDIS_URL to the addresses of the services.`;
+Exit codes:
+  0  the command is done
+  1  the command failed
+  2  the command was refused, and nothing was changed
+
+MONGODB_URI and REDIS_URL must be set to the addresses of the services.`;
 
 /** Runs one command line and returns its exit code. Never throws. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {

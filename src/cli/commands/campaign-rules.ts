@@ -11,16 +11,20 @@ import { CAMPAIGN } from '../options.ts';
 import type { Session } from '../session.ts';
 import { facts, moment, type Output } from '../terminal.ts';
 
-export type Limits = Partial<Pick<SelfAssignSettings, 'batchMax' | 'openMax' | 'repliesMax'>>;
+/** The limits of self-assign, as options. */
+export interface LimitOptions {
+  readonly batchMax?: number;
+  readonly openMax?: number;
+  readonly repliesMax?: number | 'none';
+}
 
-interface RulesOptions extends Limits {
+interface RulesOptions extends LimitOptions {
   readonly selfAssign?: 'on' | 'off';
 }
 
 const OPEN_MAX = 1_000_000;
 
-/** Adds the limits of self-assign. Without `defaults`, a limit that is not given is left out. */
-export function addLimitOptions(command: Command, defaults: Limits = {}): Command {
+export function addLimitOptions(command: Command, defaults: Partial<SelfAssignSettings> = {}): Command {
   const { batchMax, openMax } = defaults;
   return command
     .option(
@@ -42,11 +46,12 @@ export function addLimitOptions(command: Command, defaults: Limits = {}): Comman
     );
 }
 
-export function limitsOf({ batchMax, openMax, repliesMax }: Limits): Limits {
+/** Returns the given limits only, so that the others do not change. */
+export function limitsOf({ batchMax, openMax, repliesMax }: LimitOptions): Partial<SelfAssignSettings> {
   return {
     ...(batchMax !== undefined && { batchMax }),
     ...(openMax !== undefined && { openMax }),
-    ...(repliesMax !== undefined && { repliesMax }),
+    ...(repliesMax !== undefined && { repliesMax: repliesMax === 'none' ? null : repliesMax }),
   };
 }
 

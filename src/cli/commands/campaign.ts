@@ -6,9 +6,9 @@ import { findCampaign } from '../lookup.ts';
 import { CAMPAIGN, limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
 import { moment, table, type Output } from '../terminal.ts';
-import { addLimitOptions, addRules, campaignOutput, limitsOf, stateOf, type Limits } from './campaign-rules.ts';
+import { addLimitOptions, addRules, campaignOutput, limitsOf, stateOf, type LimitOptions } from './campaign-rules.ts';
 
-interface CreateOptions extends Limits {
+interface CreateOptions extends LimitOptions {
   readonly id?: string;
   readonly selfAssign?: true;
 }

@@ -20,7 +20,7 @@ interface ListOptions {
 export function addConversations(program: Command, session: Session): void {
   program
     .command('conversations')
-    .summary('list conversations, the most urgent first')
+    .summary('list conversations, most urgent first')
     .description('Lists not-started conversations and those with a reply. `baton export` has the others too.')
     .argument(...CAMPAIGN)
     .option('--of <assignees>', 'pool, everyone, or texters by id or name: A,B', 'everyone')

@@ -11,7 +11,7 @@ import { moment, table, type Output } from '../terminal.ts';
 export function addOperations(program: Command, session: Session): void {
   program
     .command('operations')
-    .summary('list the operations of a campaign, newest first')
+    .summary('list operations, newest first')
     .argument(...CAMPAIGN)
     .addOption(limitOption(20))
     .action(async (campaign: string, { limit }: { limit: number }) =>

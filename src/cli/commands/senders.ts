@@ -9,7 +9,7 @@ import { table, type Output } from '../terminal.ts';
 export function addSenders(program: Command, session: Session): void {
   program
     .command('senders')
-    .summary('count the conversations of each texter and of the pool, by status')
+    .summary('count conversations by sender')
     .argument(...CAMPAIGN)
     .action(async (campaign: string) => session.print(await senders(session, campaign)));
 }

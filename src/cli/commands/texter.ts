@@ -8,7 +8,7 @@ import type { Session } from '../session.ts';
 import { facts, table, type Output } from '../terminal.ts';
 
 export function addTexter(program: Command, session: Session): void {
-  const group = program.command('texter').summary('add, pause and resume the texters of a campaign');
+  const group = program.command('texter').summary('add, pause and resume texters');
   group
     .command('add')
     .summary('add a texter to a campaign')
