@@ -50,7 +50,7 @@ export function id(option: string, schema: z.ZodType<string>): ValueReader<strin
   };
 }
 
-/** Makes an id for a new campaign, texter or operation. The prefix tells which. */
+/** Makes an id for a new campaign, texter or operation. The prefix shows the kind. */
 export function newId(prefix: 'c' | 't' | 'op'): string {
   return `${prefix}_${randomBytes(ID_BYTES).toString('hex')}`;
 }

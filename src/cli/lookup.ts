@@ -1,4 +1,4 @@
-import type { CampaignRecord, CampaignsStore, TexterRecord } from '../campaigns/index.ts';
+import type { CampaignRecord, TexterRecord } from '../campaigns/index.ts';
 import type { Context } from '../context.ts';
 import type { ViewStore } from '../conversations/index.ts';
 import type { Assignee } from '../domain/conversation.ts';
@@ -22,13 +22,17 @@ export interface CampaignSession {
 
 export async function openCampaign(session: Session, typed: string): Promise<CampaignSession> {
   const context = await session.context();
-  const campaign = await findCampaign(context.campaigns, typed);
-  const texters = await context.campaigns.listTexters(campaign.campaignId);
+  const campaign = await findCampaign(context, typed);
+  const texters = await listTexters(context, campaign.campaignId);
   return { session, context, campaign, texters, names: new AssigneeNames(texters) };
 }
 
+export function listTexters({ campaigns }: Context, campaignId: string): Promise<TexterRecord[]> {
+  return campaigns.listTexters(campaignId);
+}
+
 /** Finds a campaign by its id, or by its exact name if only one campaign has it. */
-export async function findCampaign(campaigns: CampaignsStore, typed: string): Promise<CampaignRecord> {
+export async function findCampaign({ campaigns }: Context, typed: string): Promise<CampaignRecord> {
   const byId = await campaigns.findCampaign(typed);
   if (byId) return byId;
   const named = await campaigns.campaignsNamed(typed.trim(), SAME_NAME_SHOWN_MAX);

@@ -55,7 +55,7 @@ async function withConfirmation(
   return { ...request, confirm: await confirmCount(session.terminal, found, source) };
 }
 
-/** Asks for the number on a terminal. Elsewhere the command is refused: nobody could have seen the number. */
+/** Asks for the number on a terminal. Without a terminal, the command line itself must confirm it. */
 async function confirmCount(terminal: Terminal, count: number, source: string): Promise<number> {
   const conversations = counted(count, 'conversation');
   if (!terminal.stdin.isTTY || !terminal.stderr.isTTY) {

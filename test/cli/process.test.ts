@@ -83,8 +83,8 @@ describe('the command line as a process', () => {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let [out, err] = ['', ''];
-    shell.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    shell.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    shell.stdout.on('data', (data: Buffer) => (out += data.toString()));
+    shell.stderr.on('data', (data: Buffer) => (err += data.toString()));
     await new Promise((resolve) => shell.once('close', resolve));
     expect(err).toBe('');
     expect(out).toMatch(/^conversation_id,[a-z_,]*\n0\n$/);

@@ -74,9 +74,9 @@ class Sink extends Writable {
   text = '';
   onText: (text: string) => void = () => undefined;
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.text += chunk.toString();
-    this.onText(chunk.toString());
+  override _write(data: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.text += data.toString();
+    this.onText(data.toString());
     done();
   }
 }
@@ -87,8 +87,8 @@ export async function spawnCli(env: NodeJS.ProcessEnv, args: readonly string[], 
   const argv = ['--import', 'tsx', 'src/cli/main.ts', ...args];
   const child = spawn(process.execPath, argv, { env: { PATH, ...env }, stdio: 'pipe' });
   let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  child.stdout.on('data', (data: Buffer) => (out += data.toString()));
+  child.stderr.on('data', (data: Buffer) => (err += data.toString()));
   child.stdin.on('error', () => undefined).end(input);
   const status = await new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? -1)));
   return { status, out, err };

@@ -73,7 +73,7 @@ async function rules(session: Session, typed: string, options: RulesOptions): Pr
   const { selfAssign } = options;
   const changes = { ...limitsOf(options), ...(selfAssign !== undefined && { enabled: selfAssign === 'on' }) };
   const context = await session.context();
-  const campaign = await findCampaign(context.campaigns, typed);
+  const campaign = await findCampaign(context, typed);
   if (Object.keys(changes).length === 0) return campaignOutput(campaign);
   const changed = await changeRules(context, campaign.campaignId, changes);
   await session.serveWaitingClaims(changed.campaignId);

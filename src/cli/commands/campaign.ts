@@ -26,10 +26,7 @@ export function addCampaign(program: Command, session: Session): void {
     .command('show')
     .summary('show a campaign')
     .argument(...CAMPAIGN)
-    .action(async (typed: string) => {
-      const { campaigns } = await session.context();
-      session.print(campaignOutput(await findCampaign(campaigns, typed)));
-    });
+    .action(async (typed: string) => session.print(campaignOutput(await findCampaign(await session.context(), typed))));
   group
     .command('close')
     .summary('assign no more conversations; they can still be unassigned')
@@ -75,7 +72,7 @@ async function list(session: Session, limit: number): Promise<Output> {
 
 async function close(session: Session, typed: string, closed: boolean): Promise<Output> {
   const context = await session.context();
-  const found = await findCampaign(context.campaigns, typed);
+  const found = await findCampaign(context, typed);
   const campaign = await setClosed(context, found.campaignId, closed);
   if (!closed) await session.serveWaitingClaims(campaign.campaignId);
   return campaignOutput(campaign);

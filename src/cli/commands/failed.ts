@@ -133,8 +133,7 @@ async function withFailedOperations<Result>(
 
 async function campaignIdOf(session: Session, typed: string | undefined): Promise<string | undefined> {
   if (typed === undefined) return undefined;
-  const { campaigns } = await session.context();
-  return (await findCampaign(campaigns, typed)).campaignId;
+  return (await findCampaign(await session.context(), typed)).campaignId;
 }
 
 function operationsTable(listed: readonly FailedOperation[]): string | false {

@@ -30,7 +30,7 @@ export function addImport(program: Command, session: Session): void {
 
 async function importFile(session: Session, campaign: string, file: string): Promise<Output> {
   const context = await session.context();
-  const { campaignId } = await findCampaign(context.campaigns, campaign);
+  const { campaignId } = await findCampaign(context, campaign);
   const source = await openSource(session, file);
   try {
     const result = await importContacts(context, campaignId, csvRecords(textOf(source.stream, source.progress)));

@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { unknownOperation } from '../../domain/errors.ts';
 import type { AnyOperation, StoredBatch } from '../../operations/index.ts';
-import { AssigneeNames, openCampaign, type CampaignSession } from '../lookup.ts';
+import { AssigneeNames, listTexters, openCampaign, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN, limitOption } from '../options.ts';
 import { fromText, operationText, toText } from '../receipt-text.ts';
 import type { Session } from '../session.ts';
@@ -42,10 +42,11 @@ async function list({ context, campaign, names }: CampaignSession, limit: number
 }
 
 async function show(session: Session, id: string, withMoves: boolean): Promise<void> {
-  const { operationViews, campaigns } = await session.context();
+  const context = await session.context();
+  const { operationViews } = context;
   const operation = await operationViews.findOperation(id);
   if (!operation) throw unknownOperation(id);
-  const names = new AssigneeNames(await campaigns.listTexters(operation.campaignId));
+  const names = new AssigneeNames(await listTexters(context, operation.campaignId));
   const output = { json: operationJson(operation), text: operationText(operation, names) };
   if (!withMoves) return session.print(output);
   // Written while they are read: a large operation has as many moves as conversations.

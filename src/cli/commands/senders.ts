@@ -16,7 +16,7 @@ export function addSenders(program: Command, session: Session): void {
 
 async function senders(session: Session, typed: string): Promise<Output> {
   const context = await session.context();
-  const { campaignId } = await findCampaign(context.campaigns, typed);
+  const { campaignId } = await findCampaign(context, typed);
   const view = await viewSenders(context, campaignId);
   const rows = view.senders.map((sender) => [nameOf(sender), sender.texterId, ...numbers(sender)]);
   const text = table(['sender', 'id', ...STATUSES, 'total'], [...rows, ['pool', '', ...numbers(view.pool)]]);

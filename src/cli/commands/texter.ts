@@ -39,7 +39,7 @@ export function addTexter(program: Command, session: Session): void {
 
 async function add(session: Session, typed: string, name: string, newTexterId = newId('t')): Promise<Output> {
   const context = await session.context();
-  const { campaignId } = await findCampaign(context.campaigns, typed);
+  const { campaignId } = await findCampaign(context, typed);
   const texter = await addToCampaign(context, { campaignId, texterId: newTexterId, name });
   return texterOutput(campaignId, texter);
 }
