@@ -2,67 +2,75 @@ import { Queue, QueueEvents, Worker } from 'bullmq';
 import { Types, type mongo } from 'mongoose';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { POOL_INDEX } from '../../src/mongo/schemas.ts';
-import type { Place } from '../place.ts';
+import type { Sandbox } from '../sandbox.ts';
 
 export interface Dealing {
   readonly campaignId: string;
   readonly texterIds: readonly string[];
-  /** At the most so many; the slow ways are measured on a part. */
+  /** Slow ways deal only this many. */
   readonly conversationsMax: number;
 }
 
-/** One way to deal a campaign's pool to its texters. Says how many conversations it moved. */
-export type BulkWay = (place: Place, dealing: Dealing) => Promise<number>;
+/** One way to deal the pool of a campaign to its texters. Returns the number of conversations that it moved. */
+export type BulkWay = (sandbox: Sandbox, dealing: Dealing) => Promise<number>;
 
-/** Through the queue and back: planned, guarded, in transactions, with history and receipt. */
-export const throughBaton = async (place: Place, { campaignId }: Pick<Dealing, 'campaignId'>): Promise<number> => {
-  const request = { operationId: place.newId('op'), campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
-  const { receipt } = await (await place.producer.reassign(request)).result({ waitMs: 3_600_000 });
+/** Baton: through the queue, planned, guarded, in transactions, with history and receipt. */
+export const throughBaton = async (sandbox: Sandbox, { campaignId }: Pick<Dealing, 'campaignId'>): Promise<number> => {
+  const request = {
+    operationId: sandbox.newId('op'),
+    campaignId,
+    from: 'pool',
+    to: 'everyone',
+    status: 'any',
+  } as const;
+  const { receipt } = await (await sandbox.producer.reassign(request)).result({ waitMs: 3_600_000 });
   return receipt.moved;
 };
 
-/** The limit: one statement, one texter, no order, nothing kept. */
+/** The upper limit: one statement, one texter, no order, no receipt. */
 export const oneUpdateMany: BulkWay = async ({ context }, { campaignId, texterIds: [texterId = ''] }) => {
   const { modifiedCount } = await context.database.conversations.updateMany(
     { campaignId, assigneeId: null },
-    given(texterId),
+    assignedTo(texterId),
   );
   return modifiedCount;
 };
 
-const CHUNK = 5_000;
+const BATCH = 5_000;
 
-/** Reads in order, deals, and writes each texter's share of a chunk under its guards; keeps nothing. */
-export const chunksUnaudited: BulkWay = async ({ context }, dealing) => {
+/** Reads in order and writes the share of each texter with guards, but without history or receipt. */
+export const batchesWithoutReceipt: BulkWay = async ({ context }, dealing) => {
   const { conversations } = context.database;
   const { campaignId, texterIds } = dealing;
-  return inChunks(conversations, dealing, CHUNK, async (ids) => {
+  return inBatches(conversations, dealing, BATCH, async (ids) => {
     const updates = texterIds.map((texterId, seat) => {
       const share = ids.filter((_, index) => index % texterIds.length === seat);
-      return { updateMany: { filter: { _id: { $in: share }, campaignId, assigneeId: null }, update: given(texterId) } };
+      return {
+        updateMany: { filter: { _id: { $in: share }, campaignId, assigneeId: null }, update: assignedTo(texterId) },
+      };
     });
     return (await conversations.bulkWrite(updates)).modifiedCount;
   });
 };
 
-const UPDATES = 1_000;
+const UPDATES_PER_CALL = 1_000;
 
-/** A guarded update for each conversation, a thousand in a call. */
+/** One guarded update for each conversation, a thousand in one call. */
 export const updateOnePerConversation: BulkWay = async ({ context }, dealing) => {
   const { conversations } = context.database;
   const { campaignId, texterIds } = dealing;
-  return inChunks(conversations, dealing, UPDATES, async (ids) => {
+  return inBatches(conversations, dealing, UPDATES_PER_CALL, async (ids) => {
     const updates = ids.map((_id, index) => {
       const texterId = texterIds[index % texterIds.length] ?? '';
-      return { updateOne: { filter: { _id, campaignId, assigneeId: null }, update: given(texterId) } };
+      return { updateOne: { filter: { _id, campaignId, assigneeId: null }, update: assignedTo(texterId) } };
     });
     return (await conversations.bulkWrite(updates)).modifiedCount;
   });
 };
 
-const SPOKE_CHUNK = 65_000;
+const SPOKE_BATCH = 65_000;
 
-/** Spoke's: all ids first, then each texter's by id, unguarded, in large chunks, with a row that tells how far it is. */
+/** Spoke: reads all ids, then updates the ids of each texter without guards in large batches, and stores its progress. */
 export const spokesWay: BulkWay = async ({ context }, { campaignId, texterIds }) => {
   const { conversations, client } = context.database;
   const progress = client.db(conversations.dbName).collection<{ _id: string; moved: number }>('bench_progress');
@@ -72,9 +80,9 @@ export const spokesWay: BulkWay = async ({ context }, { campaignId, texterIds })
   let moved = 0;
   for (const [seat, texterId] of texterIds.entries()) {
     const own = ids.slice(seat * share, (seat + 1) * share);
-    for (let from = 0; from < own.length; from += SPOKE_CHUNK) {
-      const chunk = own.slice(from, from + SPOKE_CHUNK);
-      moved += (await conversations.updateMany({ _id: { $in: chunk } }, given(texterId))).modifiedCount;
+    for (let from = 0; from < own.length; from += SPOKE_BATCH) {
+      const batch = own.slice(from, from + SPOKE_BATCH);
+      moved += (await conversations.updateMany({ _id: { $in: batch } }, assignedTo(texterId))).modifiedCount;
       await progress.updateOne({ _id: campaignId }, { $set: { moved } }, { upsert: true });
     }
   }
@@ -83,11 +91,11 @@ export const spokesWay: BulkWay = async ({ context }, { campaignId, texterIds })
 
 const HELPDESK_CONCURRENCY = 16;
 
-/** A helpdesk's: a job for each conversation, which looks it up and updates it. */
-export const jobPerConversation: BulkWay = async (place, { campaignId, texterIds, conversationsMax }) => {
-  const connection = { url: place.redisUrl, maxRetriesPerRequest: null };
-  const name = place.newId('bench');
-  const { conversations } = place.context.database;
+/** A helpdesk: one job for each conversation, which finds and updates it. */
+export const jobPerConversation: BulkWay = async (sandbox, { campaignId, texterIds, conversationsMax }) => {
+  const connection = { url: sandbox.redisUrl, maxRetriesPerRequest: null };
+  const name = sandbox.newId('bench');
+  const { conversations } = sandbox.context.database;
   const queue = new Queue(name, { connection });
   const events = new QueueEvents(name, { connection });
   await events.waitUntilReady();
@@ -97,7 +105,7 @@ export const jobPerConversation: BulkWay = async (place, { campaignId, texterIds
     name,
     async ({ data: { id, texterId } }) => {
       const one = { _id: new Types.ObjectId(id), ...filter };
-      if (await conversations.findOneAndUpdate(one, given(texterId), { projection: { _id: 1 } })) moved += 1;
+      if (await conversations.findOneAndUpdate(one, assignedTo(texterId), { projection: { _id: 1 } })) moved += 1;
     },
     { connection, concurrency: HELPDESK_CONCURRENCY },
   );
@@ -107,7 +115,8 @@ export const jobPerConversation: BulkWay = async (place, { campaignId, texterIds
   const drained = new Promise<void>((resolve) => {
     worker.on('completed', () => moved === ids.length && resolve());
   });
-  for (let from = 0; from < jobs.length; from += UPDATES) await queue.addBulk(jobs.slice(from, from + UPDATES));
+  for (let from = 0; from < jobs.length; from += UPDATES_PER_CALL)
+    await queue.addBulk(jobs.slice(from, from + UPDATES_PER_CALL));
   await drained;
   await Promise.all([worker.close(), events.close()]);
   await queue.obliterate({ force: true });
@@ -117,12 +126,12 @@ export const jobPerConversation: BulkWay = async (place, { campaignId, texterIds
 
 const IN_ORDER = { status: 1, waitingSince: 1, _id: 1 } as const;
 
-function given(texterId: string): mongo.UpdateFilter<ConversationDoc> {
+function assignedTo(texterId: string): mongo.UpdateFilter<ConversationDoc> {
   return { $set: { assigneeId: texterId, assignedAt: new Date() }, $inc: { assignmentVersion: 1 } };
 }
 
-/** Reads the pool's ids in order, a chunk at a time, and hands each on once the one before it is written. */
-async function inChunks(
+/** Reads the ids of the pool in order, one batch at a time. Writes each batch before it reads the next. */
+async function inBatches(
   conversations: mongo.Collection<ConversationDoc>,
   { campaignId, conversationsMax }: Dealing,
   size: number,
@@ -130,7 +139,7 @@ async function inChunks(
 ): Promise<number> {
   let moved = 0;
   while (moved < conversationsMax) {
-    // What was written has left the pool: its head is always the next chunk.
+    // Written conversations have left the pool, so its first ones are always the next batch.
     const head = conversations.find(
       { campaignId, assigneeId: null, status: 'not-started' },
       {

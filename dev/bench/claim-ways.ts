@@ -1,34 +1,34 @@
 import { CLAIMABLE_INDEX } from '../../src/mongo/schemas.ts';
-import type { Place } from '../place.ts';
+import type { Sandbox } from '../sandbox.ts';
 
 export interface Wanted {
   readonly campaignId: string;
   readonly texterId: string;
   readonly count: number;
-  /** Until time is over: then stop as soon as you can. */
+  /** When it reaches 0, the way must stop as soon as it can. */
   readonly timeLeftMs: () => number;
 }
 
-/** One way to give a texter conversations of a campaign's pool, oldest first. Says how many it gave. */
-export type ClaimWay = (place: Place, wanted: Wanted) => Promise<number>;
+/** One way to assign the oldest conversations of a pool to a texter. Returns the number of them. */
+export type ClaimWay = (sandbox: Sandbox, wanted: Wanted) => Promise<number>;
 
 const POOL = { assigneeId: null, status: 'not-started', optedOut: false } as const;
 const OLDEST_FIRST = { waitingSince: 1, _id: 1 } as const;
 
-/** What a helpdesk does: one conversation after another. One that takes longer than there is time counts as not given. */
+/** A helpdesk: one conversation after the other. An update that exceeds the time left counts as not done. */
 export const findOneAndUpdateLoop: ClaimWay = async ({ context }, { campaignId, texterId, count, timeLeftMs }) => {
   const { conversations } = context.database;
-  const gift = { $set: { assigneeId: texterId, assignedAt: new Date() }, $inc: { assignmentVersion: 1 } };
-  const take = (maxTimeMS: number): Promise<unknown> =>
+  const update = { $set: { assigneeId: texterId, assignedAt: new Date() }, $inc: { assignmentVersion: 1 } };
+  const assignNext = (maxTimeMS: number): Promise<unknown> =>
     conversations
-      .findOneAndUpdate({ campaignId, ...POOL }, gift, { sort: OLDEST_FIRST, projection: { _id: 1 }, maxTimeMS })
+      .findOneAndUpdate({ campaignId, ...POOL }, update, { sort: OLDEST_FIRST, projection: { _id: 1 }, maxTimeMS })
       .catch(noneInTime);
-  let given = 0;
-  while (given < count && timeLeftMs() >= 1 && (await take(Math.floor(timeLeftMs())))) given += 1;
-  return given;
+  let assigned = 0;
+  while (assigned < count && timeLeftMs() >= 1 && (await assignNext(Math.floor(timeLeftMs())))) assigned += 1;
+  return assigned;
 };
 
-/** The server's code for an operation that it broke off. */
+/** The server's error code for a command that exceeded maxTimeMS. */
 const MAX_TIME_EXPIRED = 50;
 
 function noneInTime(error: Error & { readonly code?: unknown }): null {
@@ -36,14 +36,14 @@ function noneInTime(error: Error & { readonly code?: unknown }): null {
   throw error;
 }
 
-/** Reads the first, updates those still free, and goes again for what others were quicker at. */
+/** Reads the oldest, updates those that are still in the pool, and repeats for the rest. */
 export const findAndGuardedUpdate: ClaimWay = async ({ context }, { campaignId, texterId, count, timeLeftMs }) => {
   const { conversations } = context.database;
-  let given = 0;
-  while (given < count && timeLeftMs() > 0) {
+  let assigned = 0;
+  while (assigned < count && timeLeftMs() > 0) {
     const first = conversations.find(
       { campaignId, ...POOL },
-      { projection: { _id: 1 }, sort: OLDEST_FIRST, limit: count - given, hint: CLAIMABLE_INDEX },
+      { projection: { _id: 1 }, sort: OLDEST_FIRST, limit: count - assigned, hint: CLAIMABLE_INDEX },
     );
     const ids = (await first.toArray()).map(({ _id }) => _id);
     if (ids.length === 0) break;
@@ -51,14 +51,14 @@ export const findAndGuardedUpdate: ClaimWay = async ({ context }, { campaignId, 
       { _id: { $in: ids }, campaignId, ...POOL },
       { $set: { assigneeId: texterId, assignedAt: new Date() }, $inc: { assignmentVersion: 1 } },
     );
-    given += modifiedCount;
+    assigned += modifiedCount;
   }
-  return given;
+  return assigned;
 };
 
-/** Through the queue and back: rules, receipt, history and all. */
-export const selfAssign: ClaimWay = async (place, { campaignId, texterId, count }) => {
-  const sent = await place.producer.selfAssign({ operationId: place.newId('cl'), campaignId, texterId, count });
+/** Baton: through the queue, with rules, receipt and history. */
+export const selfAssign: ClaimWay = async (sandbox, { campaignId, texterId, count }) => {
+  const sent = await sandbox.producer.selfAssign({ operationId: sandbox.newId('cl'), campaignId, texterId, count });
   const { conversationIds } = await sent.result();
   return conversationIds.length;
 };

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { table } from '../../src/cli/output.ts';
+import { table } from '../../src/cli/terminal.ts';
 import { findAndGuardedUpdate, findOneAndUpdateLoop, selfAssign, type ClaimWay } from './claim-ways.ts';
-import { Ground } from './ground.ts';
+import { BenchSandbox } from './bench-sandbox.ts';
 import { measure, median, type Measured } from './load.ts';
 
-/** One line of the comparison. */
+/** One row of the comparison. */
 interface Row extends Case, Measured {
   readonly way: string;
   readonly workers: number;
@@ -21,7 +21,7 @@ interface Case {
 interface Way {
   readonly name: string;
   readonly claim: ClaimWay;
-  /** Worker processes it needs. */
+  /** The number of worker processes that it needs. */
   readonly workers: number;
 }
 
@@ -45,16 +45,22 @@ const { values } = parseArgs({
 });
 const numbers = (list: string): number[] => list.split(',').map(Number);
 
-/** No claim should find the pool empty: this share of it is left. */
+/** The share of the pool that may be claimed, so that no claim finds it empty. */
 const POOL_SHARE_MAX = 0.8;
 
-async function run(ground: Ground, campaignIds: readonly string[], of: Case, way: Way, workers: number): Promise<Row> {
+async function run(
+  bench: BenchSandbox,
+  campaignIds: readonly string[],
+  of: Case,
+  way: Way,
+  workers: number,
+): Promise<Row> {
   const requestsMax = Math.floor((of.pool * POOL_SHARE_MAX) / of.count);
-  let turn = 0;
+  let requests = 0;
   const ask = async (asker: number, timeLeftMs: () => number): Promise<number> => {
-    const campaignId = campaignIds[(turn += 1) % campaignIds.length] ?? '';
+    const campaignId = campaignIds[(requests += 1) % campaignIds.length] ?? '';
     const wanted = { campaignId, texterId: `t${asker}`, count: of.count, timeLeftMs };
-    return (await way.claim(ground.place, wanted)) / of.count;
+    return (await way.claim(bench.sandbox, wanted)) / of.count;
   };
   const warmUp = { askers: Math.min(of.askers, requestsMax), requestsMax: Math.min(of.askers, requestsMax / 4) };
   await measure({ ...warmUp, durationMsMax: 1_000 }, ask);
@@ -64,21 +70,21 @@ async function run(ground: Ground, campaignIds: readonly string[], of: Case, way
     durationMsMax: Number(values.seconds) * 1_000,
   };
   const measured = await measure(load, ask);
-  await ground.refill(campaignIds);
+  await bench.refillPools(campaignIds);
   return { ...of, ...measured, way: way.name, workers };
 }
 
-/** Every way in turn on the same pools, so that they share the machine's good and bad moments. */
-async function runPool(ground: Ground, pool: number, campaigns: number): Promise<Row[]> {
+/** Runs every way on the same pools, one after the other, so that changes of the machine's speed affect all of them. */
+async function runPool(bench: BenchSandbox, pool: number, campaigns: number): Promise<Row[]> {
   const askersMax = Math.max(...numbers(values.askers));
   const campaignIds: string[] = [];
-  for (let at = 0; at < campaigns; at += 1) campaignIds.push(await ground.seedCampaign(askersMax, pool / campaigns));
+  for (let at = 0; at < campaigns; at += 1) campaignIds.push(await bench.seedCampaign(askersMax, pool / campaigns));
   const rows: Row[] = [];
-  await ground.place.setWorkers(1);
+  await bench.sandbox.setWorkers(1);
   for (const askers of numbers(values.askers)) {
     for (const count of values.smoke ? [10] : [10, 300]) {
       for (const way of WAYS) {
-        rows.push(await run(ground, campaignIds, { askers, count, pool, campaigns }, way, way.workers));
+        rows.push(await run(bench, campaignIds, { askers, count, pool, campaigns }, way, way.workers));
         process.stderr.write('.');
       }
     }
@@ -86,19 +92,19 @@ async function runPool(ground: Ground, pool: number, campaigns: number): Promise
   return rows;
 }
 
-/** There and back, twice: whoever comes later may meet a slower machine. */
+/** In both directions, twice, because the speed of the machine changes over time. */
 const WORKERS = [1, 2, 3, 3, 2, 1, 1, 2, 3, 3, 2, 1];
 
-async function runWorkers(ground: Ground): Promise<Row[]> {
+async function runWorkers(bench: BenchSandbox): Promise<Row[]> {
   const rows: Row[] = [];
   for (const workers of values.smoke ? [1] : WORKERS) {
-    await ground.place.setWorkers(workers);
-    // A pool of its own: in one that was emptied before, the server reads past what was there, until it tidies it.
+    await bench.sandbox.setWorkers(workers);
+    // A new pool each time: in a used one, the server reads past old versions of the documents until it removes them.
     const runOnNew = async (): Promise<Row> => {
-      const campaignId = await ground.seedCampaign(THE_CASE.askers, THE_CASE.pool);
-      return run(ground, [campaignId], THE_CASE, BATON, workers);
+      const campaignId = await bench.seedCampaign(THE_CASE.askers, THE_CASE.pool);
+      return run(bench, [campaignId], THE_CASE, BATON, workers);
     };
-    // New processes are slow at first, and of three each learns a third.
+    // The first run warms up the new processes.
     await runOnNew();
     rows.push(await runOnNew());
     process.stderr.write('.');
@@ -106,7 +112,7 @@ async function runWorkers(ground: Ground): Promise<Row[]> {
   return [...new Set(WORKERS)].flatMap((workers) => medianOf(rows.filter((row) => row.workers === workers)));
 }
 
-/** Each figure by itself. */
+/** Takes the median of each figure separately. */
 function medianOf(rows: readonly Row[]): Row[] {
   const [first] = rows;
   if (!first) return [];
@@ -140,15 +146,15 @@ function sameCase(a: Case, b: Case): boolean {
   return a.askers === b.askers && a.count === b.count && a.pool === b.pool && a.campaigns === b.campaigns;
 }
 
-const ground = await Ground.open();
+const bench = await BenchSandbox.open();
 try {
   const rows: Row[] = [];
   for (const pool of numbers(values.pools)) {
-    for (const campaigns of values.smoke ? [1] : [1, 20]) rows.push(...(await runPool(ground, pool, campaigns)));
+    for (const campaigns of values.smoke ? [1] : [1, 20]) rows.push(...(await runPool(bench, pool, campaigns)));
   }
-  const byWorkers = await runWorkers(ground);
+  const byWorkers = await runWorkers(bench);
   process.stdout.write(`\n${drawn(rows)}\n\nby worker processes\n${drawn(byWorkers)}\n`);
   if (values.out) writeFileSync(values.out, `${JSON.stringify({ rows, byWorkers }, null, 2)}\n`);
 } finally {
-  await ground.place.close();
+  await bench.sandbox.close();
 }

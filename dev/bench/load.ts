@@ -1,23 +1,23 @@
-/** What a load came to: answers a second, and how long one took, in milliseconds. */
+/** The results of a load. */
 export interface Measured {
-  /** Answered, in whole requests: one that was cut off half-way counts as half a request. */
+  /** Completed requests. A request that stopped half-way counts as half a request. */
   readonly requests: number;
   readonly perSecond: number;
-  /** Of all, those cut off at the end included with the time they had taken by then. */
+  /** Of all requests. A request that stopped at the end counts with the time that it had taken. */
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
 
 export interface Load {
-  /** How many ask at once; each asks again as soon as it is answered. */
+  /** The number of requests at the same time. Each asker sends the next request when it has the result. */
   readonly askers: number;
   readonly requestsMax: number;
   readonly durationMsMax: number;
 }
 
 /**
- * A closed loop of `ask`, until either limit is reached. It is told how much time is left, so that it can stop in
- * mid-way, and says which share of its request it has done.
+ * Calls `ask` in a closed loop until one of the limits is reached. `ask` gets the time left, so that it can stop half-way,
+ * and returns the share of its request that it completed.
  */
 export async function measure(
   load: Load,
@@ -27,18 +27,18 @@ export async function measure(
   const startedAt = performance.now();
   const endsAt = startedAt + load.durationMsMax;
   const timeLeftMs = (): number => endsAt - performance.now();
-  let begun = 0;
+  let started = 0;
   let requests = 0;
-  const askOn = async (asker: number): Promise<void> => {
-    while (begun < load.requestsMax && timeLeftMs() > 0) {
-      begun += 1;
+  const askRepeatedly = async (asker: number): Promise<void> => {
+    while (started < load.requestsMax && timeLeftMs() > 0) {
+      started += 1;
       const askedAt = performance.now();
       const done = await ask(asker, timeLeftMs);
       requests += done;
       latencies.push(performance.now() - askedAt);
     }
   };
-  await Promise.all(Array.from({ length: load.askers }, (_, asker) => askOn(asker)));
+  await Promise.all(Array.from({ length: load.askers }, (_, asker) => askRepeatedly(asker)));
   const seconds = (performance.now() - startedAt) / 1_000;
   latencies.sort((a, b) => a - b);
   return {

@@ -1,26 +1,25 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { benchBulk, drawBulk, type BulkRow } from './bulk.ts';
-import { Ground } from './ground.ts';
+import { BenchSandbox } from './bench-sandbox.ts';
+import { benchSingle, benchStart, drawSingle } from './latency.ts';
 import { drawPlot } from './plot.ts';
 import { countRoundTrips, drawRoundTrips } from './round-trips.ts';
 import { benchScaleOut, drawScaleOut } from './scale-out.ts';
-import { benchSingle, drawSingle } from './single.ts';
-import { benchStart } from './start.ts';
 
 const { values } = parseArgs({
   options: {
     sizes: { type: 'string', default: '20000,100000,1000000' },
     rounds: { type: 'string', default: '3' },
     parts: { type: 'string', default: 'start,trips,bulk,single,scale' },
-    /** A few hundred conversations instead of a million: whether it works, not how fast. */
+    /** Runs every part with a few hundred conversations, to check that it works. */
     smoke: { type: 'boolean', default: false },
     out: { type: 'string' },
     svg: { type: 'string' },
   },
 });
 
-/** So many single requests that they last about as long as the large operation beside them. */
+/** `requests` is chosen so that the single requests take about as long as the large operation beside them. */
 const FULL = {
   requests: 5_000,
   large: 1_000_000,
@@ -46,48 +45,48 @@ const rounds = values.smoke ? 1 : Number(values.rounds);
 const parts = new Set(values.parts.split(','));
 const report: Record<string, unknown> = {};
 
-function tell(title: string, drawn: string): void {
+function print(title: string, drawn: string): void {
   process.stdout.write(`\n${title}\n${drawn}\n`);
 }
 
-async function runBulk(ground: Ground): Promise<BulkRow[]> {
+async function runBulk(bench: BenchSandbox): Promise<BulkRow[]> {
   const rows: BulkRow[] = [];
   for (const conversations of sizes) {
-    rows.push(...(await benchBulk(ground, { conversations, rounds, warmUp: scope.warmUp })));
+    rows.push(...(await benchBulk(bench, { conversations, rounds, warmUp: scope.warmUp })));
   }
   return rows;
 }
 
-const ground = await Ground.open();
+const bench = await BenchSandbox.open();
 try {
   if (parts.has('start')) {
-    const startMs = await benchStart(ground, scope.starts);
-    tell('worker process ready', `${startMs.toFixed(0)} ms`);
+    const startMs = await benchStart(bench, scope.starts);
+    print('worker process ready', `${startMs.toFixed(0)} ms`);
     report['startMs'] = startMs;
   }
-  await ground.place.setWorkers(1);
+  await bench.sandbox.setWorkers(1);
   if (parts.has('trips')) {
-    const trips = await countRoundTrips(ground, scope.trips);
-    tell('round trips to the database', drawRoundTrips(trips));
+    const trips = await countRoundTrips(bench, scope.trips);
+    print('round trips to the database', drawRoundTrips(trips));
     report['roundTrips'] = trips;
   }
   if (parts.has('bulk')) {
-    const bulk = await runBulk(ground);
-    tell('dealing a pool to 10 texters', drawBulk(bulk));
+    const bulk = await runBulk(bench);
+    print('dealing a pool to 10 texters', drawBulk(bulk));
     report['bulk'] = bulk;
     if (values.svg) writeFileSync(values.svg, await drawPlot(bulk));
   }
   if (parts.has('single')) {
-    const single = await benchSingle(ground, scope);
-    tell('one request, from enqueue to answer', drawSingle(single));
+    const single = await benchSingle(bench, scope);
+    print('one request, from enqueue to answer', drawSingle(single));
     report['single'] = single;
   }
   if (parts.has('scale')) {
-    const scale = await benchScaleOut(ground, { conversations: scope.scale, workers: scope.workers, rounds });
-    tell('workers', drawScaleOut(scale));
+    const scale = await benchScaleOut(bench, { conversations: scope.scale, workers: scope.workers, rounds });
+    print('workers', drawScaleOut(scale));
     report['scaleOut'] = scale;
   }
   if (values.out) writeFileSync(values.out, `${JSON.stringify(report, null, 2)}\n`);
 } finally {
-  await ground.place.close();
+  await bench.sandbox.close();
 }

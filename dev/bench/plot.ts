@@ -8,14 +8,14 @@ const [ACCENT, MUTED] = ['#e4701e', '#9fb3c8'];
 
 const sizeOf = (conversations: number): string => `${NUMBER.format(conversations)} conversations`;
 
-/** Every way's rate as a share of the raw updateMany's of its run, by size, as an SVG. */
+/** Draws the rate of every way as a share of the raw updateMany, by size, as an SVG. */
 export async function drawPlot(rows: readonly BulkRow[]): Promise<string> {
   const ways = [...new Set(rows.map(({ way }) => way))];
   const sizes = [...new Set(rows.map(({ conversations }) => sizeOf(conversations)))];
   const values = rows.map(({ conversations, way, ofRaw }) => ({ way, ofRaw, size: sizeOf(conversations) }));
   const spec: TopLevelSpec = {
     background: 'white',
-    title: 'Conversations a second, as a share of one raw updateMany',
+    title: 'Conversations per second, as a share of one raw updateMany',
     data: { values },
     facet: {
       row: { field: 'size', sort: sizes, header: { title: null, labelOrient: 'top', labelAnchor: 'start' } },

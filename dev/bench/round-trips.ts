@@ -1,31 +1,31 @@
-import { table } from '../../src/cli/output.ts';
+import { table } from '../../src/cli/terminal.ts';
 import { createContext } from '../../src/context.ts';
 import { perform, type Performed } from '../../src/operations/lifecycle.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { requestHash } from '../../src/domain/request-hash.ts';
-import type { Ground } from './ground.ts';
+import type { BenchSandbox } from './bench-sandbox.ts';
 
 export interface TripsRow {
   readonly what: string;
   readonly conversations: number;
-  /** Commands sent to the database, each waited for. */
+  /** Commands sent to the database. */
   readonly trips: number;
 }
 
 const TEXTERS = 10;
 
-/** Counts the commands that an operation sends to the database, as its driver tells them. */
-export async function countRoundTrips(ground: Ground, conversations: number): Promise<TripsRow[]> {
-  const { config } = ground.place;
+/** Counts the commands that an operation sends to the database, with the command monitoring of the driver. */
+export async function countRoundTrips(bench: BenchSandbox, conversations: number): Promise<TripsRow[]> {
+  const { config } = bench.sandbox;
   const uri = new URL(config.mongo.uri);
   uri.searchParams.set('monitorCommands', 'true');
   const context = await createContext({ ...config, mongo: { ...config.mongo, uri: uri.toString() } });
-  const campaignId = await ground.seedCampaign(TEXTERS, conversations);
-  const [conversationId = ''] = await ground.someIds(campaignId);
+  const campaignId = await bench.seedCampaign(TEXTERS, conversations);
+  const [conversationId = ''] = await bench.conversationIds(campaignId);
   let trips = 0;
   context.database.client.on('commandStarted', () => (trips += 1));
   const count = async (what: string, moved: number, asked: object): Promise<TripsRow> => {
-    const request = parseRequest({ operationId: ground.place.newId('op'), campaignId, ...asked });
+    const request = parseRequest({ operationId: bench.sandbox.newId('op'), campaignId, ...asked });
     const command = { request, requestHash: requestHash(request), sendId: 'bench' };
     trips = 0;
     let performed: Performed;
@@ -45,7 +45,7 @@ export async function countRoundTrips(ground: Ground, conversations: number): Pr
     ];
   } finally {
     await context.close();
-    await ground.drop(campaignId);
+    await bench.deleteConversations(campaignId);
   }
 }
 

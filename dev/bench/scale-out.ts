@@ -1,6 +1,6 @@
-import { table } from '../../src/cli/output.ts';
+import { table } from '../../src/cli/terminal.ts';
 import { throughBaton } from './bulk-ways.ts';
-import type { Ground } from './ground.ts';
+import type { BenchSandbox } from './bench-sandbox.ts';
 import { median } from './load.ts';
 
 export interface ScaleRow {
@@ -8,40 +8,39 @@ export interface ScaleRow {
   readonly campaigns: number;
   readonly conversations: number;
   readonly perSecond: number;
-  /** Against one worker of the same run. */
+  /** The rate divided by the rate of one worker in the same round. */
   readonly ofOne: number;
 }
 
 const CAMPAIGNS = 20;
 const TEXTERS = 10;
 
-/** One operation on each of twenty campaigns, all sent at once, to one, two and three workers in turns. */
+/** Sends one operation to each of twenty campaigns at the same time, to one, two and three workers in each round. */
 export async function benchScaleOut(
-  ground: Ground,
+  bench: BenchSandbox,
   options: { readonly conversations: number; readonly rounds: number; readonly workers: readonly number[] },
 ): Promise<ScaleRow[]> {
   const each = options.conversations / CAMPAIGNS;
   const campaignIds: string[] = [];
-  for (let at = 0; at < CAMPAIGNS; at += 1) campaignIds.push(await ground.seedCampaign(TEXTERS, each));
-  /** Conversations a second. */
-  const dealAll = async (): Promise<number> => {
+  for (let at = 0; at < CAMPAIGNS; at += 1) campaignIds.push(await bench.seedCampaign(TEXTERS, each));
+  const dealPerSecond = async (): Promise<number> => {
     const startedAt = performance.now();
-    await Promise.all(campaignIds.map((campaignId) => throughBaton(ground.place, { campaignId })));
+    await Promise.all(campaignIds.map((campaignId) => throughBaton(bench.sandbox, { campaignId })));
     const perSecond = options.conversations / ((performance.now() - startedAt) / 1_000);
-    await ground.refill(campaignIds);
+    await bench.refillPools(campaignIds);
     return perSecond;
   };
   const rates = new Map<number, number[]>();
   for (let round = 0; round < options.rounds; round += 1) {
     for (const workers of options.workers) {
-      await ground.place.setWorkers(workers);
-      // New processes are slow at first: that is another question.
-      await dealAll();
-      rates.set(workers, [...(rates.get(workers) ?? []), await dealAll()]);
+      await bench.sandbox.setWorkers(workers);
+      // The first run warms up the new processes.
+      await dealPerSecond();
+      rates.set(workers, [...(rates.get(workers) ?? []), await dealPerSecond()]);
       process.stderr.write('.');
     }
   }
-  await ground.place.setWorkers(1);
+  await bench.sandbox.setWorkers(1);
   const one = rates.get(1) ?? [];
   return [...rates].map(([workers, own]) => ({
     workers,
@@ -60,5 +59,5 @@ export function drawScaleOut(rows: readonly ScaleRow[]): string {
     Math.round(perSecond),
     ofOne.toFixed(2),
   ]);
-  return table(['workers', 'campaigns', 'conversations', 'a second', 'of one worker'], lines);
+  return table(['workers', 'campaigns', 'conversations', 'per second', 'of one worker'], lines);
 }

@@ -1,17 +1,17 @@
 import type { Sent } from '../../src/index.ts';
 import type { SendersView } from '../../src/conversations/views.ts';
-import type { Place } from '../place.ts';
-import { cast, senders, type Cast } from './stage.ts';
+import type { Sandbox } from '../sandbox.ts';
+import { createDemoCampaign, senders, type DemoCampaign } from './demo-campaign.ts';
 
 export interface StepResult {
   readonly step: string;
-  /** How many conversations each has, by name. */
+  /** The number of conversations of each texter and of the pool, by name. */
   readonly senders: Readonly<Record<string, number>>;
 }
 
 const HEADER = ['name', 'phone', 'status', 'created_at', 'last_inbound_at', 'last_outbound_at'];
 
-/** Six contacts in various states; the two who wait for a reply come first in any selection. */
+/** Six conversations in different statuses. A selection takes the two that need a reply first. */
 const CONTACTS = [
   ['Alma', '+15550100001', 'needs-reply', '2020-09-01T09:00:00Z', '2020-09-02T10:00:00Z', '2020-09-01T12:00:00Z'],
   ['Chris', '+15550100002', 'needs-reply', '2020-09-01T09:00:00Z', '2020-09-02T11:00:00Z', '2020-09-01T12:00:00Z'],
@@ -21,20 +21,23 @@ const CONTACTS = [
   ['Gus', '+15550100006', 'closed', '2020-09-01T09:00:00Z', '2020-09-01T18:00:00Z', '2020-09-01T19:00:00Z'],
 ];
 
-/** Plays the help video through the real queue. `show` is told of each step with the senders as they then stand. */
-export async function playVideo(place: Place, show: (title: string, view: SendersView) => void): Promise<StepResult[]> {
-  const played = await cast(
-    place,
+/** Performs the steps of the help video through the queue. Calls `show` after each step. */
+export async function playVideo(
+  sandbox: Sandbox,
+  show: (title: string, view: SendersView) => void,
+): Promise<StepResult[]> {
+  const campaign = await createDemoCampaign(
+    sandbox,
     'Bartlett 2020 Interest Rally September',
     ['Kevin', 'Rebecca'],
     [HEADER, ...CONTACTS],
   );
-  const { campaignId } = played;
-  show('Before: all 6 conversations are unassigned', await senders(place, campaignId));
+  const { campaignId } = campaign;
+  show('At the start: all 6 conversations are unassigned', await senders(sandbox, campaignId));
   const results: StepResult[] = [];
   for (const { step, title, send } of STEPS) {
-    await (await send(place, played)).result();
-    const view = await senders(place, campaignId);
+    await (await send(sandbox, campaign)).result();
+    const view = await senders(sandbox, campaignId);
     show(title, view);
     results.push({ step, senders: totals(view) });
   }
@@ -44,16 +47,16 @@ export async function playVideo(place: Place, show: (title: string, view: Sender
 interface Step {
   readonly step: string;
   readonly title: string;
-  readonly send: (place: Place, played: Cast) => Promise<Sent>;
+  readonly send: (sandbox: Sandbox, campaign: DemoCampaign) => Promise<Sent>;
 }
 
 const STEPS: readonly Step[] = [
   {
     step: 'reassign-all',
     title: 'Reassign all, status any, from the pool to everyone',
-    send: (place, { campaignId }) =>
-      place.producer.reassign({
-        operationId: place.newId('op'),
+    send: (sandbox, { campaignId }) =>
+      sandbox.producer.reassign({
+        operationId: sandbox.newId('op'),
         campaignId,
         from: 'pool',
         to: 'everyone',
@@ -62,10 +65,10 @@ const STEPS: readonly Step[] = [
   },
   {
     step: 'reassign-some',
-    title: 'Reassign some: 1 not started, from Kevin to Rebecca',
-    send: (place, { campaignId, texterIds }) =>
-      place.producer.reassign({
-        operationId: place.newId('op'),
+    title: 'Reassign some: 1 not-started conversation, from Kevin to Rebecca',
+    send: (sandbox, { campaignId, texterIds }) =>
+      sandbox.producer.reassign({
+        operationId: sandbox.newId('op'),
         campaignId,
         from: { texterIds: [idOf(texterIds, 'Kevin')] },
         to: { texterIds: [idOf(texterIds, 'Rebecca')] },
@@ -75,37 +78,37 @@ const STEPS: readonly Step[] = [
   },
   {
     step: 'reassign-one',
-    title: 'Reassign one: Chris, from Rebecca to Kevin',
-    send: async (place, { campaignId, texterIds }) =>
-      place.producer.reassignOne({
-        operationId: place.newId('op'),
+    title: 'Reassign one: the conversation with Chris, from Rebecca to Kevin',
+    send: async (sandbox, { campaignId, texterIds }) =>
+      sandbox.producer.reassignOne({
+        operationId: sandbox.newId('op'),
         campaignId,
-        conversationId: await conversationWith(place, campaignId, 'Chris'),
+        conversationId: await conversationWith(sandbox, campaignId, 'Chris'),
         expectedAssigneeId: idOf(texterIds, 'Rebecca'),
         to: { texterIds: [idOf(texterIds, 'Kevin')] },
       }),
   },
   {
     step: 'unassign-all',
-    title: 'Unassign all of Rebecca, confirmed by the number the preview says',
-    send: async (place, { campaignId, texterIds }) => {
+    title: 'Unassign all of Rebecca, confirmed with the number from the preview',
+    send: async (sandbox, { campaignId, texterIds }) => {
       const from = { texterIds: [idOf(texterIds, 'Rebecca')] };
-      const request = { operationId: place.newId('op'), campaignId, from, status: 'any' } as const;
-      const { moved } = await place.producer.preview({ ...request, kind: 'unassign' });
-      return place.producer.unassign({ ...request, confirm: moved });
+      const request = { operationId: sandbox.newId('op'), campaignId, from, status: 'any' } as const;
+      const { moved } = await sandbox.producer.preview({ ...request, kind: 'unassign' });
+      return sandbox.producer.unassign({ ...request, confirm: moved });
     },
   },
 ];
 
-function idOf(texterIds: Cast['texterIds'], name: string): string {
+function idOf(texterIds: DemoCampaign['texterIds'], name: string): string {
   const id = texterIds[name];
-  if (id === undefined) throw new Error(`expected ${name} on the campaign`);
+  if (id === undefined) throw new Error(`the campaign has no texter ${name}`);
   return id;
 }
 
-async function conversationWith(place: Place, campaignId: string, name: string): Promise<string> {
-  const found = await place.context.database.conversations.findOne({ campaignId, 'contact.name': name });
-  if (!found) throw new Error(`expected a conversation with ${name}`);
+async function conversationWith(sandbox: Sandbox, campaignId: string, name: string): Promise<string> {
+  const found = await sandbox.context.database.conversations.findOne({ campaignId, 'contact.name': name });
+  if (!found) throw new Error(`the campaign has no conversation with ${name}`);
   return found._id.toHexString();
 }
 

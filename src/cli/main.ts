@@ -1,11 +1,13 @@
 #!/usr/bin/env node
+import { EXIT_DONE, EXIT_FAILED } from './errors.ts';
 import { runCli } from './program.ts';
-import { EXIT_FAILED } from './session.ts';
 
-// Whoever reads our answer may have read enough: `baton export | head`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT_FAILED));
+// In `baton export | head`, head closes the pipe as soon as it has read enough: that is no failure.
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) =>
+  process.exit(code === 'EPIPE' ? EXIT_DONE : EXIT_FAILED),
+);
 
 const { env, stdin, stdout, stderr } = process;
 const status = await runCli(process.argv.slice(2), { env, stdin, stdout, stderr });
-// A connection that will not close must not keep an answer from being the last word.
+// Exits after the output is written, even if a connection does not close.
 stdout.write('', () => process.exit(status));

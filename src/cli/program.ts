@@ -1,29 +1,27 @@
 import { Command } from 'commander';
 import { addCampaign } from './commands/campaign.ts';
-import { addCancel } from './commands/cancel.ts';
+import { addCancel, addUndo } from './commands/cancel-and-undo.ts';
 import { addConversations } from './commands/conversations.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
-import { addFailed } from './commands/failed.ts';
+import { addFailed, addRetry } from './commands/failed.ts';
 import { addImport } from './commands/import.ts';
 import { addOperations } from './commands/operations.ts';
 import { addPreview } from './commands/preview.ts';
 import { addReassign } from './commands/reassign.ts';
-import { addRetry } from './commands/retry.ts';
 import { addSelfAssign } from './commands/self-assign.ts';
 import { addSenders } from './commands/senders.ts';
-import { addTexterCommands } from './commands/texter.ts';
+import { addTexter } from './commands/texter.ts';
 import { addUnassign } from './commands/unassign.ts';
-import { addUndo } from './commands/undo.ts';
 import { addWorker } from './commands/worker.ts';
+import { exitStatusOf, failureOf } from './errors.ts';
+import { batonVersion, Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
-import { reportFailure } from './failure.ts';
-import { Session } from './session.ts';
-import { batonVersion } from './version.ts';
 
+/** In the order of `baton --help`. */
 const COMMANDS = [
   addCampaign,
-  addTexterCommands,
+  addTexter,
   addImport,
   addSenders,
   addConversations,
@@ -42,32 +40,44 @@ const COMMANDS = [
 ];
 
 const HELP = `
-Exit status: 0 done, 1 failed, 2 refused or misused (and nothing was changed).
-MONGODB_URI and REDIS_URL say where the services are.`;
+Exit codes:
+  0  the command is done
+  1  the command failed
+  2  the command was refused, and nothing was changed
 
-/** Runs one command line to its end and says its exit status. Never throws. */
+MONGODB_URI and REDIS_URL must be set to the addresses of the services.`;
+
+/** Runs one command line and returns its exit code. Never throws. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   const session = new Session(terminal, args.includes('--json'));
   try {
     await buildProgram(session).parseAsync(args, { from: 'user' });
     return session.exitStatus;
   } catch (error) {
-    return reportFailure(session, error);
+    const status = exitStatusOf(error);
+    if (status !== 0) printFailure(session, error);
+    return status;
   } finally {
     await session.close();
   }
 }
 
+function printFailure(session: Session, error: unknown): void {
+  const failure = failureOf(error);
+  if (session.json) session.print({ json: { error: failure }, text: '' });
+  else session.note(`${failure.code}: ${failure.message}`);
+}
+
 function buildProgram(session: Session): Command {
   const { terminal } = session;
   const program = new Command('baton')
-    .description('Hands texting conversations from one texter to the next.')
-    .option('--json', 'answer with one JSON document on stdout')
+    .description('Moves texting conversations between texters.')
+    .option('--json', 'print one JSON document on stdout')
     .version(batonVersion())
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
-      // Help for whoever typed too little is no answer; what was wrong is told by the failure.
+      // With --json, the failure document replaces the help that commander prints when a command is missing.
       writeErr: (text) => (session.json ? true : terminal.stderr.write(text)),
       outputError: () => undefined,
     })

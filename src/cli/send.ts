@@ -1,38 +1,41 @@
-import { isBulk, type OperationRequest, type Plan, type RequestInput } from '../operations/index.ts';
 import { statusesOf } from '../domain/conversation.ts';
-import { countWorkers } from '../telemetry/index.ts';
+import { isBulk, type OperationRequest, type Plan, type RequestInput } from '../operations/index.ts';
 import type { OperationResult, Producer, Sent } from '../producer/index.ts';
-import type { AssigneeNames } from './assignees.ts';
-import { blocks, type Answer } from './output.ts';
-import { isWatched, progressBar } from './progress.ts';
-import { receiptText } from './receipt.ts';
+import { countWorkers } from '../telemetry/index.ts';
+import type { AssigneeNames } from './lookup.ts';
+import { receiptText } from './receipt-text.ts';
 import type { Session } from './session.ts';
+import { blocks, isInteractive, progressBar, type Output } from './terminal.ts';
 
-/** After this long without a sign of life it is worth asking whether anybody works at all. */
-const QUIET_MS = 3_000;
+/** After this long without progress, check whether any worker runs. */
+const NO_PROGRESS_MS = 3_000;
 
 export interface SendOptions {
-  /** `undefined`: don't wait for the end. */
+  /** `undefined`: do not wait for the result. */
   readonly waitMs: number | undefined;
   readonly names: AssigneeNames;
-  /** What was found in order, when the operation is new: tells how long the way is. */
+  /** The plan of a new operation; it gives the total for the progress bar. */
   readonly plan: Plan | undefined;
 }
 
-/** Sends a checked request to the workers, waits for its end while somebody may watch, and tells its receipt. */
-export async function sendAndTell(session: Session, request: OperationRequest, options: SendOptions): Promise<Answer> {
+/** Sends a checked request to the workers and waits for its receipt. */
+export async function sendOperation(
+  session: Session,
+  request: OperationRequest,
+  { waitMs, names, plan }: SendOptions,
+): Promise<Output> {
   const { operationId } = request;
   const sent = await send(session.producer(), request);
-  if (options.waitMs === undefined) {
-    const text = `Sent as operation ${operationId}.\nSee what became of it: baton operation ${operationId}`;
+  if (waitMs === undefined) {
+    const text = `Sent as operation ${operationId}.\nTo see the result: baton operation ${operationId}`;
     return { json: { operationId, state: 'sent' }, text };
   }
-  if (isWatched(session.terminal)) session.tell(`sent operation ${operationId}; it goes on if you stop waiting`);
-  const result = await waitFor(session, sent, options.waitMs, await totalOf(session, request, options.plan));
-  return { json: result, text: resultText(result, options.names) };
+  if (isInteractive(session.terminal)) session.note(`sent operation ${operationId}; it continues if you stop waiting`);
+  const result = await waitForResult(session, sent, waitMs, await totalOf(session, request, plan));
+  return { json: result, text: resultText(result, names) };
 }
 
-/** The producer checks requests by its own schema, whose types are those of a caller before defaults. */
+/** The producer's methods take requests before defaults, so the checked request needs a cast for each kind. */
 async function send(producer: Producer, { kind, ...request }: OperationRequest): Promise<Sent> {
   switch (kind) {
     case 'reassign':
@@ -48,9 +51,9 @@ async function send(producer: Producer, { kind, ...request }: OperationRequest):
   }
 }
 
-/** How many there are to go, for a bar that somebody sees; 0 where nobody does. */
+/** Counts the conversations that will be selected, for the progress bar. Returns 0 where no bar is shown. */
 async function totalOf(session: Session, request: OperationRequest, plan: Plan | undefined): Promise<number> {
-  if (!plan || !isWatched(session.terminal)) return 0;
+  if (!plan || !isInteractive(session.terminal)) return 0;
   if (request.kind === 'undo') return plan.limit ?? 0;
   if (!isBulk(request)) return 0;
   const { stores } = await session.context();
@@ -58,39 +61,39 @@ async function totalOf(session: Session, request: OperationRequest, plan: Plan |
   return Math.min(found, plan.limit ?? found);
 }
 
-async function waitFor(session: Session, sent: Sent, waitMs: number, total: number): Promise<OperationResult> {
+async function waitForResult(session: Session, sent: Sent, waitMs: number, total: number): Promise<OperationResult> {
   const bar = progressBar(session.terminal, 'moving', total);
-  const watch = new QuietWatch(session);
+  const check = new WorkerCheck(session);
   try {
     return await sent.result({
       waitMs,
       onProgress: (progress) => {
-        watch.heard();
-        bar.update(movedOf(progress));
+        check.postpone();
+        bar.update(movedIn(progress));
       },
     });
   } finally {
-    watch.stop();
+    check.stop();
     bar.stop();
   }
 }
 
-function movedOf(progress: unknown): number {
-  const told = typeof progress === 'object' && progress !== null && 'moved' in progress ? progress.moved : 0;
-  return typeof told === 'number' ? told : 0;
+function movedIn(progress: unknown): number {
+  const moved = typeof progress === 'object' && progress !== null && 'moved' in progress ? progress.moved : 0;
+  return typeof moved === 'number' ? moved : 0;
 }
 
-/** Says so, once, when nothing is heard and nobody is there to work. */
-class QuietWatch {
+/** Notes once that no worker runs, when an operation makes no progress. */
+class WorkerCheck {
   private readonly session: Session;
   private readonly timer: NodeJS.Timeout;
 
   constructor(session: Session) {
     this.session = session;
-    this.timer = setInterval(() => void this.look(), QUIET_MS);
+    this.timer = setInterval(() => void this.check(), NO_PROGRESS_MS);
   }
 
-  heard(): void {
+  postpone(): void {
     this.timer.refresh();
   }
 
@@ -98,17 +101,16 @@ class QuietWatch {
     clearInterval(this.timer);
   }
 
-  private async look(): Promise<void> {
+  private async check(): Promise<void> {
     const workers = await countWorkers(this.session.config.queue).catch(() => undefined);
     if (workers !== 0) return;
     this.stop();
-    this.session.tell('no worker seems to be running: start one with `baton worker`. Still waiting…');
+    this.session.note('no worker is running: start one with `baton worker`. Still waiting…');
   }
 }
 
-export function resultText({ operationId, outcome, state, receipt }: OperationResult, names: AssigneeNames): string {
-  const before =
-    outcome === 'exists' ? 'It had been asked for before; this is its answer, nothing was moved again.' : '';
+function resultText({ operationId, outcome, state, receipt }: OperationResult, names: AssigneeNames): string {
   const end = state === 'cancelled' ? `Operation ${operationId} was cancelled.` : `Operation ${operationId} is done.`;
-  return blocks(`${end} ${before}`.trim(), receiptText(receipt, names));
+  const stored = 'It was sent before. This is its stored receipt; nothing was moved again.';
+  return blocks(outcome === 'exists' ? `${end} ${stored}` : end, receiptText(receipt, names));
 }

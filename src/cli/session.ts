@@ -1,27 +1,23 @@
+import { createRequire } from 'node:module';
 import { readConfig, type Config } from '../config.ts';
 import { createContext, type Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
-import { createLogger } from '../telemetry/index.ts';
 import { createProducer, type Producer } from '../producer/index.ts';
-import type { Terminal } from './terminal.ts';
-import type { Answer } from './output.ts';
-
-/** 0: done. 1: failed. 2: refused or misused, and nothing was changed. */
-export const EXIT_DONE = 0;
-export const EXIT_FAILED = 1;
-export const EXIT_REFUSED = 2;
+import { createLogger } from '../telemetry/index.ts';
+import { EXIT_DONE, messageOf } from './errors.ts';
+import type { Output, Terminal } from './terminal.ts';
 
 const HOW_TO_CONFIGURE =
-  'MONGODB_URI (mongodb://host:27017/baton?replicaSet=rs0) and REDIS_URL (redis://host:6379) to be set, see .env.example';
+  'MONGODB_URI (mongodb://host:27017/baton?replicaSet=rs0) and REDIS_URL (redis://host:6379), see .env.example';
 
-/** One run of the command line: opens what its command needs, when it needs it, and closes it all. */
+/** One run of the command line. Connects when a command first needs it, and closes every connection at the end. */
 export class Session {
   readonly terminal: Terminal;
-  /** Answers and errors are one JSON document on stdout. */
+  /** With `--json`, stdout gets one JSON document, also for an error. */
   readonly json: boolean;
   exitStatus = EXIT_DONE;
   private readConfigOnce: Config | undefined;
-  private opened: Promise<Context> | undefined;
+  private openedContext: Promise<Context> | undefined;
   private openedProducer: Producer | undefined;
   private readonly warned = new Set<string>();
 
@@ -35,10 +31,9 @@ export class Session {
     return this.readConfigOnce;
   }
 
-  /** The database, with the indexes that everything here relies on. */
-  async context(): Promise<Context> {
-    this.opened ??= this.open();
-    return this.opened;
+  context(): Promise<Context> {
+    this.openedContext ??= createContext(this.config);
+    return this.openedContext;
   }
 
   producer(): Producer {
@@ -46,32 +41,40 @@ export class Session {
     return this.openedProducer;
   }
 
-  answer({ json, text }: Answer): void {
+  print({ json, text }: Output): void {
     this.terminal.stdout.write(this.json ? `${JSON.stringify(json, undefined, 2)}\n` : `${text}\n`);
   }
 
-  /** A word to whoever watches; never part of an answer. */
-  tell(line: string): void {
+  /** Writes a line for people to stderr. */
+  note(line: string): void {
     this.terminal.stderr.write(`baton: ${line}\n`);
   }
 
+  /**
+   * Starts another round for the campaign's waiting claims, after a command removed a reason for them to wait. The
+   * command itself is done by then, so an unreachable queue is only noted.
+   */
+  async serveWaitingClaims(campaignId: string): Promise<void> {
+    const { stores } = await this.context();
+    if (!(await stores.claims.firstWaiting(campaignId))) return;
+    try {
+      await this.producer().poolRefilled(campaignId);
+    } catch (error) {
+      this.note(`the change is stored, but the waiting claims could not be notified: ${messageOf(error)}`);
+    }
+  }
+
   async close(): Promise<void> {
-    const context = await this.opened?.catch(() => undefined);
+    const context = await this.openedContext?.catch(() => undefined);
     await Promise.allSettled([context?.close(), this.openedProducer?.close()]);
   }
 
-  /** A lost connection reports itself many times a second; whoever watches needs to hear it once. */
+  /** A lost connection reports the same error many times a second. */
   private readonly warnOnce = ({ message }: Error): void => {
     if (this.warned.has(message)) return;
     this.warned.add(message);
     createLogger(this.config.log, this.terminal.stderr).warn({ trouble: message }, 'queue connection');
   };
-
-  private async open(): Promise<Context> {
-    const context = await createContext(this.config);
-    await context.database.ensureIndexes();
-    return context;
-  }
 }
 
 function configOf(env: NodeJS.ProcessEnv): Config {
@@ -79,6 +82,13 @@ function configOf(env: NodeJS.ProcessEnv): Config {
     return readConfig(env);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    throw new Refusal(error.code, { expected: HOW_TO_CONFIGURE, received: error.received });
+    const message = `the environment must set ${HOW_TO_CONFIGURE}; wrong or missing: ${error.received}`;
+    throw new Refusal(error.code, { message, expected: HOW_TO_CONFIGURE, received: error.received });
   }
+}
+
+/** Imports the package by its own name, because the relative path differs between the source and the built package. */
+export function batonVersion(): string {
+  const { version } = createRequire(import.meta.url)('baton/package.json') as { version: string };
+  return version;
 }

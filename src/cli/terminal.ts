@@ -1,9 +1,82 @@
 import type { Readable, Writable } from 'node:stream';
+import { Presets, SingleBar } from 'cli-progress';
+import Table from 'cli-table3';
 
-/** Where a command line is run: a process, or a test that looks like one. */
+/** The environment and streams of a command line: those of the process, or those of a test. */
 export interface Terminal {
   readonly env: NodeJS.ProcessEnv;
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable & { readonly isTTY?: boolean };
   readonly stderr: Writable & { readonly isTTY?: boolean };
+}
+
+/** The output of a command: `json` for programs, `text` for people. */
+export interface Output {
+  readonly json: unknown;
+  readonly text: string;
+}
+
+type Cell = string | number;
+
+// eslint-disable-next-line no-control-regex
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]+/g;
+
+/** Replaces control characters. A stored name could otherwise move the cursor or change the colours of a terminal. */
+export function plain(text: string): string {
+  return text.replace(CONTROL_CHARACTERS, ' ');
+}
+
+/** No outer border and a line under the head only: the widest table must fit into 80 columns. */
+const TABLE_LINES = {
+  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
+  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
+  ...{ left: '', 'left-mid': '', right: '', 'right-mid': '' },
+  ...{ mid: '─', 'mid-mid': '  ', middle: '  ' },
+};
+
+/** Columns are aligned to the right when their first row has a number. */
+export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const drawn = new Table({
+    head: [...head],
+    chars: TABLE_LINES,
+    colAligns: head.map((_, index) => (typeof rows[0]?.[index] === 'number' ? 'right' : 'left')),
+    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 },
+  });
+  for (const row of rows) drawn.push(row.map((cell) => (typeof cell === 'number' ? cell : plain(cell))));
+  return drawn.toString().replace(/ +$/gm, '');
+}
+
+/** A list of names and values, one pair on each line. */
+export function facts(pairs: readonly (readonly [string, Cell])[]): string {
+  const width = Math.max(...pairs.map(([name]) => name.length));
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${plain(String(value))}`).join('\n');
+}
+
+/** Joins blocks of text with an empty line between them. Skips empty blocks. */
+export function blocks(...texts: readonly (string | false | null | undefined)[]): string {
+  return texts.filter((text) => text).join('\n\n');
+}
+
+export function moment(at: Date | null): string {
+  return at ? at.toISOString().replace(/\.\d+Z$/, 'Z') : '–';
+}
+
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+export type Progress = Pick<SingleBar, 'update' | 'stop'>;
+
+/** Progress is shown only where a person can see it. */
+export function isInteractive({ stderr }: Terminal): boolean {
+  return stderr.isTTY === true;
+}
+
+/** Starts a progress bar on stderr. A bar without a terminal or without a known total is not started and shows nothing. */
+export function progressBar(terminal: Terminal, what: string, total: number, unit = ''): Progress {
+  const format = `${what} {bar} {percentage}% | {value} of {total}${unit} | {eta_formatted} left`;
+  const stream = terminal.stderr as NodeJS.WriteStream;
+  const bar = new SingleBar({ stream, format, clearOnComplete: true, fps: 5 }, Presets.shades_classic);
+  if (isInteractive(terminal) && total > 0) bar.start(total, 0);
+  return bar;
 }

@@ -8,7 +8,7 @@ import { Harness } from '../support/harness.ts';
 
 const CONTACTS = 5_000;
 
-/** As people and scripts meet it: a process, its streams and its exit status. */
+/** Starts the command line as people and scripts do, and checks its streams and its exit code. */
 describe('the command line as a process', () => {
   let harness: Harness;
   let env: NodeJS.ProcessEnv;
@@ -24,14 +24,14 @@ describe('the command line as a process', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('is done with 0, and stdout is one JSON document', async () => {
+  it('exits with 0 and prints one JSON document on stdout', async () => {
     const made = await spawnCli(env, ['campaign', 'create', 'Rally', '--id', 'rally', '--json']);
     expect(made).toMatchObject({ status: 0, err: '' });
     expect(JSON.parse(made.out)).toMatchObject({ campaignId: 'rally', name: 'Rally', texterCount: 0 });
     expect((await spawnCli(env, ['texter', 'add', 'rally', 'Ann', '--id', 'ann'])).status).toBe(0);
   });
 
-  it('imports a file and what comes on stdin, the bad rows told by line', async () => {
+  it('imports a file and stdin, and reports bad rows by their line', async () => {
     const rows = Array.from({ length: CONTACTS }, (_, index) => `"Contact\n${index}",${5_550_000 + index},not-started`);
     const text = ['name,phone,status', ...rows, 'Bad,none,not-started', 'Bad,5550100001,lost'].join('\r\n');
     const file = join(folder, 'contacts.csv');
@@ -47,20 +47,20 @@ describe('the command line as a process', () => {
     expect(JSON.parse(second.out)).toMatchObject({ added: 0, alreadyThere: CONTACTS, rejectedCount: 2 });
   });
 
-  it('is refused with 2 and misused with 2, in one document when asked so', async () => {
+  it('exits with 2 when it is refused or misused, and prints one JSON document with --json', async () => {
     const refused = await spawnCli(env, ['senders', 'nowhere', '--json']);
     expect(refused.status).toBe(2);
     expect(JSON.parse(refused.out)).toMatchObject({ error: { code: 'unknown-campaign', received: '"nowhere"' } });
     const unconfirmed = await spawnCli(env, ['unassign', 'rally', '--from', 'ann']);
     expect(unconfirmed).toMatchObject({ status: 2, out: '' });
     expect(unconfirmed.err).toBe(
-      'baton: confirmation-needed: expected --confirm 0, the number of conversations to unassign, got none\n',
+      'baton: confirmation-needed: unassigning all 0 conversations must be confirmed with --confirm 0\n',
     );
     expect((await spawnCli(env, ['reassign', 'rally', '--sideways'])).status).toBe(2);
     expect((await spawnCli({}, ['senders', 'rally'])).status).toBe(2);
   });
 
-  it('fails with 1 when a service is away, within seconds', async () => {
+  it('exits with 1 within seconds when a service is away', async () => {
     const away = { ...env, BATON_MONGODB_SELECTION_TIMEOUT_MS: '500' };
     const noDatabase = await spawnCli({ ...away, MONGODB_URI: 'mongodb://127.0.0.1:1/x' }, [
       'senders',
@@ -75,7 +75,7 @@ describe('the command line as a process', () => {
     expect(noQueue.err).toContain('baton: queue-unavailable: ');
   });
 
-  it('stops quietly when its reader has read enough', async () => {
+  it('exits quietly when the reader of its output stops reading', async () => {
     const pipeline = `"${process.execPath}" --import tsx src/cli/main.ts export rally | head -n 1; echo "\${PIPESTATUS[0]}"`;
     const { PATH } = process.env;
     const shell = spawn('bash', ['--norc', '-c', pipeline], {
@@ -83,14 +83,14 @@ describe('the command line as a process', () => {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let [out, err] = ['', ''];
-    shell.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    shell.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    shell.stdout.on('data', (data: Buffer) => (out += data.toString()));
+    shell.stderr.on('data', (data: Buffer) => (err += data.toString()));
     await new Promise((resolve) => shell.once('close', resolve));
     expect(err).toBe('');
     expect(out).toMatch(/^conversation_id,[a-z_,]*\n0\n$/);
   });
 
-  it('says that no worker runs, and waits no longer than it is told', async () => {
+  it('notes that no worker runs, and waits no longer than --wait', async () => {
     const move = [
       'reassign',
       'rally',
@@ -107,11 +107,11 @@ describe('the command line as a process', () => {
     ];
     const waited = await spawnCli(env, move);
     expect(waited.status).toBe(1);
-    expect(waited.err).toContain('no worker seems to be running');
+    expect(waited.err).toContain('no worker is running');
     expect(waited.err).toContain('baton: wait-timeout: ');
   });
 
-  it('runs a worker until it is told to stop, which then does what was asked', async () => {
+  it('runs a worker that performs waiting operations until SIGTERM stops it', async () => {
     const worker = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'worker'], {
       env: { PATH: process.env['PATH'], ...env, BATON_LOG_LEVEL: 'info' },
       stdio: ['ignore', 'inherit', 'pipe'],
@@ -125,10 +125,10 @@ describe('the command line as a process', () => {
     expect(await ended).toBe(0);
   });
 
-  it('examines what it stands on', async () => {
-    const well = await spawnCli(env, ['doctor', '--json']);
-    expect(well.status).toBe(0);
-    const { ok, checks, versions } = JSON.parse(well.out) as {
+  it('checks MongoDB, Redis and the queues with doctor', async () => {
+    const healthy = await spawnCli(env, ['doctor', '--json']);
+    expect(healthy.status).toBe(0);
+    const { ok, checks, versions } = JSON.parse(healthy.out) as {
       ok: boolean;
       checks: { name: string }[];
       versions: object;
@@ -137,8 +137,8 @@ describe('the command line as a process', () => {
     expect(versions).toMatchObject({ node: process.versions.node });
     const names = checks.map(({ name }) => name);
     expect(names).toEqual(expect.arrayContaining(['MongoDB', 'transactions', 'indexes', 'Redis', 'Redis eviction']));
-    const ill = await spawnCli({ ...env, REDIS_URL: 'redis://127.0.0.1:1' }, ['doctor']);
-    expect(ill.status).toBe(1);
-    expect(ill.out).toMatch(/✗ Redis .*REDIS_URL/);
+    const unhealthy = await spawnCli({ ...env, REDIS_URL: 'redis://127.0.0.1:1' }, ['doctor']);
+    expect(unhealthy.status).toBe(1);
+    expect(unhealthy.out).toMatch(/✗ Redis .*REDIS_URL/);
   });
 });

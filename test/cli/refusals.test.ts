@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 
-/** Bad input, by the code it is refused with. `C` has texters Ann, Bob and Ann again, and Paul, who is paused. */
+/** Command lines with the code of their refusal. Campaign `C` has two texters called Ann, Bob, and Paul, who is paused. */
 const ANY = ['--status', 'any'];
 const REFUSED: readonly (readonly [code: string, args: readonly string[]])[] = [
   ['unknown-campaign', ['reassign', 'nowhere', '--from', 'pool', '--to', 'everyone', ...ANY]],
@@ -89,12 +89,12 @@ const REFUSED: readonly (readonly [code: string, args: readonly string[]])[] = [
   ['bad-request', []],
 ];
 
-describe('what bad input gets', () => {
+describe('a refused command line', () => {
   let harness: Harness;
   let cli: Cli;
 
   beforeAll(async () => {
-    // No worker runs: whatever is refused is refused without one.
+    // No worker runs: the command line must refuse all of these by itself.
     harness = await Harness.open();
     cli = new Cli(cliEnv(harness.config));
     for (const id of ['C', 'Shut', 'Alone', 'Twice1', 'Twice2', 'elsewhere-1']) {
@@ -120,36 +120,54 @@ describe('what bad input gets', () => {
   });
   afterAll(() => harness.close());
 
-  const everything = async (): Promise<unknown> => {
+  const readDatabase = async (): Promise<unknown> => {
     const { campaigns, texters, conversations, operations, batches } = harness.context.database;
     const collections = [campaigns, texters, conversations, operations, batches];
     return Promise.all(collections.map((collection) => collection.find({}).sort({ _id: 1 }).toArray()));
   };
 
-  it.each(REFUSED)('%s: baton %j', async (code, args) => {
-    const before = await everything();
+  it.each(REFUSED)('fails with %s and changes nothing: baton %j', async (code, args) => {
+    const before = await readDatabase();
     const refusal = await cli.refusal(args);
     expect(refusal).toMatchObject({
       code,
       expected: expect.stringMatching(/./) as string,
       received: expect.stringMatching(/./) as string,
     });
-    expect(refusal.message).not.toBe('');
-    expect(await everything()).toEqual(before);
+    expect(refusal.message).toMatch(/./);
+    expect(await readDatabase()).toEqual(before);
   });
 
-  it('says what came', async () => {
+  it('reports the received value', async () => {
     const refusal = await cli.refusal(['reassign', 'C', '--from', 'pool', '--to', 'Bob', ...ANY, '--count', 'six']);
     expect(refusal.received).toBe('"six"');
   });
 
-  it('tells people in one line on stderr, and leaves stdout alone', async () => {
+  it('prints one line on stderr and nothing on stdout', async () => {
     const ran = await cli.run(['senders', 'nowhere']);
-    const err = 'baton: unknown-campaign: expected the id or exact name of a campaign, got "nowhere"\n';
+    const err = 'baton: unknown-campaign: no campaign has the id or the name "nowhere"\n';
     expect(ran).toEqual({ status: 2, out: '', err });
   });
 
-  it('wants to be told where its services are', async () => {
+  it.each([
+    [['preview', 'C', '--from', 'b', '--to', 'pool', '--spread', 'even'], '--spread cannot be used with --to pool'],
+    [
+      ['reassign', 'C', '--from', 'pool', '--to', 'Kevin', ...ANY],
+      'no texter of campaign C has the id or the name "Kevin"',
+    ],
+    [['texter', 'pause', 'C', 'Ann'], 'more than one texter is called "Ann": use one of the ids a1, a2'],
+    [['import', 'C', '/no/such/file'], '/no/such/file cannot be read (ENOENT)'],
+    [
+      ['reassign', 'C', '--conversation', 'x1', '--to', 'Bob', '--count', '1'],
+      "option '--conversation <id>' cannot be used with option '--count <n>'",
+    ],
+    [['retry', 'x', '--all'], 'ids of operations cannot be combined with --all or --campaign'],
+    [['conversations', 'C', '--limit', '0'], '--limit must be a whole number from 1 to 1000'],
+  ])('explains in a sentence why it refuses: baton %j', async (args, message) => {
+    expect((await cli.refusal(args)).message).toBe(message);
+  });
+
+  it('names MONGODB_URI and REDIS_URL when they are not set', async () => {
     const refusal = await new Cli({}).refusal(['senders', 'C']);
     expect(refusal.code).toBe('bad-config');
     expect(refusal.message).toMatch(/MONGODB_URI.*REDIS_URL/);

@@ -23,7 +23,7 @@ Gus,5550100006,closed,gus,2020-09-01T13:00:00Z
 `;
 const RALLY = 'Bartlett 2020 Interest Rally September';
 
-describe('the video, typed', () => {
+describe('the steps of the help video on the command line', () => {
   let harness: Harness;
   let cli: Cli;
 
@@ -39,7 +39,7 @@ describe('the video, typed', () => {
   });
   afterAll(() => harness.close());
 
-  it('starts from a campaign with two texters and six conversations in the pool', async () => {
+  it('creates a campaign with two texters and six conversations in the pool', async () => {
     await cli.json(['campaign', 'create', RALLY]);
     await cli.json(['texter', 'add', RALLY, 'Kevin']);
     await cli.json(['texter', 'add', RALLY, 'Rebecca']);
@@ -51,7 +51,7 @@ describe('the video, typed', () => {
     expect(await totals()).toEqual({ Kevin: 0, Rebecca: 0, pool: 6 });
   });
 
-  it('reassigns all of the pool to everyone: 3 and 3', async () => {
+  it('reassigns the whole pool to everyone, 3 to each', async () => {
     const result = await cli.json<Result>(['reassign', RALLY, '--from', 'pool', '--to', 'everyone', '--status', 'any']);
     expect(result).toMatchObject({
       outcome: 'created',
@@ -61,13 +61,13 @@ describe('the video, typed', () => {
     expect(await totals()).toEqual({ Kevin: 3, Rebecca: 3, pool: 0 });
   });
 
-  it('reassigns one not-started from Kevin to Rebecca: 2 and 4', async () => {
+  it('reassigns one not-started conversation from Kevin to Rebecca', async () => {
     const some = ['--from', 'Kevin', '--to', 'Rebecca', '--status', 'not-started', '--count', '1'];
     expect(await cli.json(['reassign', RALLY, ...some])).toMatchObject({ receipt: { moved: 1, asked: 1 } });
     expect(await totals()).toEqual({ Kevin: 2, Rebecca: 4, pool: 0 });
   });
 
-  it('reassigns Chris from Rebecca to Kevin: 3 and 3', async () => {
+  it('reassigns the conversation with Chris from Rebecca to Kevin', async () => {
     const one = ['--conversation', 'Chris', '--from', 'Rebecca', '--to', 'Kevin'];
     expect(await cli.json(['reassign', RALLY, ...one])).toMatchObject({ receipt: { moved: 1 } });
     expect(await totals()).toEqual({ Kevin: 3, Rebecca: 3, pool: 0 });
@@ -76,7 +76,7 @@ describe('the video, typed', () => {
     expect(chris.history).toHaveLength(2);
   });
 
-  it('unassigns all of Rebecca, but not without the number', async () => {
+  it('unassigns all conversations of Rebecca only with the confirmed number', async () => {
     const all = ['unassign', RALLY, '--from', 'Rebecca'];
     const refusal = await cli.refusal(all);
     expect(refusal).toMatchObject({ code: 'confirmation-needed' });
@@ -90,7 +90,7 @@ describe('the video, typed', () => {
     expect(await totals()).toEqual({ Kevin: 3, Rebecca: 0, pool: 3 });
   });
 
-  it('asks at a terminal instead, and takes only the number for a yes', async () => {
+  it('asks for the number on a terminal and accepts no other answer', async () => {
     const all = ['unassign', RALLY, '--from', 'Kevin'];
     const wrong = await cli.runAtTerminal(all, 'yes');
     expect(wrong.status).toBe(2);
@@ -102,7 +102,7 @@ describe('the video, typed', () => {
     expect(await totals()).toEqual({ Kevin: 0, Rebecca: 0, pool: 6 });
   });
 
-  it('keeps a receipt of everything, and gives the same answer to the same id', async () => {
+  it('stores a receipt and returns it again for the same operation id', async () => {
     const again = ['reassign', RALLY, '--from', 'pool', '--to', 'Kevin', '--status', 'any', '--id', 'once'];
     const first = await cli.json<Result>([...again, '--count', '4', '--actor', 'lead_1', '--reason', 'shift change']);
     expect(first).toMatchObject({ outcome: 'created', receipt: { moved: 4 } });
@@ -121,7 +121,7 @@ describe('the video, typed', () => {
     expect((await cli.run(['operation', 'once', '--moves'])).out).toMatch(/[0-9a-f]{24} {2}pool → Kevin/);
   });
 
-  it('sends without waiting, and can be asked later', async () => {
+  it('sends an operation without waiting and returns its result later', async () => {
     const sent = await cli.json<{ operationId: string }>([
       ...['reassign', RALLY, '--from', 'Kevin', '--to', 'Rebecca', '--status', 'any', '--no-wait'],
     ]);

@@ -17,7 +17,7 @@ interface Page {
   readonly hidden: number;
 }
 
-describe('what the command line shows', () => {
+describe('the views of the command line', () => {
   let harness: Harness;
   let cli: Cli;
   let campaignId: string;
@@ -34,7 +34,7 @@ describe('what the command line shows', () => {
     const any = (index: number): Seeded => ({
       assigneeId: [null, 't1', 't2', 't3', 'gone'][Math.trunc(index * 7.3) % 5] ?? null,
       status: STATUSES[Math.trunc(index * 3.7) % STATUSES.length] ?? 'closed',
-      // Many share a moment: pages must part them by their ids.
+      // Many conversations have the same time, so that pages must order them by their ids.
       waitedMs: Math.trunc(index / 7) * 1_000,
       optedOut: index % 11 === 0,
     });
@@ -75,7 +75,7 @@ describe('what the command line shows', () => {
     }
   };
 
-  it('counts what each holds, strangers to the campaign too', async () => {
+  it('counts the conversations of each assignee, also of those who are not on the campaign', async () => {
     const view = await cli.json<{ senders: { texterId: string }[]; pool: unknown }>(['senders', campaignId]);
     const countsOf = (assigneeId: string | null) => ({
       counts: Object.fromEntries(STATUSES.map((status) => [status, count(assigneeId, status)])),
@@ -101,7 +101,7 @@ describe('what the command line shows', () => {
     expect(out).toMatch(/gone \(not on the campaign\)/);
   });
 
-  it('lists all that the view shows, page by page, in the order of selection', async () => {
+  it('lists the visible conversations page by page in the order of selection', async () => {
     const shown = raw.filter((doc) => VISIBLE_STATUSES.includes(doc.status));
     const ofCampaigns = shown.filter((doc) => doc.assigneeId !== 'gone');
     expect(await readAll([], 411)).toEqual(inOrder(ofCampaigns));
@@ -111,15 +111,15 @@ describe('what the command line shows', () => {
     expect(await readAll(['--of', 't4'], 10)).toEqual([]);
   });
 
-  it('says how many it hides, and never shows one of them', async () => {
+  it('leaves out awaiting-contact conversations and says how many there are', async () => {
     const page = await cli.json<Page>(['conversations', campaignId, '--of', 't1', '--limit', '1000']);
     expect(page.hidden).toBe(count('t1', 'awaiting-contact'));
     expect(page.conversations.map(({ status }) => status)).not.toContain('awaiting-contact');
     const { out } = await cli.run(['conversations', campaignId, '--of', 't1']);
-    expect(out).toContain(`Not shown: ${page.hidden} that wait`);
+    expect(out).toContain(`Not listed: ${page.hidden} whose contact has never replied`);
   });
 
-  it('exports every conversation of the campaign, and no other', async () => {
+  it('exports every conversation of the campaign and no others', async () => {
     const file = join(folder, 'all.csv');
     expect(await cli.json(['export', campaignId, '--out', file])).toEqual({
       campaignId,
@@ -151,7 +151,7 @@ describe('what the command line shows', () => {
     expect(rows.sort(byId)).toEqual(expected.sort(byId));
   });
 
-  it('guards what a spreadsheet would run, but never a phone number', async () => {
+  it('escapes formulas in an export, but never a phone number', async () => {
     const id = await harness.seedCampaign(1);
     const contacts = 'name,phone,external_id\n"=cmd|\' /C calc\'!A0",+15550001,@x\n-1+2,5550002,plain\nAnn,5550003,';
     await cli.json(['import', id, '-'], contacts);
@@ -167,7 +167,7 @@ describe('what the command line shows', () => {
     expect(await cells('--raw')).toContainEqual(["=cmd|' /C calc'!A0", '+15550001', '@x']);
   });
 
-  it('previews what a move would do, and changes nothing', async () => {
+  it('previews a move and changes nothing', async () => {
     const preview = await cli.json<{ moved: number; skipped: unknown; assignees: { wouldHold: number }[] }>([
       ...['reassign', campaignId, '--from', 'pool', '--to', 't1,t3', '--status', 'needs-reply', '--preview'],
     ]);

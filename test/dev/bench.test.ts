@@ -17,7 +17,7 @@ interface Report {
   readonly scaleOut: readonly { readonly workers: number }[];
 }
 
-/** Whether the benchmarks still run and fill in what they promise; how fast is another matter, on another machine. */
+/** Checks that the benchmarks run and fill in their report, not how fast they are. */
 describe('the benchmarks', { timeout: TIMEOUT_MS }, () => {
   let folder: string;
   beforeAll(() => {
@@ -28,7 +28,7 @@ describe('the benchmarks', { timeout: TIMEOUT_MS }, () => {
   const bench = (main: string, args: readonly string[]): ReturnType<typeof run> =>
     run(process.execPath, ['--import', 'tsx', `dev/bench/${main}`, ...args], { cwd: ROOT });
 
-  it('measure the main job against other ways, and draw it', async () => {
+  it('measure a bulk reassign, compare it with other ways and draw a chart', async () => {
     const [json, svg] = [join(folder, 'bench.json'), join(folder, 'bench.svg')];
     const { stdout } = await bench('main.ts', ['--smoke', '--out', json, '--svg', svg]);
     const report = JSON.parse(readFileSync(json, 'utf8')) as Report;
@@ -42,7 +42,7 @@ describe('the benchmarks', { timeout: TIMEOUT_MS }, () => {
     expect(stdout).toContain('one raw updateMany');
   });
 
-  it('measure self-assign against other ways', async () => {
+  it('measure claims and compare them with other ways', async () => {
     const json = join(folder, 'claims.json');
     await bench('claims.ts', ['--smoke', '--pools', '400', '--askers', '2', '--seconds', '1', '--out', json]);
     const { rows } = JSON.parse(readFileSync(json, 'utf8')) as { rows: { way: string; requests: number }[] };

@@ -17,19 +17,19 @@ const { scripts } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8
   scripts: Record<string, string>;
 };
 
-describe('the page of failures', () => {
-  it('says of each what people see, what is done, how long, and what shows it', () => {
+describe('docs/failure-modes.md', () => {
+  it('fills all five columns for each failure', () => {
     expect(rows.length).toBeGreaterThan(15);
     for (const row of rows) expect(row.filter((cell) => cell !== '')).toHaveLength(5);
   });
 
-  it('names tests that exist', () => {
+  it('names only tests that exist', () => {
     const named = [...page.matchAll(/`(test\/[\w/.-]+\.ts)`/g)].map(([, file = '']) => file);
     expect(named.length).toBeGreaterThan(15);
     expect(named.filter((file) => !existsSync(new URL(file, ROOT)))).toEqual([]);
   });
 
-  it('names commands that exist', () => {
+  it('names only npm scripts that exist', () => {
     const named = [...page.matchAll(/`npm run ([\w:]+)/g)].map(([, name = '']) => name);
     expect(named.filter((name) => !(name in scripts))).toEqual([]);
   });

@@ -5,15 +5,15 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 
-/** The code block that follows `<!-- example: NAME -->` in the README. */
+/** Returns the code block that follows `<!-- example: NAME -->` in the README. */
 async function exampleOf(name: string): Promise<string> {
   const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
   const code = new RegExp(`<!-- example: ${name} -->\\s+\`\`\`\\w+\\n(.*?)\`\`\``, 's').exec(readme)?.[1];
-  if (code === undefined) throw new Error(`expected an example "${name}" in the README`);
+  if (code === undefined) throw new Error(`the README has no example "${name}"`);
   return code;
 }
 
-/** Splits a command line as a shell would, as far as the README needs it. */
+/** Splits a command line into words. Single quotes are the only shell syntax that the README uses. */
 function words(line: string): string[] {
   return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '');
 }
@@ -31,7 +31,7 @@ describe('the README', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('shows command lines that work, one after the other', async () => {
+  it('has command lines that work in their order', async () => {
     const file = (await exampleOf('contacts')).split('\n').slice(1, -2).join('\n');
     await writeFile(join(folder, 'contacts.csv'), file);
     const cli = new Cli(cliEnv(harness.config));
@@ -43,11 +43,11 @@ describe('the README', () => {
       const ran = await cli.run(args);
       expect({ line, ...ran }).toMatchObject({ status: 0 });
     }
-    const held = Object.values(await harness.holdings('c_bartlett')).sort();
-    expect(held).toEqual([2, 4]);
+    const counts = Object.values(await harness.holdings('c_bartlett')).sort();
+    expect(counts).toEqual([2, 4]);
   });
 
-  it('shows a producer that works', async () => {
+  it('has a producer example that works', async () => {
     await harness.context.database.campaigns.deleteMany({});
     await harness.seedCampaign(2, { campaignId: 'c_bartlett' });
     await harness.seedConversations(

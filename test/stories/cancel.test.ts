@@ -217,7 +217,7 @@ describe('cancelling an operation', () => {
     const ran = await cli.run(['cancel', sent.operationId, '--actor', 'a_lead']);
     const { receipt } = await rawOperation(harness, sent.operationId);
     expect(ran.out).toContain(`Operation ${sent.operationId} is cancelled.`);
-    expect(ran.out).toContain(`${receipt?.left} conversations more would have been looked at`);
+    expect(ran.out).toContain(`${receipt?.left} more conversations had not been reached`);
     expect((await cli.run(['operation', sent.operationId])).out).toMatch(/cancelled by +a_lead/);
     expect(await cli.refusal(['cancel', sent.operationId + 'x'])).toMatchObject({ code: 'unknown-operation' });
     expect(await cli.json(['undo', sent.operationId, '--preview'])).toMatchObject({ moved: receipt?.moved });

@@ -37,7 +37,7 @@ interface Listed {
 
 interface Retried {
   readonly dryRun: boolean;
-  readonly operations: readonly { readonly operationId: string; readonly isTakenUp?: boolean }[];
+  readonly operations: readonly { readonly operationId: string; readonly isRetried?: boolean }[];
 }
 
 describe('what was given up', () => {
@@ -138,7 +138,7 @@ describe('what was given up', () => {
     expect(dry).toMatchObject({ dryRun: true, operations: [{ operationId }] });
     expect(await rawOperation(harness, operationId)).toMatchObject({ state: 'failed' });
     const retried = await cli.json<Retried>(['retry', '--campaign', campaignId, '--yes']);
-    expect(retried).toEqual({ dryRun: false, operations: [{ operationId, isTakenUp: true }] });
+    expect(retried).toEqual({ dryRun: false, operations: [{ operationId, isRetried: true }] });
     await done(operationId);
     await expectExact(campaignId, operationId, 25);
     await expectExact(campaignId, behind.operationId, 10);
@@ -299,7 +299,7 @@ describe('an operation and a claim whose every attempt found the database away',
 
     proxy.back();
     const retried = await cli.json<Retried>(['retry', '--all', '--yes']);
-    expect(retried.operations.map(({ isTakenUp }) => isTakenUp)).toEqual([true, true]);
+    expect(retried.operations.map(({ isRetried }) => isRetried)).toEqual([true, true]);
     await until('both to be done', async () => {
       return (await harness.context.database.operations.countDocuments({ state: 'done' })) === 2;
     });

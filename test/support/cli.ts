@@ -3,7 +3,7 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import type { Config } from '../../src/config.ts';
 import { runCli } from '../../src/cli/program.ts';
 
-/** How a command line ended, and what it said. */
+/** The exit code and the output of a command line. */
 export interface Ran {
   readonly status: number;
   readonly out: string;
@@ -19,7 +19,7 @@ interface RefusalDocument {
   };
 }
 
-/** The environment that a command line needs to work on a test's own services. */
+/** The environment of a command line that uses the services of a test. */
 export function cliEnv(config: Config): NodeJS.ProcessEnv {
   return {
     MONGODB_URI: config.mongo.uri,
@@ -29,7 +29,7 @@ export function cliEnv(config: Config): NodeJS.ProcessEnv {
   };
 }
 
-/** The command line, run in this process: quick, and the same code. */
+/** Runs command lines in this process, which is faster than starting one for each. */
 export class Cli {
   private readonly env: NodeJS.ProcessEnv;
 
@@ -44,7 +44,7 @@ export class Cli {
     return { status, out: stdout.text, err: stderr.text };
   }
 
-  /** At a terminal, where somebody types `answer` when asked. */
+  /** Runs on a terminal where a person types `answer` at the prompt. */
   async runAtTerminal(args: readonly string[], answer: string): Promise<Ran> {
     const stdin = Object.assign(new PassThrough(), { isTTY: true });
     const [stdout, stderr] = [new Sink(), Object.assign(new Sink(), { isTTY: true })];
@@ -55,17 +55,17 @@ export class Cli {
     return { status, out: stdout.text, err: stderr.text };
   }
 
-  /** The answer of a command that must be done. */
+  /** Runs a command that must succeed, and returns its JSON document. */
   async json<Document>(args: readonly string[], input?: string): Promise<Document> {
     const ran = await this.run([...args, '--json'], input);
-    if (ran.status !== 0) throw new Error(`expected ${args.join(' ')} to be done, got ${ran.status}: ${ran.out}`);
+    if (ran.status !== 0) throw new Error(`${args.join(' ')} exited with ${ran.status} instead of 0: ${ran.out}`);
     return JSON.parse(ran.out) as Document;
   }
 
-  /** The refusal of a command that must be refused. */
+  /** Runs a command that must be refused, and returns its refusal. */
   async refusal(args: readonly string[], input?: string): Promise<RefusalDocument['error']> {
     const ran = await this.run([...args, '--json'], input);
-    if (ran.status !== 2) throw new Error(`expected ${args.join(' ')} to be refused, got ${ran.status}: ${ran.out}`);
+    if (ran.status !== 2) throw new Error(`${args.join(' ')} exited with ${ran.status} instead of 2: ${ran.out}`);
     return (JSON.parse(ran.out) as RefusalDocument).error;
   }
 }
@@ -74,21 +74,21 @@ class Sink extends Writable {
   text = '';
   onText: (text: string) => void = () => undefined;
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.text += chunk.toString();
-    this.onText(chunk.toString());
+  override _write(data: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.text += data.toString();
+    this.onText(data.toString());
     done();
   }
 }
 
-/** The command line as its own process, as people start it. */
+/** Runs a command line in its own process. */
 export async function spawnCli(env: NodeJS.ProcessEnv, args: readonly string[], input = ''): Promise<Ran> {
   const { PATH } = process.env;
   const argv = ['--import', 'tsx', 'src/cli/main.ts', ...args];
   const child = spawn(process.execPath, argv, { env: { PATH, ...env }, stdio: 'pipe' });
   let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  child.stdout.on('data', (data: Buffer) => (out += data.toString()));
+  child.stderr.on('data', (data: Buffer) => (err += data.toString()));
   child.stdin.on('error', () => undefined).end(input);
   const status = await new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? -1)));
   return { status, out, err };

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { table } from '../../src/cli/output.ts';
+import { table } from '../../src/cli/terminal.ts';
 import { areOwnServicesPossible } from '../support/own-services.ts';
 import { EVERY_FAULT } from './faults.ts';
 import { torture, type Tortured } from './torture.ts';

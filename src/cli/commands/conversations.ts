@@ -2,66 +2,71 @@ import type { Command } from 'commander';
 import { type ConversationsView, type ConversationWithHistory, viewConversations } from '../../conversations/index.ts';
 import { HIDDEN_STATUSES, VISIBLE_STATUSES, type Status } from '../../domain/conversation.ts';
 import { shown } from '../../domain/errors.ts';
-import { sceneOf, type Scene } from '../bulk.ts';
-import { readCursor, writeCursor } from '../cursor.ts';
-import { assigneesOf, type AssigneeNames } from '../assignees.ts';
-import { limitOf, misused } from '../input.ts';
-import { blocks, facts, moment, table, type Answer } from '../output.ts';
-import { resolveConversation } from '../resolve.ts';
+import type { Position } from '../../domain/selection.ts';
+import { cursor, formatCursor } from '../arguments.ts';
+import { misused } from '../errors.ts';
+import { assigneesOf, findConversationId, openCampaign, type AssigneeNames, type CampaignSession } from '../lookup.ts';
+import { CAMPAIGN, limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
+import { blocks, facts, moment, table, type Output } from '../terminal.ts';
 
 interface ListOptions {
   readonly of: string;
-  readonly status?: string;
-  readonly limit: string;
-  readonly after?: string;
+  readonly status?: Status | 'any';
+  readonly limit: number;
+  readonly after?: Position;
 }
 
 export function addConversations(program: Command, session: Session): void {
   program
     .command('conversations')
-    .summary('list conversations, the most urgent first')
-    .description('Lists not-started conversations and those with a reply. The unanswered ones are in the export.')
-    .argument('<campaign>', 'the campaign, by id or exact name')
+    .summary('list conversations, most urgent first')
+    .description('Lists not-started conversations and those with a reply. `baton export` has the others too.')
+    .argument(...CAMPAIGN)
     .option('--of <assignees>', 'pool, everyone, or texters by id or name: A,B', 'everyone')
-    .option('--status <status>', `${VISIBLE_STATUSES.join(', ')}, or any`)
-    .option('--limit <n>', 'how many on a page', '50')
-    .option('--after <cursor>', 'where the page before ended')
+    .option('--status <status>', `${VISIBLE_STATUSES.join(', ')}, or any`, visibleStatus)
+    .addOption(limitOption(50))
+    .option('--after <cursor>', 'where the previous page ended', cursor)
     .action(async (campaign: string, options: ListOptions) =>
-      session.answer(await list(await sceneOf(session, campaign), options)),
+      session.print(await list(await openCampaign(session, campaign), options)),
     );
   program
     .command('conversation')
-    .summary('show one conversation and its last moves')
-    .argument('<campaign>', 'the campaign, by id or exact name')
+    .summary('show one conversation and its history')
+    .argument(...CAMPAIGN)
     .argument('<conversation>', 'the conversation, by id, external id or contact')
-    .action(async (campaign: string, word: string) =>
-      session.answer(await show(await sceneOf(session, campaign), word)),
+    .action(async (campaign: string, conversation: string) =>
+      session.print(await show(await openCampaign(session, campaign), conversation)),
     );
 }
 
-async function list({ context, campaign, texters, names }: Scene, options: ListOptions): Promise<Answer> {
-  const assignees = assigneesOf(options.of, texters);
-  if (assignees.length === 0) throw misused('--of pool, everyone or texters', 'an empty list');
-  const view = await viewConversations(context, {
-    campaignId: campaign.campaignId,
-    assignees,
-    status: visibleStatus(options.status),
-    limit: limitOf(options.limit),
-    after: options.after === undefined ? null : readCursor(options.after),
-  });
-  const next = view.next && writeCursor(view.next);
-  return { json: { campaignId: campaign.campaignId, ...view, next }, text: listText(view, next, names) };
+function visibleStatus(typed: string): Status | 'any' {
+  const statuses = ['any' as const, ...VISIBLE_STATUSES];
+  const status = statuses.find((known) => known === typed);
+  if (status) return status;
+  const values = { expected: statuses.join(', '), received: shown(typed) };
+  if (!HIDDEN_STATUSES.some((hidden) => hidden === typed)) {
+    throw misused(`--status must be one of ${values.expected}`, values);
+  }
+  throw misused(`this list leaves out ${typed} conversations; \`baton export\` has them`, values);
 }
 
-function visibleStatus(word: string | undefined): Status | undefined {
-  if (word === undefined || word === 'any') return undefined;
-  if (HIDDEN_STATUSES.some((hidden) => hidden === word)) {
-    throw misused(`a status that the view shows; \`baton export\` has those that are ${word}`, shown(word));
+async function list(of: CampaignSession, options: ListOptions): Promise<Output> {
+  const { campaignId } = of.campaign;
+  const assignees = assigneesOf(options.of, of);
+  if (assignees.length === 0) {
+    const expected = 'pool, everyone or texters';
+    throw misused(`--of must name ${expected}`, { expected, received: 'an empty list' });
   }
-  const status = VISIBLE_STATUSES.find((known) => known === word);
-  if (!status) throw misused(`any, ${VISIBLE_STATUSES.join(', ')} as the status`, shown(word));
-  return status;
+  const view = await viewConversations(of.context, {
+    campaignId,
+    assignees,
+    status: options.status === 'any' ? undefined : options.status,
+    limit: options.limit,
+    after: options.after ?? null,
+  });
+  const next = view.next && formatCursor(view.next);
+  return { json: { campaignId, ...view, next }, text: listText(view, next, of.names) };
 }
 
 function listText({ conversations, hidden }: ConversationsView, next: string | null, names: AssigneeNames): string {
@@ -73,20 +78,26 @@ function listText({ conversations, hidden }: ConversationsView, next: string | n
     names.of(conversation.assigneeId),
   ]);
   return blocks(
-    rows.length > 0 ? table(['conversation', 'contact', 'status', 'waiting since', 'held by'], rows) : 'None.',
+    rows.length > 0
+      ? table(['conversation', 'contact', 'status', 'waiting since', 'assignee'], rows)
+      : 'No conversations.',
     next !== null && `There are more: --after ${next}`,
-    hidden > 0 && `Not shown: ${hidden} that wait for the contact's first answer; see \`baton export\`.`,
+    hidden > 0 && `Not listed: ${hidden} whose contact has never replied; see \`baton export\`.`,
   );
 }
 
-async function show({ context, campaign, names }: Scene, word: string): Promise<Answer> {
-  const id = await resolveConversation(context.views, campaign.campaignId, word);
-  const conversation = await context.views.findWithHistory(campaign.campaignId, id);
-  if (!conversation) throw misused('a conversation that still exists', id);
-  return { json: { campaignId: campaign.campaignId, ...conversation }, text: showText(conversation, names) };
+async function show({ context, campaign, names }: CampaignSession, typed: string): Promise<Output> {
+  const { campaignId } = campaign;
+  const id = await findConversationId(context.views, campaignId, typed);
+  const conversation = await context.views.findWithHistory(campaignId, id);
+  if (!conversation) {
+    const values = { expected: 'a conversation that exists', received: id };
+    throw misused(`conversation ${id} was deleted a moment ago`, values);
+  }
+  return { json: { campaignId, ...conversation }, text: conversationText(conversation, names) };
 }
 
-function showText(conversation: ConversationWithHistory, names: AssigneeNames): string {
+function conversationText(conversation: ConversationWithHistory, names: AssigneeNames): string {
   const { history } = conversation;
   const moves = history.map((move) => [moment(move.at), names.of(move.from), names.of(move.to), move.operationId]);
   return blocks(
@@ -97,7 +108,7 @@ function showText(conversation: ConversationWithHistory, names: AssigneeNames): 
       ['phone', conversation.phone],
       ['status', conversation.status],
       ['opted out', conversation.optedOut ? 'yes' : 'no'],
-      ['held by', names.of(conversation.assigneeId)],
+      ['assignee', names.of(conversation.assigneeId)],
       ['assigned', moment(conversation.assignedAt)],
       ['waiting since', moment(conversation.waitingSince)],
       ['last inbound', moment(conversation.lastInboundAt)],

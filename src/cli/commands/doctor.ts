@@ -1,30 +1,39 @@
 import type { Command } from 'commander';
 import { createContext } from '../../context.ts';
-import { readQueueFacts } from '../../telemetry/index.ts';
-import { databaseChecks, fail, queueChecks, type Check } from '../checks.ts';
-import { facts, type Answer } from '../output.ts';
-import { EXIT_FAILED, type Session } from '../session.ts';
-import { batonVersion } from '../version.ts';
+import { readQueueFacts, type DatabaseFacts, type QueueFacts, type QueueState } from '../../telemetry/index.ts';
+import { EXIT_FAILED, messageOf } from '../errors.ts';
+import { batonVersion, type Session } from '../session.ts';
+import { counted, facts, type Output } from '../terminal.ts';
+
+/** `warn`: works, but not as promised. `fail`: does not work. */
+interface Check {
+  readonly name: string;
+  readonly outcome: 'ok' | 'warn' | 'fail';
+  readonly found: string;
+  /** How to repair it; `null` when there is nothing to repair. */
+  readonly todo: string | null;
+}
 
 const SIGNS = { ok: '✓', warn: '!', fail: '✗' } as const;
+const MONGODB_MAJOR_MIN = 5;
+const REDIS_VERSION_MIN = [6, 2] as const;
 
 export function addDoctor(program: Command, session: Session): void {
   program
     .command('doctor')
-    .summary('check what Baton stands on')
-    .action(async () => session.answer(await examine(session)));
+    .summary('check MongoDB, Redis and the workers')
+    .action(async () => session.print(await runChecks(session)));
 }
 
-async function examine(session: Session): Promise<Answer> {
-  const checks = (await Promise.all([examineDatabase(session), examineQueue(session)])).flat();
-  const isWell = checks.every(({ outcome }) => outcome !== 'fail');
-  if (!isWell) session.exitStatus = EXIT_FAILED;
+async function runChecks(session: Session): Promise<Output> {
+  const checks = (await Promise.all([checkDatabase(session), checkQueue(session)])).flat();
+  const ok = checks.every(({ outcome }) => outcome !== 'fail');
+  if (!ok) session.exitStatus = EXIT_FAILED;
   const versions = { baton: batonVersion(), node: process.versions.node };
-  return { json: { ok: isWell, versions, checks }, text: told(checks, versions) };
+  return { json: { ok, versions, checks }, text: checksText(checks, versions) };
 }
 
-/** Over a context of its own: looking must not make what it finds missing. */
-async function examineDatabase({ config }: Session): Promise<Check[]> {
+async function checkDatabase({ config }: Session): Promise<Check[]> {
   try {
     const context = await createContext(config);
     try {
@@ -33,25 +42,69 @@ async function examineDatabase({ config }: Session): Promise<Check[]> {
       await context.close();
     }
   } catch (error) {
-    return [fail('MongoDB', messageOf(error), 'see to it that MONGODB_URI names a server that answers')];
+    return [fail('MongoDB', messageOf(error), 'set MONGODB_URI to the address of a running server')];
   }
 }
 
-async function examineQueue({ config }: Session): Promise<Check[]> {
+async function checkQueue({ config }: Session): Promise<Check[]> {
   try {
     return queueChecks(await readQueueFacts(config.queue));
   } catch (error) {
-    return [fail('Redis', messageOf(error), 'see to it that REDIS_URL names a server that answers')];
+    return [fail('Redis', messageOf(error), 'set REDIS_URL to the address of a running server')];
   }
 }
 
-/** A refused connection's own error has no words: those of what lies beneath do. */
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message || error.name : String(error);
+function databaseChecks({ version, replicaSet, missingIndexes, indexCount }: DatabaseFacts): Check[] {
+  const found = `version ${version}`;
+  const missing = missingIndexes.join('; ');
+  return [
+    Number.parseInt(version, 10) < MONGODB_MAJOR_MIN
+      ? warn('MongoDB', found, `use MongoDB ${MONGODB_MAJOR_MIN} or newer`)
+      : ok('MongoDB', found),
+    replicaSet === null
+      ? fail('transactions', 'a single server', 'run MongoDB as a replica set: batches are applied in transactions')
+      : ok('transactions', replicaSet),
+    missing === ''
+      ? ok('indexes', `all ${indexCount}`)
+      : warn('indexes', `missing: ${missing}`, 'create them with `baton migrate`'),
+  ];
 }
 
-function told(checks: readonly Check[], versions: Readonly<Record<string, string>>): string {
+function queueChecks({ version, maxmemoryPolicy, appendOnly, queues }: QueueFacts): Check[] {
+  const found = `version ${version}`;
+  return [
+    isOlder(version) ? warn('Redis', found, `use Redis ${REDIS_VERSION_MIN.join('.')} or newer`) : ok('Redis', found),
+    maxmemoryPolicy === 'noeviction'
+      ? ok('Redis eviction', maxmemoryPolicy)
+      : fail(
+          'Redis eviction',
+          maxmemoryPolicy,
+          'set maxmemory-policy to noeviction: other policies delete queued jobs',
+        ),
+    appendOnly
+      ? ok('Redis persistence', 'appendonly yes')
+      : warn('Redis persistence', 'appendonly no', 'set appendonly to yes: a restart loses jobs that are still queued'),
+    ...queues.map(queueCheck),
+  ];
+}
+
+function queueCheck({ name, workers, counts }: QueueState): Check {
+  const jobs = Object.entries(counts).map(([state, count]) => `${count} ${state}`);
+  const found = [counted(workers, 'worker'), ...jobs].join(', ');
+  return workers > 0 ? ok(`queue ${name}`, found) : warn(`queue ${name}`, found, 'start a worker: `baton worker`');
+}
+
+function isOlder(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [majorMin, minorMin] = REDIS_VERSION_MIN;
+  return major < majorMin || (major === majorMin && minor < minorMin);
+}
+
+const ok = (name: string, found: string): Check => ({ name, outcome: 'ok', found, todo: null });
+const warn = (name: string, found: string, todo: string): Check => ({ name, outcome: 'warn', found, todo });
+const fail = (name: string, found: string, todo: string): Check => ({ name, outcome: 'fail', found, todo });
+
+function checksText(checks: readonly Check[], versions: Readonly<Record<string, string>>): string {
   const lines = checks.map(({ name, outcome, found, todo }) => {
     const advice = todo === null ? '' : `: ${todo}`;
     return [`${SIGNS[outcome]} ${name}`, `${found}${advice}`] as const;

@@ -1,45 +1,149 @@
 import type { Command } from 'commander';
-import { type FailedOperation, failedOperations } from '../../reconcile/index.ts';
-import { failedOperationsTable, withFailedOperations } from '../failed-operations.ts';
-import { limitOf } from '../input.ts';
-import { blocks, counted, type Answer } from '../output.ts';
-import { resolveCampaign } from '../resolve.ts';
+import {
+  type FailedOperation,
+  failedOperations,
+  findFailed,
+  retry,
+  type RetryDeps,
+  withFailedJobs,
+} from '../../reconcile/index.ts';
+import { misused } from '../errors.ts';
+import { findCampaign } from '../lookup.ts';
+import { limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
+import { blocks, counted, moment, table, type Output } from '../terminal.ts';
 
 export function addFailed(program: Command, session: Session): void {
   program
     .command('failed')
-    .summary('list what was given up')
+    .summary('list failed operations')
     .description(
-      'Lists operations and claims that were given up after all their attempts. `baton operation ID` shows each attempt, ' +
-        '`baton retry` takes them up again. What was refused has its answer and is not listed.',
+      'Lists operations and claims that used up all their attempts. `baton operation ID` shows each attempt, and ' +
+        '`baton retry` tries them again. Refused operations are not listed: they have a final answer.',
     )
-    .argument('[campaign]', 'only of this campaign, by id or exact name')
-    .option('--limit <n>', 'how many at the most', '100')
-    .action(async (campaign: string | undefined, options: { limit: string }) =>
-      session.answer(await list(session, campaign, limitOf(options.limit))),
+    .argument('[campaign]', 'only this campaign, by id or exact name')
+    .addOption(limitOption(100))
+    .action(async (campaign: string | undefined, options: { limit: number }) =>
+      session.print(await list(session, campaign, options.limit)),
     );
 }
 
-async function list(session: Session, campaignWord: string | undefined, limit: number): Promise<Answer> {
-  const campaignId = await campaignIdOf(session, campaignWord);
+async function list(session: Session, campaign: string | undefined, limit: number): Promise<Output> {
+  const campaignId = await campaignIdOf(session, campaign);
   const listed: FailedOperation[] = [];
   const isMore = await withFailedOperations(session, async (deps) => {
-    for await (const each of failedOperations(deps, campaignId)) {
+    for await (const operation of failedOperations(deps, campaignId)) {
       if (listed.length === limit) return true;
-      listed.push(each);
+      listed.push(operation);
     }
     return false;
   });
-  const found = listed.length === 0 ? 'Nothing was given up.' : `${counted(listed.length, 'operation')} given up.`;
-  const text = blocks(
-    listed.length > 0 && failedOperationsTable(listed),
-    isMore ? `There are more than ${limit}.` : found,
-  );
+  const count = listed.length === 0 ? 'No failed operations.' : `${counted(listed.length, 'failed operation')}.`;
+  const text = blocks(operationsTable(listed), isMore ? `There are more than ${limit}.` : count);
   return { json: { operations: listed, isMore }, text };
 }
 
-export async function campaignIdOf(session: Session, word: string | undefined): Promise<string | undefined> {
-  if (word === undefined) return undefined;
-  return (await resolveCampaign((await session.context()).stores.campaigns, word)).campaignId;
+interface RetryOptions {
+  readonly all?: true;
+  readonly campaign?: string;
+  readonly yes?: true;
+}
+
+export function addRetry(program: Command, session: Session): void {
+  program
+    .command('retry')
+    .summary('retry failed operations')
+    .description(
+      'Lists the operations and claims that it would retry; with --yes it retries them. Each continues where it ' +
+        'stopped, after the operations that its campaign accepted meanwhile. A refused operation cannot be retried: ' +
+        'send the request again with a new id.',
+    )
+    .argument('[operation...]', 'the ids of operations')
+    .option('--all', 'all failed operations')
+    .option('--campaign <campaign>', 'all failed operations of this campaign, by id or exact name')
+    .option('--yes', 'retry them')
+    .action(async (ids: string[], options: RetryOptions) => session.print(await retryMany(session, ids, options)));
+}
+
+async function retryMany(session: Session, ids: readonly string[], options: RetryOptions): Promise<Output> {
+  const selectsMany = options.all === true || options.campaign !== undefined;
+  const expected = 'either ids of operations, or --all or --campaign';
+  if (selectsMany && ids.length > 0) {
+    throw misused('ids of operations cannot be combined with --all or --campaign', { expected, received: 'both' });
+  }
+  if (!selectsMany && ids.length === 0) {
+    throw misused('say which operations: ids, --all or --campaign', { expected, received: 'neither' });
+  }
+  const campaignId = await campaignIdOf(session, options.campaign);
+  return withFailedOperations(session, async (deps) => {
+    const chosen = selectsMany ? await findAll(deps, campaignId) : await findEach(deps, ids);
+    return options.yes ? retriedOutput(await retryEach(deps, chosen)) : dryRunOutput(chosen);
+  });
+}
+
+async function findAll(deps: RetryDeps, campaignId: string | undefined): Promise<FailedOperation[]> {
+  const found: FailedOperation[] = [];
+  for await (const operation of failedOperations(deps, campaignId)) found.push(operation);
+  return found;
+}
+
+/** Finds all operations before any is retried, so that one that cannot be retried refuses the whole command. */
+async function findEach(deps: RetryDeps, ids: readonly string[]): Promise<FailedOperation[]> {
+  const found: FailedOperation[] = [];
+  for (const id of new Set(ids)) found.push(await findFailed(deps, id));
+  return found;
+}
+
+interface Retried {
+  readonly operationId: string;
+  /** False when another process retried the operation first. */
+  readonly isRetried: boolean;
+}
+
+async function retryEach(deps: RetryDeps, chosen: readonly FailedOperation[]): Promise<Retried[]> {
+  const retried: Retried[] = [];
+  for (const operation of chosen) {
+    retried.push({ operationId: operation.operationId, isRetried: await retry(deps, operation) });
+  }
+  return retried;
+}
+
+function dryRunOutput(chosen: readonly FailedOperation[]): Output {
+  const would = `Would retry ${counted(chosen.length, 'operation')}. Nothing was changed; --yes retries them.`;
+  return { json: { dryRun: true, operations: chosen }, text: blocks(operationsTable(chosen), would) };
+}
+
+function retriedOutput(retried: readonly Retried[]): Output {
+  const lines = retried.map(({ operationId, isRetried }) =>
+    isRetried ? operationId : `${operationId}: already retried by another process`,
+  );
+  const count = retried.filter(({ isRetried }) => isRetried).length;
+  const text = blocks(lines.join('\n'), `Retried ${counted(count, 'operation')}.`);
+  return { json: { dryRun: false, operations: retried }, text };
+}
+
+/** A failed operation is stored in the database, or only its job is in the queue: reads both. */
+async function withFailedOperations<Result>(
+  session: Session,
+  work: (deps: RetryDeps) => Promise<Result>,
+): Promise<Result> {
+  const { failures, operationViews } = await session.context();
+  return withFailedJobs(session.config.queue, (jobs) => work({ failures, operationViews, jobs }));
+}
+
+async function campaignIdOf(session: Session, typed: string | undefined): Promise<string | undefined> {
+  if (typed === undefined) return undefined;
+  return (await findCampaign(await session.context(), typed)).campaignId;
+}
+
+function operationsTable(listed: readonly FailedOperation[]): string | false {
+  const rows = listed.map(({ operationId, kind, campaignId, attempts, failedAt, error }) => [
+    operationId,
+    kind,
+    campaignId,
+    attempts,
+    moment(failedAt),
+    error,
+  ]);
+  return rows.length > 0 && table(['operation', 'kind', 'campaign', 'attempts', 'failed', 'last error'], rows);
 }

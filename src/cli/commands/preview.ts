@@ -1,38 +1,38 @@
 import type { Command } from 'commander';
-import { DEFAULT_WAIT_S, sceneOf, type Scene } from '../bulk.ts';
-import { misused } from '../input.ts';
-import type { Answer } from '../output.ts';
+import { misused } from '../errors.ts';
+import { openCampaign, type CampaignSession } from '../lookup.ts';
+import { CAMPAIGN, countOption, spreadOption, statusOption } from '../options.ts';
 import type { Session } from '../session.ts';
-import { reassign } from './reassign.ts';
+import type { Output } from '../terminal.ts';
+import { reassign, type Selection } from './reassign.ts';
 import { unassign } from './unassign.ts';
 
-interface PreviewOptions {
+interface PreviewOptions extends Selection {
   readonly from: string;
   readonly to: string;
-  readonly status?: string;
-  readonly count?: string;
-  readonly spread?: string;
 }
 
 export function addPreview(program: Command, session: Session): void {
   program
     .command('preview')
-    .summary('say what a reassign or unassign would do')
-    .description('Says what would move and what each would then hold. Changes nothing, and needs no worker.')
-    .argument('<campaign>', 'the campaign, by id or exact name')
+    .summary('show what a move would do')
+    .description('Shows what would move and what each assignee would then have. Changes nothing and needs no worker.')
+    .argument(...CAMPAIGN)
     .requiredOption('--from <assignees>', 'pool, everyone, or texters by id or name: A,B')
     .requiredOption('--to <assignees>', 'everyone, texters by id or name: A,B, or pool to unassign')
-    .option('--status <status>', 'any, needs-reply, not-started, in-progress, awaiting-contact or closed')
-    .option('--count <n>', 'how many to move; without it, all')
-    .option('--spread <how>', 'even: each target is dealt as many; level: the least loaded is filled first')
+    .addOption(statusOption())
+    .addOption(countOption('how many to move. Default: all'))
+    .addOption(spreadOption())
     .action(async (campaign: string, options: PreviewOptions) =>
-      session.answer(await previewOf(await sceneOf(session, campaign), options)),
+      session.print(await preview(await openCampaign(session, campaign), options)),
     );
 }
 
-async function previewOf(scene: Scene, options: PreviewOptions): Promise<Answer> {
-  const asPreview = { ...options, preview: true, wait: DEFAULT_WAIT_S } as const;
-  if (options.to !== 'pool') return reassign(scene, asPreview);
-  if (options.spread !== undefined) throw misused('no --spread: the pool is one', options.spread);
-  return unassign(scene, asPreview);
+async function preview(of: CampaignSession, options: PreviewOptions): Promise<Output> {
+  const previewOptions = { ...options, preview: true, wait: false } as const;
+  if (options.to !== 'pool') return reassign(of, previewOptions);
+  if (options.spread !== undefined) {
+    throw misused('--spread cannot be used with --to pool', { expected: 'no --spread', received: options.spread });
+  }
+  return unassign(of, previewOptions);
 }

@@ -1,19 +1,31 @@
 import type { Command } from 'commander';
-import { Refusal } from '../../domain/errors.ts';
-import { askedOf, DEFAULT_WAIT_S, runOperation, sceneOf, type OperationOptions, type Scene } from '../bulk.ts';
-import { assigneeOf, sourcesOf, targetsOf } from '../assignees.ts';
-import { misused, numberOrWord } from '../input.ts';
-import type { Answer } from '../output.ts';
-import { resolveConversation } from '../resolve.ts';
+import { Refusal, shown } from '../../domain/errors.ts';
+import { misused } from '../errors.ts';
+import { assigneeOf, findConversationId, openCampaign, sourcesOf, targetsOf, type CampaignSession } from '../lookup.ts';
+import {
+  addOperationOptions,
+  CAMPAIGN,
+  conversationOption,
+  countOption,
+  spreadOption,
+  statusOption,
+  type OperationOptions,
+} from '../options.ts';
+import { commonFields, runOperation } from '../run-operation.ts';
 import type { Session } from '../session.ts';
+import type { Output } from '../terminal.ts';
 
-export interface ReassignOptions extends OperationOptions {
+/** The options that select several conversations and deal them. */
+export interface Selection {
   readonly from?: string;
-  readonly to: string;
   readonly status?: string;
-  readonly count?: string;
-  readonly conversation?: string;
+  readonly count?: number;
   readonly spread?: string;
+}
+
+interface ReassignOptions extends OperationOptions, Selection {
+  readonly to: string;
+  readonly conversation?: string;
 }
 
 export function addReassign(program: Command, session: Session): void {
@@ -21,85 +33,72 @@ export function addReassign(program: Command, session: Session): void {
     .command('reassign')
     .summary('move conversations to texters')
     .description('Moves conversations from the pool, texters or everyone to one texter, several or everyone.')
-    .argument('<campaign>', 'the campaign, by id or exact name')
+    .argument(...CAMPAIGN)
     .option(
       '--from <assignees>',
       'pool, everyone, or texters by id or name: A,B. With --conversation: its expected assignee',
     )
     .requiredOption('--to <texters>', 'everyone, or texters by id or name: A,B')
-    .option('--status <status>', 'any, needs-reply, not-started, in-progress, awaiting-contact or closed')
-    .option('--count <n>', 'how many to move; without it, all')
-    .option('--conversation <id>', 'move this one only: by id, external id or contact')
-    .option('--spread <how>', 'even: each target is dealt as many; level: the least loaded is filled first');
-  withOperationOptions(command).action(async (campaign: string, options: ReassignOptions) =>
-    session.answer(await reassign(await sceneOf(session, campaign), options)),
+    .addOption(statusOption())
+    .addOption(countOption('how many to move. Default: all'))
+    .addOption(conversationOption('move one conversation', ['status', 'count', 'spread']))
+    .addOption(spreadOption());
+  addOperationOptions(command).action(async (campaign: string, options: ReassignOptions) =>
+    session.print(await reassign(await openCampaign(session, campaign), options)),
   );
 }
 
-export function withOperationOptions(command: Command): Command {
-  return withSigning(command)
-    .option('--preview', 'say what would move, and change nothing')
-    .option('--wait <seconds>', 'how long to wait for the end', DEFAULT_WAIT_S)
-    .option('--no-wait', "don't wait: print the operation's id");
-}
-
-export function withSigning(command: Command): Command {
-  return withAsker(
-    command.option('--id <id>', 'the operation’s id: sent again, it never takes effect again. Default: a new one'),
-  );
-}
-
-export function withAsker(command: Command): Command {
-  return command
-    .option('--actor <id>', 'who asks, as an opaque id; kept with the operation')
-    .option('--reason <text>', 'why; kept with the operation. Nothing personal');
-}
-
-export async function reassign(scene: Scene, options: ReassignOptions): Promise<Answer> {
+export async function reassign(of: CampaignSession, options: ReassignOptions): Promise<Output> {
   const { from, to, status, count, spread, conversation } = options;
-  if (conversation !== undefined) return reassignOne(scene, conversation, options);
-  if (from === undefined) throw misused('--from pool, everyone or texters', 'none');
-  if (status === undefined) throw misused('--status any, needs-reply, not-started or another', 'none');
-  const wanted = {
+  if (conversation !== undefined) return reassignOne(of, conversation, options);
+  if (from === undefined) throw missing('--from', 'pool, everyone or texters');
+  if (status === undefined) throw missing('--status', 'any, needs-reply, not-started or another status');
+  const fields = {
     kind: 'reassign',
-    ...askedOf(scene, options),
-    from: sourcesOf(from, scene.texters),
-    to: targetsOf(to, scene.texters),
+    ...commonFields(of, options),
+    from: sourcesOf(from, of),
+    to: targetsOf(to, of),
     status,
-    count: numberOrWord(count),
+    count,
     spread,
   };
-  return runOperation(scene, wanted, options);
+  return runOperation(of, fields, options);
 }
 
-async function reassignOne(scene: Scene, word: string, options: ReassignOptions): Promise<Answer> {
-  refuseBeside(options, ['status', 'count', 'spread']);
-  const targets = targetsOf(options.to, scene.texters);
+export function missing(option: string, values: string): Refusal {
+  return misused(`${option} is missing: ${values}`, { expected: `${option} ${values}`, received: 'none' });
+}
+
+async function reassignOne(of: CampaignSession, conversation: string, options: ReassignOptions): Promise<Output> {
+  const targets = targetsOf(options.to, of);
   if (targets !== 'everyone' && targets.texterIds.length === 0) {
-    throw new Refusal('no-targets', { expected: 'a texter to move the conversation to', received: 'an empty list' });
+    throw new Refusal('no-targets', {
+      message: '--to names no texter',
+      expected: 'a texter to move the conversation to',
+      received: 'an empty list',
+    });
   }
   if (targets === 'everyone' || targets.texterIds.length > 1) {
-    throw misused('one texter to move one conversation to', targets === 'everyone' ? targets : targets.texterIds);
+    throw misused('one conversation can only move to one texter', { expected: 'one texter', received: shown(targets) });
   }
-  return runOperation(scene, { kind: 'reassign-one', ...(await oneOf(scene, word, options)), to: targets }, options);
+  const fields = { kind: 'reassign-one', ...(await oneConversation(of, conversation, options)), to: targets };
+  return runOperation(of, fields, options);
 }
 
-/** What both operations on one conversation ask for. */
-export async function oneOf(scene: Scene, word: string, options: OperationOptions & { readonly from?: string }) {
+/** The common fields of the two operations on one conversation. */
+export async function oneConversation(
+  of: CampaignSession,
+  conversation: string,
+  options: OperationOptions & Pick<Selection, 'from'>,
+) {
   const { from } = options;
-  if (from === 'everyone') throw misused('pool or one texter as the expected assignee', from);
+  if (from === 'everyone') {
+    const values = { expected: 'pool or one texter', received: from };
+    throw misused('with --conversation, --from must be pool or one texter', values);
+  }
   return {
-    ...askedOf(scene, options),
-    conversationId: await resolveConversation(scene.context.views, scene.campaign.campaignId, word),
-    expectedAssigneeId: from === undefined ? undefined : assigneeOf(from, scene.texters),
+    ...commonFields(of, options),
+    conversationId: await findConversationId(of.context.views, of.campaign.campaignId, conversation),
+    expectedAssigneeId: from === undefined ? undefined : assigneeOf(from, of),
   };
-}
-
-export function refuseBeside<Options extends object>(
-  options: Options,
-  names: readonly (keyof Options & string)[],
-): void {
-  const given = names.filter((name) => options[name] !== undefined);
-  if (given.length === 0) return;
-  throw misused('--conversation without options that select several', given.map((name) => `--${name}`).join(' '));
 }

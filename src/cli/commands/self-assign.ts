@@ -1,58 +1,61 @@
 import type { Command } from 'commander';
+import { operationId } from '../../domain/ids.ts';
 import type { ClaimResult } from '../../producer/index.ts';
-import { DEFAULT_WAIT_S } from '../bulk.ts';
-import { numberOrWord, waitMsOf } from '../input.ts';
-import { newId } from '../new-id.ts';
-import { blocks, counted, type Answer } from '../output.ts';
-import { WHY_SHORT } from '../receipt.ts';
-import { resolveCampaign, resolveTexter } from '../resolve.ts';
+import { id, newId, seconds } from '../arguments.ts';
+import { findTexter, openCampaign } from '../lookup.ts';
+import { CAMPAIGN, countOption, waitOption } from '../options.ts';
+import { SHORT_BECAUSE } from '../receipt-text.ts';
 import type { Session } from '../session.ts';
+import { blocks, counted, type Output } from '../terminal.ts';
 
 interface SelfAssignOptions {
   readonly texter: string;
-  readonly count?: string;
+  readonly count?: number;
   readonly id?: string;
-  readonly waitForMore?: string;
-  readonly wait: string;
+  /** In seconds. */
+  readonly waitForMore?: number;
+  /** In seconds. */
+  readonly wait: number;
 }
 
 export function addSelfAssign(program: Command, session: Session): void {
   program
     .command('self-assign')
-    .summary('give a texter more not-started conversations from the pool')
-    .description('Gives a texter the oldest not-started conversations of the pool, as the campaign’s rules allow.')
-    .argument('<campaign>', 'the campaign, by id or exact name')
-    .requiredOption('--texter <texter>', 'who asks for more, by id or exact name')
-    .option('--count <n>', 'how many; without it, as many as the campaign gives at once')
-    .option('--id <id>', 'the claim’s id: sent again, it gives the same list. Default: a new one')
-    .option('--wait-for-more <seconds>', 'when the pool is short, wait this long for conversations to come back')
-    .option('--wait <seconds>', 'how long to wait for the answer', DEFAULT_WAIT_S)
+    .summary('give a texter more from the pool')
+    .description('Gives a texter the oldest not-started conversations of the pool, within the rules of the campaign.')
+    .argument(...CAMPAIGN)
+    .requiredOption('--texter <texter>', 'the texter who asks, by id or exact name')
+    .addOption(countOption('how many. Default: as many as the campaign allows for one claim'))
+    .option(
+      '--id <id>',
+      'the id of the claim. Sending the same id again returns the same list. Default: a new id',
+      id('--id', operationId),
+    )
+    .option('--wait-for-more <seconds>', 'if the pool has too few, wait this long for more', seconds('--wait-for-more'))
+    .addOption(waitOption())
     .action(async (campaign: string, options: SelfAssignOptions) =>
-      session.answer(await selfAssign(session, campaign, options)),
+      session.print(await selfAssign(session, campaign, options)),
     );
 }
 
-async function selfAssign(session: Session, campaignWord: string, options: SelfAssignOptions): Promise<Answer> {
-  const { stores } = await session.context();
-  const { campaignId } = await resolveCampaign(stores.campaigns, campaignWord);
-  const texter = resolveTexter(await stores.texters.list(campaignId), options.texter);
-  const count = numberOrWord(options.count) as number | undefined;
-  const waitMs = options.waitForMore === undefined ? undefined : waitMsOf(options.waitForMore);
-  const claim = {
+async function selfAssign(session: Session, campaign: string, options: SelfAssignOptions): Promise<Output> {
+  const of = await openCampaign(session, campaign);
+  const texter = findTexter(of, options.texter);
+  const { count, waitForMore } = options;
+  const sent = await session.producer().selfAssign({
     operationId: options.id ?? newId('op'),
-    campaignId,
+    campaignId: of.campaign.campaignId,
     texterId: texter.texterId,
     ...(count !== undefined && { count }),
-    ...(waitMs !== undefined && { waitMs }),
-  };
-  const sent = await session.producer().selfAssign(claim);
-  const result = await sent.result({ waitMs: waitMsOf(options.wait) + (waitMs ?? 0) });
+    ...(waitForMore !== undefined && { waitMs: waitForMore * 1_000 }),
+  });
+  const result = await sent.result({ waitMs: (options.wait + (waitForMore ?? 0)) * 1_000 });
   return { json: result, text: claimText(result, texter.name) };
 }
 
-function claimText({ operationId, outcome, conversationIds, receipt }: ClaimResult, name: string): string {
-  const short = receipt.shortBecause ? `: ${WHY_SHORT[receipt.shortBecause]}` : '';
-  const before = outcome === 'exists' ? ' It had been asked for before; this is its answer.' : '';
+function claimText({ operationId: claimId, outcome, conversationIds, receipt }: ClaimResult, name: string): string {
+  const short = receipt.shortBecause ? `: ${SHORT_BECAUSE[receipt.shortBecause]}` : '';
+  const stored = outcome === 'exists' ? ' It was sent before; this is its stored answer.' : '';
   const given = counted(conversationIds.length, 'conversation');
-  return blocks(`Claim ${operationId} gave ${name} ${given}${short}.${before}`, conversationIds.join('\n'));
+  return blocks(`Claim ${claimId} gave ${name} ${given}${short}.${stored}`, conversationIds.join('\n'));
 }

@@ -1,21 +1,22 @@
 import type { Command } from 'commander';
 import { type Load, type Sender, viewSenders } from '../../conversations/index.ts';
 import { STATUSES } from '../../domain/conversation.ts';
-import { table, type Answer } from '../output.ts';
-import { resolveCampaign } from '../resolve.ts';
+import { findCampaign } from '../lookup.ts';
+import { CAMPAIGN } from '../options.ts';
 import type { Session } from '../session.ts';
+import { table, type Output } from '../terminal.ts';
 
 export function addSenders(program: Command, session: Session): void {
   program
     .command('senders')
-    .summary('show what each texter and the pool hold, by status')
-    .argument('<campaign>', 'the campaign, by id or exact name')
-    .action(async (campaign: string) => session.answer(await senders(session, campaign)));
+    .summary('count conversations by sender')
+    .argument(...CAMPAIGN)
+    .action(async (campaign: string) => session.print(await senders(session, campaign)));
 }
 
-async function senders(session: Session, campaignWord: string): Promise<Answer> {
+async function senders(session: Session, typed: string): Promise<Output> {
   const context = await session.context();
-  const { campaignId } = await resolveCampaign(context.stores.campaigns, campaignWord);
+  const { campaignId } = await findCampaign(context, typed);
   const view = await viewSenders(context, campaignId);
   const rows = view.senders.map((sender) => [nameOf(sender), sender.texterId, ...numbers(sender)]);
   const text = table(['sender', 'id', ...STATUSES, 'total'], [...rows, ['pool', '', ...numbers(view.pool)]]);

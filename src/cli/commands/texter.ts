@@ -1,64 +1,59 @@
 import type { Command } from 'commander';
-import { addTexter, setActive, type Texter } from '../../campaigns/index.ts';
+import { addTexter as addToCampaign, setActive, type Texter } from '../../campaigns/index.ts';
 import { texterId } from '../../domain/ids.ts';
-import { sceneOf } from '../bulk.ts';
-import { checked } from '../input.ts';
-import { newId } from '../new-id.ts';
-import { facts, table, type Answer } from '../output.ts';
-import { resolveCampaign, resolveTexter } from '../resolve.ts';
+import { id, newId } from '../arguments.ts';
+import { findCampaign, findTexter, openCampaign } from '../lookup.ts';
+import { CAMPAIGN, TEXTER } from '../options.ts';
 import type { Session } from '../session.ts';
-import { tellWaitingClaims } from '../waiting-claims.ts';
+import { facts, table, type Output } from '../terminal.ts';
 
-const CAMPAIGN = ['<campaign>', 'the campaign, by id or exact name'] as const;
-const TEXTER = ['<texter>', 'the texter, by id or exact name'] as const;
-
-export function addTexterCommands(program: Command, session: Session): void {
-  const group = program.command('texter').summary('put texters on a campaign, pause and resume them');
+export function addTexter(program: Command, session: Session): void {
+  const group = program.command('texter').summary('add, pause and resume texters');
   group
     .command('add')
-    .summary('put a texter on a campaign')
+    .summary('add a texter to a campaign')
     .argument(...CAMPAIGN)
-    .argument('<name>', 'their name')
-    .option('--id <id>', 'their id on the campaign. Default: a new one')
+    .argument('<name>', 'the name of the texter')
+    .option('--id <id>', 'the id of the texter on the campaign. Default: a new id', id('--id', texterId))
     .action(async (campaign: string, name: string, options: { id?: string }) =>
-      session.answer(await add(session, campaign, name, options.id)),
+      session.print(await add(session, campaign, name, options.id)),
     );
   group
     .command('pause')
-    .summary('deal a texter nothing more; they keep what they hold')
+    .summary('assign nothing more to a texter, who keeps what they have')
     .argument(...CAMPAIGN)
     .argument(...TEXTER)
-    .action(async (campaign: string, texter: string) => session.answer(await pause(session, campaign, texter, false)));
+    .action(async (campaign: string, texter: string) => session.print(await pause(session, campaign, texter, false)));
   group
     .command('resume')
-    .summary('deal to a paused texter again')
+    .summary('assign to a paused texter again')
     .argument(...CAMPAIGN)
     .argument(...TEXTER)
-    .action(async (campaign: string, texter: string) => session.answer(await pause(session, campaign, texter, true)));
+    .action(async (campaign: string, texter: string) => session.print(await pause(session, campaign, texter, true)));
   group
     .command('list')
-    .summary('list a campaign’s texters, as they joined')
+    .summary('list the texters of a campaign, in the order in which they joined')
     .argument(...CAMPAIGN)
-    .action(async (campaign: string) => session.answer(await list(session, campaign)));
+    .action(async (campaign: string) => session.print(await list(session, campaign)));
 }
 
-async function add(session: Session, campaignWord: string, name: string, id: string | undefined): Promise<Answer> {
-  const wantedId = checked('id', texterId, id ?? newId('t'));
+async function add(session: Session, typed: string, name: string, newTexterId = newId('t')): Promise<Output> {
   const context = await session.context();
-  const { campaignId } = await resolveCampaign(context.stores.campaigns, campaignWord);
-  return told(campaignId, await addTexter(context, { campaignId, texterId: wantedId, name }));
+  const { campaignId } = await findCampaign(context, typed);
+  const texter = await addToCampaign(context, { campaignId, texterId: newTexterId, name });
+  return texterOutput(campaignId, texter);
 }
 
-async function pause(session: Session, campaignWord: string, word: string, active: boolean): Promise<Answer> {
-  const { context, campaign, texters } = await sceneOf(session, campaignWord);
-  const { texterId: id } = resolveTexter(texters, word);
-  const texter = await setActive(context, campaign.campaignId, id, active);
-  if (active) await tellWaitingClaims(session, campaign.campaignId);
-  return told(campaign.campaignId, texter);
+async function pause(session: Session, typed: string, typedTexter: string, active: boolean): Promise<Output> {
+  const of = await openCampaign(session, typed);
+  const { campaignId } = of.campaign;
+  const texter = await setActive(of.context, campaignId, findTexter(of, typedTexter).texterId, active);
+  if (active) await session.serveWaitingClaims(campaignId);
+  return texterOutput(campaignId, texter);
 }
 
-async function list(session: Session, campaignWord: string): Promise<Answer> {
-  const { campaign, texters } = await sceneOf(session, campaignWord);
+async function list(session: Session, typed: string): Promise<Output> {
+  const { campaign, texters } = await openCampaign(session, typed);
   const rows = texters.map((texter) => [texter.texterId, texter.name, stateOf(texter), texter.joinedOrder]);
   return { json: { campaignId: campaign.campaignId, texters }, text: table(['id', 'name', 'state', 'joined'], rows) };
 }
@@ -67,7 +62,7 @@ function stateOf({ active }: Texter): string {
   return active ? 'active' : 'paused';
 }
 
-function told(campaignId: string, texter: Texter): Answer {
+function texterOutput(campaignId: string, texter: Texter): Output {
   const text = facts([
     ['texter', texter.texterId],
     ['name', texter.name],

@@ -1,50 +1,63 @@
 import type { Command } from 'commander';
-import { askedOf, runOperation, sceneOf, type OperationOptions, type Scene } from '../bulk.ts';
-import { sourcesOf } from '../assignees.ts';
-import { misused, numberOrWord } from '../input.ts';
-import type { Answer } from '../output.ts';
+import { COUNT_MAX } from '../../domain/ids.ts';
+import { wholeNumber } from '../arguments.ts';
+import { misused } from '../errors.ts';
+import { openCampaign, sourcesOf, type CampaignSession } from '../lookup.ts';
+import {
+  addOperationOptions,
+  CAMPAIGN,
+  conversationOption,
+  countOption,
+  statusOption,
+  type OperationOptions,
+} from '../options.ts';
+import { commonFields, runOperation } from '../run-operation.ts';
 import type { Session } from '../session.ts';
-import { oneOf, refuseBeside, withOperationOptions } from './reassign.ts';
+import type { Output } from '../terminal.ts';
+import { missing, oneConversation, type Selection } from './reassign.ts';
 
-export interface UnassignOptions extends OperationOptions {
-  readonly from?: string;
-  readonly status?: string;
-  readonly count?: string;
-  readonly confirm?: string;
+interface UnassignOptions extends OperationOptions, Omit<Selection, 'spread'> {
+  readonly confirm?: number;
   readonly conversation?: string;
 }
 
 export function addUnassign(program: Command, session: Session): void {
   const command = program
     .command('unassign')
-    .summary('release conversations to the pool')
-    .description('Releases texters’ conversations to the pool. Releasing all of somebody’s must be confirmed.')
-    .argument('<campaign>', 'the campaign, by id or exact name')
+    .summary('move conversations back to the pool')
+    .description('Moves conversations of texters back to the pool. To unassign all of them, confirm their number.')
+    .argument(...CAMPAIGN)
     .option('--from <texters>', 'everyone, or texters by id or name: A,B. With --conversation: its expected assignee')
-    .option('--status <status>', 'any (the default), needs-reply, not-started, in-progress, awaiting-contact or closed')
-    .option('--count <n>', 'how many to release; without it, all')
-    .option('--confirm <count>', 'the number that would be released, to release all; refused when there are more')
-    .option('--conversation <id>', 'release this one only: by id, external id or contact');
-  withOperationOptions(command).action(async (campaign: string, options: UnassignOptions) =>
-    session.answer(await unassign(await sceneOf(session, campaign), options)),
+    .addOption(statusOption().default('any'))
+    .addOption(countOption('how many to unassign. Default: all'))
+    .option(
+      '--confirm <count>',
+      'the number to unassign, from the preview. Refused if there are more by then',
+      wholeNumber('--confirm', 0, COUNT_MAX),
+    )
+    .addOption(conversationOption('unassign one conversation', ['status', 'count', 'confirm']));
+  addOperationOptions(command).action(async (campaign: string, options: UnassignOptions) =>
+    session.print(await unassign(await openCampaign(session, campaign), options)),
   );
 }
 
-export async function unassign(scene: Scene, options: UnassignOptions): Promise<Answer> {
-  const { from, status, count, confirm, conversation } = options;
+export async function unassign(of: CampaignSession, options: UnassignOptions): Promise<Output> {
+  const { from, status = 'any', count, confirm, conversation } = options;
   if (conversation !== undefined) {
-    refuseBeside(options, ['status', 'count', 'confirm']);
-    return runOperation(scene, { kind: 'unassign-one', ...(await oneOf(scene, conversation, options)) }, options);
+    return runOperation(of, { kind: 'unassign-one', ...(await oneConversation(of, conversation, options)) }, options);
   }
-  if (from === undefined) throw misused('--from everyone or texters', 'none');
-  if (from === 'pool') throw misused('texters or everyone to unassign from', 'the pool, whose are unassigned');
-  const wanted = {
+  if (from === undefined) throw missing('--from', 'everyone or texters');
+  if (from === 'pool') {
+    const values = { expected: 'everyone or texters', received: from };
+    throw misused('conversations in the pool are not assigned to anyone', values);
+  }
+  const fields = {
     kind: 'unassign',
-    ...askedOf(scene, options),
-    from: sourcesOf(from, scene.texters),
-    status: status ?? 'any',
-    count: numberOrWord(count),
-    confirm: numberOrWord(confirm),
+    ...commonFields(of, options),
+    from: sourcesOf(from, of),
+    status,
+    count,
+    confirm,
   };
-  return runOperation(scene, wanted, options);
+  return runOperation(of, fields, options);
 }

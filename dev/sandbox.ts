@@ -9,14 +9,14 @@ import { WORKER_NODE_FLAGS } from '../src/worker-flags.ts';
 import type { Producer } from '../src/producer/producer-port.ts';
 import { createProducer } from '../src/producer/producer.ts';
 
-/** What tells Linux to take a process's present resident memory for its largest. */
-const FORGET_PEAK = '5';
+/** Written to /proc/PID/clear_refs, this resets the peak of a process's resident memory to its present value. */
+const RESET_PEAK = '5';
 
 /**
- * A place to play: a database and queues of one's own on whatever services the environment names, and worker processes.
- * Nothing of it is left once it is closed.
+ * A database and queues for one demo or benchmark, on the services that the environment names, with worker processes.
+ * Closing it removes everything.
  */
-export class Place {
+export class Sandbox {
   readonly context: Context;
   readonly producer: Producer;
   readonly config: Config;
@@ -30,7 +30,7 @@ export class Place {
     this.producer = createProducer(config.queue);
   }
 
-  static async open(purpose: string): Promise<Place> {
+  static async open(purpose: string): Promise<Sandbox> {
     const name = `baton_${purpose}_${randomBytes(4).toString('hex')}`;
     const uri = new URL(process.env['MONGODB_URI'] ?? '');
     uri.pathname = `/${name}`;
@@ -38,10 +38,10 @@ export class Place {
     const config = readConfig(env);
     const context = await createContext(config);
     await context.database.ensureIndexes();
-    return new Place(config, context, env);
+    return new Sandbox(config, context, env);
   }
 
-  /** Ends the workers there are and starts `count` others. Resolves when they are ready. */
+  /** Stops the present workers and starts `count` new ones. Resolves when they are ready. */
   async setWorkers(count: number): Promise<void> {
     await this.stopWorkers();
     this.workers = Array.from({ length: count }, () => startWorker(this.env));
@@ -52,13 +52,13 @@ export class Place {
     return this.config.queue.redisUrl;
   }
 
-  /** From here on, {@link peakMiB} knows nothing of what was before. */
-  forgetPeaks(): void {
-    for (const { pid } of this.workers) writeFileSync(`/proc/${pid}/clear_refs`, FORGET_PEAK);
+  /** Makes {@link workerPeakMiB} start anew. */
+  resetWorkerPeaks(): void {
+    for (const { pid } of this.workers) writeFileSync(`/proc/${pid}/clear_refs`, RESET_PEAK);
   }
 
-  /** The largest resident memory that any worker had since. Linux tells; elsewhere it is not known. */
-  peakMiB(): number {
+  /** Returns the largest resident memory of any worker since the reset. Works on Linux only. */
+  workerPeakMiB(): number {
     const peaksKiB = this.workers.map(({ pid }) =>
       /^VmHWM:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')),
     );
@@ -74,16 +74,16 @@ export class Place {
     await this.producer.close();
     await this.context.database.command({ dropDatabase: 1 });
     await this.context.close();
-    await this.forgetQueues();
+    await this.deleteQueues();
   }
 
   private async stopWorkers(): Promise<void> {
-    const alive = this.workers.filter((worker) => worker.exitCode === null && worker.signalCode === null);
+    const running = this.workers.filter((worker) => worker.exitCode === null && worker.signalCode === null);
     this.workers = [];
-    await Promise.all(alive.map((worker) => (worker.kill('SIGTERM'), once(worker, 'exit'))));
+    await Promise.all(running.map((worker) => (worker.kill('SIGTERM'), once(worker, 'exit'))));
   }
 
-  private async forgetQueues(): Promise<void> {
+  private async deleteQueues(): Promise<void> {
     const redis = connectProducer(this.config.queue.redisUrl, () => undefined);
     if (redis.status !== 'ready') await once(redis, 'ready');
     const keys = await redis.keys(`${this.config.queue.prefix}*`);
@@ -99,12 +99,12 @@ function startWorker(env: NodeJS.ProcessEnv): ChildProcess {
   });
 }
 
-/** A worker's log says when it is ready; from then on only what went wrong is passed on. */
+/** Waits for the log line of a worker that is ready. Prints only warnings and errors of its log. */
 async function isReady(worker: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
-    worker.once('exit', () => reject(new Error('a worker ended before it was ready')));
-    worker.stderr?.on('data', (chunk: Buffer) => {
-      const lines = chunk.toString();
+    worker.once('exit', () => reject(new Error('a worker exited before it was ready')));
+    worker.stderr?.on('data', (piece: Buffer) => {
+      const lines = piece.toString();
       if (lines.includes('worker ready')) resolve();
       if (/"level":[456]0/.test(lines)) process.stderr.write(lines);
     });

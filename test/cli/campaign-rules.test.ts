@@ -7,10 +7,10 @@ import { RawQueue } from '../support/raw-queue.ts';
 import { until } from '../support/until.ts';
 
 const RULES = { enabled: true, batchMax: 10, openMax: 10, repliesMax: null };
-/** Longer than any test: whatever ends these claims, it is not their deadline. */
+/** Longer than any test, so that no claim ends by its deadline. */
 const LONG_MS = 3_600_000;
 
-describe('a campaign’s rules for texters who ask for more', () => {
+describe('baton campaign rules', () => {
   let harness: Harness;
   let queue: RawQueue;
   let cli: Cli;
@@ -28,7 +28,7 @@ describe('a campaign’s rules for texters who ask for more', () => {
   const rulesOf = async (campaignId: string, ...options: string[]): Promise<unknown> =>
     (await cli.json<{ selfAssign: unknown }>(['campaign', 'rules', campaignId, ...options])).selfAssign;
 
-  it('are shown, and changed one by one: what is not named stays', async () => {
+  it('shows the rules, changes the given ones and keeps the others', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
     expect(await rulesOf(campaignId)).toEqual(RULES);
     expect(await rulesOf(campaignId, '--batch-max', '7')).toEqual({ ...RULES, batchMax: 7 });
@@ -45,10 +45,10 @@ describe('a campaign’s rules for texters who ask for more', () => {
       repliesMax: null,
     });
     const { out } = await cli.run(['campaign', 'rules', campaignId, '--self-assign', 'on', '--replies-max', '3']);
-    expect(out).toContain('at most 7 at once, 20 not-started held; none while more than 3 need a reply');
+    expect(out).toContain('at most 7 at once and 20 not-started in all; no claim while more than 3 need a reply');
   });
 
-  it('are the same that a campaign can be made with', async () => {
+  it('has the same limits as campaign create', async () => {
     const made = ['campaign', 'create', 'Made', '--self-assign', '--batch-max', '2', '--open-max', '3'];
     const { selfAssign } = await cli.json<{ selfAssign: unknown }>([...made, '--replies-max', '4']);
     expect(selfAssign).toEqual({ enabled: true, batchMax: 2, openMax: 3, repliesMax: 4 });
@@ -64,87 +64,87 @@ describe('a campaign’s rules for texters who ask for more', () => {
     [['--self-assign', 'maybe']],
     [['--self-assign']],
     [['--batch-max', '3', '--open-max', '1.5']],
-  ])('are left as they are by %j', async (options) => {
+  ])('refuses %j and changes nothing', async (options) => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
     const refusal = await cli.refusal(['campaign', 'rules', campaignId, ...options]);
     expect(refusal).toMatchObject({ code: 'bad-request' });
     expect(await rulesOf(campaignId)).toEqual(RULES);
   });
 
-  it('of a campaign that nobody knows are not changed', async () => {
+  it('refuses an unknown campaign', async () => {
     expect(await cli.refusal(['campaign', 'rules', 'nowhere', '--open-max', '1'])).toMatchObject({
       code: 'unknown-campaign',
     });
   });
 
-  /** A texter who asked for 6, was given 2 and waits for more, in a campaign that then has more, though not for them. */
-  async function heldBack(): Promise<{ campaignId: string; sent: SentClaim }> {
+  /** Sends a claim for 6 to a pool of 2, and returns when the claim waits for the other 4. */
+  async function waitingClaim(): Promise<{ campaignId: string; sent: SentClaim }> {
     const campaignId = await harness.seedCampaign(2, { selfAssign: RULES });
     await harness.seedConversations(campaignId, [{}, {}]);
     const claim = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 6, waitMs: LONG_MS };
     const sent = await harness.producer.selfAssign(claim);
-    await until('it to wait', () => harness.isWaiting(sent.operationId));
-    await until('its job to be snoozed', async () => (await queue.job(sent.operationId))?.isDelayed());
+    await until('the claim to wait', () => harness.isWaiting(sent.operationId));
+    await until('the job of the claim to be snoozed', async () => (await queue.job(sent.operationId))?.isDelayed());
     return { campaignId, sent };
   }
 
-  /** Conversations come while something holds the claim back, and a round passes it over. */
-  async function passedOver(campaignId: string, { operationId: claimId }: SentClaim): Promise<void> {
+  /** Adds 6 conversations to the pool and checks that a round of claims leaves the claim waiting. */
+  async function expectStillWaiting(campaignId: string, { operationId }: SentClaim): Promise<void> {
     await harness.seedConversations(
       campaignId,
       Array.from({ length: 6 }, () => ({})),
     );
     await harness.context.stores.claims.serve(campaignId, []);
-    expect(await harness.isWaiting(claimId)).toBe(true);
+    expect(await harness.isWaiting(operationId)).toBe(true);
   }
 
   it.each([
-    ['the most held is raised', ['--open-max', '2'], ['--open-max', '9']],
-    ['texters may pull again', ['--self-assign', 'off'], ['--self-assign', 'on']],
-    ['replies need not come first', ['--replies-max', '0'], ['--replies-max', 'none']],
-  ])('let a claim that waits through as soon as %s', async (_what, hold, ease) => {
-    const { campaignId, sent } = await heldBack();
+    ['the limit of not-started conversations is raised', ['--open-max', '2'], ['--open-max', '9']],
+    ['self-assign is switched on again', ['--self-assign', 'off'], ['--self-assign', 'on']],
+    ['the limit on replies is removed', ['--replies-max', '0'], ['--replies-max', 'none']],
+  ])('serves a waiting claim as soon as %s', async (_what, restrict, ease) => {
+    const { campaignId, sent } = await waitingClaim();
     await harness.seedConversations(campaignId, [{ assigneeId: 't1', status: 'needs-reply' }]);
-    await cli.json(['campaign', 'rules', campaignId, ...hold]);
-    await passedOver(campaignId, sent);
+    await cli.json(['campaign', 'rules', campaignId, ...restrict]);
+    await expectStillWaiting(campaignId, sent);
     await cli.json(['campaign', 'rules', campaignId, ...ease]);
     expect((await sent.result()).receipt).toMatchObject({ moved: 6, shortBecause: null });
   });
 
-  it('end a claim that waits with what it has as soon as the most at once is lowered to it', async () => {
-    const { campaignId, sent } = await heldBack();
+  it('ends a waiting claim when the limit for one claim is lowered to what the claim has', async () => {
+    const { campaignId, sent } = await waitingClaim();
     await cli.json(['campaign', 'rules', campaignId, '--batch-max', '2']);
     expect((await sent.result()).receipt).toMatchObject({ moved: 2, shortBecause: 'batch-max' });
   });
 
   it.each([
-    ['its texter comes back', ['texter', 'pause', 'C', 't1'], ['texter', 'resume', 'C', 't1']],
-    ['the campaign is opened again', ['campaign', 'close', 'C'], ['campaign', 'open', 'C']],
-  ])('let a claim that waits through as soon as %s', async (_what, hold, ease) => {
-    const { campaignId, sent } = await heldBack();
+    ['its texter is resumed', ['texter', 'pause', 'C', 't1'], ['texter', 'resume', 'C', 't1']],
+    ['its campaign is opened again', ['campaign', 'close', 'C'], ['campaign', 'open', 'C']],
+  ])('serves a waiting claim as soon as %s', async (_what, restrict, ease) => {
+    const { campaignId, sent } = await waitingClaim();
     const on = (args: readonly string[]): string[] => args.map((arg) => (arg === 'C' ? campaignId : arg));
-    await cli.json(on(hold));
-    await passedOver(campaignId, sent);
+    await cli.json(on(restrict));
+    await expectStillWaiting(campaignId, sent);
     await cli.json(on(ease));
     expect((await sent.result()).receipt).toMatchObject({ moved: 6, shortBecause: null });
   });
 
-  it('let a claim that waits through as soon as its texter’s work is forwarded on to another', async () => {
-    const { campaignId, sent } = await heldBack();
+  it('serves a waiting claim as soon as conversations of its texter move to another texter', async () => {
+    const { campaignId, sent } = await waitingClaim();
     await cli.json(['campaign', 'rules', campaignId, '--open-max', '2']);
-    await passedOver(campaignId, sent);
-    // Two of its own are forwarded on: then there is room for two more, and that is all it may have.
+    await expectStillWaiting(campaignId, sent);
+    // Two conversations of the texter move away, so the limit of two leaves room for two more.
     const args = ['reassign', campaignId, '--from', 't1', '--to', 't2', '--status', 'any', '--count', '2'];
     await cli.json(args);
     expect((await sent.result()).receipt).toMatchObject({ moved: 4, shortBecause: 'open-max' });
   });
 
-  it('are changed, and said to be, though nobody can tell the claims that wait', async () => {
-    const { campaignId } = await heldBack();
+  it('changes the rules and notes that the waiting claims were not notified, when the queue is away', async () => {
+    const { campaignId } = await waitingClaim();
     const away = new Cli({ ...cliEnv(harness.config), REDIS_URL: 'redis://127.0.0.1:1' });
     const ran = await away.run(['campaign', 'rules', campaignId, '--open-max', '8', '--json']);
     expect(ran).toMatchObject({ status: 0 });
-    expect(ran.err).toContain('claims that wait have not heard of it');
+    expect(ran.err).toContain('the waiting claims could not be notified');
     expect(await rulesOf(campaignId)).toMatchObject({ openMax: 8 });
   });
 });

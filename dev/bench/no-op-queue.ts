@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Queue, QueueEvents } from 'bullmq';
-import type { Place } from '../place.ts';
+import type { Sandbox } from '../sandbox.ts';
 
-/** A job that does nothing, done by a worker process that does nothing else: what every queued request must cost. */
-export class Noop {
+/** A queue whose jobs do nothing, with its own worker process. It measures the least that any queued request costs. */
+export class NoOpQueue {
   private readonly queue: Queue;
   private readonly events: QueueEvents;
   private readonly worker: ChildProcess;
@@ -15,23 +15,23 @@ export class Noop {
     this.worker = worker;
   }
 
-  static async start(place: Place): Promise<Noop> {
-    const name = place.newId('noop');
-    const connection = { url: place.redisUrl, maxRetriesPerRequest: null };
+  static async start(sandbox: Sandbox): Promise<NoOpQueue> {
+    const name = sandbox.newId('no-op');
+    const connection = { url: sandbox.redisUrl, maxRetriesPerRequest: null };
     const events = new QueueEvents(name, { connection });
     await events.waitUntilReady();
-    const main = new URL('noop-worker-main.ts', import.meta.url).pathname;
+    const main = new URL('no-op-worker-main.ts', import.meta.url).pathname;
     const worker = spawn(process.execPath, ['--import', 'tsx', main, name], {
-      env: { ...process.env, REDIS_URL: place.redisUrl },
+      env: { ...process.env, REDIS_URL: sandbox.redisUrl },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(worker.stdout, 'data');
-    return new Noop(new Queue(name, { connection }), events, worker);
+    return new NoOpQueue(new Queue(name, { connection }), events, worker);
   }
 
-  /** From enqueue to answer. */
-  async run(): Promise<void> {
-    const job = await this.queue.add('noop', {}, { removeOnComplete: { count: 1_000 } });
+  /** Adds a job and waits for its result. */
+  async runJob(): Promise<void> {
+    const job = await this.queue.add('no-op', {}, { removeOnComplete: { count: 1_000 } });
     await job.waitUntilFinished(this.events);
   }
 

@@ -1,28 +1,28 @@
+import { addTexter, createCampaign } from '../../src/campaigns/index.ts';
 import { Types } from 'mongoose';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
-import { Place } from '../place.ts';
-import { addTexter, createCampaign } from '../../src/campaigns/manage.ts';
+import { Sandbox } from '../sandbox.ts';
 
-const SEED_CHUNK = 5_000;
-const SEEDERS = 2;
+const SEED_INSERT_MAX = 5_000;
+const SEED_CONCURRENCY = 2;
 const FIRST_WAITING = Date.UTC(2026, 0, 1);
 
-/** What a benchmark runs on: a place of its own, and campaigns of any size. */
-export class Ground {
-  readonly place: Place;
+/** A sandbox with campaigns of any size, for benchmarks. */
+export class BenchSandbox {
+  readonly sandbox: Sandbox;
   private contacts = 0;
 
-  private constructor(place: Place) {
-    this.place = place;
+  private constructor(sandbox: Sandbox) {
+    this.sandbox = sandbox;
   }
 
-  static async open(): Promise<Ground> {
-    return new Ground(await Place.open('bench'));
+  static async open(): Promise<BenchSandbox> {
+    return new BenchSandbox(await Sandbox.open('bench'));
   }
 
   async seedCampaign(texters: number, conversations: number): Promise<string> {
-    const campaignId = this.place.newId('c');
-    const { context } = this.place;
+    const campaignId = this.sandbox.newId('c');
+    const { context } = this.sandbox;
     const { database } = context;
     await createCampaign(context, {
       campaignId,
@@ -36,31 +36,31 @@ export class Ground {
     const seed = async (): Promise<void> => {
       while (next < conversations) {
         const from = next;
-        next += SEED_CHUNK;
-        const count = Math.min(SEED_CHUNK, conversations - from);
+        next += SEED_INSERT_MAX;
+        const count = Math.min(SEED_INSERT_MAX, conversations - from);
         const docs = Array.from({ length: count }, (_, index) => this.conversation(campaignId, from + index));
         await database.conversations.insertMany(docs, { ordered: false });
       }
     };
-    await Promise.all(Array.from({ length: SEEDERS }, seed));
+    await Promise.all(Array.from({ length: SEED_CONCURRENCY }, seed));
     return campaignId;
   }
 
-  /** Gives everything back to the pool. */
-  async refill(campaignIds: readonly string[]): Promise<void> {
-    const taken = { campaignId: { $in: [...campaignIds] }, assigneeId: { $ne: null } };
-    const back = { $set: { assigneeId: null, history: [], lastOperationId: null } };
-    await this.place.context.database.conversations.updateMany(taken, back);
+  /** Moves all conversations back to the pool. */
+  async refillPools(campaignIds: readonly string[]): Promise<void> {
+    const assigned = { campaignId: { $in: [...campaignIds] }, assigneeId: { $ne: null } };
+    const unassigned = { $set: { assigneeId: null, history: [], lastOperationId: null } };
+    await this.sandbox.context.database.conversations.updateMany(assigned, unassigned);
   }
 
-  async someIds(campaignId: string): Promise<string[]> {
-    const found = this.place.context.database.conversations.find({ campaignId }, { projection: { _id: 1 } });
+  async conversationIds(campaignId: string): Promise<string[]> {
+    const found = this.sandbox.context.database.conversations.find({ campaignId }, { projection: { _id: 1 } });
     return (await found.toArray()).map(({ _id }) => _id.toHexString());
   }
 
-  /** What is measured next should not read past what was measured before. */
-  async drop(campaignId: string): Promise<void> {
-    await this.place.context.database.conversations.deleteMany({ campaignId });
+  /** Deletes the conversations of a campaign, so that the next benchmark does not read past them. */
+  async deleteConversations(campaignId: string): Promise<void> {
+    await this.sandbox.context.database.conversations.deleteMany({ campaignId });
   }
 
   private conversation(campaignId: string, index: number): ConversationDoc {

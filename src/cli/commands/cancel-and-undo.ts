@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+import { unknownOperation } from '../../domain/errors.ts';
+import type { CancelAnswer } from '../../operations/index.ts';
+import { openCampaign, type AssigneeNames } from '../lookup.ts';
+import {
+  addActorOptions,
+  addOperationOptions,
+  waitOption,
+  type ActorOptions,
+  type OperationOptions,
+} from '../options.ts';
+import { receiptText } from '../receipt-text.ts';
+import { commonFields, runOperation } from '../run-operation.ts';
+import type { Session } from '../session.ts';
+import { blocks, type Output } from '../terminal.ts';
+
+interface CancelOptions extends ActorOptions {
+  readonly campaign?: string;
+  readonly wait: number;
+}
+
+export function addCancel(program: Command, session: Session): void {
+  const command = program
+    .command('cancel')
+    .summary('stop an operation')
+    .description('Stops an operation or a waiting claim within one batch. What has moved stays moved: see undo.')
+    .argument('<operation>', 'the id of the operation to stop')
+    .option('--campaign <campaign>', 'its campaign, by id or exact name; needed before a worker has accepted it')
+    .addOption(waitOption());
+  addActorOptions(command).action(async (operationId: string, options: CancelOptions) =>
+    session.print(await cancel(session, operationId, options)),
+  );
+}
+
+async function cancel(session: Session, operationId: string, options: CancelOptions): Promise<Output> {
+  const typed = options.campaign ?? (await campaignIdOf(session, operationId));
+  const { campaign, names } = await openCampaign(session, typed);
+  const { actor: actorId, reason } = options;
+  const request = { operationId, campaignId: campaign.campaignId, actorId, reason };
+  const answer = await session.producer().cancel(request, { waitMs: options.wait * 1_000 });
+  return { json: answer, text: cancelText(answer, names) };
+}
+
+function cancelText({ operationId, receipt }: CancelAnswer, names: AssigneeNames): string {
+  const how = `To undo what had moved: baton undo ${operationId}`;
+  return blocks(`Operation ${operationId} is cancelled.`, receiptText(receipt, names), receipt.moved > 0 && how);
+}
+
+export function addUndo(program: Command, session: Session): void {
+  const command = program
+    .command('undo')
+    .summary('undo the moves of an operation')
+    .description(
+      'Moves conversations back to where they were before an operation or a claim. Skips those that changed since.',
+    )
+    .argument('<operation>', 'the id of the operation to undo, which may itself be an undo');
+  addOperationOptions(command).action(async (undoes: string, options: OperationOptions) => {
+    const of = await openCampaign(session, await campaignIdOf(session, undoes));
+    session.print(await runOperation(of, { kind: 'undo', ...commonFields(of, options), undoes }, options));
+  });
+}
+
+/** People name an operation by its id alone, without its campaign. */
+async function campaignIdOf(session: Session, operationId: string): Promise<string> {
+  const { operationViews } = await session.context();
+  const operation = await operationViews.findOperation(operationId);
+  if (!operation) throw unknownOperation(operationId);
+  return operation.campaignId;
+}

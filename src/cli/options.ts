@@ -1,0 +1,73 @@
+import { type Command, Option } from 'commander';
+import { STATUSES } from '../domain/conversation.ts';
+import { SPREADS } from '../domain/dealing.ts';
+import { actorId, COUNT_MAX, operationId } from '../domain/ids.ts';
+import { id, seconds, wholeNumber } from './arguments.ts';
+
+/** Arguments and options that several commands take. */
+export const CAMPAIGN = ['<campaign>', 'the campaign, by id or exact name'] as const;
+export const TEXTER = ['<texter>', 'the texter, by id or exact name'] as const;
+
+const DEFAULT_WAIT_S = 600;
+const LIMIT_MAX = 1_000;
+
+export interface ActorOptions {
+  readonly actor?: string;
+  readonly reason?: string;
+}
+
+/** The options of every command that sends an operation. */
+export interface OperationOptions extends ActorOptions {
+  readonly id?: string;
+  readonly preview?: true;
+  /** In seconds; `false` for `--no-wait`. */
+  readonly wait: number | false;
+}
+
+export function limitOption(limit: number): Option {
+  return new Option('--limit <n>', 'list at most this many')
+    .argParser(wholeNumber('--limit', 1, LIMIT_MAX))
+    .default(limit);
+}
+
+export function statusOption(): Option {
+  return new Option('--status <status>', 'only conversations in this status').choices(['any', ...STATUSES]);
+}
+
+export function spreadOption(): Option {
+  const help = 'even: each target gets the same number; level: the target with the fewest conversations is next';
+  return new Option('--spread <how>', help).choices(SPREADS);
+}
+
+export function countOption(help: string): Option {
+  return new Option('--count <n>', help).argParser(wholeNumber('--count', 1, COUNT_MAX));
+}
+
+/** `--conversation` selects one conversation, so the options that select several cannot be used with it. */
+export function conversationOption(help: string, conflicts: string[]): Option {
+  return new Option('--conversation <id>', `${help}, by id, external id or contact`).conflicts(conflicts);
+}
+
+export function waitOption(): Option {
+  return new Option('--wait <seconds>', 'how long to wait for the result')
+    .argParser(seconds('--wait'))
+    .default(DEFAULT_WAIT_S);
+}
+
+export function addActorOptions(command: Command): Command {
+  return command
+    .option('--actor <id>', 'an opaque id of the person who asks; stored with the operation', id('--actor', actorId))
+    .option('--reason <text>', 'the reason; stored with the operation, so nothing personal');
+}
+
+export function addOperationOptions(command: Command): Command {
+  command.option(
+    '--id <id>',
+    'the id of the operation. Sending the same id again changes nothing. Default: a new id',
+    id('--id', operationId),
+  );
+  return addActorOptions(command)
+    .option('--preview', 'show what would move, and change nothing')
+    .addOption(waitOption())
+    .option('--no-wait', 'do not wait: print the id of the operation');
+}

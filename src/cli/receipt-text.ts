@@ -1,0 +1,110 @@
+import { STATUSES, type Assignee } from '../domain/conversation.ts';
+import type { Receipt } from '../domain/receipt.ts';
+import type { AnyOperation, Preview } from '../operations/index.ts';
+import type { AssigneeNames } from './lookup.ts';
+import { blocks, counted, facts, moment, table } from './terminal.ts';
+
+/** Why fewer conversations moved than were asked for. */
+export const SHORT_BECAUSE = {
+  'none-left': 'no more conversations match',
+  'batch-max': 'that is the most at once',
+  'open-max': 'that is the most not-started conversations for one texter',
+  stopped: 'it was stopped',
+} as const satisfies Record<NonNullable<Receipt['shortBecause']>, string>;
+
+export function receiptText(receipt: Receipt, names: AssigneeNames): string {
+  const byStatus = [...receipt.byStatus].sort((a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status));
+  const { moved, selected, asked, shortBecause, left } = receipt;
+  const wanted = asked === null ? '' : `, of ${asked} asked for`;
+  const short = shortBecause === null ? '' : `${wanted}: ${SHORT_BECAUSE[shortBecause]}`;
+  return blocks(
+    `Moved ${moved} of ${counted(selected, 'conversation')} selected${short}.`,
+    left !== null && left > 0 && `${counted(left, 'more conversation')} had not been reached. They did not change.`,
+    countTable(['to', 'moved'], assigneeRows(receipt.byTarget, names)),
+    countTable(['from', 'moved'], assigneeRows(receipt.bySource, names)),
+    countTable(
+      ['status', 'moved'],
+      byStatus.map(({ status, count }) => [status, count]),
+    ),
+    skippedTable(receipt.skipped),
+  );
+}
+
+export function previewText(preview: Preview, names: AssigneeNames): string {
+  const moves = preview.moves.map(({ from, to, status, count }) => [names.of(from), names.of(to), status, count]);
+  const assignees = preview.assignees.map((each) => [names.of(each.assigneeId), each.holds, each.wouldHold]);
+  return blocks(
+    `Would move ${preview.moved} of ${counted(preview.selected, 'conversation')} selected. Nothing was changed.`,
+    countTable(['from', 'to', 'status', 'would move'], moves),
+    table(['assignee', 'has now', 'would have'], assignees),
+    skippedTable(preview.skipped),
+  );
+}
+
+type Row = readonly (string | number)[];
+
+function countTable(head: readonly string[], rows: readonly Row[]): string | false {
+  return rows.length > 0 && table(head, rows);
+}
+
+function assigneeRows(
+  counts: readonly { readonly assigneeId: Assignee; readonly count: number }[],
+  names: AssigneeNames,
+): Row[] {
+  return counts.map(({ assigneeId, count }) => [names.of(assigneeId), count]);
+}
+
+function skippedTable(skipped: Receipt['skipped']): string | false {
+  return countTable(
+    ['skipped because', 'conversations'],
+    skipped.map(({ reason, count }) => [reason, count]),
+  );
+}
+
+type Request = AnyOperation['request'];
+
+/** An operation and its receipt. A claim is an operation too. */
+export function operationText(operation: AnyOperation, names: AssigneeNames): string {
+  const { request, error, failures = [], receipt, cancellation } = operation;
+  return blocks(
+    facts([
+      ['operation', operation.operationId],
+      ['campaign', operation.campaignId],
+      ['kind', request.kind],
+      ['from', fromText(request, names)],
+      ['to', toText(request, names)],
+      ...('status' in request ? [['status', request.status] as const] : []),
+      ...('count' in request && request.count !== undefined ? [['count', request.count] as const] : []),
+      ['state', operation.state],
+      ...('actorId' in request && request.actorId !== undefined ? [['asked by', request.actorId] as const] : []),
+      ...('reason' in request && request.reason !== undefined ? [['reason', request.reason] as const] : []),
+      ...(cancellation?.by ? [['cancelled by', cancellation.by] as const] : []),
+      ...(cancellation?.reason ? [['cancelled because', cancellation.reason] as const] : []),
+      ['accepted', moment(operation.acceptedAt)],
+      ['started', moment(operation.startedAt)],
+      ['ended', moment(operation.endedAt)],
+    ]),
+    error && `It failed: ${error.code}: ${error.message}`,
+    failures.length > 0 && failuresText(failures),
+    receipt && receiptText(receipt, names),
+  );
+}
+
+function failuresText(failures: NonNullable<AnyOperation['failures']>): string {
+  const lines = failures.map(({ at, message }) => [moment(at), message] as const);
+  return `Attempts that failed:\n${facts(lines)}`;
+}
+
+export function fromText(request: Request, names: AssigneeNames): string {
+  if (request.kind === 'self-assign') return 'pool';
+  if (request.kind === 'undo') return `the moves of ${request.undoes}`;
+  if (!('from' in request)) return `conversation ${request.conversationId}`;
+  return typeof request.from === 'string' ? request.from : names.list(request.from.texterIds);
+}
+
+export function toText(request: Request, names: AssigneeNames): string {
+  if (request.kind === 'self-assign') return names.of(request.texterId);
+  if (request.kind === 'undo') return 'the assignees before';
+  if (!('to' in request)) return 'pool';
+  return typeof request.to === 'string' ? request.to : names.list(request.to.texterIds);
+}
