@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { ClaimCommand } from '../../src/claims/ports.ts';
+import type { ClaimCommand } from '../../src/claims/contract.ts';
 import { createContext, type Context } from '../../src/context.ts';
 import type { Claim } from '../../src/claims/claim.ts';
 import { MongoClaimStore } from '../../src/claims/claim-store.ts';
@@ -183,9 +183,9 @@ describe('rounds of claims that meet in the database', () => {
     );
     const rounds: unknown[] = [];
     for (let isDone = false; !isDone;) {
-      const { completed, sawAllWaiting } = await claims.serve(campaignId, []);
-      rounds.push([completed.length, sawAllWaiting]);
-      isDone = sawAllWaiting;
+      const { completed, servedAllWaiting } = await claims.serve(campaignId, []);
+      rounds.push([completed.length, servedAllWaiting]);
+      isDone = servedAllWaiting;
     }
     expect(rounds).toEqual([
       [100, false],

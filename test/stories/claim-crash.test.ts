@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CLAIM_JOB } from '../../src/claims/claim-job.ts';
+import { CLAIM_JOB } from '../../src/claims/contract.ts';
 import { CLAIMS_QUEUE } from '../../src/queue/names.ts';
 import type { ClaimInput, ClaimResult } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
