@@ -31,8 +31,8 @@ describe('a claim', () => {
   const claim = async (input: ClaimInput): Promise<unknown> =>
     answerOf(harness.producer.selfAssign(input).then((sent) => sent.result()));
 
-  describe('whose operation id belongs to another request is refused and changes nothing', () => {
-    it('when the other claim’s job is in the queue, and when only the database has the other claim', async () => {
+  describe('with the operation id of another request', () => {
+    it('is refused and changes nothing, whether the queue or only the database has the other claim', async () => {
       const campaignId = await campaign(10);
       const first = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
       expect(await claim(first)).toMatchObject({ outcome: 'created' });
@@ -54,7 +54,7 @@ describe('a claim', () => {
       expect(await harness.holdings(campaignId)).toEqual({ t1: 3, pool: 7 });
     });
 
-    it('when the other request is a bulk operation, and so is an operation with the id of a claim', async () => {
+    it('is refused when the id belongs to a bulk operation, as is an operation with the id of a claim', async () => {
       const campaignId = await campaign(10);
       const [claimedId, operationId] = [harness.newId('cl'), harness.newId('op')];
       const deal = { campaignId, from: 'pool', to: 'everyone', status: 'any', count: 2 } as const;
@@ -71,7 +71,7 @@ describe('a claim', () => {
       expect(await harness.holdings(campaignId)).toMatchObject({ pool: 5 });
     });
 
-    it('when both requests are sent at once', async () => {
+    it('is refused when both requests are sent at once', async () => {
       for (let round = 0; round < 5; round += 1) {
         const campaignId = await campaign(10);
         const first = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
