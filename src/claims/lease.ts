@@ -7,7 +7,10 @@ import type { RedisConnection } from '../queue/connection.ts';
 const LEASE_MS = 2_000;
 const RENEW_EVERY_MS = 500;
 
-/** `KEYS[1]` is the lease, whose value is the coordinator that has it; `KEYS[2]` is the list of forwarded claims. */
+/**
+ * `KEYS[1]` is the lease; its value is the id of the coordinator that has it, which every script gets as `ARGV[1]`.
+ * `KEYS[2]` is the list of forwarded claims. A script never changes the lease of another coordinator.
+ */
 const SCRIPTS = {
   /**
    * Acquires the lease, or forwards the claims to the coordinator that has it. One script does both, so that no claim is
@@ -19,7 +22,6 @@ const SCRIPTS = {
       if not redis.call('lpos', KEYS[2], ARGV[i]) then redis.call('rpush', KEYS[2], ARGV[i]) end
     end
     return 0`,
-  /** Renews the lease. */
   claimLeaseRenew: `
     if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
     return redis.call('pexpire', KEYS[1], ARGV[2])`,
@@ -33,7 +35,6 @@ const SCRIPTS = {
     if redis.call('get', KEYS[1]) ~= ARGV[1] then return 1 end
     if redis.call('llen', KEYS[2]) > 0 then return 0 end
     return redis.call('del', KEYS[1])`,
-  /** Releases the lease. */
   claimLeaseRelease: `
     if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
     return redis.call('del', KEYS[1])`,
