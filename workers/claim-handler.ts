@@ -1,21 +1,24 @@
+import {
+  type ClaimAnswer,
+  type ClaimCoordinator,
+  type ClaimQueue,
+  needsAnotherRound,
+  parseClaimJob,
+  parsePoolRefilledJob,
+  POOL_REFILLED_JOB,
+  type ServedClaim,
+  snoozeDelayMs,
+  toServedClaim,
+} from '../src/claims/index.ts';
 import type { Context } from '../src/context.ts';
 import { operationConflict } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/failed-attempt.ts';
-import { type ClaimCoordinator, type ClaimQueue, type Served, servedOf } from '../src/claims/index.ts';
-import { type ClaimAnswer, parseClaimJob, parsePoolRefilledJob, POOL_REFILLED_JOB } from '../src/claims/index.ts';
 import { requestHash } from '../src/domain/request-hash.ts';
 import type { Attempt, Handler } from './executor.ts';
 import { failedWith, type Outcome } from './outcome.ts';
 import type { Pace } from './pace.ts';
 
-/**
- * A waiting claim's job is woken by the round that completes it; should that get lost, it looks at its own record this
- * often.
- */
-const SNOOZE_MS_MAX = 10_000;
-const LOOKS_MAX = 2;
-
-/** Answers texters who ask for more. */
+/** Handles the jobs of the queue of claims: texters who ask for more conversations, and refilled pools. */
 export class ClaimHandler implements Handler {
   private readonly context: Context;
   private readonly coordinator: ClaimCoordinator;
@@ -30,14 +33,14 @@ export class ClaimHandler implements Handler {
   }
 
   async handle(attempt: Attempt): Promise<Outcome> {
-    if (attempt.job.name === POOL_REFILLED_JOB) return this.look(attempt);
+    if (attempt.job.name === POOL_REFILLED_JOB) return this.serveWaiting(attempt);
     const { request, sendId } = parseClaimJob(attempt.job.id ?? '', attempt.job.data);
     const hash = requestHash(request);
     this.pace.noteSomebody();
-    const known = await this.known(request.operationId, attempt);
-    const served = known ?? (await this.coordinator.submit({ request, requestHash: hash, sendId }));
-    if (served.requestHash === hash) return this.outcomeOf(served, attempt);
-    throw operationConflict(served.operationId);
+    const stored = await this.findStored(request.operationId, attempt);
+    const served = stored ?? (await this.coordinator.submit({ request, requestHash: hash, sendId }));
+    if (served.requestHash !== hash) throw operationConflict(served.operationId);
+    return this.outcomeOf(served, attempt);
   }
 
   async noteFailure({ job }: Attempt, error: Error): Promise<void> {
@@ -48,59 +51,45 @@ export class ClaimHandler implements Handler {
   }
 
   async recordFailure(): Promise<void> {
-    // Nothing was granted, or it is in the ledger: the texter asks again, by the same id or a new one.
+    // There is nothing to record: a claim is stored with its grant or not at all, and the texter can send it again.
   }
 
-  private async look({ job }: Attempt): Promise<Outcome> {
-    await this.coordinator.look(parsePoolRefilledJob(job.data).campaignId);
+  private async serveWaiting({ job }: Attempt): Promise<Outcome> {
+    await this.coordinator.serveWaiting(parsePoolRefilledJob(job.data).campaignId);
     return { kind: 'completed', answer: null };
   }
 
-  /** A job that was here before has, as a rule, left its claim in the ledger; a new one has not, and is not looked for. */
-  private async known(operationId: string, { job }: Attempt): Promise<Served | undefined> {
+  /** Finds the claim of a job that was started before. A first start skips the query, because its claim is new. */
+  private async findStored(operationId: string, { job }: Attempt): Promise<ServedClaim | undefined> {
     if (job.attemptsStarted <= 1) return undefined;
-    const claim = await this.context.stores.claims.find(operationId);
-    if (!claim) return undefined;
-    const served = servedOf(claim);
-    if (served.waitsUntil === null || served.waitsUntil > this.now()) return served;
-    const ended = await this.context.stores.claims.endWaiting(claim.operationId);
-    return ended && servedOf(ended);
+    const claims = this.context.stores.claims;
+    const claim = await claims.find(operationId);
+    const isOver = claim?.waiting && claim.waiting.until <= this.context.clock.now();
+    const current = isOver ? await claims.endWaiting(operationId) : claim;
+    return current && toServedClaim(current);
   }
 
-  private outcomeOf(served: Served, attempt: Attempt): Outcome {
-    const { waitsUntil, receipt, error } = served;
-    if (waitsUntil !== null) {
-      return {
-        kind: 'snoozed',
-        delayMs: Math.min(Math.max(0, waitsUntil - this.now()), SNOOZE_MS_MAX),
-        recheck: () => this.recheck(attempt),
-      };
+  private outcomeOf(served: ServedClaim, attempt: Attempt): Outcome {
+    const { waitsUntilMs, receipt, error } = served;
+    if (waitsUntilMs !== null) {
+      const delayMs = snoozeDelayMs(waitsUntilMs, this.context.clock.now().getTime());
+      return { kind: 'snoozed', delayMs, recheck: () => this.recheck(attempt) };
     }
     if (error) return failedWith(error);
-    attempt.log.info(
-      { moved: receipt?.moved, asked: receipt?.asked, shortBecause: receipt?.shortBecause },
-      'claim answered',
-    );
+    const { moved, asked, shortBecause } = receipt ?? {};
+    attempt.log.info({ moved, asked, shortBecause }, 'claim answered');
     return { kind: 'completed', answer: answerOf(served) };
   }
 
-  private now(): number {
-    return this.context.clock.now().getTime();
-  }
-
-  /**
-   * Conversations may have come back while it was getting ready to wait: one look at the pool, and one more should this
-   * worker die in it. After that somebody says so when they come: the pool is not polled.
-   */
   private async recheck({ job }: Attempt): Promise<void> {
     const { operationId, campaignId } = parseClaimJob(job.id ?? '', job.data).request;
-    if (job.attemptsStarted <= LOOKS_MAX) await this.coordinator.look(campaignId);
+    if (needsAnotherRound(job.attemptsStarted)) await this.coordinator.serveWaiting(campaignId);
     const claim = await this.context.stores.claims.find(operationId);
     if (!claim?.waiting) await this.queue.wake(operationId);
   }
 }
 
-function answerOf({ operationId, createdBySendId, requestHash: hash, granted, receipt }: Served): ClaimAnswer {
-  if (!receipt) throw new Error(`expected claim ${operationId} to have ended with a receipt, got none`);
+function answerOf({ operationId, createdBySendId, requestHash: hash, granted, receipt }: ServedClaim): ClaimAnswer {
+  if (!receipt) throw new Error(`claim ${operationId} ended without a receipt`);
   return { operationId, createdBySendId, requestHash: hash, conversationIds: granted, receipt };
 }

@@ -1,60 +1,73 @@
-import type { ClaimReply, ForwardedClaim } from './messages.ts';
+import type { ClaimReply, ForwardedClaim } from './contract.ts';
 
-/** One campaign's claims and looks at a coordinator: in hand what has been taken up, and behind it what nobody has taken up. */
+/** How many entries one call of `serve` gets. Claims that do not fit into its transaction stay for the next round. */
+const ROUND_ENTRIES_MAX = 100;
+
+/**
+ * The entries of one campaign at a coordinator: those of the next round, and behind them the local entries that no round has
+ * room for yet.
+ */
 export class ClaimBacklog {
-  private hand: readonly ForwardedClaim[] = [];
-  private untaken: readonly ForwardedClaim[] = [];
+  private round: readonly ForwardedClaim[] = [];
+  private local: readonly ForwardedClaim[] = [];
 
-  get inHand(): readonly ForwardedClaim[] {
-    return this.hand;
+  /** The entries of the next round, in order. */
+  get nextRound(): readonly ForwardedClaim[] {
+    return this.round;
   }
 
-  get untakenCount(): number {
-    return this.untaken.length;
-  }
-
-  /** All of it, in its order. */
   get all(): readonly ForwardedClaim[] {
-    return [...this.hand, ...this.untaken];
+    return [...this.round, ...this.local];
   }
 
-  has(forwarded: ForwardedClaim): boolean {
-    return this.all.some((each) => isSame(each, forwarded));
+  /**
+   * How many forwarded entries the next round has room for. When there are many entries, local and forwarded entries get
+   * half of the free places each, so that neither starves.
+   */
+  get forwardedMax(): number {
+    const free = Math.max(0, ROUND_ENTRIES_MAX - this.round.length);
+    return Math.max(Math.ceil(free / 2), free - this.local.length);
   }
 
-  put(forwarded: ForwardedClaim): void {
-    this.untaken = [...this.untaken, forwarded];
+  has(entry: ForwardedClaim): boolean {
+    return this.all.some((other) => isSame(entry, other));
   }
 
-  /** Takes the first so many away; what was put in meanwhile stands behind them. */
+  addLocal(entry: ForwardedClaim): void {
+    this.local = [...this.local, entry];
+  }
+
+  /** Removes the first `count` entries and returns them. */
   take(count: number): readonly ForwardedClaim[] {
     const taken = this.all.slice(0, count);
-    this.untaken = this.untaken.slice(Math.max(0, count - this.hand.length));
-    this.hand = this.hand.slice(count);
+    this.local = this.local.slice(Math.max(0, count - this.round.length));
+    this.round = this.round.slice(count);
     return taken;
   }
 
-  /** Takes up what others have forwarded over, but for second copies, and of its own what makes `max` of all in hand. */
-  takeUp(forwarded: readonly ForwardedClaim[], max: number): void {
-    for (const each of forwarded) if (!this.hand.some((other) => isSame(each, other))) this.hand = [...this.hand, each];
-    const count = Math.max(0, max - this.hand.length);
-    this.hand = [...this.hand, ...this.untaken.slice(0, count)];
-    this.untaken = this.untaken.slice(count);
+  /** Fills the next round: with the forwarded entries, except for repetitions, and then with local entries. */
+  fillRound(forwarded: readonly ForwardedClaim[]): void {
+    for (const entry of forwarded) {
+      if (!this.round.some((other) => isSame(entry, other))) this.round = [...this.round, entry];
+    }
+    const free = Math.max(0, ROUND_ENTRIES_MAX - this.round.length);
+    this.round = [...this.round, ...this.local.slice(0, free)];
+    this.local = this.local.slice(free);
   }
 
-  /** Takes out of hand whatever has an answer, with it. */
+  /** Removes the entries of the round that have a reply. Returns each reply with the coordinator that waits for it. */
   takeAnswered(
-    answers: ReadonlyMap<string, ClaimReply>,
-  ): { readonly coordinatorId: string; readonly answer: ClaimReply }[] {
-    const answered = this.hand.flatMap(({ coordinatorId, brought }) => {
-      const answer = answers.get(brought.id);
-      return answer ? [{ coordinatorId, answer }] : [];
+    replies: ReadonlyMap<string, ClaimReply>,
+  ): { readonly coordinatorId: string; readonly reply: ClaimReply }[] {
+    const answered = this.round.flatMap(({ coordinatorId, id }) => {
+      const reply = replies.get(id);
+      return reply ? [{ coordinatorId, reply }] : [];
     });
-    this.hand = this.hand.filter(({ brought }) => !answers.has(brought.id));
+    this.round = this.round.filter(({ id }) => !replies.has(id));
     return answered;
   }
 }
 
 function isSame(one: ForwardedClaim, other: ForwardedClaim): boolean {
-  return one.coordinatorId === other.coordinatorId && one.brought.id === other.brought.id;
+  return one.coordinatorId === other.coordinatorId && one.id === other.id;
 }

@@ -1,8 +1,10 @@
-import type { RedisConnection } from '../queue/connection.ts';
 import { Queue } from 'bullmq';
-import type { JobRepair } from '../queue/ensure-job.ts';
-import type { Claim } from './claim.ts';
+import type { RedisConnection } from '../queue/connection.ts';
+import { ensureJob, forgetJob, jobOf, type JobRepair } from '../queue/ensure-job.ts';
+import { jobIdOf } from '../queue/job-id.ts';
+import { CLAIMS_QUEUE } from '../queue/names.ts';
 import { bringForward } from '../queue/promote-job.ts';
+import type { Claim } from './claim.ts';
 import {
   CLAIM_JOB,
   CLAIM_JOB_OPTIONS,
@@ -10,12 +12,9 @@ import {
   newPoolRefilledJob,
   POOL_REFILLED_JOB,
   poolRefilledJobOptions,
-} from './claim-job.ts';
-import { jobIdOf } from '../queue/job-id.ts';
-import { CLAIMS_QUEUE } from '../queue/names.ts';
-import { forgetJob, jobOf, ensureJob } from '../queue/ensure-job.ts';
+} from './contract.ts';
 
-/** The claims' queue, as the worker and whoever fills a pool see it. */
+/** The queue of claims as workers and imports use it. */
 export class ClaimQueue {
   private readonly queue: Queue;
 
@@ -24,20 +23,20 @@ export class ClaimQueue {
     this.queue.on('error', onError);
   }
 
-  /** A snoozed claim has got what it waited for: lets its job end now. */
+  /** Starts the snoozed job of a claim that has ended, so that the texter gets the answer. */
   async wake(operationId: string): Promise<void> {
     const job = await jobOf(this.queue, operationId);
     if (job) await bringForward(job);
   }
 
-  /** Sees to it that a claim that has ended is answered: its job, snoozed or lost, ends now. */
+  /** Starts the job of a claim that has ended, and adds the job again if it was lost. */
   async answer(claim: Claim): Promise<void> {
     const job = await jobOf(this.queue, claim.operationId);
     if (job) await bringForward(job);
     else await this.add(claim);
   }
 
-  /** Sees to it that a waiting claim has a job; see {@link ensureJob}. */
+  /** Makes sure that a waiting claim has a job; see {@link ensureJob}. */
   async ensureJob(claim: Claim, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
     return ensureJob(this.queue, { operationId: claim.operationId, isUnfinished, add: () => this.add(claim) });
   }
@@ -46,7 +45,7 @@ export class ClaimQueue {
     await forgetJob(this.queue, operationId);
   }
 
-  /** Conversations came back to a campaign's pool. Told many times at once, it is looked into once or twice. */
+  /** Reports that conversations came back to a campaign's pool. Safe to repeat. */
   async poolRefilled(campaignId: string): Promise<void> {
     await this.queue.add(POOL_REFILLED_JOB, newPoolRefilledJob(campaignId), poolRefilledJobOptions(campaignId));
   }

@@ -1,15 +1,16 @@
-import type { ClaimCommand, ClaimStore, Round } from './ports.ts';
-import type { Claim } from './claim.ts';
 import type { Cancellation } from '../domain/operation.ts';
-import { toClaim } from './mapping.ts';
-import { ClaimRound } from './round.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
+import { CANCELLED_RECEIPT, type Claim } from './claim.ts';
+import type { ClaimCommand } from './contract.ts';
+import type { ClaimStore, Round } from './ports.ts';
+import { MongoRoundStore, toClaim } from './round-store.ts';
+import { serveRound } from './serve-round.ts';
 
 export class MongoClaimStore implements ClaimStore {
   private readonly database: Database;
   private readonly conversationsMax: number;
 
-  /** A round gives no more than `conversationsMax`, or one claim's share. */
+  /** A round grants at most `conversationsMax` conversations, or the conversations of one larger claim. */
   constructor(database: Database, conversationsMax: number) {
     this.database = database;
     this.conversationsMax = conversationsMax;
@@ -20,28 +21,29 @@ export class MongoClaimStore implements ClaimStore {
     return doc ? toClaim(doc) : undefined;
   }
 
-  /** Ids are new as a rule, so that is what is tried first; looking for known ones costs a query. */
+  /** Almost all operation ids are new, so the known ones are looked up only after the insert has met one. */
   async serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {
     let known: readonly Claim[] = [];
     for (;;) {
       const knownIds = new Set(known.map(({ operationId }) => operationId));
       const unknown = claims.filter(({ request }) => !knownIds.has(request.operationId));
       try {
-        const round = await this.round(campaignId, unknown);
+        const round = await this.serveInTransaction(campaignId, unknown);
         return { ...round, answered: [...known, ...round.answered] };
       } catch (error) {
         if (!isDuplicateKey(error)) throw error;
         const before = known.length;
         known = await this.findAll(claims);
-        // Another worker may be served the same id at any time; each time, one fewer is left to try.
+        // Another worker can insert one of the ids at any time. Each repetition has at least one id fewer to insert.
         if (known.length === before) throw error;
       }
     }
   }
 
   async endWaiting(operationId: string, cancellation?: Cancellation): Promise<Claim | undefined> {
+    const { shortBecause, left } = CANCELLED_RECEIPT;
     const ending = cancellation
-      ? { state: 'cancelled' as const, cancellation, 'receipt.shortBecause': 'stopped' as const, 'receipt.left': 0 }
+      ? { state: 'cancelled' as const, cancellation, 'receipt.shortBecause': shortBecause, 'receipt.left': left }
       : { state: 'done' as const };
     const ended = await this.database.claims.findOneAndUpdate(
       { _id: operationId, waiting: { $exists: true } },
@@ -62,9 +64,9 @@ export class MongoClaimStore implements ClaimStore {
     return (await this.database.claims.find({ _id: { $in: ids } }).toArray()).map(toClaim);
   }
 
-  private round(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {
+  private serveInTransaction(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {
     return this.database.transaction((session) =>
-      new ClaimRound(this.database, session, campaignId).run(claims, this.conversationsMax),
+      serveRound(new MongoRoundStore(this.database, session, campaignId), claims, this.conversationsMax),
     );
   }
 }

@@ -1,82 +1,93 @@
-import type { SelfAssignSettings } from '../campaigns/index.ts';
-import { Refusal, shown } from '../domain/errors.ts';
+import type { Refusal } from '../domain/errors.ts';
 import type { OperationRecord } from '../domain/operation.ts';
 import type { Receipt } from '../domain/receipt.ts';
+import { toStoredError } from '../domain/stored-error.ts';
+import type { ClaimCommand, ClaimRequest, ServedClaim } from './contract.ts';
 
-/** A texter asks for more conversations. The operation's id is the claim's. */
-export interface ClaimRequest {
-  readonly kind: 'self-assign';
-  readonly operationId: string;
-  readonly campaignId: string;
-  readonly texterId: string;
-  /** How many are wanted; without it, as many as the campaign gives at once. */
-  readonly count?: number | undefined;
-  /** How long to wait for more when the pool is short, in milliseconds; without it, not at all. */
-  readonly waitMs?: number | undefined;
-}
+/**
+ * The job of a waiting claim is woken by the round that completes the claim. In case that wake-up is lost, the job checks
+ * the stored claim this often.
+ */
+const SNOOZE_MS_MAX = 10_000;
 
-/** What the rules look at of a texter. */
-export interface Workload {
-  readonly notStarted: number;
-  readonly needsReply: number;
-}
+/**
+ * How many starts of a claim's job ask for another round after the claim began to wait. The second start covers a worker
+ * that died during the first. Later refills of the pool are reported, so that the pool is not polled.
+ */
+const RECHECK_STARTS_MAX = 2;
 
 export interface Claim extends OperationRecord<ClaimRequest> {
-  /** In the order given: longest waiting first. */
+  /** Conversation ids in the order in which they were granted: longest waiting first. */
   readonly granted: readonly string[];
-  /** Its place among the campaign's waiting claims, and how long it waits; `null` when it does not. */
+  /** The claim's place among the campaign's waiting claims, and its deadline. `null` when the claim does not wait. */
   readonly waiting: { readonly sequence: number; readonly until: Date } | null;
 }
 
-/** The rule that keeps a claim from being given all it asked for. */
-export type ClaimLimit = Extract<Receipt['shortBecause'], 'batch-max' | 'open-max'>;
-
-/** How many a claim may be given, and which rule it was that made it fewer than asked for. */
+/** How many more conversations a claim may be granted, and the rule that keeps it from all that it asked for. */
 export interface Room {
   readonly count: number;
-  readonly limitedBy: ClaimLimit | null;
+  readonly limitedBy: 'batch-max' | 'open-max' | null;
 }
 
-/** Applies a campaign's rules to one claim. Throws the `Refusal` of a rule that leaves no room at all. */
-export function roomFor(wanted: number | undefined, settings: SelfAssignSettings, workload: Workload): Room {
-  if (!settings.enabled) {
-    throw new Refusal('self-assign-off', {
-      expected: 'a campaign that allows self-assign',
-      received: 'one that does not',
-    });
-  }
-  const { repliesMax, openMax, batchMax } = settings;
-  if (repliesMax !== null && workload.needsReply > repliesMax) {
-    throw new Refusal('replies-first', {
-      expected: `at most ${repliesMax} held that need a reply`,
-      received: String(workload.needsReply),
-    });
-  }
-  const open = openMax - workload.notStarted;
-  if (open <= 0) {
-    throw new Refusal('open-max-reached', {
-      expected: `fewer than ${openMax} not-started held`,
-      received: String(workload.notStarted),
-    });
-  }
-  return smallest(wanted ?? batchMax, { batchMax, open });
+/** The decision of one round on one claim: the conversations granted to it, within its room, or a refusal. */
+export type Decision = { readonly claim: Claim; readonly granted: readonly string[] } & (
+  { readonly room: Room; readonly refusal: null } | { readonly room: null; readonly refusal: Refusal }
+);
+
+export function newClaim({ request, requestHash, sendId }: ClaimCommand, now: Date): Claim {
+  return {
+    operationId: request.operationId,
+    campaignId: request.campaignId,
+    request,
+    requestHash,
+    createdBySendId: sendId,
+    state: 'accepted',
+    sequence: 0,
+    granted: [],
+    waiting: null,
+    receipt: null,
+    error: null,
+    cancellation: null,
+    acceptedAt: now,
+    startedAt: now,
+    endedAt: null,
+  };
 }
 
-function smallest(wanted: number, { batchMax, open }: { batchMax: number; open: number }): Room {
-  if (wanted <= batchMax && wanted <= open) return { count: wanted, limitedBy: null };
-  return batchMax <= open ? { count: batchMax, limitedBy: 'batch-max' } : { count: open, limitedBy: 'open-max' };
+/** A new claim waits when the pool was too short for it and its request allows waiting. */
+export function startsToWait({ claim, room, granted }: Decision): boolean {
+  return room !== null && granted.length < room.count && claim.request.waitMs !== undefined;
 }
 
-export function refuseTexter(texterId: string, active: boolean | undefined): void {
-  if (active === true) return;
-  const received = shown(texterId);
-  if (active === undefined) throw new Refusal('unknown-texter', { expected: 'a texter of the campaign', received });
-  throw new Refusal('texter-inactive', { expected: 'an active texter', received: `paused ${received}` });
+/** A new claim after its first round: refused, done, or waiting with a sequence number of its own. */
+export function settleNew({ claim, room, refusal, granted }: Decision, now: Date, sequence: number | null): Claim {
+  const { request } = claim;
+  const settled = {
+    ...claim,
+    granted,
+    receipt: room ? claimReceipt(request, granted.length, room) : null,
+    error: refusal ? toStoredError(refusal) : null,
+  };
+  if (sequence === null) return { ...settled, state: refusal ? 'failed' : 'done', endedAt: now };
+  const until = new Date(now.getTime() + (request.waitMs ?? 0));
+  return { ...settled, waiting: { sequence, until } };
 }
 
-/** The receipt of a claim that was given `granted` of the room it had. */
+/** A waiting claim after another round. Returns `undefined` when the round changed nothing: a refused claim waits on. */
+export function settleWaiting({ claim, room, granted }: Decision, now: Date): Claim | undefined {
+  // The rule that refuses a waiting claim now may allow it before its deadline.
+  if (!room) return undefined;
+  const isComplete = granted.length === room.count;
+  if (granted.length === 0 && !isComplete) return undefined;
+  const all = [...claim.granted, ...granted];
+  const receipt = claimReceipt(claim.request, all.length, { ...room, count: claim.granted.length + room.count });
+  const settled = { ...claim, granted: all, receipt };
+  return isComplete ? { ...settled, state: 'done', endedAt: now, waiting: null } : settled;
+}
+
+/** The receipt of a claim that was granted `granted` of the conversations for which it had room. */
 export function claimReceipt(request: ClaimRequest, granted: number, room: Room): Receipt {
-  const some = granted > 0 ? [{ count: granted }] : [];
+  const groups = granted > 0 ? [{ count: granted }] : [];
   return {
     selected: granted,
     moved: granted,
@@ -84,8 +95,27 @@ export function claimReceipt(request: ClaimRequest, granted: number, room: Room)
     shortBecause: granted < room.count ? 'none-left' : room.limitedBy,
     left: null,
     skipped: [],
-    bySource: some.map((count) => ({ assigneeId: null, ...count })),
-    byTarget: some.map((count) => ({ assigneeId: request.texterId, ...count })),
-    byStatus: some.map((count) => ({ status: 'not-started' as const, ...count })),
+    bySource: groups.map((group) => ({ assigneeId: null, ...group })),
+    byTarget: groups.map((group) => ({ assigneeId: request.texterId, ...group })),
+    byStatus: groups.map((group) => ({ status: 'not-started' as const, ...group })),
   };
+}
+
+/** The claim as it is sent to the worker that has its job. */
+export function toServedClaim(claim: Claim): ServedClaim {
+  const { operationId, requestHash, createdBySendId, granted, receipt, error, waiting } = claim;
+  const waitsUntilMs = waiting ? waiting.until.getTime() : null;
+  return { operationId, requestHash, createdBySendId, granted: [...granted], receipt, error, waitsUntilMs };
+}
+
+/** A cancelled claim keeps its receipt except for these fields. */
+export const CANCELLED_RECEIPT = { shortBecause: 'stopped', left: 0 } as const satisfies Partial<Receipt>;
+
+export function snoozeDelayMs(waitsUntilMs: number, nowMs: number): number {
+  return Math.min(Math.max(0, waitsUntilMs - nowMs), SNOOZE_MS_MAX);
+}
+
+/** Conversations may come back to the pool just before a claim's job can be woken: then another round has to serve it. */
+export function needsAnotherRound(jobStarts: number): boolean {
+  return jobStarts <= RECHECK_STARTS_MAX;
 }

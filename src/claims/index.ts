@@ -1,10 +1,23 @@
+export { type Claim, needsAnotherRound, snoozeDelayMs, toServedClaim } from './claim.ts';
 export { ClaimQueue } from './claim-queue.ts';
 export { MongoClaimStore } from './claim-store.ts';
-export type { Claim, ClaimRequest } from './claim.ts';
-export type { SelfAssignSettings } from '../campaigns/index.ts';
-export { parseClaimRequest } from './contract.ts';
+export {
+  CLAIM_JOB,
+  CLAIM_JOB_OPTIONS,
+  type ClaimAnswer,
+  type ClaimJob,
+  claimJob,
+  type ClaimRequest,
+  newClaimJob,
+  newPoolRefilledJob,
+  parseClaimJob,
+  parseClaimRequest,
+  parsePoolRefilledJob,
+  POOL_REFILLED_JOB,
+  poolRefilledJob,
+  poolRefilledJobOptions,
+  type ServedClaim,
+} from './contract.ts';
 export { ClaimCoordinator, type CoordinatorOptions } from './coordinator.ts';
-export { toClaim } from './mapping.ts';
-export { type Served, servedOf } from './messages.ts';
 export type { ClaimStore } from './ports.ts';
-export * from './claim-job.ts';
+export { toClaim } from './round-store.ts';

@@ -1,80 +1,107 @@
 import type { RedisConnection } from '../queue/connection.ts';
 
 /**
- * How long a turn lasts when its assignee is heard of no more. For speed only: should two hold it at once, they are slow,
- * not wrong, since every write of a round is guarded.
+ * How long a lease lasts without renewal. The lease is for speed only: two workers that serve one campaign at once are slow,
+ * but correct, because every write of a round is guarded.
  */
 const LEASE_MS = 2_000;
-/** How often a assignee in a long round says that it is still there. */
-const KEEP_EVERY_MS = 500;
-
-/** Prolongs the turn only if it is still one's own. */
-const KEEP = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) else return 0 end`;
+const RENEW_EVERY_MS = 500;
 
 /**
- * Takes the turn, or hands over to whoever has it: in one step, so that nobody hands over to one who has just left. What
- * still lies there, forwarded over before, is not laid there again.
+ * `KEYS[1]` is the lease; its value is the id of the coordinator that has it, which every script gets as `ARGV[1]`.
+ * `KEYS[2]` is the list of forwarded claims. A script never changes the lease of another coordinator.
  */
-const ACQUIRE_OR_FORWARD = `if redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 1 end
-  for i = 3, #ARGV do
-    if not redis.call('lpos', KEYS[2], ARGV[i]) then redis.call('rpush', KEYS[2], ARGV[i]) end
-  end
-  return 0`;
+const SCRIPTS = {
+  /**
+   * Acquires the lease, or forwards the claims to the coordinator that has it. One script does both, so that no claim is
+   * forwarded to a coordinator that has just released its lease. A claim that is on the list already is not added again.
+   */
+  claimLeaseAcquireOrForward: `
+    if redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 1 end
+    for i = 3, #ARGV do
+      if not redis.call('lpos', KEYS[2], ARGV[i]) then redis.call('rpush', KEYS[2], ARGV[i]) end
+    end
+    return 0`,
+  claimLeaseRenew: `
+    if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+    return redis.call('pexpire', KEYS[1], ARGV[2])`,
+  /** Renews the lease and takes forwarded claims from the list. Returns nil when the lease has expired. */
+  claimLeaseRenewAndTake: `
+    if redis.call('get', KEYS[1]) ~= ARGV[1] then return false end
+    redis.call('pexpire', KEYS[1], ARGV[2])
+    return redis.call('lpop', KEYS[2], ARGV[3]) or {}`,
+  /** Releases the lease unless claims were forwarded meanwhile. Returns 0 when there are such claims. */
+  claimLeaseReleaseIfIdle: `
+    if redis.call('get', KEYS[1]) ~= ARGV[1] then return 1 end
+    if redis.call('llen', KEYS[2]) > 0 then return 0 end
+    return redis.call('del', KEYS[1])`,
+  claimLeaseRelease: `
+    if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+    return redis.call('del', KEYS[1])`,
+} as const;
 
-/** Prolongs the turn, and takes what was forwarded over, only if it is still one's own. */
-const KEEP_AND_TAKE = `if redis.call('get', KEYS[1]) ~= ARGV[1] then return false end
-  redis.call('pexpire', KEYS[1], ARGV[2])
-  return redis.call('lpop', KEYS[2], ARGV[3]) or {}`;
+type Command = (...keysAndArguments: readonly (string | number)[]) => Promise<unknown>;
 
-/** Gives the turn back if it is still one's own, and nothing was forwarded over meanwhile. 0: there is more to do. */
-const LEAVE = `if redis.call('get', KEYS[1]) ~= ARGV[1] then return 1 end
-  if redis.call('llen', KEYS[2]) > 0 then return 0 end
-  return redis.call('del', KEYS[1])`;
+type LeaseCommands = Record<keyof typeof SCRIPTS, Command>;
 
-/** Gives the turn back only if it is still one's own. */
-const RELEASE = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`;
+/** Adds the scripts to a connection as commands. They are called by their hash, on one server and on a cluster alike. */
+function withCommands(redis: RedisConnection): LeaseCommands {
+  for (const [name, lua] of Object.entries(SCRIPTS)) redis.defineCommand(name, { numberOfKeys: 2, lua });
+  return redis as RedisConnection & LeaseCommands;
+}
 
-/** One campaign's claims as all workers share them: whose turn it is to serve, and those forwarded over to whoever that is. */
+/** The leases of one coordinator. The coordinator with the lease of a campaign serves the claims of all workers there. */
+export class Leases {
+  private readonly commands: LeaseCommands;
+  private readonly prefix: string;
+  private readonly coordinatorId: string;
+
+  constructor(redis: RedisConnection, prefix: string, coordinatorId: string) {
+    this.commands = withCommands(redis);
+    this.prefix = prefix;
+    this.coordinatorId = coordinatorId;
+  }
+
+  of(campaignId: string): Lease {
+    const keyOf = (name: string): string => `${this.prefix}:claims:${name}:${campaignId}`;
+    return new Lease(this.commands, [keyOf('lease'), keyOf('forwarded'), this.coordinatorId]);
+  }
+}
+
 export class Lease {
-  private readonly redis: RedisConnection;
-  private readonly leaseKey: string;
-  private readonly listKey: string;
-  private readonly assignee: string;
+  private readonly commands: LeaseCommands;
+  private readonly names: readonly [leaseKey: string, listKey: string, coordinatorId: string];
 
-  constructor(redis: RedisConnection, prefix: string, campaignId: string, assignee: string) {
-    this.redis = redis;
-    this.assignee = assignee;
-    this.leaseKey = `${prefix}:claims:lease:${campaignId}`;
-    this.listKey = `${prefix}:claims:forwarded:${campaignId}`;
+  constructor(commands: LeaseCommands, names: Lease['names']) {
+    this.commands = commands;
+    this.names = names;
   }
 
-  /** True: the turn is one's own now, and `items` are still to be served. False: whoever has it serves them. */
-  async acquireOrForward(items: readonly string[]): Promise<boolean> {
-    const args = [this.assignee, LEASE_MS, ...items];
-    return (await this.redis.eval(ACQUIRE_OR_FORWARD, 2, this.leaseKey, this.listKey, ...args)) === 1;
+  /** Returns true when this coordinator has the lease now. Otherwise `claims` were forwarded to the one that has it. */
+  async acquireOrForward(claims: readonly string[]): Promise<boolean> {
+    return (await this.commands.claimLeaseAcquireOrForward(...this.names, LEASE_MS, ...claims)) === 1;
   }
 
-  /** Keeps the turn, however long a round takes, until the returned function is called. */
-  keepWhile(): () => void {
-    const keep = (): Promise<unknown> => this.redis.eval(KEEP, 1, this.leaseKey, this.assignee, LEASE_MS);
-    const keeping = setInterval(() => void keep().catch(() => undefined), KEEP_EVERY_MS);
-    return () => clearInterval(keeping);
+  /** Renews the lease, however long a round takes, until the returned function is called. */
+  keepRenewing(): () => void {
+    const renew = (): Promise<unknown> => this.commands.claimLeaseRenew(...this.names, LEASE_MS);
+    const renewing = setInterval(() => void renew().catch(() => undefined), RENEW_EVERY_MS);
+    return () => clearInterval(renewing);
   }
 
-  /** The first that were forwarded over. `undefined` when the turn has run out: another may have it by now. */
-  async keepAndTake(max: number): Promise<readonly string[] | undefined> {
-    const args = [this.assignee, LEASE_MS, max];
-    const taken = (await this.redis.eval(KEEP_AND_TAKE, 2, this.leaseKey, this.listKey, ...args)) as string[] | null;
-    return taken ?? undefined;
+  /** Takes at most `max` forwarded claims. Returns `undefined` when the lease has expired: another worker may have it. */
+  async renewAndTake(max: number): Promise<readonly string[] | undefined> {
+    const taken = await this.commands.claimLeaseRenewAndTake(...this.names, LEASE_MS, max);
+    return (taken as string[] | null) ?? undefined;
   }
 
-  /** False when something was forwarded over meanwhile: the turn is kept, to serve it. */
-  async leave(): Promise<boolean> {
-    return (await this.redis.eval(LEAVE, 2, this.leaseKey, this.listKey, this.assignee)) === 1;
+  /** Returns false, and keeps the lease, when claims were forwarded meanwhile. */
+  async releaseIfIdle(): Promise<boolean> {
+    return (await this.commands.claimLeaseReleaseIfIdle(...this.names)) === 1;
   }
 
-  /** Whatever was forwarded over and not served is brought again by those who wait for it. */
+  /** Forwarded claims that stay on the list are served by the next coordinator that acquires the lease. */
   async release(): Promise<void> {
-    await this.redis.eval(RELEASE, 1, this.leaseKey, this.assignee);
+    await this.commands.claimLeaseRelease(...this.names);
   }
 }

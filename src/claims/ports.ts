@@ -1,34 +1,53 @@
 import type { Cancellation } from '../domain/operation.ts';
-import type { Claim, ClaimRequest } from './claim.ts';
+import type { Claim, Decision } from './claim.ts';
+import type { ClaimCommand } from './contract.ts';
+import type { CampaignRules, TexterLoad } from './rules.ts';
 
 /**
- * What a round of claims came to: those asked about that it served, and the waiting ones it completed. It ends when it has
- * given as much as one transaction may; whoever was not served needs another.
+ * The result of one round. A round ends early when it has granted as many conversations as one transaction may: the claims
+ * that were not served need another round.
  */
 export interface Round {
+  /** Those of the given claims that were served. */
   readonly answered: readonly Claim[];
+  /** The waiting claims that this round completed. */
   readonly completed: readonly Claim[];
-  /** Whether it got as far as the last of the waiting claims, or of the pool. */
-  readonly sawAllWaiting: boolean;
-}
-
-/** A claim as it is sent: what is asked, and by which sending. */
-export interface ClaimCommand {
-  readonly request: ClaimRequest;
-  readonly requestHash: string;
-  readonly sendId: string;
+  /** True when the round reached the last waiting claim, or the end of the pool. */
+  readonly servedAllWaiting: boolean;
 }
 
 export interface ClaimStore {
   find(operationId: string): Promise<Claim | undefined>;
   /**
-   * Serves claims of one campaign together, in one transaction: first those that have been waiting, then these, in
-   * their order, as far as one transaction may go. A claim already served is answered as it was; an id that stands for
-   * something else is answered with what it stands for.
+   * Serves claims of one campaign together, in one transaction: the waiting claims first, then these in their order. An
+   * operation id that exists already is answered with the stored record, even if that is another request.
    */
   serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round>;
-  /** Ends a waiting claim with what it has, by itself or cancelled. Returns it as it then stands. */
+  /** Ends a waiting claim with the conversations it has. Returns the claim as it is stored then. */
   endWaiting(operationId: string, cancellation?: Cancellation): Promise<Claim | undefined>;
-  /** The first of a campaign's waiting claims. */
   firstWaiting(campaignId: string): Promise<Claim | undefined>;
+}
+
+/** The reads and writes of one round on one campaign, all in one transaction. */
+export interface RoundStore {
+  /** The time of every write of the round. */
+  readonly now: Date;
+  findCampaign(): Promise<CampaignRules | undefined>;
+  /** Waiting claims after a sequence number, in order. */
+  readWaiting(afterSequence: number, limit: number): Promise<Claim[]>;
+  /**
+   * Returns the loads of those texters that are on the campaign. Until this transaction ends, no other round can commit for
+   * the same texters. Replies are counted only on request, because most campaigns have no rule about them.
+   */
+  lockTexters(texterIds: readonly string[], countReplies: boolean): Promise<ReadonlyMap<string, TexterLoad>>;
+  /** The ids of the conversations that have been in the pool longest. */
+  readPool(limit: number): Promise<string[]>;
+  /** Reserves `count` sequence numbers for waiting claims, and returns the number before the first. */
+  reserveSequences(count: number): Promise<number>;
+  /** Throws a duplicate-key error when an operation id exists already. */
+  insert(claims: readonly Claim[]): Promise<void>;
+  /** Throws unless every conversation is still in the pool. */
+  assign(decisions: readonly Decision[]): Promise<void>;
+  /** Stores a waiting claim after it was granted more conversations, or completed. */
+  updateWaiting(claim: Claim, granted: readonly string[]): Promise<void>;
 }

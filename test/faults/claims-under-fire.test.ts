@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLAIMS_QUEUE } from '../../src/queue/names.ts';
 import type { ClaimInput, Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
-import { ClaimAudit, type Asked, type Told } from '../support/claim-audit.ts';
+import { ClaimAudit, type ReceivedAnswer, type SentClaimRecord } from '../support/claim-audit.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { Random } from '../support/random.ts';
@@ -11,14 +11,14 @@ import { send, type AnyRequest } from '../support/send.ts';
 import { until } from '../support/until.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
 
-const SEED = Number(process.env['BATON_FIRE_SEED'] ?? 1);
+const SEED = Number(process.env['BATON_CLAIMS_SEED'] ?? 1);
 const TEXTERS = 200;
 const CONVERSATIONS = 2_400;
 const KILLS = 4;
-/** Answers between two of them. */
-const ANSWERS = 120;
-/** What there must have been of each to call it a fire. */
-const FIRE = { granting: 150, refused: 1, waited: 1, moves: 1_500 };
+/** How many claims are answered between two kills. */
+const ANSWERS_BETWEEN_KILLS = 120;
+/** The test ends when at least this much has happened. */
+const ENOUGH = { granting: 150, refused: 1, waited: 1, moves: 1_500 };
 const RULES = { enabled: true, batchMax: 8, openMax: 20, repliesMax: 2 };
 const SETTINGS = {
   BATON_LOCK_MS: '2000',
@@ -29,14 +29,14 @@ const SETTINGS = {
 const RESULT = { waitMs: 60_000 };
 
 /**
- * Two hundred texters ask for more from one pool, again and again, some twice at once; administrators move their work
- * meanwhile; and one worker process after the other is killed. Then everything is let end, and only the database is asked.
+ * Two hundred texters claim from one pool, some of them twice at once, while administrators move their conversations and one
+ * worker process after the other is killed. The tests check the database after everything has ended.
  */
-describe(`two hundred texters, one pool, and kill -9 (seed ${SEED})`, () => {
+describe(`two hundred texters with one pool while workers are killed (seed ${SEED})`, () => {
   const random = new Random(SEED);
   const texterIds = Array.from({ length: TEXTERS }, (_, index) => `t${index + 1}`);
-  const asked = new Map<string, Asked>();
-  const overs = new Map<string, number>();
+  const sent = new Map<string, SentClaimRecord>();
+  const endedAt = new Map<string, number>();
   const seeded = new Map<string, string | null>();
   let harness: Harness;
   let other: Producer;
@@ -55,12 +55,12 @@ describe(`two hundred texters, one pool, and kill -9 (seed ${SEED})`, () => {
       const working = Promise.all([...texterIds.map(texter), bulk(), single()]);
       working.catch(() => undefined);
       await killOneByOne(workers);
-      await until('claims to be granted, refused and waiting, and enough to have moved', async () =>
-        isFire((await auditNow()).counts),
+      await until('enough claims that were granted, refused and waiting, and enough moves', async () =>
+        isEnough((await auditNow()).counts),
       );
       stopped = true;
       await working;
-      await until('no claim to wait any more', noneWaits);
+      await until('the end of every waiting claim', noneWaits);
     } finally {
       stopped = true;
       await Promise.all(workers.map((worker) => worker.kill()));
@@ -74,71 +74,71 @@ describe(`two hundred texters, one pool, and kill -9 (seed ${SEED})`, () => {
   });
 
   const auditNow = (): Promise<ClaimAudit> =>
-    ClaimAudit.of(harness, campaignId, { seeded, asked, overs, rules: RULES });
+    ClaimAudit.of(harness, campaignId, { seeded, sent, endedAt, rules: RULES });
 
-  const isFire = (counts: Record<keyof typeof FIRE, number>): boolean =>
-    (Object.keys(FIRE) as (keyof typeof FIRE)[]).every((what) => counts[what] >= FIRE[what]);
+  const isEnough = (counts: Record<keyof typeof ENOUGH, number>): boolean =>
+    (Object.keys(ENOUGH) as (keyof typeof ENOUGH)[]).every((what) => counts[what] >= ENOUGH[what]);
 
   async function seed(): Promise<void> {
     campaignId = await harness.seedCampaign(TEXTERS, { selfAssign: RULES });
     const conversations: Seeded[] = Array.from({ length: CONVERSATIONS }, () => {
       const status = random.chance(0.9) ? 'not-started' : random.pick(['needs-reply', 'closed'] as const);
-      const isHeld = status !== 'not-started' && random.chance(0.7);
-      const assigneeId = isHeld ? random.pick(texterIds) : null;
+      const isAssigned = status !== 'not-started' && random.chance(0.7);
+      const assigneeId = isAssigned ? random.pick(texterIds) : null;
       return { status, assigneeId, waitedMs: random.between(1, 500) * 1_000, optedOut: random.chance(0.05) };
     });
     const ids = await harness.seedConversations(campaignId, conversations);
     for (const [index, id] of ids.entries()) seeded.set(id, conversations[index]?.assigneeId ?? null);
   }
 
-  /** A worker is killed as soon as the heir of the one before stands. */
+  /** Kills one worker after the other, each after its predecessor's replacement has started. */
   async function killOneByOne(workers: WorkerProcess[]): Promise<void> {
     for (let kill = 0; kill < KILLS; kill += 1) {
-      const answers = answered();
-      await until('texters to be answered again', () => answered() > answers + ANSWERS);
+      const before = answeredCount();
+      await until('more answers', () => answeredCount() > before + ANSWERS_BETWEEN_KILLS);
       const victim = kill % workers.length;
       await workers[victim]?.kill();
       workers[victim] = await WorkerProcess.start(harness, SETTINGS);
     }
   }
 
-  const answered = (): number => [...asked.values()].filter(({ told }) => told.length > 0).length;
+  const answeredCount = (): number => [...sent.values()].filter(({ answers }) => answers.length > 0).length;
 
   async function noneWaits(): Promise<boolean> {
     const { claims } = harness.context.database;
     return (await claims.countDocuments({ campaignId, waiting: { $exists: true } })) === 0;
   }
 
-  /** One texter's day: asks, is answered, and asks again; impatient ones ask twice, here and there. */
+  /** Sends claim after claim, and some of them twice. */
   async function texter(texterId: string): Promise<void> {
     while (!stopped) {
-      const claimId = harness.newId('cl');
+      const operationId = harness.newId('cl');
       const input: ClaimInput = {
-        operationId: claimId,
+        operationId,
         campaignId,
         texterId,
         ...(random.chance(0.8) && { count: random.between(1, 10) }),
         ...(random.chance(0.3) && { waitMs: random.between(1_000, 4_000) }),
       };
-      const told: Told[] = [];
-      asked.set(claimId, { input, told });
-      const twin = random.chance(0.2) ? ask(other, input, told) : Promise.resolve();
-      await Promise.all([ask(harness.producer, input, told), twin]);
+      const answers: ReceivedAnswer[] = [];
+      sent.set(operationId, { input, answers });
+      const twin = random.chance(0.2) ? claim(other, input, answers) : Promise.resolve();
+      await Promise.all([claim(harness.producer, input, answers), twin]);
       if (random.chance(0.2)) {
-        if (random.chance(0.5)) await queue.forget(claimId);
-        await ask(other, input, told);
+        if (random.chance(0.5)) await queue.forget(operationId);
+        await claim(other, input, answers);
       }
       await sleep(random.between(50, 600));
     }
   }
 
-  async function ask(producer: Producer, input: ClaimInput, told: Told[]): Promise<void> {
+  async function claim(producer: Producer, input: ClaimInput, answers: ReceivedAnswer[]): Promise<void> {
     try {
       const answer = await (await producer.selfAssign(input)).result(RESULT);
-      told.push({ at: Date.now(), answer });
+      answers.push({ at: Date.now(), answer });
     } catch (error) {
       const { code, message } = error as Error & { code: string };
-      told.push({ at: Date.now(), answer: { code, message } });
+      answers.push({ at: Date.now(), answer: { code, message } });
     }
   }
 
@@ -171,31 +171,30 @@ describe(`two hundred texters, one pool, and kill -9 (seed ${SEED})`, () => {
 
   const refusals: unknown[] = [];
   async function operate(request: AnyRequest): Promise<void> {
-    const sent = await send(harness.producer, request);
-    await sent.result(RESULT).then(
-      () => overs.set(request.operationId, Date.now()),
+    const accepted = await send(harness.producer, request);
+    await accepted.result(RESULT).then(
+      () => endedAt.set(request.operationId, Date.now()),
       (error: Error & { code?: unknown }) => refusals.push(error.code),
     );
   }
 
-  it('refuses by the campaign’s rules only, and fails nobody', () => {
-    const codes = [...asked.values()].flatMap(({ told }) =>
-      told.flatMap(({ answer }) => ('code' in answer ? [answer.code] : [])),
+  it('refuses claims only by the limits of the campaign, and fails none', () => {
+    const codes = [...sent.values()].flatMap(({ answers }) =>
+      answers.flatMap(({ answer }) => ('code' in answer ? [answer.code] : [])),
     );
     expect([...new Set(codes)].filter((code) => code !== 'open-max-reached' && code !== 'replies-first')).toEqual([]);
     expect(refusals).toEqual([]);
   });
 
-  it('every conversation has one assignee, whom its moves explain, and none is lost', () => audit.checkAssignees());
-  it('every move stands in the ledger once, and the ledger has no move that was not made', () =>
-    audit.checkReceiptsAgainstHistories());
-  it('claims take from the pool only, never what is opted out or started', () => audit.holdGrants());
-  it('every claim has ended, and whoever asked with its id was told what the ledger says it got', () =>
-    audit.holdAnswers());
-  it('no claim passes a cap', () => audit.holdCaps());
-  it('no claim that was to wait gives up before its time', () => audit.holdWaiting());
+  it('loses no conversation, and leaves each with the assignee to which its history leads', () =>
+    audit.checkAssignees());
+  it('stores each move exactly once, and no move that was not made', () => audit.checkReceiptsAgainstHistories());
+  it('grants conversations from the pool only, and never an opted-out or started one', () => audit.checkGrants());
+  it('ends every claim, and answers every sending of it as it is stored', () => audit.checkAnswers());
+  it('grants no claim more than the limits of the campaign allow', () => audit.checkLimits());
+  it('ends no waiting claim before its deadline', () => audit.checkWaiting());
 
-  it('what lies in the pool can all be claimed', async () => {
+  it('leaves every not-started conversation of the pool claimable', async () => {
     const { conversations } = harness.context.database;
     const free = { campaignId, assigneeId: null, status: 'not-started', optedOut: false } as const;
     const inPool = (await conversations.find({ campaignId }).toArray()).filter(

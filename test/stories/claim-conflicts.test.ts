@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 const LONG_MS = 3_600_000;
 const RULES = { enabled: true, batchMax: 50, openMax: 500 };
 
-describe('a claim, through two workers', () => {
+describe('a claim', () => {
   let harness: Harness;
   let cli: Cli;
   beforeAll(async () => {
@@ -31,8 +31,8 @@ describe('a claim, through two workers', () => {
   const claim = async (input: ClaimInput): Promise<unknown> =>
     answerOf(harness.producer.selfAssign(input).then((sent) => sent.result()));
 
-  describe('whose id stands for another request is refused, and changes nothing', () => {
-    it('be it met in the queue or only in the ledger', async () => {
+  describe('with the operation id of another request', () => {
+    it('is refused and changes nothing, whether the queue or only the database has the other claim', async () => {
       const campaignId = await campaign(10);
       const first = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
       expect(await claim(first)).toMatchObject({ outcome: 'created' });
@@ -54,26 +54,24 @@ describe('a claim, through two workers', () => {
       expect(await harness.holdings(campaignId)).toEqual({ t1: 3, pool: 7 });
     });
 
-    it('be it an operation’s, or an operation’s be it a claim’s', async () => {
+    it('is refused when the id belongs to a bulk operation, as is an operation with the id of a claim', async () => {
       const campaignId = await campaign(10);
-      const [claimId, operationId] = [harness.newId('cl'), harness.newId('op')];
+      const [claimedId, operationId] = [harness.newId('cl'), harness.newId('op')];
       const deal = { campaignId, from: 'pool', to: 'everyone', status: 'any', count: 2 } as const;
       await (await harness.producer.reassign({ operationId, ...deal })).result();
-      expect(await claim({ operationId: claimId, campaignId, texterId: 't1', count: 3 })).toMatchObject({
+      expect(await claim({ operationId: claimedId, campaignId, texterId: 't1', count: 3 })).toMatchObject({
         outcome: 'created',
       });
-      expect(await claim({ operationId: operationId, campaignId, texterId: 't1', count: 3 })).toBe(
-        'operation-conflict',
-      );
-      const asOperation = await harness.producer.reassign({ operationId: claimId, ...deal });
+      expect(await claim({ operationId, campaignId, texterId: 't1', count: 3 })).toBe('operation-conflict');
+      const asOperation = await harness.producer.reassign({ operationId: claimedId, ...deal });
       expect(await answerOf(asOperation.result())).toBe('operation-conflict');
       const [conversation] = await harness.context.database.conversations.find({ campaignId }).toArray();
-      const one = { operationId: claimId, campaignId, conversationId: conversation?._id.toHexString() ?? '' };
+      const one = { operationId: claimedId, campaignId, conversationId: conversation?._id.toHexString() ?? '' };
       expect(await answerOf((await harness.producer.unassignOne(one)).result())).toBe('operation-conflict');
       expect(await harness.holdings(campaignId)).toMatchObject({ pool: 5 });
     });
 
-    it('though both are asked for at once', async () => {
+    it('is refused when both requests are sent at once', async () => {
       for (let round = 0; round < 5; round += 1) {
         const campaignId = await campaign(10);
         const first = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
@@ -85,31 +83,31 @@ describe('a claim, through two workers', () => {
     });
   });
 
-  describe('of a campaign that closes', () => {
+  describe('on a campaign that closes', () => {
     const close = (campaignId: string, closed = true): Promise<unknown> =>
       harness.context.database.campaigns.updateOne({ _id: campaignId }, { $set: { closed } });
 
-    it('meanwhile is served whole or refused whole, and refused once it is closed', async () => {
+    it('is served whole or refused whole while the campaign closes, and refused afterwards', async () => {
       const campaignId = await campaign(200);
-      const ask = (): Promise<unknown> =>
+      const claimThree = (): Promise<unknown> =>
         claim({ operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 });
-      const asking = Array.from({ length: 20 }, ask);
+      const claiming = Array.from({ length: 20 }, claimThree);
       const closing = close(campaignId);
-      asking.push(...Array.from({ length: 20 }, ask));
+      claiming.push(...Array.from({ length: 20 }, claimThree));
       await closing;
-      const late = await Promise.all(Array.from({ length: 5 }, ask));
+      const late = await Promise.all(Array.from({ length: 5 }, claimThree));
       expect(new Set(late)).toEqual(new Set(['campaign-closed']));
-      const answers = await Promise.all(asking);
+      const answers = await Promise.all(claiming);
       const served = answers.filter((answer) => answer !== 'campaign-closed');
       for (const answer of served) expect(answer).toMatchObject({ outcome: 'created', receipt: { moved: 3 } });
       expect((await harness.holdings(campaignId))['t1'] ?? 0).toBe(3 * served.length);
     });
 
-    it('while it waits waits on, and is served when it is opened again', async () => {
+    it('keeps waiting while the campaign is closed, and is served after it is opened again', async () => {
       const campaignId = await campaign(2);
       const input = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
       const sent = await harness.producer.selfAssign(input);
-      await until('it to wait', () => harness.isWaiting(input.operationId));
+      await until('the claim to wait', () => harness.isWaiting(input.operationId));
       await close(campaignId);
       await harness.seedConversations(campaignId, [{}, {}, {}]);
       await harness.producer.poolRefilled(campaignId);

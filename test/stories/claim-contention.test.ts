@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { ClaimCommand } from '../../src/claims/ports.ts';
+import type { ClaimCommand } from '../../src/claims/contract.ts';
 import { createContext, type Context } from '../../src/context.ts';
 import type { Claim } from '../../src/claims/claim.ts';
 import { MongoClaimStore } from '../../src/claims/claim-store.ts';
@@ -15,8 +15,8 @@ const OPEN_MAX = 10;
 const ROUND_MAX = 1_000;
 const RULES = { enabled: true, batchMax: 8, openMax: OPEN_MAX };
 
-/** Two processes' stores on one database, without the turn that keeps their rounds apart: only what is written counts. */
-describe('rounds of claims that meet in the database', () => {
+/** Two stores on one database, without the lease that normally separates their rounds. Only the writes protect them. */
+describe('rounds of claims that run at the same time', () => {
   let harness: Harness;
   let other: Context;
   beforeAll(async () => {
@@ -54,34 +54,34 @@ describe('rounds of claims that meet in the database', () => {
 
   const sizes = (claims: readonly Claim[]): number[] => claims.map(({ granted }) => granted.length);
 
-  it('never let a texter who claims through both at once hold more than the campaign allows', async () => {
+  it('never give a texter who claims in both more than the campaign allows', async () => {
     const campaignId = await seed(1, 400);
     const free = { $set: { assigneeId: null } };
     for (let round = 0; round < 8; round += 1) {
-      const asking = both().flatMap(({ stores }) =>
+      const serving = both().flatMap(({ stores }) =>
         [8, 5].map((count) => stores.claims.serve(campaignId, [command(campaignId, 't1', count)])),
       );
-      const rounds = await Promise.all(asking);
+      const rounds = await Promise.all(serving);
       const claims = rounds.flatMap(({ answered }) => answered);
-      const given = sizes(claims).reduce((sum, size) => sum + size, 0);
-      expect(given).toBe(OPEN_MAX);
+      const granted = sizes(claims).reduce((sum, size) => sum + size, 0);
+      expect(granted).toBe(OPEN_MAX);
       expect((await harness.holdings(campaignId))['t1']).toBe(OPEN_MAX);
       for (const { error } of claims) expect([undefined, 'open-max-reached']).toContain(error?.code);
       await harness.context.database.conversations.updateMany({ campaignId, assigneeId: 't1' }, free);
     }
   });
 
-  it('nor when they take from different ends of the pool, so that no conversation keeps them apart', async () => {
+  it('never give a texter more than the campaign allows when they grant different conversations', async () => {
     const campaignId = await seed(1, 8);
     const older = Array.from({ length: 8 }, () => ({ waitedMs: 60_000 }));
     let meanwhile: Promise<unknown> | undefined;
-    // Between what the one has read and what it is about to write, older ones come back, and the other takes those.
+    // Between the reads and the writes of the first round, older conversations come back and the second round grants them.
     const slow = new MongoClaimStore(
-      beforeGiving(harness.context.database, async () => {
+      beforeAssigning(harness.context.database, async () => {
         if (meanwhile) return;
         await harness.seedConversations(campaignId, older);
         meanwhile = other.stores.claims.serve(campaignId, [command(campaignId, 't1', 8)]);
-        // It either goes through now or has to wait for this one; nobody tells which.
+        // The second round either commits now or waits for the first one.
         await Promise.race([meanwhile, sleep(300)]);
       }),
       ROUND_MAX,
@@ -91,7 +91,7 @@ describe('rounds of claims that meet in the database', () => {
     expect(await harness.holdings(campaignId)).toEqual({ t1: OPEN_MAX, pool: 16 - OPEN_MAX });
   });
 
-  it('give the head of the pool to one of them, and each conversation once', async () => {
+  it('grant each conversation once when all of them want the oldest ones', async () => {
     const campaignId = await seed(40, 170);
     const rounds = await Promise.all(
       Array.from({ length: 8 }, (_, at) => {
@@ -106,7 +106,7 @@ describe('rounds of claims that meet in the database', () => {
     expect([...docs.values()].map(({ assignmentVersion }) => assignmentVersion)).toEqual(granted.map(() => 1));
   });
 
-  it('take an id that both are given at once for one claim', async () => {
+  it('serve one claim for an operation id that both are given at once', async () => {
     const campaignId = await seed(2, 100);
     for (let round = 0; round < 10; round += 1) {
       const [same, mine, theirs] = [
@@ -129,7 +129,7 @@ describe('rounds of claims that meet in the database', () => {
     }
   });
 
-  it('take known ids for what they are, also when another turns out to be known while they look', async () => {
+  it('answer known claims as stored, even when another one becomes known during the lookup', async () => {
     const campaignId = await seed(3, 100);
     const [first, second, third] = ['t1', 't2', 't3'].map((texterId) => command(campaignId, texterId, 1));
     if (!first || !second || !third) throw new Error('expected three claims');
@@ -139,7 +139,7 @@ describe('rounds of claims that meet in the database', () => {
     let rounds = 0;
     const spy = vi.spyOn(harness.context.database, 'transaction').mockImplementation(async (work) => {
       rounds += 1;
-      // Between its look at what is known and its second round.
+      // Between the lookup of known claims and the second transaction.
       if (rounds === 2) await other.stores.claims.serve(campaignId, [second]);
       return transaction(work);
     });
@@ -152,7 +152,7 @@ describe('rounds of claims that meet in the database', () => {
     expect(await harness.holdings(campaignId)).toEqual({ t1: 1, t2: 1, t3: 1, pool: 97 });
   });
 
-  it('give no more than they may, to whole claims only, and leave the others for the next', async () => {
+  it('serve whole claims up to the limit of a round, and leave the others to the next round', async () => {
     const campaignId = await seed(6, 0);
     const claims = new MongoClaimStore(harness.context.database, 7);
     await claims.serve(campaignId, [waiting(command(campaignId, 't6', 8))]);
@@ -170,7 +170,7 @@ describe('rounds of claims that meet in the database', () => {
     expect(rounds).toEqual([[1], [0, 3, 4], [0, 4], [0, 8], [0, 3]]);
   });
 
-  it('give no more than they may to waiting claims either, however many pages of them there are', async () => {
+  it('apply the limit of a round to several pages of waiting claims', async () => {
     const campaignId = await seed(102, 0);
     const claims = new MongoClaimStore(harness.context.database, 101);
     const asked = Array.from({ length: 102 }, (_, at) =>
@@ -183,9 +183,9 @@ describe('rounds of claims that meet in the database', () => {
     );
     const rounds: unknown[] = [];
     for (let isDone = false; !isDone;) {
-      const { completed, sawAllWaiting } = await claims.serve(campaignId, []);
-      rounds.push([completed.length, sawAllWaiting]);
-      isDone = sawAllWaiting;
+      const { completed, servedAllWaiting } = await claims.serve(campaignId, []);
+      rounds.push([completed.length, servedAllWaiting]);
+      isDone = servedAllWaiting;
     }
     expect(rounds).toEqual([
       [100, false],
@@ -193,7 +193,7 @@ describe('rounds of claims that meet in the database', () => {
     ]);
   });
 
-  it('end a waiting claim that has all it may have by now, though the pool is empty before its turn', async () => {
+  it('complete a waiting claim that has all it may have, even when the pool is empty before its place', async () => {
     const campaignId = await seed(3, 0);
     const { database } = harness.context;
     const claims = new MongoClaimStore(database, 1);
@@ -206,7 +206,7 @@ describe('rounds of claims that meet in the database', () => {
     await harness.seedConversations(campaignId, [{}, {}]);
     await claims.serve(campaignId, []);
     await claims.serve(campaignId, [waiting(first), waiting(second)]);
-    // The other way round: whoever has something waits behind those that have nothing.
+    // The claim that was granted conversations moves behind the claims that were granted none.
     await database.claims.updateOne({ _id: full.request.operationId }, { $set: { 'waiting.sequence': 9 } });
     await database.campaigns.updateOne({ _id: campaignId }, { $set: { 'selfAssign.batchMax': 2 } });
     const { completed } = await claims.serve(campaignId, []);
@@ -215,26 +215,26 @@ describe('rounds of claims that meet in the database', () => {
     ]);
   });
 
-  it('add nothing to a waiting claim that is given up meanwhile', async () => {
+  it('add nothing to a waiting claim that ends meanwhile', async () => {
     const campaignId = await seed(1, 0);
     const { stores, database } = harness.context;
     for (let round = 0; round < 20; round += 1) {
-      const asked = command(campaignId, 't1', 3);
-      await stores.claims.serve(campaignId, [waiting(asked)]);
+      const claim = command(campaignId, 't1', 3);
+      await stores.claims.serve(campaignId, [waiting(claim)]);
       await harness.seedConversations(campaignId, [{}, {}]);
       const [, ended] = await Promise.all([
         stores.claims.serve(campaignId, []),
-        other.stores.claims.endWaiting(asked.request.operationId),
+        other.stores.claims.endWaiting(claim.request.operationId),
       ]);
-      const held = await database.conversations.countDocuments({ campaignId, assigneeId: 't1' });
-      expect([0, 2]).toContain(held);
-      expect(ended).toMatchObject({ state: 'done', waiting: null, receipt: { moved: held } });
-      expect(ended?.granted).toHaveLength(held);
+      const assigned = await database.conversations.countDocuments({ campaignId, assigneeId: 't1' });
+      expect([0, 2]).toContain(assigned);
+      expect(ended).toMatchObject({ state: 'done', waiting: null, receipt: { moved: assigned } });
+      expect(ended?.granted).toHaveLength(assigned);
       await database.conversations.deleteMany({ campaignId });
     }
   });
 
-  it('go on beside bulk work that takes from the same pool, and fail nobody', async () => {
+  it('fail no claim while bulk operations take from the same pool', async () => {
     const random = new Random(1);
     const campaignId = await seed(30, 600);
     await harness.startWorker({ batchConversationsMax: 20 });
@@ -251,7 +251,7 @@ describe('rounds of claims that meet in the database', () => {
     };
     const working = bulk();
     const texter = async (texterId: string): Promise<void> => {
-      for (let turn = 0; turn < 4; turn += 1) {
+      for (let count = 0; count < 4; count += 1) {
         const sent = await harness.producer.selfAssign({
           operationId: harness.newId('cl'),
           campaignId,
@@ -264,37 +264,41 @@ describe('rounds of claims that meet in the database', () => {
     await Promise.all(Array.from({ length: 27 }, (_, at) => texter(`t${at + 1}`)));
     isOver = true;
     await working;
-    const { pool, ...held } = await harness.holdings(campaignId);
+    const { pool, ...byTexter } = await harness.holdings(campaignId);
     expect(pool).toBe(600 - 27 * 8);
-    expect(Object.values(held)).toEqual(Array.from({ length: 27 }, () => 8));
+    expect(Object.values(byTexter)).toEqual(Array.from({ length: 27 }, () => 8));
   });
 });
 
-/** A database in which something happens just before conversations are given out. */
-function beforeGiving(database: Database, act: () => Promise<void>): Database {
+/** A database that calls `act` just before a round assigns conversations. */
+function beforeAssigning(database: Database, act: () => Promise<void>): Database {
   const { conversations } = database;
-  const waiting = over(conversations, 'bulkWrite', async (...args: Parameters<typeof conversations.bulkWrite>) => {
-    await act();
-    return conversations.bulkWrite(...args);
-  });
-  return over(database, 'conversations', waiting);
+  const intercepted = replaced(
+    conversations,
+    'bulkWrite',
+    async (...args: Parameters<typeof conversations.bulkWrite>) => {
+      await act();
+      return conversations.bulkWrite(...args);
+    },
+  );
+  return replaced(database, 'conversations', intercepted);
 }
 
-function over<Whole extends object>(whole: Whole, key: keyof Whole, instead: unknown): Whole {
-  return new Proxy(whole, {
-    get: (target, asked): unknown => {
-      if (asked === key) return instead;
-      const member: unknown = Reflect.get(target, asked);
+function replaced<Target extends object>(original: Target, key: keyof Target, replacement: unknown): Target {
+  return new Proxy(original, {
+    get: (target, name): unknown => {
+      if (name === key) return replacement;
+      const member: unknown = Reflect.get(target, name);
       return typeof member === 'function' ? (member.bind(target) as unknown) : member;
     },
   });
 }
 
-describe('workers with nothing to give out', () => {
-  it('do not look at an empty pool, whoever waits for it', async () => {
+describe('workers with an empty pool', () => {
+  it('do not poll the pool for waiting claims', async () => {
     const harness = await Harness.open();
     const rounds = vi.spyOn(MongoClaimStore.prototype, 'serve');
-    const looks = vi.spyOn(MongoClaimStore.prototype, 'find');
+    const finds = vi.spyOn(MongoClaimStore.prototype, 'find');
     try {
       await harness.startWorker();
       await harness.startWorker();
@@ -302,24 +306,24 @@ describe('workers with nothing to give out', () => {
       for (let at = 1; at <= 5; at += 1) {
         const claim = { operationId: harness.newId('cl'), campaignId, texterId: `t${at}`, count: 2, waitMs: 600_000 };
         await harness.producer.selfAssign(claim);
-        await until('it to wait', () => harness.isWaiting(claim.operationId));
+        await until('the claim to wait', () => harness.isWaiting(claim.operationId));
       }
-      await quiet(rounds);
+      await noMoreRounds(rounds);
       rounds.mockClear();
-      looks.mockClear();
+      finds.mockClear();
       await sleep(1_000);
       expect(rounds).not.toHaveBeenCalled();
-      expect(looks).not.toHaveBeenCalled();
+      expect(finds).not.toHaveBeenCalled();
     } finally {
       vi.restoreAllMocks();
       await harness.close();
     }
   });
 
-  /** Those that were getting ready to wait have had their look. */
-  async function quiet(rounds: { readonly mock: { readonly calls: readonly unknown[] } }): Promise<void> {
+  /** Resolves after the claims that began to wait have had their second rounds. */
+  async function noMoreRounds(rounds: { readonly mock: { readonly calls: readonly unknown[] } }): Promise<void> {
     let [calls, since] = [-1, performance.now()];
-    await until('rounds to come to rest', () => {
+    await until('half a second without a round', () => {
       if (rounds.mock.calls.length !== calls) [calls, since] = [rounds.mock.calls.length, performance.now()];
       return performance.now() - since > 500;
     });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CLAIM_JOB } from '../../src/claims/claim-job.ts';
+import { CLAIM_JOB } from '../../src/claims/contract.ts';
 import { CLAIMS_QUEUE } from '../../src/queue/names.ts';
 import type { ClaimInput, ClaimResult } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
@@ -15,13 +15,13 @@ import { WorkerProcess } from '../support/worker-process.ts';
 
 const RULES = { enabled: true, batchMax: 50, openMax: 60 };
 const SETTINGS = { BATON_LOCK_MS: '2000', BATON_STALLED_CHECK_MS: '1000' };
-const HEIR = { lockMs: 2_000, stalledCheckMs: 1_000 };
+const REPLACEMENT = { lockMs: 2_000, stalledCheckMs: 1_000 };
 const CONVERSATIONS = 40;
 const TEXTERS = 6;
-/** What they ask for together. */
-const GIVEN = 33;
+/** How many conversations all of them claim together. */
+const CLAIMED_COUNT = 33;
 
-/** A pool, six texters who want some of it, and workers that come and go. */
+/** A pool, claims of six texters, and workers that a test starts and kills. */
 class Scene {
   readonly harness: Harness;
   readonly queue: RawQueue;
@@ -42,7 +42,7 @@ class Scene {
   }
 
   static async play(conversation: Seeded, act: (scene: Scene) => Promise<void>): Promise<void> {
-    const harness = await Harness.open(HEIR);
+    const harness = await Harness.open(REPLACEMENT);
     const campaignId = await harness.seedCampaign(TEXTERS, { selfAssign: RULES });
     const pool = Array.from({ length: CONVERSATIONS }, (_, at) => ({ ...conversation, waitedMs: CONVERSATIONS - at }));
     const scene = new Scene(harness, campaignId, await harness.seedConversations(campaignId, pool));
@@ -61,7 +61,7 @@ class Scene {
     return worker;
   }
 
-  /** A worker that can be cut off from Redis: what it does from then on, nobody hears of. */
+  /** Starts a worker that a test can cut off from Redis, so that none of its later results arrives. */
   async startBehindProxy(env: Record<string, string> = {}): Promise<{ worker: WorkerProcess; proxy: TcpProxy }> {
     const proxy = await TcpProxy.before(this.harness.config.queue.redisUrl);
     this.atEnd(() => proxy.close());
@@ -72,85 +72,87 @@ class Scene {
     this.endings.push(end);
   }
 
-  /** Nobody takes this one of the pool until it is cleared. */
+  /** Blocks every move of one conversation of the pool until it is cleared. */
   obstacleAt(place: number): Promise<Obstacle> {
     return Obstacle.before(this.harness, this.ids[place] ?? '');
   }
 
-  async inDatabase(claims: readonly ClaimInput[]): Promise<number> {
-    const ids = claims.map(({ operationId: claimId }) => claimId);
+  async storedCount(claims: readonly ClaimInput[]): Promise<number> {
+    const ids = claims.map(({ operationId }) => operationId);
     return this.harness.context.database.claims.countDocuments({ _id: { $in: ids } });
   }
 
-  /** Every claim was given its part of the pool once, and the ledger says what the histories say. */
-  async expectGivenOnce(results: readonly ClaimResult[]): Promise<void> {
-    expect(results.flatMap(({ conversationIds }) => conversationIds).sort()).toEqual(this.ids.slice(0, GIVEN).sort());
+  /** Every conversation was granted once, and the stored claims equal the histories. */
+  async expectGrantedOnce(results: readonly ClaimResult[]): Promise<void> {
+    expect(results.flatMap(({ conversationIds }) => conversationIds).sort()).toEqual(
+      this.ids.slice(0, CLAIMED_COUNT).sort(),
+    );
     const docs = await rawConversations(this.harness, this.campaignId);
-    for (const { operationId: claimId, conversationIds } of results) {
-      const claim = await this.harness.context.stores.claims.find(claimId);
+    for (const { operationId, conversationIds } of results) {
+      const claim = await this.harness.context.stores.claims.find(operationId);
       expect(claim?.granted).toEqual(conversationIds);
-      const moved = [...docs].filter(([, { history }]) => history.some(({ operationId }) => operationId === claimId));
+      const moved = [...docs].filter(([, { history }]) => history.some((move) => move.operationId === operationId));
       expect(moved.map(([id]) => id).sort()).toEqual([...conversationIds].sort());
       expect(moved.map(([, doc]) => doc.assignmentVersion)).toEqual(conversationIds.map(() => 1));
     }
   }
 }
 
-describe.concurrent('a claim in bad weather', { timeout: 120_000 }, () => {
-  it('gets the list that was written, now and whenever asked, when its worker dies by kill -9 before it answers', () =>
+describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
+  it('is answered with the stored list, each time it is sent, when the worker is killed before it answers', () =>
     Scene.play({}, async (scene) => {
       const { harness, queue, claims } = scene;
       const { worker, proxy } = await scene.startBehindProxy();
       const obstacle = await scene.obstacleAt(0);
       const sent = await Promise.all(claims.map((each) => harness.producer.selfAssign(each)));
-      await until('the worker to have them all in hand', async () => (await queue.queue.getActiveCount()) === TEXTERS);
+      await until('the worker to have started all jobs', async () => (await queue.queue.getActiveCount()) === TEXTERS);
       proxy.away();
       await obstacle.clear();
-      await until('the ledger to have some', async () => (await scene.inDatabase(claims)) > 0);
+      await until('some claims to be stored', async () => (await scene.storedCount(claims)) > 0);
       await worker.kill();
       await harness.startWorker();
       const results = await Promise.all(sent.map((each) => each.result()));
-      await scene.expectGivenOnce(results);
+      await scene.expectGrantedOnce(results);
       const before = await harness.holdings(scene.campaignId);
       const other = createProducer(harness.config.queue);
       scene.atEnd(() => other.close());
       for (const [at, claim] of claims.entries()) {
-        // Half of the jobs have had their time in Redis.
+        // Redis has expired half of the jobs.
         if (at % 2 === 0) await queue.forget(claim.operationId);
         expect(await (await other.selfAssign(claim)).result()).toEqual({ ...results[at], outcome: 'exists' });
       }
       expect(await harness.holdings(scene.campaignId)).toEqual(before);
     }));
 
-  it('gets the list that was written when the worker dies that it was forwarded over to', () =>
+  it('is answered with the stored list when the worker to which it was forwarded is killed', () =>
     Scene.play({}, async (scene) => {
       const { harness, queue } = scene;
       const { prefix } = harness.config.queue;
       const { worker, proxy } = await scene.startBehindProxy({ BATON_CLAIM_CONCURRENCY: '1' });
-      const [own, ...rest] = scene.claims;
+      const [local, ...rest] = scene.claims;
       const [first, second] = [await scene.obstacleAt(0), await scene.obstacleAt(3)];
-      const sent = [await harness.producer.selfAssign(own as ClaimInput)];
-      await until('it to have the turn', () => queue.redis.get(`${prefix}:claims:lease:${scene.campaignId}`));
+      const sent = [await harness.producer.selfAssign(local as ClaimInput)];
+      await until('the worker to have the lease', () => queue.redis.get(`${prefix}:claims:lease:${scene.campaignId}`));
       await harness.startWorker();
       sent.push(...(await Promise.all(rest.map((each) => harness.producer.selfAssign(each)))));
       const forwarded = (): Promise<number> => queue.redis.llen(`${prefix}:claims:forwarded:${scene.campaignId}`);
-      await until('the others to be forwarded over', async () => (await forwarded()) >= rest.length);
+      await until('the other claims to be forwarded', async () => (await forwarded()) >= rest.length);
       await first.clear();
-      await until('them to be taken', async () => (await forwarded()) === 0);
+      await until('the forwarded claims to be taken', async () => (await forwarded()) === 0);
       proxy.away();
       await second.clear();
-      await until('the ledger to have them', async () => (await scene.inDatabase(rest)) === rest.length);
+      await until('the forwarded claims to be stored', async () => (await scene.storedCount(rest)) === rest.length);
       await worker.kill();
-      await scene.expectGivenOnce(await Promise.all(sent.map((each) => each.result())));
+      await scene.expectGrantedOnce(await Promise.all(sent.map((each) => each.result())));
     }));
 
-  it('that waits is completed by another worker when its own is killed', () =>
+  it('is completed by another worker when its worker is killed while it waits', () =>
     Scene.play({ assigneeId: 't1' }, async (scene) => {
       const { harness, queue, campaignId } = scene;
       const worker = await scene.start();
       const claims = scene.claims.map((each) => ({ ...each, waitMs: 3_600_000 }));
       const sent = await Promise.all(claims.map((each) => harness.producer.selfAssign(each)));
-      await until('all to wait', async () => (await scene.inDatabase(claims)) === TEXTERS);
+      await until('all claims to wait', async () => (await scene.storedCount(claims)) === TEXTERS);
       await worker.kill();
       await harness.startWorker();
       const unassign = {
@@ -162,17 +164,17 @@ describe.concurrent('a claim in bad weather', { timeout: 120_000 }, () => {
       await (await harness.producer.unassign({ ...unassign, confirm: CONVERSATIONS })).result();
       const results = await Promise.all(sent.map((each) => each.result()));
       expect(results.map(({ receipt }) => receipt.moved)).toEqual(claims.map(({ count }) => count));
-      expect((await harness.holdings(campaignId))['pool']).toBe(CONVERSATIONS - GIVEN);
+      expect((await harness.holdings(campaignId))['pool']).toBe(CONVERSATIONS - CLAIMED_COUNT);
       expect(await queue.queue.getDelayedCount()).toBe(0);
     }));
 
-  it('can be asked for again by its id when the worker has given it up for want of a database', () =>
+  it('can be sent again with its operation id after its attempts were exhausted without a database', () =>
     Scene.play({}, async (scene) => {
       const { harness, queue, claims } = scene;
       const claim = claims[0] as ClaimInput;
       await harness.producer.selfAssign(claim);
-      // The same job, but for its patience.
-      const made = await until('its job', () => queue.job(claim.operationId));
+      // The same job, with one attempt only.
+      const made = await until('the job', () => queue.job(claim.operationId));
       await made.remove();
       const job = await queue.queue.add(CLAIM_JOB, made.data, { jobId: made.id ?? '', attempts: 1 });
       const { mongo, log } = harness.config;
@@ -184,7 +186,7 @@ describe.concurrent('a claim in bad weather', { timeout: 120_000 }, () => {
       scene.atEnd(() => service.close().then(() => proxy.close()));
       proxy.away();
       await queue.queue.resume();
-      await until('it to be given up', () => job.isFailed());
+      await until('the job to fail', () => job.isFailed());
       proxy.back();
       const result = await (await harness.producer.selfAssign(claim)).result();
       expect(result.conversationIds).toEqual(scene.ids.slice(0, 3));

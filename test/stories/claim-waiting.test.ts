@@ -8,15 +8,15 @@ import { RawQueue } from '../support/raw-queue.ts';
 import { until } from '../support/until.ts';
 
 const RULES = { enabled: true, batchMax: 50, openMax: 60 };
-/** Longer than any test: whatever ends these claims, it is not their deadline. */
+/** Longer than any test, so that no claim ends because of its deadline. */
 const LONG_MS = 3_600_000;
-/** A waiting claim looks at its own record this often, should nobody wake it. */
+/** The job of a waiting claim checks the stored claim at least this often. */
 const SNOOZE_MS_MAX = 30_000;
 
 const many = <Each extends object>(count: number, each = {} as Each): Each[] =>
   Array.from({ length: count }, () => each);
 
-describe('claims that wait for conversations to come back', () => {
+describe('claims that wait for the pool to be refilled', () => {
   let harness: Harness;
   let queue: RawQueue;
   beforeAll(async () => {
@@ -32,8 +32,13 @@ describe('claims that wait for conversations to come back', () => {
 
   const claims = () => harness.context.stores.claims;
 
-  /** Asked for, found the pool short, and snoozed. */
-  async function waiting(campaignId: string, texterId: string, count: number, waitMs = LONG_MS): Promise<SentClaim> {
+  /** Sends a claim and waits until its job is snoozed. */
+  async function sendWaiting(
+    campaignId: string,
+    texterId: string,
+    count: number,
+    waitMs = LONG_MS,
+  ): Promise<SentClaim> {
     const sent = await harness.producer.selfAssign({
       operationId: harness.newId('cl'),
       campaignId,
@@ -42,20 +47,20 @@ describe('claims that wait for conversations to come back', () => {
       waitMs,
     });
     await until(`${sent.operationId} to wait`, () => harness.isWaiting(sent.operationId));
-    await until(`its job to be snoozed`, async () => (await queue.job(sent.operationId))?.isDelayed());
+    await until('its job to be snoozed', async () => (await queue.job(sent.operationId))?.isDelayed());
     return sent;
   }
 
-  async function allWaiting(campaignId: string, counts: readonly number[]): Promise<SentClaim[]> {
+  async function sendAllWaiting(campaignId: string, counts: readonly number[]): Promise<SentClaim[]> {
     const sent: SentClaim[] = [];
-    for (const [at, count] of counts.entries()) sent.push(await waiting(campaignId, `t${at + 1}`, count));
+    for (const [at, count] of counts.entries()) sent.push(await sendWaiting(campaignId, `t${at + 1}`, count));
     return sent;
   }
 
-  const granted = async (sent: readonly SentClaim[]): Promise<number[]> =>
-    Promise.all(sent.map(async ({ operationId: claimId }) => (await claims().find(claimId))?.granted.length ?? 0));
+  const grantedCounts = async (sent: readonly SentClaim[]): Promise<number[]> =>
+    Promise.all(sent.map(async ({ operationId }) => (await claims().find(operationId))?.granted.length ?? 0));
 
-  /** Conversations come back by another way than Baton's. */
+  /** Adds conversations to the pool as another program could, and reports the refill. */
   async function refill(campaignId: string, count: number): Promise<string[]> {
     const ids = await harness.seedConversations(campaignId, many(count));
     await harness.producer.poolRefilled(campaignId);
@@ -64,13 +69,13 @@ describe('claims that wait for conversations to come back', () => {
 
   const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
-  /** Resolves when what was refilled has been given out. */
-  const givenOut = (sent: readonly SentClaim[], total: number): Promise<unknown> =>
-    until(`${total} to be given out`, async () => sum(await granted(sent)) === total);
+  /** Resolves when the claims have `total` conversations together. */
+  const allGranted = (sent: readonly SentClaim[], total: number): Promise<unknown> =>
+    until(`${total} conversations to be granted`, async () => sum(await grantedCounts(sent)) === total);
 
-  it('are served first come first served, in part if need be, over as many refills as it takes', async () => {
+  it('are served in the order of arrival, in parts where necessary, over several refills', async () => {
     const campaignId = await harness.seedCampaign(4, { selfAssign: RULES });
-    const sent = await allWaiting(campaignId, [5, 3, 4, 2]);
+    const sent = await sendAllWaiting(campaignId, [5, 3, 4, 2]);
     const ids: string[] = [];
     for (const [refilled, have] of [
       [2, [2, 0, 0, 0]],
@@ -80,8 +85,8 @@ describe('claims that wait for conversations to come back', () => {
       [9, [5, 3, 4, 2]],
     ] as const) {
       ids.push(...(await refill(campaignId, refilled)));
-      await givenOut(sent, sum(have));
-      expect(await granted(sent)).toEqual(have);
+      await allGranted(sent, sum(have));
+      expect(await grantedCounts(sent)).toEqual(have);
     }
     const results = await Promise.all(sent.map((each) => each.result()));
     expect(results.flatMap(({ conversationIds }) => conversationIds)).toEqual(ids.slice(0, 14));
@@ -94,26 +99,26 @@ describe('claims that wait for conversations to come back', () => {
     expect(await harness.holdings(campaignId)).toEqual({ t1: 5, t2: 3, t3: 4, t4: 2, pool: 8 });
   });
 
-  it('are served by an unassign, by an unassign of one, and by an import', async () => {
+  it('are served after an unassign, after an unassign of one conversation, and after an import', async () => {
     const campaignId = await harness.seedCampaign(4, { selfAssign: RULES });
-    const held = await harness.seedConversations(campaignId, many(4, { assigneeId: 't4' }));
-    const sent = await allWaiting(campaignId, [3, 1, 2]);
+    const assigned = await harness.seedConversations(campaignId, many(4, { assigneeId: 't4' }));
+    const sent = await sendAllWaiting(campaignId, [3, 1, 2]);
     const id = (): { operationId: string; campaignId: string } => ({ operationId: harness.newId('op'), campaignId });
     const unassign = { ...id(), from: { texterIds: ['t4'] }, status: 'not-started', count: 3 } as const;
     await (await harness.producer.unassign(unassign)).result();
-    expect((await sent[0]?.result())?.conversationIds).toEqual(held.slice(0, 3));
-    await (await harness.producer.unassignOne({ ...id(), conversationId: held[3] ?? '' })).result();
-    expect((await sent[1]?.result())?.conversationIds).toEqual(held.slice(3));
+    expect((await sent[0]?.result())?.conversationIds).toEqual(assigned.slice(0, 3));
+    await (await harness.producer.unassignOne({ ...id(), conversationId: assigned[3] ?? '' })).result();
+    expect((await sent[1]?.result())?.conversationIds).toEqual(assigned.slice(3));
     const file = 'name,phone\nAda,+15550009991\nBea,+15550009992\nCal,+15550009993\n';
     await new Cli(cliEnv(harness.config)).json(['import', campaignId, '-'], file);
     expect((await sent[2]?.result())?.receipt).toMatchObject({ moved: 2, shortBecause: null });
     expect(await harness.holdings(campaignId)).toEqual({ t1: 3, t2: 1, t3: 2, pool: 1 });
   });
 
-  it('are not given again what was taken from them while they waited', async () => {
+  it('are not granted a conversation again that was taken away from the texter meanwhile', async () => {
     const campaignId = await harness.seedCampaign(2, { selfAssign: RULES });
     const ids = await harness.seedConversations(campaignId, many(2));
-    const sent = await allWaiting(campaignId, [4, 1]);
+    const sent = await sendAllWaiting(campaignId, [4, 1]);
     const from = { texterIds: ['t1'] };
     const unassign = { operationId: harness.newId('op'), campaignId, from, status: 'any', confirm: 2 } as const;
     await (await harness.producer.unassign(unassign)).result();
@@ -123,7 +128,7 @@ describe('claims that wait for conversations to come back', () => {
     expect(await harness.holdings(campaignId)).toEqual({ t1: 2, t2: 1, pool: 1 });
   });
 
-  it('find what came back while they were getting ready to wait, and nobody said so', async () => {
+  it('are granted conversations that came back unreported just before the claim’s job was snoozed', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
     const serve = Reflect.get<MongoClaimStore, 'serve'>(MongoClaimStore.prototype, 'serve');
     const spy = vi.spyOn(MongoClaimStore.prototype, 'serve').mockImplementationOnce(async function (
@@ -140,10 +145,10 @@ describe('claims that wait for conversations to come back', () => {
     expect(result.receipt).toMatchObject({ moved: 2, shortBecause: null });
   });
 
-  it('are not overtaken by a new claim, which gets what they leave', async () => {
+  it('are served before a new claim, which gets the remaining conversations', async () => {
     const campaignId = await harness.seedCampaign(3, { selfAssign: RULES });
-    const sent = await allWaiting(campaignId, [4, 4]);
-    // Nobody says that these have come: the new claim's own round finds them.
+    const sent = await sendAllWaiting(campaignId, [4, 4]);
+    // This refill is not reported, so that the round of the new claim finds it.
     const ids = await harness.seedConversations(campaignId, many(9));
     const late = { operationId: harness.newId('cl'), campaignId, texterId: 't3', count: 5 };
     const result = await (await harness.producer.selfAssign(late)).result();
@@ -153,16 +158,16 @@ describe('claims that wait for conversations to come back', () => {
     expect(waited.map(({ conversationIds }) => conversationIds)).toEqual([ids.slice(0, 4), ids.slice(4, 8)]);
   });
 
-  it('are all served by one refill, however many they are, and before any new one', async () => {
+  it('are all served after one refill, even 250 of them, and before any new claim', async () => {
     const campaignId = await harness.seedCampaign(251, { selfAssign: RULES });
-    const asking = Array.from({ length: 250 }, (_, at) => {
+    const sending = Array.from({ length: 250 }, (_, at) => {
       const input = { operationId: harness.newId('cl'), campaignId, texterId: `t${at + 1}`, count: 2, waitMs: LONG_MS };
       return harness.producer.selfAssign(input);
     });
-    const sent = await Promise.all(asking);
-    await until('all to wait', async () => {
-      const { claims: ledger } = harness.context.database;
-      return (await ledger.countDocuments({ campaignId, waiting: { $exists: true } })) === 250;
+    const sent = await Promise.all(sending);
+    await until('all claims to wait', async () => {
+      const filter = { campaignId, waiting: { $exists: true } };
+      return (await harness.context.database.claims.countDocuments(filter)) === 250;
     });
     const order = await harness.context.database.claims
       .find({ campaignId }, { sort: { 'waiting.sequence': 1 } })
@@ -177,9 +182,9 @@ describe('claims that wait for conversations to come back', () => {
     expect(order.flatMap(({ _id }) => results.get(_id)?.conversationIds ?? [])).toEqual(ids.slice(0, 500));
   });
 
-  it('do not hold up those behind them while their texter is paused, has too much, or has replies to write', async () => {
+  it('do not delay later claims while their own texter is paused, at the limit, or behind with replies', async () => {
     const campaignId = await harness.seedCampaign(4, { selfAssign: { ...RULES, openMax: 6, repliesMax: 0 } });
-    const sent = await allWaiting(campaignId, [3, 3, 3, 3]);
+    const sent = await sendAllWaiting(campaignId, [3, 3, 3, 3]);
     await harness.pause(campaignId, 't1');
     await harness.seedConversations(campaignId, [
       ...many(6, { assigneeId: 't2' }),
@@ -187,14 +192,14 @@ describe('claims that wait for conversations to come back', () => {
     ]);
     const ids = await refill(campaignId, 5);
     expect((await sent[3]?.result())?.conversationIds).toEqual(ids.slice(0, 3));
-    expect(await granted(sent)).toEqual([0, 0, 0, 3]);
+    expect(await grantedCounts(sent)).toEqual([0, 0, 0, 3]);
     await harness.pause(campaignId, 't1', true);
     await refill(campaignId, 1);
     expect((await sent[0]?.result())?.receipt).toMatchObject({ moved: 3, shortBecause: null });
-    expect(await granted(sent)).toEqual([3, 0, 0, 3]);
+    expect(await grantedCounts(sent)).toEqual([3, 0, 0, 3]);
   });
 
-  it('do not hold up those behind them though there be more of them than one page of the ledger holds', async () => {
+  it('do not delay later claims even when more of them are blocked than one page holds', async () => {
     const campaignId = await harness.seedCampaign(2, { selfAssign: RULES });
     const blocked = Array.from({ length: 130 }, () => ({
       operationId: harness.newId('cl'),
@@ -204,19 +209,21 @@ describe('claims that wait for conversations to come back', () => {
       waitMs: LONG_MS,
     }));
     const sent = await Promise.all(blocked.map((each) => harness.producer.selfAssign(each)));
-    for (const { operationId: claimId } of sent) await until(`${claimId} to wait`, () => harness.isWaiting(claimId));
-    const behind = await waiting(campaignId, 't2', 3);
+    for (const { operationId } of sent) {
+      await until(`${operationId} to wait`, () => harness.isWaiting(operationId));
+    }
+    const behind = await sendWaiting(campaignId, 't2', 3);
     await harness.pause(campaignId, 't1');
     await refill(campaignId, 4);
     expect((await behind.result()).receipt).toMatchObject({ moved: 3 });
     expect(await harness.holdings(campaignId)).toEqual({ t2: 3, pool: 1 });
   });
 
-  it('end with what they have when the most at once is lowered to it meanwhile', async () => {
+  it('end with their conversations when the maximum for one claim is lowered to that number', async () => {
     const campaignId = await harness.seedCampaign(2, { selfAssign: { ...RULES, batchMax: 8 } });
-    const sent = await allWaiting(campaignId, [8, 8]);
+    const sent = await sendAllWaiting(campaignId, [8, 8]);
     await refill(campaignId, 5);
-    await givenOut(sent, 5);
+    await allGranted(sent, 5);
     const lowered = { $set: { 'selfAssign.batchMax': 4 } };
     await harness.context.database.campaigns.updateOne({ _id: campaignId }, lowered);
     await refill(campaignId, 20);
@@ -227,7 +234,7 @@ describe('claims that wait for conversations to come back', () => {
     ]);
   });
 
-  it('end at their deadline with what they have, and leave what comes later alone', async () => {
+  it('end at their deadline with the conversations they have, and take no later ones', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
     await harness.seedConversations(campaignId, many(2));
     const input = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 5, waitMs: 700 };
@@ -243,16 +250,16 @@ describe('claims that wait for conversations to come back', () => {
     expect(await (await harness.producer.selfAssign(input)).result()).toEqual({ ...result, outcome: 'exists' });
   });
 
-  it('are answered though the worker that completed them died before it could wake their jobs', async () => {
+  it('are answered even when the worker that completed them died before it woke their jobs', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
-    const [sent] = await allWaiting(campaignId, [2]);
+    const [sent] = await sendAllWaiting(campaignId, [2]);
     await harness.seedConversations(campaignId, many(2));
-    // All that such a worker leaves behind.
+    // Such a worker has written the round and nothing else.
     await claims().serve(campaignId, []);
     expect(await harness.isWaiting(sent?.operationId ?? '')).toBe(false);
     const job = await queue.job(sent?.operationId ?? '');
     expect(job?.delay).toBeLessThanOrEqual(SNOOZE_MS_MAX);
-    // Its time has come.
+    // The delay of the job ends.
     await job?.promote();
     expect((await sent?.result())?.receipt).toMatchObject({ moved: 2, shortBecause: null });
   });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { retry } from '../../src/reconcile/retry.ts';
-import { CLAIM_JOB, CLAIM_JOB_OPTIONS, newClaimJob } from '../../src/claims/claim-job.ts';
+import { CLAIM_JOB, CLAIM_JOB_OPTIONS, newClaimJob } from '../../src/claims/contract.ts';
 import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/operation-job.ts';
 import { jobIdOf } from '../../src/queue/job-id.ts';
 import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/names.ts';

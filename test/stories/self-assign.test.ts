@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 
-describe('a texter who asks for more', () => {
+describe('a texter who claims conversations', () => {
   let harness: Harness;
   beforeAll(async () => {
     harness = await Harness.open();
@@ -18,7 +18,7 @@ describe('a texter who asks for more', () => {
     more: { count?: number; operationId?: string; waitMs?: number } = {},
   ) => harness.producer.selfAssign({ operationId: harness.newId('cl'), campaignId, texterId, ...more });
 
-  it('gets the oldest not-started of the pool, and never an opted-out one', async () => {
+  it('gets the oldest not-started conversations of the pool, and never an opted-out one', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
     const ids = await harness.seedConversations(campaignId, [
       { waitedMs: 10 },
@@ -32,25 +32,25 @@ describe('a texter who asks for more', () => {
     expect(result).toMatchObject({ outcome: 'created', receipt: { moved: 2, asked: 2, shortBecause: null } });
   });
 
-  it('gets the same list for the same id, also when some of it has moved on', async () => {
+  it('gets the same list for the same operation id, even after some of the conversations have moved on', async () => {
     const campaignId = await harness.seedCampaign(2, { selfAssign: enabled });
     await harness.seedConversations(
       campaignId,
       Array.from({ length: 20 }, () => ({})),
     );
-    const claimId = harness.newId('cl');
-    const first = await (await claim(campaignId, 't1', { operationId: claimId, count: 5 })).result();
+    const operationId = harness.newId('cl');
+    const first = await (await claim(campaignId, 't1', { operationId, count: 5 })).result();
     const from = { texterIds: ['t1'] };
     const to = { texterIds: ['t2'] };
     const away = { operationId: harness.newId('op'), campaignId, from, to, status: 'any', count: 2 } as const;
     await (await harness.producer.reassign(away)).result();
-    await harness.forgetJob('claims', claimId);
-    const again = await (await claim(campaignId, 't1', { operationId: claimId, count: 5 })).result();
+    await harness.forgetJob('claims', operationId);
+    const again = await (await claim(campaignId, 't1', { operationId, count: 5 })).result();
     expect(again).toEqual({ ...first, outcome: 'exists' });
     expect(await harness.holdings(campaignId)).toEqual({ pool: 15, t1: 3, t2: 2 });
   });
 
-  it('is held to what the campaign allows at once and in all, and told which rule it was', async () => {
+  it('gets no more than the campaign allows in one claim and in all, and reads in the receipt which limit applied', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
     await harness.seedConversations(
       campaignId,
@@ -64,7 +64,7 @@ describe('a texter who asks for more', () => {
     await expect(third.result()).rejects.toMatchObject({ code: 'open-max-reached', received: '60' });
   });
 
-  it('cannot pass the cap by asking twenty times at once', async () => {
+  it('cannot exceed the limit of the campaign with twenty claims at once', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
     await harness.seedConversations(
       campaignId,
@@ -75,13 +75,13 @@ describe('a texter who asks for more', () => {
     expect(await harness.holdings(campaignId)).toEqual({ t1: 60, pool: 240 });
   });
 
-  it('waits, when asked to, until conversations come back, first come first served', async () => {
+  it('waits on request until conversations come back, and is served in the order of arrival', async () => {
     const campaignId = await harness.seedCampaign(3, { selfAssign: enabled });
     await harness.seedConversations(campaignId, [{}, ...Array.from({ length: 8 }, () => ({ assigneeId: 't3' }))]);
     const first = await claim(campaignId, 't1', { count: 4, waitMs: 60_000 });
-    await until('first claim to wait', () => harness.isWaiting(first.operationId));
+    await until('the first claim to wait', () => harness.isWaiting(first.operationId));
     const second = await claim(campaignId, 't2', { count: 5, waitMs: 60_000 });
-    await until('second claim to wait', () => harness.isWaiting(second.operationId));
+    await until('the second claim to wait', () => harness.isWaiting(second.operationId));
     const release = {
       operationId: harness.newId('op'),
       campaignId,
@@ -95,7 +95,7 @@ describe('a texter who asks for more', () => {
     expect(await harness.holdings(campaignId)).toEqual({ t1: 4, t2: 5 });
   });
 
-  it('stops waiting at its deadline, with what it has', async () => {
+  it('gets the conversations granted so far when the claim’s deadline passes', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
     await harness.seedConversations(campaignId, [{}, {}]);
     const result = await (await claim(campaignId, 't1', { count: 5, waitMs: 500 })).result();
@@ -104,9 +104,9 @@ describe('a texter who asks for more', () => {
 
   it.each([
     ['self-assign-off', { enabled: false }, 't1', {}],
-    ['unknown-texter', enabled, 'nobody', {}],
+    ['unknown-texter', enabled, 'stranger', {}],
     ['replies-first', { ...enabled, repliesMax: 0 }, 't1', { assigneeId: 't1', status: 'needs-reply' }],
-  ] as const)('is refused: %s', async (code, selfAssign, texterId, seeded) => {
+  ] as const)('is refused with %s, and nothing moves', async (code, selfAssign, texterId, seeded) => {
     const campaignId = await harness.seedCampaign(1, { selfAssign });
     await harness.seedConversations(campaignId, [seeded, {}]);
     const before = await harness.holdings(campaignId);
@@ -114,7 +114,7 @@ describe('a texter who asks for more', () => {
     expect(await harness.holdings(campaignId)).toEqual(before);
   });
 
-  it('never shares: 100 texters, one pool', async () => {
+  it('never shares a conversation with another of 100 texters who claim from one pool', async () => {
     const campaignId = await harness.seedCampaign(100, { selfAssign: enabled });
     await harness.seedConversations(
       campaignId,

@@ -5,15 +5,17 @@ import type { ClaimInput, ClaimResult } from '../../src/producer/producer-port.t
 import type { Harness } from './harness.ts';
 import { idsOf, rawConversations } from './raw.ts';
 
-/** What a texter was told of a claim, and when. */
-export interface Told {
+/** One answer that a texter got to a claim. */
+export interface ReceivedAnswer {
+  /** Milliseconds since 1970. */
   readonly at: number;
   readonly answer: ClaimResult | { readonly code: string; readonly message: string };
 }
 
-export interface Asked {
+/** A claim that a texter sent, with the answers to all its sendings. */
+export interface SentClaimRecord {
   readonly input: ClaimInput;
-  readonly told: Told[];
+  readonly answers: ReceivedAnswer[];
 }
 
 interface Move {
@@ -22,45 +24,45 @@ interface Move {
   readonly to: string | null;
 }
 
-/** From when on a texter surely held a conversation, and when that ended, in milliseconds since 1970. */
-interface Held {
+/** A time during which a conversation was certainly assigned to a texter, in milliseconds since 1970. */
+interface Stay {
   readonly conversationId: string;
-  /** What gave it; `null` when it was there from the beginning. */
+  /** The operation that assigned it. `null` when it was seeded so. */
   readonly operationId: string | null;
   readonly texterId: string;
   readonly from: number;
   readonly to: number;
-  /** By a claim of the texter's own, or there from the beginning: not given by an administrator. */
+  /** True when a claim assigned it or it was seeded so, and false when an administrator did. */
   readonly isOwn: boolean;
 }
 
-/** Everything a campaign's database says after all is over, held against what was asked and told. By raw queries only. */
+/** Compares the stored state of a campaign with the claims that were sent and their answers. Uses raw queries only. */
 export class ClaimAudit {
   private readonly seeded: ReadonlyMap<string, string | null>;
-  private readonly asked: ReadonlyMap<string, Asked>;
+  private readonly sent: ReadonlyMap<string, SentClaimRecord>;
   private readonly rules: SelfAssignSettings;
   private readonly docs: ReadonlyMap<string, ConversationDoc>;
   private readonly claims: ReadonlyMap<string, ClaimDoc>;
-  /** When each other operation was told to be over. */
-  private readonly overs: ReadonlyMap<string, number>;
-  /** As the ledger has them: what claims were given, and what batches moved. */
+  /** When the answer of each other operation arrived, in milliseconds since 1970. */
+  private readonly endedAt: ReadonlyMap<string, number>;
+  /** The moves in the stored claims and batches. */
   private readonly moves: readonly Move[];
 
   private constructor(of: {
     seeded: ReadonlyMap<string, string | null>;
-    asked: ReadonlyMap<string, Asked>;
+    sent: ReadonlyMap<string, SentClaimRecord>;
     rules: SelfAssignSettings;
     docs: ReadonlyMap<string, ConversationDoc>;
     claims: ReadonlyMap<string, ClaimDoc>;
-    overs: ReadonlyMap<string, number>;
+    endedAt: ReadonlyMap<string, number>;
     moves: readonly Move[];
   }) {
     this.seeded = of.seeded;
-    this.asked = of.asked;
+    this.sent = of.sent;
     this.rules = of.rules;
     this.docs = of.docs;
     this.claims = of.claims;
-    this.overs = of.overs;
+    this.endedAt = of.endedAt;
     this.moves = of.moves;
   }
 
@@ -69,9 +71,9 @@ export class ClaimAudit {
     campaignId: string,
     known: {
       seeded: ReadonlyMap<string, string | null>;
-      asked: ReadonlyMap<string, Asked>;
+      sent: ReadonlyMap<string, SentClaimRecord>;
       rules: SelfAssignSettings;
-      overs: ReadonlyMap<string, number>;
+      endedAt: ReadonlyMap<string, number>;
     },
   ): Promise<ClaimAudit> {
     const { database } = harness.context;
@@ -88,7 +90,7 @@ export class ClaimAudit {
     return new ClaimAudit({ ...known, docs, claims, moves: [...byBatches, ...byClaims] });
   }
 
-  /** How much there was to go wrong. */
+  /** How much has happened. */
   get counts(): Record<'claims' | 'granting' | 'refused' | 'waited' | 'moves', number> {
     const claims = [...this.claims.values()];
     return {
@@ -100,7 +102,7 @@ export class ClaimAudit {
     };
   }
 
-  /** Nothing came or went, and the assignee of each is where its moves led, one after the other. */
+  /** No conversation was added or lost, and the history of each one leads to its assignee. */
   checkAssignees(): void {
     expect([...this.docs.keys()].sort()).toEqual([...this.seeded.keys()].sort());
     for (const [id, { history, assigneeId, assignmentVersion, lastOperationId }] of this.docs) {
@@ -113,7 +115,7 @@ export class ClaimAudit {
     }
   }
 
-  /** Every move that a conversation knows of stands in the ledger, and every move in the ledger was made, once. */
+  /** Every move in a history is in a stored claim or batch, and every stored move was made exactly once. */
   checkReceiptsAgainstHistories(): void {
     const inDatabase = new Map<string, string[]>();
     for (const { conversationId, operationId } of this.moves) {
@@ -127,8 +129,8 @@ export class ClaimAudit {
     }
   }
 
-  /** A claim takes from the pool only, never what is opted out or has been started. */
-  holdGrants(): void {
+  /** Claims moved conversations from the pool only, and never an opted-out or started one. */
+  checkGrants(): void {
     for (const { _id, granted, request } of this.claims.values()) {
       for (const id of granted.map((each) => each.toHexString())) {
         const doc = this.docs.get(id);
@@ -141,44 +143,44 @@ export class ClaimAudit {
     }
   }
 
-  /** All that was asked has ended, and everybody who asked was told what the ledger has. */
-  holdAnswers(): void {
-    expect([...this.claims.keys()].sort()).toEqual([...this.asked.keys()].sort());
-    for (const [claimId, { told }] of this.asked) {
-      const doc = this.claims.get(claimId);
+  /** Every claim that was sent has ended, and every answer equals the stored claim. */
+  checkAnswers(): void {
+    expect([...this.claims.keys()].sort()).toEqual([...this.sent.keys()].sort());
+    for (const [operationId, { answers }] of this.sent) {
+      const doc = this.claims.get(operationId);
       const granted = doc?.granted.map((id) => id.toHexString());
       expect(doc?.state).toBe(doc?.error ? 'failed' : 'done');
       expect(doc?.waiting).toBeUndefined();
-      for (const { answer } of told) {
-        if ('code' in answer) expect(answer).toMatchObject(doc?.error ?? { code: null });
+      for (const { answer } of answers) {
+        if ('code' in answer) expect(doc?.error).toMatchObject(answer);
         else expect(answer).toMatchObject({ conversationIds: granted, receipt: doc?.receipt });
       }
       if (doc?.error) expect(granted).toEqual([]);
       else expect(doc?.receipt?.moved).toBe(granted?.length);
-      const makers = told.filter(({ answer }) => 'outcome' in answer && answer.outcome === 'created');
-      expect(makers).toHaveLength(doc?.error ? 0 : 1);
+      const creators = answers.filter(({ answer }) => 'outcome' in answer && answer.outcome === 'created');
+      expect(creators).toHaveLength(doc?.error ? 0 : 1);
     }
   }
 
-  /** A claim that ended short, and was asked to wait, has waited as long as it was asked to. */
-  holdWaiting(): void {
+  /** A claim that ended short has waited as long as its request says. */
+  checkWaiting(): void {
     for (const { request, receipt, acceptedAt, endedAt } of this.claims.values()) {
       if (request.waitMs === undefined || receipt?.shortBecause !== 'none-left') continue;
       expect(endedAt?.getTime()).toBeGreaterThanOrEqual(acceptedAt.getTime() + request.waitMs);
     }
   }
 
-  /** What each claim was given at once, and what its texter then held. */
-  holdCaps(): void {
-    const held = this.held();
+  /** No claim was granted more than one claim may have, or more than its texter may have in all. */
+  checkLimits(): void {
+    const stays = this.staysByTexter();
     for (const { _id, granted, request } of this.claims.values()) {
       const { batchMax, openMax, repliesMax } = this.rules;
       expect(granted.length).toBeLessThanOrEqual(Math.min(request.count ?? batchMax, batchMax));
       if (granted.length === 0) continue;
-      const given = this.lastGivenAt(_id);
-      const until = this.toldAt(_id);
-      const meanwhile = (held.get(request.texterId) ?? []).filter(
-        (each) => each.to > until && (each.from < given || each.operationId === _id),
+      const lastMoveAt = this.lastMoveAt(_id);
+      const answeredAt = this.firstAnswerAt(_id);
+      const meanwhile = (stays.get(request.texterId) ?? []).filter(
+        (stay) => stay.to > answeredAt && (stay.from < lastMoveAt || stay.operationId === _id),
       );
       const statuses = meanwhile.map(({ conversationId }) => this.docs.get(conversationId)?.status);
       const notStarted = statuses.filter((status) => status === 'not-started').length;
@@ -186,49 +188,52 @@ export class ClaimAudit {
       expect(notStarted).toBeLessThanOrEqual(openMax);
       expect(replies).toBeLessThanOrEqual(repliesMax ?? Infinity);
     }
-    for (const each of held.values())
-      expect(mostAtOnce(each.filter(this.isOwnNotStarted))).toBeLessThanOrEqual(this.rules.openMax);
+    for (const ofTexter of stays.values()) {
+      const own = ofTexter.filter((stay) => this.isOwnNotStarted(stay));
+      expect(mostAtOnce(own)).toBeLessThanOrEqual(this.rules.openMax);
+    }
   }
 
-  private readonly isOwnNotStarted = ({ conversationId, isOwn }: Held): boolean =>
-    isOwn && this.docs.get(conversationId)?.status === 'not-started';
+  private isOwnNotStarted({ conversationId, isOwn }: Stay): boolean {
+    return isOwn && this.docs.get(conversationId)?.status === 'not-started';
+  }
 
   /**
-   * By texter. Moves bear the moment at which they were begun, and so does the end of a single one, which is written with
-   * its move; they were over when somebody was told. In between nobody can say, so only what is certain counts.
+   * A move carries the time at which its transaction began, and is committed before its answer arrives. A stay therefore
+   * begins with the answer to the move that began it, and ends with the time of the next move.
    */
-  private held(): Map<string, Held[]> {
-    const held = new Map<string, Held[]>();
+  private staysByTexter(): Map<string, Stay[]> {
+    const byTexter = new Map<string, Stay[]>();
     for (const [conversationId, { history, assignmentVersion }] of this.docs) {
       const isWhole = assignmentVersion === history.length;
-      const first = { operationId: null, to: this.seeded.get(conversationId) ?? null, over: 0, isOwn: true };
+      const first = { operationId: null, to: this.seeded.get(conversationId) ?? null, from: 0, isOwn: true };
       const stays = [
         ...(isWhole ? [first] : []),
         ...history.map(({ to, operationId }) => ({
           operationId,
           to,
-          over: this.overs.get(operationId) ?? this.toldAt(operationId),
+          from: this.endedAt.get(operationId) ?? this.firstAnswerAt(operationId),
           isOwn: this.claims.has(operationId),
         })),
       ];
       const ends = [...history.slice(isWhole ? 0 : 1).map(({ at }) => at.getTime()), Infinity];
-      for (const [index, { to: texterId, over: from, operationId, isOwn }] of stays.entries()) {
+      for (const [index, { to: texterId, from, operationId, isOwn }] of stays.entries()) {
         if (texterId === null) continue;
         const stay = { conversationId, operationId, texterId, from, to: ends[index] ?? Infinity, isOwn };
-        held.set(texterId, [...(held.get(texterId) ?? []), stay]);
+        byTexter.set(texterId, [...(byTexter.get(texterId) ?? []), stay]);
       }
     }
-    return held;
+    return byTexter;
   }
 
-  /** The first that anybody was told of it: by then it was written. */
-  private toldAt(claimId: string): number {
-    return Math.min(Infinity, ...(this.asked.get(claimId)?.told ?? []).map(({ at }) => at));
+  /** The claim was committed by then. */
+  private firstAnswerAt(operationId: string): number {
+    return Math.min(Infinity, ...(this.sent.get(operationId)?.answers ?? []).map(({ at }) => at));
   }
 
-  private lastGivenAt(claimId: string): number {
+  private lastMoveAt(operationId: string): number {
     const moves = [...this.docs.values()].flatMap(({ history }) =>
-      history.filter(({ operationId }) => operationId === claimId).map(({ at }) => at.getTime()),
+      history.filter((move) => move.operationId === operationId).map(({ at }) => at.getTime()),
     );
     return Math.max(0, ...moves);
   }
@@ -242,7 +247,7 @@ function after(from: Date | null, to: Date | null): boolean {
   return (to?.getTime() ?? 0) > (from?.getTime() ?? 0);
 }
 
-function mostAtOnce(stays: readonly Held[]): number {
+function mostAtOnce(stays: readonly Stay[]): number {
   const steps = stays
     .filter(({ from, to }) => from < to)
     .flatMap(({ from, to }) => [

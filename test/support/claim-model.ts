@@ -2,23 +2,22 @@ import type { RefusalCode } from '../../src/domain/errors.ts';
 import type { ClaimDoc } from '../../src/mongo/documents.ts';
 import type { Model, ModelClaim } from './model.ts';
 
-/** What a round of claims must come to for one of them. */
+/** The expected result of a round for one claim. */
 export interface ServedClaim {
   readonly claim: ModelClaim;
-  /** Of `claim.granted`, what this round gave, oldest first. */
+  /** The part of `claim.granted` that this round granted, oldest first. */
   readonly given: readonly string[];
   readonly state: 'waiting' | 'done' | 'failed';
   readonly refusal: RefusalCode | null;
   readonly shortBecause: 'none-left' | 'batch-max' | 'open-max' | null;
 }
 
-/** One that waits, as the ledger has it. */
-export function asModelClaim({ _id: claimId, request, granted }: ClaimDoc): ModelClaim {
+export function asModelClaim({ _id: operationId, request, granted }: ClaimDoc): ModelClaim {
   const { texterId, count = null } = request;
-  return { operationId: claimId, texterId, count, waits: true, granted: granted.map((id) => id.toHexString()) };
+  return { operationId, texterId, count, waits: true, granted: granted.map((id) => id.toHexString()) };
 }
 
-/** What Baton promises of claims, written a second time: those that wait first, each as the rules allow. Makes it so. */
+/** A second implementation of the rules of claims: serves the waiting claims first, and applies the moves to the model. */
 export function serveClaims(model: Model, fresh: readonly ModelClaim[]): ServedClaim[] {
   const served = [
     ...model.waiting.map((claim) => serve(model, claim, 'waiting')),
@@ -29,19 +28,19 @@ export function serveClaims(model: Model, fresh: readonly ModelClaim[]): ServedC
   return served;
 }
 
-/** Undone, it goes back in batches of the usual size. */
-export function remember(model: Model, { operationId: claimId, texterId, granted }: ModelClaim): void {
+/** Records the moves of a claim, in the batches in which an undo would move them back. */
+export function remember(model: Model, { operationId, texterId, granted }: ModelClaim): void {
   const moves = granted.map((id) => ({ id, from: null, to: texterId, status: 'not-started' as const }));
-  model.past.set(claimId, model.inBatches(moves));
+  model.past.set(operationId, model.inBatches(moves));
 }
 
 function serve(model: Model, claim: ModelClaim, refused: 'waiting' | 'failed'): ServedClaim {
   const refusal = refusalOf(model, claim);
   if (refusal) return { claim, given: [], state: refused, refusal, shortBecause: null };
-  const atOnce = Math.max(0, model.rules.batchMax - claim.granted.length);
-  const open = model.rules.openMax - held(model, claim, 'not-started');
-  const wanted = claim.count === null ? atOnce : claim.count - claim.granted.length;
-  const room = Math.min(wanted, atOnce, open);
+  const batchLeft = Math.max(0, model.rules.batchMax - claim.granted.length);
+  const openLeft = model.rules.openMax - assignedCount(model, claim, 'not-started');
+  const wanted = claim.count === null ? batchLeft : claim.count - claim.granted.length;
+  const room = Math.min(wanted, batchLeft, openLeft);
   const given = model
     .select([null], 'not-started')
     .filter(({ id, optedOut }) => !optedOut && !claim.granted.includes(id))
@@ -49,7 +48,7 @@ function serve(model: Model, claim: ModelClaim, refused: 'waiting' | 'failed'): 
   for (const { id } of given) model.move(claim.operationId, { id, to: claim.texterId });
   const ids = given.map(({ id }) => id);
   const isShort = ids.length < room;
-  const rule = wanted === room ? null : atOnce <= open ? 'batch-max' : 'open-max';
+  const rule = wanted === room ? null : batchLeft <= openLeft ? 'batch-max' : 'open-max';
   return {
     claim: { ...claim, granted: [...claim.granted, ...ids] },
     given: ids,
@@ -66,10 +65,10 @@ function refusalOf(model: Model, claim: ModelClaim): RefusalCode | null {
   if (!texter) return 'unknown-texter';
   if (!texter.active) return 'texter-inactive';
   if (!enabled) return 'self-assign-off';
-  if (repliesMax !== null && held(model, claim, 'needs-reply') > repliesMax) return 'replies-first';
-  return held(model, claim, 'not-started') >= openMax ? 'open-max-reached' : null;
+  if (repliesMax !== null && assignedCount(model, claim, 'needs-reply') > repliesMax) return 'replies-first';
+  return assignedCount(model, claim, 'not-started') >= openMax ? 'open-max-reached' : null;
 }
 
-function held(model: Model, { texterId }: ModelClaim, status: 'not-started' | 'needs-reply'): number {
+function assignedCount(model: Model, { texterId }: ModelClaim, status: 'not-started' | 'needs-reply'): number {
   return model.select([texterId], status).length;
 }

@@ -1,39 +1,39 @@
 import { randomBytes } from 'node:crypto';
-import { setImmediate as otherwise } from 'node:timers/promises';
+import { setImmediate as nextMacrotask } from 'node:timers/promises';
 import { afterEach, beforeEach, vi } from 'vitest';
-import type { ClaimCommand, Round } from '../../src/claims/ports.ts';
-import type { Claim } from '../../src/claims/claim.ts';
+import { newClaim, type Claim } from '../../src/claims/claim.ts';
+import type { ClaimCommand, ServedClaim } from '../../src/claims/contract.ts';
 import { ClaimCoordinator } from '../../src/claims/coordinator.ts';
+import type { Round } from '../../src/claims/ports.ts';
 import { connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
-import type { Served } from '../../src/claims/messages.ts';
 import { testConfig } from './harness.ts';
 import { until } from './until.ts';
 
-/** After this long without an answer a coordinator hands a claim over again. */
-export const HANDED_AGAIN_MS = 3_000;
+/** After this long without a reply, a coordinator adds a claim again. */
+export const REPEATED_AFTER_MS = 3_000;
 
-/** One call of `serve`: by which coordinator, and whose claims. */
+/** One call of `serve`. */
 export interface ServedRound {
   readonly coordinator: Coordinator;
   readonly campaignId: string;
-  readonly claimIds: readonly string[];
+  readonly operationIds: readonly string[];
 }
 
-type Around = (name: string, call: () => Promise<unknown>) => Promise<unknown>;
+type Intercept = (command: string, call: () => Promise<unknown>) => Promise<unknown>;
 
-/** Coordinators on a real Redis; the database behind them is a list in memory, and a round takes as long as a test says. */
+/** Coordinators on a real Redis. A list in memory replaces the database, and a test decides how long a round takes. */
 export class Coordinators {
   readonly rounds: ServedRound[] = [];
-  /** Rounds of one campaign that were under way while another was. */
+  /** How many rounds began while another round of the same campaign was running. */
   overlaps = 0;
-  /** How many claims one transaction serves. */
+  /** How many claims one round serves at most. */
   servedMax = Infinity;
-  /** What happens in the middle of a round. */
+  /** Called in the middle of each round. */
   during: (round: ServedRound) => Promise<void> = () => Promise.resolve();
   private readonly redisUrl: string;
-  private readonly prefix = `{desks_${randomBytes(6).toString('hex')}}`;
-  private readonly ledger = new Map<string, Claim>();
-  private readonly underWay = new Map<string, number>();
+  private readonly prefix = `{coordinators_${randomBytes(6).toString('hex')}}`;
+  private readonly stored = new Map<string, Claim>();
+  private readonly running = new Map<string, number>();
   private readonly coordinators: Coordinator[] = [];
   private claims = 0;
 
@@ -57,51 +57,54 @@ export class Coordinators {
     return { request, requestHash: 'hash', sendId: 'sender' };
   }
 
-  /** What the ledger has of a claim. */
-  kept(claimId: string): readonly string[] | undefined {
-    return this.ledger.get(claimId)?.granted;
+  newClaims(campaignId: string, count: number): ClaimCommand[] {
+    return Array.from({ length: count }, () => this.newClaim(campaignId));
+  }
+
+  /** The conversations that the stored claim was granted. */
+  granted(operationId: string): readonly string[] | undefined {
+    return this.stored.get(operationId)?.granted;
   }
 
   /** How many rounds a claim was part of. */
-  roundsOf(claimId: string): number {
-    return this.rounds.filter(({ claimIds }) => claimIds.includes(claimId)).length;
+  roundCount(operationId: string): number {
+    return this.rounds.filter(({ operationIds }) => operationIds.includes(operationId)).length;
   }
 
-  /** Holds the rounds that `which` names until they are let go. */
-  hold(which: (coordinator: Coordinator) => boolean = () => true): { letGo: () => void } {
-    let letGo: () => void = () => undefined;
-    const gate = new Promise<void>((resolve) => (letGo = resolve));
+  /** Pauses each round of the coordinators that `which` selects in its middle, until `resume` is called. */
+  pauseRounds(which: (coordinator: Coordinator) => boolean = () => true): { resume: () => void } {
+    let resume: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (resume = resolve));
     this.during = ({ coordinator }) => (which(coordinator) ? gate : Promise.resolve());
-    return { letGo };
+    return { resume };
   }
 
-  /** Resolves in the middle of a held round with this claim. */
+  /** Resolves in the middle of a paused round with this claim. */
   async roundWith({ request }: ClaimCommand): Promise<void> {
-    await until(`a round with ${request.operationId}`, () => this.roundsOf(request.operationId) > 0);
-    await this.turnsLast();
+    await until(`a round with ${request.operationId}`, () => this.roundCount(request.operationId) > 0);
+    await this.keepLeases();
   }
 
-  /** Whoever has a turn has not been heard of for as long as it lasts. */
-  turnsRunOut(): Promise<unknown> {
+  expireLeases(): Promise<unknown> {
     return this.withKeys(':claims:lease:', (redis, keys) => redis.del(...keys));
   }
 
-  /** Whoever has a turn keeps it, however slow the machine is. */
-  turnsLast(): Promise<unknown> {
+  /** Keeps every lease from expiring, however slow the machine is. */
+  keepLeases(): Promise<unknown> {
     return this.withKeys(':claims:lease:', (redis, keys) => Promise.all(keys.map((key) => redis.persist(key))));
   }
 
-  /** Written by another hand to wherever coordinators listen. */
-  publish(text: string): Promise<unknown> {
+  /** Publishes a text on the channels of all coordinators, as another program could. */
+  publishToAll(text: string): Promise<unknown> {
     return this.withRedis(async (redis) => {
       const channels = (await redis.pubsub('CHANNELS', `${this.prefix}*`)) as string[];
       await Promise.all(channels.map((channel) => redis.publish(channel, text)));
     });
   }
 
-  /** Written by another hand to where coordinators hand claims over. */
-  handOver(campaignId: string, items: readonly string[]): Promise<unknown> {
-    return this.withRedis((redis) => redis.rpush(`${this.prefix}:claims:forwarded:${campaignId}`, ...items));
+  /** Adds texts to the list of forwarded claims, as another program could. */
+  addForwarded(campaignId: string, texts: readonly string[]): Promise<unknown> {
+    return this.withRedis((redis) => redis.rpush(`${this.prefix}:claims:forwarded:${campaignId}`, ...texts));
   }
 
   async close(): Promise<void> {
@@ -126,75 +129,57 @@ export class Coordinators {
   }
 
   private async serve(coordinator: Coordinator, campaignId: string, commands: readonly ClaimCommand[]): Promise<Round> {
-    const round = { coordinator, campaignId, claimIds: commands.map(({ request }) => request.operationId) };
+    const round = { coordinator, campaignId, operationIds: commands.map(({ request }) => request.operationId) };
     this.rounds.push(round);
-    const others = this.underWay.get(campaignId) ?? 0;
+    const others = this.running.get(campaignId) ?? 0;
     if (others > 0) this.overlaps += 1;
-    this.underWay.set(campaignId, others + 1);
+    this.running.set(campaignId, others + 1);
     try {
       await this.during(round);
       return {
-        answered: commands.slice(0, this.servedMax).map((command) => this.keep(command)),
+        answered: commands.slice(0, this.servedMax).map((command) => this.store(command)),
         completed: [],
-        sawAllWaiting: commands.length <= this.servedMax,
+        servedAllWaiting: commands.length <= this.servedMax,
       };
     } finally {
-      this.underWay.set(campaignId, (this.underWay.get(campaignId) ?? 1) - 1);
+      this.running.set(campaignId, (this.running.get(campaignId) ?? 1) - 1);
     }
   }
 
-  private keep({ request, requestHash, sendId }: ClaimCommand): Claim {
-    const known = this.ledger.get(request.operationId);
+  private store(command: ClaimCommand): Claim {
+    const { operationId } = command.request;
+    const known = this.stored.get(operationId);
     if (known) return known;
-    const { operationId, campaignId } = request;
-    const granted = [`conversation ${this.ledger.size + 1}`];
-    const ended = {
-      state: 'done',
-      receipt: null,
-      error: null,
-      cancellation: null,
-      waiting: null,
-      sequence: 0,
-    } as const;
-    const at = { acceptedAt: new Date(), startedAt: new Date(), endedAt: new Date() };
-    const claim: Claim = {
-      operationId,
-      campaignId,
-      request,
-      requestHash,
-      createdBySendId: sendId,
-      granted,
-      ...ended,
-      ...at,
-    };
-    this.ledger.set(operationId, claim);
+    const granted = [`conversation ${this.stored.size + 1}`];
+    const claim: Claim = { ...newClaim(command, new Date()), granted, state: 'done', endedAt: new Date() };
+    this.stored.set(operationId, claim);
     return claim;
   }
 }
 
 type Serve = (coordinator: Coordinator, campaignId: string, commands: readonly ClaimCommand[]) => Promise<Round>;
 
-/** One coordinator, with a hand on every command it gives. */
+/** A coordinator whose commands to Redis a test can intercept. */
 export class Coordinator {
-  /** Around each of its commands to Redis. */
-  around: Around = (_name, call) => call();
-  /** What it could not read. */
-  readonly troubles: string[] = [];
+  /** Called instead of each command to Redis. */
+  intercept: Intercept = (_command, call) => call();
+  /** The messages of the errors that it reported. */
+  readonly errors: string[] = [];
   private readonly coordinator: ClaimCoordinator;
   private readonly redis: RedisConnection;
   private readonly subscriber: RedisConnection;
-  private busy = 0;
+  private busyCount = 0;
 
   constructor(redisUrl: string, prefix: string, serve: Serve) {
     this.redis = connectWorker(redisUrl, () => undefined);
     this.subscriber = connectWorker(redisUrl, () => undefined);
     this.coordinator = new ClaimCoordinator({
-      redis: this.watched(),
+      redis: this.interceptedRedis(),
       subscriber: this.subscriber,
       prefix,
-      serve: (campaignId, commands) => this.noting(() => serve(this, campaignId, commands)),
+      serve: (campaignId, commands) => this.whileBusy(() => serve(this, campaignId, commands)),
       onCompleted: () => undefined,
-      onError: (error) => this.troubles.push(error.message),
+      onError: (error) => this.errors.push(error.message),
     });
   }
 
@@ -202,67 +187,70 @@ export class Coordinator {
     await this.coordinator.open();
   }
 
-  submit(command: ClaimCommand): Promise<Served> {
+  submit(command: ClaimCommand): Promise<ServedClaim> {
     return this.coordinator.submit(command);
   }
 
-  look(campaignId: string): Promise<void> {
-    return this.coordinator.look(campaignId);
+  serveWaiting(campaignId: string): Promise<void> {
+    return this.coordinator.serveWaiting(campaignId);
   }
 
-  /** Resolves when it has gone as far as it gets without being told anything. */
-  async settled(): Promise<void> {
-    for (let quiet = 0; quiet < 3; quiet = this.busy === 0 ? quiet + 1 : 0) await otherwise();
+  /** Resolves when it waits for nothing but replies. */
+  async idle(): Promise<void> {
+    for (let quiet = 0; quiet < 3; quiet = this.busyCount === 0 ? quiet + 1 : 0) await nextMacrotask();
   }
 
-  /** Its process is gone: RedisConnection hears of it no more. */
+  /** Disconnects it from Redis, as the death of its process would. */
   die(): void {
     this.redis.disconnect();
     this.subscriber.disconnect();
   }
 
-  private watched(): RedisConnection {
+  private interceptedRedis(): RedisConnection {
     return new Proxy(this.redis, {
       get: (redis, key): unknown => {
         const member: unknown = Reflect.get(redis, key);
-        if (typeof member !== 'function') return member;
+        // Defining a command sends nothing.
+        if (typeof member !== 'function' || key === 'defineCommand') return member;
         return (...args: unknown[]): unknown =>
-          this.noting(() => this.around(String(key), () => Reflect.apply(member, redis, args) as Promise<unknown>));
+          this.whileBusy(() =>
+            this.intercept(String(key), () => Reflect.apply(member, redis, args) as Promise<unknown>),
+          );
       },
     });
   }
 
-  private async noting<Result>(work: () => Promise<Result>): Promise<Result> {
-    this.busy += 1;
+  private async whileBusy<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.busyCount += 1;
     try {
       return await work();
     } finally {
-      this.busy -= 1;
+      this.busyCount -= 1;
     }
   }
 }
 
-/** All that was asked for, in time, or what kept it from coming. */
-export async function answered<Answer>(asked: readonly Promise<Answer>[]): Promise<Answer[]> {
-  let answers: Answer[] | undefined;
+/** Resolves with all replies. Throws the first failure, or when the replies take too long. */
+export async function allReplies<Reply>(submitted: readonly Promise<Reply>[]): Promise<Reply[]> {
+  let replies: Reply[] | undefined;
   let failure: unknown;
-  Promise.all(asked).then(
-    (all) => (answers = all),
+  Promise.all(submitted).then(
+    (all) => (replies = all),
     (error: unknown) => (failure = error ?? 'rejected'),
   );
-  await until(`${asked.length} claims to be answered`, () => answers ?? failure, 10_000);
-  if (!answers) throw failure;
-  return answers;
+  await until(`${submitted.length} replies`, () => replies ?? failure, 10_000);
+  if (!replies) throw failure;
+  return replies;
 }
 
-/** Three coordinators for each test, new ones. Time stands still for them until a test moves it. */
+/** Opens three new coordinators for each test. Their timers run only when a test advances them. */
 export function threeCoordinators(): Record<'one' | 'two' | 'three', () => Coordinator> & {
   readonly current: () => Coordinators;
 } {
   let coordinators: Coordinators;
   let open: Coordinator[] = [];
   beforeEach(async () => {
-    // Whatever is answered is answered because somebody served it, not because it was forwarded over a second time.
+    // A claim must be answered because it was served, and not because it was added a second time.
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     coordinators = new Coordinators(testConfig().queue.redisUrl);
     open = [await coordinators.open(), await coordinators.open(), await coordinators.open()];

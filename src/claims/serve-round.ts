@@ -1,0 +1,129 @@
+import { newClaim, settleNew, settleWaiting, startsToWait, type Claim, type Decision } from './claim.ts';
+import type { ClaimCommand } from './contract.ts';
+import type { Round, RoundStore } from './ports.ts';
+import { claimsThatFit, dealPool, type CampaignRules, type Snapshot } from './rules.ts';
+
+/** How many waiting claims are read at a time. */
+const WAITING_PAGE = 100;
+
+/**
+ * Serves one round on a campaign: the waiting claims in their order, then the new claims. A round ends when every claim is
+ * served, when the pool is empty, or when the next claim would exceed `conversationsMax`. The limit keeps the transaction
+ * short, because its conflicts and locks last as long as it does.
+ */
+export async function serveRound(
+  store: RoundStore,
+  commands: readonly ClaimCommand[],
+  conversationsMax: number,
+): Promise<Round> {
+  const newClaims = commands.map((command) => newClaim(command, store.now));
+  return new RoundInProgress(store, await store.findCampaign(), conversationsMax).serveAll(newClaims);
+}
+
+class RoundInProgress {
+  private readonly store: RoundStore;
+  private readonly campaign: CampaignRules | undefined;
+  private readonly conversationsMax: number;
+  private readonly answered: Claim[] = [];
+  private readonly completed: Claim[] = [];
+  private grantedCount = 0;
+
+  constructor(store: RoundStore, campaign: CampaignRules | undefined, conversationsMax: number) {
+    this.store = store;
+    this.campaign = campaign;
+    this.conversationsMax = conversationsMax;
+  }
+
+  async serveAll(newClaims: readonly Claim[]): Promise<Round> {
+    for (let after = 0; ;) {
+      const waiting = await this.readWaiting(after);
+      const isLastPage = waiting.length < WAITING_PAGE;
+      const { ended, left } = await this.serveQueue(isLastPage ? [...waiting, ...newClaims] : waiting);
+      if (ended === 'pool-empty') {
+        // The other claims are granted nothing. New claims are answered, and waiting claims of this page that already have
+        // all they may have are completed.
+        await this.serveFront(isLastPage ? left : [...left, ...newClaims], Infinity);
+        return this.result(true);
+      }
+      if (ended === 'limit-reached') return this.result(isLastPage && left.every(isNew));
+      if (isLastPage) return this.result(true);
+      after = waiting.at(-1)?.waiting?.sequence ?? after;
+    }
+  }
+
+  /** Skips the query on campaigns where no claim has ever waited. */
+  private async readWaiting(afterSequence: number): Promise<readonly Claim[]> {
+    return this.campaign?.waitingCount === 0 ? [] : this.store.readWaiting(afterSequence, WAITING_PAGE);
+  }
+
+  private result(servedAllWaiting: boolean): Round {
+    return { answered: this.answered, completed: this.completed, servedAllWaiting };
+  }
+
+  private async serveQueue(
+    queue: readonly Claim[],
+  ): Promise<{ readonly ended: 'all-served' | 'pool-empty' | 'limit-reached'; readonly left: readonly Claim[] }> {
+    let left = queue;
+    while (left.length > 0) {
+      const { servedCount, isPoolEmpty } = await this.serveFront(left, this.conversationsMax);
+      left = left.slice(servedCount);
+      if (isPoolEmpty) return { ended: 'pool-empty', left };
+      if (left.length > 0 && this.grantedCount > 0) return { ended: 'limit-reached', left };
+    }
+    return { ended: 'all-served', left };
+  }
+
+  /** Serves as many claims from the front of the queue as fit into the round. */
+  private async serveFront(
+    queue: readonly Claim[],
+    conversationsMax: number,
+  ): Promise<{ readonly servedCount: number; readonly isPoolEmpty: boolean }> {
+    if (queue.length === 0) return { servedCount: 0, isPoolEmpty: false };
+    const snapshot = await this.readSnapshot(queue);
+    const limit = { conversationsMax, grantedSoFar: this.grantedCount };
+    const { fitting, poolNeeded } = claimsThatFit(queue, snapshot, limit);
+    const pool = await this.store.readPool(poolNeeded);
+    const decisions = dealPool(fitting, snapshot, pool);
+    const granted = decisions.reduce((sum, decision) => sum + decision.granted.length, 0);
+    this.grantedCount += granted;
+    await this.write(decisions);
+    // Claims may need less than `poolNeeded`. The pool is empty when it had less, and all of that was granted.
+    return { servedCount: fitting.length, isPoolEmpty: pool.length < poolNeeded && granted === pool.length };
+  }
+
+  private async readSnapshot(queue: readonly Claim[]): Promise<Snapshot> {
+    const texterIds = [...new Set(queue.map(({ request }) => request.texterId))];
+    const countReplies = this.campaign !== undefined && this.campaign.selfAssign.repliesMax !== null;
+    return { campaign: this.campaign, texters: await this.store.lockTexters(texterIds, countReplies) };
+  }
+
+  /** Inserts new claims first: an operation id that exists already aborts the round before the larger writes. */
+  private async write(decisions: readonly Decision[]): Promise<void> {
+    const forNew = decisions.filter(({ claim }) => isNew(claim));
+    if (forNew.length > 0) await this.insertNew(forNew);
+    const granting = decisions.filter(({ granted }) => granted.length > 0);
+    if (granting.length > 0) await this.store.assign(granting);
+    for (const decision of decisions) if (!isNew(decision.claim)) await this.updateWaiting(decision);
+  }
+
+  private async insertNew(decisions: readonly Decision[]): Promise<void> {
+    const waitingCount = decisions.filter(startsToWait).length;
+    let sequence = waitingCount > 0 ? await this.store.reserveSequences(waitingCount) : 0;
+    const claims = decisions.map((decision) =>
+      settleNew(decision, this.store.now, startsToWait(decision) ? (sequence += 1) : null),
+    );
+    await this.store.insert(claims);
+    this.answered.push(...claims);
+  }
+
+  private async updateWaiting(decision: Decision): Promise<void> {
+    const settled = settleWaiting(decision, this.store.now);
+    if (!settled) return;
+    await this.store.updateWaiting(settled, decision.granted);
+    if (!settled.waiting) this.completed.push(settled);
+  }
+}
+
+function isNew({ waiting }: Claim): boolean {
+  return waiting === null;
+}

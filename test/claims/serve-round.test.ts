@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
+import { newClaim, type Claim, type Decision } from '../../src/claims/claim.ts';
+import type { ClaimCommand } from '../../src/claims/contract.ts';
+import type { RoundStore } from '../../src/claims/ports.ts';
+import type { CampaignRules, TexterLoad } from '../../src/claims/rules.ts';
+import { serveRound } from '../../src/claims/serve-round.ts';
+
+const NOW = new Date('2026-01-01T12:00:00Z');
+const RULES: SelfAssignSettings = { enabled: true, batchMax: 10, openMax: 20, repliesMax: null };
+
+/** The state of one campaign in memory. Every texter is active and has no conversations. */
+class MemoryRound implements RoundStore {
+  readonly now = NOW;
+  readonly writes: string[] = [];
+  waiting: Claim[] = [];
+  pool: string[];
+  private readonly campaign: CampaignRules;
+
+  constructor(poolSize: number, settings: Partial<SelfAssignSettings> = {}) {
+    this.pool = Array.from({ length: poolSize }, (_, at) => `conversation ${at + 1}`);
+    this.campaign = { closed: false, selfAssign: { ...RULES, ...settings }, waitingCount: 1 };
+  }
+
+  findCampaign(): Promise<CampaignRules> {
+    return Promise.resolve(this.campaign);
+  }
+
+  readWaiting(afterSequence: number, limit: number): Promise<Claim[]> {
+    const after = this.waiting.filter(({ waiting }) => (waiting?.sequence ?? 0) > afterSequence);
+    return Promise.resolve(after.slice(0, limit));
+  }
+
+  lockTexters(texterIds: readonly string[]): Promise<ReadonlyMap<string, TexterLoad>> {
+    return Promise.resolve(new Map(texterIds.map((id) => [id, { active: true, notStarted: 0, needsReply: 0 }])));
+  }
+
+  readPool(limit: number): Promise<string[]> {
+    return Promise.resolve(this.pool.slice(0, limit));
+  }
+
+  reserveSequences(): Promise<number> {
+    return Promise.resolve(this.waiting.length);
+  }
+
+  insert(claims: readonly Claim[]): Promise<void> {
+    this.writes.push(`insert ${claims.map(({ operationId }) => operationId).join(' ')}`);
+    return Promise.resolve();
+  }
+
+  assign(decisions: readonly Decision[]): Promise<void> {
+    const granted = new Set(decisions.flatMap((decision) => decision.granted));
+    this.pool = this.pool.filter((id) => !granted.has(id));
+    this.writes.push(`assign ${granted.size}`);
+    return Promise.resolve();
+  }
+
+  updateWaiting({ operationId }: Claim, granted: readonly string[]): Promise<void> {
+    this.writes.push(`update ${operationId} ${granted.length}`);
+    return Promise.resolve();
+  }
+}
+
+function command(operationId: string, count: number, waitMs?: number): ClaimCommand {
+  const request = { kind: 'self-assign', operationId, campaignId: 'c1', texterId: operationId, count, waitMs } as const;
+  return { request, requestHash: 'hash', sendId: 'sender' };
+}
+
+function waitingClaim(operationId: string, count: number, sequence: number, granted: readonly string[] = []): Claim {
+  const until = new Date(NOW.getTime() + 60_000);
+  return { ...newClaim(command(operationId, count, 60_000), NOW), granted, waiting: { sequence, until } };
+}
+
+const sizesOf = (claims: readonly Claim[]): unknown[] =>
+  claims.map(({ operationId, granted }) => [operationId, granted.length]);
+
+describe('a round', () => {
+  it('serves waiting claims before new claims', async () => {
+    const store = new MemoryRound(8);
+    store.waiting = [waitingClaim('w1', 3, 1), waitingClaim('w2', 2, 2)];
+    const round = await serveRound(store, [command('n1', 5)], 1_000);
+    expect(sizesOf(round.completed)).toEqual([
+      ['w1', 3],
+      ['w2', 2],
+    ]);
+    expect(sizesOf(round.answered)).toEqual([['n1', 3]]);
+    expect(round.answered[0]?.granted).toEqual(['conversation 6', 'conversation 7', 'conversation 8']);
+    expect(round.servedAllWaiting).toBe(true);
+  });
+
+  it('inserts new claims before it assigns conversations, so that a known operation id aborts it early', async () => {
+    const store = new MemoryRound(10);
+    store.waiting = [waitingClaim('w1', 2, 1)];
+    await serveRound(store, [command('n1', 3), command('n2', 1)], 1_000);
+    expect(store.writes).toEqual(['insert n1 n2', 'assign 6', 'update w1 2']);
+  });
+
+  it('reads waiting claims in pages, and serves new claims after the last page', async () => {
+    const store = new MemoryRound(300);
+    store.waiting = Array.from({ length: 250 }, (_, at) => waitingClaim(`w${at + 1}`, 1, at + 1));
+    const round = await serveRound(store, [command('n1', 10)], 1_000);
+    expect(round.completed).toHaveLength(250);
+    expect(sizesOf(round.answered)).toEqual([['n1', 10]]);
+  });
+
+  it('ends at its limit, and serves a first claim that is larger than the limit', async () => {
+    const store = new MemoryRound(100);
+    const commands = [command('n1', 8), command('n2', 1)];
+    const round = await serveRound(store, commands, 5);
+    expect(sizesOf(round.answered)).toEqual([['n1', 8]]);
+    expect(round.servedAllWaiting).toBe(true);
+  });
+
+  it('says that it has not served all waiting claims when its limit ends it before the last one', async () => {
+    const store = new MemoryRound(100);
+    store.waiting = [waitingClaim('w1', 4, 1), waitingClaim('w2', 4, 2)];
+    const round = await serveRound(store, [command('n1', 1)], 5);
+    expect(sizesOf(round.completed)).toEqual([['w1', 4]]);
+    expect(round.answered).toEqual([]);
+    expect(round.servedAllWaiting).toBe(false);
+  });
+
+  it('answers every new claim when the pool is empty: done, or waiting if the request allows it', async () => {
+    const store = new MemoryRound(2);
+    const round = await serveRound(store, [command('n1', 5), command('n2', 5, 60_000), command('n3', 5, 60_000)], 5);
+    const expected = { receipt: { shortBecause: 'none-left' }, error: null };
+    expect(round.answered).toMatchObject([
+      { ...expected, state: 'done', waiting: null, endedAt: NOW },
+      { ...expected, state: 'accepted', waiting: { sequence: 1, until: new Date(NOW.getTime() + 60_000) } },
+      { ...expected, state: 'accepted', waiting: { sequence: 2 }, endedAt: null },
+    ]);
+    expect(sizesOf(round.answered)).toEqual([
+      ['n1', 2],
+      ['n2', 0],
+      ['n3', 0],
+    ]);
+  });
+
+  it('keeps a refused waiting claim waiting, and completes one that has all it may have', async () => {
+    const store = new MemoryRound(0, { batchMax: 2 });
+    store.waiting = [waitingClaim('w1', 5, 1), waitingClaim('w2', 5, 2, ['earlier 1', 'earlier 2'])];
+    const round = await serveRound(store, [], 1_000);
+    expect(round.completed).toMatchObject([{ operationId: 'w2', state: 'done', receipt: { moved: 2, asked: 5 } }]);
+    expect(store.writes).toEqual(['update w2 0']);
+    const refused = new MemoryRound(10, { enabled: false });
+    refused.waiting = [waitingClaim('w1', 5, 1)];
+    expect(await serveRound(refused, [], 1_000)).toEqual({ answered: [], completed: [], servedAllWaiting: true });
+    expect(refused.writes).toEqual([]);
+  });
+});
