@@ -4,8 +4,7 @@ import { failedAttempt } from '../src/domain/failed-attempt.ts';
 import { type ClaimCoordinator, type ClaimQueue, type Served, servedOf } from '../src/claims/index.ts';
 import { type ClaimAnswer, parseClaimJob, parsePoolRefilledJob, POOL_REFILLED_JOB } from '../src/claims/index.ts';
 import { requestHash } from '../src/domain/request-hash.ts';
-import type { Attempt, Handler } from './executor.ts';
-import { failedWith, type Outcome } from './outcome.ts';
+import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
 
 /**
@@ -47,13 +46,9 @@ export class ClaimHandler implements Handler {
     await this.context.failures.note(request.operationId, requestHash(request), attempt);
   }
 
-  async recordFailure(): Promise<void> {
-    // Nothing was granted, or it is in the ledger: the texter asks again, by the same id or a new one.
-  }
-
   private async look({ job }: Attempt): Promise<Outcome> {
     await this.coordinator.look(parsePoolRefilledJob(job.data).campaignId);
-    return { kind: 'completed', answer: null };
+    return { kind: 'completed', result: null };
   }
 
   /** A job that was here before has, as a rule, left its claim in the ledger; a new one has not, and is not looked for. */
@@ -81,7 +76,7 @@ export class ClaimHandler implements Handler {
       { moved: receipt?.moved, asked: receipt?.asked, shortBecause: receipt?.shortBecause },
       'claim answered',
     );
-    return { kind: 'completed', answer: answerOf(served) };
+    return { kind: 'completed', result: answerOf(served) };
   }
 
   private now(): number {

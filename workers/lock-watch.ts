@@ -8,7 +8,7 @@ const NOT_RENEWED = /^could not renew lock for job (.*)$/;
  * a renewal on its way then fails: that is none. Any other that fails is: the job may be running elsewhere.
  */
 export class LockWatch {
-  private readonly givenBack = new Map<string, NodeJS.Timeout>();
+  private readonly released = new Map<string, NodeJS.Timeout>();
   private readonly lockMs: number;
 
   /** `lockMs`: how long a lock lasts; a renewal that was on its way has failed long before. */
@@ -18,23 +18,23 @@ export class LockWatch {
 
   /** A run of the job begins here: from now on its lock counts. */
   begin(jobId: string): void {
-    clearTimeout(this.givenBack.get(jobId));
-    this.givenBack.delete(jobId);
+    clearTimeout(this.released.get(jobId));
+    this.released.delete(jobId);
   }
 
-  giveBack(jobId: string): void {
+  release(jobId: string): void {
     this.begin(jobId);
-    this.givenBack.set(jobId, setTimeout(() => this.begin(jobId), this.lockMs).unref());
+    this.released.set(jobId, setTimeout(() => this.begin(jobId), this.lockMs).unref());
   }
 
   /** A job whose lock is lost stops here; what it and whoever has it by now both write is guarded all the same. */
   watch(worker: Worker, onError: (error: Error) => void): void {
     worker.on('lockRenewalFailed', (jobIds) => {
-      for (const id of jobIds) if (!this.givenBack.has(id)) worker.cancelJob(id, 'lock lost');
+      for (const id of jobIds) if (!this.released.has(id)) worker.cancelJob(id, 'lock lost');
     });
     worker.on('error', (error) => {
       const [, jobId] = NOT_RENEWED.exec(error.message) ?? [];
-      if (jobId === undefined || !this.givenBack.has(jobId)) onError(error);
+      if (jobId === undefined || !this.released.has(jobId)) onError(error);
     });
   }
 }

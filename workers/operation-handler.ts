@@ -16,8 +16,7 @@ import { isEnded } from '../src/domain/operation.ts';
 import { type OperationAnswer, parseOperationJob } from '../src/operations/index.ts';
 import { requestHash } from '../src/domain/request-hash.ts';
 import type { AfterEnd } from './after-end.ts';
-import type { Attempt, Handler } from './executor.ts';
-import { failedWith, type Outcome } from './outcome.ts';
+import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
 import { throttled } from './throttled.ts';
 
@@ -56,7 +55,7 @@ export class OperationHandler implements Handler {
       const gotOn = slice.hasMoved || error instanceof Overtaken;
       if (!gotOn || error instanceof Refusal) throw error;
       attempt.log.warn({ err: error }, 'slice cut short, to be gone on with');
-      return { kind: 'cut-short', delayMs: CUT_SHORT_MS };
+      return { kind: 'requeued', delayMs: CUT_SHORT_MS };
     }
   }
 
@@ -101,7 +100,7 @@ export class OperationHandler implements Handler {
   private outcomeOf({ kind, operation }: Performed, log: Attempt['log']): Outcome {
     switch (kind) {
       case 'requeued':
-        return { kind };
+        return { kind, delayMs: 0 };
       case 'waiting':
         return {
           kind: 'snoozed',
@@ -110,7 +109,7 @@ export class OperationHandler implements Handler {
         };
       case 'ended':
         logEnd(operation, log);
-        return operation.error ? failedWith(operation.error) : { kind: 'completed', answer: answerOf(operation) };
+        return operation.error ? failedWith(operation.error) : { kind: 'completed', result: answerOf(operation) };
     }
   }
 

@@ -1,6 +1,5 @@
 import { reconcile, type ReconcileDeps } from '../src/reconcile/index.ts';
-import type { Attempt, Handler } from './executor.ts';
-import type { Outcome } from './outcome.ts';
+import type { Attempt, Handler, Outcome } from './executor.ts';
 
 /** Reconciles, and says what it did if it did anything. */
 export class ReconcileHandler implements Handler {
@@ -14,14 +13,6 @@ export class ReconcileHandler implements Handler {
     const { errors, ...counts } = await reconcile(this.deps);
     if (Object.values(counts).some((count) => count > 0)) log.info(counts, 'report');
     if (errors.length > 0) log.warn({ err: errors[0], failed: errors.length }, 'could not reconcile everything');
-    return { kind: 'completed', answer: counts };
-  }
-
-  async recordFailure(): Promise<void> {
-    // The next one comes soon.
-  }
-
-  async noteFailure(): Promise<void> {
-    // Nobody asked for it.
+    return { kind: 'completed', result: counts };
   }
 }

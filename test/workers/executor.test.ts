@@ -4,15 +4,14 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
-import { processorOf, type Attempt, type Handler } from '../../workers/executor.ts';
+import { processorOf, type Attempt, type Handler, type Outcome } from '../../workers/executor.ts';
 import { LockWatch } from '../../workers/lock-watch.ts';
-import type { Outcome } from '../../workers/outcome.ts';
 import { testConfig } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 
 const QUEUE = 'toys';
 const LOCK_MS = 30_000;
-const answered = (answer: unknown): Outcome => ({ kind: 'completed', answer });
+const completed = (result: unknown): Outcome => ({ kind: 'completed', result });
 
 /** A toy worker whose handler does, at each attempt, the next thing that the test gave it. */
 const NO_TARGETS = new Refusal('no-targets', { expected: 'a target', received: 'an empty list' });
@@ -79,7 +78,7 @@ describe('what an attempt comes to', () => {
   }
 
   it('answered: the job is completed with the answer', async () => {
-    const job = await play(() => answered({ moved: 3 }));
+    const job = await play(() => completed({ moved: 3 }));
     expect(job).toMatchObject({ returnvalue: { moved: 3 }, attemptsMade: 1 });
   });
 
@@ -98,8 +97,8 @@ describe('what an attempt comes to', () => {
   });
 
   it('yielded, however often: no attempt is burnt', async () => {
-    const again = (): Outcome => ({ kind: 'requeued' });
-    const job = await play(again, again, again, again, again, () => answered('done'));
+    const again = (): Outcome => ({ kind: 'requeued', delayMs: 0 });
+    const job = await play(again, again, again, again, again, () => completed('done'));
     expect(job).toMatchObject({ returnvalue: 'done', attemptsMade: 1, attemptsStarted: 6 });
   });
 
@@ -110,7 +109,7 @@ describe('what an attempt comes to', () => {
         delayMs: 600_000,
         recheck: () => snoozed.promote(),
       }),
-      () => answered('woken'),
+      () => completed('woken'),
     );
     expect(job).toMatchObject({ returnvalue: 'woken', attemptsMade: 1 });
   });
@@ -127,7 +126,7 @@ describe('what an attempt comes to', () => {
         delayMs: 50,
         recheck: () => Promise.reject(new Error('boo')),
       }),
-      () => answered('back'),
+      () => completed('back'),
     );
     expect(job).toMatchObject({ returnvalue: 'back', attemptsMade: 1 });
   });
@@ -136,7 +135,7 @@ describe('what an attempt comes to', () => {
     const trouble = (): never => {
       throw new Error('write conflict');
     };
-    const job = await play(trouble, trouble, () => answered('at last'));
+    const job = await play(trouble, trouble, () => completed('at last'));
     expect(job).toMatchObject({ returnvalue: 'at last', attemptsMade: 3 });
     expect(noted).toEqual(['write conflict', 'write conflict']);
     expect(gaveUp).toEqual([]);
@@ -158,7 +157,7 @@ describe('what an attempt comes to', () => {
         // eslint-disable-next-line @typescript-eslint/only-throw-error -- libraries do
         throw 'just a word';
       },
-      () => answered('fine'),
+      () => completed('fine'),
     );
     expect(job).toMatchObject({ returnvalue: 'fine', attemptsMade: 2 });
   });

@@ -64,7 +64,7 @@ describe('a lock that could not be renewed', () => {
 
   it('is no news of a job that is being given back', async () => {
     await start('op-given-back');
-    locks.giveBack('op-given-back');
+    locks.release('op-given-back');
     await loseLock('op-given-back');
     expect(running.get('op-given-back')?.aborted).toBe(false);
     expect(told).not.toContain('could not renew lock for job op-given-back');
@@ -72,7 +72,7 @@ describe('a lock that could not be renewed', () => {
 
   it('is news again once the job has begun again', async () => {
     await start('op-again');
-    locks.giveBack('op-again');
+    locks.release('op-again');
     locks.begin('op-again');
     await loseLock('op-again');
     expect(running.get('op-again')?.aborted).toBe(true);
