@@ -4,6 +4,9 @@ import { toFailureText, toStoredError, type StoredError } from '../src/domain/st
 import type { Logger } from '../src/telemetry/index.ts';
 import type { LockWatch } from './lock-watch.ts';
 
+/** Frequent enough for a progress bar, and rare enough for Redis, which passes each report on. */
+const PROGRESS_EVERY_MS = 250;
+
 /** How one run of a job ended. The executor translates each outcome for BullMQ. */
 export type Outcome =
   /** The work is done. `result` is the return value of the job. */
@@ -30,6 +33,8 @@ export interface Attempt {
   readonly log: Logger;
   /** Aborted when the worker closes or the job's lock is lost. Stop at the next point where nothing is half done. */
   readonly signal: AbortSignal;
+  /** Sends progress to the callers that wait for the job. Drops reports that follow each other too closely. */
+  readonly reportProgress: (progress: object) => void;
 }
 
 /** The work of one queue. */
@@ -49,7 +54,12 @@ export function failedWith(error: StoredError): Outcome {
 export function processorOf(handler: Handler, logger: Logger, locks: LockWatch): Processor {
   // BullMQ passes a signal only to functions that declare three parameters.
   return async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<unknown> => {
-    const attempt = { job, log: childOf(logger, job), signal: signal ?? new AbortController().signal };
+    const attempt: Attempt = {
+      job,
+      log: childOf(logger, job),
+      signal: signal ?? new AbortController().signal,
+      reportProgress: progressReporter(job),
+    };
     locks.begin(job.id ?? '');
     const outcome = await run(handler, attempt);
     const delay = (delayMs: number): Promise<void> => {
@@ -89,6 +99,17 @@ async function recheck(snoozed: Extract<Outcome, { kind: 'snoozed' }>, log: Logg
   } catch (error) {
     log.warn({ err: error }, 'recheck of a snoozed job failed; the job runs again after its delay');
   }
+}
+
+function progressReporter(job: Job): (progress: object) => void {
+  let silentUntil = 0;
+  return (progress) => {
+    const now = performance.now();
+    if (now < silentUntil) return;
+    silentUntil = now + PROGRESS_EVERY_MS;
+    // A report that cannot be delivered must not stop the work.
+    job.updateProgress(progress).catch(() => undefined);
+  };
 }
 
 async function run(handler: Handler, attempt: Attempt): Promise<Outcome> {

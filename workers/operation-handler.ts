@@ -6,7 +6,6 @@ import {
   Overtaken,
   perform,
   type Performed,
-  type Progress,
 } from '../src/operations/index.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
@@ -18,10 +17,6 @@ import { requestHash } from '../src/domain/request-hash.ts';
 import type { AfterEnd } from './after-end.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
-import { throttled } from './throttled.ts';
-
-/** Every report goes through Redis to whoever listens: often enough for a progress bar, too rarely to matter. */
-const PROGRESS_EVERY_MS = 250;
 
 /** A waiting operation is woken by the one that ends before it; this long after, it looks who that is, and wakes it. */
 const SNOOZE_MS_MAX = 30_000;
@@ -59,11 +54,10 @@ export class OperationHandler implements Handler {
     }
   }
 
-  private async carryOn({ job, log, signal }: Attempt, onMoved: () => void): Promise<Outcome> {
+  private async carryOn({ job, log, signal, reportProgress }: Attempt, onMoved: () => void): Promise<Outcome> {
     const { request, sendId } = parseOperationJob(job.id ?? '', job.data);
     const sliceEndsAt = performance.now() + this.config.sliceMs;
     if (isOne(request)) this.pace.noteSomebody();
-    const report = throttled((progress: Progress) => job.updateProgress(progress), PROGRESS_EVERY_MS);
     const performed = await perform(
       this.context,
       { request, requestHash: requestHash(request), sendId },
@@ -72,7 +66,7 @@ export class OperationHandler implements Handler {
         shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
         onProgress: (progress) => {
           onMoved();
-          report(progress);
+          reportProgress(progress);
         },
       },
     );

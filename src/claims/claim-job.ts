@@ -6,7 +6,7 @@ import { campaignId } from '../domain/ids.ts';
 import { claimRequest } from './contract.ts';
 import { parseWith } from '../domain/parse.ts';
 import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER, version } from '../queue/job.ts';
-import { withItsId } from '../queue/job-id.ts';
+import { withItsId } from '../queue/job.ts';
 
 /** A claim. Claims never wait behind other work: a queue and workers of their own. */
 export const CLAIM_JOB = 'claim';

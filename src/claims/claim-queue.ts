@@ -1,8 +1,6 @@
 import type { RedisConnection } from '../queue/connection.ts';
 import { Queue } from 'bullmq';
-import type { JobRepair } from '../queue/ensure-job.ts';
 import type { Claim } from './claim.ts';
-import { bringForward } from '../queue/promote-job.ts';
 import {
   CLAIM_JOB,
   CLAIM_JOB_OPTIONS,
@@ -11,9 +9,9 @@ import {
   POOL_REFILLED_JOB,
   poolRefilledJobOptions,
 } from './claim-job.ts';
-import { jobIdOf } from '../queue/job-id.ts';
+import { jobIdOf } from '../queue/job.ts';
 import { CLAIMS_QUEUE } from '../queue/names.ts';
-import { forgetJob, jobOf, ensureJob } from '../queue/ensure-job.ts';
+import { ensureJob, findJob, removeJob, runNow, type JobRepair } from '../queue/job-state.ts';
 
 /** The claims' queue, as the worker and whoever fills a pool see it. */
 export class ClaimQueue {
@@ -26,14 +24,14 @@ export class ClaimQueue {
 
   /** A snoozed claim has got what it waited for: lets its job end now. */
   async wake(operationId: string): Promise<void> {
-    const job = await jobOf(this.queue, operationId);
-    if (job) await bringForward(job);
+    const job = await findJob(this.queue, operationId);
+    if (job) await runNow(job);
   }
 
   /** Sees to it that a claim that has ended is answered: its job, snoozed or lost, ends now. */
   async answer(claim: Claim): Promise<void> {
-    const job = await jobOf(this.queue, claim.operationId);
-    if (job) await bringForward(job);
+    const job = await findJob(this.queue, claim.operationId);
+    if (job) await runNow(job);
     else await this.add(claim);
   }
 
@@ -43,7 +41,7 @@ export class ClaimQueue {
   }
 
   async forget(operationId: string): Promise<void> {
-    await forgetJob(this.queue, operationId);
+    await removeJob(this.queue, operationId);
   }
 
   /** Conversations came back to a campaign's pool. Told many times at once, it is looked into once or twice. */

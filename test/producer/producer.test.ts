@@ -1,10 +1,10 @@
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { QueueUnavailable, Refusal, WaitTimeout } from '../../src/domain/errors.ts';
-import { JobFailed } from '../../src/queue/answers.ts';
+import { Halted, isPermanent, JobFailed, QueueUnavailable, Refusal, WaitTimeout } from '../../src/domain/errors.ts';
+import { toFailureText, toStoredError } from '../../src/domain/stored-error.ts';
 import { type OperationJob } from '../../src/operations/operation-job.ts';
-import { jobIdOf } from '../../src/queue/job-id.ts';
+import { jobIdOf } from '../../src/queue/job.ts';
 import { CONTROLS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/names.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
@@ -139,17 +139,24 @@ describe('a producer', () => {
     expect(await sent.result()).toEqual(early);
   });
 
-  it('throws the refusal that the worker gave, and JobFailed for whatever else it failed with', async () => {
+  it('throws the refusal, the halt or the JobFailed that the job ended with', async () => {
     const producer = open();
-    const [refused, broken] = [await producer.reassign(request()), await producer.reassign(request())];
+    const details = { message: 'texter t4 is paused', expected: 'an active texter', received: 't4, paused' };
+    const ends = [new Refusal('target-inactive', details), new Halted('targets-lost', details), new Error('disk full')];
+    const sent = await Promise.all(ends.map(() => producer.reassign(request())));
     await work((job) => {
-      const refusal = 'target-inactive: expected active texters, got paused "t4"';
-      throw new UnrecoverableError(job.id === jobIdOf(refused.operationId) ? refusal : 'boo');
+      const end = ends[sent.findIndex(({ operationId }) => jobIdOf(operationId) === job.id)];
+      throw new UnrecoverableError(isPermanent(end) ? toFailureText(toStoredError(end)) : end?.message);
     });
-    const refusal: unknown = await refused.result().catch((error: unknown) => error);
+    const [refusal, halt, failure] = await Promise.all(
+      sent.map((each) => each.result().catch((error: unknown) => error)),
+    );
     expect(refusal).toBeInstanceOf(Refusal);
-    expect(refusal).toMatchObject({ code: 'target-inactive', expected: 'active texters', received: 'paused "t4"' });
-    await expect(broken.result()).rejects.toThrow(JobFailed);
+    expect(refusal).toMatchObject({ code: 'target-inactive', ...details });
+    expect(halt).toBeInstanceOf(Halted);
+    expect(halt).toMatchObject({ code: 'targets-lost', ...details });
+    expect(failure).toBeInstanceOf(JobFailed);
+    expect(failure).toMatchObject({ code: 'operation-failed', message: 'disk full' });
   });
 
   it('stops waiting when its time is up, and the operation goes on', async () => {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { OperationDoc } from '../../src/mongo/documents.ts';
 import { MongoReconcileStore } from '../../src/reconcile/reconcile-store.ts';
 import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/operation-job.ts';
-import { jobIdOf } from '../../src/queue/job-id.ts';
+import { jobIdOf } from '../../src/queue/job.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { oneTurn, record, toTheEnd } from '../support/perform.ts';
@@ -76,7 +76,15 @@ describe('a reconcile', () => {
   });
   afterAll(() => world.close());
 
-  const NOTHING = { made: 0, takenUp: 0, failedOperations: 0, claimsEnded: 0, poolsFilled: 0, expired: 0, errors: [] };
+  const NOTHING = {
+    jobsCreated: 0,
+    jobsRetried: 0,
+    failed: 0,
+    claimsEnded: 0,
+    poolsNotified: 0,
+    expired: 0,
+    errors: [],
+  };
 
   /** Begun, and its worker gone. */
   async function begun(count = 10): Promise<BulkInput> {
@@ -93,7 +101,7 @@ describe('a reconcile', () => {
 
   it('makes lost jobs anew, once', async () => {
     const lost = [await begun(), await begun(), await begun()];
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, made: 3 });
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 3 });
     expect(await world.reconcileOnce()).toEqual(NOTHING);
     for (const { operationId } of lost) {
       const job = await world.operations.job(operationId);
@@ -122,7 +130,7 @@ describe('a reconcile', () => {
     await world.failJob(asked.operationId, 'the database was away');
     const { operations } = await cli.json<{ operations: unknown[] }>(['failed']);
     expect(operations).toMatchObject([{ operationId: asked.operationId, foundIn: 'queue' }]);
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, takenUp: 1 });
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, jobsRetried: 1 });
     expect(await (await world.operations.job(asked.operationId))?.isWaiting()).toBe(true);
   });
 
@@ -130,7 +138,7 @@ describe('a reconcile', () => {
     const asked = await begun();
     await addJob(asked, { attempts: 1 });
     await world.failJob(asked.operationId, STALLED);
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, failedOperations: 1 });
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, failed: 1 });
     const failed = { state: 'failed', error: { code: 'failed' }, receipt: { moved: 5 } };
     expect(await rawOperation(world.harness, asked.operationId)).toMatchObject(failed);
     await cli.json(['retry', asked.operationId, '--yes']);
@@ -153,7 +161,7 @@ describe('a reconcile', () => {
     await until('its job to be snoozed', async () => (await world.claims.job(claimId))?.isDelayed());
     await worker.close();
     await world.claims.forget(claimId);
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, made: 1 });
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 1 });
     await world.claims.forget(claimId);
     const past = { $set: { 'waiting.until': new Date(0) } };
     await harness.context.database.claims.updateOne({ _id: claimId }, past);
@@ -177,7 +185,12 @@ describe('a reconcile', () => {
       poolRefilled: () => Promise.resolve(),
       forget: () => Promise.resolve(),
     };
-    expect(await world.reconcileOnce({ jobs })).toEqual({ ...NOTHING, made: 1, expired: 1, errors: [new Error('no')] });
+    expect(await world.reconcileOnce({ jobs })).toEqual({
+      ...NOTHING,
+      jobsCreated: 1,
+      expired: 1,
+      errors: [new Error('no')],
+    });
     expect(await world.operations.job(second.operationId)).toBeDefined();
     expect(await kept(old)).toBe(false);
   });
@@ -207,7 +220,7 @@ describe('a reconcile', () => {
     await operations.updateOne({ _id: long }, { $set: { acceptedAt: new Date(0) } });
     await addJob({ ...world.request('c', 1), operationId: given });
     const conversations = bytesOf([...(await rawConversations(world.harness)).values()]);
-    expect(await world.reconcileOnce({ receiptsKeptDays: 0 })).toMatchObject({ expired: 0, made: 1 });
+    expect(await world.reconcileOnce({ receiptsKeptDays: 0 })).toMatchObject({ expired: 0, jobsCreated: 1 });
     expect(await world.reconcileOnce()).toEqual({ ...NOTHING, expired: 2 });
     expect(await Promise.all([old, given, recent, long, unfinished].map(kept))).toEqual([
       false,
@@ -223,13 +236,13 @@ describe('a reconcile', () => {
   });
 
   it('goes on forgetting where one before it died, and nobody reopens what is half forgotten', async () => {
-    const { failures, ledger, database } = world.harness.context;
+    const { failures, reconcileStore, database } = world.harness.context;
     const half = await ended(91, 'failed');
     await database.operations.updateOne(
       { _id: half },
       { $set: { error: { code: 'failed', message: '', expected: null, received: null } } },
     );
-    expect(await ledger.markExpired(new Date(Date.now() - 90 * DAY_MS))).toEqual([half]);
+    expect(await reconcileStore.markExpired(new Date(Date.now() - 90 * DAY_MS))).toEqual([half]);
     await database.batches.deleteMany({ operationId: half });
     expect(await failures.reopen(half)).toBeUndefined();
     expect(await world.reconcileOnce()).toEqual({ ...NOTHING, expired: 1 });
@@ -250,12 +263,12 @@ describe('a reconcile', () => {
     }));
     await operations.insertMany(copies);
     const seen: string[] = [];
-    for await (const page of world.harness.context.ledger.unfinished()) {
+    for await (const page of world.harness.context.reconcileStore.unfinished()) {
       seen.push(...page.map((each) => (each.operation ?? each.claim).operationId));
     }
     expect(seen.sort()).toEqual([operationId, ...copies.map((copy) => copy._id)].sort());
     const old = new Date(Date.now() - 91 * DAY_MS);
     await operations.updateMany({ _id: /^copy_/ }, { $set: { state: 'done', acceptedAt: old, endedAt: old } });
-    expect(await world.reconcileOnce()).toMatchObject({ made: 1, expired: 350 });
+    expect(await world.reconcileOnce()).toMatchObject({ jobsCreated: 1, expired: 350 });
   });
 });

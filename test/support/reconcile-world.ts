@@ -51,8 +51,8 @@ export class ReconcileWorld {
 
   /** One reconcile, here and now, by nobody's schedule. */
   reconcileOnce(deps: Partial<ReconcileDeps> = {}): Promise<ReconcileReport> {
-    const { stores, ledger, clock } = this.harness.context;
-    return reconcile({ stores, ledger, clock, jobs: this.jobs, receiptsKeptDays: 90, ...deps });
+    const { stores, reconcileStore, clock } = this.harness.context;
+    return reconcile({ stores, reconcileStore, clock, jobs: this.jobs, receiptsKeptDays: 90, ...deps });
   }
 
   /** A campaign of three texters whose pool holds so many, longest waiting first. */
