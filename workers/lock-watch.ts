@@ -1,7 +1,7 @@
 import type { Worker } from 'bullmq';
 
 /** BullMQ emits an error with this text for each job whose lock it could not renew, after `lockRenewalFailed`. */
-const LOCK_NOT_RENEWED = /^could not renew lock for job (.*)$/;
+export const LOCK_NOT_RENEWED = /^could not renew lock for job (.*)$/;
 
 /**
  * Stops jobs whose lock is lost, because another worker may run them by then. A job that is returned to the queue also

@@ -1,5 +1,4 @@
-import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
-import type { Config } from '../config.ts';
+import { pino, stdTimeFunctions, type DestinationStream, type LevelWithSilent, type Logger } from 'pino';
 
 export type { Logger } from 'pino';
 
@@ -11,9 +10,12 @@ const redactedPaths = PERSONAL.flatMap((key) => [key, `*.${key}`, `*.*.${key}`])
 const CONNECTION_ERROR_EVERY_MS = 10_000;
 
 /** Logs one JSON object a line. The default is stderr, because a command's stdout belongs to its answer. */
-export function createLogger(log: Config['log'], destination: DestinationStream = process.stderr): Logger {
+export function createLogger(
+  { level }: { level: LevelWithSilent },
+  destination: DestinationStream = process.stderr,
+): Logger {
   const options = {
-    level: log.level,
+    level,
     base: { service: 'baton', pid: process.pid },
     timestamp: stdTimeFunctions.isoTime,
     redact: { paths: redactedPaths, censor: '[redacted]' },

@@ -226,10 +226,10 @@ describe('a job', () => {
     expect(refusalOf(() => parseOperationJob('op-1', data)).code).toBe('bad-request');
   });
 
-  it('is refused under an id that is not its operation, and says both', () => {
+  it('is refused under the id of another operation, and the refusal names both', () => {
     const refusal = refusalOf(() => parseOperationJob('op-2', job()));
-    expect(refusal.code).toBe('bad-request');
-    expect(refusal.received).toContain('op-1');
+    expect(refusal).toMatchObject({ code: 'bad-request', expected: 'op-op-1' });
+    expect(refusal.message).toContain('"op-1"');
     expect(refusal.received).toContain('op-2');
   });
 

@@ -10,13 +10,13 @@ import { send } from '../support/send.ts';
 import { ReconcileWorld } from '../support/reconcile-world.ts';
 import { until } from '../support/until.ts';
 
-const SWEEP_EVERY_MS = 300;
+const RECONCILE_EVERY_MS = 300;
 const LONG_MS = 3_600_000;
 
 describe('Redis loses everything with work accepted, running and waiting', () => {
   let world: ReconcileWorld;
   beforeAll(async () => {
-    world = await ReconcileWorld.open({ reconcileEveryMs: SWEEP_EVERY_MS });
+    world = await ReconcileWorld.open({ reconcileEveryMs: RECONCILE_EVERY_MS });
     await world.harness.startWorker();
     await world.harness.startWorker();
   });
@@ -105,7 +105,7 @@ describe('Redis loses everything with work accepted, running and waiting', () =>
     await send(world.harness.producer, asked);
     await world.ended(asked.operationId);
     expect((await queue.getJobSchedulers()).map(({ key, every }) => [key, every])).toEqual([
-      ['reconcile', SWEEP_EVERY_MS],
+      ['reconcile', RECONCILE_EVERY_MS],
     ]);
   });
 });

@@ -48,7 +48,7 @@ describe('a reconcile that looks for the job of an operation with such an id', (
     await oneTurn(harness.context.stores, { ...world.request(campaignId, 10), operationId }, SETTINGS);
     // So that the queue has keys of its own.
     await operations.queue.add('other', {}, { jobId: harness.newId('other') });
-    expect(await world.reconcileOnce()).toMatchObject({ made: 1, errors: [] });
+    expect(await world.reconcileOnce()).toMatchObject({ jobsCreated: 1, errors: [] });
     expect(await operations.queue.getJobState(`op-${operationId}`)).toBe('waiting');
     expect(await redis.exists(operations.queue.toKey('meta'))).toBe(1);
   });

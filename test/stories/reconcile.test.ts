@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { OperationDoc } from '../../src/mongo/documents.ts';
 import { MongoReconcileStore } from '../../src/reconcile/reconcile-store.ts';
 import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/operation-job.ts';
+import { STALLED_TOO_OFTEN } from '../../src/queue/job-state.ts';
 import { jobIdOf } from '../../src/queue/job.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
@@ -11,15 +12,14 @@ import type { BulkInput } from '../support/send.ts';
 import { SETTINGS, ReconcileWorld } from '../support/reconcile-world.ts';
 import { until } from '../support/until.ts';
 
-const SWEEP_EVERY_MS = 200;
+const RECONCILE_EVERY_MS = 200;
 const LONG_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-const STALLED = 'job stalled more than allowable limit';
 
 describe('the reconcile’s schedule', () => {
   let world: ReconcileWorld;
   beforeAll(async () => {
-    world = await ReconcileWorld.open({ reconcileEveryMs: SWEEP_EVERY_MS });
+    world = await ReconcileWorld.open({ reconcileEveryMs: RECONCILE_EVERY_MS });
   });
   afterEach(() => vi.restoreAllMocks());
   afterAll(() => world.close());
@@ -137,7 +137,7 @@ describe('a reconcile', () => {
   it('gives up what its workers die of, which can be retried by a job that is new', async () => {
     const asked = await begun();
     await addJob(asked, { attempts: 1 });
-    await world.failJob(asked.operationId, STALLED);
+    await world.failJob(asked.operationId, STALLED_TOO_OFTEN);
     expect(await world.reconcileOnce()).toEqual({ ...NOTHING, failed: 1 });
     const failed = { state: 'failed', error: { code: 'failed' }, receipt: { moved: 5 } };
     expect(await rawOperation(world.harness, asked.operationId)).toMatchObject(failed);

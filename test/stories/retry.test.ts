@@ -28,7 +28,7 @@ interface Listed {
     readonly operationId: string;
     readonly campaignId: string;
     readonly kind: string;
-    readonly heldBy: string;
+    readonly foundIn: string;
     readonly attempts: number;
     readonly error: string;
     readonly failures: readonly { readonly at: string; readonly message: string }[];
@@ -292,7 +292,7 @@ describe('an operation and a claim whose every attempt found the database away',
     });
     expect(await harness.context.database.operations.countDocuments({})).toBe(0);
     const { operations: listed } = await cli.json<Listed>(['failed']);
-    expect(listed.map(({ kind, heldBy, attempts }) => [kind, heldBy, attempts])).toEqual([
+    expect(listed.map(({ kind, foundIn, attempts }) => [kind, foundIn, attempts])).toEqual([
       ['reassign', 'queue', 3],
       ['self-assign', 'queue', 3],
     ]);
