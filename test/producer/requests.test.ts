@@ -39,35 +39,35 @@ const nested = (levels: number): unknown => {
   return value;
 };
 const circular = (): object => {
-  const round: Record<string, unknown> = {};
-  round['round'] = round;
-  return round;
+  const value: Record<string, unknown> = {};
+  value['self'] = value;
+  return value;
 };
 
 const HOSTILE_IDS: [string, unknown][] = [
-  ['an operator', { $ne: null }],
-  ['an operator in a list', [{ $gt: '' }]],
-  ['an operator as text', '$where'],
-  ['nothing', null],
-  ['missing', undefined],
-  ['empty', ''],
+  ['a query operator', { $ne: null }],
+  ['a query operator in a list', [{ $gt: '' }]],
+  ['a query operator as text', '$where'],
+  ['null', null],
+  ['undefined', undefined],
+  ['an empty string', ''],
   ['a number', 7],
   ['a big integer', 7n],
   ['a path', '../../etc'],
-  ['a space', 'a b'],
-  ['a line end', 'op\n'],
-  ['a zero byte', 'op\u0000'],
-  ['a colon, which separates keys', 'op:1'],
-  ['a dash at first, like an option', '-op'],
+  ['an id with a space', 'a b'],
+  ['an id with a line end', 'op\n'],
+  ['an id with a zero byte', 'op\u0000'],
+  ['an id with a colon, which separates keys in Redis', 'op:1'],
+  ['an id that starts with a dash, like an option', '-op'],
   ['65 characters', 'x'.repeat(65)],
   ['a million characters', 'x'.repeat(1_000_000)],
-  ['letters that look like others', 'оp-1'],
+  ['letters of another alphabet that look the same', 'оp-1'],
   ['a list of one id', ['c1']],
-  ['an object that reads as an id', { toString: () => 'c1' }],
+  ['an object whose text is an id', { toString: () => 'c1' }],
 ];
 
-describe('a request from outside', () => {
-  it.each(HOSTILE_IDS)('is refused with %s where an id belongs', (_what, id) => {
+describe('the check of a request', () => {
+  it.each(HOSTILE_IDS)('refuses %s as an id', (_what, id) => {
     const inputs = [
       { ...GOOD, operationId: id },
       { ...GOOD, campaignId: id },
@@ -101,20 +101,20 @@ describe('a request from outside', () => {
     null,
     true,
   ];
-  it.each(NUMBERS)('is refused with a count of %s', (count) => {
+  it.each(NUMBERS)('refuses a count of %s', (count) => {
     expect(refusalOf(() => parseRequest({ ...GOOD, count }))).toMatchObject({
       code: 'bad-request',
       expected: expect.stringContaining('count') as string,
     });
   });
 
-  it.each([-1, 0.5, NaN, 2 ** 53, '3'])('is refused with a confirmation of %s', (confirm) => {
+  it.each([-1, 0.5, NaN, 2 ** 53, '3'])('refuses a confirmation of %s', (confirm) => {
     const input = { kind: 'unassign', operationId: 'op-1', campaignId: 'c1', from: 'everyone', status: 'any', confirm };
     expect(refusalOf(() => parseRequest(input)).code).toBe('bad-request');
   });
 
   const SHAPES: [string, unknown][] = [
-    ['nothing', null],
+    ['null', null],
     ['undefined', undefined],
     ['a string', 'reassign'],
     ['a number', 1],
@@ -137,9 +137,9 @@ describe('a request from outside', () => {
     ['upper-case hexadecimal digits', { ...ONE, conversationId: '0123456789ABCDEF01234567' }],
     ['20,000 levels', { ...GOOD, from: nested(20_000) }],
     ['20,000 levels in an unknown key', { ...GOOD, extra: nested(20_000) }],
-    ['a circle', { ...GOOD, status: circular() }],
+    ['a circular reference', { ...GOOD, status: circular() }],
     [
-      'what cannot be written as JSON',
+      'a value that cannot be written as JSON',
       {
         ...GOOD,
         status: {
@@ -150,15 +150,18 @@ describe('a request from outside', () => {
       },
     ],
   ];
-  it.each(SHAPES)('is refused when it is or has %s, and says what was expected and what came', (_what, input) => {
-    const refusal = refusalOf(() => parseRequest(input));
-    expect(refusal.code).toBe('bad-request');
-    expect(refusal.expected).not.toBe('');
-    expect(refusal.received).not.toBe('');
-    expect(refusal.message.length).toBeLessThan(400);
-  });
+  it.each(SHAPES)(
+    'refuses a request that is or contains %s, and names what was expected and received',
+    (_what, input) => {
+      const refusal = refusalOf(() => parseRequest(input));
+      expect(refusal.code).toBe('bad-request');
+      expect(refusal.expected).not.toBe('');
+      expect(refusal.received).not.toBe('');
+      expect(refusal.message.length).toBeLessThan(400);
+    },
+  );
 
-  it('is refused with prototypes for keys, and pollutes none', () => {
+  it('refuses keys that name a prototype, and changes no prototype', () => {
     const good = JSON.stringify(GOOD);
     const keys = [
       '"__proto__":{"polluted":1}',
@@ -174,7 +177,7 @@ describe('a request from outside', () => {
     expect(Object.prototype).not.toHaveProperty('polluted');
   });
 
-  it('whatever it is, is either a request or refused as one', () => {
+  it('accepts any input or refuses it with bad-request', () => {
     const anything = fc.oneof(
       fc.anything(),
       fc.record({ ...GOOD_ARBITRARY, extra: fc.anything() }, { requiredKeys: [] }),
@@ -202,7 +205,7 @@ describe('a request from outside', () => {
   };
 });
 
-describe('a job', () => {
+describe('the check of a job', () => {
   const job = (more: object = {}): object => ({
     version: 1,
     sendId: 'x',
@@ -210,7 +213,7 @@ describe('a job', () => {
     ...more,
   });
 
-  it('is what its maker made, through JSON and back', () => {
+  it('returns the job that the producer made, after JSON', () => {
     const made = newOperationJob(parseRequest(GOOD), 'me');
     expect(parseOperationJob('op-1', JSON.parse(JSON.stringify(made)))).toEqual(made);
   });
@@ -219,21 +222,21 @@ describe('a job', () => {
     ['another version', job({ version: 2 })],
     ['a version in quotes', job({ version: '1' })],
     ['no version', job({ version: undefined })],
-    ['nobody who sent it', job({ sendId: '' })],
-    ['a request that is none', job({ request: null })],
-    ['one key too many', job({ priority: 1 })],
-  ])('is refused with %s', (_what, data) => {
+    ['an empty sendId', job({ sendId: '' })],
+    ['null as its request', job({ request: null })],
+    ['an unknown key', job({ priority: 1 })],
+  ])('refuses a job with %s', (_what, data) => {
     expect(refusalOf(() => parseOperationJob('op-1', data)).code).toBe('bad-request');
   });
 
-  it('is refused under the id of another operation, and the refusal names both', () => {
+  it('refuses a job under the id of another operation, and names both', () => {
     const refusal = refusalOf(() => parseOperationJob('op-2', job()));
     expect(refusal).toMatchObject({ code: 'bad-request', expected: 'op-op-1' });
     expect(refusal.message).toContain('"op-1"');
     expect(refusal.received).toContain('op-2');
   });
 
-  it('is refused as a preview of anything but bulk moves', () => {
+  it('accepts a preview of a bulk operation only', () => {
     expect(newPreviewJob(GOOD)).toMatchObject({ version: 1, request: { operationId: 'op-1', spread: 'even' } });
     expect(refusalOf(() => newPreviewJob(ONE)).code).toBe('bad-request');
   });
@@ -275,7 +278,7 @@ describe('the hash of a request', () => {
     );
   });
 
-  it('is the same after a trip through JSON', () => {
+  it('is the same after the request was written to JSON and read again', () => {
     fc.assert(
       fc.property(requests, (input) => {
         const request = parseRequest(input);
@@ -284,7 +287,7 @@ describe('the hash of a request', () => {
     );
   });
 
-  it('differs for requests that differ in anything at all', () => {
+  it('differs whenever the requests differ', () => {
     const plain = (input: object): string => JSON.stringify(parseRequest(shuffled(shuffled(input))), sortedKeys);
     fc.assert(
       fc.property(requests, requests, (one, other) => {
@@ -294,7 +297,7 @@ describe('the hash of a request', () => {
     );
   });
 
-  it('does not mistake the default, written out, for another request', () => {
+  it('is the same for a default value and the same value written out', () => {
     expect(hashOf({ ...GOOD, spread: 'even' })).toBe(hashOf(GOOD));
     expect(hashOf({ ...GOOD, spread: 'level' })).not.toBe(hashOf(GOOD));
   });

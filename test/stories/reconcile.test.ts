@@ -16,7 +16,7 @@ const RECONCILE_EVERY_MS = 200;
 const LONG_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
-describe('the reconcile’s schedule', () => {
+describe('the schedule of the reconcile job', () => {
   let world: ReconcileWorld;
   beforeAll(async () => {
     world = await ReconcileWorld.open({ reconcileEveryMs: RECONCILE_EVERY_MS });
@@ -24,25 +24,25 @@ describe('the reconcile’s schedule', () => {
   afterEach(() => vi.restoreAllMocks());
   afterAll(() => world.close());
 
-  it('has one reconcile at a time over two workers, though the next be due', async () => {
+  it('runs one pass at a time over two workers, also when the next pass is due', async () => {
     const { queue } = world.reconciles;
     const hasNext = async (): Promise<boolean> => (await queue.getWaitingCount()) > 0;
-    let [running, most, reconciles] = [0, 0, 0];
+    let [running, most, passes] = [0, 0, 0];
     vi.spyOn(MongoReconcileStore.prototype, 'unfinished').mockImplementation(async function* () {
       running += 1;
       most = Math.max(most, running);
-      if (reconciles < 4) await until('the next reconcile to be due', hasNext);
-      reconciles += 1;
+      if (passes < 4) await until('the next pass to be due', hasNext);
+      passes += 1;
       running -= 1;
       yield [];
     });
     await world.harness.startWorker();
     await world.harness.startWorker();
-    await until('some reconciles', () => reconciles >= 6);
+    await until('six passes', () => passes >= 6);
     expect(most).toBe(1);
   });
 
-  it('is put back when it is lost, and when only its next job is', async () => {
+  it('is restored when the schedule is lost, and when only its next job is lost', async () => {
     const { queue } = world.reconciles;
     const { campaignId } = await world.campaign(20);
     for (const lose of [
@@ -52,7 +52,7 @@ describe('the reconcile’s schedule', () => {
     ]) {
       const asked = world.request(campaignId, 10);
       await lose();
-      // On record, and nobody but the reconcile knows of it.
+      // The operation is stored without a job, so only a reconcile pass finds it.
       await record(world.harness.context.stores, asked);
       await world.ended(asked.operationId);
     }
@@ -60,8 +60,8 @@ describe('the reconcile’s schedule', () => {
   });
 });
 
-/** No worker runs unless a test starts one: each reconcile is the test's own. */
-describe('a reconcile', () => {
+/** No worker runs unless a test starts one. Each test runs its own passes. */
+describe('a reconcile pass', () => {
   let world: ReconcileWorld;
   let cli: Cli;
   beforeAll(async () => {
@@ -86,7 +86,7 @@ describe('a reconcile', () => {
     errors: [],
   };
 
-  /** Begun, and its worker gone. */
+  /** Stores an operation that has run for one slice and has no job. */
   async function begun(count = 10): Promise<BulkInput> {
     const { campaignId } = await world.campaign(20);
     const asked = world.request(campaignId, count);
@@ -99,7 +99,7 @@ describe('a reconcile', () => {
     await world.operations.queue.add(OPERATION_JOB, newOperationJob(parseRequest(input), 'test'), options);
   }
 
-  it('makes lost jobs anew, once', async () => {
+  it('creates lost jobs once', async () => {
     const lost = [await begun(), await begun(), await begun()];
     expect(await world.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 3 });
     expect(await world.reconcileOnce()).toEqual(NOTHING);
@@ -113,7 +113,7 @@ describe('a reconcile', () => {
     }
   });
 
-  it('leaves alone what is on its way: snoozed, pausing between attempts, or sent under its bare id', async () => {
+  it('leaves delayed jobs and jobs under the bare operation id alone', async () => {
     const [pausing, bare] = [await begun(), await begun()];
     await addJob(pausing, { delay: LONG_MS });
     await world.operations.queue.add(OPERATION_JOB, newOperationJob(parseRequest(bare), 'test'), {
@@ -124,7 +124,7 @@ describe('a reconcile', () => {
     expect(await world.operations.queue.getJob(jobIdOf(bare.operationId))).toBeUndefined();
   });
 
-  it('takes up again what was given up without being recorded', async () => {
+  it('retries a failed job whose operation is not recorded as failed', async () => {
     const asked = await begun();
     await addJob(asked, { attempts: 1 });
     await world.failJob(asked.operationId, 'the database was away');
@@ -134,7 +134,7 @@ describe('a reconcile', () => {
     expect(await (await world.operations.job(asked.operationId))?.isWaiting()).toBe(true);
   });
 
-  it('gives up what its workers die of, which can be retried by a job that is new', async () => {
+  it('records an operation as failed when its workers die, and a retry gets a new job', async () => {
     const asked = await begun();
     await addJob(asked, { attempts: 1 });
     await world.failJob(asked.operationId, STALLED_TOO_OFTEN);
@@ -150,15 +150,15 @@ describe('a reconcile', () => {
     });
   });
 
-  it('ends a claim whose deadline has passed and whose job is lost, with what it has, and its asker hears', async () => {
+  it('ends a waiting claim without a job after its deadline, and its sender receives the result', async () => {
     const { campaignId } = await world.campaign(2);
     const { harness } = world;
     const worker = await harness.startWorker();
     const claimId = harness.newId('cl');
     const wanted = { operationId: claimId, campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
     await harness.producer.selfAssign(wanted);
-    await until('it to wait', () => harness.isWaiting(claimId));
-    await until('its job to be snoozed', async () => (await world.claims.job(claimId))?.isDelayed());
+    await until('the claim to wait', () => harness.isWaiting(claimId));
+    await until('the job of the claim to be snoozed', async () => (await world.claims.job(claimId))?.isDelayed());
     await worker.close();
     await world.claims.forget(claimId);
     expect(await world.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 1 });
@@ -173,7 +173,7 @@ describe('a reconcile', () => {
     await again.close();
   });
 
-  it('keeps none from its turn because another fails', async () => {
+  it('continues with the other operations when one step fails', async () => {
     const [first, second] = [await begun(), await begun()];
     const old = await ended(91);
     const jobs = {
@@ -195,7 +195,7 @@ describe('a reconcile', () => {
     expect(await kept(old)).toBe(false);
   });
 
-  /** Done so many days ago. */
+  /** Stores an operation that ended this many days ago. */
   async function ended(daysAgo: number, state: OperationDoc['state'] = 'done'): Promise<string> {
     const { operationId } = await begun();
     const at = new Date(Date.now() - daysAgo * DAY_MS);
@@ -213,7 +213,7 @@ describe('a reconcile', () => {
     return (await operations.countDocuments({ _id: operationId })) === 1;
   }
 
-  it('forgets what ended long ago, with its batches and jobs, and nothing else', async () => {
+  it('removes operations that ended long ago with their batches and jobs, and nothing else', async () => {
     const [old, given, recent, long] = [await ended(91), await ended(400, 'failed'), await ended(89), await ended(2)];
     const unfinished = await ended(500, 'running');
     const { operations } = world.harness.context.database;
@@ -235,7 +235,7 @@ describe('a reconcile', () => {
     expect(bytesOf([...(await rawConversations(world.harness)).values()])).toBe(conversations);
   });
 
-  it('goes on forgetting where one before it died, and nobody reopens what is half forgotten', async () => {
+  it('finishes the removal that a dead process began, and such an operation cannot be reopened', async () => {
     const { failures, reconcileStore, database } = world.harness.context;
     const half = await ended(91, 'failed');
     await database.operations.updateOne(
@@ -249,12 +249,12 @@ describe('a reconcile', () => {
     expect(await kept(half)).toBe(false);
   });
 
-  it('pages through more than it looks at in one go, each once', async () => {
+  it('reads each of several pages of unfinished operations once', async () => {
     const { operations } = world.harness.context.database;
     const { operationId } = await begun();
     const { _id, turn, ...doc } = await rawOperation(world.harness, operationId);
     expect([_id, turn]).toEqual([operationId, doc.campaignId]);
-    // Many in the same moment: pages must part them by their ids.
+    // Many operations have the same time of acceptance, so the pages must be divided by id.
     const copies = Array.from({ length: 350 }, (_, at) => ({
       ...doc,
       _id: `copy_${at}`,
