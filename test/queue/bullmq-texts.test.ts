@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { Queue, Worker, type Job } from 'bullmq';
+import { Queue, Worker, type Job, type WorkerOptions } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { STALLED_TOO_OFTEN } from '../../src/queue/job-state.ts';
@@ -11,7 +10,7 @@ const QUEUE = 'texts';
 const LOCK_MS = 200;
 
 /** Baton recognises two errors of BullMQ by their text, because nothing else tells them apart. */
-describe('the error texts of BullMQ that Baton recognises', () => {
+describe('the error texts that Baton recognises in BullMQ', () => {
   const { queue: config } = testConfig();
   let connection: Redis;
   let queue: Queue;
@@ -28,39 +27,38 @@ describe('the error texts of BullMQ that Baton recognises', () => {
     connection.disconnect();
   });
 
-  function start(work: () => Promise<void>): Worker {
-    worker = new Worker(QUEUE, work, {
-      connection,
-      prefix: config.prefix,
-      lockDuration: LOCK_MS,
-      stalledInterval: LOCK_MS,
-      maxStalledCount: 0,
-    });
+  function start(work: () => Promise<void>, options: Partial<WorkerOptions>): Worker {
+    worker = new Worker(QUEUE, work, { connection, prefix: config.prefix, lockDuration: LOCK_MS, ...options });
     worker.on('error', () => undefined);
     return worker;
   }
 
-  it('are the same when a worker cannot renew the lock of a job', async () => {
+  it('include the text for a lock that could not be renewed', async () => {
+    let isRunning = false;
     let end = (): void => undefined;
     const ended = new Promise<void>((resolve) => (end = resolve));
-    const running = start(() => ended);
-    const texts: string[] = [];
-    running.on('error', ({ message }) => texts.push(message));
-    await queue.add('job', {}, { jobId: 'op-locked' });
-    await once(running, 'active');
-    await connection.del(`${queue.toKey('op-locked')}:lock`);
-    const jobIdIn = (text: string): string | undefined => LOCK_NOT_RENEWED.exec(text)?.[1];
-    await until('BullMQ to report the lost lock', () => texts.some((text) => jobIdIn(text) === 'op-locked'));
-    end();
+    const lostLocks: (string | undefined)[] = [];
+    start(() => {
+      isRunning = true;
+      return ended;
+    }, {}).on('error', ({ message }) => lostLocks.push(LOCK_NOT_RENEWED.exec(message)?.[1]));
+    try {
+      await queue.add('job', {}, { jobId: 'op-locked' });
+      await until('the job to run', () => isRunning);
+      await connection.del(`${queue.toKey('op-locked')}:lock`);
+      await until('BullMQ to report the lost lock', () => lostLocks.includes('op-locked'));
+    } finally {
+      end();
+    }
   });
 
-  it('are the same when a job has lost its worker too often', async () => {
+  it('include the text for a job that has lost its worker too often', async () => {
     const dead = new Worker(QUEUE, null, { connection, prefix: config.prefix, lockDuration: LOCK_MS });
     await queue.add('job', {}, { jobId: 'op-stalled', attempts: 5 });
     const taken = (await dead.getNextJob('token')) as Job | undefined;
     expect(taken?.id).toBe('op-stalled');
     await dead.close();
-    start(() => Promise.resolve());
+    start(() => Promise.resolve(), { stalledInterval: LOCK_MS, maxStalledCount: 0 });
     const failed = await until('BullMQ to fail the job', async () => {
       const job = (await queue.getJob('op-stalled')) as Job | undefined;
       return job?.finishedOn !== undefined && job;
