@@ -18,12 +18,12 @@ export type Outcome =
    * Does not count as an attempt.
    */
   | { readonly kind: 'requeued'; readonly delayMs: number }
-  /** Another operation must end first, and its end wakes this job. Does not count as an attempt. */
+  /** The job waits for an event, such as the end of another operation, which wakes it. Does not count as an attempt. */
   | {
       readonly kind: 'snoozed';
       /** The job runs again after this time, even if nothing wakes it. */
       readonly delayMs: number;
-      /** Called when the job can be woken. Must wake it if the other operation ended before that moment. */
+      /** Called as soon as the job can be woken. Must wake it if the event has already happened. */
       readonly recheck: () => Promise<void>;
     };
 
@@ -92,7 +92,7 @@ async function moveToBack(job: Job): Promise<void> {
   await job.promote().catch(() => undefined);
 }
 
-/** The other operation may have ended before this job could be woken. If the check fails, the job runs after its delay. */
+/** The event may have happened before the job could be woken. If the check fails, the job runs after its delay. */
 async function recheck(snoozed: Extract<Outcome, { kind: 'snoozed' }>, log: Logger): Promise<void> {
   try {
     await snoozed.recheck();
