@@ -1,17 +1,18 @@
 /**
  * Which files may import which. ARCHITECTURE.md draws the same picture.
  *
- * domain <- mongo, queue, telemetry <- campaigns <- conversations <- claims <- operations <- contacts, reconcile, producer
- * <- cli, context <- workers. The first folders know nothing of the later ones.
+ * domain <- mongo, queue <- telemetry <- campaigns <- conversations <- claims <- operations
+ * <- contacts, reconcile, producer <- cli, context <- workers. No folder imports a later one.
  */
 const LAYERS = [
   ['domain'],
   ['mongo', 'queue'],
+  ['telemetry'],
   ['campaigns'],
   ['conversations'],
   ['claims'],
   ['operations'],
-  ['contacts', 'reconcile', 'producer', 'telemetry'],
+  ['contacts', 'reconcile', 'producer'],
   ['cli'],
 ];
 const SUBJECTS = 'campaigns|conversations|claims|operations|contacts|reconcile|producer|telemetry';

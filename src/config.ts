@@ -4,34 +4,39 @@ import { Refusal } from './domain/errors.ts';
 
 const DEFAULT_BATCH_CONVERSATIONS = 2_000;
 const RECEIPTS_KEPT_DAYS_MAX = 36_500;
-const ms = (whenUnset: number) => z.coerce.number().int().min(1).max(86_400_000).default(whenUnset);
-const places = (whenUnset: number) => z.coerce.number().int().min(1).max(1_000).default(whenUnset);
 
-/** Every variable that Baton reads. `.env.example` shows each; a test holds the two together. */
+const ms = (byDefault: number) => z.coerce.number().int().min(1).max(86_400_000).default(byDefault);
+const count = (byDefault: number) => z.coerce.number().int().min(1).max(1_000).default(byDefault);
+
+/** Every variable that Baton reads. `.env.example` is generated from it. */
 export const environment = z.object({
   MONGODB_URI: z
     .string()
-    .regex(/^mongodb(\+srv)?:\/\//, 'expected mongodb://… or mongodb+srv://…')
-    .describe('The database. Must be a replica set: batches are applied in transactions.'),
+    .regex(/^mongodb(\+srv)?:\/\//, 'must start with mongodb:// or mongodb+srv://')
+    .describe('The address of the database. It must be a replica set, because each batch is one transaction.'),
   REDIS_URL: z
     .string()
-    .regex(/^rediss?:\/\/[^,]+(,rediss?:\/\/[^,]+)*$/, 'expected redis://… or rediss://…, several for a cluster')
+    .regex(
+      /^rediss?:\/\/[^,]+(,rediss?:\/\/[^,]+)*$/,
+      'must start with redis:// or rediss://; separate the nodes of a cluster by commas',
+    )
     .describe(
-      'The queue. Should keep an append-only file and evict nothing. Several, separated by commas: nodes of one cluster.',
+      'The address of Redis, or the nodes of one cluster separated by commas. Redis should keep an append-only file ' +
+        'and use the policy noeviction.',
     ),
   BATON_QUEUE_PREFIX: z
     .string()
-    .regex(/^[A-Za-z0-9{}_-]{1,64}$/)
+    .regex(/^[A-Za-z0-9{}_-]{1,64}$/, 'must be 1 to 64 letters, digits, braces, "_" or "-"')
     .default('{baton}')
-    .describe('Before every key in Redis. Braces keep the keys in one slot of a cluster.'),
+    .describe('The prefix of every key in Redis. Braces keep the keys in one slot of a cluster.'),
   BATON_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
-    .describe('How much is logged.'),
-  BATON_OPERATION_CONCURRENCY: places(8).describe('Operations carried on at the same time by one worker process.'),
-  BATON_PREVIEW_CONCURRENCY: places(2).describe('Previews answered at the same time by one worker process.'),
-  BATON_CLAIM_CONCURRENCY: places(200).describe(
-    'Claims served at the same time by one worker process: those of one campaign are served together.',
+    .describe('The lowest level of messages that are logged.'),
+  BATON_OPERATION_CONCURRENCY: count(8).describe('How many operations one worker process runs at the same time.'),
+  BATON_PREVIEW_CONCURRENCY: count(2).describe('How many previews one worker process runs at the same time.'),
+  BATON_CLAIM_CONCURRENCY: count(200).describe(
+    'How many claims one worker process serves at the same time. Claims of one campaign are served together.',
   ),
   BATON_BATCH_CONVERSATIONS_MAX: z.coerce
     .number()
@@ -39,23 +44,25 @@ export const environment = z.object({
     .min(1)
     .max(10_000)
     .default(DEFAULT_BATCH_CONVERSATIONS)
-    .describe('Conversations in one batch or one round of claims: what one transaction holds.'),
+    .describe('The most conversations that one batch or one round of claims moves in one transaction.'),
   BATON_BATCHES_IN_FLIGHT_MAX: z.coerce
     .number()
     .int()
     .min(1)
     .max(BATCHES_IN_FLIGHT_LIMIT)
     .default(2)
-    .describe('Batches of one operation applied at the same time.'),
-  BATON_SLICE_MS: ms(2_000).describe('How long an operation goes on before others have their turn, in milliseconds.'),
+    .describe('How many batches of one operation are applied at the same time.'),
+  BATON_SLICE_MS: ms(2_000).describe(
+    'How long an operation runs before its job goes to the back of the queue, in milliseconds.',
+  ),
   BATON_LOCK_MS: ms(8_000).describe(
-    'How long a job may go without a sign of life before another worker takes it over, in milliseconds.',
+    'How long a job may go without a sign of life from its worker before another worker runs it, in milliseconds.',
   ),
   BATON_STALLED_CHECK_MS: ms(3_000).describe(
-    'How often a worker looks for jobs whose worker has died, in milliseconds.',
+    'How often a worker checks for jobs whose worker has died, in milliseconds.',
   ),
   BATON_RECONCILE_EVERY_MS: ms(30_000).describe(
-    'How often the reconcile looks for what the queue has lost and for what is old, in milliseconds.',
+    'How often a reconcile pass restores lost jobs and removes old operations, in milliseconds.',
   ),
   BATON_RECEIPTS_KEPT_DAYS: z.coerce
     .number()
@@ -63,17 +70,19 @@ export const environment = z.object({
     .min(0)
     .max(RECEIPTS_KEPT_DAYS_MAX)
     .default(90)
-    .describe('How long what has ended is kept with its receipt and its id is remembered, in days. 0: for ever.'),
-  BATON_CLOSE_TIMEOUT_MS: ms(15_000).describe('How long a worker that was told to stop may take, in milliseconds.'),
-  BATON_MONGODB_CONNECTIONS_MAX: places(50).describe('Connections to the database, per process.'),
+    .describe('How long ended operations are kept with their receipts, in days. 0 keeps them for ever.'),
+  BATON_CLOSE_TIMEOUT_MS: ms(15_000).describe(
+    'How long a worker may take to finish the batches in progress when it is stopped, in milliseconds.',
+  ),
+  BATON_MONGODB_CONNECTIONS_MAX: count(50).describe('The most connections of one process to the database.'),
   BATON_MONGODB_SELECTION_TIMEOUT_MS: ms(5_000).describe(
-    'How long a command waits for a database to talk to, in milliseconds.',
+    'How long a command waits for the database to become reachable, in milliseconds.',
   ),
 });
 
 type Environment = z.output<typeof environment>;
 
-/** What a process runs with: checked, nested by who needs it. Tests pass a literal. */
+/** The checked configuration of a process. Tests create it without an environment. */
 export interface Config {
   readonly mongo: { readonly uri: string; readonly connectionsMax: number; readonly serverSelectionTimeoutMs: number };
   readonly queue: { readonly redisUrl: string; readonly prefix: string };
@@ -95,14 +104,20 @@ export interface WorkerConfig {
   readonly closeTimeoutMs: number;
 }
 
-/** Reads and checks an environment. Throws a `bad-config` refusal that names every variable at fault, never a value. */
+/** Reads and checks the environment. Throws a `bad-config` refusal that names every wrong variable, but no values. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const parsed = environment.safeParse(withoutEmpty(env));
-  if (!parsed.success) {
-    const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')} (${issue.message})`);
-    throw new Refusal('bad-config', { expected: 'a valid environment, see .env.example', received: wrong.join('; ') });
-  }
+  if (!parsed.success) throw badConfig(parsed.error.issues);
   return toConfig(parsed.data);
+}
+
+function badConfig(issues: readonly z.core.$ZodIssue[]): Refusal {
+  const wrong = issues.map((issue) => `${issue.path.join('.')} (${issue.message})`).join('; ');
+  return new Refusal('bad-config', {
+    message: `the environment is not valid: ${wrong}. See .env.example`,
+    expected: 'a valid environment, see .env.example',
+    received: wrong,
+  });
 }
 
 function toConfig(env: Environment): Config {
@@ -130,7 +145,7 @@ function toConfig(env: Environment): Config {
   };
 }
 
-/** An empty variable is how compose files and shells say "not set". */
+/** Compose files and shells set an unset variable to the empty string. */
 function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
 }

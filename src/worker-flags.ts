@@ -1,8 +1,10 @@
 /**
- * What Node is started with for a worker. What it reads and writes is of use for the tenth of a second that a batch takes:
- * in Node's small young generation some of that is taken for long-lived, and half a worker's time went into collecting it.
- * So its halves have this many MiB from the start. And what counts as long-lived is collected when it has grown by half,
- * not when it has grown fourfold: a worker's memory then stays where it is, however many conversations an operation has.
+ * The options of Node for a worker process.
+ *
+ * The objects of a batch live for about 100 ms. In Node's default young generation they survive several collections and
+ * count as long-lived, and a worker spent half its time collecting them. Hence a young generation of 16 MiB from the start.
+ * The old generation is collected after it has grown by half instead of fourfold, so that the memory of a worker does not
+ * depend on the number of conversations in an operation.
  */
 export const WORKER_NODE_FLAGS = [
   '--max-semi-space-size=16',

@@ -3,8 +3,7 @@ import type { Context } from '../src/context.ts';
 import type { ClaimQueue } from '../src/claims/index.ts';
 import { type CancelAnswer, parseCancelJob } from '../src/operations/index.ts';
 import type { AfterEnd } from './after-end.ts';
-import type { Attempt, Handler } from './executor.ts';
-import type { Outcome } from './outcome.ts';
+import type { Attempt, Handler, Outcome } from './executor.ts';
 
 /** Stops operations, and claims that wait. */
 export class ControlHandler implements Handler {
@@ -27,15 +26,7 @@ export class ControlHandler implements Handler {
     await this.wakeAll(cancelled);
     const { operationId, campaignId, receipt } = cancelled;
     log.info({ operationId, campaignId, moved: receipt?.moved, left: receipt?.left }, 'operation cancelled');
-    return { kind: 'completed', answer: answerOf(cancelled) };
-  }
-
-  async recordFailure(): Promise<void> {
-    // What was noted stands: whoever carries the operation on ends it as cancelled. Its asker asks again.
-  }
-
-  async noteFailure(): Promise<void> {
-    // Nor is an attempt at it anything to keep.
+    return { kind: 'completed', result: answerOf(cancelled) };
   }
 
   /** Whoever waits for its answer hears now, and whoever waits for its turn goes on. */

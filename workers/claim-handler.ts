@@ -14,8 +14,7 @@ import type { Context } from '../src/context.ts';
 import { operationConflict } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/failed-attempt.ts';
 import { requestHash } from '../src/domain/request-hash.ts';
-import type { Attempt, Handler } from './executor.ts';
-import { failedWith, type Outcome } from './outcome.ts';
+import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
 
 /** Handles the jobs of the queue of claims: texters who ask for more conversations, and refilled pools. */
@@ -50,13 +49,9 @@ export class ClaimHandler implements Handler {
     await this.context.failures.note(request.operationId, requestHash(request), attempt);
   }
 
-  async recordFailure(): Promise<void> {
-    // There is nothing to record: a claim is stored with its grant or not at all, and the texter can send it again.
-  }
-
   private async serveWaiting({ job }: Attempt): Promise<Outcome> {
     await this.coordinator.serveWaiting(parsePoolRefilledJob(job.data).campaignId);
-    return { kind: 'completed', answer: null };
+    return { kind: 'completed', result: null };
   }
 
   /** Finds the claim of a job that was started before. A first start skips the query, because its claim is new. */
@@ -78,7 +73,7 @@ export class ClaimHandler implements Handler {
     if (error) return failedWith(error);
     const { moved, asked, shortBecause } = receipt ?? {};
     attempt.log.info({ moved, asked, shortBecause }, 'claim answered');
-    return { kind: 'completed', answer: answerOf(served) };
+    return { kind: 'completed', result: answerOf(served) };
   }
 
   private async recheck({ job }: Attempt): Promise<void> {

@@ -1,51 +1,83 @@
 import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
 import { isPermanent } from '../src/domain/errors.ts';
-import { toFailureText, toStoredError } from '../src/domain/stored-error.ts';
+import { toFailureText, toStoredError, type StoredError } from '../src/domain/stored-error.ts';
 import type { Logger } from '../src/telemetry/index.ts';
 import type { LockWatch } from './lock-watch.ts';
-import { failedWith, type Outcome } from './outcome.ts';
 
+/** Frequent enough for a progress bar, and rare enough for Redis, which passes each report on. */
+const PROGRESS_EVERY_MS = 250;
+
+/** How one run of a job ended. The executor translates each outcome for BullMQ. */
+export type Outcome =
+  /** The work is done. `result` is the return value of the job. */
+  | { readonly kind: 'completed'; readonly result: unknown }
+  /** A permanent error ended the work. BullMQ does not run the job again. */
+  | { readonly kind: 'failed'; readonly error: StoredError }
+  /**
+   * There is more to do. The job runs again after `delayMs`; 0 puts it at the back of the queue at once.
+   * Does not count as an attempt.
+   */
+  | { readonly kind: 'requeued'; readonly delayMs: number }
+  /** The job waits for an event, such as the end of another operation, which wakes it. Does not count as an attempt. */
+  | {
+      readonly kind: 'snoozed';
+      /** The job runs again after this time, even if nothing wakes it. */
+      readonly delayMs: number;
+      /** Called as soon as the job can be woken. Must wake it if the event has already happened. */
+      readonly recheck: () => Promise<void>;
+    };
+
+/** One run of a job. */
 export interface Attempt {
   readonly job: Job;
   readonly log: Logger;
-  /** Aborted when the job should stop at the next good moment: the worker closes, or its lock is lost. */
+  /** Aborted when the worker closes or the job's lock is lost. Stop at the next point where nothing is half done. */
   readonly signal: AbortSignal;
+  /** Sends progress to the callers that wait for the job. Drops reports that follow each other too closely. */
+  readonly reportProgress: (progress: object) => void;
 }
 
+/** The work of one queue. */
 export interface Handler {
   handle(attempt: Attempt): Promise<Outcome>;
-  /** An attempt has failed, to be tried again or not: note it where it is looked for, if that can be reached. */
-  noteFailure(attempt: Attempt, error: Error): Promise<void>;
-  /** The last attempt has failed: record it where it is looked for. */
-  recordFailure(attempt: Attempt, error: Error): Promise<void>;
+  /** Called after each attempt that failed with a transient error. */
+  noteFailure?(attempt: Attempt, error: Error): Promise<void>;
+  /** Called after the last attempt that failed with a transient error. */
+  recordFailure?(attempt: Attempt, error: Error): Promise<void>;
 }
 
-/** Turns a handler into a BullMQ processor: runs an attempt and tells the queue what it came to. */
+export function failedWith(error: StoredError): Outcome {
+  return { kind: 'failed', error };
+}
+
+/** Turns a handler into a BullMQ processor. */
 export function processorOf(handler: Handler, logger: Logger, locks: LockWatch): Processor {
-  // BullMQ hands a signal only to functions that declare three parameters.
+  // BullMQ passes a signal only to functions that declare three parameters.
   return async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<unknown> => {
-    const attempt = { job, log: childOf(logger, job), signal: signal ?? new AbortController().signal };
+    const attempt: Attempt = {
+      job,
+      log: childOf(logger, job),
+      signal: signal ?? new AbortController().signal,
+      reportProgress: progressReporter(job),
+    };
     locks.begin(job.id ?? '');
     const outcome = await run(handler, attempt);
-    const giveBack = (delayMs: number): Promise<void> => {
-      locks.giveBack(job.id ?? '');
+    const delay = (delayMs: number): Promise<void> => {
+      locks.release(job.id ?? '');
       return job.moveToDelayed(Date.now() + delayMs, token);
     };
     switch (outcome.kind) {
       case 'completed':
-        return outcome.answer;
+        return outcome.result;
       case 'failed':
         attempt.log.warn({ code: outcome.error.code }, outcome.error.message);
         throw new UnrecoverableError(toFailureText(outcome.error));
       case 'requeued':
-        await giveBack(0);
-        await toTheBack(job);
-        throw new DelayedError();
-      case 'cut-short':
-        await giveBack(outcome.delayMs);
+        await delay(outcome.delayMs);
+        if (outcome.delayMs === 0) await moveToBack(job);
         throw new DelayedError();
       case 'snoozed':
-        await giveBack(outcome.delayMs);
+        await delay(outcome.delayMs);
         await recheck(outcome, attempt.log);
         throw new DelayedError();
     }
@@ -53,20 +85,31 @@ export function processorOf(handler: Handler, logger: Logger, locks: LockWatch):
 }
 
 /**
- * Left to its time, it would be found late by workers whose clocks are behind this one's, should this one die. One that
- * is taken up already, or cannot be moved now, is found by its time.
+ * A delayed job starts when its time has come on the clock of the worker that fetches it, and that clock may be behind.
+ * A promoted job does not depend on any clock. If the promotion fails, the job still starts at its time.
  */
-async function toTheBack(job: Job): Promise<void> {
+async function moveToBack(job: Job): Promise<void> {
   await job.promote().catch(() => undefined);
 }
 
-/** What it waits for may have happened before this job could be found snoozed. A look that fails leaves it to its time. */
+/** The event may have happened before the job could be woken. If the check fails, the job runs after its delay. */
 async function recheck(snoozed: Extract<Outcome, { kind: 'snoozed' }>, log: Logger): Promise<void> {
   try {
     await snoozed.recheck();
   } catch (error) {
-    log.warn({ err: error }, 'could not look again after parking');
+    log.warn({ err: error }, 'recheck of a snoozed job failed; the job runs again after its delay');
   }
+}
+
+function progressReporter(job: Job): (progress: object) => void {
+  let silentUntil = 0;
+  return (progress) => {
+    const now = performance.now();
+    if (now < silentUntil) return;
+    silentUntil = now + PROGRESS_EVERY_MS;
+    // A report that cannot be delivered must not stop the work.
+    job.updateProgress(progress).catch(() => undefined);
+  };
 }
 
 async function run(handler: Handler, attempt: Attempt): Promise<Outcome> {
@@ -82,14 +125,11 @@ async function run(handler: Handler, attempt: Attempt): Promise<Outcome> {
 async function afterFailure(handler: Handler, attempt: Attempt, error: Error): Promise<void> {
   const { job, log } = attempt;
   const attemptsLeft = (job.opts.attempts ?? 1) - (job.attemptsMade + 1);
-  log.warn(
-    { err: error, attemptsLeft },
-    attemptsLeft > 0 ? 'attempt failed, to be tried again' : 'last attempt failed',
-  );
-  await handler.noteFailure(attempt, error).catch((err: unknown) => log.warn({ err }, 'could not note the failure'));
+  log.warn({ err: error, attemptsLeft }, attemptsLeft > 0 ? 'attempt failed and is retried' : 'last attempt failed');
+  await handler.noteFailure?.(attempt, error).catch((err: unknown) => log.warn({ err }, 'could not note the failure'));
   if (attemptsLeft > 0) return;
   await handler
-    .recordFailure(attempt, error)
+    .recordFailure?.(attempt, error)
     .catch((err: unknown) => log.error({ err }, 'could not record the failure'));
 }
 

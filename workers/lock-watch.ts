@@ -1,40 +1,41 @@
 import type { Worker } from 'bullmq';
 
-/** How BullMQ words it, once for each job, after it has said so by an event of its own. */
-const NOT_RENEWED = /^could not renew lock for job (.*)$/;
+/** BullMQ emits an error with this text for each job whose lock it could not renew, after `lockRenewalFailed`. */
+export const LOCK_NOT_RENEWED = /^could not renew lock for job (.*)$/;
 
 /**
- * Hears of locks that could not be renewed, and tells which are news. A job that is given back loses its lock by that, and
- * a renewal on its way then fails: that is none. Any other that fails is: the job may be running elsewhere.
+ * Stops jobs whose lock is lost, because another worker may run them by then. A job that is returned to the queue also
+ * loses its lock, and a renewal that was on its way then fails; that is no error.
  */
 export class LockWatch {
-  private readonly givenBack = new Map<string, NodeJS.Timeout>();
+  private readonly released = new Map<string, NodeJS.Timeout>();
   private readonly lockMs: number;
 
-  /** `lockMs`: how long a lock lasts; a renewal that was on its way has failed long before. */
+  /** `lockMs`: the duration of a lock. A renewal that was on its way at a release has failed before that time. */
   constructor(lockMs: number) {
     this.lockMs = lockMs;
   }
 
-  /** A run of the job begins here: from now on its lock counts. */
+  /** A run of the job begins. From now on a failed renewal counts. */
   begin(jobId: string): void {
-    clearTimeout(this.givenBack.get(jobId));
-    this.givenBack.delete(jobId);
+    clearTimeout(this.released.get(jobId));
+    this.released.delete(jobId);
   }
 
-  giveBack(jobId: string): void {
+  /** The job is about to be returned to the queue. */
+  release(jobId: string): void {
     this.begin(jobId);
-    this.givenBack.set(jobId, setTimeout(() => this.begin(jobId), this.lockMs).unref());
+    this.released.set(jobId, setTimeout(() => this.begin(jobId), this.lockMs).unref());
   }
 
-  /** A job whose lock is lost stops here; what it and whoever has it by now both write is guarded all the same. */
+  /** Passes the worker's errors on to `onError`, except for the failed renewals of released jobs. */
   watch(worker: Worker, onError: (error: Error) => void): void {
     worker.on('lockRenewalFailed', (jobIds) => {
-      for (const id of jobIds) if (!this.givenBack.has(id)) worker.cancelJob(id, 'lock lost');
+      for (const id of jobIds) if (!this.released.has(id)) worker.cancelJob(id, 'lock lost');
     });
     worker.on('error', (error) => {
-      const [, jobId] = NOT_RENEWED.exec(error.message) ?? [];
-      if (jobId === undefined || !this.givenBack.has(jobId)) onError(error);
+      const [, jobId] = LOCK_NOT_RENEWED.exec(error.message) ?? [];
+      if (jobId === undefined || !this.released.has(jobId)) onError(error);
     });
   }
 }

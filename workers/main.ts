@@ -10,9 +10,9 @@ logger.info('worker ready');
 
 async function stop(signal: NodeJS.Signals): Promise<void> {
   logger.info({ signal }, 'worker stopping');
-  const how = await service.close();
-  logger.info({ how }, 'worker stopped');
-  process.exit(how === 'closed' ? 0 : 1);
+  const outcome = await service.close();
+  logger.info({ outcome }, 'worker stopped');
+  process.exit(outcome === 'closed' ? 0 : 1);
 }
 
 process.once('SIGTERM', (signal) => void stop(signal));

@@ -6,7 +6,6 @@ import {
   Overtaken,
   perform,
   type Performed,
-  type Progress,
 } from '../src/operations/index.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
@@ -16,13 +15,8 @@ import { isEnded } from '../src/domain/operation.ts';
 import { type OperationAnswer, parseOperationJob } from '../src/operations/index.ts';
 import { requestHash } from '../src/domain/request-hash.ts';
 import type { AfterEnd } from './after-end.ts';
-import type { Attempt, Handler } from './executor.ts';
-import { failedWith, type Outcome } from './outcome.ts';
+import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
-import { throttled } from './throttled.ts';
-
-/** Every report goes through Redis to whoever listens: often enough for a progress bar, too rarely to matter. */
-const PROGRESS_EVERY_MS = 250;
 
 /** A waiting operation is woken by the one that ends before it; this long after, it looks who that is, and wakes it. */
 const SNOOZE_MS_MAX = 30_000;
@@ -56,15 +50,14 @@ export class OperationHandler implements Handler {
       const gotOn = slice.hasMoved || error instanceof Overtaken;
       if (!gotOn || error instanceof Refusal) throw error;
       attempt.log.warn({ err: error }, 'slice cut short, to be gone on with');
-      return { kind: 'cut-short', delayMs: CUT_SHORT_MS };
+      return { kind: 'requeued', delayMs: CUT_SHORT_MS };
     }
   }
 
-  private async carryOn({ job, log, signal }: Attempt, onMoved: () => void): Promise<Outcome> {
+  private async carryOn({ job, log, signal, reportProgress }: Attempt, onMoved: () => void): Promise<Outcome> {
     const { request, sendId } = parseOperationJob(job.id ?? '', job.data);
     const sliceEndsAt = performance.now() + this.config.sliceMs;
     if (isOne(request)) this.pace.noteSomebody();
-    const report = throttled((progress: Progress) => job.updateProgress(progress), PROGRESS_EVERY_MS);
     const performed = await perform(
       this.context,
       { request, requestHash: requestHash(request), sendId },
@@ -73,7 +66,7 @@ export class OperationHandler implements Handler {
         shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
         onProgress: (progress) => {
           onMoved();
-          report(progress);
+          reportProgress(progress);
         },
       },
     );
@@ -101,7 +94,7 @@ export class OperationHandler implements Handler {
   private outcomeOf({ kind, operation }: Performed, log: Attempt['log']): Outcome {
     switch (kind) {
       case 'requeued':
-        return { kind };
+        return { kind, delayMs: 0 };
       case 'waiting':
         return {
           kind: 'snoozed',
@@ -110,7 +103,7 @@ export class OperationHandler implements Handler {
         };
       case 'ended':
         logEnd(operation, log);
-        return operation.error ? failedWith(operation.error) : { kind: 'completed', answer: answerOf(operation) };
+        return operation.error ? failedWith(operation.error) : { kind: 'completed', result: answerOf(operation) };
     }
   }
 

@@ -1,8 +1,7 @@
 import { preview } from '../src/operations/index.ts';
 import type { Context } from '../src/context.ts';
 import { parsePreviewJob } from '../src/operations/index.ts';
-import type { Attempt, Handler } from './executor.ts';
-import type { Outcome } from './outcome.ts';
+import type { Attempt, Handler, Outcome } from './executor.ts';
 
 /** Answers what an operation would do. */
 export class PreviewHandler implements Handler {
@@ -14,14 +13,6 @@ export class PreviewHandler implements Handler {
 
   async handle({ job }: Attempt): Promise<Outcome> {
     const { request } = parsePreviewJob(job.data);
-    return { kind: 'completed', answer: await preview(this.context.stores, request) };
-  }
-
-  async recordFailure(): Promise<void> {
-    // A preview is nobody's record: its asker hears of the failure from the queue.
-  }
-
-  async noteFailure(): Promise<void> {
-    // Nor is an attempt at it.
+    return { kind: 'completed', result: await preview(this.context.stores, request) };
   }
 }

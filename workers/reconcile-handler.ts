@@ -1,8 +1,7 @@
 import { reconcile, type ReconcileDeps } from '../src/reconcile/index.ts';
-import type { Attempt, Handler } from './executor.ts';
-import type { Outcome } from './outcome.ts';
+import type { Attempt, Handler, Outcome } from './executor.ts';
 
-/** Reconciles, and says what it did if it did anything. */
+/** Runs a reconcile pass. Does not record failures: the next pass does the work of a failed one. */
 export class ReconcileHandler implements Handler {
   private readonly deps: ReconcileDeps;
 
@@ -12,16 +11,8 @@ export class ReconcileHandler implements Handler {
 
   async handle({ log }: Attempt): Promise<Outcome> {
     const { errors, ...counts } = await reconcile(this.deps);
-    if (Object.values(counts).some((count) => count > 0)) log.info(counts, 'report');
-    if (errors.length > 0) log.warn({ err: errors[0], failed: errors.length }, 'could not reconcile everything');
-    return { kind: 'completed', answer: counts };
-  }
-
-  async recordFailure(): Promise<void> {
-    // The next one comes soon.
-  }
-
-  async noteFailure(): Promise<void> {
-    // Nobody asked for it.
+    if (Object.values(counts).some((count) => count > 0)) log.info(counts, 'reconcile pass made changes');
+    if (errors.length > 0) log.warn({ err: errors[0], errors: errors.length }, 'some steps of a reconcile pass failed');
+    return { kind: 'completed', result: counts };
   }
 }

@@ -1,9 +1,8 @@
 import { Queue } from 'bullmq';
 import type { RedisConnection } from '../queue/connection.ts';
-import { ensureJob, forgetJob, jobOf, type JobRepair } from '../queue/ensure-job.ts';
-import { jobIdOf } from '../queue/job-id.ts';
+import { ensureJob, findJob, removeJob, runNow, type JobRepair } from '../queue/job-state.ts';
+import { jobIdOf } from '../queue/job.ts';
 import { CLAIMS_QUEUE } from '../queue/names.ts';
-import { bringForward } from '../queue/promote-job.ts';
 import type { Claim } from './claim.ts';
 import {
   CLAIM_JOB,
@@ -25,14 +24,14 @@ export class ClaimQueue {
 
   /** Starts the snoozed job of a claim that has ended, so that the texter gets the answer. */
   async wake(operationId: string): Promise<void> {
-    const job = await jobOf(this.queue, operationId);
-    if (job) await bringForward(job);
+    const job = await findJob(this.queue, operationId);
+    if (job) await runNow(job);
   }
 
   /** Starts the job of a claim that has ended, and adds the job again if it was lost. */
   async answer(claim: Claim): Promise<void> {
-    const job = await jobOf(this.queue, claim.operationId);
-    if (job) await bringForward(job);
+    const job = await findJob(this.queue, claim.operationId);
+    if (job) await runNow(job);
     else await this.add(claim);
   }
 
@@ -42,7 +41,7 @@ export class ClaimQueue {
   }
 
   async forget(operationId: string): Promise<void> {
-    await forgetJob(this.queue, operationId);
+    await removeJob(this.queue, operationId);
   }
 
   /** Reports that conversations came back to a campaign's pool. Safe to repeat. */

@@ -4,8 +4,7 @@ import { campaignId, count, operationId, texterId } from '../domain/ids.ts';
 import { parseWith } from '../domain/parse.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { StoredError } from '../domain/stored-error.ts';
-import { withItsId } from '../queue/job-id.ts';
-import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER, version } from '../queue/job.ts';
+import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER, version, withItsId } from '../queue/job.ts';
 
 /** No texter waits longer than a day for conversations. */
 const WAIT_MS_MAX = 24 * 60 * 60 * 1_000;

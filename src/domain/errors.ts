@@ -137,6 +137,12 @@ export class QueueUnavailable extends Error {
   readonly code = 'queue-unavailable';
 }
 
+/** The job used up its attempts on transient errors. A retry of the operation may succeed. */
+export class JobFailed extends Error {
+  override readonly name = 'JobFailed';
+  readonly code = 'operation-failed';
+}
+
 /** The operation did not end within the time the caller wanted to wait. The operation continues. */
 export class WaitTimeout extends Error {
   override readonly name = 'WaitTimeout';

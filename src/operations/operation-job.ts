@@ -5,7 +5,7 @@ import type { OperationRequest } from './request.ts';
 import { operationRequest } from './contract.ts';
 import { parseWith } from '../domain/parse.ts';
 import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER } from '../queue/job.ts';
-import { withItsId } from '../queue/job-id.ts';
+import { withItsId } from '../queue/job.ts';
 
 /** An operation: carried on slice by slice until it has ended. */
 export const OPERATION_JOB = 'operation';

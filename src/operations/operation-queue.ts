@@ -1,14 +1,12 @@
 import { Queue } from 'bullmq';
 import type { OperationCommand } from './operation-command.ts';
-import type { JobRepair } from '../queue/ensure-job.ts';
 import type { Operation } from './operation.ts';
 import type { RedisConnection } from '../queue/connection.ts';
-import { bringForward, holdsIdForNobody } from '../queue/promote-job.ts';
 import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS, operationJob } from './operation-job.ts';
 import { requestHash } from '../domain/request-hash.ts';
-import { jobIdOf } from '../queue/job-id.ts';
+import { jobIdOf } from '../queue/job.ts';
 import { OPERATIONS_QUEUE } from '../queue/names.ts';
-import { forgetJob, jobOf, ensureJob } from '../queue/ensure-job.ts';
+import { ensureJob, findJob, isIdFree, removeJob, runNow, type JobRepair } from '../queue/job-state.ts';
 
 /** The operations' queue, as the worker sees it. */
 export class OperationQueue {
@@ -24,16 +22,16 @@ export class OperationQueue {
    * been given up, and makes a new one from the ledger when the queue has lost it. Safe to repeat.
    */
   async wake(operation: Operation): Promise<void> {
-    const job = await jobOf(this.queue, operation.operationId);
-    if (job && holdsIdForNobody(job)) await job.remove();
-    if (!job || holdsIdForNobody(job)) return this.add(operation);
-    await bringForward(job);
+    const job = await findJob(this.queue, operation.operationId);
+    if (job && isIdFree(job)) await job.remove();
+    if (!job || isIdFree(job)) return this.add(operation);
+    await runNow(job);
   }
 
   /** What was sent under an id, whether or not anybody has begun with it; `undefined` when that can never be carried out. */
   async findSent(operationId: string): Promise<OperationCommand | undefined> {
-    const job = await jobOf(this.queue, operationId);
-    if (!job || holdsIdForNobody(job)) return undefined;
+    const job = await findJob(this.queue, operationId);
+    if (!job || isIdFree(job)) return undefined;
     const { success, data } = operationJob.safeParse(job.data);
     if (!success || data.request.operationId !== operationId) return undefined;
     const { request, sendId } = data;
@@ -46,7 +44,7 @@ export class OperationQueue {
   }
 
   async forget(operationId: string): Promise<void> {
-    await forgetJob(this.queue, operationId);
+    await removeJob(this.queue, operationId);
   }
 
   async close(): Promise<void> {

@@ -7,19 +7,26 @@ import {
   poolRefilledJob,
   poolRefilledJobOptions,
 } from '../claims/index.ts';
-import { PREVIEW_JOB, PREVIEW_JOB_OPTIONS, previewJob } from '../operations/index.ts';
-import { OPERATION_JOB, OPERATION_JOB_OPTIONS, operationJob } from '../operations/index.ts';
-import { CANCEL_JOB, CANCEL_JOB_OPTIONS, cancelJob } from '../operations/index.ts';
-import { DEFAULT_QUEUE_PREFIX } from '../queue/job.ts';
-import { jobIdOf } from '../queue/job-id.ts';
+import {
+  CANCEL_JOB,
+  CANCEL_JOB_OPTIONS,
+  cancelJob,
+  OPERATION_JOB,
+  OPERATION_JOB_OPTIONS,
+  operationJob,
+  PREVIEW_JOB,
+  PREVIEW_JOB_OPTIONS,
+  previewJob,
+} from '../operations/index.ts';
+import { DEFAULT_QUEUE_PREFIX, jobIdOf } from '../queue/job.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/names.ts';
 
-/** Whoever waits for an answer by a number of the queue's own may be told another's, once Redis has lost any. */
+/** Without an id of its own, a job gets a number that BullMQ gives to another job after Redis has lost its data. */
 const NEW_JOB_ID = '{a new UUID}';
 
 /**
- * The jobs' contract as JSON Schema, for producers in other languages. `x-baton` says where a job goes: queue, job name
- * and options, in BullMQ's terms. Published as `job.schema.json`.
+ * Returns the jobs as JSON Schema, for producers in other languages. `x-baton` names the queue, the job's name and the
+ * job's options in BullMQ's terms. Published as `job.schema.json`.
  */
 export function jobSchemas(): object {
   return {

@@ -1,88 +1,104 @@
-import type { Preview, RequestInput } from '../operations/index.ts';
+import type { CancelAnswer, CancelInput, Preview, PreviewRequest, RequestInput } from '../operations/index.ts';
 import type { Receipt } from '../domain/receipt.ts';
-import type { WaitOptions } from '../queue/answers.ts';
-import type { PreviewRequest } from '../operations/index.ts';
-import type { CancelAnswer, CancelInput } from '../operations/index.ts';
+import type { WaitOptions } from '../queue/result-waiter.ts';
 
 export interface ProducerOptions {
-  /** `redis://[[user]:password@]host[:port][/db]`; several, separated by commas, for the nodes of a cluster. */
+  /** `redis://[[user]:password@]host[:port][/db]`. Several addresses, separated by commas, are nodes of one cluster. */
   readonly redisUrl: string;
-  /** Must be the worker's. Default: `{baton}`. */
+  /** The prefix of every key in Redis. Must be the prefix that the workers use. Default: `{baton}`. */
   readonly prefix?: string;
-  /** Told of connection trouble, which mends itself. Default: nobody. */
+  /** Called on connection errors; the connection recovers by itself. Default: no callback. */
   readonly onError?: (error: Error) => void;
 }
 
-/** What became of an operation. Counts are of conversations; assignees are texter ids, `null` is the pool. */
+/** The result of an operation that ended as `done` or `cancelled`. */
 export interface OperationResult {
   readonly operationId: string;
-  /** `created`: this request made the operation. `exists`: it had been asked for before, and this is its answer. */
+  /** `created`: this sending created the operation. `exists`: an earlier sending of the same request did. */
   readonly outcome: 'created' | 'exists';
   readonly state: 'done' | 'cancelled';
+  /** Counts of conversations, taken from what was written. Assignees are texter ids; `null` is the pool. */
   readonly receipt: Receipt;
 }
 
-/** A request that the queue has taken. */
+/** An operation that the queue has confirmed. */
 export interface Sent {
   readonly operationId: string;
   /**
-   * Waits for the operation to end. Throws the `Refusal` it was refused with, `JobFailed` when the worker gave up, or
-   * `WaitTimeout`; waiting again, also by another process, is always possible.
+   * Waits for the operation to end, for 60 seconds unless `waitMs` says otherwise. Can be called again at any time: to
+   * wait in another process, send the same request again.
+   *
+   * Throws:
+   * - `Refusal`: the operation was refused and changed nothing. `code` is one of `REFUSAL_CODES`.
+   * - `Halted` (`targets-lost`): the operation stopped half-way. What it moved stays moved.
+   * - `JobFailed` (`operation-failed`): the attempts were used up on transient errors. `baton retry` continues it.
+   * - `WaitTimeout` (`wait-timeout`): the time to wait is over. The operation continues.
+   * - `QueueUnavailable` (`queue-unavailable`): Redis no longer has the job. Send the same request again.
    */
   result(options?: Partial<WaitOptions>): Promise<OperationResult>;
 }
 
-/** What a texter got. */
+/** The result of a claim. */
 export interface ClaimResult {
   readonly operationId: string;
+  /** `created`: this sending created the claim. `exists`: an earlier sending of the same request did. */
   readonly outcome: 'created' | 'exists';
-  /** In the order given: longest waiting first. */
+  /** The conversations that the texter received, in the order they were assigned: longest waiting first. */
   readonly conversationIds: readonly string[];
   readonly receipt: Receipt;
 }
 
 export interface ClaimInput {
+  /** A new id for each claim, made by the caller. Sending it again returns the same result. */
   readonly operationId: string;
   readonly campaignId: string;
   readonly texterId: string;
-  /** How many are wanted; without it, as many as the campaign gives at once. */
+  /** How many conversations the texter wants. Default: as many as the campaign allows in one claim. */
   readonly count?: number;
-  /** How long to wait for more when the pool is short, in milliseconds; without it, not at all. */
+  /** How long the claim waits for conversations that the pool lacks, in milliseconds. Default: 0. */
   readonly waitMs?: number;
 }
 
-/** A claim that the queue has taken. */
+/** A claim that the queue has confirmed. */
 export interface SentClaim {
   readonly operationId: string;
-  /** Waits for the claim to be answered. Throws as {@link Sent.result} does. */
+  /** Waits for the claim to end. Throws the errors of {@link Sent.result}. */
   result(options?: Partial<WaitOptions>): Promise<ClaimResult>;
 }
 
-/** Sends requests to Baton's workers. Needs only Redis. */
+/**
+ * Sends requests to Baton's workers. Needs only Redis.
+ *
+ * Every method checks its input first and throws a `Refusal` (`bad-request`) without sending anything. A method whose id
+ * belongs to a different request throws a `Refusal` (`operation-conflict`). When Redis cannot be reached, a method throws
+ * `QueueUnavailable` within seconds. The request may have been stored then; sending it again with the same id is safe.
+ */
 export interface Producer {
-  /** Moves conversations to texters: all that match, or the first `count`. */
+  /** Moves conversations from the pool or from texters to texters: all that match, or the first `count`. */
   reassign(request: RequestInput<'reassign'>): Promise<Sent>;
   /** Moves a single conversation to a texter. */
   reassignOne(request: RequestInput<'reassign-one'>): Promise<Sent>;
-  /** Releases texters' conversations to the pool: the first `count`, or all, which must be confirmed. */
+  /** Returns texters' conversations to the pool: the first `count`, or all of them, which `confirm` must confirm. */
   unassign(request: RequestInput<'unassign'>): Promise<Sent>;
-  /** Releases a single conversation to the pool. */
+  /** Returns a single conversation to the pool. */
   unassignOne(request: RequestInput<'unassign-one'>): Promise<Sent>;
-  /** Gives back what an operation moved and nobody touched since: each conversation to where it was. */
+  /** Returns the conversations that an operation moved, and that nothing has moved since, to their earlier assignees. */
   undo(request: RequestInput<'undo'>): Promise<Sent>;
   /**
-   * Stops an operation, or a claim that waits, where it is, and answers with its receipt: what had moved, and how much was
-   * left. Throws a `Refusal` (`unknown-operation`, `operation-ended`); asked again, it answers the same.
+   * Stops an operation or a waiting claim, and waits for its receipt: how many conversations had moved, and how many were
+   * left. Cancelling it again returns the same receipt. Throws a `Refusal` (`unknown-operation`, `operation-ended`) and
+   * the errors of {@link Sent.result}.
    */
   cancel(request: CancelInput, options?: Partial<WaitOptions>): Promise<CancelAnswer>;
-  /** Gives a texter more conversations from the pool, oldest first, as the campaign's rules allow. The id is the claim's. */
+  /** Assigns a texter more conversations from the pool, longest waiting first, within the campaign's limits. */
   selfAssign(request: ClaimInput): Promise<SentClaim>;
   /**
-   * Wakes a campaign's claims that wait: conversations came back to its pool, or a rule was eased, by other ways than
-   * Baton's own. Saying it too often costs a look and does no harm.
+   * Makes the waiting claims of a campaign look for conversations. Call it after another program has returned
+   * conversations to the pool or raised a limit; Baton's own operations do so themselves. Extra calls do no harm.
    */
   poolRefilled(campaignId: string): Promise<void>;
-  /** What an operation would do now. Writes nothing. */
+  /** Returns what an operation would do now. Changes nothing. Throws the errors of {@link Sent.result}. */
   preview(request: PreviewRequest, options?: Partial<WaitOptions>): Promise<Preview>;
+  /** Closes the connections. Calls of `result` that still wait end with `WaitTimeout`. */
   close(): Promise<void>;
 }

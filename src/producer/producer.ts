@@ -1,40 +1,44 @@
+import { randomUUID } from 'node:crypto';
+import type { JobsOptions } from 'bullmq';
 import {
   CANCEL_JOB,
   CANCEL_JOB_OPTIONS,
   newCancelJob,
   newOperationJob,
   newPreviewJob,
-  OPERATION_JOB_OPTIONS,
   OPERATION_JOB,
+  OPERATION_JOB_OPTIONS,
+  operationJob,
+  parseRequest,
   PREVIEW_JOB,
   PREVIEW_JOB_OPTIONS,
   type CancelAnswer,
   type CancelInput,
   type OperationAnswer,
   type OperationJob,
+  type Preview,
   type PreviewRequest,
+  type RequestInput,
 } from '../operations/index.ts';
 import {
   CLAIM_JOB,
   CLAIM_JOB_OPTIONS,
+  claimJob,
   newClaimJob,
   newPoolRefilledJob,
+  parseClaimRequest,
   POOL_REFILLED_JOB,
   poolRefilledJobOptions,
   type ClaimAnswer,
   type ClaimJob,
 } from '../claims/index.ts';
-import { requestHash } from '../domain/request-hash.ts';
-import { DEFAULT_QUEUE_PREFIX } from '../queue/job.ts';
-import { jobIdOf } from '../queue/job-id.ts';
-import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/names.ts';
-import { hashOfJob } from './request-hash.ts';
-import { randomUUID } from 'node:crypto';
-import type { JobsOptions } from 'bullmq';
 import { operationConflict } from '../domain/errors.ts';
-import { parseRequest, type Preview, type RequestInput } from '../operations/index.ts';
-import type { WaitOptions } from '../queue/answers.ts';
+import { requestHash } from '../domain/request-hash.ts';
 import { connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
+import { DEFAULT_QUEUE_PREFIX, jobIdOf } from '../queue/job.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/names.ts';
+import type { WaitOptions } from '../queue/result-waiter.ts';
+import { Sender } from '../queue/sender.ts';
 import type {
   ClaimInput,
   ClaimResult,
@@ -44,16 +48,8 @@ import type {
   Sent,
   SentClaim,
 } from './producer-port.ts';
-import { parseClaimRequest } from '../claims/index.ts';
-import { Sender } from '../queue/sender.ts';
 
-/**
- * A producer over a connection of its own, opened in the background.
- *
- * Every method checks its request first and throws a `Refusal` (`bad-request`, or `operation-conflict` when the id
- * already stands for another request) without sending anything, or `QueueUnavailable` within seconds when Redis is away:
- * then the request may or may not have been taken, and sending it again with the same id is safe.
- */
+/** Creates a producer with a connection of its own, which it opens in the background. */
 export function createProducer(options: ProducerOptions): Producer {
   return new QueueProducer(options);
 }
@@ -107,10 +103,11 @@ class QueueProducer implements Producer {
   }
 
   async selfAssign({ operationId, ...rest }: ClaimInput): Promise<SentClaim> {
-    const request = parseClaimRequest({ ...rest, operationId: operationId, kind: 'self-assign' });
+    const request = parseClaimRequest({ ...rest, operationId, kind: 'self-assign' });
     const job = newClaimJob(request, randomUUID());
     const options = { ...CLAIM_JOB_OPTIONS, jobId: jobIdOf(operationId) };
-    refuseOther(job, (await this.claims.send(CLAIM_JOB, job, options)).kept);
+    const { kept } = await this.claims.send(CLAIM_JOB, job, options);
+    requireSameRequest(job, claimJob.safeParse(kept).data);
     const result = async (wait?: Partial<WaitOptions>): Promise<ClaimResult> => {
       const answer = (await this.claims.wait(options.jobId, wait)) as ClaimAnswer;
       const { conversationIds, receipt } = answer;
@@ -140,7 +137,8 @@ class QueueProducer implements Producer {
     const { operationId } = request;
     const job = newOperationJob(request, randomUUID());
     const options = { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operationId) };
-    refuseOther(job, (await this.operations.send(OPERATION_JOB, job, options)).kept);
+    const { kept } = await this.operations.send(OPERATION_JOB, job, options);
+    requireSameRequest(job, operationJob.safeParse(kept).data);
     const result = async (wait?: Partial<WaitOptions>): Promise<OperationResult> => {
       const answer = (await this.operations.wait(options.jobId, wait)) as OperationAnswer;
       return { operationId, outcome: outcomeOf(answer, job), state: answer.state, receipt: answer.receipt };
@@ -149,16 +147,19 @@ class QueueProducer implements Producer {
   }
 }
 
-/** The queue's own numbers begin again when it loses what it had: whoever waits by one could be told another's answer. */
+/**
+ * BullMQ numbers the jobs without an id, and starts again at 1 when Redis loses its data. A caller that waits for such a
+ * number could then receive the result of another job.
+ */
 function withNewId(options: JobsOptions): JobsOptions {
   return { ...options, jobId: randomUUID() };
 }
 
 type AnyJob = OperationJob | ClaimJob;
 
-/** The queue keeps another request under this one's id. */
-function refuseOther(sent: AnyJob, kept: unknown): void {
-  if (hashOfJob(kept) === requestHash(sent.request)) return;
+/** Throws if the queue keeps a different request under the id of the job that was sent. */
+function requireSameRequest(sent: AnyJob, kept: AnyJob | undefined): void {
+  if (kept && requestHash(kept.request) === requestHash(sent.request)) return;
   throw operationConflict(sent.request.operationId);
 }
 

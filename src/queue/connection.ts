@@ -1,13 +1,14 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 
-/** How long one command of a producer may take before it is told that the queue is away. */
+/** A producer's command fails after this time. */
 export const COMMAND_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 3_000;
+const RECONNECT_DELAY_STEP_MS = 100;
 const RECONNECT_DELAY_MS_MAX = 2_000;
 
-const retryStrategy = (attempt: number): number => Math.min(attempt * 100, RECONNECT_DELAY_MS_MAX);
+const retryStrategy = (attempt: number): number => Math.min(attempt * RECONNECT_DELAY_STEP_MS, RECONNECT_DELAY_MS_MAX);
 
-/** A producer would rather hear "no" than wait: nothing is kept back while Redis is away. */
+/** A producer's caller wants an error soon, so no command is queued while Redis cannot be reached. */
 const PRODUCER_OPTIONS = {
   maxRetriesPerRequest: 1,
   enableOfflineQueue: false,
@@ -16,36 +17,61 @@ const PRODUCER_OPTIONS = {
   retryStrategy,
 } as const satisfies RedisOptions;
 
-/** A worker waits for work, and for Redis to come back, for as long as it takes: a timeout would only make noise. */
+/** A worker waits for jobs and for Redis without a time limit. A command timeout would interrupt its blocking reads. */
 const WORKER_OPTIONS = {
   maxRetriesPerRequest: null,
   connectTimeout: CONNECT_TIMEOUT_MS,
   retryStrategy,
 } as const satisfies RedisOptions;
 
-/** One server, or a cluster of them: what is asked of either is the same. */
+/**
+ * A worker's command waits until a replica has replaced a failed primary; if the command failed, its job would stall.
+ * With Redis's defaults that takes about 15 seconds. Each retry uses one or two redirections, so 300 last about 40 seconds.
+ */
+const CLUSTER_WORKER_OPTIONS = {
+  maxRedirections: 300,
+  retryDelayOnFailover: 250,
+  retryDelayOnClusterDown: 250,
+} as const;
+
 export type RedisConnection = Redis | Cluster;
 
 export type ErrorListener = (error: Error) => void;
 
-/**
- * Connects in the background. Without a listener a lost connection would end the process. Several addresses, separated
- * by commas, are nodes of one Redis Cluster.
- */
+export interface QueueAddress {
+  /** One address, or several nodes of one Redis Cluster separated by commas. */
+  readonly redisUrl: string;
+  readonly prefix: string;
+}
+
+/** Opens a connection in the background. Its commands fail soon when Redis cannot be reached. */
 export function connectProducer(redisUrl: string, onError: ErrorListener): RedisConnection {
-  return listening(connect(redisUrl, PRODUCER_OPTIONS), onError);
+  return withListener(connect(redisUrl, PRODUCER_OPTIONS), onError);
 }
 
+/** Opens a connection in the background. Its commands wait until Redis can be reached. */
 export function connectWorker(redisUrl: string, onError: ErrorListener): RedisConnection {
-  return listening(connect(redisUrl, WORKER_OPTIONS), onError);
+  return withListener(connect(redisUrl, WORKER_OPTIONS), onError);
 }
 
-/**
- * A worker's command is kept until a replica has taken over, rather than failed and its job left to stall. At Redis's
- * default settings a primary is given up after fifteen seconds; a retry comes after this delay and uses up one or two of
- * the redirections, so they last for some forty.
- */
-const CLUSTER_PATIENCE = { maxRedirections: 300, retryDelayOnFailover: 250, retryDelayOnClusterDown: 250 } as const;
+/** Runs `work` with a connection that is open, and closes the connection. Throws when Redis cannot be reached. */
+export async function withRedis<Result>(
+  redisUrl: string,
+  work: (redis: RedisConnection) => Promise<Result>,
+): Promise<Result> {
+  let onError: ErrorListener = () => undefined;
+  const redis = connectProducer(redisUrl, (error) => onError(error));
+  try {
+    // Without an offline queue, a command that is sent before the connection is ready fails.
+    await new Promise<void>((resolve, reject) => {
+      redis.once('ready', resolve);
+      onError = reject;
+    });
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
 
 type Options = typeof PRODUCER_OPTIONS | typeof WORKER_OPTIONS;
 
@@ -55,7 +81,7 @@ function connect(redisUrl: string, options: Options): RedisConnection {
   const { username, password, protocol } = new URL(first);
   return new Cluster([first, ...others], {
     clusterRetryStrategy: retryStrategy,
-    ...(options === WORKER_OPTIONS ? CLUSTER_PATIENCE : { enableOfflineQueue: false }),
+    ...(options === WORKER_OPTIONS ? CLUSTER_WORKER_OPTIONS : { enableOfflineQueue: false }),
     redisOptions: {
       ...options,
       ...(username !== '' && { username: decodeURIComponent(username) }),
@@ -65,7 +91,8 @@ function connect(redisUrl: string, options: Options): RedisConnection {
   });
 }
 
-function listening(redis: RedisConnection, onError: ErrorListener): RedisConnection {
+/** An `error` event without a listener would end the process. */
+function withListener(redis: RedisConnection, onError: ErrorListener): RedisConnection {
   redis.on('error', (error: unknown) => onError(error instanceof Error ? error : new Error(String(error))));
   return redis;
 }

@@ -1,41 +1,61 @@
 import { z } from 'zod';
+import { Refusal, shown } from '../domain/errors.ts';
 
-/** Braces keep all of a queue's keys in one slot of a Redis Cluster. */
+/** The braces keep all keys of a queue in one slot of a Redis Cluster. */
 export const DEFAULT_QUEUE_PREFIX = '{baton}';
 
 export const JOB_VERSION = 1;
 
-/** A job larger than this is a mistake or an attack: requests carry ids and numbers only. */
+/** Requests carry ids and numbers only, so a larger job is a mistake or an attack. */
 const JOB_BYTES_MAX = 256 * 1024;
 const STACK_TRACE_LINES_MAX = 3;
+const LIMITS = { stackTraceLimit: STACK_TRACE_LINES_MAX, sizeLimit: JOB_BYTES_MAX } as const;
+
+export const DAY_S = 24 * 60 * 60;
+const SHORTLY = { age: 600, count: 1_000 } as const;
 
 export const version = z.literal(JOB_VERSION);
 
-/** What goes before a request whose sender is told whether this sending made what it asks for. */
+/** The fields next to `request` in a job whose sender learns whether this sending created the operation. */
 export const envelope = {
   version,
   sendId: z
     .string()
     .min(1)
     .max(64)
-    .describe('New for each sending: tells the one that made the operation from those that met it.'),
+    .describe('A new id for each sending. It tells the sending that created an operation from repeated sendings.'),
 };
 
-const LIMITS = { stackTraceLimit: STACK_TRACE_LINES_MAX, sizeLimit: JOB_BYTES_MAX } as const;
-
-export const DAY_S = 24 * 60 * 60;
-const SHORTLY = { age: 600, count: 1_000 } as const;
-
-/** Redis keeps a job only as long as somebody may come back for its answer: what counts is kept in MongoDB. */
+/** Options for jobs whose result may be asked for again. MongoDB keeps the operation; Redis keeps the job for a while. */
 export const KEPT_FOR_ITS_ASKER = { ...LIMITS, removeOnFail: { age: 14 * DAY_S, count: 20_000 } } as const;
 
-/** Nobody comes back for the answer: its asker waits for it, or asks again. */
+/** Options for jobs whose sender waits for the result and otherwise sends a new job. */
 export const KEPT_SHORTLY = {
   ...LIMITS,
   backoff: { type: 'exponential', delay: 200, jitter: 0.5 },
   removeOnComplete: SHORTLY,
   removeOnFail: SHORTLY,
 } as const;
+
+/**
+ * Returns the id of an operation's job. BullMQ stores a job next to keys of its own, such as "wait" and "events", and
+ * refuses ids that are numbers. The prefix keeps every operation id away from both.
+ */
+export function jobIdOf(operationId: string): string {
+  return `op-${operationId}`;
+}
+
+/** Returns the job, or throws a `bad-request` refusal if its id belongs to another operation. */
+export function withItsId<Job extends { request: { operationId: string } }>(jobId: string, job: Job): Job {
+  const { operationId } = job.request;
+  // Programs that do not use Baton's producer may have sent the job under the bare operation id.
+  if (jobId === jobIdOf(operationId) || jobId === operationId) return job;
+  throw new Refusal('bad-request', {
+    message: `job ${shown(jobId)} asks for operation ${shown(operationId)}; its id must be ${shown(jobIdOf(operationId))}`,
+    expected: jobIdOf(operationId),
+    received: shown(jobId),
+  });
+}
 
 const jobWithOperation = z.object({ request: z.object({ operationId: z.string() }) });
 

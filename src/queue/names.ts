@@ -1,7 +1,8 @@
-/** The names of Baton's queues. Claims have a queue of their own, so that they never wait behind bulk operations. */
+/** Claims have a queue of their own, so that they never wait behind bulk operations. */
 export const OPERATIONS_QUEUE = 'operations';
 export const CLAIMS_QUEUE = 'claims';
 export const PREVIEWS_QUEUE = 'previews';
+/** Requests to cancel. Bulk operations can occupy every worker of their own queue, so these have another. */
 export const CONTROLS_QUEUE = 'controls';
 export const RECONCILE_QUEUE = 'reconcile';
 

@@ -1,22 +1,26 @@
-import type { RedisConnection } from '../queue/connection.ts';
 import { Queue, type Job } from 'bullmq';
-import type { FailedJob, FailedJobs } from './retry-ports.ts';
-import type { ClaimRequest } from '../claims/index.ts';
-import { parseFailureText } from '../domain/stored-error.ts';
+import { z } from 'zod';
+import { claimJob } from '../claims/index.ts';
 import { failedAttempt } from '../domain/failed-attempt.ts';
-import type { Operation, OperationRequest } from '../operations/index.ts';
-import { bringForward, hasFailed } from '../queue/promote-job.ts';
-import { requestOfJob } from '../producer/index.ts';
-import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../operations/index.ts';
-import { jobIdOf } from '../queue/job-id.ts';
+import { parseFailureText } from '../domain/stored-error.ts';
+import {
+  newOperationJob,
+  OPERATION_JOB,
+  OPERATION_JOB_OPTIONS,
+  operationJob,
+  type Operation,
+} from '../operations/index.ts';
+import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
+import { findJob, hasFailed, hasStalledTooOften, runNow, willRun } from '../queue/job-state.ts';
+import { jobIdOf } from '../queue/job.ts';
 import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../queue/names.ts';
-import { hasStalledTooOften, isAlive, jobOf } from '../queue/ensure-job.ts';
-import { withRedis, type QueueAddress } from '../queue/with-redis.ts';
+import type { FailedJob, FailedJobs } from './ports.ts';
 
-/** Read at a time. */
 const FAILED_PAGE = 200;
 
-/** Works with the failed jobs over a connection of its own. Throws when Redis is out of reach. */
+const anyJob = z.union([operationJob, claimJob]);
+
+/** Runs `work` over a Redis connection of its own. Throws when Redis cannot be reached. */
 export async function withFailedJobs<Result>(
   { redisUrl, prefix }: QueueAddress,
   work: (jobs: FailedJobs) => Promise<Result>,
@@ -31,47 +35,46 @@ export async function withFailedJobs<Result>(
   });
 }
 
-/** The failed jobs of all who ask for something: what is known of an operation that never reached the ledger. */
+/** The failed jobs of both queues. For an operation that was never recorded, its failed job is the only trace. */
 class FailedJobQueues implements FailedJobs {
   private readonly operations: Queue;
   private readonly queues: readonly Queue[];
 
   constructor(connection: RedisConnection, prefix: string) {
-    this.queues = [OPERATIONS_QUEUE, CLAIMS_QUEUE].map((name) => new Queue(name, { connection, prefix }));
+    this.operations = new Queue(OPERATIONS_QUEUE, { connection, prefix });
+    this.queues = [this.operations, new Queue(CLAIMS_QUEUE, { connection, prefix })];
     for (const queue of this.queues) queue.on('error', () => undefined);
-    this.operations = this.queues[0] as Queue;
   }
 
-  /** One that is taken up meanwhile moves those behind it by a place: they are found the next time. */
+  /** When a job is retried during the listing, the jobs behind it move up by one place, and one may be left out. */
   async *all(): AsyncGenerator<FailedJob> {
     for (const queue of this.queues) {
       for (let at = 0; ; at += FAILED_PAGE) {
         const page = (await queue.getFailed(at, at + FAILED_PAGE - 1)) as (Job | undefined)[];
         if (page.length === 0) break;
-        yield* page.flatMap((job) => (job && asFailed(job)) ?? []);
+        yield* page.flatMap((job) => (job && toFailedJob(job)) ?? []);
       }
     }
   }
 
-  async find(operationId: string): Promise<FailedJob | 'alive' | undefined> {
-    const { job } = await this.jobOf(operationId);
+  async find(operationId: string): Promise<FailedJob | 'will-run' | undefined> {
+    const { job } = await this.locate(operationId);
     if (!job) return undefined;
-    return (await isAlive(job)) ? 'alive' : asFailed(job);
+    return (await willRun(job)) ? 'will-run' : toFailedJob(job);
   }
 
-  async takeUp(operationId: string): Promise<boolean> {
-    const { queue, job } = await this.jobOf(operationId);
-    if (!job || !asFailed(job)) return false;
+  async retry(operationId: string): Promise<boolean> {
+    const { queue, job } = await this.locate(operationId);
+    if (!job || !toFailedJob(job)) return false;
     if (hasStalledTooOften(job)) await replace(queue, job);
-    else await bringForward(job);
+    else await runNow(job);
     return true;
   }
 
-  async renew(operation: Operation): Promise<void> {
-    const { operationId, request, createdBySendId } = operation;
-    const job = await jobOf(this.operations, operationId);
-    if (job && (await isAlive(job))) return bringForward(job);
-    if (job && !(await isRemoved(job))) return;
+  async renew({ operationId, request, createdBySendId }: Operation): Promise<void> {
+    const job = await findJob(this.operations, operationId);
+    if (job && (await willRun(job))) return runNow(job);
+    if (job && !(await remove(job))) return;
     const options = { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operationId) };
     await this.operations.add(OPERATION_JOB, newOperationJob(request, createdBySendId), options);
   }
@@ -80,41 +83,37 @@ class FailedJobQueues implements FailedJobs {
     await Promise.all(this.queues.map((queue) => queue.close()));
   }
 
-  private async jobOf(operationId: string): Promise<{ queue: Queue; job: Job | undefined }> {
+  private async locate(operationId: string): Promise<{ queue: Queue; job: Job | undefined }> {
     for (const queue of this.queues) {
-      const job = await jobOf(queue, operationId);
+      const job = await findJob(queue, operationId);
       if (job) return { queue, job };
     }
     return { queue: this.operations, job: undefined };
   }
 }
 
-/** `undefined` for a job that was refused, one that asks for nothing, and one that has not failed for good. */
-function asFailed(job: Job<unknown, unknown>): FailedJob | undefined {
-  const request = requestOfJob(job.data);
-  if (!request || !hasFailed(job) || parseFailureText(job.failedReason)) return undefined;
-  return { ...namesOf(request), attempts: job.attemptsMade, last: lastOf(job) };
+/** Returns `undefined` unless the job used up its attempts on transient errors and its data is a valid request. */
+function toFailedJob(job: Job<unknown, unknown>): FailedJob | undefined {
+  if (!hasFailed(job) || parseFailureText(job.failedReason)) return undefined;
+  const { success, data } = anyJob.safeParse(job.data);
+  if (!success) return undefined;
+  const { operationId, campaignId, kind } = data.request;
+  const last = failedAttempt(job.failedReason, new Date(job.finishedOn ?? 0));
+  return { operationId, campaignId, kind, attempts: job.attemptsMade, last };
 }
 
-function namesOf({ operationId, campaignId, kind }: OperationRequest | ClaimRequest) {
-  return { operationId, campaignId, kind };
-}
-
-function lastOf({ failedReason, finishedOn = 0 }: Job<unknown, unknown>): FailedJob['last'] {
-  return failedAttempt(failedReason, new Date(finishedOn));
-}
-
-/** False when somebody else has taken it up meanwhile, and so holds it. */
-async function isRemoved(job: Job): Promise<boolean> {
+/** Returns false if another process has retried the job and a worker runs it now. */
+async function remove(job: Job): Promise<boolean> {
   try {
     await job.remove();
     return true;
   } catch (error) {
-    if (await isAlive(job)) return false;
+    if (await willRun(job)) return false;
     throw error;
   }
 }
 
+/** BullMQ never resets a job's count of stalls, so a retried job would fail again at once. */
 async function replace(queue: Queue, job: Job): Promise<void> {
   await job.remove();
   await queue.add(job.name, job.data, { ...job.opts, ...(job.id !== undefined && { jobId: job.id }) });

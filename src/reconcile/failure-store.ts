@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import type { FailureStore } from './retry-ports.ts';
+import type { FailureStore } from './ports.ts';
 import { type AnyOperation, toEntry } from '../operations/index.ts';
 import { FAILED_ATTEMPTS_KEPT_MAX, type FailedAttempt } from '../domain/failed-attempt.ts';
 import { RETRYABLE_CODES } from '../domain/operation.ts';
@@ -8,10 +8,9 @@ import type { Database } from '../mongo/database.ts';
 import { batchIdsOf, type OperationDoc } from '../mongo/documents.ts';
 import { STATE_INDEX } from '../mongo/schemas.ts';
 
-/** Read at a time, for whoever lists them all. */
-const GIVEN_UP_PAGE = 100;
+const FAILED_PAGE = 100;
 
-const ATTEMPTS_EXHAUSTED = { state: 'failed', 'error.code': { $in: [...RETRYABLE_CODES] } } as const;
+const RETRYABLE = { state: 'failed', 'error.code': { $in: [...RETRYABLE_CODES] } } as const;
 
 export class MongoFailureStore implements FailureStore {
   private readonly database: Database;
@@ -28,8 +27,8 @@ export class MongoFailureStore implements FailureStore {
   }
 
   async *failedOperations(campaignId: string | undefined): AsyncGenerator<AnyOperation> {
-    const filter = { ...ATTEMPTS_EXHAUSTED, ...(campaignId !== undefined && { campaignId }) };
-    const options = { sort: { acceptedAt: 1, _id: 1 }, hint: STATE_INDEX, batchSize: GIVEN_UP_PAGE } as const;
+    const filter = { ...RETRYABLE, ...(campaignId !== undefined && { campaignId }) };
+    const options = { sort: { acceptedAt: 1, _id: 1 }, hint: STATE_INDEX, batchSize: FAILED_PAGE } as const;
     for await (const doc of this.database.operations.find(filter, options)) yield toEntry(doc);
   }
 
@@ -37,12 +36,12 @@ export class MongoFailureStore implements FailureStore {
     return this.database.transaction((session) => this.reopenIn(session, operationId));
   }
 
-  /** The operation is written last of all that is read of it, so that of two who reopen it one finds nothing to do. */
+  /** The update repeats the filter, so that only one of two processes that reopen the same operation changes it. */
   private async reopenIn(session: mongo.ClientSession, operationId: string): Promise<Operation | undefined> {
     const { operations, batches } = this.database;
     const retryable: mongo.Filter<OperationDoc> = {
       _id: operationId,
-      ...ATTEMPTS_EXHAUSTED,
+      ...RETRYABLE,
       expiring: { $exists: false },
     };
     const found = await operations.findOne(retryable, { session, projection: { campaignId: 1, sequence: 1 } });

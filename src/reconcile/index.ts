@@ -1,11 +1,8 @@
 export { withFailedJobs } from './failed-jobs.ts';
 export { MongoFailureStore } from './failure-store.ts';
-export type { ReconcileStore } from './ports.ts';
-export type { JobRepair } from '../queue/ensure-job.ts';
+export type { FailureStore, ReconcileStore } from './ports.ts';
+export { reconcile, type ReconcileDeps } from './reconcile.ts';
 export { MongoReconcileStore } from './reconcile-store.ts';
-export { type ReconcileDeps, reconcile } from './reconcile.ts';
 export { ReconciledQueues } from './reconciled-jobs.ts';
-export type { FailureStore } from './retry-ports.ts';
-export { type FailedOperation, type RetryDeps, failedOperations, findFailed, retry } from './retry.ts';
+export { failedOperations, findFailed, retry, type FailedOperation, type RetryDeps } from './retry.ts';
 export { ReconcileSchedule } from './schedule.ts';
-export * from './reconcile-job.ts';

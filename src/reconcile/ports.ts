@@ -1,34 +1,68 @@
-import type { JobRepair } from '../queue/ensure-job.ts';
 import type { Claim } from '../claims/index.ts';
-import type { Operation } from '../operations/index.ts';
+import type { FailedAttempt } from '../domain/failed-attempt.ts';
+import type { AnyOperation, Operation } from '../operations/index.ts';
+import type { JobRepair } from '../queue/job-state.ts';
 
-/** Whatever the ledger holds unfinished. Both at once are never there. */
-export type Unfinished =
+/** An operation or a claim that has not ended. */
+export type AnyUnfinished =
   { readonly operation: Operation; readonly claim?: never } | { readonly claim: Claim; readonly operation?: never };
 
 export interface ReconcileStore {
-  /** Everything unfinished, page by page, in the order of acceptance. */
-  unfinished(): AsyncIterable<readonly Unfinished[]>;
-  /** Whether it is unfinished still. */
+  /** Returns everything that has not ended, in pages, in the order of acceptance. */
+  unfinished(): AsyncIterable<readonly AnyUnfinished[]>;
   isUnfinished(operationId: string): Promise<boolean>;
-  /** Whether a campaign's pool has anything that a claim could be given. */
+  /** Returns true if the campaign's pool has a conversation that a claim could receive. */
   hasClaimable(campaignId: string): Promise<boolean>;
   /**
-   * Some of what ended before this, marked so that nobody reopens it any more: at most a page of ids, none when there is
-   * no more. Asked again before they are removed, it answers the same.
+   * Marks one page of operations that ended before this time, so that they can no longer be reopened, and returns their
+   * ids; none when there are no more. Returns the same ids again until they are removed.
    */
   markExpired(before: Date): Promise<readonly string[]>;
-  /** Removes what was marked: batches first, so that what remains of an operation is never without the operation. */
+  /** Removes marked operations. Removes their batches first, so that a batch never exists without its operation. */
   removeExpired(operationIds: readonly string[]): Promise<void>;
 }
 
-/** The queues, as far as the reconcile mends them. */
+/** The changes to jobs that a reconcile pass makes. */
 export interface ReconciledJobs {
-  /** Sees to it that an unfinished operation or claim has a job; `isUnfinished` is asked again before one is made. */
-  ensureJob(unfinished: Unfinished, isUnfinished: () => Promise<boolean>): Promise<JobRepair>;
-  /** Sees to it that whoever waits for a claim that has ended hears of it. */
+  /** Makes sure that an unfinished operation or claim has a job that will run; see `ensureJob` of the queue. */
+  ensureJob(unfinished: AnyUnfinished, isUnfinished: () => Promise<boolean>): Promise<JobRepair>;
+  /** Makes sure that the job of a claim that has ended reports the end to its sender. */
   answer(claim: Claim): Promise<void>;
+  /** Makes the waiting claims of a campaign look for conversations in its pool. */
   poolRefilled(campaignId: string): Promise<void>;
-  /** Removes what is left in the queues of operations and claims that the ledger is about to forget. */
+  /** Removes the jobs of operations and claims that are about to be removed from the database. */
   forget(operationIds: readonly string[]): Promise<void>;
+}
+
+export interface FailureStore {
+  /** Adds a failed attempt to an operation or claim, if one with this request is stored. */
+  note(operationId: string, requestHash: string, attempt: FailedAttempt): Promise<void>;
+  /** Returns the failed operations and claims that can be retried, of one campaign or of all, oldest first. */
+  failedOperations(campaignId: string | undefined): AsyncIterable<AnyOperation>;
+  /**
+   * Makes a failed operation `accepted` again. It continues where it stopped, after the operations that its campaign has
+   * accepted since. Returns `undefined` when the operation cannot be reopened, or another process has reopened it.
+   */
+  reopen(operationId: string): Promise<Operation | undefined>;
+}
+
+/** A job that used up its attempts on transient errors. */
+export interface FailedJob {
+  readonly operationId: string;
+  readonly campaignId: string;
+  readonly kind: AnyOperation['request']['kind'];
+  readonly attempts: number;
+  readonly last: FailedAttempt;
+}
+
+/** The failed jobs of operations and claims. */
+export interface FailedJobs {
+  /** Returns all failed jobs, in no particular order. */
+  all(): AsyncIterable<FailedJob>;
+  /** Returns an operation's failed job, or `will-run` when its job runs without a retry. */
+  find(operationId: string): Promise<FailedJob | 'will-run' | undefined>;
+  /** Resets the attempts of a failed job, so that it runs again. Returns false when the job is no longer failed. */
+  retry(operationId: string): Promise<boolean>;
+  /** Makes sure that a reopened operation has a job that will run. */
+  renew(operation: Operation): Promise<void>;
 }

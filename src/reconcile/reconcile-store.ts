@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import type { ReconcileStore, Unfinished } from './ports.ts';
+import type { AnyUnfinished, ReconcileStore } from './ports.ts';
 import { ENDED_STATES, UNFINISHED_STATES, type OperationState } from '../domain/operation.ts';
 import { toClaim } from '../claims/index.ts';
 import type { Database } from '../mongo/database.ts';
@@ -7,9 +7,7 @@ import { batchIdsOf, CLAIMABLE, type ClaimDoc, type OperationDoc } from '../mong
 import { CLAIMABLE_INDEX, STATE_INDEX } from '../mongo/schemas.ts';
 import { toOperation } from '../operations/index.ts';
 
-/** Looked at in one go: each costs the queue two commands. */
 const UNFINISHED_PAGE = 100;
-/** Forgotten in one go. */
 const EXPIRED_PAGE = 100;
 
 const IN_ORDER = { sort: { acceptedAt: 1, _id: 1 }, hint: STATE_INDEX } as const;
@@ -20,7 +18,7 @@ interface Place {
   readonly _id: string;
 }
 
-/** The ledger as the reconcile reads it: by state and time of acceptance, an index of its own. */
+/** Reads operations and claims by state and time of acceptance, with the index made for these queries. */
 export class MongoReconcileStore implements ReconcileStore {
   private readonly database: Database;
 
@@ -28,7 +26,7 @@ export class MongoReconcileStore implements ReconcileStore {
     this.database = database;
   }
 
-  async *unfinished(): AsyncGenerator<Unfinished[]> {
+  async *unfinished(): AsyncGenerator<AnyUnfinished[]> {
     for (const state of UNFINISHED_STATES) {
       let last: Place | undefined;
       do {
@@ -49,7 +47,7 @@ export class MongoReconcileStore implements ReconcileStore {
     return (await this.database.conversations.findOne({ campaignId, ...CLAIMABLE }, options)) !== null;
   }
 
-  /** By when it was accepted first, which is what the index knows; what ran on for long stays until it ended long ago. */
+  /** The index has no `endedAt`. `acceptedAt` limits the documents that are read, and `endedAt` decides. */
   async markExpired(before: Date): Promise<string[]> {
     for (const state of ENDED_STATES) {
       const filter = { state, acceptedAt: { $lt: before }, endedAt: { $lt: before } };
@@ -68,7 +66,7 @@ export class MongoReconcileStore implements ReconcileStore {
     await this.database.operations.deleteMany(markedOf(operationIds));
   }
 
-  /** The rest of those accepted in the same moment, then the later ones: two ranges, where one `$or` would be none. */
+  /** Several operations can have the same time of acceptance. Two queries with one range each use the index; `$or` would not. */
   private async page(state: OperationState, last: Place | undefined): Promise<OperationDoc[]> {
     if (!last) return this.read({ state }, UNFINISHED_PAGE);
     const { acceptedAt, _id } = last;
@@ -82,11 +80,11 @@ export class MongoReconcileStore implements ReconcileStore {
   }
 }
 
-/** Without those that somebody reopened before they could be marked. */
+/** Leaves out operations that were reopened before they could be marked. */
 function markedOf(ids: readonly string[]): mongo.Filter<OperationDoc> {
   return { _id: { $in: [...ids] }, expiring: true };
 }
 
-function fromDoc(doc: OperationDoc | ClaimDoc): Unfinished {
+function fromDoc(doc: OperationDoc | ClaimDoc): AnyUnfinished {
   return 'granted' in doc ? { claim: toClaim(doc) } : { operation: toOperation(doc) };
 }

@@ -1,9 +1,9 @@
-import type { ReconciledJobs, Unfinished } from './ports.ts';
-import type { JobRepair } from '../queue/ensure-job.ts';
 import type { Claim, ClaimQueue } from '../claims/index.ts';
 import type { OperationQueue } from '../operations/index.ts';
+import type { JobRepair } from '../queue/job-state.ts';
+import type { AnyUnfinished, ReconciledJobs } from './ports.ts';
 
-/** Both queues that hold what somebody asked for, as the reconcile sees them. */
+/** Passes each change on to the queue of operations or the queue of claims. */
 export class ReconciledQueues implements ReconciledJobs {
   private readonly operations: OperationQueue;
   private readonly claims: ClaimQueue;
@@ -13,7 +13,7 @@ export class ReconciledQueues implements ReconciledJobs {
     this.claims = claims;
   }
 
-  ensureJob(unfinished: Unfinished, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
+  ensureJob(unfinished: AnyUnfinished, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
     if (unfinished.claim) return this.claims.ensureJob(unfinished.claim, isUnfinished);
     return this.operations.ensureJob(unfinished.operation, isUnfinished);
   }

@@ -1,9 +1,8 @@
-import { Refusal, shown } from '../domain/errors.ts';
+import { Refusal, shown, unknownOperation } from '../domain/errors.ts';
 import type { FailedAttempt } from '../domain/failed-attempt.ts';
 import { isEnded, isRetryable } from '../domain/operation.ts';
-import type { FailedJob, FailedJobs, FailureStore } from './retry-ports.ts';
-import type { OperationViewStore } from '../operations/index.ts';
-import type { AnyOperation } from '../operations/index.ts';
+import type { AnyOperation, OperationViewStore } from '../operations/index.ts';
+import type { FailedJob, FailedJobs, FailureStore } from './ports.ts';
 
 export interface RetryDeps {
   readonly failures: FailureStore;
@@ -11,69 +10,93 @@ export interface RetryDeps {
   readonly jobs: FailedJobs;
 }
 
-/** What was given up and waits for somebody to look at it. */
+/** An operation or claim that failed and that a person can retry. */
 export interface FailedOperation {
   readonly operationId: string;
   readonly campaignId: string;
   readonly kind: FailedJob['kind'];
-  /** `queue`: it has used its job's attempts up without being recorded as failed; it may never have been recorded at all. */
+  /**
+   * `database`: the operation is recorded as failed. `queue`: only its job has failed; the operation may never have been
+   * recorded.
+   */
   readonly foundIn: 'database' | 'queue';
   readonly attempts: number;
   readonly failedAt: Date | null;
-  /** What it was given up for. */
+  /** The message of the error that ended the operation. */
   readonly error: string;
   readonly failures: readonly FailedAttempt[];
 }
 
-/** Everything that was given up, of one campaign or of all. What was refused has its answer and is none of it. */
+/** Returns what failed and can be retried, of one campaign or of all. Refused requests are not included. */
 export async function* failedOperations(deps: RetryDeps, campaignId?: string): AsyncGenerator<FailedOperation> {
-  for await (const entry of deps.failures.failedOperations(campaignId)) yield fromDatabase(entry);
+  for await (const operation of deps.failures.failedOperations(campaignId)) yield fromDatabase(operation);
   for await (const job of deps.jobs.all()) {
     if (campaignId !== undefined && job.campaignId !== campaignId) continue;
-    const entry = await deps.operationViews.findOperation(job.operationId);
-    if (!entry || !isEnded(entry.state)) yield fromQueue(job, entry);
+    const operation = await deps.operationViews.findOperation(job.operationId);
+    if (!operation || !isEnded(operation.state)) yield fromQueue(job, operation);
   }
 }
 
-/** One that was given up. Throws a `not-retryable` refusal for anything else, `unknown-operation` for nothing. */
+/** Throws a `not-retryable` refusal when the operation has not failed, or `unknown-operation` when it does not exist. */
 export async function findFailed(deps: RetryDeps, operationId: string): Promise<FailedOperation> {
-  const entry = await deps.operationViews.findOperation(operationId);
-  if (entry && isRetryable(entry)) return fromDatabase(entry);
-  if (entry && isEnded(entry.state))
-    throw notRetryable(entry.error ? `one refused as ${entry.error.code}` : entry.state);
+  const operation = await deps.operationViews.findOperation(operationId);
+  if (operation && isRetryable(operation)) return fromDatabase(operation);
+  if (operation && isEnded(operation.state)) throw notRetryable(operationId, endOf(operation));
   const job = await deps.jobs.find(operationId);
-  if (job === 'alive') throw notRetryable(`one that goes on by itself`);
-  if (job) return fromQueue(job, entry);
-  if (entry) throw notRetryable(`one that is ${entry.state}`);
-  const expected = 'an operation that the ledger or the queue knows';
-  throw new Refusal('unknown-operation', { expected, received: shown(operationId) });
+  if (job === 'will-run') throw notRetryable(operationId, 'in progress');
+  if (job) return fromQueue(job, operation);
+  if (operation) throw notRetryable(operationId, operation.state);
+  throw unknownOperation(operationId);
 }
 
 /**
- * Takes up again what was given up, where it stopped. Safe to repeat, and for several at once: false when somebody else
- * has done it meanwhile. Should this process die between the two steps, the reconcile makes good for the second.
+ * Retries a failed operation; it continues where it stopped. Returns false when another process has retried it first.
+ * Safe to repeat. If this process dies after the operation is reopened, the next reconcile pass creates its job.
  */
 export async function retry(deps: RetryDeps, { operationId, foundIn }: FailedOperation): Promise<boolean> {
-  if (foundIn === 'queue') return deps.jobs.takeUp(operationId);
+  if (foundIn === 'queue') return deps.jobs.retry(operationId);
   const reopened = await deps.failures.reopen(operationId);
   if (reopened) await deps.jobs.renew(reopened);
   return reopened !== undefined;
 }
 
-function notRetryable(received: string): Refusal {
-  return new Refusal('not-retryable', { expected: 'an operation that was given up', received });
+function endOf({ state, error }: AnyOperation): string {
+  return error ? `refused with ${error.code}` : state;
 }
 
-function fromDatabase(entry: AnyOperation): FailedOperation {
-  const { operationId, campaignId, request, failures = [], error, endedAt } = entry;
-  const told = { operationId, campaignId, kind: request.kind, failures };
-  return { ...told, foundIn: 'database', attempts: failures.length, failedAt: endedAt, error: error?.message ?? '' };
+function notRetryable(operationId: string, received: string): Refusal {
+  return new Refusal('not-retryable', {
+    message: `operation ${shown(operationId)} is ${received}; only operations that failed can be retried`,
+    expected: 'an operation that failed',
+    received,
+  });
 }
 
-function fromQueue(
-  { operationId, campaignId, kind, attempts, last }: FailedJob,
-  entry?: AnyOperation,
-): FailedOperation {
-  const told = { operationId, campaignId, kind, failures: entry?.failures ?? [last] };
-  return { ...told, foundIn: 'queue', attempts, failedAt: last.at, error: last.message };
+function fromDatabase(operation: AnyOperation): FailedOperation {
+  const { operationId, campaignId, request, failures = [], error, endedAt } = operation;
+  return {
+    operationId,
+    campaignId,
+    kind: request.kind,
+    foundIn: 'database',
+    attempts: failures.length,
+    failedAt: endedAt,
+    error: error?.message ?? '',
+    failures,
+  };
+}
+
+function fromQueue(job: FailedJob, operation?: AnyOperation): FailedOperation {
+  const { operationId, campaignId, kind, attempts, last } = job;
+  const failures = operation?.failures ?? [last];
+  return {
+    operationId,
+    campaignId,
+    kind,
+    foundIn: 'queue',
+    attempts,
+    failedAt: last.at,
+    error: last.message,
+    failures,
+  };
 }

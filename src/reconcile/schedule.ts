@@ -1,41 +1,73 @@
-import type { RedisConnection } from '../queue/connection.ts';
 import { Queue } from 'bullmq';
-import { RECONCILE_JOB, RECONCILE_JOB_OPTIONS } from './reconcile-job.ts';
+import type { ErrorListener, RedisConnection } from '../queue/connection.ts';
 import { RECONCILE_QUEUE } from '../queue/names.ts';
 
-/** One at a time, over all workers. */
-const RECONCILE_AT_ONCE_MAX = 1;
-/** A schedule whose next reconcile is this many periods late has lost its job. */
-const LATE_PERIODS_MAX = 5;
+/** The job that runs one reconcile pass, and the name of the BullMQ job scheduler that creates it. */
+export const RECONCILE_JOB = 'reconcile';
 
-/** The schedule that makes the reconcile's jobs. It lies in Redis, where it can be lost with everything else. */
+/** A failed pass is not retried: the next pass does its work. */
+export const RECONCILE_JOB_OPTIONS = { attempts: 1, removeOnComplete: true, removeOnFail: true } as const;
+
+/** Over all workers together. */
+const PASSES_AT_ONCE_MAX = 1;
+/** A scheduler whose next job is this many periods late has lost its job. */
+const LATE_PERIODS_MAX = 5;
+/** Spreads the checks of workers that were started together. */
+const JITTER = 0.25;
+
+/**
+ * Keeps the schedule of the reconcile job in Redis. Redis can lose the schedule with everything else, and without a
+ * reconcile pass nothing would notice. Therefore every worker checks the schedule at intervals and restores it.
+ */
 export class ReconcileSchedule {
   private readonly queue: Queue;
   private readonly everyMs: number;
+  private readonly onError: ErrorListener;
+  private timer: NodeJS.Timeout | undefined;
+  private isClosed = false;
 
-  constructor(connection: RedisConnection, prefix: string, everyMs: number, onError: (error: Error) => void) {
+  constructor(connection: RedisConnection, prefix: string, everyMs: number, onError: ErrorListener) {
     this.everyMs = everyMs;
+    this.onError = onError;
     this.queue = new Queue(RECONCILE_QUEUE, { connection, prefix });
     this.queue.on('error', onError);
   }
 
-  /** Puts the schedule there, whatever it was before. Workers that do so at the same time make one schedule. */
-  async put(): Promise<void> {
-    await this.queue.setGlobalConcurrency(RECONCILE_AT_ONCE_MAX);
-    const template = { name: RECONCILE_JOB, data: {}, opts: RECONCILE_JOB_OPTIONS };
-    await this.queue.upsertJobScheduler(RECONCILE_JOB, { every: this.everyMs }, template);
-  }
-
-  /** Puts it back if it is gone, or makes no jobs any more. Says whether it had to. */
-  async restore(): Promise<boolean> {
-    const scheduler = await this.queue.getJobScheduler(RECONCILE_JOB);
-    if (scheduler && !isStuck(scheduler.next, scheduler.every ?? this.everyMs)) return false;
-    await this.put();
-    return true;
+  /** Writes the schedule with this worker's settings, and starts the checks. */
+  start(): void {
+    this.write().catch(this.onError);
+    this.checkLater();
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.timer);
     await this.queue.close();
+  }
+
+  private checkLater(): void {
+    if (this.isClosed) return;
+    const jitter = 1 + JITTER * (2 * Math.random() - 1);
+    this.timer = setTimeout(() => void this.check(), this.everyMs * jitter);
+  }
+
+  private async check(): Promise<void> {
+    await this.restore().catch(this.onError);
+    this.checkLater();
+  }
+
+  /** Writes the schedule if it is missing or creates no jobs any more. */
+  private async restore(): Promise<void> {
+    const scheduler = await this.queue.getJobScheduler(RECONCILE_JOB);
+    if (scheduler && !isStuck(scheduler.next, scheduler.every ?? this.everyMs)) return;
+    await this.write();
+  }
+
+  /** Workers that write the schedule at the same time create one schedule. */
+  private async write(): Promise<void> {
+    await this.queue.setGlobalConcurrency(PASSES_AT_ONCE_MAX);
+    const template = { name: RECONCILE_JOB, data: {}, opts: RECONCILE_JOB_OPTIONS };
+    await this.queue.upsertJobScheduler(RECONCILE_JOB, { every: this.everyMs }, template);
   }
 }
 

@@ -1,17 +1,14 @@
-import type { RedisConnection } from '../queue/connection.ts';
 import { Queue } from 'bullmq';
+import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
+import { OPERATIONS_QUEUE, QUEUE_NAMES } from '../queue/names.ts';
 import type { QueueFacts, QueueState } from './health.ts';
-import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCILE_QUEUE } from '../queue/names.ts';
-import { withRedis, type QueueAddress } from '../queue/with-redis.ts';
 
-const QUEUES = [OPERATIONS_QUEUE, CLAIMS_QUEUE, PREVIEWS_QUEUE, CONTROLS_QUEUE, RECONCILE_QUEUE];
-
-/** Looks at Redis and at every queue, over a connection of its own. Throws when Redis is out of reach. */
+/** Reads the facts over a connection of its own. Throws when Redis cannot be reached. */
 export async function readQueueFacts(address: QueueAddress): Promise<QueueFacts> {
   return withRedis(address.redisUrl, async (redis) => {
     const info = parseInfo(await redis.info());
     const queues: QueueState[] = [];
-    for (const name of QUEUES) queues.push(await withQueue(name, redis, address.prefix, stateOf));
+    for (const name of QUEUE_NAMES) queues.push(await withQueue(name, redis, address.prefix, stateOf));
     return {
       version: info.get('redis_version') ?? 'unknown',
       maxmemoryPolicy: info.get('maxmemory_policy') ?? 'unknown',
@@ -21,7 +18,7 @@ export async function readQueueFacts(address: QueueAddress): Promise<QueueFacts>
   });
 }
 
-/** How many workers listen to the operations' queue. */
+/** Returns the number of worker processes that are connected to the queue of operations. */
 export async function countWorkers(address: QueueAddress): Promise<number> {
   return withRedis(address.redisUrl, (redis) =>
     withQueue(OPERATIONS_QUEUE, redis, address.prefix, (queue) => queue.getWorkersCount()),
@@ -37,12 +34,12 @@ async function withQueue<Result>(
   name: string,
   connection: RedisConnection,
   prefix: string,
-  look: (queue: Queue) => Promise<Result>,
+  read: (queue: Queue) => Promise<Result>,
 ): Promise<Result> {
   const queue = new Queue(name, { connection, prefix });
   queue.on('error', () => undefined);
   try {
-    return await look(queue);
+    return await read(queue);
   } finally {
     await queue.close();
   }

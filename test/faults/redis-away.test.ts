@@ -11,8 +11,8 @@ import { until } from '../support/until.ts';
 
 const CONVERSATIONS = 200;
 
-/** A worker that reaches Redis only through a proxy, which the test can take away from it. */
-describe('a worker that is cut off from Redis', () => {
+/** The worker reaches Redis through a proxy, which the test can close. */
+describe('a worker that loses Redis during an operation', () => {
   let harness: Harness;
   let queue: RawQueue;
   let proxy: TcpProxy;
@@ -71,7 +71,7 @@ describe('a worker that is cut off from Redis', () => {
     });
   }
 
-  it('in mid-operation goes on when Redis is back, and it is done once', async () => {
+  it('continues when Redis is back and moves every conversation once', async () => {
     const asked = request();
     const obstacle = await Obstacle.before(harness, ids[52] ?? '');
     const sent = await send(harness.producer, asked);
@@ -83,7 +83,7 @@ describe('a worker that is cut off from Redis', () => {
     await expectMovedOnce(asked.operationId);
   });
 
-  it('and another that takes over while it still works move everything once between them', async () => {
+  it('and a second worker that runs the same job move every conversation once', async () => {
     const asked = request();
     const obstacle = await Obstacle.before(harness, ids[52] ?? '');
     const sent = await send(harness.producer, asked);
@@ -91,7 +91,7 @@ describe('a worker that is cut off from Redis', () => {
     const { attemptsStarted = 0 } = (await queue.job(asked.operationId)) ?? {};
     proxy.away();
     await harness.startWorker();
-    await until('the other to take over', async () => {
+    await until('the second worker to run the job', async () => {
       const job = await queue.job(asked.operationId);
       return (job?.attemptsStarted ?? 0) > attemptsStarted;
     });
@@ -101,7 +101,7 @@ describe('a worker that is cut off from Redis', () => {
     await expectMovedOnce(asked.operationId);
   });
 
-  it('in mid-operation can be told to stop all the same, and another finishes', async () => {
+  it('can be stopped, and another worker finishes the operation', async () => {
     const asked = request();
     const obstacle = await Obstacle.before(harness, ids[52] ?? '');
     const sent = await send(harness.producer, asked);

@@ -153,7 +153,7 @@ describe('no query that runs per job scans more than it returns', () => {
 
   it('what a reconcile looks at: the unfinished among many that ended, what is old, and a pool', async () => {
     const { operations } = harness.context.database;
-    const { ledger } = harness.context;
+    const { reconcileStore } = harness.context;
     const DAY_MS = 86_400_000;
     const now = Date.now();
     const request = { kind: 'self-assign', operationId: '', campaignId, texterId: 't1' } as const;
@@ -182,12 +182,12 @@ describe('no query that runs per job scans more than it returns', () => {
       }),
     );
     const pages = async (): Promise<void> => {
-      for await (const page of ledger.unfinished()) expect(page.length).toBeGreaterThan(0);
+      for await (const page of reconcileStore.unfinished()) expect(page.length).toBeGreaterThan(0);
     };
     await expectTight(pages);
-    await expectTight(() => ledger.markExpired(new Date(now - 90 * DAY_MS)));
-    await expectTight(() => ledger.markExpired(new Date(0)));
-    await expectTight(() => ledger.hasClaimable(campaignId));
+    await expectTight(() => reconcileStore.markExpired(new Date(now - 90 * DAY_MS)));
+    await expectTight(() => reconcileStore.markExpired(new Date(0)));
+    await expectTight(() => reconcileStore.hasClaimable(campaignId));
   });
 
   it('one conversation', async () => {

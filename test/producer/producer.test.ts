@@ -1,10 +1,10 @@
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { QueueUnavailable, Refusal, WaitTimeout } from '../../src/domain/errors.ts';
-import { JobFailed } from '../../src/queue/answers.ts';
+import { Halted, isPermanent, JobFailed, QueueUnavailable, Refusal, WaitTimeout } from '../../src/domain/errors.ts';
+import { toFailureText, toStoredError } from '../../src/domain/stored-error.ts';
 import { type OperationJob } from '../../src/operations/operation-job.ts';
-import { jobIdOf } from '../../src/queue/job-id.ts';
+import { jobIdOf } from '../../src/queue/job.ts';
 import { CONTROLS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/names.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
@@ -23,15 +23,15 @@ const RECEIPT = {
   byTarget: [],
   byStatus: [],
 };
-const answerTo = ({ data }: Job<OperationJob>): object => ({
+const resultOf = ({ data }: Job<OperationJob>): object => ({
   operationId: data.request.operationId,
   state: 'done',
   createdBySendId: data.sendId,
   receipt: RECEIPT,
 });
 
-/** The producer against a real Redis; the worker is a stand-in, so that each answer can be had at will. */
-describe('a producer', () => {
+/** The Redis is real. The worker is a stand-in, so that a test can choose how each job ends. */
+describe('the producer', () => {
   const { queue: config } = testConfig();
   const producers: Producer[] = [];
   const proxies: TcpProxy[] = [];
@@ -65,8 +65,8 @@ describe('a producer', () => {
     return { producer: open(proxy.url), proxy };
   }
 
-  async function work(answer: (job: Job<OperationJob>) => unknown, queue = OPERATIONS_QUEUE): Promise<Worker> {
-    const worker = new Worker<OperationJob>(queue, (job) => Promise.resolve().then(() => answer(job)), {
+  async function work(run: (job: Job<OperationJob>) => unknown, queue = OPERATIONS_QUEUE): Promise<Worker> {
+    const worker = new Worker<OperationJob>(queue, (job) => Promise.resolve().then(() => run(job)), {
       connection: { url: config.redisUrl, maxRetriesPerRequest: null },
       prefix: config.prefix,
     });
@@ -81,22 +81,22 @@ describe('a producer', () => {
     return { operationId: `op-${count}`, campaignId: 'c1', from: 'pool', to: 'everyone', status: 'any', ...more };
   }
 
-  it('says created to the sending that made the operation, and exists to the others', async () => {
+  it('returns created to the sending that created the operation and exists to the others', async () => {
     const [one, other] = [open(), open()];
     const asked = request();
     const sent = await Promise.all([one, other, one].map((producer) => producer.reassign(asked)));
-    await work(answerTo);
+    await work(resultOf);
     const results = await Promise.all(sent.map((each) => each.result()));
     expect(results.map(({ outcome }) => outcome).sort()).toEqual(['created', 'exists', 'exists']);
     expect(results.map(({ receipt }) => receipt)).toEqual([RECEIPT, RECEIPT, RECEIPT]);
   });
 
-  it('refuses an id that stands for another request, before and after it has ended', async () => {
+  it('refuses an id that belongs to a different request, before and after the operation has ended', async () => {
     const producer = open();
     const asked = request();
     const sent = await producer.reassign(asked);
     await expect(producer.reassign({ ...asked, count: 5 })).rejects.toMatchObject({ code: 'operation-conflict' });
-    await work(answerTo);
+    await work(resultOf);
     await sent.result();
     await expect(producer.reassign({ ...asked, status: 'closed' })).rejects.toMatchObject({
       code: 'operation-conflict',
@@ -106,11 +106,11 @@ describe('a producer', () => {
     });
   });
 
-  it('answers again and again, whoever asks, and however long ago it ended', async () => {
+  it('returns the same result to repeated waits and to another producer', async () => {
     const producer = open();
     const asked = request();
     const sent = await producer.reassign(asked);
-    await work(answerTo);
+    await work(resultOf);
     const first = await sent.result();
     const later = await Promise.all([sent.result(), sent.result(), sent.result()]);
     expect(later).toEqual([first, first, first]);
@@ -118,65 +118,72 @@ describe('a producer', () => {
     expect(await elsewhere.result()).toEqual({ ...first, outcome: 'exists' });
   });
 
-  it('answers everyone who waits at once, each with their own operation', async () => {
+  it('returns to each of many concurrent waits the result of its own operation', async () => {
     const producer = open();
     const sent = await Promise.all(Array.from({ length: 40 }, () => producer.reassign(request())));
     const waiting = sent.flatMap((each) => [each.result(), each.result()]);
-    await work(answerTo);
+    await work(resultOf);
     const ids = (await Promise.all(waiting)).map(({ operationId }) => operationId);
     expect(ids).toEqual(sent.flatMap(({ operationId }) => [operationId, operationId]));
   });
 
-  it('has the answer of a job that failed at first and was tried again, however late it looks', async () => {
+  it('returns the result of a job that succeeded in its second attempt, also to a late wait', async () => {
     const producer = open();
     const sent = await producer.reassign(request());
     await work((job) => {
-      if (job.attemptsMade === 0) throw new Error('a passing trouble');
-      return answerTo(job);
+      if (job.attemptsMade === 0) throw new Error('a transient error');
+      return resultOf(job);
     });
     const early = await sent.result();
     expect(early).toMatchObject({ state: 'done', receipt: RECEIPT });
     expect(await sent.result()).toEqual(early);
   });
 
-  it('throws the refusal that the worker gave, and JobFailed for whatever else it failed with', async () => {
+  it('throws the refusal, the halt or the JobFailed that the job ended with', async () => {
     const producer = open();
-    const [refused, broken] = [await producer.reassign(request()), await producer.reassign(request())];
+    const details = { message: 'texter t4 is paused', expected: 'an active texter', received: 't4, paused' };
+    const ends = [new Refusal('target-inactive', details), new Halted('targets-lost', details), new Error('disk full')];
+    const sent = await Promise.all(ends.map(() => producer.reassign(request())));
     await work((job) => {
-      const refusal = 'target-inactive: expected active texters, got paused "t4"';
-      throw new UnrecoverableError(job.id === jobIdOf(refused.operationId) ? refusal : 'boo');
+      const end = ends[sent.findIndex(({ operationId }) => jobIdOf(operationId) === job.id)];
+      throw new UnrecoverableError(isPermanent(end) ? toFailureText(toStoredError(end)) : end?.message);
     });
-    const refusal: unknown = await refused.result().catch((error: unknown) => error);
+    const [refusal, halt, failure] = await Promise.all(
+      sent.map((each) => each.result().catch((error: unknown) => error)),
+    );
     expect(refusal).toBeInstanceOf(Refusal);
-    expect(refusal).toMatchObject({ code: 'target-inactive', expected: 'active texters', received: 'paused "t4"' });
-    await expect(broken.result()).rejects.toThrow(JobFailed);
+    expect(refusal).toMatchObject({ code: 'target-inactive', ...details });
+    expect(halt).toBeInstanceOf(Halted);
+    expect(halt).toMatchObject({ code: 'targets-lost', ...details });
+    expect(failure).toBeInstanceOf(JobFailed);
+    expect(failure).toMatchObject({ code: 'operation-failed', message: 'disk full' });
   });
 
-  it('stops waiting when its time is up, and the operation goes on', async () => {
+  it('throws WaitTimeout when the time is over, and the operation continues', async () => {
     const producer = open();
     const sent = await producer.reassign(request());
     await expect(sent.result({ waitMs: 50 })).rejects.toThrow(WaitTimeout);
-    await work(answerTo);
+    await work(resultOf);
     expect(await sent.result()).toMatchObject({ state: 'done' });
   });
 
-  it('tells of progress', async () => {
+  it('passes progress on to the callback', async () => {
     const producer = open();
     const sent = await producer.reassign(request());
     const seen: unknown[] = [];
-    const answered = sent.result({ onProgress: (progress) => seen.push(progress) });
+    const ended = sent.result({ onProgress: (progress) => seen.push(progress) });
     await work(async (job) => {
       await until('progress to be seen', async () => {
         await job.updateProgress({ moved: 7 });
         return seen.length > 0;
       });
-      return answerTo(job);
+      return resultOf(job);
     });
-    await answered;
+    await ended;
     expect(seen[0]).toEqual({ moved: 7 });
   });
 
-  it('says that the queue is away, rather than wait for it, when it never was there', async () => {
+  it('throws QueueUnavailable when Redis could never be reached', async () => {
     const producer = open('redis://127.0.0.1:1');
     const sending = [producer.reassign(request()), producer.preview({ ...request(), kind: 'reassign' })];
     for (const sent of await Promise.allSettled(sending)) {
@@ -184,7 +191,7 @@ describe('a producer', () => {
     }
   });
 
-  it('says that the queue is away when it has gone, and sends again when it is back', async () => {
+  it('throws QueueUnavailable while Redis is away and sends again when it is back', async () => {
     const { producer, proxy } = await openThroughProxy();
     await producer.reassign(request());
     proxy.away();
@@ -197,16 +204,16 @@ describe('a producer', () => {
         () => false,
       ),
     );
-    await work(answerTo);
+    await work(resultOf);
     expect(await (await producer.reassign(asked)).result()).toMatchObject({ state: 'done' });
   });
 
-  it('refuses bad input even when the queue is away', async () => {
+  it('refuses bad input also while Redis is away', async () => {
     const producer = open('redis://127.0.0.1:1');
     await expect(producer.reassign(request({ count: 0 }))).rejects.toMatchObject({ code: 'bad-request' });
   });
 
-  it('stops waiting when its time is up, also when the queue went away before it began to wait', async () => {
+  it('throws in time when Redis went away before the wait began', async () => {
     const { producer, proxy } = await openThroughProxy();
     const sent = await producer.reassign(request());
     proxy.away();
@@ -215,12 +222,12 @@ describe('a producer', () => {
     });
   });
 
-  it('has the answer of an operation that ended while the queue was away', async () => {
+  it('returns the result of an operation that ended while Redis was away', async () => {
     const { producer, proxy } = await openThroughProxy();
     const sent = await producer.reassign(request());
     const waiting = sent.result();
     proxy.away();
-    const worker = await work(answerTo);
+    const worker = await work(resultOf);
     const { operationId } = sent;
     await until(
       'the job to end',
@@ -230,7 +237,7 @@ describe('a producer', () => {
     expect(await waiting).toMatchObject({ state: 'done' });
   });
 
-  it('is never told the answer to what somebody else asked after the queue had lost everything', async () => {
+  it('does not return the result of another job after Redis has lost its data', async () => {
     const cancelled = (operationId: string): Promise<unknown> =>
       open()
         .cancel({ operationId, campaignId: 'c1' })
@@ -240,12 +247,12 @@ describe('a producer', () => {
     await until('it to be sent', async () => (await redis.llen(`${config.prefix}:${CONTROLS_QUEUE}:wait`)) === 1);
     await redis.del(...(await keys()));
     const asked = cancelled('asked');
-    await work(answerTo, CONTROLS_QUEUE);
+    await work(resultOf, CONTROLS_QUEUE);
     expect(await asked).toMatchObject({ operationId: 'asked' });
     expect(await lost).toBeInstanceOf(QueueUnavailable);
   });
 
-  it('closes while the queue is away', async () => {
+  it('closes while Redis is away', async () => {
     const { producer, proxy } = await openThroughProxy();
     const sent = await producer.reassign(request());
     const waiting = sent.result({ waitMs: 300 }).catch((error: unknown) => error);

@@ -39,31 +39,31 @@ const nested = (levels: number): unknown => {
   return value;
 };
 const circular = (): object => {
-  const round: Record<string, unknown> = {};
-  round['round'] = round;
-  return round;
+  const value: Record<string, unknown> = {};
+  value['self'] = value;
+  return value;
 };
 
 const HOSTILE_IDS: [string, unknown][] = [
-  ['an operator', { $ne: null }],
-  ['an operator in a list', [{ $gt: '' }]],
-  ['an operator as text', '$where'],
-  ['nothing', null],
-  ['missing', undefined],
-  ['empty', ''],
+  ['a query operator', { $ne: null }],
+  ['a query operator in a list', [{ $gt: '' }]],
+  ['a query operator as text', '$where'],
+  ['null', null],
+  ['undefined', undefined],
+  ['an empty string', ''],
   ['a number', 7],
   ['a big integer', 7n],
   ['a path', '../../etc'],
-  ['a space', 'a b'],
-  ['a line end', 'op\n'],
-  ['a zero byte', 'op\u0000'],
-  ['a colon, which separates keys', 'op:1'],
-  ['a dash at first, like an option', '-op'],
+  ['an id with a space', 'a b'],
+  ['an id with a line end', 'op\n'],
+  ['an id with a zero byte', 'op\u0000'],
+  ['an id with a colon, which separates keys in Redis', 'op:1'],
+  ['an id that starts with a dash, like an option', '-op'],
   ['65 characters', 'x'.repeat(65)],
   ['a million characters', 'x'.repeat(1_000_000)],
-  ['letters that look like others', 'оp-1'],
+  ['letters of another alphabet that look the same', 'оp-1'],
   ['a list of one id', ['c1']],
-  ['an object that reads as an id', { toString: () => 'c1' }],
+  ['an object whose text is an id', { toString: () => 'c1' }],
 ];
 
 describe('a request from outside', () => {
@@ -101,20 +101,20 @@ describe('a request from outside', () => {
     null,
     true,
   ];
-  it.each(NUMBERS)('is refused with a count of %s', (count) => {
+  it.each(NUMBERS)('refuses a count of %s', (count) => {
     expect(refusalOf(() => parseRequest({ ...GOOD, count }))).toMatchObject({
       code: 'bad-request',
       expected: expect.stringContaining('count') as string,
     });
   });
 
-  it.each([-1, 0.5, NaN, 2 ** 53, '3'])('is refused with a confirmation of %s', (confirm) => {
+  it.each([-1, 0.5, NaN, 2 ** 53, '3'])('refuses a confirmation of %s', (confirm) => {
     const input = { kind: 'unassign', operationId: 'op-1', campaignId: 'c1', from: 'everyone', status: 'any', confirm };
     expect(refusalOf(() => parseRequest(input)).code).toBe('bad-request');
   });
 
   const SHAPES: [string, unknown][] = [
-    ['nothing', null],
+    ['null', null],
     ['undefined', undefined],
     ['a string', 'reassign'],
     ['a number', 1],
@@ -222,7 +222,7 @@ describe('a request from outside', () => {
   };
 });
 
-describe('a job', () => {
+describe('the check of a job', () => {
   const job = (more: object = {}): object => ({
     version: 1,
     sendId: 'x',
@@ -248,8 +248,8 @@ describe('a job', () => {
 
   it('is refused when its job id is not its operation id, with both ids', () => {
     const refusal = refusalOf(() => parseOperationJob('op-2', job()));
-    expect(refusal.code).toBe('bad-request');
-    expect(refusal.received).toContain('op-1');
+    expect(refusal).toMatchObject({ code: 'bad-request', expected: 'op-op-1' });
+    expect(refusal.message).toContain('"op-1"');
     expect(refusal.received).toContain('op-2');
   });
 

@@ -10,19 +10,19 @@ import { send } from '../support/send.ts';
 import { ReconcileWorld } from '../support/reconcile-world.ts';
 import { until } from '../support/until.ts';
 
-const SWEEP_EVERY_MS = 300;
+const RECONCILE_EVERY_MS = 300;
 const LONG_MS = 3_600_000;
 
-describe('Redis loses everything with work accepted, running and waiting', () => {
+describe('Baton after Redis has lost all its data', () => {
   let world: ReconcileWorld;
   beforeAll(async () => {
-    world = await ReconcileWorld.open({ reconcileEveryMs: SWEEP_EVERY_MS });
+    world = await ReconcileWorld.open({ reconcileEveryMs: RECONCILE_EVERY_MS });
     await world.harness.startWorker();
     await world.harness.startWorker();
   });
   afterAll(() => world.close());
 
-  /** Moved once each, as its batches and its receipt say. */
+  /** Each conversation moved once, and the batches and the receipt agree. */
   async function expectExact(campaignId: string, operationId: string, count: number): Promise<void> {
     const docs = [...(await rawConversations(world.harness, campaignId)).values()];
     const moves = docs.flatMap(({ _id, history }) =>
@@ -40,21 +40,20 @@ describe('Redis loses everything with work accepted, running and waiting', () =>
     expect(idsOf(batches.flatMap((batch) => batch.moves)).sort()).toEqual(moves.sort());
   }
 
-  it('and everything that the ledger holds ends by itself, exactly', async () => {
+  it('ends every stored operation and claim by itself and moves each conversation once', async () => {
     const { harness } = world;
     const { stores } = harness.context;
-    // One in the middle of its work, and one behind it.
+    // A running operation, and one that waits for it.
     const busy = await world.campaign(100);
     const obstacle = await Obstacle.before(harness, busy.ids[32] ?? '');
     const [running, behind] = [world.request(busy.campaignId, 60), world.request(busy.campaignId, 30)];
     await send(harness.producer, running);
-    await until(
-      'half of it to be moved',
-      async () => (await stores.batches.recent(running.operationId, 7)).length === 7,
-    );
+    await until('seven batches', async () => (await stores.batches.recent(running.operationId, 7)).length === 7);
     await send(harness.producer, behind);
-    await until('the other to wait in line', async () => (await world.operations.job(behind.operationId))?.isDelayed());
-    // One that a worker accepted before it died.
+    await until('the second operation to wait', async () =>
+      (await world.operations.job(behind.operationId))?.isDelayed(),
+    );
+    // An operation that a worker accepted before it died.
     const still = await world.campaign(3);
     const to = { texterIds: ['t2'] as [string] };
     const one = { kind: 'reassign-one', operationId: harness.newId('op'), campaignId: still.campaignId, to } as const;
@@ -69,7 +68,7 @@ describe('Redis loses everything with work accepted, running and waiting', () =>
       requestHash: requestHash(request),
       ...accepted,
     });
-    // One that waits for more.
+    // A claim that waits for conversations.
     const short = await world.campaign(2);
     const claimId = harness.newId('cl');
     const wanted = { operationId: claimId, campaignId: short.campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
@@ -95,23 +94,23 @@ describe('Redis loses everything with work accepted, running and waiting', () =>
     expect(answer).toMatchObject({ outcome: 'exists', receipt: { moved: 5, shortBecause: null } });
   });
 
-  it('and reconciling goes on, still one at a time', async () => {
+  it('restores the schedule of the reconcile job, one pass at a time', async () => {
     await world.emptyRedis();
     const { queue } = world.reconciles;
-    await until('the schedule to be back', () => queue.getJobScheduler('reconcile'));
+    await until('the schedule to be restored', () => queue.getJobScheduler('reconcile'));
     expect(await queue.getGlobalConcurrency()).toBe(1);
     const { campaignId } = await world.campaign(10);
     const asked = world.request(campaignId, 10);
     await send(world.harness.producer, asked);
     await world.ended(asked.operationId);
     expect((await queue.getJobSchedulers()).map(({ key, every }) => [key, every])).toEqual([
-      ['reconcile', SWEEP_EVERY_MS],
+      ['reconcile', RECONCILE_EVERY_MS],
     ]);
   });
 });
 
-describe('Redis loses everything while somebody waits for a preview', () => {
-  it('and nobody is told what another asked after that', async () => {
+describe('a wait for a preview', () => {
+  it('does not receive the result of another preview after Redis has lost its data', async () => {
     const world = await ReconcileWorld.open({});
     const { harness } = world;
     const [one, other] = [await world.campaign(3), await world.campaign(5)];
@@ -121,7 +120,7 @@ describe('Redis loses everything while somebody waits for a preview', () => {
     };
     const previews = new RawQueue(harness, PREVIEWS_QUEUE);
     const lost = answerOf(preview(one));
-    await until('it to be sent', async () => (await previews.queue.getWaitingCount()) === 1);
+    await until('the preview to be sent', async () => (await previews.queue.getWaitingCount()) === 1);
     await world.emptyRedis();
     const asked = preview(other);
     await harness.startWorker();

@@ -9,7 +9,7 @@ describe('a running operation whose job the queue has lost', () => {
   });
   afterAll(() => harness.close());
 
-  it('is taken up again when the next of its campaign comes, and both end', async () => {
+  it('continues when the next operation of its campaign is sent, and both end', async () => {
     const { stores } = harness.context;
     const campaignId = await harness.seedCampaign(3);
     await harness.seedConversations(
@@ -20,7 +20,7 @@ describe('a running operation whose job the queue has lost', () => {
     const lost = harness.newId('op');
     const worker = await harness.startWorker();
     await harness.producer.reassign({ ...all, operationId: lost });
-    await until('some of it to be moved', async () => (await stores.batches.recent(lost, 3)).length === 3);
+    await until('three batches', async () => (await stores.batches.recent(lost, 3)).length === 3);
     await worker.close();
     expect(await stores.operations.find(lost)).toMatchObject({ state: 'running' });
     await harness.forgetJob('operations', lost);

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newOperationJob, OPERATION_JOB } from '../../src/operations/operation-job.ts';
-import { jobIdOf } from '../../src/queue/job-id.ts';
+import { jobIdOf } from '../../src/queue/job.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Harness } from '../support/harness.ts';
 import { oneTurn } from '../support/perform.ts';
 import { SETTINGS, ReconcileWorld } from '../support/reconcile-world.ts';
 
-/** The queue keeps jobs beside keys of its own: an operation's id must never be able to stand in for one. */
 const LONG_MS = 3_600_000;
+/** BullMQ stores jobs next to keys of its own with these names. Operations with such ids must not collide with them. */
 const WORDS = ['wait', 'events', 'marker', 'active', 'delayed', 'completed', 'failed', 'stalled', 'id', 'meta', '42'];
 
-describe('an operation whose id is a word of the queue', () => {
+describe('an operation whose id is the name of a key of BullMQ', () => {
   let harness: Harness;
   beforeAll(async () => {
     harness = await Harness.open();
@@ -19,7 +19,7 @@ describe('an operation whose id is a word of the queue', () => {
   });
   afterAll(() => harness.close());
 
-  it.each(WORDS)('"%s" is one like any other', async (operationId) => {
+  it.each(WORDS)('is carried out under the id "%s"', async (operationId) => {
     const campaignId = await harness.seedCampaign(1);
     await harness.seedConversations(campaignId, [{}]);
     const request = { operationId, campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
@@ -27,7 +27,7 @@ describe('an operation whose id is a word of the queue', () => {
     expect(result.receipt.moved).toBe(1);
   });
 
-  it('leaves the queue fit for the next', async () => {
+  it('does not disturb later jobs', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: { enabled: true } });
     await harness.seedConversations(campaignId, [{}, {}]);
     const claim = { operationId: 'prioritized', campaignId, texterId: 't1', count: 2 };
@@ -35,25 +35,25 @@ describe('an operation whose id is a word of the queue', () => {
   });
 });
 
-describe('a reconcile that looks for the job of an operation with such an id', () => {
+describe('a reconcile pass for an operation with such an id', () => {
   let world: ReconcileWorld;
   beforeAll(async () => {
     world = await ReconcileWorld.open({});
   });
   afterAll(() => world.close());
 
-  it.each(WORDS)('"%s" makes it anew, and leaves the queue its own', async (operationId) => {
+  it.each(WORDS)('creates the job of "%s" and leaves the keys of BullMQ alone', async (operationId) => {
     const { harness, redis, operations } = world;
     const { campaignId } = await world.campaign(20);
     await oneTurn(harness.context.stores, { ...world.request(campaignId, 10), operationId }, SETTINGS);
-    // So that the queue has keys of its own.
+    // This job makes BullMQ create its own keys.
     await operations.queue.add('other', {}, { jobId: harness.newId('other') });
-    expect(await world.reconcileOnce()).toMatchObject({ made: 1, errors: [] });
+    expect(await world.reconcileOnce()).toMatchObject({ jobsCreated: 1, errors: [] });
     expect(await operations.queue.getJobState(`op-${operationId}`)).toBe('waiting');
     expect(await redis.exists(operations.queue.toKey('meta'))).toBe(1);
   });
 
-  it('takes a job that was made under the bare id for the operation’s, to wake and to forget it', async () => {
+  it('finds a job under the bare operation id, to wake it and to remove it', async () => {
     const { harness, redis, operations } = world;
     const { campaignId } = await world.campaign(20);
     const asked = world.request(campaignId, 10);

@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { OperationDoc } from '../../src/mongo/documents.ts';
 import { MongoReconcileStore } from '../../src/reconcile/reconcile-store.ts';
 import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/operation-job.ts';
-import { jobIdOf } from '../../src/queue/job-id.ts';
+import { STALLED_TOO_OFTEN } from '../../src/queue/job-state.ts';
+import { jobIdOf } from '../../src/queue/job.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { oneTurn, record, toTheEnd } from '../support/perform.ts';
@@ -11,38 +12,37 @@ import type { BulkInput } from '../support/send.ts';
 import { SETTINGS, ReconcileWorld } from '../support/reconcile-world.ts';
 import { until } from '../support/until.ts';
 
-const SWEEP_EVERY_MS = 200;
+const RECONCILE_EVERY_MS = 200;
 const LONG_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-const STALLED = 'job stalled more than allowable limit';
 
-describe('the reconcile’s schedule', () => {
+describe('the schedule of the reconcile job', () => {
   let world: ReconcileWorld;
   beforeAll(async () => {
-    world = await ReconcileWorld.open({ reconcileEveryMs: SWEEP_EVERY_MS });
+    world = await ReconcileWorld.open({ reconcileEveryMs: RECONCILE_EVERY_MS });
   });
   afterEach(() => vi.restoreAllMocks());
   afterAll(() => world.close());
 
-  it('has one reconcile at a time over two workers, though the next be due', async () => {
+  it('runs one pass at a time over two workers, also when the next pass is due', async () => {
     const { queue } = world.reconciles;
     const hasNext = async (): Promise<boolean> => (await queue.getWaitingCount()) > 0;
-    let [running, most, reconciles] = [0, 0, 0];
+    let [running, most, passes] = [0, 0, 0];
     vi.spyOn(MongoReconcileStore.prototype, 'unfinished').mockImplementation(async function* () {
       running += 1;
       most = Math.max(most, running);
-      if (reconciles < 4) await until('the next reconcile to be due', hasNext);
-      reconciles += 1;
+      if (passes < 4) await until('the next pass to be due', hasNext);
+      passes += 1;
       running -= 1;
       yield [];
     });
     await world.harness.startWorker();
     await world.harness.startWorker();
-    await until('some reconciles', () => reconciles >= 6);
+    await until('six passes', () => passes >= 6);
     expect(most).toBe(1);
   });
 
-  it('is put back when it is lost, and when only its next job is', async () => {
+  it('is restored when the schedule is lost, and when only its next job is lost', async () => {
     const { queue } = world.reconciles;
     const { campaignId } = await world.campaign(20);
     for (const lose of [
@@ -52,7 +52,7 @@ describe('the reconcile’s schedule', () => {
     ]) {
       const asked = world.request(campaignId, 10);
       await lose();
-      // On record, and nobody but the reconcile knows of it.
+      // The operation is stored without a job, so only a reconcile pass finds it.
       await record(world.harness.context.stores, asked);
       await world.ended(asked.operationId);
     }
@@ -60,8 +60,8 @@ describe('the reconcile’s schedule', () => {
   });
 });
 
-/** No worker runs unless a test starts one: each reconcile is the test's own. */
-describe('a reconcile', () => {
+/** No worker runs unless a test starts one. Each test runs its own passes. */
+describe('a reconcile pass', () => {
   let world: ReconcileWorld;
   let cli: Cli;
   beforeAll(async () => {
@@ -76,9 +76,17 @@ describe('a reconcile', () => {
   });
   afterAll(() => world.close());
 
-  const NOTHING = { made: 0, takenUp: 0, failedOperations: 0, claimsEnded: 0, poolsFilled: 0, expired: 0, errors: [] };
+  const NOTHING = {
+    jobsCreated: 0,
+    jobsRetried: 0,
+    failed: 0,
+    claimsEnded: 0,
+    poolsNotified: 0,
+    expired: 0,
+    errors: [],
+  };
 
-  /** Begun, and its worker gone. */
+  /** Stores an operation that has run for one slice and has no job. */
   async function begun(count = 10): Promise<BulkInput> {
     const { campaignId } = await world.campaign(20);
     const asked = world.request(campaignId, count);
@@ -91,9 +99,9 @@ describe('a reconcile', () => {
     await world.operations.queue.add(OPERATION_JOB, newOperationJob(parseRequest(input), 'test'), options);
   }
 
-  it('makes lost jobs anew, once', async () => {
+  it('creates lost jobs once', async () => {
     const lost = [await begun(), await begun(), await begun()];
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, made: 3 });
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 3 });
     expect(await world.reconcileOnce()).toEqual(NOTHING);
     for (const { operationId } of lost) {
       const job = await world.operations.job(operationId);
@@ -105,7 +113,7 @@ describe('a reconcile', () => {
     }
   });
 
-  it('leaves alone what is on its way: snoozed, pausing between attempts, or sent under its bare id', async () => {
+  it('leaves delayed jobs and jobs under the bare operation id alone', async () => {
     const [pausing, bare] = [await begun(), await begun()];
     await addJob(pausing, { delay: LONG_MS });
     await world.operations.queue.add(OPERATION_JOB, newOperationJob(parseRequest(bare), 'test'), {
@@ -116,21 +124,21 @@ describe('a reconcile', () => {
     expect(await world.operations.queue.getJob(jobIdOf(bare.operationId))).toBeUndefined();
   });
 
-  it('takes up again what was given up without being recorded', async () => {
+  it('retries a failed job whose operation is not recorded as failed', async () => {
     const asked = await begun();
     await addJob(asked, { attempts: 1 });
     await world.failJob(asked.operationId, 'the database was away');
     const { operations } = await cli.json<{ operations: unknown[] }>(['failed']);
     expect(operations).toMatchObject([{ operationId: asked.operationId, foundIn: 'queue' }]);
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, takenUp: 1 });
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, jobsRetried: 1 });
     expect(await (await world.operations.job(asked.operationId))?.isWaiting()).toBe(true);
   });
 
-  it('gives up what its workers die of, which can be retried by a job that is new', async () => {
+  it('records an operation as failed when its workers die, and a retry gets a new job', async () => {
     const asked = await begun();
     await addJob(asked, { attempts: 1 });
-    await world.failJob(asked.operationId, STALLED);
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, failedOperations: 1 });
+    await world.failJob(asked.operationId, STALLED_TOO_OFTEN);
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, failed: 1 });
     const failed = { state: 'failed', error: { code: 'failed' }, receipt: { moved: 5 } };
     expect(await rawOperation(world.harness, asked.operationId)).toMatchObject(failed);
     await cli.json(['retry', asked.operationId, '--yes']);
@@ -142,18 +150,18 @@ describe('a reconcile', () => {
     });
   });
 
-  it('ends a claim whose deadline has passed and whose job is lost, with what it has, and its asker hears', async () => {
+  it('ends a waiting claim without a job after its deadline, and its sender receives the result', async () => {
     const { campaignId } = await world.campaign(2);
     const { harness } = world;
     const worker = await harness.startWorker();
     const claimId = harness.newId('cl');
     const wanted = { operationId: claimId, campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
     await harness.producer.selfAssign(wanted);
-    await until('it to wait', () => harness.isWaiting(claimId));
-    await until('its job to be snoozed', async () => (await world.claims.job(claimId))?.isDelayed());
+    await until('the claim to wait', () => harness.isWaiting(claimId));
+    await until('the job of the claim to be snoozed', async () => (await world.claims.job(claimId))?.isDelayed());
     await worker.close();
     await world.claims.forget(claimId);
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, made: 1 });
+    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 1 });
     await world.claims.forget(claimId);
     const past = { $set: { 'waiting.until': new Date(0) } };
     await harness.context.database.claims.updateOne({ _id: claimId }, past);
@@ -165,7 +173,7 @@ describe('a reconcile', () => {
     await again.close();
   });
 
-  it('keeps none from its turn because another fails', async () => {
+  it('continues with the other operations when one step fails', async () => {
     const [first, second] = [await begun(), await begun()];
     const old = await ended(91);
     const jobs = {
@@ -177,12 +185,17 @@ describe('a reconcile', () => {
       poolRefilled: () => Promise.resolve(),
       forget: () => Promise.resolve(),
     };
-    expect(await world.reconcileOnce({ jobs })).toEqual({ ...NOTHING, made: 1, expired: 1, errors: [new Error('no')] });
+    expect(await world.reconcileOnce({ jobs })).toEqual({
+      ...NOTHING,
+      jobsCreated: 1,
+      expired: 1,
+      errors: [new Error('no')],
+    });
     expect(await world.operations.job(second.operationId)).toBeDefined();
     expect(await kept(old)).toBe(false);
   });
 
-  /** Done so many days ago. */
+  /** Stores an operation that ended this many days ago. */
   async function ended(daysAgo: number, state: OperationDoc['state'] = 'done'): Promise<string> {
     const { operationId } = await begun();
     const at = new Date(Date.now() - daysAgo * DAY_MS);
@@ -200,14 +213,14 @@ describe('a reconcile', () => {
     return (await operations.countDocuments({ _id: operationId })) === 1;
   }
 
-  it('forgets what ended long ago, with its batches and jobs, and nothing else', async () => {
+  it('removes operations that ended long ago with their batches and jobs, and nothing else', async () => {
     const [old, given, recent, long] = [await ended(91), await ended(400, 'failed'), await ended(89), await ended(2)];
     const unfinished = await ended(500, 'running');
     const { operations } = world.harness.context.database;
     await operations.updateOne({ _id: long }, { $set: { acceptedAt: new Date(0) } });
     await addJob({ ...world.request('c', 1), operationId: given });
     const conversations = bytesOf([...(await rawConversations(world.harness)).values()]);
-    expect(await world.reconcileOnce({ receiptsKeptDays: 0 })).toMatchObject({ expired: 0, made: 1 });
+    expect(await world.reconcileOnce({ receiptsKeptDays: 0 })).toMatchObject({ expired: 0, jobsCreated: 1 });
     expect(await world.reconcileOnce()).toEqual({ ...NOTHING, expired: 2 });
     expect(await Promise.all([old, given, recent, long, unfinished].map(kept))).toEqual([
       false,
@@ -222,26 +235,26 @@ describe('a reconcile', () => {
     expect(bytesOf([...(await rawConversations(world.harness)).values()])).toBe(conversations);
   });
 
-  it('goes on forgetting where one before it died, and nobody reopens what is half forgotten', async () => {
-    const { failures, ledger, database } = world.harness.context;
+  it('finishes the removal that a dead process began, and such an operation cannot be reopened', async () => {
+    const { failures, reconcileStore, database } = world.harness.context;
     const half = await ended(91, 'failed');
     await database.operations.updateOne(
       { _id: half },
       { $set: { error: { code: 'failed', message: '', expected: null, received: null } } },
     );
-    expect(await ledger.markExpired(new Date(Date.now() - 90 * DAY_MS))).toEqual([half]);
+    expect(await reconcileStore.markExpired(new Date(Date.now() - 90 * DAY_MS))).toEqual([half]);
     await database.batches.deleteMany({ operationId: half });
     expect(await failures.reopen(half)).toBeUndefined();
     expect(await world.reconcileOnce()).toEqual({ ...NOTHING, expired: 1 });
     expect(await kept(half)).toBe(false);
   });
 
-  it('pages through more than it looks at in one go, each once', async () => {
+  it('reads each of several pages of unfinished operations once', async () => {
     const { operations } = world.harness.context.database;
     const { operationId } = await begun();
     const { _id, turn, ...doc } = await rawOperation(world.harness, operationId);
     expect([_id, turn]).toEqual([operationId, doc.campaignId]);
-    // Many in the same moment: pages must part them by their ids.
+    // Many operations have the same time of acceptance, so the pages must be divided by id.
     const copies = Array.from({ length: 350 }, (_, at) => ({
       ...doc,
       _id: `copy_${at}`,
@@ -250,12 +263,12 @@ describe('a reconcile', () => {
     }));
     await operations.insertMany(copies);
     const seen: string[] = [];
-    for await (const page of world.harness.context.ledger.unfinished()) {
+    for await (const page of world.harness.context.reconcileStore.unfinished()) {
       seen.push(...page.map((each) => (each.operation ?? each.claim).operationId));
     }
     expect(seen.sort()).toEqual([operationId, ...copies.map((copy) => copy._id)].sort());
     const old = new Date(Date.now() - 91 * DAY_MS);
     await operations.updateMany({ _id: /^copy_/ }, { $set: { state: 'done', acceptedAt: old, endedAt: old } });
-    expect(await world.reconcileOnce()).toMatchObject({ made: 1, expired: 350 });
+    expect(await world.reconcileOnce()).toMatchObject({ jobsCreated: 1, expired: 350 });
   });
 });

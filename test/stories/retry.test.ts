@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { retry } from '../../src/reconcile/retry.ts';
 import { CLAIM_JOB, CLAIM_JOB_OPTIONS, newClaimJob } from '../../src/claims/contract.ts';
 import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/operation-job.ts';
-import { jobIdOf } from '../../src/queue/job-id.ts';
+import { jobIdOf } from '../../src/queue/job.ts';
 import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/names.ts';
 import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
@@ -20,7 +20,7 @@ import { until } from '../support/until.ts';
 
 const CONVERSATIONS = 40;
 const BATCH = 5;
-/** As ever, but soon over. */
+/** As in production, but with fewer attempts and shorter delays. */
 const SOON = { attempts: 3, backoff: { type: 'fixed', delay: 10 } } as const;
 
 interface Listed {
@@ -28,7 +28,7 @@ interface Listed {
     readonly operationId: string;
     readonly campaignId: string;
     readonly kind: string;
-    readonly heldBy: string;
+    readonly foundIn: string;
     readonly attempts: number;
     readonly error: string;
     readonly failures: readonly { readonly at: string; readonly message: string }[];
@@ -40,7 +40,7 @@ interface Retried {
   readonly operations: readonly { readonly operationId: string; readonly isRetried?: boolean }[];
 }
 
-describe('what was given up', () => {
+describe('a failed operation', () => {
   let harness: Harness;
   let queue: RawQueue;
   let cli: Cli;
@@ -67,14 +67,14 @@ describe('what was given up', () => {
     return { kind: 'reassign', ...asked, status: 'any', count };
   };
 
-  /** By a job that gives up soon. */
+  /** Sends a job that uses up its attempts soon. */
   async function sendSoon(input: BulkInput): Promise<void> {
     const options = { ...OPERATION_JOB_OPTIONS, ...SOON, jobId: jobIdOf(input.operationId) };
     await queue.queue.add(OPERATION_JOB, newOperationJob(parseRequest(input), 'test'), options);
   }
 
   const failed = async (operationId: string): Promise<unknown> =>
-    until(`${operationId} to be given up`, async () => {
+    until(`${operationId} to fail`, async () => {
       const job = await queue.job(operationId);
       return (await rawOperation(harness, operationId)).state === 'failed' && job?.isFailed();
     });
@@ -85,7 +85,7 @@ describe('what was given up', () => {
   const listed = async (...args: string[]): Promise<Listed['operations']> =>
     (await cli.json<Listed>(['failed', ...args])).operations;
 
-  /** Half-way through, its ledger is damaged in a way that makes every attempt throw. */
+  /** Runs half of an operation, and then damages its plan so that every further attempt throws. */
   async function poisoned(campaignId: string, count: number): Promise<{ input: BulkInput; plan: unknown }> {
     const input = request(campaignId, count);
     const { stores } = harness.context;
@@ -99,11 +99,11 @@ describe('what was given up', () => {
     return { input, plan };
   }
 
-  async function mend(operationId: string, plan: unknown): Promise<void> {
+  async function repair(operationId: string, plan: unknown): Promise<void> {
     await harness.context.database.operations.updateOne({ _id: operationId }, { $set: { plan: plan as never } });
   }
 
-  /** Moved once each, by the batches that say so; the list is closed and nothing planned is left. */
+  /** Each conversation moved once, every batch is applied, and the end marker is the last batch. */
   async function expectExact(campaignId: string, operationId: string, count: number): Promise<void> {
     const docs = [...(await rawConversations(harness, campaignId)).values()];
     const mine = docs.filter(({ history }) => history.some((move) => move.operationId === operationId));
@@ -117,7 +117,7 @@ describe('what was given up', () => {
     expect((await rawOperation(harness, operationId)).receipt).toMatchObject({ moved: count, selected: count });
   }
 
-  it('blocks no other, is listed with its history, and once mended goes on where it stopped, exactly', async () => {
+  it('does not block others, is listed with its failures, and continues where it stopped when retried', async () => {
     const campaignId = await campaign();
     const { input, plan } = await poisoned(campaignId, 25);
     const { operationId } = input;
@@ -133,7 +133,7 @@ describe('what was given up', () => {
     expect((await cli.run(['operation', operationId])).out).toContain('Attempts that failed:');
     expect((await rawOperation(harness, operationId)).receipt).toMatchObject({ moved: 15, shortBecause: 'stopped' });
 
-    await mend(operationId, plan);
+    await repair(operationId, plan);
     const dry = await cli.json<Retried>(['retry', '--campaign', campaignId]);
     expect(dry).toMatchObject({ dryRun: true, operations: [{ operationId }] });
     expect(await rawOperation(harness, operationId)).toMatchObject({ state: 'failed' });
@@ -147,14 +147,14 @@ describe('what was given up', () => {
     expect(await listed(campaignId)).toEqual([]);
   });
 
-  it('is reopened once, however many retry it, and queues behind what was accepted meanwhile', async () => {
+  it('is reopened once by several retries, behind the operations accepted since', async () => {
     const campaignId = await campaign();
     const { input, plan } = await poisoned(campaignId, 25);
     const { operationId } = input;
     await failed(operationId);
     const before = await rawOperation(harness, operationId);
     await (await harness.producer.reassign(request(campaignId, 5) as never)).result();
-    await mend(operationId, plan);
+    await repair(operationId, plan);
     const each = { operationId, foundIn: 'database' } as never;
     const taken = await withFailedJobs(harness.config.queue, async (jobs) => {
       const deps = { failures: harness.context.failures, operationViews: harness.context.operationViews, jobs };
@@ -167,7 +167,7 @@ describe('what was given up', () => {
     expect(after).toMatchObject({ reopened: 1, sequence: before.sequence + 2 });
   });
 
-  it('is not harmed by those who still believe in the run before', async () => {
+  it('is not changed after its reopening by a process that was still ending it', async () => {
     const campaignId = await campaign();
     const { stores, failures } = harness.context;
     const input = request(campaignId, 25);
@@ -177,7 +177,7 @@ describe('what was given up', () => {
       name === 'batches.apply' ? Promise.reject(new Error('no')) : call(),
     );
     await expect(oneTurn(noApplying, input, how)).rejects.toThrow('no');
-    const given = { code: 'failed', message: 'given up', expected: null, received: null };
+    const given = { code: 'failed', message: 'attempts used up', expected: null, received: null };
     await stores.operations.noteError(operation, given);
     await stores.batches.stop(operation);
     await stores.operations.end(operation, { state: 'failed', at: new Date(), receipt: null, error: given });
@@ -186,7 +186,7 @@ describe('what was given up', () => {
     expect(await states()).toEqual(['applied', 'dropped', 'end-marker']);
     expect(await failures.reopen(input.operationId)).toMatchObject({ state: 'accepted', reopened: 1, error: null });
     expect(await failures.reopen(input.operationId)).toBeUndefined();
-    // All that a process that was held up in mid-failing would do yet.
+    // The writes that a delayed process would still make when it ends the operation.
     await stores.operations.noteError(operation, given);
     await stores.batches.stop(operation);
     const ended = await stores.operations.end(operation, {
@@ -201,18 +201,18 @@ describe('what was given up', () => {
     await expectExact(campaignId, input.operationId, 25);
   });
 
-  it('is taken up by whoever looks next when the one who reopened it died before telling', async () => {
+  it('continues with the next operation when the process that reopened it died before it created the job', async () => {
     const campaignId = await campaign();
     const { input, plan } = await poisoned(campaignId, 25);
     await failed(input.operationId);
-    await mend(input.operationId, plan);
+    await repair(input.operationId, plan);
     await harness.context.failures.reopen(input.operationId);
     await (await harness.producer.reassign(request(campaignId, 5) as never)).result();
     await done(input.operationId);
     await expectExact(campaignId, input.operationId, 25);
   });
 
-  it('is not what was refused, is done, goes on, or never was', async () => {
+  it('is not retryable when it was refused, is done, is running, or does not exist', async () => {
     const campaignId = await campaign();
     const codeOf = async (operationId: string): Promise<string> => (await cli.refusal(['retry', operationId])).code;
     const refused = { ...request(campaignId, 1), from: { texterIds: ['nobody'] } };
@@ -231,8 +231,8 @@ describe('what was given up', () => {
   });
 });
 
-/** A worker that reaches the database only through a proxy, which the test can take away from it. */
-describe('an operation and a claim whose every attempt found the database away', () => {
+/** The worker reaches the database through a proxy, which the test can close. */
+describe('an operation and a claim whose attempts all failed because the database was away', () => {
   let harness: Harness;
   let proxy: TcpProxy;
   let cli: Cli;
@@ -243,7 +243,7 @@ describe('an operation and a claim whose every attempt found the database away',
     harness = await Harness.open();
     cli = new Cli(cliEnv(harness.config));
     proxy = await TcpProxy.before(harness.config.mongo.uri);
-    // Told of a replica set, the driver would find its own way past the proxy.
+    // With the name of a replica set, the driver would connect to its members without the proxy.
     const uri = new URL(proxy.url);
     uri.search = '?directConnection=true';
     const mongo = { ...harness.config.mongo, uri: uri.toString(), serverSelectionTimeoutMs: 100 };
@@ -259,7 +259,7 @@ describe('an operation and a claim whose every attempt found the database away',
     await harness.close();
   });
 
-  it('are listed though no ledger knows them, and retried with what their jobs hold', async () => {
+  it('are listed although the database lacks them, and retried from their jobs', async () => {
     const campaignId = await harness.seedCampaign(2, { selfAssign: { enabled: true } });
     await harness.seedConversations(
       campaignId,
@@ -286,13 +286,13 @@ describe('an operation and a claim whose every attempt found the database away',
       ...SOON,
       jobId: jobIdOf(claim.operationId),
     });
-    await until('both to be given up', async () => {
+    await until('both jobs to fail', async () => {
       const [ofOperation, ofClaim] = [await operations.job(operation.operationId), await claims.job(claim.operationId)];
       return (await ofOperation?.isFailed()) && (await ofClaim?.isFailed());
     });
     expect(await harness.context.database.operations.countDocuments({})).toBe(0);
     const { operations: listed } = await cli.json<Listed>(['failed']);
-    expect(listed.map(({ kind, heldBy, attempts }) => [kind, heldBy, attempts])).toEqual([
+    expect(listed.map(({ kind, foundIn, attempts }) => [kind, foundIn, attempts])).toEqual([
       ['reassign', 'queue', 3],
       ['self-assign', 'queue', 3],
     ]);

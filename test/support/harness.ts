@@ -8,7 +8,7 @@ import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
 import type { Assignee, Status } from '../../src/domain/conversation.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
-import { jobIdOf } from '../../src/queue/job-id.ts';
+import { jobIdOf } from '../../src/queue/job.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { startService, type Service } from '../../workers/service.ts';

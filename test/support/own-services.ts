@@ -8,14 +8,14 @@ import type { Addresses } from './harness.ts';
 type Redis = Awaited<ReturnType<typeof startRedis>>;
 type DocumentDb = Awaited<ReturnType<typeof startDocumentDb>>;
 
-/** Never builds: where containers or given servers are used, there are no private ones to be cruel to. */
+/** Does not build the services: where containers or given servers are used, there are no private servers to break. */
 export const areOwnServicesPossible =
   process.platform === 'linux' &&
   process.getuid?.() === 0 &&
   isServerRootBuilt() &&
   (hasRedisBinary() || isServerRootBuilt());
 
-/** A Redis and a database of a test's own: others share those that the environment names. */
+/** A Redis and a database for one test, which may break them. Other tests share the servers of the environment. */
 export class OwnServices implements Addresses {
   readonly redis: Redis;
   readonly database: DocumentDb;
@@ -55,9 +55,9 @@ export class OwnServices implements Addresses {
     await this.database.restart();
   }
 
-  /** Every process of the database stands still, and nobody is told: connections stay open, and answers do not come. */
+  /** Stops every process of the database for a while. Connections stay open, but the database does not answer. */
   async stallDatabase(stalledMs: number): Promise<void> {
-    // Parents first, so that no process is made between two looks.
+    // Parents first: a stopped parent starts no further process.
     const family = processTree(this.database.pid);
     signalAll(family, 'SIGSTOP');
     await sleep(stalledMs);
@@ -81,7 +81,7 @@ function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
     try {
       process.kill(pid, signal);
     } catch (error) {
-      // One of the database's helpers may have ended by itself.
+      // A helper process of the database may have ended by itself.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }

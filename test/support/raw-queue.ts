@@ -1,6 +1,6 @@
 import { Queue, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
-import { jobIdOf } from '../../src/queue/job-id.ts';
+import { jobIdOf } from '../../src/queue/job.ts';
 import { OPERATIONS_QUEUE } from '../../src/queue/names.ts';
 import type { Harness } from './harness.ts';
 

@@ -16,7 +16,7 @@ export const SETTINGS = { batchConversationsMax: 5, batchesInFlightMax: 1 } as c
 
 const ignore = (): void => undefined;
 
-/** A harness with a hand on its queues, and a reconcile of its own. */
+/** A harness with access to its queues that can run single reconcile passes. */
 export class ReconcileWorld {
   readonly harness: Harness;
   readonly redis: Redis;
@@ -43,19 +43,19 @@ export class ReconcileWorld {
     return new ReconcileWorld(await Harness.open({ ...SETTINGS, ...worker }));
   }
 
-  /** What FLUSHALL does, to this world's keys alone. */
+  /** Deletes all keys of this test, as FLUSHALL would delete all keys of Redis. */
   async emptyRedis(): Promise<void> {
     const keys = await this.redis.keys(`${this.harness.config.queue.prefix}*`);
     if (keys.length > 0) await this.redis.del(...keys);
   }
 
-  /** One reconcile, here and now, by nobody's schedule. */
+  /** Runs one reconcile pass in this process, independent of the schedule. */
   reconcileOnce(deps: Partial<ReconcileDeps> = {}): Promise<ReconcileReport> {
-    const { stores, ledger, clock } = this.harness.context;
-    return reconcile({ stores, ledger, clock, jobs: this.jobs, receiptsKeptDays: 90, ...deps });
+    const { stores, reconcileStore, clock } = this.harness.context;
+    return reconcile({ stores, reconcileStore, clock, jobs: this.jobs, receiptsKeptDays: 90, ...deps });
   }
 
-  /** A campaign of three texters whose pool holds so many, longest waiting first. */
+  /** Seeds a campaign of three texters with this many conversations in the pool, longest waiting first. */
   async campaign(conversations: number): Promise<{ campaignId: string; ids: string[] }> {
     const campaignId = await this.harness.seedCampaign(3, { selfAssign: { enabled: true } });
     const seeded = Array.from({ length: conversations }, (_, at) => ({ waitedMs: (conversations - at) * 1_000 }));
@@ -67,7 +67,7 @@ export class ReconcileWorld {
     return { kind: 'reassign', ...asked, status: 'any', count };
   }
 
-  /** Lets every job of the operations' queue fail at once, for this reason. */
+  /** Makes every job of the operations' queue fail with this text. */
   async failJob(operationId: string, reason: string): Promise<void> {
     const worker = new Worker(OPERATIONS_QUEUE, () => Promise.reject(new Error(reason)), {
       connection: this.redis,

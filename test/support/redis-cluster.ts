@@ -4,9 +4,9 @@ import { until } from './until.ts';
 
 const PRIMARIES = 3;
 const SLOTS = 16_384;
-/** A primary's share; the last has a few less. */
+/** The slots of each primary. The last primary has a few less. */
 const SLOTS_EACH = Math.ceil(SLOTS / PRIMARIES);
-/** A replica copies its primary at once: it cannot take over before it has. */
+/** A replica cannot replace its primary before it has copied the data, so it copies without delay. */
 const SETTINGS = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '1000', 'repl-diskless-sync-delay': '0' };
 
 /** A Redis Cluster on this machine: three primaries with a replica each. */
@@ -29,12 +29,12 @@ export class RedisCluster {
     }
   }
 
-  /** What a client is given: all nodes. */
+  /** The addresses of all nodes, as clients expect them. */
   get url(): string {
     return this.nodes.map(({ url }) => url).join(',');
   }
 
-  /** Kills the primary that keeps a key; its replica takes over by itself, a second or two later. */
+  /** Kills the primary that stores a key. Its replica replaces it within a second or two. */
   async killPrimaryOf(key: string): Promise<void> {
     const slot = Number(await this.ask(0, (redis) => redis.cluster('KEYSLOT', key)));
     await this.nodes[Math.floor(slot / SLOTS_EACH)]?.kill('SIGKILL');
@@ -56,12 +56,12 @@ export class RedisCluster {
     }
     for (let at = PRIMARIES; at < this.nodes.length; at += 1) {
       const primaryId = String(ids[at - PRIMARIES]);
-      await until('a node to know its primary', () =>
+      await until('a replica to know its primary', () =>
         this.ask(at, async (redis) => String(await redis.cluster('NODES')).includes(primaryId)),
       );
       await this.ask(at, (redis) => redis.cluster('REPLICATE', primaryId));
     }
-    await until('the cluster to be whole', async () => (await this.states()).every((state) => state));
+    await until('the cluster to be complete', async () => (await this.states()).every((state) => state));
   }
 
   private async states(): Promise<boolean[]> {

@@ -1,12 +1,12 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 
-/** Stands between a test and a service, and can take the service away. */
+/** A proxy for one service. A test closes it to make the service unreachable. */
 export class TcpProxy {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   private isAway = false;
-  /** The service's address, by way of here. */
+  /** The service's address through the proxy. */
   readonly url: string;
 
   private constructor(server: Server, url: string) {
@@ -27,7 +27,7 @@ export class TcpProxy {
     return proxy;
   }
 
-  /** Every connection breaks, and new ones are turned away at once. */
+  /** Breaks every connection and refuses new ones. */
   away(): void {
     this.isAway = true;
     for (const socket of this.sockets) socket.destroy();

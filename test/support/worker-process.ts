@@ -11,13 +11,13 @@ interface Ended {
 }
 
 export interface Program {
-  /** Instead of the worker's own. */
+  /** The program to run. Default: the worker. */
   readonly main?: string;
-  /** Loaded before it. */
+  /** A module that is loaded before the program. */
   readonly preload?: string;
 }
 
-/** A worker process as it is started in earnest, working for a harness. */
+/** A real worker process for a harness. */
 export class WorkerProcess {
   private readonly child: ChildProcess;
   private readonly exit: Promise<Ended>;
@@ -45,25 +45,25 @@ export class WorkerProcess {
     });
   }
 
-  /** Resolves when it takes jobs. */
+  /** Resolves when the worker is ready for jobs. */
   static async start(harness: Harness, env: NodeJS.ProcessEnv, program: Program = {}): Promise<WorkerProcess> {
     const worker = new WorkerProcess(harness, env, program);
     await worker.logged('worker ready');
     return worker;
   }
 
-  /** Returns at once: it may end before it takes any job. */
+  /** Returns at once, for a worker that may end before it is ready. */
   static begin(harness: Harness, env: NodeJS.ProcessEnv, program: Program): WorkerProcess {
     return new WorkerProcess(harness, env, program);
   }
 
-  /** The power cord: no signal handler runs, nothing is given back. */
+  /** Kills the process, as a power failure would: no signal handler runs and no job is returned. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.exit;
   }
 
-  /** It stands still, as on a machine that has run out of memory; its connections stay open. */
+  /** Stops the process, as a machine without memory would. Its connections stay open. */
   freeze(): void {
     this.child.kill('SIGSTOP');
   }
@@ -72,7 +72,7 @@ export class WorkerProcess {
     this.child.kill('SIGCONT');
   }
 
-  /** As a deploy does it; resolves when the process has taken note. */
+  /** Sends SIGTERM, as a deployment does. Resolves when the process has begun to stop. */
   async tellToStop(): Promise<void> {
     this.child.kill('SIGTERM');
     await this.logged('worker stopping');
@@ -86,15 +86,15 @@ export class WorkerProcess {
     return this.ended !== undefined;
   }
 
-  /** What it logged and how it ended, once it has. */
+  /** Returns the log and the exit of the process after it has ended. */
   async gone(): Promise<Ended & { readonly log: string }> {
     return { ...(await this.exit), log: this.log };
   }
 
   private async logged(line: string): Promise<void> {
-    await until(`a worker process to say "${line}"`, () => {
+    await until(`a worker process to log "${line}"`, () => {
       if (this.log.includes(line)) return true;
-      if (this.ended) throw new Error(`expected a worker process to say "${line}", it ended: ${this.log}`);
+      if (this.ended) throw new Error(`the worker process ended before it logged "${line}": ${this.log}`);
       return false;
     });
   }

@@ -4,22 +4,21 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
-import { processorOf, type Attempt, type Handler } from '../../workers/executor.ts';
+import { processorOf, type Attempt, type Handler, type Outcome } from '../../workers/executor.ts';
 import { LockWatch } from '../../workers/lock-watch.ts';
-import type { Outcome } from '../../workers/outcome.ts';
 import { testConfig } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 
 const QUEUE = 'toys';
 const LOCK_MS = 30_000;
-const answered = (answer: unknown): Outcome => ({ kind: 'completed', answer });
+const completed = (result: unknown): Outcome => ({ kind: 'completed', result });
 
-/** A toy worker whose handler does, at each attempt, the next thing that the test gave it. */
 const NO_TARGETS = new Refusal('no-targets', { expected: 'a target', received: 'an empty list' });
 
-describe('what an attempt comes to', () => {
+/** The handler runs the next step of the test's script in each run of the job. */
+describe('the executor', () => {
   const { queue: config } = testConfig();
-  const gaveUp: string[] = [];
+  const recorded: string[] = [];
   const noted: string[] = [];
   const script: ((attempt: Attempt) => Outcome | Promise<Outcome>)[] = [];
   let redis: Redis;
@@ -30,16 +29,16 @@ describe('what an attempt comes to', () => {
   const handler: Handler = {
     handle: async (attempt) => {
       const next = script.shift();
-      if (!next) throw new Error('expected a next thing to do, got none');
+      if (!next) throw new Error('the script of the test has no step left');
       return next(attempt);
     },
     noteFailure: (_attempt, error) => {
       noted.push(error.message);
-      // The database may be what is away.
-      return Promise.reject(new Error('nowhere to note it'));
+      // The database, too, may be away.
+      return Promise.reject(new Error('the database is away'));
     },
     recordFailure: (_attempt, error) => {
-      gaveUp.push(error.message);
+      recorded.push(error.message);
       return Promise.resolve();
     },
   };
@@ -57,7 +56,7 @@ describe('what an attempt comes to', () => {
   });
   afterEach(() => {
     expect(script).toEqual([]);
-    gaveUp.splice(0);
+    recorded.splice(0);
     noted.splice(0);
   });
   afterAll(async () => {
@@ -78,44 +77,44 @@ describe('what an attempt comes to', () => {
     });
   }
 
-  it('answered: the job is completed with the answer', async () => {
-    const job = await play(() => answered({ moved: 3 }));
+  it('completes the job with the result', async () => {
+    const job = await play(() => completed({ moved: 3 }));
     expect(job).toMatchObject({ returnvalue: { moved: 3 }, attemptsMade: 1 });
   });
 
-  it('refused: the job fails at once with its code, and nobody gives up', async () => {
+  it('fails the job at once on a failed outcome and records no failure', async () => {
     const job = await play(() => ({ kind: 'failed', error: toStoredError(NO_TARGETS) }));
     expect(job).toMatchObject({ failedReason: toFailureText(toStoredError(NO_TARGETS)), attemptsMade: 1 });
-    expect(gaveUp).toEqual([]);
+    expect(recorded).toEqual([]);
   });
 
-  it('a refusal that is thrown: the same', async () => {
+  it('fails the job at once when the handler throws a refusal', async () => {
     const job = await play(() => {
       throw NO_TARGETS;
     });
     expect(job).toMatchObject({ failedReason: toFailureText(toStoredError(NO_TARGETS)), attemptsMade: 1 });
-    expect(gaveUp).toEqual([]);
+    expect(recorded).toEqual([]);
   });
 
-  it('yielded, however often: no attempt is burnt', async () => {
-    const again = (): Outcome => ({ kind: 'requeued' });
-    const job = await play(again, again, again, again, again, () => answered('done'));
+  it('counts no attempt for a requeued job, however often it is requeued', async () => {
+    const again = (): Outcome => ({ kind: 'requeued', delayMs: 0 });
+    const job = await play(again, again, again, again, again, () => completed('done'));
     expect(job).toMatchObject({ returnvalue: 'done', attemptsMade: 1, attemptsStarted: 6 });
   });
 
-  it('snoozed, and found not to be behind any more: it wakes itself, and no attempt is burnt', async () => {
+  it('counts no attempt for a snoozed job that its recheck wakes', async () => {
     const job = await play(
       ({ job: snoozed }) => ({
         kind: 'snoozed',
         delayMs: 600_000,
         recheck: () => snoozed.promote(),
       }),
-      () => answered('woken'),
+      () => completed('awake'),
     );
-    expect(job).toMatchObject({ returnvalue: 'woken', attemptsMade: 1 });
+    expect(job).toMatchObject({ returnvalue: 'awake', attemptsMade: 1 });
   });
 
-  it('snoozed, and nobody wakes it: it comes back by itself, also when looking back failed', async () => {
+  it('runs a snoozed job after its delay, also when the recheck failed', async () => {
     const job = await play(
       () => ({
         kind: 'snoozed',
@@ -127,38 +126,38 @@ describe('what an attempt comes to', () => {
         delayMs: 50,
         recheck: () => Promise.reject(new Error('boo')),
       }),
-      () => answered('back'),
+      () => completed('back'),
     );
     expect(job).toMatchObject({ returnvalue: 'back', attemptsMade: 1 });
   });
 
-  it('passing trouble: it is tried again, and nobody gives up', async () => {
-    const trouble = (): never => {
+  it('retries a job after a transient error and notes the failure', async () => {
+    const fail = (): never => {
       throw new Error('write conflict');
     };
-    const job = await play(trouble, trouble, () => answered('at last'));
+    const job = await play(fail, fail, () => completed('at last'));
     expect(job).toMatchObject({ returnvalue: 'at last', attemptsMade: 3 });
     expect(noted).toEqual(['write conflict', 'write conflict']);
-    expect(gaveUp).toEqual([]);
+    expect(recorded).toEqual([]);
   });
 
-  it('trouble that does not pass: it is given up once, after the last attempt, and says why', async () => {
-    const trouble = (): never => {
+  it('records the failure once, after the last attempt', async () => {
+    const fail = (): never => {
       throw new Error('no space left');
     };
-    const job = await play(trouble, trouble, trouble);
+    const job = await play(fail, fail, fail);
     expect(job).toMatchObject({ failedReason: 'no space left', attemptsMade: 3 });
     expect(noted).toEqual(Array.from({ length: 3 }, () => 'no space left'));
-    expect(gaveUp).toEqual(['no space left']);
+    expect(recorded).toEqual(['no space left']);
   });
 
-  it('something thrown that is no error: it is trouble like any other', async () => {
+  it('treats a thrown value that is no error as a transient error', async () => {
     const job = await play(
       () => {
         // eslint-disable-next-line @typescript-eslint/only-throw-error -- libraries do
         throw 'just a word';
       },
-      () => answered('fine'),
+      () => completed('fine'),
     );
     expect(job).toMatchObject({ returnvalue: 'fine', attemptsMade: 2 });
   });

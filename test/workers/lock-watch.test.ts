@@ -9,14 +9,14 @@ import { until } from '../support/until.ts';
 const QUEUE = 'locked';
 const LOCK_MS = 200;
 
-/** Jobs that last until they are told to end; their locks are taken from them in the queue. */
-describe('a lock that could not be renewed', () => {
+/** The jobs run until the test ends them. The test removes their locks from Redis. */
+describe('the lock watch', () => {
   const { queue: config } = testConfig();
   const connection = new Redis(config.redisUrl, { maxRetriesPerRequest: null });
   const queue = new Queue(QUEUE, { connection, prefix: config.prefix });
   const locks = new LockWatch(LOCK_MS);
   const running = new Map<string, AbortSignal | undefined>();
-  const told: string[] = [];
+  const reported: string[] = [];
   let end: () => void;
   let ended = new Promise<void>((resolve) => (end = resolve));
   let worker: Worker;
@@ -28,13 +28,13 @@ describe('a lock that could not be renewed', () => {
   };
   beforeAll(async () => {
     worker = new Worker(QUEUE, work, { connection, prefix: config.prefix, lockDuration: LOCK_MS });
-    locks.watch(worker, (error) => told.push(error.message));
+    locks.watch(worker, (error) => reported.push(error.message));
     await worker.waitUntilReady();
   });
   afterEach(() => {
     end();
     ended = new Promise((resolve) => (end = resolve));
-    told.splice(0);
+    reported.splice(0);
   });
   afterAll(async () => {
     end();
@@ -55,31 +55,31 @@ describe('a lock that could not be renewed', () => {
     expect(await failed).toEqual([[jobId]]);
   }
 
-  it('stops its job, and is told', async () => {
+  it('stops a job whose lock is lost, and reports the loss', async () => {
     await start('op-at-work');
     await loseLock('op-at-work');
-    await until('it to be told', () => told.includes('could not renew lock for job op-at-work'));
+    await until('the loss to be reported', () => reported.includes('could not renew lock for job op-at-work'));
     expect(running.get('op-at-work')?.aborted).toBe(true);
   });
 
-  it('is no news of a job that is being given back', async () => {
-    await start('op-given-back');
-    locks.giveBack('op-given-back');
-    await loseLock('op-given-back');
-    expect(running.get('op-given-back')?.aborted).toBe(false);
-    expect(told).not.toContain('could not renew lock for job op-given-back');
+  it('ignores a lost lock of a job that is being returned to the queue', async () => {
+    await start('op-released');
+    locks.release('op-released');
+    await loseLock('op-released');
+    expect(running.get('op-released')?.aborted).toBe(false);
+    expect(reported).not.toContain('could not renew lock for job op-released');
   });
 
-  it('is news again once the job has begun again', async () => {
+  it('stops a job whose lock is lost in a later run', async () => {
     await start('op-again');
-    locks.giveBack('op-again');
+    locks.release('op-again');
     locks.begin('op-again');
     await loseLock('op-again');
     expect(running.get('op-again')?.aborted).toBe(true);
   });
 
-  it('is not confused with any other trouble', () => {
+  it('passes other errors on', () => {
     worker.emit('error', new Error('read ECONNRESET'));
-    expect(told).toContain('read ECONNRESET');
+    expect(reported).toContain('read ECONNRESET');
   });
 });

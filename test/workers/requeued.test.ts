@@ -18,13 +18,13 @@ import { RawQueue } from '../support/raw-queue.ts';
 
 const BATCHES = 3 * OPERATION_JOB_OPTIONS.attempts;
 
-describe('an operation that is cut short', () => {
+describe('an operation whose slice fails after progress', () => {
   const closers: (() => Promise<void>)[] = [];
   afterEach(async () => {
     while (closers.length > 0) await closers.pop()?.();
   });
 
-  /** A worker whose calls of one port `fail` may have fail, told how many there were. */
+  /** Starts a worker. `fail` receives the number of each call of the port, and may return the error of that call. */
   async function startFailing(port: string, fail: (call: number) => Error | undefined): Promise<Harness> {
     const harness = await Harness.open({ batchConversationsMax: 1, batchesInFlightMax: 1 });
     const { queue, worker: config, log } = harness.config;
@@ -65,14 +65,14 @@ describe('an operation that is cut short', () => {
     return { operationId, moved: receipt.moved };
   }
 
-  it('again and again is done all the same, as long as it gets on in between', async () => {
+  it('ends as done, however often a slice fails, if each slice makes progress', async () => {
     const harness = await startFailing('batches.apply', (call) =>
       call % 3 === 0 ? new Error('the database is away') : undefined,
     );
     expect(await dealAll(harness, BATCHES)).toMatchObject({ moved: BATCHES });
   });
 
-  it('because another worker got there first has burnt no attempt', async () => {
+  it('uses no attempt when another worker has advanced the operation', async () => {
     const harness = await startFailing('batches.insert', (call) =>
       call === 1 ? new Overtaken('batch 1 is already planned') : undefined,
     );

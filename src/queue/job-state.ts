@@ -1,0 +1,100 @@
+import type { Job, Queue } from 'bullmq';
+import { parseFailureText } from '../domain/stored-error.ts';
+import { jobIdOf, operationIdOfJob } from './job.ts';
+
+/** BullMQ's failure text for a job whose worker died during too many runs. Such a job can only be replaced, not retried. */
+export const STALLED_TOO_OFTEN = 'job stalled more than allowable limit';
+
+/** Returns the job of an operation or claim, under Baton's job id or the bare operation id. */
+export async function findJob(queue: Queue, operationId: string): Promise<Job | undefined> {
+  const job = (await queue.getJob(jobIdOf(operationId))) as Job | undefined;
+  return job ?? (await findByBareId(queue, operationId));
+}
+
+/**
+ * A bare operation id may equal the name of one of BullMQ's own keys, or a number that BullMQ gave to another job.
+ * Therefore the job must be in one of the queue's lists and ask for this operation.
+ */
+async function findByBareId(queue: Queue, operationId: string): Promise<Job | undefined> {
+  if ((await queue.getJobState(operationId)) === 'unknown') return undefined;
+  const job = (await queue.getJob(operationId)) as Job | undefined;
+  return operationIdOfJob(job?.data) === operationId ? job : undefined;
+}
+
+/** Returns true if a worker runs the job now or will run it without any further action. */
+export async function willRun(job: Job): Promise<boolean> {
+  const state = await job.getState();
+  return state !== 'failed' && state !== 'completed' && state !== 'unknown';
+}
+
+/** Returns true if the job failed and BullMQ does not retry it. */
+export function hasFailed(job: Job<unknown, unknown>): boolean {
+  // A job that succeeded after a failed attempt keeps the text of that failure, but only success sets a return value.
+  return job.finishedOn !== undefined && (job.returnvalue ?? null) === null;
+}
+
+export function hasStalledTooOften(job: Job): boolean {
+  return job.failedReason === STALLED_TOO_OFTEN;
+}
+
+/** Returns true if the job was refused before it became an operation. Another job may then use its id. */
+export function isIdFree(job: Job<unknown, unknown>): boolean {
+  const code = parseFailureText(job.failedReason)?.code;
+  return hasFailed(job) && (code === 'bad-request' || code === 'operation-conflict');
+}
+
+/** Makes a delayed or failed job run now. Leaves other jobs alone. Safe to repeat, also from several processes. */
+export async function runNow(job: Job): Promise<void> {
+  const state = await job.getState();
+  if (state === 'delayed') await unlessMoved(job, () => job.promote());
+  if (state === 'failed') {
+    await unlessMoved(job, () => job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true }));
+  }
+}
+
+/** Ignores the error of an action if another process has moved the job in the meantime. */
+async function unlessMoved(job: Job, act: () => Promise<void>): Promise<void> {
+  const before = await job.getState();
+  try {
+    await act();
+  } catch (error) {
+    if ((await job.getState()) === before) throw error;
+  }
+}
+
+/** Removes the job of an operation or claim. A job that a worker runs now stays. */
+export async function removeJob(queue: Queue, operationId: string): Promise<void> {
+  const job = await findJob(queue, operationId);
+  if (job?.id !== undefined) await queue.remove(job.id);
+}
+
+/**
+ * What {@link ensureJob} did. `kept`: the job runs without help, or the operation has ended. `created`: there was no
+ * usable job. `retried`: the job had failed. `exhausted`: workers die whenever they run the job.
+ */
+export type JobRepair =
+  { readonly kind: 'kept' | 'created' | 'retried' } | { readonly kind: 'exhausted'; readonly reason: string };
+
+interface Unfinished {
+  readonly operationId: string;
+  /** Called just before a change: the operation may have ended since it was read, and its job with it. */
+  readonly isUnfinished: () => Promise<boolean>;
+  /** Adds a job for the stored operation. */
+  readonly add: () => Promise<void>;
+}
+
+/** Makes sure that an unfinished operation or claim has a job that will run. Safe to repeat. */
+export async function ensureJob(queue: Queue, { operationId, isUnfinished, add }: Unfinished): Promise<JobRepair> {
+  const job = await findJob(queue, operationId);
+  if (job && (await willRun(job))) return { kind: 'kept' };
+  if (!(await isUnfinished())) return { kind: 'kept' };
+  if (job && hasFailed(job) && !isIdFree(job)) {
+    if (hasStalledTooOften(job)) return { kind: 'exhausted', reason: STALLED_TOO_OFTEN };
+    await runNow(job);
+    return { kind: 'retried' };
+  }
+  // The job has ended or is in none of the queue's lists, although the operation is unfinished.
+  await job?.remove();
+  await add();
+  return { kind: 'created' };
+}

@@ -1,0 +1,123 @@
+import { QueueEvents, type Job, type Queue } from 'bullmq';
+import pTimeout from 'p-timeout';
+import { JobFailed, QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
+import { parseFailureText } from '../domain/stored-error.ts';
+import type { RedisConnection } from './connection.ts';
+import { hasFailed } from './job-state.ts';
+
+/** Events report the end of a job. The job is also read this often, in case an event was lost. */
+const RECHECK_MS = 5_000;
+/** The time for one read, so that a job that has ended is found however short the wait is. */
+const WAIT_MS_MIN = 100;
+/** The longest time of a timer: 24 days. */
+const WAIT_MS_MAX = 2 ** 31 - 1;
+/** A connection that does not close within this time is cut. */
+export const CLOSE_MS_MAX = 1_000;
+
+export interface WaitOptions {
+  /** How long to wait, in milliseconds. Default: 60 seconds. `Infinity` waits for 24 days. */
+  readonly waitMs: number;
+  /** Called with the progress of a bulk operation, such as `{ moved: 500 }`, at most four times a second. */
+  readonly onProgress?: ((progress: unknown) => void) | undefined;
+}
+
+type JobEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: Error };
+
+interface Waiter {
+  readonly end: (end: JobEnd) => void;
+  readonly progress: (progress: unknown) => void;
+}
+
+/** Waits for the results of one queue's jobs, however many, over one connection. */
+export class ResultWaiter {
+  private readonly queue: Queue;
+  private readonly connection: RedisConnection;
+  private readonly waiters = new Map<string, Set<Waiter>>();
+  private events: Promise<QueueEvents> | undefined;
+
+  constructor(queue: Queue, connection: RedisConnection) {
+    this.queue = queue;
+    this.connection = connection;
+  }
+
+  /** Returns a job's return value. Throws the permanent error it failed with, `JobFailed`, or `WaitTimeout`. */
+  async wait(jobId: string, options: WaitOptions): Promise<unknown> {
+    const { onProgress } = options;
+    const waitMs = Math.min(Math.max(options.waitMs, WAIT_MS_MIN), WAIT_MS_MAX);
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void): void => {
+        clearTimeout(timeout);
+        clearInterval(recheck);
+        this.removeWaiter(jobId, waiter);
+        act();
+      };
+      const end = (found: JobEnd): void => settle(() => (found.ok ? resolve(found.value) : reject(found.error)));
+      // If Redis cannot be reached now, the next read or the time limit decides.
+      const read = (): void => void this.readEnd(jobId).then((found) => found && end(found), ignore);
+      const waiter: Waiter = { end, progress: (data) => onProgress?.(data) };
+      const timeout = setTimeout(() => settle(() => reject(new WaitTimeout(jobId, waitMs))), waitMs);
+      const recheck = setInterval(read, RECHECK_MS);
+      this.addWaiter(jobId, waiter);
+      read();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.connection.disconnect();
+    const closing = Promise.resolve(this.events?.then((events) => events.close()).catch(ignore));
+    await pTimeout(closing, { milliseconds: CLOSE_MS_MAX, fallback: ignore });
+  }
+
+  /** Subscribes before it reads, so that a job that ends in between is reported by an event. */
+  private async readEnd(jobId: string): Promise<JobEnd | undefined> {
+    this.events ??= this.subscribe().catch((error: unknown) => {
+      this.events = undefined;
+      throw error;
+    });
+    await this.events;
+    const job = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
+    if (!job) return { ok: false, error: new QueueUnavailable(`job ${jobId} is no longer in the queue`) };
+    if (job.finishedOn === undefined) return undefined;
+    return hasFailed(job) ? { ok: false, error: errorOf(job.failedReason) } : { ok: true, value: job.returnvalue };
+  }
+
+  /** Subscribes from the newest stored event on, so that no event is missed before the first blocking read begins. */
+  private async subscribe(): Promise<QueueEvents> {
+    const [newest] = await this.connection.xrevrange(this.queue.toKey('events'), '+', '-', 'COUNT', 1);
+    const { connection } = this;
+    const events = new QueueEvents(this.queue.name, {
+      connection,
+      prefix: this.queue.opts.prefix ?? '',
+      lastEventId: newest?.[0] ?? '0-0',
+    });
+    events.on('error', ignore);
+    events.on('completed', ({ jobId, returnvalue }) => {
+      this.each(jobId, (waiter) => waiter.end({ ok: true, value: returnvalue }));
+    });
+    events.on('failed', ({ jobId, failedReason }) => {
+      this.each(jobId, (waiter) => waiter.end({ ok: false, error: errorOf(failedReason) }));
+    });
+    events.on('progress', ({ jobId, data }) => this.each(jobId, (waiter) => waiter.progress(data)));
+    return events;
+  }
+
+  private each(jobId: string, act: (waiter: Waiter) => void): void {
+    for (const waiter of this.waiters.get(jobId) ?? []) act(waiter);
+  }
+
+  private addWaiter(jobId: string, waiter: Waiter): void {
+    this.waiters.set(jobId, (this.waiters.get(jobId) ?? new Set()).add(waiter));
+  }
+
+  private removeWaiter(jobId: string, waiter: Waiter): void {
+    const waiting = this.waiters.get(jobId);
+    waiting?.delete(waiter);
+    if (waiting?.size === 0) this.waiters.delete(jobId);
+  }
+}
+
+function errorOf(reason: string | undefined): Error {
+  return parseFailureText(reason) ?? new JobFailed(reason ?? 'the job failed without a reason');
+}
+
+const ignore = (): undefined => undefined;
