@@ -33,7 +33,7 @@ export class ClaimHandler implements Handler {
     if (attempt.job.name === POOL_REFILLED_JOB) return this.look(attempt);
     const { request, sendId } = parseClaimJob(attempt.job.id ?? '', attempt.job.data);
     const hash = requestHash(request);
-    this.pace.noteSomebody();
+    this.pace.noteInteractiveRequest();
     const known = await this.known(request.operationId, attempt);
     const served = known ?? (await this.coordinator.submit({ request, requestHash: hash, sendId }));
     if (served.requestHash === hash) return this.outcomeOf(served, attempt);

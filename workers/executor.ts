@@ -38,11 +38,8 @@ export function processorOf(handler: Handler, logger: Logger, locks: LockWatch):
         attempt.log.warn({ code: outcome.error.code }, outcome.error.message);
         throw new UnrecoverableError(toFailureText(outcome.error));
       case 'requeued':
-        await giveBack(0);
-        await toTheBack(job);
-        throw new DelayedError();
-      case 'cut-short':
         await giveBack(outcome.delayMs);
+        if (outcome.delayMs === 0) await toTheBack(job);
         throw new DelayedError();
       case 'snoozed':
         await giveBack(outcome.delayMs);

@@ -6,10 +6,8 @@ export type Outcome =
   | { readonly kind: 'completed'; readonly answer: unknown }
   /** Ended with a permanent error, which BullMQ does not retry. */
   | { readonly kind: 'failed'; readonly error: StoredError }
-  /** More to do, after others had their turn. Burns no attempt. */
-  | { readonly kind: 'requeued' }
-  /** Something went wrong, and it got on all the same: gone on with after a pause. Burns no attempt. */
-  | { readonly kind: 'cut-short'; readonly delayMs: number }
+  /** There is more to do: the job goes to the back of the queue. With a delay after an error. Uses no attempt. */
+  | { readonly kind: 'requeued'; readonly delayMs: number }
   /** Another goes first, and wakes this one when it ends. Burns no attempt. */
   | {
       readonly kind: 'snoozed';

@@ -1,10 +1,9 @@
-import { preview } from '../src/operations/index.ts';
 import type { Context } from '../src/context.ts';
-import { parsePreviewJob } from '../src/operations/index.ts';
+import { parsePreviewJob, preview } from '../src/operations/index.ts';
 import type { Attempt, Handler } from './executor.ts';
 import type { Outcome } from './outcome.ts';
 
-/** Answers what an operation would do. */
+/** Answers what an operation would do now. */
 export class PreviewHandler implements Handler {
   private readonly context: Context;
 
@@ -18,10 +17,10 @@ export class PreviewHandler implements Handler {
   }
 
   async recordFailure(): Promise<void> {
-    // A preview is nobody's record: its asker hears of the failure from the queue.
+    // Nothing is stored of a preview. Its sender gets the failure from the queue.
   }
 
   async noteFailure(): Promise<void> {
-    // Nor is an attempt at it.
+    // Nothing is stored of a preview.
   }
 }

@@ -11,7 +11,7 @@ import { createUnblockingBackend } from '../src/queue/unblocking-backend.ts';
 import { AfterEnd } from './after-end.ts';
 import { ClaimHandler } from './claim-handler.ts';
 import { closeAll } from './closing.ts';
-import { ControlHandler } from './cancel-handler.ts';
+import { CancelHandler } from './cancel-handler.ts';
 import { processorOf, type Handler } from './executor.ts';
 import { OperationHandler } from './operation-handler.ts';
 import { LockWatch } from './lock-watch.ts';
@@ -55,7 +55,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     start(OPERATIONS_QUEUE, operationHandler, operationConcurrency),
     start(CLAIMS_QUEUE, new ClaimHandler(context, coordinator, claims, pace), claimConcurrency),
     start(PREVIEWS_QUEUE, new PreviewHandler(context), previewConcurrency),
-    start(CONTROLS_QUEUE, new ControlHandler(context, operations, claims, afterEnd), CONTROL_CONCURRENCY),
+    start(CONTROLS_QUEUE, new CancelHandler(context, operations, claims, afterEnd), CONTROL_CONCURRENCY),
     start(RECONCILE_QUEUE, new ReconcileHandler(reconcileDeps(config, parts)), RECONCILE_CONCURRENCY),
   ];
   parts.keeper.start();

@@ -1,5 +1,4 @@
-import { isBulk, type OperationRequest, type Plan, type RequestInput } from '../operations/index.ts';
-import { statusesOf } from '../domain/conversation.ts';
+import { countSelected, type OperationRequest, type Plan, type RequestInput } from '../operations/index.ts';
 import { countWorkers } from '../telemetry/index.ts';
 import type { OperationResult, Producer, Sent } from '../producer/index.ts';
 import type { AssigneeNames } from './assignees.ts';
@@ -51,11 +50,8 @@ async function send(producer: Producer, { kind, ...request }: OperationRequest):
 /** How many there are to go, for a bar that somebody sees; 0 where nobody does. */
 async function totalOf(session: Session, request: OperationRequest, plan: Plan | undefined): Promise<number> {
   if (!plan || !isWatched(session.terminal)) return 0;
-  if (request.kind === 'undo') return plan.limit ?? 0;
-  if (!isBulk(request)) return 0;
   const { stores } = await session.context();
-  const found = await stores.conversations.count(request.campaignId, plan.sources, statusesOf(request.status));
-  return Math.min(found, plan.limit ?? found);
+  return countSelected(stores, request, plan);
 }
 
 async function waitFor(session: Session, sent: Sent, waitMs: number, total: number): Promise<OperationResult> {

@@ -1,16 +1,13 @@
 import { Queue } from 'bullmq';
-import type { OperationCommand } from './operation-command.ts';
-import type { JobRepair } from '../queue/ensure-job.ts';
-import type { Operation } from './operation.ts';
-import type { RedisConnection } from '../queue/connection.ts';
-import { bringForward, holdsIdForNobody } from '../queue/promote-job.ts';
-import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS, operationJob } from './operation-job.ts';
 import { requestHash } from '../domain/request-hash.ts';
-import { jobIdOf } from '../queue/job-id.ts';
+import type { RedisConnection } from '../queue/connection.ts';
+import { ensureJob, forgetJob, jobOf, type JobRepair } from '../queue/ensure-job.ts';
 import { OPERATIONS_QUEUE } from '../queue/names.ts';
-import { forgetJob, jobOf, ensureJob } from '../queue/ensure-job.ts';
+import { bringForward, holdsIdForNobody } from '../queue/promote-job.ts';
+import { newOperationJob, OPERATION_JOB, operationJob, operationJobOptions } from './jobs.ts';
+import type { Operation, OperationCommand } from './operation.ts';
 
-/** The operations' queue, as the worker sees it. */
+/** The queue of operations, as workers use it. Producers send through `queue/sender.ts`. */
 export class OperationQueue {
   private readonly queue: Queue;
 
@@ -20,8 +17,8 @@ export class OperationQueue {
   }
 
   /**
-   * Sees to it that an unfinished operation is carried on now: brings its snoozed job forward, takes up one that had
-   * been given up, and makes a new one from the ledger when the queue has lost it. Safe to repeat.
+   * Makes the job of an unfinished operation run now: promotes a snoozed job, retries a failed one, and adds a new one
+   * when Redis has lost it. Safe to repeat.
    */
   async wake(operation: Operation): Promise<void> {
     const job = await jobOf(this.queue, operation.operationId);
@@ -30,7 +27,7 @@ export class OperationQueue {
     await bringForward(job);
   }
 
-  /** What was sent under an id, whether or not anybody has begun with it; `undefined` when that can never be carried out. */
+  /** Returns the request of a job that is in the queue. Returns `undefined` when no worker could ever accept it. */
   async findSent(operationId: string): Promise<OperationCommand | undefined> {
     const job = await jobOf(this.queue, operationId);
     if (!job || holdsIdForNobody(job)) return undefined;
@@ -40,7 +37,7 @@ export class OperationQueue {
     return { request, requestHash: requestHash(request), sendId };
   }
 
-  /** Sees to it that an unfinished operation has a job; see {@link ensureJob}. */
+  /** Adds or retries the job of an unfinished operation when it has none that will run; see {@link ensureJob}. */
   async ensureJob(operation: Operation, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
     return ensureJob(this.queue, { operationId: operation.operationId, isUnfinished, add: () => this.add(operation) });
   }
@@ -53,8 +50,7 @@ export class OperationQueue {
     await this.queue.close();
   }
 
-  private async add(operation: Operation): Promise<void> {
-    const job = newOperationJob(operation.request, operation.createdBySendId);
-    await this.queue.add(OPERATION_JOB, job, { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operation.operationId) });
+  private async add({ operationId, request, createdBySendId }: Operation): Promise<void> {
+    await this.queue.add(OPERATION_JOB, newOperationJob(request, createdBySendId), operationJobOptions(operationId));
   }
 }

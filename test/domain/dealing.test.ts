@@ -101,12 +101,12 @@ describe('an even deal', () => {
     expect(dealt(dealer, 4)).toEqual(['t1', 't3', 't1', 't3']);
     dealer.leaveOut('t1');
     dealer.leaveOut('t3');
-    expect([dealer.deal(fromPool), dealer.nextUp]).toEqual([undefined, undefined]);
+    expect([dealer.deal(fromPool), dealer.nextTarget]).toEqual([undefined, undefined]);
   });
 
   it('to the pool goes to the pool', () => {
     const dealer = new Dealer({ targets: [null], loads: [0], spread: 'even' });
-    expect([dealer.deal({ assigneeId: 't1' }), dealer.nextUp]).toEqual([null, null]);
+    expect([dealer.deal({ assigneeId: 't1' }), dealer.nextTarget]).toEqual([null, null]);
   });
 });
 
@@ -188,7 +188,7 @@ describe('the turn', () => {
           const dealer = dealerOf(order.map(({ texterId }) => texterId));
           for (const [seat, more] of tally(dealt(dealer, n), names(k)).entries())
             total[seat] = (total[seat] ?? 0) + more;
-          pointer = order.find(({ texterId }) => texterId === dealer.nextUp)?.joinedOrder ?? 0;
+          pointer = order.find(({ texterId }) => texterId === dealer.nextTarget)?.joinedOrder ?? 0;
           expect(Math.max(...total) - Math.min(...total)).toBeLessThanOrEqual(1);
         }
       }),

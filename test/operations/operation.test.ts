@@ -23,10 +23,13 @@ describe('an operation', () => {
   it('can be reopened when it was given up or halted, never when it was refused', () => {
     const failedWith = (code: string): boolean =>
       isRetryable({ state: 'failed', error: { code, message: '', expected: null, received: null } });
-    expect(['failed', 'targets-lost'].map(failedWith)).toEqual([true, true]);
+    expect(['attempts-exhausted', 'targets-lost'].map(failedWith)).toEqual([true, true]);
     expect(REFUSAL_CODES.filter(failedWith)).toEqual([]);
     expect(
-      isRetryable({ state: 'running', error: { code: 'failed', message: '', expected: null, received: null } }),
+      isRetryable({
+        state: 'running',
+        error: { code: 'attempts-exhausted', message: '', expected: null, received: null },
+      }),
     ).toBe(false);
     expect(isRetryable({ state: 'done', error: null })).toBe(false);
   });

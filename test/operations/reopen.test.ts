@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { failWith } from '../../src/operations/lifecycle.ts';
+import { failWith } from '../../src/operations/ending.ts';
 import { Overtaken, type Stores } from '../../src/operations/ports.ts';
 import { isEnded } from '../../src/domain/operation.ts';
 import { Harness, type Seeded } from '../support/harness.ts';

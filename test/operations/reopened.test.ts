@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { failWith } from '../../src/operations/lifecycle.ts';
-import type { BulkRequest } from '../../src/operations/request.ts';
+import { failWith } from '../../src/operations/ending.ts';
+import type { BulkRequest } from '../../src/operations/contract.ts';
 import { cancelAt } from '../support/cancel.ts';
 import { Harness } from '../support/harness.ts';
 import { meanwhileAt } from '../support/interposed.ts';

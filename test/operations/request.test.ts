@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal, type RefusalCode } from '../../src/domain/errors.ts';
-import { isBulk, resolveSources, resolveTargets, type ReassignRequest } from '../../src/operations/request.ts';
+import type { ReassignRequest } from '../../src/operations/contract.ts';
+import { needsCampaignLock } from '../../src/operations/kinds.ts';
+import { resolveSources, resolveTargets } from '../../src/operations/sources-and-targets.ts';
 import { type Texter } from '../../src/campaigns/ports.ts';
 
 const texters: readonly Texter[] = [
@@ -78,10 +80,10 @@ describe('the targets of a move', () => {
 });
 
 it('only moves of many wait for each other', () => {
-  expect(isBulk(request('pool', 'everyone'))).toBe(true);
+  expect(needsCampaignLock(request('pool', 'everyone'))).toBe(true);
   const one = { operationId: 'op', campaignId: 'c', conversationId: 'x' } as const;
   expect([
-    isBulk({ kind: 'unassign-one', ...one }),
-    isBulk({ kind: 'reassign-one', ...one, to: { texterIds: ['t1'] } }),
+    needsCampaignLock({ kind: 'unassign-one', ...one }),
+    needsCampaignLock({ kind: 'reassign-one', ...one, to: { texterIds: ['t1'] } }),
   ]).toEqual([false, false]);
 });

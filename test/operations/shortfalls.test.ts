@@ -9,7 +9,7 @@ import { rawConversations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
 
 /** Where moves are written: a batch's, and a single one's that needs no batch of its own. */
-const WRITES = new Set(['batches.apply', 'operations.carryOut']);
+const WRITES = new Set(['batches.apply', 'operations.insertDone']);
 
 /** Whatever changes between a batch's plan and its write is seen in the write. */
 describe('between plan and write', () => {

@@ -1,6 +1,6 @@
 import { Types } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UNAPPLIED_MAX } from '../../src/operations/run-slice.ts';
+import { UNAPPLIED_MAX } from '../../src/operations/run.ts';
 import { Harness } from '../support/harness.ts';
 import { oneTurn, toTheEnd } from '../support/perform.ts';
 import { rawBatches, rawOperation } from '../support/raw.ts';

@@ -3,13 +3,7 @@ import type { Move } from '../../src/operations/batch.ts';
 import type { Claim } from '../../src/claims/claim.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import { OPERATION_STATES, isEnded, type OperationRecord } from '../../src/domain/operation.ts';
-import {
-  givesBackToTexters,
-  grantedMove,
-  refuseUnfinished,
-  reversed,
-  undoPlan,
-} from '../../src/operations/undo-rules.ts';
+import { givesBackToTexters, grantedMove, refuseUnfinished, reversed, undoPlan } from '../../src/operations/undo.ts';
 
 const recorded = (more: Partial<OperationRecord<unknown>>): OperationRecord<unknown> =>
   ({ operationId: 'op', state: 'done', receipt: null, ...more }) as OperationRecord<unknown>;

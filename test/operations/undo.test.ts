@@ -2,7 +2,7 @@ import { Types } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { preview } from '../../src/operations/preview.ts';
 import type { Operation } from '../../src/operations/operation.ts';
-import type { UndoRequest } from '../../src/operations/request.ts';
+import type { UndoRequest } from '../../src/operations/contract.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { Harness } from '../support/harness.ts';
 import { watched } from '../support/interposed.ts';
@@ -190,8 +190,8 @@ describe('undoing an operation', () => {
       if (name === 'batches.readAfter') await forget(meanwhile);
       return call();
     });
-    await expect(toTheEnd(halfway, request)).rejects.toThrow('is gone from the ledger');
-    await expect(toTheEnd(stores, request)).rejects.toThrow('is gone from the ledger');
+    await expect(toTheEnd(halfway, request)).rejects.toThrow('has been deleted from the database');
+    await expect(toTheEnd(stores, request)).rejects.toThrow('has been deleted from the database');
   });
 
   it('of a closed campaign takes back to the pool, and gives nothing out', async () => {

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { QueueUnavailable, Refusal, WaitTimeout } from '../../src/domain/errors.ts';
 import { JobFailed } from '../../src/queue/answers.ts';
-import { type OperationJob } from '../../src/operations/operation-job.ts';
+import { type OperationJob } from '../../src/operations/jobs.ts';
 import { jobIdOf } from '../../src/queue/job-id.ts';
 import { CONTROLS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/names.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';

@@ -62,13 +62,16 @@ describe('Redis loses everything with work accepted, running and waiting', () =>
     const none = { plan: null, receipt: null, error: null, cancellation: null, startedAt: null, endedAt: null };
     const accepted = { ...none, state: 'accepted', acceptedAt: new Date(), createdBySendId: 'test' } as const;
     const { operationId, campaignId } = one;
-    await stores.operations.accept({
-      operationId,
-      campaignId,
-      request,
-      requestHash: requestHash(request),
-      ...accepted,
-    });
+    await stores.operations.accept(
+      {
+        operationId,
+        campaignId,
+        request,
+        requestHash: requestHash(request),
+        ...accepted,
+      },
+      false,
+    );
     // One that waits for more.
     const short = await world.campaign(2);
     const claimId = harness.newId('cl');

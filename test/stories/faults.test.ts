@@ -192,7 +192,7 @@ describe.runIf(areOwnServicesPossible)('on servers that fail', { timeout: 120_00
       await worker.kill();
       const accepted = scene.newRequest();
       await oneTurn(harness.context.stores, accepted);
-      await operations.noteCancellation(stopped, { by: null, reason: null, at: new Date() });
+      await operations.recordCancellation(stopped, { by: null, reason: null, at: new Date() });
 
       await emptyRedis(services.redisUrl);
       await obstacle.clear();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newOperationJob, OPERATION_JOB } from '../../src/operations/operation-job.ts';
+import { newOperationJob, OPERATION_JOB } from '../../src/operations/jobs.ts';
 import { jobIdOf } from '../../src/queue/job-id.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import { parseRequest } from '../../src/operations/contract.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { OperationDoc } from '../../src/mongo/documents.ts';
 import { MongoReconcileStore } from '../../src/reconcile/reconcile-store.ts';
-import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/operation-job.ts';
+import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/jobs.ts';
 import { jobIdOf } from '../../src/queue/job-id.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
@@ -131,7 +131,7 @@ describe('a reconcile', () => {
     await addJob(asked, { attempts: 1 });
     await world.failJob(asked.operationId, STALLED);
     expect(await world.reconcileOnce()).toEqual({ ...NOTHING, failedOperations: 1 });
-    const failed = { state: 'failed', error: { code: 'failed' }, receipt: { moved: 5 } };
+    const failed = { state: 'failed', error: { code: 'attempts-exhausted' }, receipt: { moved: 5 } };
     expect(await rawOperation(world.harness, asked.operationId)).toMatchObject(failed);
     await cli.json(['retry', asked.operationId, '--yes']);
     expect(await world.operations.job(asked.operationId)).toMatchObject({ attemptsMade: 0, stalledCounter: 0 });
@@ -190,7 +190,7 @@ describe('a reconcile', () => {
     const { operations } = world.harness.context.database;
     await operations.updateOne(
       { _id: operationId },
-      { $set: { state, acceptedAt: at, endedAt }, $unset: { turn: '' } },
+      { $set: { state, acceptedAt: at, endedAt }, $unset: { campaignLock: '' } },
     );
     return operationId;
   }
@@ -227,7 +227,7 @@ describe('a reconcile', () => {
     const half = await ended(91, 'failed');
     await database.operations.updateOne(
       { _id: half },
-      { $set: { error: { code: 'failed', message: '', expected: null, received: null } } },
+      { $set: { error: { code: 'attempts-exhausted', message: '', expected: null, received: null } } },
     );
     expect(await ledger.markExpired(new Date(Date.now() - 90 * DAY_MS))).toEqual([half]);
     await database.batches.deleteMany({ operationId: half });
@@ -239,8 +239,8 @@ describe('a reconcile', () => {
   it('pages through more than it looks at in one go, each once', async () => {
     const { operations } = world.harness.context.database;
     const { operationId } = await begun();
-    const { _id, turn, ...doc } = await rawOperation(world.harness, operationId);
-    expect([_id, turn]).toEqual([operationId, doc.campaignId]);
+    const { _id, campaignLock, ...doc } = await rawOperation(world.harness, operationId);
+    expect([_id, campaignLock]).toEqual([operationId, doc.campaignId]);
     // Many in the same moment: pages must part them by their ids.
     const copies = Array.from({ length: 350 }, (_, at) => ({
       ...doc,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { retry } from '../../src/reconcile/retry.ts';
 import { CLAIM_JOB, CLAIM_JOB_OPTIONS, newClaimJob } from '../../src/claims/claim-job.ts';
-import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/operation-job.ts';
+import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/jobs.ts';
 import { jobIdOf } from '../../src/queue/job-id.ts';
 import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/names.ts';
 import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
@@ -177,8 +177,8 @@ describe('what was given up', () => {
       name === 'batches.apply' ? Promise.reject(new Error('no')) : call(),
     );
     await expect(oneTurn(noApplying, input, how)).rejects.toThrow('no');
-    const given = { code: 'failed', message: 'given up', expected: null, received: null };
-    await stores.operations.noteError(operation, given);
+    const given = { code: 'attempts-exhausted', message: 'given up', expected: null, received: null };
+    await stores.operations.recordError(operation, given);
     await stores.batches.stop(operation);
     await stores.operations.end(operation, { state: 'failed', at: new Date(), receipt: null, error: given });
     const states = async (): Promise<string[]> =>
@@ -187,7 +187,7 @@ describe('what was given up', () => {
     expect(await failures.reopen(input.operationId)).toMatchObject({ state: 'accepted', reopened: 1, error: null });
     expect(await failures.reopen(input.operationId)).toBeUndefined();
     // All that a process that was held up in mid-failing would do yet.
-    await stores.operations.noteError(operation, given);
+    await stores.operations.recordError(operation, given);
     await stores.batches.stop(operation);
     const ended = await stores.operations.end(operation, {
       state: 'failed',

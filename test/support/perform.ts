@@ -1,6 +1,6 @@
-import type { OperationCommand } from '../../src/operations/operation-command.ts';
+import type { OperationCommand } from '../../src/operations/operation.ts';
 import type { Stores } from '../../src/operations/ports.ts';
-import { accept, perform, type Performed } from '../../src/operations/lifecycle.ts';
+import { accept, runOperation, type SliceResult } from '../../src/operations/lifecycle.ts';
 import type { Operation } from '../../src/operations/operation.ts';
 import { requestHash } from '../../src/domain/request-hash.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
@@ -31,9 +31,9 @@ export function record(stores: Stores, input: AnyRequest): Promise<Operation> {
 }
 
 /** One turn, of one batch unless told otherwise: the worker's work without its queue. */
-export function oneTurn(stores: Stores, input: AnyRequest, how: Partial<How> = {}): Promise<Performed> {
+export function oneTurn(stores: Stores, input: AnyRequest, how: Partial<How> = {}): Promise<SliceResult> {
   const { short, ...limits } = { ...USUAL, ...how };
-  return perform({ stores, clock }, commandOf(input), { limits, shouldStop: () => short });
+  return runOperation({ stores, clock }, commandOf(input), { limits, shouldStop: () => short });
 }
 
 /** Turn after turn until it ends; `undefined` when another operation goes first. */

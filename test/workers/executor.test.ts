@@ -98,7 +98,7 @@ describe('what an attempt comes to', () => {
   });
 
   it('yielded, however often: no attempt is burnt', async () => {
-    const again = (): Outcome => ({ kind: 'requeued' });
+    const again = (): Outcome => ({ kind: 'requeued', delayMs: 0 });
     const job = await play(again, again, again, again, again, () => answered('done'));
     expect(job).toMatchObject({ returnvalue: 'done', attemptsMade: 1, attemptsStarted: 6 });
   });
