@@ -48,13 +48,13 @@ export class OperationHandler implements Handler {
   }
 
   async handle(attempt: Attempt): Promise<Outcome> {
-    let madeProgress = false;
+    const slice = { madeProgress: false };
     try {
-      return await this.runSlice(attempt, () => (madeProgress = true));
+      return await this.runSlice(attempt, () => (slice.madeProgress = true));
     } catch (error) {
       // BullMQ counts attempts over the whole life of a job. A long operation that makes progress between errors must not
       // use them up.
-      const isAdvancing = madeProgress || error instanceof Overtaken;
+      const isAdvancing = slice.madeProgress || error instanceof Overtaken;
       if (!isAdvancing || error instanceof Refusal) throw error;
       attempt.log.warn({ err: error }, 'error in a slice that made progress, operation requeued');
       return { kind: 'requeued', delayMs: RETRY_SLICE_MS };

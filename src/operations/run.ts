@@ -22,7 +22,7 @@ export interface BatchPlan {
   /** What the write of each batch checks again. */
   readonly guard: WriteGuard;
   /** True when there is nothing left to plan, unless a batch in flight falls short. */
-  readonly isComplete: boolean;
+  isComplete(): boolean;
   /** The texter that the campaign's next operation starts its dealing with; `null` leaves it unchanged. */
   readonly nextTarget: string | null;
   /** True when conversations are read before they are planned, so that a planned batch needs no evaluation. */
@@ -128,11 +128,11 @@ class Slice {
   /** Returns false when `shouldStop` ended it. */
   private async planAndApply(): Promise<boolean> {
     const { limits, shouldStop } = this.controls;
-    while (!this.plan.isComplete) {
+    while (!this.plan.isComplete()) {
       for await (const batch of this.plan.batches(limits.batchConversationsMax)) {
         await this.stores.batches.insert(batch);
         await this.startApplying(batch);
-        if (shouldStop() && !this.plan.isComplete) return false;
+        if (shouldStop() && !this.plan.isComplete()) return false;
       }
       // The limit counts as reached only when no batch in flight can fall short any more.
       await this.inFlight.settled();

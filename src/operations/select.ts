@@ -61,7 +61,7 @@ class Selection implements BatchPlan {
     this.planner = new Planner({ request, plan, newest: null });
   }
 
-  get isComplete(): boolean {
+  isComplete(): boolean {
     return this.isExhausted || this.planner.isAtLimit;
   }
 

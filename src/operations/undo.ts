@@ -59,10 +59,10 @@ class Undo implements BatchPlan {
   readonly guard: WriteGuard;
   readonly nextTarget = null;
   readonly readsConversations = false;
-  isComplete = false;
   private readonly stores: Stores;
   private readonly request: UndoRequest;
   private readonly plan: Plan;
+  private isAllPlanned = false;
   private number = 0;
   private planned = 0;
 
@@ -71,6 +71,10 @@ class Undo implements BatchPlan {
     this.request = request;
     this.plan = plan;
     this.guard = { statuses: plan.statuses, lastMovedBy: request.undoes };
+  }
+
+  isComplete(): boolean {
+    return this.isAllPlanned;
   }
 
   resume(newest: Batch): void {
@@ -84,7 +88,7 @@ class Undo implements BatchPlan {
       this.number += 1;
       yield this.batch(this.number, reversed(moves));
     }
-    this.isComplete = true;
+    this.isAllPlanned = true;
   }
 
   addApplied(): void {
