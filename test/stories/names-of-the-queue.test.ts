@@ -4,7 +4,7 @@ import { jobIdOf } from '../../src/queue/job-id.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Harness } from '../support/harness.ts';
-import { oneTurn } from '../support/perform.ts';
+import { oneSlice } from '../support/run-operation.ts';
 import { SETTINGS, ReconcileWorld } from '../support/reconcile-world.ts';
 
 /** The queue keeps jobs beside keys of its own: an operation's id must never be able to stand in for one. */
@@ -45,7 +45,7 @@ describe('a reconcile that looks for the job of an operation with such an id', (
   it.each(WORDS)('"%s" makes it anew, and leaves the queue its own', async (operationId) => {
     const { harness, redis, operations } = world;
     const { campaignId } = await world.campaign(20);
-    await oneTurn(harness.context.stores, { ...world.request(campaignId, 10), operationId }, SETTINGS);
+    await oneSlice(harness.context.stores, { ...world.request(campaignId, 10), operationId }, SETTINGS);
     // So that the queue has keys of its own.
     await operations.queue.add('other', {}, { jobId: harness.newId('other') });
     expect(await world.reconcileOnce()).toMatchObject({ made: 1, errors: [] });
@@ -58,7 +58,7 @@ describe('a reconcile that looks for the job of an operation with such an id', (
     const { campaignId } = await world.campaign(20);
     const asked = world.request(campaignId, 10);
     const { operationId } = asked;
-    const { operation } = await oneTurn(harness.context.stores, asked, SETTINGS);
+    const { operation } = await oneSlice(harness.context.stores, asked, SETTINGS);
     const job = newOperationJob(parseRequest(asked), 'test');
     await operations.queue.add(OPERATION_JOB, job, { jobId: operationId, delay: LONG_MS });
     const queue = new OperationQueue(redis, harness.config.queue.prefix, () => undefined);

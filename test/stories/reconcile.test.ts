@@ -5,7 +5,7 @@ import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src
 import { jobIdOf } from '../../src/queue/job-id.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { oneTurn, record, toTheEnd } from '../support/perform.ts';
+import { oneSlice, record, runToEnd } from '../support/run-operation.ts';
 import { bytesOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { BulkInput } from '../support/send.ts';
 import { SETTINGS, ReconcileWorld } from '../support/reconcile-world.ts';
@@ -82,7 +82,7 @@ describe('a reconcile', () => {
   async function begun(count = 10): Promise<BulkInput> {
     const { campaignId } = await world.campaign(20);
     const asked = world.request(campaignId, count);
-    await oneTurn(world.harness.context.stores, asked, SETTINGS);
+    await oneSlice(world.harness.context.stores, asked, SETTINGS);
     return asked;
   }
 
@@ -135,7 +135,7 @@ describe('a reconcile', () => {
     expect(await rawOperation(world.harness, asked.operationId)).toMatchObject(failed);
     await cli.json(['retry', asked.operationId, '--yes']);
     expect(await world.operations.job(asked.operationId)).toMatchObject({ attemptsMade: 0, stalledCounter: 0 });
-    await toTheEnd(world.harness.context.stores, asked, SETTINGS);
+    await runToEnd(world.harness.context.stores, asked, SETTINGS);
     expect(await rawOperation(world.harness, asked.operationId)).toMatchObject({
       state: 'done',
       receipt: { moved: 10 },

@@ -11,7 +11,7 @@ import { startService } from '../../workers/service.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 import { watched } from '../support/interposed.ts';
-import { oneTurn, toTheEnd } from '../support/perform.ts';
+import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { BulkInput } from '../support/send.ts';
@@ -28,7 +28,7 @@ interface Listed {
     readonly operationId: string;
     readonly campaignId: string;
     readonly kind: string;
-    readonly heldBy: string;
+    readonly foundIn: string;
     readonly attempts: number;
     readonly error: string;
     readonly failures: readonly { readonly at: string; readonly message: string }[];
@@ -90,7 +90,7 @@ describe('what was given up', () => {
     const input = request(campaignId, count);
     const { stores } = harness.context;
     for (let turn = 0; turn < 3; turn += 1) {
-      await oneTurn(stores, input, { batchConversationsMax: BATCH, batchesInFlightMax: 1 });
+      await oneSlice(stores, input, { batchConversationsMax: BATCH, batchesInFlightMax: 1 });
     }
     const { plan } = await rawOperation(harness, input.operationId);
     const _id = input.operationId;
@@ -172,11 +172,11 @@ describe('what was given up', () => {
     const { stores, failures } = harness.context;
     const input = request(campaignId, 25);
     const how = { batchConversationsMax: BATCH, batchesInFlightMax: 1 };
-    const { operation } = await oneTurn(stores, input, how);
+    const { operation } = await oneSlice(stores, input, how);
     const noApplying = watched(stores, (_number, name, call) =>
       name === 'batches.apply' ? Promise.reject(new Error('no')) : call(),
     );
-    await expect(oneTurn(noApplying, input, how)).rejects.toThrow('no');
+    await expect(oneSlice(noApplying, input, how)).rejects.toThrow('no');
     const given = { code: 'attempts-exhausted', message: 'given up', expected: null, received: null };
     await stores.operations.recordError(operation, given);
     await stores.batches.stop(operation);
@@ -197,7 +197,7 @@ describe('what was given up', () => {
     });
     expect(ended).toMatchObject({ state: 'accepted', error: null });
     expect(await states()).toEqual(['applied', 'planned']);
-    await toTheEnd(stores, input, how);
+    await runToEnd(stores, input, how);
     await expectExact(campaignId, input.operationId, 25);
   });
 
@@ -221,7 +221,7 @@ describe('what was given up', () => {
     const ended = await harness.producer.reassign(request(campaignId, 1) as never);
     await ended.result();
     const going = request(campaignId, 1);
-    await oneTurn(harness.context.stores, going);
+    await oneSlice(harness.context.stores, going);
     expect(await codeOf(refused.operationId)).toBe('not-retryable');
     expect(await codeOf(ended.operationId)).toBe('not-retryable');
     expect(await codeOf(going.operationId)).toBe('not-retryable');
@@ -292,7 +292,7 @@ describe('an operation and a claim whose every attempt found the database away',
     });
     expect(await harness.context.database.operations.countDocuments({})).toBe(0);
     const { operations: listed } = await cli.json<Listed>(['failed']);
-    expect(listed.map(({ kind, heldBy, attempts }) => [kind, heldBy, attempts])).toEqual([
+    expect(listed.map(({ kind, foundIn, attempts }) => [kind, foundIn, attempts])).toEqual([
       ['reassign', 'queue', 3],
       ['self-assign', 'queue', 3],
     ]);
