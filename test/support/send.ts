@@ -9,9 +9,9 @@ type Of<Kind extends 'reassign' | 'unassign' | 'reassign-one' | 'unassign-one' |
 export type AnyRequest = Of<'reassign'> | Of<'unassign'> | Of<'reassign-one'> | Of<'unassign-one'> | Of<'undo'>;
 export type BulkInput = Of<'reassign'> | Of<'unassign'>;
 /** Operations that need the campaign lock. */
-export type LockingInput = BulkInput | Of<'undo'>;
+export type LockInput = BulkInput | Of<'undo'>;
 
-export function isLockingInput(request: AnyRequest): request is LockingInput {
+export function isLockInput(request: AnyRequest): request is LockInput {
   return request.kind === 'reassign' || request.kind === 'unassign' || request.kind === 'undo';
 }
 
