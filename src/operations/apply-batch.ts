@@ -57,7 +57,7 @@ export class BatchApplication {
 
   /** Evaluates the batch without writing anything. */
   async evaluate(): Promise<Evaluation> {
-    return this.evaluated(await this.inactiveTargets(), undefined);
+    return this.evaluateBatch(await this.inactiveTargets());
   }
 
   private async runEvaluated(): Promise<Applied> {
@@ -86,7 +86,7 @@ export class BatchApplication {
   private async applyEvaluated(session: mongo.ClientSession): Promise<Applied> {
     const at = this.database.now();
     const inactive = await this.inactiveTargets(session);
-    const { moves, skips } = await this.evaluated(inactive, session);
+    const { moves, skips } = await this.evaluateBatch(inactive, session);
     const shortfalls = shortfallsBetween(this.batch.moves, moves);
     const result = {
       moves: moves.map(toMoveDoc),
@@ -101,10 +101,7 @@ export class BatchApplication {
     return { moves, skips, shortfalls, inactive: [...inactive] };
   }
 
-  private async evaluated(
-    inactive: ReadonlySet<string>,
-    session: mongo.ClientSession | undefined,
-  ): Promise<Evaluation> {
+  private async evaluateBatch(inactive: ReadonlySet<string>, session?: mongo.ClientSession): Promise<Evaluation> {
     const { moves, skips } = evaluate(this.batch.moves, await this.find(session), { ...this.guard, inactive });
     return { moves, skips: mergeSkips(this.batch.skips, skips) };
   }

@@ -100,12 +100,7 @@ export class MongoBatchStore implements BatchStore {
       await this.database.batches.insertOne(toBatchDoc(batch, state, this.database.now()), session ? { session } : {});
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
-      throw new Overtaken(
-        `batch ${batch.number} of operation ${batch.operationId} has been planned by another worker`,
-        {
-          cause: error,
-        },
-      );
+      throw new Overtaken(`batch ${batch.number} of operation ${batch.operationId} already exists`, { cause: error });
     }
   }
 

@@ -1,3 +1,14 @@
+/**
+ * Operations: reassign, unassign and undo, from their acceptance to the stored receipt. Start with `lifecycle.ts`.
+ *
+ * contract, jobs         requests and jobs, with their zod schemas
+ * kinds                  what differs between kinds of operations
+ * lifecycle, ending      accept, take the lock, run a slice, finish or fail; then cancel, move-one and preview
+ * resolve-plan           from a request to its sources, targets and limit
+ * run                    the loop that applies batches; select and undo plan them
+ * planner, batch, evaluate, sources-and-targets   pure rules
+ * ports                  what all this needs from the database; *-store and apply-batch implement it
+ */
 export { MongoBatchStore } from './batch-store.ts';
 export type { BatchState, Shortfall, StoredBatch } from './batch.ts';
 export { cancel } from './cancel.ts';
