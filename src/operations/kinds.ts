@@ -30,8 +30,8 @@ interface Kind<Request extends OperationRequest> {
 const all = (): null => null;
 
 /**
- * To add a kind of operation, add its schema to `contract.ts` and its row to this table. No other file of this folder
- * decides anything by the kind.
+ * To add a kind of operation, add its schema to `contract.ts` and its row to this table. The other files of this
+ * folder do not branch on the kind.
  */
 const KINDS: { readonly [Name in OperationKind]: Kind<RequestOf<Name>> } = {
   reassign: {

@@ -1,7 +1,7 @@
 import type { Texter } from '../campaigns/index.ts';
 import type { Assignee } from '../domain/conversation.ts';
 import { Refusal, unknownTexter } from '../domain/errors.ts';
-import type { ReassignRequest, RequestOf, Sources } from './contract.ts';
+import type { Sources, Targets } from './contract.ts';
 
 /** Returns the assignees whose conversations are read: the pool first, then texters. */
 export function resolveSources(from: Sources, texters: readonly Texter[]): Assignee[] {
@@ -10,22 +10,25 @@ export function resolveSources(from: Sources, texters: readonly Texter[]): Assig
   return knownTexters(from.texterIds, texters).map((texter) => texter.texterId);
 }
 
-/** Returns the active texters that conversations are dealt to. The dealing order is not decided here. */
+/**
+ * Returns the active texters that conversations are dealt to. The dealing order is not decided here. A request for one
+ * conversation has no `from`.
+ */
 export function resolveTargets(
-  request: ReassignRequest | RequestOf<'reassign-one'>,
+  { from, to }: { readonly from?: Sources; readonly to: Targets },
   texters: readonly Texter[],
 ): Texter[] {
-  if (request.to === 'everyone') return activeTextersBut('from' in request ? request.from : 'pool', texters);
-  if (request.to.texterIds.length === 0) {
+  if (to === 'everyone') return activeTextersBut(from ?? 'pool', texters);
+  if (to.texterIds.length === 0) {
     throw new Refusal('no-targets', {
       message: 'a reassign needs at least one texter as its target',
       expected: 'at least one texter to deal to',
       received: 'an empty list',
     });
   }
-  const named = knownTexters(request.to.texterIds, texters);
+  const named = knownTexters(to.texterIds, texters);
   refusePaused(named);
-  if (request.kind === 'reassign') refuseSameSourceAndTarget(request.from, named);
+  if (from) refuseSameSourceAndTarget(from, named);
   return named;
 }
 
