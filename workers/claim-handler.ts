@@ -35,7 +35,7 @@ export class ClaimHandler implements Handler {
     if (attempt.job.name === POOL_REFILLED_JOB) return this.serveWaiting(attempt);
     const { request, sendId } = parseClaimJob(attempt.job.id ?? '', attempt.job.data);
     const hash = requestHash(request);
-    this.pace.noteSomebody();
+    this.pace.noteInteractiveRequest();
     const stored = await this.findStored(request.operationId, attempt);
     const served = stored ?? (await this.coordinator.submit({ request, requestHash: hash, sendId }));
     if (served.requestHash !== hash) throw operationConflict(served.operationId);

@@ -1,30 +1,31 @@
-import {
-  failWith,
-  isOne,
-  type Operation,
-  type OperationQueue,
-  Overtaken,
-  perform,
-  type Performed,
-} from '../src/operations/index.ts';
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
 import { Refusal } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/failed-attempt.ts';
 import { isEnded } from '../src/domain/operation.ts';
-import { type OperationAnswer, parseOperationJob } from '../src/operations/index.ts';
 import { requestHash } from '../src/domain/request-hash.ts';
+import {
+  failWith,
+  isOne,
+  Overtaken,
+  parseOperationJob,
+  runOperation,
+  type Operation,
+  type OperationAnswer,
+  type OperationQueue,
+  type SliceResult,
+} from '../src/operations/index.ts';
 import type { AfterEnd } from './after-end.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
 
-/** A waiting operation is woken by the one that ends before it; this long after, it looks who that is, and wakes it. */
+/** The operation that ends wakes the next one. If that fails, the waiting operation checks again after this time. */
 const SNOOZE_MS_MAX = 30_000;
 
-/** How long an operation that got on before its slice was cut short waits before it is gone on with. */
-const CUT_SHORT_MS = 500;
+/** How long an operation pauses after an error in a slice that moved conversations. */
+const RETRY_SLICE_MS = 500;
 
-/** Carries an operation on by one slice. */
+/** Works on an operation for one slice. */
 export class OperationHandler implements Handler {
   private readonly context: Context;
   private readonly queue: OperationQueue;
@@ -41,39 +42,17 @@ export class OperationHandler implements Handler {
   }
 
   async handle(attempt: Attempt): Promise<Outcome> {
-    const slice = { hasMoved: false };
+    const slice = { madeProgress: false };
     try {
-      return await this.carryOn(attempt, () => (slice.hasMoved = true));
+      return await this.runSlice(attempt, () => (slice.madeProgress = true));
     } catch (error) {
-      // Attempts are counted over its whole life: a long operation that gets on, by this worker or by another, would use
-      // them up, one fault after another.
-      const gotOn = slice.hasMoved || error instanceof Overtaken;
-      if (!gotOn || error instanceof Refusal) throw error;
-      attempt.log.warn({ err: error }, 'slice cut short, to be gone on with');
-      return { kind: 'requeued', delayMs: CUT_SHORT_MS };
+      // BullMQ counts attempts over the whole life of a job. A long operation that makes progress between errors must not
+      // use them up.
+      const isAdvancing = slice.madeProgress || error instanceof Overtaken;
+      if (!isAdvancing || error instanceof Refusal) throw error;
+      attempt.log.warn({ err: error }, 'error in a slice that made progress, operation requeued');
+      return { kind: 'requeued', delayMs: RETRY_SLICE_MS };
     }
-  }
-
-  private async carryOn({ job, log, signal, reportProgress }: Attempt, onMoved: () => void): Promise<Outcome> {
-    const { request, sendId } = parseOperationJob(job.id ?? '', job.data);
-    const sliceEndsAt = performance.now() + this.config.sliceMs;
-    if (isOne(request)) this.pace.noteSomebody();
-    const performed = await perform(
-      this.context,
-      { request, requestHash: requestHash(request), sendId },
-      {
-        limits: this.pace.limits(this.config),
-        shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
-        onProgress: (progress) => {
-          onMoved();
-          reportProgress(progress);
-        },
-      },
-    );
-    log.debug({ campaignId: request.campaignId, performed: performed.kind }, 'slice ended');
-    if (performed.kind !== 'waiting') await this.afterEnd.tellWhoWaits(performed.operation);
-    if (performed.kind === 'ended') await this.afterEnd.wakeNext(performed.operation);
-    return this.outcomeOf(performed, log);
   }
 
   async noteFailure({ job }: Attempt, error: Error): Promise<void> {
@@ -87,31 +66,46 @@ export class OperationHandler implements Handler {
     const operation = await this.context.stores.operations.find(request.operationId);
     if (!operation || isEnded(operation.state) || operation.requestHash !== requestHash(request)) return;
     const failed = await failWith(this.context, operation, error);
-    await this.afterEnd.tellWhoWaits(failed);
-    await this.afterEnd.wakeNext(failed);
+    await this.afterEnd.wakeWaitingClaims(failed);
+    await this.afterEnd.wakeNextOperation(failed);
   }
 
-  private outcomeOf({ kind, operation }: Performed, log: Attempt['log']): Outcome {
+  private async runSlice({ job, log, signal, reportProgress }: Attempt, onProgress: () => void): Promise<Outcome> {
+    const { request, sendId } = parseOperationJob(job.id ?? '', job.data);
+    const sliceEndsAt = performance.now() + this.config.sliceMs;
+    if (isOne(request)) this.pace.noteInteractiveRequest();
+    const command = { request, requestHash: requestHash(request), sendId };
+    const result = await runOperation(this.context, command, {
+      limits: this.pace.limits(this.config),
+      shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
+      onProgress: (progress) => {
+        onProgress();
+        reportProgress(progress);
+      },
+    });
+    log.debug({ campaignId: request.campaignId, result: result.kind }, 'slice ended');
+    if (result.kind !== 'waiting') await this.afterEnd.wakeWaitingClaims(result.operation);
+    if (result.kind === 'ended') await this.afterEnd.wakeNextOperation(result.operation);
+    return this.outcomeOf(result, log);
+  }
+
+  private outcomeOf({ kind, operation }: SliceResult, log: Attempt['log']): Outcome {
     switch (kind) {
-      case 'requeued':
-        return { kind, delayMs: 0 };
+      case 'unfinished':
+        return { kind: 'requeued', delayMs: 0 };
       case 'waiting':
-        return {
-          kind: 'snoozed',
-          delayMs: SNOOZE_MS_MAX,
-          recheck: () => this.recheck(operation),
-        };
+        return { kind: 'snoozed', delayMs: SNOOZE_MS_MAX, recheck: () => this.recheck(operation) };
       case 'ended':
         logEnd(operation, log);
         return operation.error ? failedWith(operation.error) : { kind: 'completed', result: answerOf(operation) };
     }
   }
 
-  /** It may have been cancelled while it was getting ready to wait; or it is its turn by now, or a lost one's. */
+  /** Another worker may have cancelled this operation, or ended the one before it, before this job was snoozed. */
   private async recheck(operation: Operation): Promise<void> {
-    const standing = await this.context.stores.operations.find(operation.operationId);
-    if (standing && isEnded(standing.state)) await this.queue.wake(standing);
-    await this.afterEnd.wakeNext(operation);
+    const stored = await this.context.stores.operations.find(operation.operationId);
+    if (stored && isEnded(stored.state)) await this.queue.wake(stored);
+    await this.afterEnd.wakeNextOperation(operation);
   }
 }
 
@@ -124,7 +118,7 @@ function logEnd(operation: Operation, log: Attempt['log']): void {
 
 function answerOf({ operationId, createdBySendId, state, receipt }: Operation): OperationAnswer {
   if (!receipt || (state !== 'done' && state !== 'cancelled')) {
-    throw new Error(`expected operation ${operationId} to have ended with a receipt, got state ${state}`);
+    throw new Error(`operation ${operationId} has no answer in state ${state}`);
   }
   return { operationId, createdBySendId, state, receipt };
 }

@@ -1,27 +1,27 @@
 import type { SliceLimits } from '../src/operations/index.ts';
 
-/** Somebody who waits for one answer often waits for the next: for this long after the last, bulk work holds back. */
-const PEOPLE_MS = 1_000;
+/** A person who waits for one answer often sends the next request soon after. */
+const INTERACTIVE_MS = 1_000;
 
 /**
- * How hard bulk operations may work. A million conversations can wait a little, a person in front of a screen cannot:
- * while single moves and claims come in, the bulk operations of the same worker take half the places in the database.
+ * Limits how much of the database bulk operations use. A person waits for a single move or a claim, so while these come
+ * in, bulk operations of the same worker apply half as many batches at the same time.
  */
 export class Pace {
-  private lastSeenAt = -Infinity;
+  private lastInteractiveAt = -Infinity;
 
-  /** A person waits for an answer. */
-  noteSomebody(): void {
-    this.lastSeenAt = performance.now();
+  /** Call it for each request whose answer a person waits for. */
+  noteInteractiveRequest(): void {
+    this.lastInteractiveAt = performance.now();
   }
 
-  /** What an operation may take, of `most` when nobody waits. */
-  limits({ batchConversationsMax, batchesInFlightMax: most }: SliceLimits): SliceLimits {
-    const isSomebodyThere = (): boolean => performance.now() - this.lastSeenAt < PEOPLE_MS;
+  /** Returns the limits of a bulk operation. `batchesInFlightMax` changes with the requests that come in. */
+  limits({ batchConversationsMax, batchesInFlightMax }: SliceLimits): SliceLimits {
+    const isInteractive = (): boolean => performance.now() - this.lastInteractiveAt < INTERACTIVE_MS;
     return {
       batchConversationsMax,
       get batchesInFlightMax() {
-        return isSomebodyThere() ? Math.ceil(most / 2) : most;
+        return isInteractive() ? Math.ceil(batchesInFlightMax / 2) : batchesInFlightMax;
       },
     };
   }

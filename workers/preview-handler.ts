@@ -1,9 +1,8 @@
-import { preview } from '../src/operations/index.ts';
 import type { Context } from '../src/context.ts';
-import { parsePreviewJob } from '../src/operations/index.ts';
+import { parsePreviewJob, preview } from '../src/operations/index.ts';
 import type { Attempt, Handler, Outcome } from './executor.ts';
 
-/** Answers what an operation would do. */
+/** Answers what an operation would do now. */
 export class PreviewHandler implements Handler {
   private readonly context: Context;
 

@@ -7,7 +7,7 @@ import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCI
 import { ReconciledQueues } from '../src/reconcile/index.ts';
 import { connectionErrorLogger, type Logger } from '../src/telemetry/index.ts';
 import { AfterEnd } from './after-end.ts';
-import { ControlHandler } from './cancel-handler.ts';
+import { CancelHandler } from './cancel-handler.ts';
 import { ClaimHandler } from './claim-handler.ts';
 import { processorOf, type Handler } from './executor.ts';
 import { LockWatch } from './lock-watch.ts';
@@ -67,7 +67,7 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, on
     ),
     start(CLAIMS_QUEUE, new ClaimHandler(context, coordinator, claimQueue, pace), claimConcurrency),
     start(PREVIEWS_QUEUE, new PreviewHandler(context), previewConcurrency),
-    start(CONTROLS_QUEUE, new ControlHandler(context, operationQueue, claimQueue, afterEnd), CONTROL_CONCURRENCY),
+    start(CONTROLS_QUEUE, new CancelHandler(context, operationQueue, claimQueue, afterEnd), CONTROL_CONCURRENCY),
     start(RECONCILE_QUEUE, new ReconcileHandler(reconcileDeps), RECONCILE_CONCURRENCY),
   ];
 }

@@ -1,6 +1,6 @@
 import { table } from '../../src/cli/terminal.ts';
 import { createContext } from '../../src/context.ts';
-import { perform, type Performed } from '../../src/operations/lifecycle.ts';
+import { runOperation, type SliceResult } from '../../src/operations/lifecycle.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { requestHash } from '../../src/domain/request-hash.ts';
 import type { BenchSandbox } from './bench-sandbox.ts';
@@ -28,9 +28,9 @@ export async function countRoundTrips(bench: BenchSandbox, conversations: number
     const request = parseRequest({ operationId: bench.sandbox.newId('op'), campaignId, ...asked });
     const command = { request, requestHash: requestHash(request), sendId: 'bench' };
     trips = 0;
-    let performed: Performed;
-    do performed = await perform(context, command, { limits: config.worker, shouldStop: () => false });
-    while (performed.kind !== 'ended');
+    let result: SliceResult;
+    do result = await runOperation(context, command, { limits: config.worker, shouldStop: () => false });
+    while (result.kind !== 'ended');
     return { what, conversations: moved, trips };
   };
   try {

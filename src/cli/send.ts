@@ -1,5 +1,4 @@
-import { statusesOf } from '../domain/conversation.ts';
-import { isBulk, type OperationRequest, type Plan, type RequestInput } from '../operations/index.ts';
+import { countSelected, type OperationRequest, type Plan, type RequestInput } from '../operations/index.ts';
 import type { OperationResult, Producer, Sent } from '../producer/index.ts';
 import { countWorkers } from '../telemetry/index.ts';
 import type { AssigneeNames } from './lookup.ts';
@@ -54,11 +53,8 @@ async function send(producer: Producer, { kind, ...request }: OperationRequest):
 /** Counts the conversations that will be selected, for the progress bar. Returns 0 where no bar is shown. */
 async function totalOf(session: Session, request: OperationRequest, plan: Plan | undefined): Promise<number> {
   if (!plan || !isInteractive(session.terminal)) return 0;
-  if (request.kind === 'undo') return plan.limit ?? 0;
-  if (!isBulk(request)) return 0;
   const { stores } = await session.context();
-  const found = await stores.conversations.count(request.campaignId, plan.sources, statusesOf(request.status));
-  return Math.min(found, plan.limit ?? found);
+  return countSelected(stores, request, plan);
 }
 
 async function waitForResult(session: Session, sent: Sent, waitMs: number, total: number): Promise<OperationResult> {

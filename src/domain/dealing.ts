@@ -1,15 +1,16 @@
 import type { Candidate, Assignee } from './conversation.ts';
 
-/** `even`: of what is dealt, everybody gets as many. `level`: the least loaded is filled first. */
+/** `even`: every target gets as many of the dealt conversations. `level`: the target with the lowest load is filled first. */
 export const SPREADS = ['even', 'level'] as const;
 
 export type Spread = (typeof SPREADS)[number];
 
 /**
- * Deals conversations one by one over its targets.
+ * Deals conversations one by one to targets.
  *
- * Both spreads are one rule, "the least loaded is next, ties in order": `even` starts everybody at zero,
- * which makes it a round-robin; `level` starts at what each holds.
+ * Both spreads follow one rule: the target with the lowest load is next, and of equal loads the first in order. With
+ * `even`, every load starts at zero, which makes the dealing a round-robin. With `level`, a load starts at the number of
+ * conversations that the target has. The remainder goes to the first targets in order: see {@link rotated}.
  */
 export class Dealer {
   private readonly targets: readonly Assignee[];
@@ -19,7 +20,7 @@ export class Dealer {
   private readonly takenBack: number[];
   private readonly open: boolean[];
 
-  /** `targets` in dealing order; `loads[i]` is what `targets[i]` counts as having before the first deal. */
+  /** `targets` are in dealing order. `loads[i]` is the load of `targets[i]` before the first deal. */
   constructor(plan: { targets: readonly Assignee[]; loads: readonly number[]; spread: Spread }) {
     this.targets = plan.targets;
     this.spread = plan.spread;
@@ -29,9 +30,9 @@ export class Dealer {
     this.seats = new Map(plan.targets.map((target, seat) => [target, seat]));
   }
 
-  /** Who gets this conversation next, or `undefined` when no target is left. */
+  /** Returns the target of this conversation, or `undefined` when no target is left. */
   deal(candidate: Pick<Candidate, 'assigneeId'>): Assignee | undefined {
-    // Levelling counts what each holds, and what is being dealt leaves its assignee's hand first.
+    // With `level`, a load is the number of conversations assigned, and this conversation leaves its assignee first.
     if (this.spread === 'level') add(this.dealtTo, this.seats.get(candidate.assigneeId), -1);
     const seat = this.leastLoaded();
     if (seat === undefined) return undefined;
@@ -39,24 +40,24 @@ export class Dealer {
     return this.targets[seat];
   }
 
-  /** Takes back `count` deals that came to nothing, so that the next ones make good for them. */
+  /** Subtracts `count` deals that were not written, so that the next deals replace them. */
   takeBack(target: Assignee, count: number): void {
     add(this.takenBack, this.seats.get(target), count);
   }
 
-  /** Leaves a target out from now on: paused, or no longer on the campaign. */
+  /** Leaves out a target from now on, because it is paused or no longer on the campaign. */
   leaveOut(target: Assignee): void {
     const seat = this.seats.get(target);
     if (seat !== undefined) this.open[seat] = false;
   }
 
-  /** Whose turn it would be: where the next operation's dealing begins. */
-  get nextUp(): Assignee | undefined {
+  /** The target of the next deal. The next operation of the campaign starts its dealing with it. */
+  get nextTarget(): Assignee | undefined {
     const seat = this.leastLoaded();
     return seat === undefined ? undefined : this.targets[seat];
   }
 
-  /** What each target was dealt, in the order of the targets, on top of what it began with; nothing taken back. */
+  /** Each target's load, in the order of the targets. Deals that were taken back are not subtracted. */
   get loads(): number[] {
     return [...this.dealtTo];
   }
@@ -78,15 +79,16 @@ function add(counts: number[], seat: number | undefined, by: number): void {
   if (seat !== undefined) counts[seat] = (counts[seat] ?? 0) + by;
 }
 
-/** A texter's place in the campaign's order of joining. */
+/** A texter with the place in the campaign's order of joining. */
 export interface Seat {
   readonly texterId: string;
   readonly joinedOrder: number;
 }
 
 /**
- * Targets in dealing order: as they joined, beginning with the one whose turn it is (`nextJoinedOrder`, kept on the
- * campaign), so that the remainder of an uneven split falls on others each time.
+ * Returns the targets in dealing order: in the order of joining, starting at `nextJoinedOrder`. The first targets get the
+ * remainder of an uneven split. Each operation stores on the campaign where the next one starts, so that the remainder
+ * goes to other texters each time.
  */
 export function rotated(targets: readonly Seat[], nextJoinedOrder: number): Seat[] {
   const joined = [...targets].sort((a, b) => a.joinedOrder - b.joinedOrder);

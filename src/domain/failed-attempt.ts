@@ -1,23 +1,23 @@
-/** An attempt at an operation that failed, as the ledger keeps it. */
+/** A failed attempt at an operation, as it is stored with the operation. */
 export interface FailedAttempt {
   readonly at: Date;
   readonly message: string;
 }
 
-/** The last of them say what there is to know; a job that is retried time and again must not grow its operation. */
+/** A limit, because an operation that is retried again and again must not grow without end. */
 export const FAILED_ATTEMPTS_KEPT_MAX = 20;
 
 const MESSAGE_CHARS_MAX = 300;
 
-/** A database quotes the values it stumbled over: no phone number of anybody's may be among them. */
+/** Database errors quote values. Phone numbers must not be stored. */
 const PHONE_NUMBER = /\+\d[\d ()-]{5,}\d/g;
 
 // eslint-disable-next-line no-control-regex
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 
-/** What went wrong, in one short line. An error that has passed through the queue is but its message. */
+/** Describes an error in one short line. Of an error that passed through the queue, only the message is left. */
 export function failedAttempt(error: Error | string, at: Date): FailedAttempt {
-  const told = typeof error === 'string' ? error : `${error.name}: ${error.message}`;
-  const line = told.replace(UNPRINTABLE, ' ').replace(PHONE_NUMBER, '[phone]');
+  const text = typeof error === 'string' ? error : `${error.name}: ${error.message}`;
+  const line = text.replace(UNPRINTABLE, ' ').replace(PHONE_NUMBER, '[phone]');
   return { at, message: line.length > MESSAGE_CHARS_MAX ? `${line.slice(0, MESSAGE_CHARS_MAX)}…` : line };
 }

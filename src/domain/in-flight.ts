@@ -1,6 +1,7 @@
 /**
- * A few tasks at a time, in the order given: adding one waits for the oldest when all places are taken, so that no task
- * is ever overtaken by more than the places there are.
+ * Runs at most `max()` tasks at the same time. When the limit is reached, adding a task waits for the oldest one. So no
+ * task runs while a task more than `max()` places before it is unfinished. p-queue and p-limit start the next task when
+ * any task ends, which does not keep this bound.
  */
 export class InFlight {
   private readonly max: () => number;
@@ -10,21 +11,21 @@ export class InFlight {
     this.max = max;
   }
 
-  /** Starts a task as soon as there is a place. Throws what an earlier one failed with. */
+  /** Starts a task when there is room. Throws the error of an earlier task that failed. */
   async add(task: () => Promise<void>): Promise<void> {
     while (this.tasks.length >= this.max()) await this.tasks.shift();
     const started = task();
-    // Its failure is seen by whoever awaits it here; until then it must not count as unhandled.
+    // A later call awaits the task and throws its error. Until then the error must not count as unhandled.
     started.catch(() => undefined);
     this.tasks.push(started);
   }
 
-  /** Waits for all; throws the first failure. */
+  /** Waits for all tasks. Throws the first error. */
   async settled(): Promise<void> {
     while (this.tasks.length > 0) await this.tasks.shift();
   }
 
-  /** Waits for all, whatever becomes of them: nothing goes on behind the caller's back. */
+  /** Waits for all tasks and ignores their errors, so that no task runs after the caller has ended. */
   async abandoned(): Promise<void> {
     await Promise.allSettled(this.tasks.splice(0));
   }

@@ -3,12 +3,11 @@ import type { FailedAttempt } from './failed-attempt.ts';
 import type { Receipt } from './receipt.ts';
 
 /**
- * accepted → running → done | cancelled | failed, and failed → accepted when it is reopened
+ * accepted → running → done | cancelled | failed, and failed → accepted when a retry reopens the operation
  *
- * `accepted`: recorded, waiting for its campaign's turn; nothing is written yet.
- * `running`: it has its campaign's turn; its plan is fixed (who from, who to, in which order), then batches are planned
- * and applied.
- * `failed`: refused, halted or given up. Only what was given up or halted can be reopened, to go on where it stopped.
+ * `accepted`: recorded, and waiting for the campaign lock. No conversation has moved.
+ * `running`: has the campaign lock. Its plan is fixed; batches are planned and applied.
+ * `failed`: refused, halted, or out of attempts. A retry reopens only the last two, and continues where they stopped.
  */
 export const OPERATION_STATES = ['accepted', 'running', 'done', 'cancelled', 'failed'] as const;
 
@@ -22,12 +21,12 @@ const NEXT: Record<OperationState, readonly OperationState[]> = {
   failed: ['accepted'],
 };
 
-/** The states from which `state` can be reached. */
+/** Returns the states that `state` can follow. */
 export function statesBefore(state: OperationState): readonly OperationState[] {
   return OPERATION_STATES.filter((before) => NEXT[before].includes(state));
 }
 
-/** Nothing goes on by itself any more. */
+/** The states that only a retry can leave. */
 export const ENDED_STATES = ['done', 'cancelled', 'failed'] as const satisfies readonly OperationState[];
 
 export function isEnded(state: OperationState): boolean {
@@ -36,41 +35,41 @@ export function isEnded(state: OperationState): boolean {
 
 export const UNFINISHED_STATES = OPERATION_STATES.filter((state) => !isEnded(state));
 
-/** The code of an operation whose attempts were used up. */
-export const ATTEMPTS_EXHAUSTED = 'failed';
+/** The error code of an operation whose job used up its attempts. */
+export const ATTEMPTS_EXHAUSTED = 'attempts-exhausted';
 
-/** What an operation failed with, when it was no answer to its request: those can be reopened, refusals never. */
+/** Error codes of failed operations that a retry can reopen. A refused operation is never retried. */
 export const RETRYABLE_CODES = [ATTEMPTS_EXHAUSTED, 'targets-lost'] as const;
 
 export function isRetryable({ state, error }: Pick<OperationRecord<unknown>, 'state' | 'error'>): boolean {
   return state === 'failed' && RETRYABLE_CODES.some((code) => code === error?.code);
 }
 
-/** That somebody wants it to stop. */
+/** The request to cancel an operation. */
 export interface Cancellation {
-  /** Who asked, in the upstream app's own terms; `null` when it did not say. */
+  /** The `actorId` of the request; `null` without one. */
   readonly by: string | null;
   readonly reason: string | null;
   readonly at: Date;
 }
 
-/** What the ledger keeps of anything that was asked for. */
+/** The stored fields that operations and claims share. */
 export interface OperationRecord<Request> {
   readonly operationId: string;
   readonly campaignId: string;
   readonly request: Request;
   readonly requestHash: string;
-  /** Tells the request that made the operation from those that met it. */
+  /** The `sendId` of the job that created the operation. Later jobs with the same request have another one. */
   readonly createdBySendId: string;
   readonly state: OperationState;
-  /** The campaign's own count of accepted operations: the order in which bulk ones run. 0 when it was refused unaccepted. */
+  /** The campaign's count of accepted bulk operations: the order in which they run. 0 for other operations. */
   readonly sequence: number;
   readonly receipt: Receipt | null;
-  /** Why it failed, or is about to. */
+  /** Why the operation failed, or is to fail. */
   readonly error: StoredError | null;
-  /** That it was cancelled, or is about to be. */
+  /** Set when the operation was cancelled, or is to be cancelled. */
   readonly cancellation: Cancellation | null;
-  /** The last attempts that failed, newest last; kept when it is reopened. Absent: none did. */
+  /** The last failed attempts, newest last. Kept when the operation is reopened; absent when no attempt failed. */
   readonly failures?: readonly FailedAttempt[];
   readonly acceptedAt: Date;
   readonly startedAt: Date | null;

@@ -1,6 +1,6 @@
 import type { Assignee, Status } from './conversation.ts';
 
-/** Why a selected conversation did not move. A closed set: it is part of the public contract. */
+/** Why a selected conversation did not move. A closed set and part of the public contract. */
 export const SKIP_REASONS = [
   'assignee-changed',
   'status-changed',
@@ -13,7 +13,7 @@ export const SKIP_REASONS = [
 
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
-/** How many conversations made the same move. */
+/** The number of conversations that made the same move. */
 export interface MoveCount {
   readonly from: Assignee;
   readonly to: Assignee;
@@ -27,17 +27,17 @@ export interface SkipCount {
 }
 
 /**
- * The kept answer of an operation, counted from what was written: `selected` is always `moved` plus all skips.
+ * The stored result of an operation. Its counts come from what was written: `selected` is `moved` plus all skips.
  * Assignees are texter ids, `null` is the pool.
  */
 export interface Receipt {
   readonly selected: number;
   readonly moved: number;
-  /** What was asked for, when a count was. */
+  /** The count that the request asked for; `null` for all. */
   readonly asked: number | null;
-  /** Why fewer moved than were asked for. */
+  /** Why fewer conversations moved than the request asked for. */
   readonly shortBecause: 'none-left' | 'stopped' | 'batch-max' | 'open-max' | null;
-  /** Where it was cancelled: what it would yet have looked at, never more than it could yet have moved. Else `null`. */
+  /** How many more conversations a cancelled operation would have selected, up to its limit; else `null`. */
   readonly left: number | null;
   readonly skipped: readonly SkipCount[];
   readonly bySource: readonly { readonly assigneeId: Assignee; readonly count: number }[];
@@ -45,7 +45,7 @@ export interface Receipt {
   readonly byStatus: readonly { readonly status: Status; readonly count: number }[];
 }
 
-/** Adds up what the applied batches say. `ended` is false for an operation stopped half-way. */
+/** Builds a receipt from the applied batches. `ended` is false for an operation that stopped before its end. */
 export function totalUp(
   moves: readonly MoveCount[],
   skipped: readonly SkipCount[],

@@ -1,6 +1,6 @@
 import { STATUSES, type Candidate, type Status } from './conversation.ts';
 
-/** A place in the order of selection: status first, then the longest waiting, then the id. */
+/** A position in the order of selection: by status, then the longest waiting first, then by id. */
 export interface Position {
   readonly status: Status;
   readonly waitingSince: number;
@@ -11,14 +11,14 @@ export function positionOf(candidate: Candidate): Position {
   return { status: candidate.status, waitingSince: candidate.waitingSince, id: candidate.id };
 }
 
-/** Negative when `a` is taken before `b`. Total: two different conversations never compare equal. */
+/** Returns a negative number when `a` comes before `b`. Two different conversations never compare as equal. */
 export function comparePositions(a: Position, b: Position): number {
   if (a.status !== b.status) return STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status);
   if (a.waitingSince !== b.waitingSince) return a.waitingSince - b.waitingSince;
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
-/** The statuses still to be read after `position`, its own (which may be half read) included. */
+/** Returns the statuses to read after `position`. The status of the position is included: it may be half read. */
 export function statusesFrom(statuses: readonly Status[], position: Position | null): readonly Status[] {
   if (!position) return statuses;
   const reached = STATUSES.indexOf(position.status);

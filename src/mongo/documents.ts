@@ -57,7 +57,7 @@ export const CLAIMABLE = { assigneeId: null, status: 'not-started', optedOut: fa
 export interface OperationDoc extends Omit<Operation, 'operationId'> {
   _id: string;
   /** The campaign's id while a bulk operation runs: a unique index lets one have it at a time. */
-  turn?: string;
+  campaignLock?: string;
   /** Counted up by whoever closes its list of batches, who then conflicts with whoever reopens it at the same time. */
   stops?: number;
   /** Its batches are about to go, and it after them: it can no longer be reopened. */
@@ -65,7 +65,7 @@ export interface OperationDoc extends Omit<Operation, 'operationId'> {
 }
 
 /** A claim lies in the same collection as other operations: their ids are one name space. */
-export interface ClaimDoc extends Omit<OperationDoc, 'request' | 'plan' | 'turn'> {
+export interface ClaimDoc extends Omit<OperationDoc, 'request' | 'plan' | 'campaignLock'> {
   request: ClaimRequest;
   granted: mongo.ObjectId[];
   /** Only while it waits. */

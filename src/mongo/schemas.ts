@@ -115,7 +115,7 @@ const operation = new Schema(
     reopened: { type: Number },
     stops: { type: Number },
     expiring: { type: Boolean },
-    turn: { type: String },
+    campaignLock: { type: String },
     granted: { type: [Schema.Types.ObjectId], default: undefined },
     waiting: { type: Schema.Types.Mixed },
     acceptedAt: { type: Date, required: true },
@@ -128,8 +128,8 @@ operation.index({ campaignId: 1, state: 1, sequence: 1 });
 operation.index({ campaignId: 1, acceptedAt: -1 });
 // The reconcile's: what is unfinished, and what is old enough to go; also the list of what was given up.
 operation.index({ state: 1, acceptedAt: 1, _id: 1 }, { name: STATE_INDEX });
-// One bulk operation of a campaign runs at a time: taking the turn of another is a duplicate key.
-operation.index({ turn: 1 }, { unique: true, partialFilterExpression: { turn: { $exists: true } } });
+// One bulk operation of a campaign runs at a time: taking the campaign lock of another is a duplicate key.
+operation.index({ campaignLock: 1 }, { unique: true, partialFilterExpression: { campaignLock: { $exists: true } } });
 
 operation.index(
   { campaignId: 1, 'waiting.sequence': 1 },

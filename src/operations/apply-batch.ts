@@ -1,75 +1,77 @@
 import type { mongo } from 'mongoose';
-import { Overtaken, type Applied, type Asked } from './ports.ts';
-import { countMoves, shortfallsBetween, type Batch, type Move } from './batch.ts';
-import { STATUSES, HISTORY_MOVES_MAX, type HistoryMove } from '../domain/conversation.ts';
-import { evaluate, mergeSkips, type Found, type Guard, type Outcome } from './evaluate.ts';
-import { fromDoc, toDoc, toMoveDoc, toSkipDoc } from './batch-mapping.ts';
-import { objectIds } from '../mongo/object-ids.ts';
+import { HISTORY_MOVES_MAX, STATUSES, type HistoryMove } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { batchId, type ConversationDoc } from '../mongo/documents.ts';
+import { objectIds } from '../mongo/object-ids.ts';
+import { countMoves, shortfallsBetween, type Applied, type Batch, type Move } from './batch.ts';
+import type { OperationRequest } from './contract.ts';
+import { evaluate, mergeSkips, type Evaluation, type Found, type WriteGuard } from './evaluate.ts';
+import { toBatch, toBatchDoc, toMoveDoc, toSkipDoc } from './mapping.ts';
+import { Overtaken } from './ports.ts';
 
-/** Not everything that was planned still holds: the blind write is undone, and done again looking. */
+/** A conversation or target is not as planned. The transaction is rolled back and repeated with an evaluation. */
 export class NotAsPlanned extends Error {}
 
-/** The batch was no longer `planned` when its transaction began: somebody else has applied or dropped it. */
+/** The batch was no longer `planned` when its transaction began: another worker has applied or dropped it. */
 class NotPlanned extends Error {}
 
 /**
- * One batch's way into the database.
+ * Writes one batch.
  *
- * First blind: flip the batch, write each group of moves under its guards, and commit if every one took. When not, the
- * transaction is rolled back and done again looking: read the conversations, evaluate each, write exactly those that hold.
- * What the other process sees is a batch that is planned, or applied with everything it says.
+ * The first transaction marks the batch as applied and writes each group of moves under its guards, without reading a
+ * conversation. It commits when every conversation was as planned. Otherwise a second transaction reads the
+ * conversations, evaluates each, and writes the moves that still hold. Other processes see a batch that is planned, or a
+ * batch that is applied with all its moves.
  */
 export class BatchApplication {
   private readonly database: Database;
   private readonly batch: Batch;
-  private readonly operation: Asked;
-  private readonly guard: Omit<Guard, 'inactive'>;
+  private readonly request: OperationRequest;
+  private readonly guard: WriteGuard;
   private readonly id: string;
 
-  constructor(database: Database, batch: Batch, operation: Asked, guard: Omit<Guard, 'inactive'>) {
+  constructor(database: Database, batch: Batch, request: OperationRequest, guard: WriteGuard) {
     this.database = database;
     this.batch = batch;
-    this.operation = operation;
+    this.request = request;
     this.guard = guard;
     this.id = batchId(batch.operationId, batch.number);
   }
 
-  /** A batch that nobody has stored yet, as the only one of its operation. Throws {@link NotAsPlanned}. */
+  /** Inserts the only batch of an operation as applied, and writes its moves. Throws {@link NotAsPlanned}. */
   async applyNew(endMarker: Batch, at: Date, session: mongo.ClientSession): Promise<void> {
-    const applied = { ...toDoc(this.batch, 'applied', at), appliedAt: at };
-    await this.database.batches.insertMany([applied, toDoc(endMarker, 'end-marker', at)], { session });
+    const applied = { ...toBatchDoc(this.batch, 'applied', at), appliedAt: at };
+    await this.database.batches.insertMany([applied, toBatchDoc(endMarker, 'end-marker', at)], { session });
     await this.writeAsPlanned(at, session);
   }
 
   async run(): Promise<Applied> {
     try {
-      return await this.database.transaction((session) => this.applyBlind(session));
+      return await this.database.transaction((session) => this.applyAsPlanned(session));
     } catch (error) {
-      if (error instanceof NotAsPlanned) return this.runLooking();
-      if (error instanceof NotPlanned) return this.asApplied();
+      if (error instanceof NotAsPlanned) return this.runEvaluated();
+      if (error instanceof NotPlanned) return this.storedResult();
       throw error;
     }
   }
 
-  /** What it would come to now. */
-  async look(): Promise<Outcome> {
-    return this.evaluated(await this.inactiveTargets(), undefined);
+  /** Evaluates the batch without writing anything. */
+  async evaluate(): Promise<Evaluation> {
+    return this.evaluateBatch(await this.inactiveTargets());
   }
 
-  private async runLooking(): Promise<Applied> {
+  private async runEvaluated(): Promise<Applied> {
     try {
-      return await this.database.transaction((session) => this.applyLooking(session));
+      return await this.database.transaction((session) => this.applyEvaluated(session));
     } catch (error) {
-      if (error instanceof NotPlanned) return this.asApplied();
+      if (error instanceof NotPlanned) return this.storedResult();
       throw error;
     }
   }
 
-  private async applyBlind(session: mongo.ClientSession): Promise<Applied> {
+  private async applyAsPlanned(session: mongo.ClientSession): Promise<Applied> {
     const at = this.database.now();
-    await this.flip({ state: 'applied', appliedAt: at }, session);
+    await this.markApplied(at, {}, session);
     await this.writeAsPlanned(at, session);
     const { moves, skips } = this.batch;
     return { moves, skips, shortfalls: [], inactive: [] };
@@ -81,36 +83,37 @@ export class BatchApplication {
     if ((await this.write(moves, at, session)) !== countMoves(moves)) throw new NotAsPlanned();
   }
 
-  private async applyLooking(session: mongo.ClientSession): Promise<Applied> {
+  private async applyEvaluated(session: mongo.ClientSession): Promise<Applied> {
     const at = this.database.now();
     const inactive = await this.inactiveTargets(session);
-    const { moves, skips } = await this.evaluated(inactive, session);
+    const { moves, skips } = await this.evaluateBatch(inactive, session);
     const shortfalls = shortfallsBetween(this.batch.moves, moves);
-    const ending = {
+    const result = {
       moves: moves.map(toMoveDoc),
       skips: skips.map(toSkipDoc),
       ...(shortfalls.length > 0 && { shortfalls }),
     };
-    await this.flip({ state: 'applied', appliedAt: at, ...ending }, session);
+    await this.markApplied(at, result, session);
     const written = await this.write(moves, at, session);
     if (written !== countMoves(moves)) {
-      throw new Error(`expected ${countMoves(moves)} conversations of batch ${this.id} to move, got ${written}`);
+      throw new Error(`${written} of ${countMoves(moves)} conversations of batch ${this.id} moved`);
     }
     return { moves, skips, shortfalls, inactive: [...inactive] };
   }
 
-  private async evaluated(inactive: ReadonlySet<string>, session: mongo.ClientSession | undefined): Promise<Outcome> {
+  private async evaluateBatch(inactive: ReadonlySet<string>, session?: mongo.ClientSession): Promise<Evaluation> {
     const { moves, skips } = evaluate(this.batch.moves, await this.find(session), { ...this.guard, inactive });
     return { moves, skips: mergeSkips(this.batch.skips, skips) };
   }
 
-  private async flip(ending: mongo.Document, session: mongo.ClientSession): Promise<void> {
+  private async markApplied(appliedAt: Date, result: mongo.Document, session: mongo.ClientSession): Promise<void> {
     const filter = { _id: this.id, state: 'planned' as const };
-    const { matchedCount } = await this.database.batches.updateOne(filter, { $set: ending }, { session });
+    const $set = { state: 'applied' as const, appliedAt, ...result };
+    const { matchedCount } = await this.database.batches.updateOne(filter, { $set }, { session });
     if (matchedCount === 0) throw new NotPlanned();
   }
 
-  /** Writes each group under its guards; says how many conversations took. */
+  /** Writes each group of moves under its guards. Returns the number of conversations that moved. */
   private async write(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
     if (moves.length === 0) return 0;
     const updates = moves.map((move) => ({
@@ -120,24 +123,24 @@ export class BatchApplication {
     return modifiedCount;
   }
 
-  /** Everything that the plan relied on, checked again where it is written. */
+  /** Every condition that the plan relied on, checked again in the write itself. */
   private guarded(move: Move): mongo.Filter<ConversationDoc> {
     const { statuses, lastMovedBy } = this.guard;
     return {
       _id: { $in: objectIds(move.conversationIds) },
-      campaignId: this.operation.campaignId,
+      campaignId: this.request.campaignId,
       assigneeId: move.from,
-      'history.operationId': { $ne: this.operation.operationId },
+      'history.operationId': { $ne: this.request.operationId },
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
-      // Planned long ago: written blind only if it also says the right status.
+      // The moves of an undo were planned with old statuses. The batch must not store a status that has changed.
       ...(lastMovedBy !== null && { lastOperationId: lastMovedBy, status: move.status }),
       ...(move.to !== null && { optedOut: false }),
     };
   }
 
   private update(move: Move, at: Date): mongo.UpdateFilter<ConversationDoc> {
-    const { operationId, request } = this.operation;
-    const entry: HistoryMove = { operationId, from: move.from, to: move.to, at, by: request.actorId ?? null };
+    const { operationId, actorId } = this.request;
+    const entry: HistoryMove = { operationId, from: move.from, to: move.to, at, by: actorId ?? null };
     return {
       $set: { assigneeId: move.to, assignedAt: at, lastOperationId: operationId },
       $inc: { assignmentVersion: 1 },
@@ -149,7 +152,7 @@ export class BatchApplication {
   private async inactiveTargets(session?: mongo.ClientSession): Promise<ReadonlySet<string>> {
     const targets = new Set(this.batch.moves.flatMap((move) => (move.to === null ? [] : [move.to])));
     if (targets.size === 0) return targets;
-    const filter = { campaignId: this.operation.campaignId, texterId: { $in: [...targets] }, active: true };
+    const filter = { campaignId: this.request.campaignId, texterId: { $in: [...targets] }, active: true };
     const options = { ...within(session), projection: { _id: 0, texterId: 1 }, ...IN_ONE_BATCH };
     const active = this.database.texters.find(filter, options);
     for (const { texterId } of await active.toArray()) targets.delete(texterId);
@@ -158,23 +161,23 @@ export class BatchApplication {
 
   private async find(session?: mongo.ClientSession): Promise<Map<string, Found>> {
     const ids = objectIds(this.batch.moves.flatMap((move) => move.conversationIds));
-    const filter = { _id: { $in: ids }, campaignId: this.operation.campaignId };
+    const filter = { _id: { $in: ids }, campaignId: this.request.campaignId };
     const projection = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
     const options = { ...within(session), projection, batchSize: ids.length + 1 };
     const found = this.database.conversations.find(filter, options);
     const entries = (await found.toArray()).map(({ _id, assigneeId, status, optedOut, lastOperationId, history }) => {
       const id = _id.toHexString();
-      const isMovedBefore = history.some((move) => move.operationId === this.operation.operationId);
-      return [id, { id, assigneeId: assigneeId, status, optedOut, isMovedBefore, lastOperationId }] as const;
+      const isMovedBefore = history.some((move) => move.operationId === this.request.operationId);
+      return [id, { id, assigneeId, status, optedOut, isMovedBefore, lastOperationId }] as const;
     });
     return new Map(entries);
   }
 
-  /** The batch as whoever applied it left it. */
-  private async asApplied(): Promise<Applied> {
+  /** Returns the batch as the worker that applied it stored it. */
+  private async storedResult(): Promise<Applied> {
     const doc = await this.database.batches.findOne({ _id: this.id });
-    if (doc?.state !== 'applied') throw new Overtaken(`batch ${this.id} was dropped: its operation has ended`);
-    const { moves, skips } = fromDoc(doc);
+    if (doc?.state !== 'applied') throw new Overtaken(`batch ${this.id} was dropped because its operation was stopped`);
+    const { moves, skips } = toBatch(doc);
     return { moves, skips, shortfalls: doc.shortfalls ?? [], inactive: [] };
   }
 }

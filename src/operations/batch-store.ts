@@ -1,15 +1,15 @@
 import type { mongo } from 'mongoose';
-import { Overtaken, type Applied, type Asked, type BatchState, type BatchStore, type StoredBatch } from './ports.ts';
-import type { Batch, Shortfall } from './batch.ts';
-import type { MoveCount, SkipCount } from '../domain/receipt.ts';
 import { statesBefore } from '../domain/operation.ts';
-import { type Operation } from './operation.ts';
-import type { Guard, Outcome } from './evaluate.ts';
-import { BatchApplication } from './apply-batch.ts';
-import { fromDoc, toDoc } from './batch-mapping.ts';
+import type { MoveCount, SkipCount } from '../domain/receipt.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import { batchId, batchIdsOf, type BatchDoc } from '../mongo/documents.ts';
-import { ofRun } from './operation-mapping.ts';
+import { BatchApplication } from './apply-batch.ts';
+import type { Applied, Batch, BatchState, Shortfall, StoredBatch } from './batch.ts';
+import type { OperationRequest } from './contract.ts';
+import type { Evaluation, WriteGuard } from './evaluate.ts';
+import { ofRun, toBatch, toBatchDoc } from './mapping.ts';
+import type { Operation } from './operation.ts';
+import { Overtaken, type BatchStore } from './ports.ts';
 
 export class MongoBatchStore implements BatchStore {
   private readonly database: Database;
@@ -24,13 +24,13 @@ export class MongoBatchStore implements BatchStore {
 
   async recent(operationId: string, limit: number): Promise<StoredBatch[]> {
     const newest = this.database.batches.find({ _id: batchIdsOf(operationId) }, { sort: { _id: -1 }, limit });
-    return (await newest.toArray()).reverse().map(fromDoc);
+    return (await newest.toArray()).reverse().map(toBatch);
   }
 
   async readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]> {
     const behind = { ...batchIdsOf(operationId), $gt: batchId(operationId, number) };
     const options = { sort: { _id: 1 }, limit, batchSize: limit + 1 } as const;
-    return (await this.database.batches.find({ _id: behind }, options).toArray()).map(fromDoc);
+    return (await this.database.batches.find({ _id: behind }, options).toArray()).map(toBatch);
   }
 
   async shortfalls(operationId: string): Promise<{ number: number; shortfalls: Shortfall[] }[]> {
@@ -41,16 +41,16 @@ export class MongoBatchStore implements BatchStore {
     return (await found.toArray()).map(({ number, shortfalls }) => ({ number, shortfalls: shortfalls ?? [] }));
   }
 
-  async apply(batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>): Promise<Applied> {
-    return new BatchApplication(this.database, batch, operation, guard).run();
+  async apply(batch: Batch, request: OperationRequest, guard: WriteGuard): Promise<Applied> {
+    return new BatchApplication(this.database, batch, request, guard).run();
   }
 
-  async look(batch: Batch, operation: Asked, guard: Omit<Guard, 'inactive'>): Promise<Outcome> {
-    return new BatchApplication(this.database, batch, operation, guard).look();
+  async evaluate(batch: Batch, request: OperationRequest, guard: WriteGuard): Promise<Evaluation> {
+    return new BatchApplication(this.database, batch, request, guard).evaluate();
   }
 
-  async endMarker(last: Batch): Promise<void> {
-    await this.add(last, 'end-marker');
+  async insertEndMarker(endMarker: Batch): Promise<void> {
+    await this.add(endMarker, 'end-marker');
   }
 
   async stop(operation: Operation): Promise<void> {
@@ -66,8 +66,8 @@ export class MongoBatchStore implements BatchStore {
   }
 
   /**
-   * In one transaction that writes the operation, too: whoever stops a run that has been reopened meanwhile would take
-   * the new run's batches from it. False when another batch took the number: the list has grown meanwhile.
+   * The transaction also writes the operation, so that it conflicts with a retry that reopens the operation at the same
+   * time. Otherwise it could drop the batches of the new run. Returns false when a worker added a batch meanwhile.
    */
   private async tryStop(operation: Operation): Promise<boolean> {
     try {
@@ -87,9 +87,9 @@ export class MongoBatchStore implements BatchStore {
     if (matchedCount === 0) return;
     const last = await batches.findOne({ _id: batchIdsOf(operationId) }, { sort: { _id: -1 }, session });
     if (last?.state !== 'end-marker') {
-      const of = { operationId, campaignId, number: (last?.number ?? 0) + 1, moves: [], skips: [] };
-      const after = last ? fromDoc(last).after : { position: null, loads: [], planned: 0 };
-      await this.add({ ...of, after }, 'end-marker', session);
+      const empty = { operationId, campaignId, number: (last?.number ?? 0) + 1, moves: [], skips: [] };
+      const after = last ? toBatch(last).after : { position: null, loads: [], planned: 0 };
+      await this.add({ ...empty, after }, 'end-marker', session);
     }
     const planned = { _id: batchIdsOf(operationId), state: 'planned' as const };
     await batches.updateMany(planned, { $set: { state: 'dropped' } }, { session });
@@ -97,16 +97,14 @@ export class MongoBatchStore implements BatchStore {
 
   private async add(batch: Batch, state: BatchState, session?: mongo.ClientSession): Promise<void> {
     try {
-      await this.database.batches.insertOne(toDoc(batch, state, this.database.now()), session ? { session } : {});
+      await this.database.batches.insertOne(toBatchDoc(batch, state, this.database.now()), session ? { session } : {});
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
-      throw new Overtaken(`batch ${batch.number} of operation ${batch.operationId} is already planned`, {
-        cause: error,
-      });
+      throw new Overtaken(`batch ${batch.number} of operation ${batch.operationId} already exists`, { cause: error });
     }
   }
 
-  /** Adds up the counts of a list's entries over the applied batches; the ids beside them are left unread. */
+  /** Adds up the counts in the applied batches. The projection leaves out the ids, which are most of a batch. */
   private async sumUp<Count>(operationId: string, list: 'moves' | 'skips', keys: string[]): Promise<Count[]> {
     const wanted = [...keys, 'count'].map((key) => [`${list}.${key}`, 1] as const);
     const byKey = Object.fromEntries(keys.map((key) => [key, `$${list}.${key}`]));

@@ -1,4 +1,4 @@
-import type { Candidate, Assignee, Status } from '../domain/conversation.ts';
+import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
 import type { SkipReason } from '../domain/receipt.ts';
 import type { Position } from '../domain/selection.ts';
 
@@ -15,25 +15,25 @@ export interface Skip {
   readonly conversationIds: readonly string[];
 }
 
-/** Where planning stood after a batch: enough to go on from it after a crash. */
+/** The state of planning after a batch: a worker that continues after a crash needs nothing else. */
 export interface PlanState {
-  /** The last conversation looked at; `null` before the first. */
+  /** The last conversation that was read; `null` before the first. */
   readonly position: Position | null;
-  /** What the targets were dealt, in the order of the plan's targets; shortfalls not taken back. */
+  /** The load of each target, in the order of the plan's targets. Shortfalls are not subtracted. */
   readonly loads: readonly number[];
-  /** Moves planned so far, this batch's included; shortfalls not taken back. */
+  /** Moves planned so far, those of this batch included. Shortfalls are not subtracted. */
   readonly planned: number;
 }
 
-/** Planned moves to one target that were not written in the end. */
+/** Moves to one target that were planned and not written. */
 export interface Shortfall {
   readonly to: Assignee;
   readonly count: number;
 }
 
 /**
- * A bounded set of moves, planned, then applied in one transaction. The plan becomes the receipt: once applied,
- * `moves` holds exactly what was written and `skips` everything else that was selected.
+ * A bounded set of moves that is planned first and then applied in one transaction. The plan becomes the receipt: after
+ * the batch is applied, `moves` lists exactly what was written, and `skips` everything else that was selected.
  */
 export interface Batch {
   readonly operationId: string;
@@ -45,23 +45,39 @@ export interface Batch {
   readonly after: PlanState;
 }
 
-/** Gathers candidates into one batch. */
+/** `end-marker`: the empty batch that closes an operation's list. No batch can be added after it. */
+export type BatchState = 'planned' | 'applied' | 'dropped' | 'end-marker';
+
+export interface StoredBatch extends Batch {
+  readonly state: BatchState;
+}
+
+/** An applied batch: what was written, what was skipped, and what planning has to make up for. */
+export interface Applied {
+  readonly moves: readonly Move[];
+  readonly skips: readonly Skip[];
+  readonly shortfalls: readonly Shortfall[];
+  /** Targets that were not active when the batch was applied. */
+  readonly inactive: readonly string[];
+}
+
+/** Collects the candidates of one batch. */
 export class BatchDraft {
   private readonly moves = new Map<string, { move: Omit<Move, 'conversationIds'>; ids: string[] }>();
   private readonly skips = new Map<SkipReason, string[]>();
   private readonly ids = new Set<string>();
-  private moving = 0;
+  private moveTotal = 0;
 
   get selectedCount(): number {
     return this.ids.size;
   }
 
-  has({ id }: Candidate): boolean {
-    return this.ids.has(id);
+  get moveCount(): number {
+    return this.moveTotal;
   }
 
-  get moveCount(): number {
-    return this.moving;
+  has({ id }: Candidate): boolean {
+    return this.ids.has(id);
   }
 
   addMove(candidate: Candidate, to: Assignee): void {
@@ -71,7 +87,7 @@ export class BatchDraft {
     if (group) group.ids.push(candidate.id);
     else this.moves.set(key, { move, ids: [candidate.id] });
     this.ids.add(candidate.id);
-    this.moving += 1;
+    this.moveTotal += 1;
   }
 
   addSkip(candidate: Candidate, reason: SkipReason): void {
@@ -94,7 +110,7 @@ export function countMoves(moves: readonly Move[]): number {
   return moves.reduce((sum, move) => sum + move.conversationIds.length, 0);
 }
 
-/** What was planned and not written, by target. */
+/** Returns the moves that were planned and not written, by target. */
 export function shortfallsBetween(planned: readonly Move[], written: readonly Move[]): Shortfall[] {
   const missing = new Map<Assignee, number>();
   for (const move of planned) missing.set(move.to, (missing.get(move.to) ?? 0) + move.conversationIds.length);

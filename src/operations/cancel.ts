@@ -1,52 +1,63 @@
-import { operationEnded, type CancelRequest } from './cancel-request.ts';
 import type { Claim } from '../claims/index.ts';
-import { unknownOperation } from '../domain/errors.ts';
+import { Refusal, unknownOperation } from '../domain/errors.ts';
 import { isEnded, type Cancellation } from '../domain/operation.ts';
-import { type Run } from './operation.ts';
-import { isClaim, type Recorded } from './undo-rules.ts';
-import type { OperationCommand } from './operation-command.ts';
-import { accept, endAsNoted, type PerformDeps } from './lifecycle.ts';
+import type { CancelRequest } from './contract.ts';
+import { endStopped } from './ending.ts';
+import { accept, type LifecycleDeps } from './lifecycle.ts';
+import { isClaim, type OperationCommand, type OperationOrClaim, type Run } from './operation.ts';
 
-export interface CancelDeps extends PerformDeps {
-  /** The operation as it was sent, when no worker has begun with it: then the ledger does not know it yet. */
+export interface CancelDeps extends LifecycleDeps {
+  /** Finds the request of an operation that is still in the queue, before a worker has accepted it. */
   readonly findSent: (operationId: string) => Promise<OperationCommand | undefined>;
 }
 
 /**
- * Ends an operation where it is, with a receipt of what had moved, or a waiting claim with what it has. Returns it as it
- * was cancelled, by this or an earlier request: safe to repeat. Throws a `Refusal` for what is unknown or ended otherwise.
+ * Stops an operation, or a waiting claim, and ends it as cancelled with a receipt of what has moved. Cancelling twice
+ * returns the same operation. Throws a `Refusal` when the operation does not exist or has ended in another way.
  *
- * It is noted first, so that whoever carries on after a crash ends it as cancelled. Then the list of its batches is
- * closed and what is planned is dropped: whoever runs it sees the note before its next batch, or meets one of the two.
+ * The cancellation is recorded first, so that a worker that continues after a crash ends the operation as cancelled. Then
+ * the list of batches is closed. A worker that runs the operation reads the record before its next batch, or its next
+ * write fails because the list is closed.
  */
-export async function cancel(deps: CancelDeps, request: CancelRequest): Promise<Recorded> {
-  const recorded = await find(deps, request);
+export async function cancel(deps: CancelDeps, request: CancelRequest): Promise<OperationOrClaim> {
+  const found = await find(deps, request);
   const { actorId, reason } = request;
   const cancellation = { by: actorId ?? null, reason: reason ?? null, at: deps.clock.now() };
-  const ended = isClaim(recorded)
-    ? await cancelClaim(deps, recorded, cancellation)
-    : await cancelOperation(deps, recorded, cancellation);
-  if (!isEnded(ended.state)) {
-    // Reopened since it was looked at: the next attempt finds the new run.
-    throw new Error(`expected operation ${ended.operationId} to have ended, got ${ended.state}`);
-  }
-  if (ended.state !== 'cancelled') throw operationEnded(ended);
+  const ended = isClaim(found)
+    ? await cancelClaim(deps, found, cancellation)
+    : await cancelOperation(deps, found, cancellation);
+  // A retry reopened the operation between the two steps. The next attempt cancels the new run.
+  if (!isEnded(ended.state))
+    throw new Error(`operation ${ended.operationId} was reopened while it was being cancelled`);
+  if (ended.state !== 'cancelled') throw alreadyEnded(ended);
   return ended;
 }
 
-async function find(deps: CancelDeps, { operationId, campaignId }: CancelRequest): Promise<Recorded> {
-  const recorded = await deps.stores.operations.findRecorded(operationId);
-  if (recorded?.campaignId === campaignId) return recorded;
-  const sent = recorded ? undefined : await deps.findSent(operationId);
-  if (sent?.request.campaignId !== campaignId) throw unknownOperation(operationId);
+async function find(deps: CancelDeps, { operationId, campaignId }: CancelRequest): Promise<OperationOrClaim> {
+  const found = await deps.stores.operations.findOperationOrClaim(operationId);
+  if (found?.campaignId === campaignId) return found;
+  const sent = found ? undefined : await deps.findSent(operationId);
+  if (sent?.request.campaignId !== campaignId) throw unknownOperation(operationId, campaignId);
   return accept(deps, sent);
 }
 
-async function cancelOperation(deps: CancelDeps, run: Run, cancellation: Cancellation): Promise<Recorded> {
-  const standing = await deps.stores.operations.noteCancellation(run, cancellation);
-  return (await endAsNoted(deps, standing)) ?? standing;
+async function cancelOperation(deps: CancelDeps, run: Run, cancellation: Cancellation): Promise<OperationOrClaim> {
+  const recorded = await deps.stores.operations.recordCancellation(run, cancellation);
+  return (await endStopped(deps, recorded)) ?? recorded;
 }
 
-async function cancelClaim({ stores }: CancelDeps, claim: Claim, cancellation: Cancellation): Promise<Recorded> {
+async function cancelClaim(
+  { stores }: CancelDeps,
+  claim: Claim,
+  cancellation: Cancellation,
+): Promise<OperationOrClaim> {
   return (await stores.claims.endWaiting(claim.operationId, cancellation)) ?? claim;
+}
+
+function alreadyEnded({ operationId, state }: OperationOrClaim): Refusal {
+  return new Refusal('operation-ended', {
+    message: `operation ${operationId} has already ended (${state}) and cannot be cancelled; an undo moves its conversations back`,
+    expected: 'an operation that has not ended',
+    received: `${operationId}, ${state}`,
+  });
 }

@@ -1,67 +1,77 @@
 import { z } from 'zod';
 import { STATUSES } from '../domain/conversation.ts';
 import { SPREADS } from '../domain/dealing.ts';
-import type { OperationRequest } from './request.ts';
 import { actorId, campaignId, conversationId, count, COUNT_MAX, operationId, texterId } from '../domain/ids.ts';
 import { parseWith, type Unchanged } from '../domain/parse.ts';
 
-/** More texters than any campaign has; a longer list is a mistake or an attack. */
+/** More texters than any campaign has. A longer list is a mistake or an attack. */
 const TEXTERS_MAX = 2_000;
 const REASON_CHARS_MAX = 200;
-const texters = z.strictObject({ texterIds: z.array(texterId).max(TEXTERS_MAX) });
-const namedSources = z.strictObject({ texterIds: z.array(texterId).min(1).max(TEXTERS_MAX) });
-const status = z.enum(['any', ...STATUSES]).describe('"any" is truly all, awaiting-contact and closed too.');
 
-const asked = {
+const texters = z.strictObject({ texterIds: z.array(texterId).max(TEXTERS_MAX) });
+const atLeastOneTexter = z.strictObject({ texterIds: z.array(texterId).min(1).max(TEXTERS_MAX) });
+const status = z.enum(['any', ...STATUSES]).describe('"any" means every status, awaiting-contact and closed included.');
+
+const common = {
   operationId,
   campaignId,
   actorId: actorId.optional(),
-  reason: z.string().max(REASON_CHARS_MAX).optional().describe('Kept with the operation. Nothing personal.'),
+  reason: z.string().max(REASON_CHARS_MAX).optional().describe('Stored with the operation. Nothing personal.'),
 };
 
-const one = {
-  ...asked,
+const oneConversation = {
+  ...common,
   conversationId,
-  expectedAssigneeId: texterId.nullable().optional().describe('Skipped when somebody else holds it. null: the pool.'),
+  expectedAssigneeId: texterId
+    .nullable()
+    .optional()
+    .describe('The conversation is skipped when it has another assignee. null: the pool.'),
 };
 
-export const reassignRequest = z.strictObject({
+const reassignRequest = z.strictObject({
   kind: z.literal('reassign'),
-  ...asked,
-  from: z.union([z.enum(['pool', 'everyone']), namedSources], {
+  ...common,
+  from: z.union([z.enum(['pool', 'everyone']), atLeastOneTexter], {
     error: `must be "pool", "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
   }),
   to: z.union([z.literal('everyone'), texters], {
     error: `must be "everyone" or {"texterIds": [up to ${TEXTERS_MAX} ids]}`,
   }),
   status,
-  count: count.optional().describe('How many to move; without it, all.'),
+  count: count.optional().describe('How many conversations to move. Default: all.'),
   spread: z.enum(SPREADS).default('even'),
 });
 
-export const unassignRequest = z.strictObject({
+const unassignRequest = z.strictObject({
   kind: z.literal('unassign'),
-  ...asked,
-  from: z.union([z.literal('everyone'), namedSources], {
+  ...common,
+  from: z.union([z.literal('everyone'), atLeastOneTexter], {
     error: `must be "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
   }),
   status,
-  count: count.optional().describe('How many to release; without it, all, which must be confirmed.'),
-  confirm: z.int().min(0).max(COUNT_MAX).optional().describe('How many the preview said. Refused when there are more.'),
+  count: count.optional().describe('How many conversations to unassign. Default: all, which needs "confirm".'),
+  confirm: z
+    .int()
+    .min(0)
+    .max(COUNT_MAX)
+    .optional()
+    .describe('The number that the preview showed. The operation is refused when more conversations match.'),
 });
 
-export const reassignOneRequest = z.strictObject({
+const reassignOneRequest = z.strictObject({
   kind: z.literal('reassign-one'),
-  ...one,
+  ...oneConversation,
   to: z.strictObject({ texterIds: z.tuple([texterId]) }),
 });
 
-export const unassignOneRequest = z.strictObject({ kind: z.literal('unassign-one'), ...one });
+const unassignOneRequest = z.strictObject({ kind: z.literal('unassign-one'), ...oneConversation });
 
-export const undoRequest = z.strictObject({
+const undoRequest = z.strictObject({
   kind: z.literal('undo'),
-  ...asked,
-  undoes: operationId.describe('The operation or claim to undo: what it moved and nobody touched since goes back.'),
+  ...common,
+  undoes: operationId.describe(
+    'The operation or claim to undo. Each conversation goes back if nothing has moved it since.',
+  ),
 });
 
 export const operationRequest = z.discriminatedUnion('kind', [
@@ -72,19 +82,42 @@ export const operationRequest = z.discriminatedUnion('kind', [
   undoRequest,
 ]);
 
-type Kind = z.input<typeof operationRequest>['kind'];
-
-/** A request as its caller writes it, before defaults. The method that takes it says its kind. */
-export type RequestInput<K extends Kind> = Unchanged<
-  Omit<Extract<z.input<typeof operationRequest>, { kind: K }>, 'kind'>
->;
+/** A single conversation has no preview: it moves, or its receipt says why not. */
+export const previewRequest = z.discriminatedUnion('kind', [reassignRequest, unassignRequest, undoRequest]);
 
 export const cancelRequest = z.strictObject({
-  ...asked,
-  operationId: operationId.describe('The operation, or waiting claim, that is to stop.'),
+  ...common,
+  operationId: operationId.describe('The operation or waiting claim to cancel.'),
 });
 
-/** Checks a request from outside. Throws a `bad-request` refusal that says where, what was expected and what came. */
+export type OperationRequest = Unchanged<z.output<typeof operationRequest>>;
+export type OperationKind = OperationRequest['kind'];
+export type RequestOf<Kind extends OperationKind> = Extract<OperationRequest, { kind: Kind }>;
+
+export type ReassignRequest = RequestOf<'reassign'>;
+export type UnassignRequest = RequestOf<'unassign'>;
+export type UndoRequest = RequestOf<'undo'>;
+export type BulkRequest = ReassignRequest | UnassignRequest;
+export type OneRequest = RequestOf<'reassign-one' | 'unassign-one'>;
+export type CancelRequest = Unchanged<z.output<typeof cancelRequest>>;
+
+/** `everyone` means the pool and all texters of the campaign. */
+export type Sources = ReassignRequest['from'];
+/** `everyone` means all active texters of the campaign. */
+export type Targets = ReassignRequest['to'];
+
+/** A request as callers write it, before defaults. The producer's method adds the kind. */
+export type RequestInput<Kind extends OperationKind> = Unchanged<
+  Omit<Extract<z.input<typeof operationRequest>, { kind: Kind }>, 'kind'>
+>;
+export type PreviewRequest = Unchanged<z.input<typeof previewRequest>>;
+export type CancelInput = Unchanged<z.input<typeof cancelRequest>>;
+
+/** Parses a request. Throws a `bad-request` refusal that names the field, the expected and the received value. */
 export function parseRequest(input: unknown): OperationRequest {
   return parseWith(operationRequest, input);
+}
+
+export function isOne(request: OperationRequest): request is OneRequest {
+  return 'conversationId' in request;
 }

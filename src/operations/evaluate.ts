@@ -1,44 +1,47 @@
-import type { Move, Skip } from './batch.ts';
-import type { SkipReason } from '../domain/receipt.ts';
 import type { Candidate, Status } from '../domain/conversation.ts';
+import type { SkipReason } from '../domain/receipt.ts';
+import type { Move, Skip } from './batch.ts';
 
-/** A planned conversation as it is now, read in the transaction that is about to move it. */
+/** The current state of a planned conversation, read in the transaction that moves it. */
 export interface Found extends Omit<Candidate, 'waitingSince'> {
-  /** This operation stands in its history. */
+  /** True when the conversation's history contains this operation. */
   readonly isMovedBefore: boolean;
-  /** The operation that moved it last. */
+  /** The operation that moved the conversation last. */
   readonly lastOperationId: string | null;
 }
 
-/** What a batch's write checks again of every conversation, besides its assignee. */
-export interface Guard {
+/** What each write checks again, besides the assignee. */
+export interface WriteGuard {
   readonly statuses: readonly Status[];
-  /** The operation that must have been the last to move it; `null`: whichever. */
+  /** The operation that must have moved the conversation last; `null` for any. */
   readonly lastMovedBy: string | null;
-  /** Targets that are not, or no longer, active texters of the campaign. */
+}
+
+export interface Guard extends WriteGuard {
+  /** Targets that are not active texters of the campaign. */
   readonly inactive: ReadonlySet<string>;
 }
 
-/** What can be written of a batch as things are now, and what cannot. */
-export interface Outcome {
+/** What can be written of a batch now, and what cannot. */
+export interface Evaluation {
   readonly moves: readonly Move[];
   readonly skips: readonly Skip[];
 }
 
 /**
- * Sorts planned moves into those that hold as things are now, and skips with their reasons. A move says the status that
- * was found, which may be another than was planned. A conversation that was planned twice counts the first time.
+ * Divides planned moves into moves that still hold and skips with their reasons. A move in the result has the current
+ * status, which may differ from the planned one. Of a conversation that was planned twice, the first move counts.
  */
-export function evaluate(planned: readonly Move[], found: ReadonlyMap<string, Found>, guard: Guard): Outcome {
+export function evaluate(planned: readonly Move[], found: ReadonlyMap<string, Found>, guard: Guard): Evaluation {
   const skips = new SkipLists();
   const evaluated = new Set<string>();
   const moves = planned.flatMap((move) => {
     const conversationIds = move.conversationIds.filter((id) => {
       if (evaluated.has(id)) return false;
       evaluated.add(id);
-      const evaluation = evaluateOne(move, found.get(id), guard);
-      if (evaluation !== 'move' && evaluation !== 'moved-before') skips.add(evaluation, id);
-      return evaluation === 'move';
+      const decision = decide(move, found.get(id), guard);
+      if (decision !== 'move' && decision !== 'moved-before') skips.add(decision, id);
+      return decision === 'move';
     });
     return byStatus(move, conversationIds, found);
   });
@@ -57,13 +60,13 @@ function byStatus(move: Move, ids: readonly string[], found: ReadonlyMap<string,
 }
 
 /**
- * `moved-before`: this operation has moved it in an earlier batch (its status changed meanwhile, which brought it up
- * again); it stands in that batch's receipt and must not be counted twice.
+ * `moved-before`: an earlier batch of this operation moved the conversation, and its status changed since, so it was
+ * selected again. The receipt counts it already.
  */
-type Evaluation = 'move' | 'moved-before' | SkipReason;
+type Decision = 'move' | 'moved-before' | SkipReason;
 
-/** The first reason that holds is told, the plainest first. */
-function evaluateOne(move: Move, found: Found | undefined, guard: Guard): Evaluation {
+/** When several skip reasons apply, the first in this order is reported. */
+function decide(move: Move, found: Found | undefined, guard: Guard): Decision {
   if (!found) return 'gone';
   if (found.isMovedBefore) return 'moved-before';
   if (guard.lastMovedBy !== null && found.lastOperationId !== guard.lastMovedBy) return 'assignee-changed';
@@ -75,7 +78,7 @@ function evaluateOne(move: Move, found: Found | undefined, guard: Guard): Evalua
   return 'move';
 }
 
-/** Conversation ids gathered by reason. */
+/** Conversation ids by skip reason. */
 class SkipLists {
   private readonly lists = new Map<SkipReason, string[]>();
 
@@ -90,7 +93,7 @@ class SkipLists {
   }
 }
 
-/** Skips of one reason told as one. */
+/** Merges the skips with the same reason. */
 export function mergeSkips(...groups: readonly (readonly Skip[])[]): Skip[] {
   const lists = new SkipLists();
   for (const skip of groups.flat()) lists.add(skip.reason, ...skip.conversationIds);

@@ -1,24 +1,56 @@
-export { fromDoc } from './batch-mapping.ts';
-export { objectIds } from '../mongo/object-ids.ts';
+/**
+ * Operations: reassign, unassign and undo, from their acceptance to the stored receipt. Start with `lifecycle.ts`.
+ *
+ * contract, jobs         requests and jobs, with their zod schemas
+ * kinds                  what differs between kinds of operations
+ * lifecycle, ending      accept, take the lock, run a slice, finish or fail; then cancel, move-one and preview
+ * resolve-plan           from a request to its sources, targets and limit
+ * run                    the loop that applies batches; select and undo plan them
+ * planner, batch, evaluate, sources-and-targets   pure rules
+ * ports                  what all this needs from the database; *-store and apply-batch implement it
+ */
 export { MongoBatchStore } from './batch-store.ts';
-export type { Shortfall } from './batch.ts';
+export type { BatchState, Shortfall, StoredBatch } from './batch.ts';
 export { cancel } from './cancel.ts';
-export { type RequestInput, parseRequest } from './contract.ts';
-export { type Performed, failWith, perform } from './lifecycle.ts';
-export { toOperation } from './operation-mapping.ts';
+export {
+  type CancelInput,
+  type OperationRequest,
+  type PreviewRequest,
+  type RequestInput,
+  type Sources,
+  type Targets,
+  isOne,
+  parseRequest,
+} from './contract.ts';
+export { failWith } from './ending.ts';
+export {
+  type CancelAnswer,
+  type OperationAnswer,
+  type OperationJob,
+  type Preview,
+  CANCEL_JOB,
+  CANCEL_JOB_OPTIONS,
+  cancelJob,
+  newCancelJob,
+  newOperationJob,
+  newPreviewJob,
+  OPERATION_JOB,
+  OPERATION_JOB_OPTIONS,
+  operationJob,
+  parseCancelJob,
+  parseOperationJob,
+  parsePreviewJob,
+  PREVIEW_JOB,
+  PREVIEW_JOB_OPTIONS,
+  previewJob,
+} from './jobs.ts';
+export { needsCampaignLock } from './kinds.ts';
+export { type SliceResult, runOperation } from './lifecycle.ts';
+export { toAnyOperation, toOperation } from './mapping.ts';
 export { OperationQueue } from './operation-queue.ts';
-export { MongoOperationStore } from './operation-store.ts';
-export { NO_SEQUENCE, type Operation, type Plan } from './operation.ts';
-export { type BatchState, Overtaken, type StoredBatch, type Stores } from './ports.ts';
-export type { Preview } from './preview-result.ts';
-export { preview } from './preview.ts';
-export { refuseEarly } from './refuse-early.ts';
-export { type OperationRequest, type Sources, type Targets, isBulk, isOne, needsCampaignLock } from './request.ts';
-export { BATCHES_IN_FLIGHT_LIMIT, type Progress, type SliceLimits } from './run-slice.ts';
-export { nextSequence } from './sequence.ts';
-export { type Recorded, isClaim } from './undo-rules.ts';
-export * from './cancel-job.ts';
-export * from './operation-job.ts';
-export * from './preview-job.ts';
-export type { AnyOperation, OperationViewStore } from './view-ports.ts';
-export { MongoOperationViewStore, toEntry } from './view-store.ts';
+export { MongoOperationStore, nextSequence } from './operation-store.ts';
+export { type Operation, type OperationOrClaim, type Plan, isClaim, NO_SEQUENCE } from './operation.ts';
+export { type AnyOperation, type OperationViewStore, type Stores, Overtaken } from './ports.ts';
+export { countSelected, preview, refuseEarly } from './preview.ts';
+export { BATCHES_IN_FLIGHT_LIMIT, type Progress, type SliceLimits } from './run.ts';
+export { MongoOperationViewStore } from './view-store.ts';

@@ -1,19 +1,18 @@
-import type { Batch } from './batch.ts';
+import type { Clock } from '../domain/clock.ts';
 import { Refusal } from '../domain/errors.ts';
-import { NO_SEQUENCE, type Operation, type Plan } from './operation.ts';
 import { totalUp } from '../domain/receipt.ts';
-import { isOne } from './request.ts';
-import { newOperation, type OperationCommand } from './operation-command.ts';
+import type { Batch } from './batch.ts';
+import { isOne } from './contract.ts';
+import { resolvePlan } from './kinds.ts';
+import { newOperation, NO_SEQUENCE, type Operation, type OperationCommand, type Plan } from './operation.ts';
 import { Planner } from './planner.ts';
 import type { Stores } from './ports.ts';
-import type { Clock } from '../domain/clock.ts';
-import { resolvePlan } from './resolve-plan.ts';
 
 /**
- * Moves a single conversation in one transaction that holds record, move and receipt: nothing of it is ever half done.
+ * The fast path for a single conversation: one transaction writes the operation, the move and the receipt.
  *
- * `undefined`, and nothing is written, for whatever is not that plain: a bulk request, an id that is known, a refusal,
- * a conversation that cannot be moved. The long way then finds out what it is, and records it.
+ * Returns `undefined`, and writes nothing, when this is not possible: for a bulk request, an id that exists, a refusal, or
+ * a conversation that cannot move. The usual path then records the operation with the reason.
  */
 export async function moveOne(
   { stores, clock }: { readonly stores: Stores; readonly clock: Clock },
@@ -23,24 +22,24 @@ export async function moveOne(
   if (!isOne(request)) return undefined;
   const at = clock.now();
   const [plan, candidate] = await Promise.all([
-    resolvePlan(stores, request).catch(noPlan),
+    resolvePlan(stores, request).catch(undefinedIfRefused),
     stores.conversations.findOne(request.campaignId, request.conversationId),
   ]);
   if (!plan || !candidate) return undefined;
-  const accepted = { ...newOperation(command, at), sequence: NO_SEQUENCE };
-  const planner = new Planner({ operation: accepted, plan, last: null, batchMax: 1 });
-  planner.take(candidate);
+  const planner = new Planner({ request, plan, newest: null });
+  planner.add(candidate);
   const batch = planner.closeBatch();
   if (!batch || batch.skips.length > 0) return undefined;
-  const done = ended(accepted, plan, batch, clock.now());
-  return (await stores.operations.carryOut(done, batch, planner.endMarker())) ? done : undefined;
+  const accepted = { ...newOperation(command, at), sequence: NO_SEQUENCE };
+  const done = asDone(accepted, plan, batch, clock.now());
+  return (await stores.operations.insertDone(done, batch, planner.endMarker())) ? done : undefined;
 }
 
-function noPlan(error: unknown): undefined {
+function undefinedIfRefused(error: unknown): undefined {
   if (!(error instanceof Refusal)) throw error;
 }
 
-function ended(operation: Operation, plan: Plan, { moves }: Batch, at: Date): Operation {
+function asDone(operation: Operation, plan: Plan, { moves }: Batch, at: Date): Operation {
   const counts = moves.map(({ conversationIds, ...move }) => ({ ...move, count: conversationIds.length }));
   const receipt = totalUp(counts, [], { asked: null, ended: true });
   return { ...operation, state: 'done', plan, receipt, startedAt: operation.acceptedAt, endedAt: at };

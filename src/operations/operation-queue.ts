@@ -1,14 +1,12 @@
 import { Queue } from 'bullmq';
-import type { OperationCommand } from './operation-command.ts';
-import type { Operation } from './operation.ts';
-import type { RedisConnection } from '../queue/connection.ts';
-import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS, operationJob } from './operation-job.ts';
 import { requestHash } from '../domain/request-hash.ts';
-import { jobIdOf } from '../queue/job.ts';
-import { OPERATIONS_QUEUE } from '../queue/names.ts';
+import type { RedisConnection } from '../queue/connection.ts';
 import { ensureJob, findJob, isIdFree, removeJob, runNow, type JobRepair } from '../queue/job-state.ts';
+import { OPERATIONS_QUEUE } from '../queue/names.ts';
+import { newOperationJob, OPERATION_JOB, operationJob, operationJobOptions } from './jobs.ts';
+import type { Operation, OperationCommand } from './operation.ts';
 
-/** The operations' queue, as the worker sees it. */
+/** The queue of operations, as workers use it. Producers send through `queue/sender.ts`. */
 export class OperationQueue {
   private readonly queue: Queue;
 
@@ -18,8 +16,8 @@ export class OperationQueue {
   }
 
   /**
-   * Sees to it that an unfinished operation is carried on now: brings its snoozed job forward, takes up one that had
-   * been given up, and makes a new one from the ledger when the queue has lost it. Safe to repeat.
+   * Makes the job of an unfinished operation run now: promotes a snoozed job, retries a failed one, and adds a new one
+   * when Redis has lost it. Safe to repeat.
    */
   async wake(operation: Operation): Promise<void> {
     const job = await findJob(this.queue, operation.operationId);
@@ -28,7 +26,7 @@ export class OperationQueue {
     await runNow(job);
   }
 
-  /** What was sent under an id, whether or not anybody has begun with it; `undefined` when that can never be carried out. */
+  /** Returns the request of a job that is in the queue. Returns `undefined` when no worker could ever accept it. */
   async findSent(operationId: string): Promise<OperationCommand | undefined> {
     const job = await findJob(this.queue, operationId);
     if (!job || isIdFree(job)) return undefined;
@@ -38,7 +36,7 @@ export class OperationQueue {
     return { request, requestHash: requestHash(request), sendId };
   }
 
-  /** Sees to it that an unfinished operation has a job; see {@link ensureJob}. */
+  /** Adds or retries the job of an unfinished operation when it has none that will run; see {@link ensureJob}. */
   async ensureJob(operation: Operation, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
     return ensureJob(this.queue, { operationId: operation.operationId, isUnfinished, add: () => this.add(operation) });
   }
@@ -51,8 +49,7 @@ export class OperationQueue {
     await this.queue.close();
   }
 
-  private async add(operation: Operation): Promise<void> {
-    const job = newOperationJob(operation.request, operation.createdBySendId);
-    await this.queue.add(OPERATION_JOB, job, { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operation.operationId) });
+  private async add({ operationId, request, createdBySendId }: Operation): Promise<void> {
+    await this.queue.add(OPERATION_JOB, newOperationJob(request, createdBySendId), operationJobOptions(operationId));
   }
 }

@@ -1,20 +1,16 @@
 import type { mongo } from 'mongoose';
-import type { Ending, OperationStore } from './ports.ts';
-import type { Batch } from './batch.ts';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
 import type { StoredError } from '../domain/stored-error.ts';
-import { NO_SEQUENCE, type Operation, type Plan, type Run } from './operation.ts';
-import { needsCampaignLock } from './request.ts';
-import type { Recorded } from './undo-rules.ts';
-import { BatchApplication, NotAsPlanned } from './apply-batch.ts';
-import { toClaim } from '../claims/index.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { ClaimDoc, OperationDoc } from '../mongo/documents.ts';
-import { ofRun, toOperation } from './operation-mapping.ts';
-import { nextSequence } from './sequence.ts';
+import { BatchApplication, NotAsPlanned } from './apply-batch.ts';
+import type { Batch } from './batch.ts';
+import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
+import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
+import type { Ending, OperationStore } from './ports.ts';
 
-/** Nobody has begun to end it otherwise than as done. */
-const NOTHING_NOTED = { error: null, cancellation: null } as const;
+/** Neither a failure nor a cancellation is recorded. */
+const NOT_STOPPED = { error: null, cancellation: null } as const;
 
 export class MongoOperationStore implements OperationStore {
   private readonly database: Database;
@@ -28,21 +24,20 @@ export class MongoOperationStore implements OperationStore {
     return doc ? toOperation(doc) : undefined;
   }
 
-  async findRecorded(operationId: string): Promise<Recorded | undefined> {
-    const kept = { _id: operationId, expiring: { $exists: false } };
-    const doc = await this.database.operations.findOne<OperationDoc | ClaimDoc>(kept);
-    if (!doc) return undefined;
-    return 'granted' in doc ? toClaim(doc) : toOperation(doc);
+  async findOperationOrClaim(operationId: string): Promise<OperationOrClaim | undefined> {
+    const filter = { _id: operationId, expiring: { $exists: false } };
+    const doc = await this.database.operations.findOne<OperationDoc | ClaimDoc>(filter);
+    return doc ? toOperationOrClaim(doc) : undefined;
   }
 
-  async accept(operation: Omit<Operation, 'sequence'>): Promise<Operation> {
+  async accept(operation: Omit<Operation, 'sequence'>, inSequence: boolean): Promise<Operation> {
     const { operationId, ...rest } = operation;
     const insert = async (sequence: number, session?: mongo.ClientSession): Promise<Operation> => {
       await this.database.operations.insertOne({ _id: operationId, ...rest, sequence }, session ? { session } : {});
       return { ...operation, sequence };
     };
     try {
-      if (!needsCampaignLock(operation.request)) return await insert(NO_SEQUENCE);
+      if (!inSequence) return await insert(NO_SEQUENCE);
       return await this.database.transaction(async (session) =>
         insert(await nextSequence(this.database, operation.campaignId, session), session),
       );
@@ -52,10 +47,10 @@ export class MongoOperationStore implements OperationStore {
     }
   }
 
-  async carryOut(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean> {
+  async insertDone(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean> {
     const { operationId, ...rest } = operation;
     const guard = { statuses: operation.plan?.statuses ?? [], lastMovedBy: null };
-    const application = new BatchApplication(this.database, batch, operation, guard);
+    const application = new BatchApplication(this.database, batch, operation.request, guard);
     try {
       await this.database.transaction(async (session) => {
         await this.database.operations.insertOne({ _id: operationId, ...rest }, { session });
@@ -68,13 +63,14 @@ export class MongoOperationStore implements OperationStore {
     }
   }
 
-  async start(operation: Operation): Promise<Operation | undefined> {
-    if (needsCampaignLock(operation.request) && (await this.goesEarlier(operation))) return undefined;
-    const turn = needsCampaignLock(operation.request) ? { turn: operation.campaignId } : {};
+  async start(operation: Operation, takesLock: boolean): Promise<Operation | undefined> {
+    if (takesLock && (await this.hasEarlier(operation))) return undefined;
+    // A unique index lets one operation of a campaign have the lock: another one gets a duplicate key error.
+    const lock = takesLock ? { campaignLock: operation.campaignId } : {};
     try {
       const started = await this.database.operations.findOneAndUpdate(
         { _id: operation.operationId, state: { $in: [...statesBefore('running')] } },
-        { $set: { state: 'running', ...turn } },
+        { $set: { state: 'running', ...lock } },
         { returnDocument: 'after' },
       );
       return started ? toOperation(started) : await this.expect(operation.operationId);
@@ -84,33 +80,33 @@ export class MongoOperationStore implements OperationStore {
     }
   }
 
-  async keepPlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation> {
-    const kept = await this.database.operations.findOneAndUpdate(
-      { _id: operationId, state: 'running', plan: null, ...NOTHING_NOTED },
+  async storePlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation> {
+    const updated = await this.database.operations.findOneAndUpdate(
+      { _id: operationId, state: 'running', plan: null, ...NOT_STOPPED },
       { $set: { plan, startedAt } },
       { returnDocument: 'after' },
     );
-    return kept ? toOperation(kept) : this.expect(operationId);
+    return updated ? toOperation(updated) : this.expect(operationId);
   }
 
-  async noteError(run: Run, error: StoredError): Promise<Operation> {
-    return this.note(run, 'failed', { error });
+  async recordError(run: Run, error: StoredError): Promise<Operation> {
+    return this.record(run, 'failed', { error });
   }
 
-  async noteCancellation(run: Run, cancellation: Cancellation): Promise<Operation> {
-    return this.note(run, 'cancelled', { cancellation });
+  async recordCancellation(run: Run, cancellation: Cancellation): Promise<Operation> {
+    return this.record(run, 'cancelled', { cancellation });
   }
 
   async isStopped(operationId: string): Promise<boolean> {
-    const going = { _id: operationId, state: 'running' as const, ...NOTHING_NOTED };
-    return (await this.database.operations.findOne(going, { projection: { _id: 1 } })) === null;
+    const running = { _id: operationId, state: 'running' as const, ...NOT_STOPPED };
+    return (await this.database.operations.findOne(running, { projection: { _id: 1 } })) === null;
   }
 
   async end(run: Run, ending: Ending): Promise<Operation> {
     const { state, at, receipt, error } = ending;
     const ended = await this.database.operations.findOneAndUpdate(
-      { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOTHING_NOTED) },
-      { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { turn: '' } },
+      { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOT_STOPPED) },
+      { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { campaignLock: '' } },
       { returnDocument: 'after' },
     );
     return ended ? toOperation(ended) : this.expect(run.operationId);
@@ -121,20 +117,20 @@ export class MongoOperationStore implements OperationStore {
     return running ?? (await this.first({ campaignId, state: 'accepted', sequence: { $gt: NO_SEQUENCE } }));
   }
 
-  private async note(
+  private async record(
     run: Run,
     state: 'failed' | 'cancelled',
-    noted: Partial<Pick<OperationDoc, 'error' | 'cancellation'>>,
+    reason: Partial<Pick<OperationDoc, 'error' | 'cancellation'>>,
   ): Promise<Operation> {
-    const standing = await this.database.operations.findOneAndUpdate(
-      { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...NOTHING_NOTED },
-      { $set: noted },
+    const updated = await this.database.operations.findOneAndUpdate(
+      { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...NOT_STOPPED },
+      { $set: reason },
       { returnDocument: 'after' },
     );
-    return standing ? toOperation(standing) : this.expect(run.operationId);
+    return updated ? toOperation(updated) : this.expect(run.operationId);
   }
 
-  private async goesEarlier({ campaignId, sequence }: Operation): Promise<boolean> {
+  private async hasEarlier({ campaignId, sequence }: Operation): Promise<boolean> {
     const earlier = { $gt: NO_SEQUENCE, $lt: sequence };
     const filter = { campaignId, state: 'accepted' as const, sequence: earlier };
     return (await this.database.operations.findOne(filter, { projection: { _id: 1 } })) !== null;
@@ -147,7 +143,21 @@ export class MongoOperationStore implements OperationStore {
 
   private async expect(operationId: string): Promise<Operation> {
     const operation = await this.find(operationId);
-    if (!operation) throw new Error(`operation ${operationId} is gone from the ledger`);
+    if (!operation) throw new Error(`operation ${operationId} has been deleted from the database`);
     return operation;
   }
+}
+
+/** Counts up on the campaign's document, so that of two concurrent transactions one waits for the other. */
+export async function nextSequence(
+  database: Database,
+  campaignId: string,
+  session: mongo.ClientSession,
+): Promise<number> {
+  const campaign = await database.campaigns.findOneAndUpdate(
+    { _id: campaignId },
+    { $inc: { operationCount: 1 } },
+    { session, returnDocument: 'after', projection: { operationCount: 1 } },
+  );
+  return campaign?.operationCount ?? NO_SEQUENCE;
 }

@@ -1,35 +1,75 @@
+import type { Claim } from '../claims/index.ts';
 import type { Assignee, Status } from '../domain/conversation.ts';
 import type { Spread } from '../domain/dealing.ts';
 import type { OperationRecord } from '../domain/operation.ts';
-import type { OperationRequest } from './request.ts';
+import type { OperationRequest } from './contract.ts';
 
-/** The sequence of an operation that takes no turn: of a single conversation, or refused before it was counted. */
+/** The sequence of an operation that does not take the campaign lock. */
 export const NO_SEQUENCE = 0;
 
-/** What an operation will do, resolved once and kept, so that whoever carries on after a crash deals as before. */
+/**
+ * Where an operation moves conversations from and to. It is resolved once, when the operation starts, and stored: a
+ * worker that continues after a crash deals in the same order.
+ */
 export interface Plan {
-  /** Whose conversations are read. */
   readonly sources: readonly Assignee[];
-  /** In dealing order. The pool, when unassigning. */
+  /** In dealing order; the pool alone when unassigning. */
   readonly targets: readonly Assignee[];
-  /** What each target counts as having at first, in the order of `targets`. */
+  /** The load that each target starts with, in the order of `targets`. */
   readonly loads: readonly number[];
   readonly spread: Spread;
-  /** In the order of selection; also the guard that each write checks again. */
+  /** In the order of selection. Each write checks the status again. */
   readonly statuses: readonly Status[];
-  /** The most that may move; `null` for no limit. */
+  /** The most conversations that may move; `null` for no limit. */
   readonly limit: number | null;
 }
 
 export interface Operation extends OperationRecord<OperationRequest> {
-  /** Fixed once it runs; `null` before. */
+  /** `null` until the operation starts; fixed from then on. */
   readonly plan: Plan | null;
-  /**
-   * How often it was reopened; absent: never. Whoever ends an operation says of which run: one that still believes in an
-   * earlier run changes nothing.
-   */
+  /** How often the operation was reopened by a retry; absent when it never was. */
   readonly reopened?: number;
 }
 
-/** One run of an operation, to be ended. */
+/**
+ * One run of an operation: from its start, or from a retry, to its end. Writes that end an operation name the run, so
+ * that a worker that still works on an earlier run changes nothing.
+ */
 export type Run = Pick<Operation, 'operationId' | 'reopened'>;
+
+/** The operations collection keeps both under one namespace of ids. */
+export type OperationOrClaim = Operation | Claim;
+
+export function isClaim(operation: OperationOrClaim): operation is Claim {
+  return operation.request.kind === 'self-assign';
+}
+
+/** A checked request, as a worker takes it from the queue. */
+export interface OperationCommand {
+  readonly request: OperationRequest;
+  readonly requestHash: string;
+  /** Identifies the job that carried the request. */
+  readonly sendId: string;
+}
+
+/** Makes the record of a new operation. The store adds its sequence. */
+export function newOperation(
+  { request, requestHash, sendId }: OperationCommand,
+  at: Date,
+): Omit<Operation, 'sequence'> {
+  return {
+    operationId: request.operationId,
+    campaignId: request.campaignId,
+    request,
+    requestHash,
+    createdBySendId: sendId,
+    state: 'accepted',
+    plan: null,
+    receipt: null,
+    error: null,
+    cancellation: null,
+    acceptedAt: at,
+    startedAt: null,
+    endedAt: null,
+  };
+}

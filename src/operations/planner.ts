@@ -1,68 +1,64 @@
-import { BatchDraft, type Batch, type PlanState, type Shortfall } from './batch.ts';
-import type { Candidate, Assignee } from '../domain/conversation.ts';
+import type { Assignee, Candidate } from '../domain/conversation.ts';
 import { Dealer } from '../domain/dealing.ts';
-import type { Operation, Plan } from './operation.ts';
 import { positionOf } from '../domain/selection.ts';
+import { BatchDraft, type Batch, type PlanState, type Shortfall } from './batch.ts';
+import type { Plan } from './operation.ts';
 
-/** Plans one operation's batches, candidate by candidate. Knows no store: it is forwarded what was read. */
+export interface PlannerStart {
+  readonly request: { readonly operationId: string; readonly campaignId: string };
+  readonly plan: Plan;
+  /** The newest stored batch; `null` when there is none. */
+  readonly newest: Batch | null;
+}
+
+/** Turns candidates, given one by one in the order of selection, into batches. It reads and writes nothing. */
 export class Planner {
-  private readonly operation: Pick<Operation, 'operationId' | 'campaignId'>;
+  private readonly request: PlannerStart['request'];
   private readonly plan: Plan;
   private readonly dealer: Dealer;
-  private readonly batchMax: number;
   private readonly sources: ReadonlySet<Assignee>;
+  private readonly batchesWithShortfalls = new Set<number>();
   private draft = new BatchDraft();
   private state: PlanState;
-  private shortfallCount = 0;
-  private readonly shortfallsAddedOf = new Set<number>();
   private number: number;
+  private shortfallCount = 0;
 
-  /** `last`: the newest batch already planned, to go on from; `null` at the start. */
-  constructor(of: {
-    operation: Pick<Operation, 'operationId' | 'campaignId'>;
-    plan: Plan;
-    last: Batch | null;
-    batchMax: number;
-  }) {
-    this.operation = of.operation;
-    this.plan = of.plan;
-    this.batchMax = of.batchMax;
-    this.sources = new Set(of.plan.sources);
-    this.state = of.last?.after ?? { position: null, loads: of.plan.loads, planned: 0 };
-    this.number = (of.last?.number ?? 0) + 1;
-    this.dealer = new Dealer({ targets: of.plan.targets, loads: this.state.loads, spread: of.plan.spread });
+  constructor({ request, plan, newest }: PlannerStart) {
+    this.request = request;
+    this.plan = plan;
+    this.sources = new Set(plan.sources);
+    this.state = newest?.after ?? { position: null, loads: plan.loads, planned: 0 };
+    this.number = (newest?.number ?? 0) + 1;
+    this.dealer = new Dealer({ targets: plan.targets, loads: this.state.loads, spread: plan.spread });
   }
 
   get position(): PlanState['position'] {
     return this.state.position;
   }
 
-  /** Where the next operation's dealing begins. */
-  get nextUp(): string | null {
-    return this.dealer.nextUp ?? null;
+  /** The target that the campaign's next operation starts its dealing with. */
+  get nextTarget(): string | null {
+    return this.dealer.nextTarget ?? null;
   }
 
-  /** Planned, less what shortfallCount away: what will have moved when all planned batches are applied. */
-  private get expectedMoves(): number {
-    return this.state.planned + this.draft.moveCount - this.shortfallCount;
+  get selectedCount(): number {
+    return this.draft.selectedCount;
   }
 
+  /** True when the planned moves reach the limit, provided that every batch in flight is written as planned. */
   get isAtLimit(): boolean {
-    return this.plan.limit !== null && this.expectedMoves >= this.plan.limit;
+    if (this.plan.limit === null) return false;
+    return this.state.planned + this.draft.moveCount - this.shortfallCount >= this.plan.limit;
   }
 
   get isOutOfTargets(): boolean {
-    return this.dealer.nextUp === undefined;
+    return this.dealer.nextTarget === undefined;
   }
 
-  get isBatchFull(): boolean {
-    return this.draft.selectedCount >= this.batchMax;
-  }
-
-  /** Takes the next conversation in order into the batch in hand. */
-  take(candidate: Candidate): void {
+  /** Adds the next candidate in order to the current batch, as a move or as a skip. */
+  add(candidate: Candidate): void {
     this.state = { ...this.state, position: positionOf(candidate) };
-    // Its status changed while the batch was being read, which brought it up again.
+    // The status changed while the batch was being read, so the conversation was read a second time.
     if (this.draft.has(candidate)) return;
     if (!this.sources.has(candidate.assigneeId)) return this.draft.addSkip(candidate, 'assignee-changed');
     if (candidate.optedOut && !this.isUnassigning) return this.draft.addSkip(candidate, 'opted-out');
@@ -72,7 +68,7 @@ export class Planner {
     this.draft.addMove(candidate, to);
   }
 
-  /** The batch in hand, closed; `undefined` when nothing was selected since the last. */
+  /** Closes the current batch. Returns `undefined` when no candidate was added since the last one. */
   closeBatch(): Batch | undefined {
     if (this.draft.selectedCount === 0) return undefined;
     const planned = this.state.planned + this.draft.moveCount;
@@ -83,15 +79,14 @@ export class Planner {
     return batch;
   }
 
-  /** The empty batch that says there are no more. */
   endMarker(): Batch {
     return this.finish(new BatchDraft());
   }
 
-  /** A batch's moves that were planned and not written make room for others. Telling it twice changes nothing. */
+  /** Lets the next candidates replace moves that were not written. A second call for the same batch changes nothing. */
   addShortfalls(batchNumber: number, shortfalls: readonly Shortfall[]): void {
-    if (this.shortfallsAddedOf.has(batchNumber)) return;
-    if (shortfalls.length > 0) this.shortfallsAddedOf.add(batchNumber);
+    if (this.batchesWithShortfalls.has(batchNumber)) return;
+    if (shortfalls.length > 0) this.batchesWithShortfalls.add(batchNumber);
     for (const shortfall of shortfalls) {
       this.shortfallCount += shortfall.count;
       this.dealer.takeBack(shortfall.to, shortfall.count);
@@ -103,7 +98,7 @@ export class Planner {
   }
 
   private finish(draft: BatchDraft): Batch {
-    const { operationId, campaignId } = this.operation;
+    const { operationId, campaignId } = this.request;
     return draft.finish({ operationId, campaignId, number: this.number, after: this.state });
   }
 

@@ -1,51 +1,20 @@
 import type { CampaignStore, TexterStore } from '../campaigns/index.ts';
-import type { ClaimStore } from '../claims/index.ts';
+import type { Claim, ClaimRequest, ClaimStore } from '../claims/index.ts';
 import type { ConversationStore } from '../conversations/index.ts';
-import type { Batch, Move, Skip, Shortfall } from './batch.ts';
-import type { Cancellation, OperationState } from '../domain/operation.ts';
-import type { StoredError } from '../domain/stored-error.ts';
-import type { Operation, Plan, Run } from './operation.ts';
+import type { Cancellation, OperationRecord, OperationState } from '../domain/operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
-import type { Recorded } from './undo-rules.ts';
-import type { Guard, Outcome } from './evaluate.ts';
+import type { StoredError } from '../domain/stored-error.ts';
+import type { Applied, Batch, Shortfall, StoredBatch } from './batch.ts';
+import type { OperationRequest } from './contract.ts';
+import type { Evaluation, WriteGuard } from './evaluate.ts';
+import type { Operation, OperationOrClaim, Plan, Run } from './operation.ts';
 
-export interface OperationStore {
-  find(operationId: string): Promise<Operation | undefined>;
-  /** What an id stands for, be it a claim; nothing once it is being forgotten, since its batches may be half gone. */
-  findRecorded(operationId: string): Promise<Recorded | undefined>;
-  /**
-   * Records it, or returns the one that the id already stands for. A bulk operation gets the next number of its campaign
-   * in the same write, so that no later number is ever seen before an earlier one.
-   */
-  accept(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
-  /**
-   * Records an operation as ended, with the moves of its only batch, in one transaction. False, and nothing is written,
-   * when its id is taken or anything is not as the batch says.
-   */
-  carryOut(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean>;
-  /**
-   * Starts it; a bulk operation takes its campaign's turn. Returns it as it then stands (somebody else may have started
-   * or ended it), or `undefined` while another bulk operation of the campaign goes first.
-   */
-  start(operation: Operation): Promise<Operation | undefined>;
-  /** Fixes the plan of a running operation, unless it has one or is noted to end. Returns it as it then stands. */
-  keepPlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation>;
-  /**
-   * Notes, before anything is done about it, that an unfinished run is to fail and why, unless it is noted already how it
-   * is to end. Returns the operation as it then stands.
-   */
-  noteError(run: Run, error: StoredError): Promise<Operation>;
-  /** The same of an operation that is to be cancelled. */
-  noteCancellation(run: Run, cancellation: Cancellation): Promise<Operation>;
-  /** Whether it has ended, or is noted to fail or to be cancelled. */
-  isStopped(operationId: string): Promise<boolean>;
-  /**
-   * Ends a run, once: returns the operation as it then stands, whoever ended it. What is noted to fail or to be cancelled
-   * is never done.
-   */
-  end(run: Run, ended: Ending): Promise<Operation>;
-  /** Whose turn it is on a campaign: the running bulk operation, else the first accepted. */
-  nextOperation(campaignId: string): Promise<Operation | undefined>;
+/**
+ * Another worker has advanced this operation: it planned or applied this batch, or it stopped or ended the operation.
+ * The worker that catches this error stops its slice. Nothing has failed.
+ */
+export class Overtaken extends Error {
+  override readonly name = 'Overtaken';
 }
 
 export interface Ending {
@@ -55,51 +24,58 @@ export interface Ending {
   readonly error?: StoredError;
 }
 
-/** `endMarker`: the empty batch that closes an operation's list, so that nobody can add to it any more. */
-export type BatchState = 'planned' | 'applied' | 'dropped' | 'end-marker';
-
-export interface StoredBatch extends Batch {
-  readonly state: BatchState;
-}
-
-/** How a batch ended, whoever applied it. */
-export interface Applied {
-  readonly moves: readonly Move[];
-  readonly skips: readonly Skip[];
-  readonly shortfalls: readonly Shortfall[];
-  /** Targets found inactive while applying. */
-  readonly inactive: readonly string[];
-}
-
-/** An operation, as far as it was asked for. */
-export type Asked = Pick<Operation, 'operationId' | 'campaignId' | 'request'>;
-
-/**
- * Somebody else has got further with this operation: planned or applied this batch, stopped or ended it. Whoever meets
- * this should step back; nothing has failed.
- */
-export class Overtaken extends Error {
-  override readonly name = 'Overtaken';
+/** Every method that changes an operation returns it as it is stored afterwards, also when another worker changed it. */
+export interface OperationStore {
+  find(operationId: string): Promise<Operation | undefined>;
+  /** Finds an operation or claim. One that is being deleted is not found, because some of its batches may be gone. */
+  findOperationOrClaim(operationId: string): Promise<OperationOrClaim | undefined>;
+  /**
+   * Inserts a new operation, or returns the one that has its id already. With `inSequence`, the operation gets the next
+   * number of its campaign in the same transaction, so that no number becomes visible before a lower one.
+   */
+  accept(operation: Omit<Operation, 'sequence'>, inSequence: boolean): Promise<Operation>;
+  /**
+   * Inserts an operation that has ended, with the moves of its only batch, in one transaction. Returns false, and writes
+   * nothing, when the id exists or when a conversation is not as planned.
+   */
+  insertDone(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean>;
+  /**
+   * Sets an accepted operation to running; with `takesLock`, it takes the campaign lock in the same write. Returns
+   * `undefined` while another operation has the lock or was accepted earlier.
+   */
+  start(operation: Operation, takesLock: boolean): Promise<Operation | undefined>;
+  /** Stores the plan of a running operation, unless it has one, or is to fail or to be cancelled. */
+  storePlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation>;
+  /** Records that a run is to fail, and why, before anything is stopped. The first recorded reason to stop stays. */
+  recordError(run: Run, error: StoredError): Promise<Operation>;
+  /** Records that a run is to be cancelled, before anything is stopped. The first recorded reason to stop stays. */
+  recordCancellation(run: Run, cancellation: Cancellation): Promise<Operation>;
+  /** Returns true when the operation has ended, or is to fail or to be cancelled. */
+  isStopped(operationId: string): Promise<boolean>;
+  /** Ends a run once. A run that is to fail or to be cancelled never becomes done. */
+  end(run: Run, ending: Ending): Promise<Operation>;
+  /** Returns the operation that has the campaign lock, or else the accepted one with the lowest sequence. */
+  nextOperation(campaignId: string): Promise<Operation | undefined>;
 }
 
 export interface BatchStore {
-  /** Stores a planned batch. Throws {@link Overtaken} when its number is taken. */
+  /** Stores a planned batch. Throws {@link Overtaken} when its number exists. */
   insert(batch: Batch): Promise<void>;
-  /** The newest `limit` batches, oldest first. */
+  /** Closes the list of batches. Throws {@link Overtaken} when the number exists. */
+  insertEndMarker(endMarker: Batch): Promise<void>;
+  /** Returns the newest `limit` batches, oldest first. */
   recent(operationId: string, limit: number): Promise<StoredBatch[]>;
-  /** The first `limit` batches behind a number, in order. */
+  /** Returns the first `limit` batches with a higher number, in order. */
   readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]>;
-  /** Every shortfall of an operation so far, by batch. */
+  /** Returns every shortfall of an operation so far, by batch. */
   shortfalls(operationId: string): Promise<{ readonly number: number; readonly shortfalls: readonly Shortfall[] }[]>;
-  /** Writes a batch's moves and its own ending in one transaction; a batch already applied changes nothing. */
-  apply(batch: Batch, operation: Operation, guard: Omit<Guard, 'inactive'>): Promise<Applied>;
-  /** What applying a batch would come to now. Writes nothing. */
-  look(batch: Batch, operation: Asked, guard: Omit<Guard, 'inactive'>): Promise<Outcome>;
-  /** Closes the list of batches with the number after the last. Throws {@link Overtaken} when it is taken. */
-  endMarker(last: Batch): Promise<void>;
-  /** Closes the list of an unfinished run wherever it stands and drops what is planned and not applied. */
+  /** Writes a batch's moves and marks it as applied, in one transaction. A second call writes nothing. */
+  apply(batch: Batch, request: OperationRequest, guard: WriteGuard): Promise<Applied>;
+  /** Evaluates a batch without writing anything. */
+  evaluate(batch: Batch, request: OperationRequest, guard: WriteGuard): Promise<Evaluation>;
+  /** Closes the list of batches of an unfinished run at its current end, and drops every batch that is not applied. */
   stop(operation: Operation): Promise<void>;
-  /** Adds up what the applied batches say. */
+  /** Adds up the applied batches. */
   totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }>;
 }
 
@@ -110,4 +86,16 @@ export interface Stores {
   readonly operations: OperationStore;
   readonly batches: BatchStore;
   readonly claims: ClaimStore;
+}
+
+/** An operation or claim as people and programs see it, without the fields that only workers need. */
+export type AnyOperation = OperationRecord<OperationRequest | ClaimRequest> & Partial<Pick<Claim, 'granted'>>;
+
+/** Reads operations for people and programs. It never writes. */
+export interface OperationViewStore {
+  /** Newest first. */
+  listOperations(campaignId: string, limit: number): Promise<AnyOperation[]>;
+  findOperation(operationId: string): Promise<AnyOperation | undefined>;
+  /** The batches of an operation, in order. */
+  batchesOf(operationId: string): AsyncIterable<StoredBatch>;
 }

@@ -1,66 +1,62 @@
-import { type Batch } from './batch.ts';
-import { STATUSES, type Assignee } from '../domain/conversation.ts';
+import type { AssigneeCount } from '../conversations/index.ts';
+import type { Assignee } from '../domain/conversation.ts';
+import { operationConflict } from '../domain/errors.ts';
+import { sumOf, type MoveCount, type SkipCount } from '../domain/receipt.ts';
+import type { OperationRequest } from './contract.ts';
+import type { Evaluation } from './evaluate.ts';
+import type { Preview } from './jobs.ts';
+import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
 import type { Plan } from './operation.ts';
-import type { Preview } from './preview-result.ts';
-import type { MoveCount, SkipCount } from '../domain/receipt.ts';
-import type { BulkRequest, UndoRequest } from './request.ts';
-import type { Outcome } from './evaluate.ts';
-import { Planner } from './planner.ts';
 import type { Stores } from './ports.ts';
-import { type AssigneeCount, readInOrder } from '../conversations/index.ts';
-import { resolvePlan } from './resolve-plan.ts';
-import { UndoPlanning } from './undo-planning.ts';
 
-/** How many conversations are planned before their counts are added up and the rest is forgotten. */
+/** How many conversations are planned before only their counts are kept. */
 const BATCH_CONVERSATIONS = 5_000;
 
 /**
- * Plans an operation as its run would, by the same code, and says what would come of it. Writes nothing.
- * Throws the `Refusal` that the operation would be refused with; an unassigning of all needs no confirmation here.
+ * Plans an operation with the code that runs it, and adds up what would move. Writes nothing. Throws the `Refusal` that
+ * the operation would end with, except that a preview needs no confirmation.
  */
-export async function preview(stores: Stores, request: BulkRequest | UndoRequest): Promise<Preview> {
-  const plan = await resolvePlan(stores, request);
-  const counts = new Counts();
-  const outcomes =
-    request.kind === 'undo' ? lookAll(stores, request) : planAll(stores, request, unconfirmed(plan, request));
-  for await (const outcome of outcomes) counts.add(outcome);
-  const held = await stores.conversations.countByAssignee(request.campaignId);
-  return counts.asPreview(held, [...new Set([...plan.sources, ...plan.targets])]);
-}
-
-/** The confirmed number caps a run; a preview says the real one. */
-function unconfirmed(plan: Plan, request: BulkRequest): Plan {
-  return { ...plan, limit: request.count ?? null };
-}
-
-async function* planAll(stores: Stores, request: BulkRequest, plan: Plan): AsyncGenerator<Batch> {
-  const { operationId, campaignId } = request;
-  const planner = new Planner({ operation: request, plan, last: null, batchMax: BATCH_CONVERSATIONS });
-  const selection = { campaignId, operationId, sources: plan.sources, statuses: plan.statuses, limit: plan.limit };
-  for await (const chunk of readInOrder(stores.conversations, selection, null)) {
-    for (const candidate of chunk) {
-      if (planner.isAtLimit) break;
-      planner.take(candidate);
-    }
-    const batch = planner.closeBatch();
-    if (batch) yield batch;
-    if (planner.isAtLimit) return;
+export async function preview(stores: Stores, request: OperationRequest): Promise<Preview> {
+  const kind = kindOf(request);
+  const resolved = await kind.resolvePlan(stores, request);
+  // A confirmed number limits the operation. The preview has to show the real number.
+  const plan = { ...resolved, limit: kind.requestedCount(request) };
+  const batches = kind.planBatches(stores, request, plan);
+  const counts = new PreviewCounts();
+  for await (const batch of batches.batches(BATCH_CONVERSATIONS)) {
+    counts.add(batches.readsConversations ? batch : await stores.batches.evaluate(batch, request, batches.guard));
   }
+  const current = await stores.conversations.countByAssignee(request.campaignId);
+  return counts.toPreview(current, [...new Set([...plan.sources, ...plan.targets])]);
 }
 
-/** An undo's batches are planned without reading: what they would come to is seen by looking. */
-async function* lookAll(stores: Stores, request: UndoRequest): AsyncGenerator<Outcome> {
-  const guard = { statuses: STATUSES, lastMovedBy: request.undoes };
-  const planning = new UndoPlanning(stores, request, BATCH_CONVERSATIONS);
-  for await (const batch of planning.batches()) yield stores.batches.look(batch, { ...request, request }, guard);
+/**
+ * Throws the `Refusal` that a request would meet now, before it is sent. Nothing is recorded. Returns the plan, or
+ * `undefined` when the operation exists already. The worker checks everything again when the operation starts.
+ */
+export async function refuseEarly(
+  stores: Stores,
+  request: OperationRequest,
+  requestHash: string,
+): Promise<Plan | undefined> {
+  const existing = await stores.operations.find(request.operationId);
+  if (!existing) return resolvePlan(stores, request);
+  if (existing.requestHash === requestHash) return undefined;
+  throw operationConflict(existing.operationId);
 }
 
-/** Adds up what batches would do. */
-class Counts {
+/** Counts the conversations that a bulk request would select now, for a progress bar; 0 for a single conversation. */
+export async function countSelected(stores: Stores, request: OperationRequest, plan: Plan): Promise<number> {
+  if (!needsCampaignLock(request)) return 0;
+  const selected = await kindOf(request).planBatches(stores, request, plan).countUnplanned(undefined);
+  return Math.min(selected, plan.limit ?? selected);
+}
+
+class PreviewCounts {
   private readonly moves = new Map<string, MoveCount>();
   private readonly skips = new Map<SkipCount['reason'], number>();
 
-  add({ moves, skips }: Outcome): void {
+  add({ moves, skips }: Evaluation): void {
     for (const { from, to, status, conversationIds } of moves) {
       const key = `${status}|${from ?? ''}|${to ?? ''}`;
       const before = this.moves.get(key)?.count ?? 0;
@@ -71,25 +67,21 @@ class Counts {
     }
   }
 
-  asPreview(held: readonly AssigneeCount[], assignees: readonly Assignee[]): Preview {
+  toPreview(current: readonly AssigneeCount[], assignees: readonly Assignee[]): Preview {
     const moves = [...this.moves.values()];
     const skipped = [...this.skips].map(([reason, count]) => ({ reason, count }));
-    const moved = total(moves);
+    const moved = sumOf(moves);
     return {
-      selected: moved + total(skipped),
+      selected: moved + sumOf(skipped),
       moved,
       moves,
       skipped,
       assignees: assignees.map((assigneeId) => {
-        const holds = total(held.filter((count) => count.assigneeId === assigneeId));
-        const leaving = total(moves.filter((move) => move.from === assigneeId));
-        const coming = total(moves.filter((move) => move.to === assigneeId));
+        const holds = sumOf(current.filter((count) => count.assigneeId === assigneeId));
+        const leaving = sumOf(moves.filter((move) => move.from === assigneeId));
+        const coming = sumOf(moves.filter((move) => move.to === assigneeId));
         return { assigneeId, holds, wouldHold: holds - leaving + coming };
       }),
     };
   }
-}
-
-function total(counts: readonly { readonly count: number }[]): number {
-  return counts.reduce((sum, { count }) => sum + count, 0);
 }

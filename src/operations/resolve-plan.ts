@@ -1,38 +1,105 @@
-import type { Assignee } from '../domain/conversation.ts';
-import { statusesOf, STATUSES } from '../domain/conversation.ts';
-import { rotated } from '../domain/dealing.ts';
-import { campaignClosed, Refusal, shown, unknownCampaign, unknownOperation } from '../domain/errors.ts';
-import type { Plan } from './operation.ts';
-import {
-  resolveSources,
-  resolveTargets,
-  type OneRequest,
-  type OperationRequest,
-  type ReassignRequest,
-  type UnassignRequest,
-  type UndoRequest,
-} from './request.ts';
-import { givesBackToTexters, refuseUnfinished, undoPlan } from './undo-rules.ts';
-import type { Stores } from './ports.ts';
 import type { Campaign } from '../campaigns/index.ts';
+import { STATUSES, statusesOf, type Assignee } from '../domain/conversation.ts';
+import { rotated } from '../domain/dealing.ts';
+import { campaignClosed, Refusal, unknownCampaign, unknownOperation } from '../domain/errors.ts';
+import type { OneRequest, ReassignRequest, RequestOf, UndoRequest, UnassignRequest } from './contract.ts';
+import type { Plan } from './operation.ts';
+import type { Stores } from './ports.ts';
+import { resolveSources, resolveTargets } from './sources-and-targets.ts';
+import { givesBackToTexters, refuseUnfinished, undoPlan } from './undo.ts';
+
+const TO_THE_POOL = { targets: [null] as readonly Assignee[], loads: [0], spread: 'even' } as const;
+
+/** The texter whose turn it is for the remainder comes first in `targets`: see `rotated` in `domain/dealing.ts`. */
+export async function resolveReassign(stores: Stores, request: ReassignRequest): Promise<Plan> {
+  const { campaignId, from, spread } = request;
+  const campaign = refuseClosed(await findCampaign(stores, campaignId));
+  const texters = await stores.texters.list(campaignId);
+  const targets = rotated(resolveTargets(request, texters), campaign.nextJoinedOrder).map(({ texterId }) => texterId);
+  return {
+    sources: resolveSources(from, texters),
+    targets,
+    loads: spread === 'level' ? await loadsOf(stores, campaignId, targets) : targets.map(() => 0),
+    spread,
+    statuses: statusesOf(request.status),
+    limit: request.count ?? null,
+  };
+}
+
+export async function resolveUnassign(stores: Stores, request: UnassignRequest): Promise<Plan> {
+  await findCampaign(stores, request.campaignId);
+  const texters = await stores.texters.list(request.campaignId);
+  return {
+    ...TO_THE_POOL,
+    sources: resolveSources(request.from, texters).filter((assignee) => assignee !== null),
+    statuses: statusesOf(request.status),
+    limit: request.count ?? request.confirm ?? null,
+  };
+}
 
 /**
- * What a request comes to on its campaign as it is now: who from, who to and in which order.
- * Throws a `Refusal` for whatever is unknown, empty, paused or closed. Writes nothing.
+ * Unassigning all needs a confirmation of the number of conversations. It is checked until the first batch is planned;
+ * from then on the plan's limit keeps the operation from moving more.
  */
-export async function resolvePlan(stores: Stores, request: OperationRequest): Promise<Plan> {
-  switch (request.kind) {
-    case 'reassign':
-      return resolveReassign(stores, request, open(await findCampaign(stores, request.campaignId)));
-    case 'unassign':
-      await findCampaign(stores, request.campaignId);
-      return resolveUnassign(stores, request);
-    case 'reassign-one':
-    case 'unassign-one':
-      return resolveOne(stores, request);
-    case 'undo':
-      return resolveUndo(stores, request, await findCampaign(stores, request.campaignId));
+export async function checkConfirmation(stores: Stores, request: UnassignRequest, plan: Plan): Promise<void> {
+  if (request.count !== undefined) return;
+  if ((await stores.batches.recent(request.operationId, 1)).length > 0) return;
+  const found = await stores.conversations.count(request.campaignId, plan.sources, plan.statuses);
+  if (request.confirm === undefined) {
+    throw new Refusal('confirmation-needed', {
+      message: `unassigning all needs a confirmation of ${found} conversations`,
+      expected: `a confirmation of ${found}`,
+      received: 'none',
+    });
   }
+  if (found > request.confirm) {
+    throw new Refusal('confirmation-drifted', {
+      message: `${request.confirm} conversations were confirmed, but ${found} would be unassigned now`,
+      expected: `at most ${request.confirm}, as confirmed`,
+      received: `${found}`,
+    });
+  }
+}
+
+export async function resolveReassignOne(stores: Stores, request: RequestOf<'reassign-one'>): Promise<Plan> {
+  const { campaign, texters, ...one } = await resolveOne(stores, request);
+  refuseClosed(campaign);
+  const targets = resolveTargets(request, texters).map(({ texterId }) => texterId);
+  return { ...one, targets, loads: [0], spread: 'even' };
+}
+
+export async function resolveUnassignOne(stores: Stores, request: RequestOf<'unassign-one'>): Promise<Plan> {
+  const { sources, statuses, limit } = await resolveOne(stores, request);
+  return { ...TO_THE_POOL, sources, statuses, limit };
+}
+
+export async function resolveUndo(stores: Stores, request: UndoRequest): Promise<Plan> {
+  const campaign = await findCampaign(stores, request.campaignId);
+  const undone = await stores.operations.findOperationOrClaim(request.undoes);
+  if (undone?.campaignId !== request.campaignId) throw unknownOperation(request.undoes, request.campaignId);
+  refuseUnfinished(undone);
+  if (givesBackToTexters(undone)) refuseClosed(campaign);
+  return undoPlan(undone);
+}
+
+/** A person waits for the answer, so everything is read at the same time. */
+async function resolveOne(stores: Stores, { campaignId, conversationId, expectedAssigneeId }: OneRequest) {
+  const [campaign, found, texters] = await Promise.all([
+    findCampaign(stores, campaignId),
+    stores.conversations.findOne(campaignId, conversationId),
+    stores.texters.list(campaignId),
+  ]);
+  if (!found) {
+    throw new Refusal('unknown-conversation', {
+      message: `conversation ${conversationId} does not exist on campaign ${campaignId}`,
+      expected: 'a conversation of the campaign',
+      received: conversationId,
+    });
+  }
+  // An expected assignee who is not on the campaign is a mistake in the request, not a reason to skip.
+  if (expectedAssigneeId) resolveSources({ texterIds: [expectedAssigneeId] }, texters);
+  const sources = [expectedAssigneeId === undefined ? found.assigneeId : expectedAssigneeId];
+  return { campaign, texters, sources, statuses: STATUSES, limit: 1 };
 }
 
 async function findCampaign(stores: Stores, campaignId: string): Promise<Campaign> {
@@ -41,68 +108,13 @@ async function findCampaign(stores: Stores, campaignId: string): Promise<Campaig
   return campaign;
 }
 
-/** Work may leave a closed campaign's texters, but not be given out any more. */
-function open(campaign: Campaign): Campaign {
+/** A closed campaign only lets conversations go back to the pool. */
+function refuseClosed(campaign: Campaign): Campaign {
   if (!campaign.closed) return campaign;
   throw campaignClosed(campaign.campaignId);
 }
 
-async function resolveReassign(stores: Stores, request: ReassignRequest, campaign: Campaign): Promise<Plan> {
-  const texters = await stores.texters.list(request.campaignId);
-  const targets = rotated(resolveTargets(request, texters), campaign.nextJoinedOrder).map((seat) => seat.texterId);
-  return {
-    sources: resolveSources(request.from, texters),
-    targets,
-    loads: request.spread === 'level' ? await heldBy(stores, request.campaignId, targets) : targets.map(() => 0),
-    spread: request.spread,
-    statuses: statusesOf(request.status),
-    limit: request.count ?? null,
-  };
-}
-
-/** Everything that each target holds, in any status: levelling evens out the numbers that stand beside the names. */
-async function heldBy(stores: Stores, campaignId: string, targets: readonly string[]): Promise<number[]> {
+/** Counts every status, so that `level` evens out the numbers that people see beside the names. */
+async function loadsOf(stores: Stores, campaignId: string, targets: readonly string[]): Promise<number[]> {
   return Promise.all(targets.map((target) => stores.conversations.count(campaignId, [target], STATUSES)));
-}
-
-async function resolveUnassign(stores: Stores, request: UnassignRequest): Promise<Plan> {
-  const texters = await stores.texters.list(request.campaignId);
-  const sources = resolveSources(request.from, texters).filter((assignee) => assignee !== null);
-  return {
-    ...toThePool,
-    sources,
-    statuses: statusesOf(request.status),
-    limit: request.count ?? request.confirm ?? null,
-  };
-}
-
-const toThePool = { targets: [null] as readonly Assignee[], loads: [0], spread: 'even' } as const;
-
-/** Somebody waits for it in front of a screen: what it rests on is read at once. */
-async function resolveOne(stores: Stores, request: OneRequest): Promise<Plan> {
-  const [campaign, found, texters] = await Promise.all([
-    findCampaign(stores, request.campaignId),
-    stores.conversations.findOne(request.campaignId, request.conversationId),
-    stores.texters.list(request.campaignId),
-  ]);
-  if (!found) {
-    const expected = 'a conversation of the campaign';
-    throw new Refusal('unknown-conversation', { expected, received: shown(request.conversationId) });
-  }
-  const sources = [request.expectedAssigneeId === undefined ? found.assigneeId : request.expectedAssigneeId];
-  const one = { sources, statuses: STATUSES, limit: 1 };
-  // Whoever expects a stranger to hold it has the wrong campaign, or the wrong id.
-  if (request.expectedAssigneeId) resolveSources({ texterIds: [request.expectedAssigneeId] }, texters);
-  if (request.kind === 'unassign-one') return { ...toThePool, ...one };
-  open(campaign);
-  const targets = resolveTargets(request, texters).map((texter) => texter.texterId);
-  return { ...one, targets, loads: [0], spread: 'even' };
-}
-
-async function resolveUndo(stores: Stores, request: UndoRequest, campaign: Campaign): Promise<Plan> {
-  const undone = await stores.operations.findRecorded(request.undoes);
-  if (undone?.campaignId !== request.campaignId) throw unknownOperation(request.undoes);
-  refuseUnfinished(undone);
-  if (givesBackToTexters(undone)) open(campaign);
-  return undoPlan(undone);
 }

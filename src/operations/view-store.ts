@@ -1,8 +1,8 @@
 import type { Database } from '../mongo/database.ts';
-import { batchIdsOf, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
-import { fromDoc } from './batch-mapping.ts';
-import type { StoredBatch } from './ports.ts';
-import type { AnyOperation, OperationViewStore } from './view-ports.ts';
+import { batchIdsOf } from '../mongo/documents.ts';
+import type { StoredBatch } from './batch.ts';
+import { toAnyOperation, toBatch } from './mapping.ts';
+import type { AnyOperation, OperationViewStore } from './ports.ts';
 
 const CURSOR_BATCHES = 8;
 
@@ -15,26 +15,16 @@ export class MongoOperationViewStore implements OperationViewStore {
 
   async listOperations(campaignId: string, limit: number): Promise<AnyOperation[]> {
     const newest = this.database.operations.find({ campaignId }, { sort: { acceptedAt: -1, _id: 1 }, limit });
-    return (await newest.toArray()).map(toEntry);
+    return (await newest.toArray()).map(toAnyOperation);
   }
 
   async findOperation(operationId: string): Promise<AnyOperation | undefined> {
     const doc = await this.database.operations.findOne({ _id: operationId });
-    return doc ? toEntry(doc) : undefined;
+    return doc ? toAnyOperation(doc) : undefined;
   }
 
   async *batchesOf(operationId: string): AsyncGenerator<StoredBatch> {
     const options = { sort: { _id: 1 }, batchSize: CURSOR_BATCHES } as const;
-    for await (const doc of this.database.batches.find({ _id: batchIdsOf(operationId) }, options)) yield fromDoc(doc);
+    for await (const doc of this.database.batches.find({ _id: batchIdsOf(operationId) }, options)) yield toBatch(doc);
   }
-}
-
-/** As people see it: what is only there for the machinery stays behind. */
-export function toEntry(doc: OperationDoc | ClaimDoc): AnyOperation {
-  const { _id: operationId, campaignId, request, requestHash, createdBySendId, state, sequence } = doc;
-  const { receipt, error, cancellation, acceptedAt, startedAt, endedAt } = doc;
-  const entry = { operationId, campaignId, request, requestHash, createdBySendId, state, sequence };
-  const failures = doc.failures ? { failures: doc.failures } : {};
-  const granted = 'granted' in doc ? { granted: doc.granted.map((id) => id.toHexString()) } : {};
-  return { ...entry, receipt, error, cancellation, acceptedAt, startedAt, endedAt, ...failures, ...granted };
 }

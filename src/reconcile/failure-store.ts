@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { FailureStore } from './ports.ts';
-import { type AnyOperation, toEntry } from '../operations/index.ts';
+import { type AnyOperation, toAnyOperation } from '../operations/index.ts';
 import { FAILED_ATTEMPTS_KEPT_MAX, type FailedAttempt } from '../domain/failed-attempt.ts';
 import { RETRYABLE_CODES } from '../domain/operation.ts';
 import { nextSequence, NO_SEQUENCE, type Operation, toOperation } from '../operations/index.ts';
@@ -29,7 +29,7 @@ export class MongoFailureStore implements FailureStore {
   async *failedOperations(campaignId: string | undefined): AsyncGenerator<AnyOperation> {
     const filter = { ...RETRYABLE, ...(campaignId !== undefined && { campaignId }) };
     const options = { sort: { acceptedAt: 1, _id: 1 }, hint: STATE_INDEX, batchSize: FAILED_PAGE } as const;
-    for await (const doc of this.database.operations.find(filter, options)) yield toEntry(doc);
+    for await (const doc of this.database.operations.find(filter, options)) yield toAnyOperation(doc);
   }
 
   async reopen(operationId: string): Promise<Operation | undefined> {

@@ -17,7 +17,7 @@ const targetCount = fc.integer({ min: 1, max: 60 });
 const dealCount = fc.integer({ min: 0, max: 300 });
 
 describe('an even deal', () => {
-  it('gives nobody more than one more than anybody else, whatever the numbers', () => {
+  it('differs by at most one between any two targets', () => {
     fc.assert(
       fc.property(targetCount, dealCount, (k, n) => {
         const counts = tally(dealt(dealerOf(names(k)), n), names(k));
@@ -26,20 +26,20 @@ describe('an even deal', () => {
     );
   });
 
-  // Splits that others get wrong: rounding up and cutting into blocks leaves the last with nothing.
+  // Splits that rounding up and cutting into blocks would get wrong: the last target would get nothing.
   it.each([
     [4, 3, [2, 1, 1]],
     [9, 4, [3, 2, 2, 2]],
     [10, 7, [2, 2, 2, 1, 1, 1, 1]],
-  ])('of %i over %i is %j', (n, k, shares) => {
+  ])('of %i conversations to %i targets gives %j', (n, k, shares) => {
     expect(tally(dealt(dealerOf(names(k)), n), names(k))).toEqual(shares);
   });
 
-  it('of 50 over 40 leaves nobody without', () => {
+  it('of 50 conversations to 40 targets gives each at least one', () => {
     expect(Math.min(...tally(dealt(dealerOf(names(40)), 50), names(40)))).toBe(1);
   });
 
-  it('goes round, one by one, so that each gets the same mix of old and new', () => {
+  it('goes round one conversation at a time, so that each target gets the same mix of old and new', () => {
     fc.assert(
       fc.property(targetCount, dealCount, (k, n) => {
         expect(dealt(dealerOf(names(k)), n)).toEqual(Array.from({ length: n }, (_, at) => `t${(at % k) + 1}`));
@@ -47,7 +47,7 @@ describe('an even deal', () => {
     );
   });
 
-  it('does not care who holds what is dealt', () => {
+  it('does not depend on the current assignees', () => {
     const assignees = fc.array(fc.constantFrom(null, 't1', 't2', 't3', 'stranger'), { maxLength: 50 });
     fc.assert(
       fc.property(assignees, (from) => {
@@ -57,7 +57,7 @@ describe('an even deal', () => {
     );
   });
 
-  it('makes good for deals that came to nothing', () => {
+  it('replaces deals that were taken back', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 20 }),
@@ -82,42 +82,42 @@ describe('an even deal', () => {
     );
   });
 
-  it('goes on after a crash as it would have without one', () => {
+  it('continues from stored loads as it would have without a crash', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 20 }), dealCount, dealCount, (k, before, after) => {
         const whole = dealerOf(names(k));
         const first = dealerOf(names(k));
         dealt(whole, before);
         dealt(first, before);
-        const heir = dealerOf(names(k), 'even', first.loads);
-        expect(dealt(heir, after)).toEqual(dealt(whole, after));
+        const successor = dealerOf(names(k), 'even', first.loads);
+        expect(dealt(successor, after)).toEqual(dealt(whole, after));
       }),
     );
   });
 
-  it('leaves out who was left out, and ends when nobody is left', () => {
+  it('gives nothing to targets that are left out, and ends when no target is left', () => {
     const dealer = dealerOf(names(3));
     dealer.leaveOut('t2');
     expect(dealt(dealer, 4)).toEqual(['t1', 't3', 't1', 't3']);
     dealer.leaveOut('t1');
     dealer.leaveOut('t3');
-    expect([dealer.deal(fromPool), dealer.nextUp]).toEqual([undefined, undefined]);
+    expect([dealer.deal(fromPool), dealer.nextTarget]).toEqual([undefined, undefined]);
   });
 
-  it('to the pool goes to the pool', () => {
+  it('gives everything to the pool when the pool is the only target', () => {
     const dealer = new Dealer({ targets: [null], loads: [0], spread: 'even' });
-    expect([dealer.deal({ assigneeId: 't1' }), dealer.nextUp]).toEqual([null, null]);
+    expect([dealer.deal({ assigneeId: 't1' }), dealer.nextTarget]).toEqual([null, null]);
   });
 });
 
-describe('a levelling deal', () => {
+describe('a level deal', () => {
   const loads = fc.array(fc.nat({ max: 50 }), { minLength: 1, maxLength: 20 });
 
-  it('fills the least loaded first', () => {
+  it('fills the target with the lowest load first', () => {
     expect(dealt(dealerOf(names(3), 'level', [5, 2, 3]), 6)).toEqual(['t2', 't2', 't3', 't2', 't3', 't1']);
   });
 
-  it('never gives to one while another has less', () => {
+  it('never gives to a target while another has a lower load', () => {
     fc.assert(
       fc.property(loads, dealCount, (start, n) => {
         const targets = names(start.length);
@@ -131,7 +131,7 @@ describe('a levelling deal', () => {
     );
   });
 
-  it('evens out what texters take from each other', () => {
+  it('evens out the loads when texters take conversations from each other', () => {
     fc.assert(
       fc.property(loads, (start) => {
         const targets = names(start.length);
@@ -149,35 +149,35 @@ describe('a levelling deal', () => {
     );
   });
 
-  it('of those that have as much begins with the first in order', () => {
+  it('starts with the first in order among equal loads', () => {
     expect(dealt(dealerOf(['t3', 't1', 't2'], 'level', [1, 1, 1]), 3)).toEqual(['t3', 't1', 't2']);
   });
 });
 
-describe('the turn', () => {
-  it('begins with the texter whose turn it is, and keeps the order of joining', () => {
+describe('the dealing order', () => {
+  it('starts at the stored place and follows the order of joining', () => {
     expect(rotated(seats(4), 3).map(({ texterId }) => texterId)).toEqual(['t3', 't4', 't1', 't2']);
   });
 
-  it('passes to the next that joined when whose turn it is does not take part', () => {
+  it('starts with the next texter in order when the one at the stored place is not a target', () => {
     const some = seats(6).filter(({ texterId }) => texterId !== 't3' && texterId !== 't6');
     expect(rotated(some, 3).map(({ texterId }) => texterId)).toEqual(['t4', 't5', 't1', 't2']);
     expect(rotated(some, 6).map(({ texterId }) => texterId)).toEqual(['t1', 't2', 't4', 't5']);
   });
 
-  it('drops and doubles nobody, however the targets were written down', () => {
+  it('contains each target once, in whatever order the targets are given', () => {
     const order = fc.shuffledSubarray(seats(12), { minLength: 1 });
     fc.assert(
       fc.property(order, fc.nat({ max: 20 }), (targets, pointer) => {
-        const inTurn = rotated(targets, pointer);
-        expect(new Set(inTurn)).toEqual(new Set(targets));
-        expect(inTurn).toHaveLength(targets.length);
-        expect(rotated([...targets].reverse(), pointer)).toEqual(inTurn);
+        const ordered = rotated(targets, pointer);
+        expect(new Set(ordered)).toEqual(new Set(targets));
+        expect(ordered).toHaveLength(targets.length);
+        expect(rotated([...targets].reverse(), pointer)).toEqual(ordered);
       }),
     );
   });
 
-  it('gives nobody the remainder twice before all others had it', () => {
+  it('gives no texter the remainder twice before every other texter had it', () => {
     const sizes = fc.array(fc.nat({ max: 30 }), { maxLength: 40 });
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 12 }), sizes, (k, operations) => {
@@ -188,7 +188,7 @@ describe('the turn', () => {
           const dealer = dealerOf(order.map(({ texterId }) => texterId));
           for (const [seat, more] of tally(dealt(dealer, n), names(k)).entries())
             total[seat] = (total[seat] ?? 0) + more;
-          pointer = order.find(({ texterId }) => texterId === dealer.nextUp)?.joinedOrder ?? 0;
+          pointer = order.find(({ texterId }) => texterId === dealer.nextTarget)?.joinedOrder ?? 0;
           expect(Math.max(...total) - Math.min(...total)).toBeLessThanOrEqual(1);
         }
       }),

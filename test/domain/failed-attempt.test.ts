@@ -6,20 +6,20 @@ const AT = new Date(0);
 const messageOf = (error: Error): string => failedAttempt(error, AT).message;
 
 describe('a failed attempt', () => {
-  it('says when, and what went wrong', () => {
+  it('has the time and a description of the error', () => {
     expect(failedAttempt(new TypeError('no such method'), AT)).toEqual({
       at: AT,
       message: 'TypeError: no such method',
     });
   });
 
-  it('is one short line, whatever went wrong', () => {
+  it('is one short printable line for any error message', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 600 }), (message) => {
-        const told = messageOf(new Error(message));
-        expect(told.length).toBeLessThanOrEqual(301);
+        const line = messageOf(new Error(message));
+        expect(line.length).toBeLessThanOrEqual(301);
         // eslint-disable-next-line no-control-regex
-        expect(told).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+        expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
       }),
     );
   });
@@ -27,11 +27,11 @@ describe('a failed attempt', () => {
   it.each([
     'E11000 duplicate key: { campaignId: "c", contact.phone: "+15550100001" }',
     'cannot text +1 (555) 010-0001',
-  ])('names nobody by number: %s', (message) => {
+  ])('contains no phone number: %s', (message) => {
     expect(messageOf(new Error(message))).not.toMatch(/555/);
   });
 
-  it('keeps what tells a cause: ports, ids, counts', () => {
+  it('keeps ports, ids and counts', () => {
     const message = 'connect ECONNREFUSED 127.0.0.1:27017, operation op_1234567890, 100000 left';
     expect(messageOf(new Error(message))).toBe(`Error: ${message}`);
   });

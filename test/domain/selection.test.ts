@@ -5,7 +5,7 @@ import { comparePositions, positionOf, statusesFrom, type Position } from '../..
 
 const IN_ORDER = ['needs-reply', 'not-started', 'in-progress', 'awaiting-contact', 'closed'];
 
-/** Few moments and few ids, so that ties are the rule. */
+/** Few times and few ids, so that equal values are common. */
 const positions: fc.Arbitrary<Position> = fc.record({
   status: fc.constantFrom(...STATUSES),
   waitingSince: fc.nat({ max: 3 }),
@@ -14,7 +14,7 @@ const positions: fc.Arbitrary<Position> = fc.record({
 const isSame = (a: Position, b: Position): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 describe('the order of selection', () => {
-  it('is: needs a reply, not started, in progress, awaiting the contact, closed', () => {
+  it('is needs-reply, not-started, in-progress, awaiting-contact, closed', () => {
     expect(STATUSES).toEqual(IN_ORDER);
     const one = { waitingSince: 0, id: '' };
     const sorted = [...STATUSES]
@@ -24,13 +24,13 @@ describe('the order of selection', () => {
     expect(sorted.map(({ status }) => status)).toEqual(IN_ORDER);
   });
 
-  it('takes the longest waiting first, and of those the lowest id', () => {
+  it('takes the longest waiting conversation first, and of equal times the lowest id', () => {
     const at = (waitingSince: number, id: string): Position => ({ status: 'closed', waitingSince, id });
     const sorted = [at(9, 'a'), at(5, 'c'), at(5, 'b'), at(1, 'z')].sort(comparePositions);
     expect(sorted.map(({ id }) => id)).toEqual(['z', 'b', 'c', 'a']);
   });
 
-  it('is total: of two different conversations, one comes first', () => {
+  it('is total: one of two different conversations comes first', () => {
     fc.assert(
       fc.property(positions, positions, (a, b) => {
         expect(comparePositions(a, b) === 0).toBe(isSame(a, b));
@@ -39,7 +39,7 @@ describe('the order of selection', () => {
     );
   });
 
-  it('is consistent: what comes before what comes before, comes before', () => {
+  it('is transitive', () => {
     fc.assert(
       fc.property(positions, positions, positions, (a, b, c) => {
         fc.pre(comparePositions(a, b) < 0 && comparePositions(b, c) < 0);
@@ -48,19 +48,19 @@ describe('the order of selection', () => {
     );
   });
 
-  it('is known of a candidate without who holds it', () => {
+  it('depends on status, waiting time and id, and not on the assignee', () => {
     const candidate = { id: 'x', assigneeId: 't1', status: 'closed', waitingSince: 4, optedOut: true } as const;
     expect(positionOf(candidate)).toEqual({ id: 'x', status: 'closed', waitingSince: 4 });
   });
 });
 
 describe('the statuses still to be read', () => {
-  it('are all at the beginning', () => {
+  it('are all statuses of the choice at the beginning', () => {
     for (const choice of ['any', ...STATUSES] as const)
       expect(statusesFrom(statusesOf(choice), null)).toEqual(statusesOf(choice));
   });
 
-  it('are that of the place reached, which may be half read, and those after it', () => {
+  it('are the status of the position, which may be half read, and those after it', () => {
     fc.assert(
       fc.property(fc.subarray([...STATUSES]), positions, (statuses, reached) => {
         const left = statusesFrom(statuses, reached);
@@ -72,16 +72,16 @@ describe('the statuses still to be read', () => {
   });
 });
 
-describe('what a choice of statuses stands for', () => {
-  it('is truly all for any, in the order of selection', () => {
+describe('statusesOf', () => {
+  it('returns every status for any, in the order of selection', () => {
     expect(statusesOf('any')).toEqual(IN_ORDER);
   });
 
-  it('is itself for each', () => {
+  it('returns the status itself for a status', () => {
     for (const status of STATUSES) expect(statusesOf(status)).toEqual([status]);
   });
 
-  it('has nothing to do with what the view hides: initial messages that nobody answered', () => {
+  it('does not leave out the statuses that the conversations view hides', () => {
     expect(HIDDEN_STATUSES).toEqual(['awaiting-contact']);
     expect([...VISIBLE_STATUSES, ...HIDDEN_STATUSES].sort()).toEqual([...STATUSES].sort());
   });

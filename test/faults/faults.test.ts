@@ -3,7 +3,7 @@ import { isEnded } from '../../src/domain/operation.ts';
 import { Harness } from '../support/harness.ts';
 import { Obstacle } from '../support/obstacle.ts';
 import { areOwnServicesPossible, OwnServices } from '../support/own-services.ts';
-import { oneTurn } from '../support/perform.ts';
+import { oneSlice } from '../support/run-operation.ts';
 import { ProcessScene, seedPool } from '../support/process-scene.ts';
 import { rawConversations, rawOperation } from '../support/raw.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -191,8 +191,8 @@ describe.runIf(areOwnServicesPossible)('on servers that fail', { timeout: 120_00
       // One that a worker recorded and died of.
       await worker.kill();
       const accepted = scene.newRequest();
-      await oneTurn(harness.context.stores, accepted);
-      await operations.noteCancellation(stopped, { by: null, reason: null, at: new Date() });
+      await oneSlice(harness.context.stores, accepted);
+      await operations.recordCancellation(stopped, { by: null, reason: null, at: new Date() });
 
       await emptyRedis(services.redisUrl);
       await obstacle.clear();

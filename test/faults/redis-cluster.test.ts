@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { QueueUnavailable } from '../../src/domain/errors.ts';
 import { Harness } from '../support/harness.ts';
 import { Obstacle } from '../support/obstacle.ts';
-import { record } from '../support/perform.ts';
+import { record } from '../support/run-operation.ts';
 import { rawConversations, rawOperation } from '../support/raw.ts';
 import { RedisCluster } from '../support/redis-cluster.ts';
 import { until } from '../support/until.ts';

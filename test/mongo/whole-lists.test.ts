@@ -64,7 +64,7 @@ describe('a list of texters that are written while it is read', () => {
     const batch = { operationId, campaignId, number: 1, moves, skips: [], after };
     const guard = { statuses: STATUSES, lastMovedBy: null };
     for (let read = 0; read < READS; read += 1) {
-      const outcome = await harness.context.stores.batches.look(batch, { operationId, campaignId, request }, guard);
+      const outcome = await harness.context.stores.batches.evaluate(batch, request, guard);
       expect(outcome).toEqual({ moves, skips: [] });
     }
   });

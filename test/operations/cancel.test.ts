@@ -5,16 +5,16 @@ import type { Operation } from '../../src/operations/operation.ts';
 import { cancelAt } from '../support/cancel.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, cutAfter, meanwhileAt, PowerCut } from '../support/interposed.ts';
-import { oneTurn, toTheEnd } from '../support/perform.ts';
+import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { everyConversation, idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
 
 const AT_ONCE = 4;
-/** Where many tests run at once, each takes its time. */
+/** Generous, because many tests run at the same time. */
 const TIMEOUT_MS = 180_000;
 const ALL = { from: 'everyone', status: 'any' } as const;
 
-/** Of 20: two of each status in the pool, one opted out each, and the same held by t1. */
+/** 20 conversations: of each status two in the pool, one of them opted out, and two assigned to t1. */
 const SEEDED: readonly Seeded[] = (
   ['needs-reply', 'not-started', 'in-progress', 'awaiting-contact', 'closed'] as const
 ).flatMap((status, at) => [
@@ -30,7 +30,7 @@ type Asked = AnyRequest extends infer Input
     : never
   : never;
 
-describe('cancelling', { timeout: TIMEOUT_MS }, () => {
+describe('cancelling an operation', { timeout: TIMEOUT_MS }, () => {
   let harness: Harness;
   beforeAll(async () => {
     harness = await Harness.open();
@@ -43,19 +43,19 @@ describe('cancelling', { timeout: TIMEOUT_MS }, () => {
     return { ...asked, campaignId, operationId: harness.newId('op') };
   };
 
-  /** As cancelled, or as it had ended before. */
+  /** Returns the state after the attempt to cancel: cancelled, or done before. */
   async function cancelOrEnded(request: AnyRequest, stores = harness.context.stores): Promise<Operation['state']> {
     try {
       return (await cancelAt(stores, request)).state;
     } catch (error) {
-      // Nobody had begun with it.
+      // No worker had accepted the operation.
       if (error instanceof Refusal && error.code === 'unknown-operation') return 'accepted';
       if (error instanceof Refusal && error.code === 'operation-ended') return 'done';
       throw error;
     }
   }
 
-  /** What its batches say is what its receipt says, and where the conversations are. */
+  /** Expects the batches, the receipt and the conversations to agree. */
   async function expectAccounted(request: AnyRequest, what: string): Promise<void> {
     const { operationId, campaignId } = request;
     const { state, receipt } = await rawOperation(harness, operationId);
@@ -81,30 +81,33 @@ describe('cancelling', { timeout: TIMEOUT_MS }, () => {
     'a reassign of a count': { kind: 'reassign', ...ALL, to: { texterIds: ['t2', 't3'] }, count: 9 },
   };
 
-  it.each(Object.entries(NAMED))('at any step of %s stops it there, for good', async (_name, asked) => {
-    const calls = await callsOf(harness.context.stores, async (stores) => toTheEnd(stores, await newRequest(asked)));
-    const states = new Set<string>();
-    await atEach(calls, async (step) => {
-      const request = await newRequest(asked);
-      const { stores } = harness.context;
-      let after = '';
-      const cancelled = meanwhileAt(stores, step, async () => {
-        states.add(await cancelOrEnded(request));
-        after = await everyConversation(harness);
+  it.each(Object.entries(NAMED))(
+    'before any step of %s stops it there, and nothing moves afterwards',
+    async (_name, asked) => {
+      const calls = await callsOf(harness.context.stores, async (stores) => runToEnd(stores, await newRequest(asked)));
+      const states = new Set<string>();
+      await atEach(calls, async (step) => {
+        const request = await newRequest(asked);
+        const { stores } = harness.context;
+        let after = '';
+        const cancelled = meanwhileAt(stores, step, async () => {
+          states.add(await cancelOrEnded(request));
+          after = await everyConversation(harness);
+        });
+        await runToEnd(cancelled, request);
+        const { state } = await rawOperation(harness, request.operationId);
+        if (state === 'cancelled') expect(await ofCampaign(request), `step ${step}`).toEqual(within(after, request));
+        await expectAccounted(request, `step ${step}`);
+        expect(await cancelOrEnded(request)).toBe(state);
       });
-      await toTheEnd(cancelled, request);
-      const { state } = await rawOperation(harness, request.operationId);
-      if (state === 'cancelled') expect(await ofCampaign(request), `step ${step}`).toEqual(within(after, request));
-      await expectAccounted(request, `step ${step}`);
-      expect(await cancelOrEnded(request)).toBe(state);
-    });
-    expect(states).toContain('cancelled');
-  });
+      expect(states).toContain('cancelled');
+    },
+  );
 
-  it('is the same when the power goes out after any of its own steps, whoever carries on', async () => {
+  it('has the same result when the canceller dies after any of its steps and another worker continues', async () => {
     const begun = async (): Promise<AnyRequest> => {
       const request = await newRequest(NAMED['a reassign of a count']!);
-      await oneTurn(harness.context.stores, request);
+      await oneSlice(harness.context.stores, request);
       return request;
     };
     const example = await begun();
@@ -112,13 +115,13 @@ describe('cancelling', { timeout: TIMEOUT_MS }, () => {
     const { receipt } = await rawOperation(harness, example.operationId);
     expect(receipt).toMatchObject({ shortBecause: 'stopped', asked: 9, left: 9 - (receipt?.moved ?? 0) });
     await atEach(calls, async (step) => {
-      for (const carryOn of [cancelOrEnded, (request: AnyRequest) => toTheEnd(harness.context.stores, request)]) {
+      for (const carryOn of [cancelOrEnded, (request: AnyRequest) => runToEnd(harness.context.stores, request)]) {
         const request = await begun();
         const cut = cancelAt(cutAfter(harness.context.stores, step), request);
         await expect(cut, `step ${step}`).rejects.toThrow(PowerCut);
         await carryOn(request);
         const ended = await rawOperation(harness, request.operationId);
-        // Before anything was noted, whoever carries on has nothing to go by.
+        // Without a recorded cancellation, the worker that continues completes the operation.
         if (ended.cancellation) expect(ended.state, `step ${step}`).toBe('cancelled');
         else expect(ended.state, `step ${step}`).toBe('done');
         await expectAccounted(request, `step ${step}`);
@@ -127,10 +130,10 @@ describe('cancelling', { timeout: TIMEOUT_MS }, () => {
   });
 
   it.each([2, 4])(
-    'at any step of an operation, and dying after %i of its own, is carried out all the same',
+    'takes effect when the canceller dies after %i of its own steps, at any step of the operation',
     async (cut) => {
       const asked = NAMED['a reassign of a count']!;
-      const calls = await callsOf(harness.context.stores, async (stores) => toTheEnd(stores, await newRequest(asked)));
+      const calls = await callsOf(harness.context.stores, async (stores) => runToEnd(stores, await newRequest(asked)));
       await atEach(calls, async (step) => {
         const request = await newRequest(asked);
         const { stores } = harness.context;
@@ -139,7 +142,7 @@ describe('cancelling', { timeout: TIMEOUT_MS }, () => {
             if (!(error instanceof PowerCut || error instanceof Refusal)) throw error;
           });
         });
-        await toTheEnd(half, request);
+        await runToEnd(half, request);
         const { state, cancellation } = await rawOperation(harness, request.operationId);
         expect(state, `step ${step}`).toBe(cancellation ? 'cancelled' : 'done');
         await expectAccounted(request, `step ${step}`);
@@ -147,30 +150,30 @@ describe('cancelling', { timeout: TIMEOUT_MS }, () => {
     },
   );
 
-  it('three times at once answers the same three times', async () => {
+  it('three times at the same time gives the same answer three times', async () => {
     const request = await newRequest(NAMED['a reassign of a count']!);
-    await oneTurn(harness.context.stores, request);
+    await oneSlice(harness.context.stores, request);
     const all = await Promise.all([0, 1, 2].map(() => cancelAt(harness.context.stores, request)));
     for (const each of all) expect(each).toEqual(all[0]);
   });
 
-  it('an undo half-way leaves what it had not given back, and what it had is given back by undoing it', async () => {
+  it('stops an undo between two batches, and undoing that undo moves its conversations again', async () => {
     const dealt = await newRequest({ kind: 'reassign', ...ALL, to: { texterIds: ['t2', 't3'] } });
     const { campaignId } = dealt;
-    await toTheEnd(harness.context.stores, dealt);
+    await runToEnd(harness.context.stores, dealt);
     const atFirst = await harness.holdings(campaignId);
     const undo = { kind: 'undo', campaignId, operationId: harness.newId('op'), undoes: dealt.operationId } as const;
-    await oneTurn(harness.context.stores, undo);
+    await oneSlice(harness.context.stores, undo);
     const { receipt } = await cancelAt(harness.context.stores, undo);
     expect(receipt?.moved).toBeGreaterThan(0);
     expect((receipt?.selected ?? 0) + (receipt?.left ?? 0)).toBe(15);
     const redo = { kind: 'undo', campaignId, operationId: harness.newId('op'), undoes: undo.operationId } as const;
-    const redone = await toTheEnd(harness.context.stores, redo);
+    const redone = await runToEnd(harness.context.stores, redo);
     expect(redone?.receipt).toMatchObject({ moved: receipt?.moved, skipped: [] });
     expect(await harness.holdings(campaignId)).toEqual(atFirst);
   });
 
-  it('a claim that waits ends it with what it has', async () => {
+  it('ends a waiting claim with the conversations it has', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: { enabled: true } });
     await harness.seedConversations(campaignId, [{}, {}]);
     const operationId = harness.newId('cl');
@@ -183,14 +186,14 @@ describe('cancelling', { timeout: TIMEOUT_MS }, () => {
     expect(await harness.isWaiting(operationId)).toBe(false);
   });
 
-  it('what does not exist, is another campaign’s, or has ended is refused', async () => {
+  it('is refused when the operation does not exist, belongs to another campaign, or has ended', async () => {
     const request = await newRequest(NAMED['a reassign of a count']!);
     const { stores } = harness.context;
     await expect(cancelAt(stores, request)).rejects.toMatchObject({ code: 'unknown-operation' });
-    await oneTurn(stores, request);
+    await oneSlice(stores, request);
     const elsewhere = { ...request, campaignId: await harness.seedCampaign(1) };
     await expect(cancelAt(stores, elsewhere)).rejects.toMatchObject({ code: 'unknown-operation' });
-    await toTheEnd(stores, request);
+    await runToEnd(stores, request);
     await expect(cancelAt(stores, request)).rejects.toMatchObject({ code: 'operation-ended' });
   });
 
@@ -203,7 +206,7 @@ describe('cancelling', { timeout: TIMEOUT_MS }, () => {
     return docs.filter((doc) => doc.campaignId === campaignId);
   }
 
-  /** A few at a time: each step is tried on a campaign of its own. */
+  /** Tries each step on a campaign of its own, a few at a time. */
   async function atEach(calls: readonly string[], check: (step: number) => Promise<void>): Promise<void> {
     const steps = calls.flatMap((name, index) => (name === 'conversations.readPage' ? [] : [index + 1]));
     expect(steps.length).toBeGreaterThan(5);

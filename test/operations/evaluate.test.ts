@@ -15,72 +15,89 @@ const asPlanned: Found = {
 };
 const usual: Guard = { statuses: ['not-started', 'needs-reply'], lastMovedBy: null, inactive: new Set() };
 
-/** The one conversation's fate: `moves`, its reason for not moving, or `nothing` of it. */
-function fateOf(planned: Move, found: Partial<Found> | undefined, guard: Partial<Guard> = {}): string {
+/** Returns `moves`, the skip reason, or `nothing` when the conversation is not counted. */
+function decisionOn(planned: Move, found: Partial<Found> | undefined, guard: Partial<Guard> = {}): string {
   const now = new Map(found ? [['c', { ...asPlanned, ...found }]] : []);
   const { moves, skips } = evaluate([planned], now, { ...usual, ...guard });
   if (moves.length > 0) return 'moves';
   return skips[0]?.reason ?? 'nothing';
 }
 
-describe('the evaluation on a planned move', () => {
+describe('evaluating a planned conversation', () => {
   const TABLE: [string, string, Move, Partial<Found> | undefined, Partial<Guard>?][] = [
-    ['moves when all is as planned', 'moves', move, {}],
-    ['moves when its status changed to another that was asked for', 'moves', move, { status: 'needs-reply' }],
-    ['is gone when nobody finds it', 'gone', move, undefined],
+    ['moves it when everything is as planned', 'moves', move, {}],
+    ['moves it when its status changed to another requested status', 'moves', move, { status: 'needs-reply' }],
+    ['skips it as gone when it no longer exists', 'gone', move, undefined],
     [
-      'is nothing new when this operation has moved it before',
+      'does not count it again when this operation has moved it before',
       'nothing',
       move,
       { isMovedBefore: true, assigneeId: 't3' },
     ],
-    ['is already there when the target holds it', 'already-there', move, { assigneeId: 't2' }],
-    ['changed assignee when somebody else holds it', 'assignee-changed', move, { assigneeId: 't3' }],
-    ['changed assignee when it went back to the pool', 'assignee-changed', move, { assigneeId: null }],
-    ['changed status when it is none that was asked for', 'status-changed', move, { status: 'closed' }],
-    ['opted out meanwhile', 'opted-out', move, { optedOut: true }],
-    ['loses its target when that was paused', 'target-inactive', move, {}, { inactive: new Set(['t2']) }],
-    ['does not mind others that were paused', 'moves', move, {}, { inactive: new Set(['t1', 't3']) }],
-    ['is released although it opted out', 'moves', release, { optedOut: true }],
-    ['is released although everybody was paused', 'moves', release, {}, { inactive: new Set(['t1', 't2']) }],
-    ['is already in the pool', 'already-there', release, { assigneeId: null }],
-    ['moves when the operation to undo was the last to move it', 'moves', move, {}, { lastMovedBy: 'a' }],
+    ['skips it as already-there when the target is its assignee', 'already-there', move, { assigneeId: 't2' }],
     [
-      'changed assignee when another moved it since',
+      'skips it as assignee-changed when another texter is its assignee',
+      'assignee-changed',
+      move,
+      { assigneeId: 't3' },
+    ],
+    ['skips it as assignee-changed when it went back to the pool', 'assignee-changed', move, { assigneeId: null }],
+    ['skips it as status-changed when its status is not a requested one', 'status-changed', move, { status: 'closed' }],
+    ['skips it as opted-out when its contact opted out', 'opted-out', move, { optedOut: true }],
+    [
+      'skips it as target-inactive when the target was paused',
+      'target-inactive',
+      move,
+      {},
+      { inactive: new Set(['t2']) },
+    ],
+    ['moves it when other texters were paused', 'moves', move, {}, { inactive: new Set(['t1', 't3']) }],
+    ['moves it to the pool although its contact opted out', 'moves', release, { optedOut: true }],
+    [
+      'moves it to the pool although all texters were paused',
+      'moves',
+      release,
+      {},
+      { inactive: new Set(['t1', 't2']) },
+    ],
+    ['skips it as already-there when it is in the pool already', 'already-there', release, { assigneeId: null }],
+    ['moves it back when the undone operation was the last to move it', 'moves', move, {}, { lastMovedBy: 'a' }],
+    [
+      'skips it as assignee-changed when another operation moved it since',
       'assignee-changed',
       move,
       { lastOperationId: 'b' },
       { lastMovedBy: 'a' },
     ],
     [
-      'changed assignee, and not "already there", when it was given back before',
+      'skips it as assignee-changed, not already-there, when it was moved back before',
       'assignee-changed',
       move,
       { lastOperationId: 'b', assigneeId: 't2' },
       { lastMovedBy: 'a' },
     ],
     [
-      'tells the assignee before the status',
+      'reports the assignee before the status',
       'assignee-changed',
       move,
       { assigneeId: 't3', status: 'closed', optedOut: true },
     ],
-    ['tells the status before the opt-out', 'status-changed', move, { status: 'closed', optedOut: true }],
-    ['tells the opt-out before the target', 'opted-out', move, { optedOut: true }, { inactive: new Set(['t2']) }],
+    ['reports the status before the opt-out', 'status-changed', move, { status: 'closed', optedOut: true }],
+    ['reports the opt-out before the target', 'opted-out', move, { optedOut: true }, { inactive: new Set(['t2']) }],
   ];
 
-  it.each(TABLE)('%s', (_sentence, fate, planned, found, guard) => {
-    expect(fateOf(planned, found, guard)).toBe(fate);
+  it.each(TABLE)('%s', (_sentence, decision, planned, found, guard) => {
+    expect(decisionOn(planned, found, guard)).toBe(decision);
   });
 
-  it('is given once on a conversation that was planned twice: it cannot move twice', () => {
+  it('counts a conversation that was planned twice only once', () => {
     const again: Move = { ...move, to: 't3', status: 'needs-reply' };
     const [moving, skipped] = [new Map([['c', asPlanned]]), new Map([['c', { ...asPlanned, optedOut: true }]])];
     expect(evaluate([move, again], moving, usual)).toEqual({ moves: [move], skips: [] });
     expect(evaluate([move, again], skipped, usual).skips).toEqual([{ reason: 'opted-out', conversationIds: ['c'] }]);
   });
 
-  it('says the status that was found', () => {
+  it('returns the current status of each conversation, not the planned one', () => {
     const planned = [{ ...move, conversationIds: ['a', 'b', 'c'] }];
     const now = new Map<string, Found>([
       ['a', { ...asPlanned, id: 'a' }],
@@ -93,7 +110,7 @@ describe('the evaluation on a planned move', () => {
     ]);
   });
 
-  it('is given on each conversation by itself, and every one is accounted for', () => {
+  it('decides for each conversation by itself, and accounts for every one', () => {
     const planned: Move[] = [
       { ...move, conversationIds: ['a', 'b', 'c', 'd'] },
       { ...release, conversationIds: ['e', 'f'] },
@@ -118,7 +135,7 @@ describe('the evaluation on a planned move', () => {
     });
   });
 
-  it('knows no reason outside the closed set', () => {
+  it('has a closed set of skip reasons', () => {
     expect(SKIP_REASONS).toEqual([
       'assignee-changed',
       'status-changed',
@@ -131,8 +148,8 @@ describe('the evaluation on a planned move', () => {
   });
 });
 
-describe('skips', () => {
-  it('of one reason are told as one, in the order they came', () => {
+describe('mergeSkips', () => {
+  it('merges the skips of one reason, in their order', () => {
     const one = [{ reason: 'gone', conversationIds: ['a'] }] as const;
     const two = [
       { reason: 'opted-out', conversationIds: ['b'] },
@@ -145,13 +162,13 @@ describe('skips', () => {
     expect(one[0].conversationIds).toEqual(['a']);
   });
 
-  it('of nothing are nothing', () => {
+  it('returns nothing for nothing', () => {
     expect(mergeSkips([], [])).toEqual([]);
   });
 });
 
-describe('what shortfallCount away between plan and write', () => {
-  it('is told by target, whoever it was to come from', () => {
+describe('shortfallsBetween', () => {
+  it('counts the missing moves by target, from every source', () => {
     const planned: Move[] = [
       { ...move, conversationIds: ['a', 'b'] },
       { ...move, from: 't3', conversationIds: ['c'] },
@@ -169,13 +186,13 @@ describe('what shortfallCount away between plan and write', () => {
     ]);
   });
 
-  it('is nothing when all was written', () => {
+  it('returns nothing when every planned move was written', () => {
     expect(shortfallsBetween([move, release], [move, release])).toEqual([]);
   });
 });
 
-describe('a batch', () => {
-  it('groups what makes the same move, and counts what was selected and what moves', () => {
+describe('a batch draft', () => {
+  it('groups conversations with the same move, and counts the selected and the moving ones', () => {
     const draft = new BatchDraft();
     const candidate = (id: string, assigneeId: string | null): Parameters<BatchDraft['addMove']>[0] => ({
       id,

@@ -1,27 +1,30 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { failWith } from '../../src/operations/lifecycle.ts';
+import { failWith } from '../../src/operations/ending.ts';
 import { Overtaken, type Stores } from '../../src/operations/ports.ts';
 import { isEnded } from '../../src/domain/operation.ts';
+import type { BulkRequest } from '../../src/operations/contract.ts';
+import { cancelAt } from '../support/cancel.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, cutAfter, meanwhileAt, PowerCut } from '../support/interposed.ts';
-import { toTheEnd } from '../support/perform.ts';
+import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { rawOperation } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
 import { traces } from '../support/traces.ts';
 
 const AT_ONCE = 6;
-/** Where many tests run at once, each takes its time. */
+/** Generous, because many tests run at the same time. */
 const TIMEOUT_MS = 180_000;
+const CONVERSATIONS = 20;
 const ALL = { from: 'everyone', status: 'any' } as const;
 
-/** Of 12: half in the pool, half t1's; one in four opted out. */
+/** 12 conversations: half in the pool and half assigned to t1; one in four opted out. */
 const SEEDED: readonly Seeded[] = Array.from({ length: 12 }, (_, at) => ({
   waitedMs: at * 1_000,
   assigneeId: at % 2 === 0 ? null : 't1',
   optedOut: at % 4 === 0,
 }));
 
-describe.each(['reassign', 'undo'] as const)('a given-up %s', { timeout: TIMEOUT_MS }, (kind) => {
+describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', { timeout: TIMEOUT_MS }, (kind) => {
   let harness: Harness;
   let undisturbed: unknown;
   let steps: number[];
@@ -29,7 +32,7 @@ describe.each(['reassign', 'undo'] as const)('a given-up %s', { timeout: TIMEOUT
   beforeAll(async () => {
     harness = await Harness.open();
     const request = await newRequest();
-    const calls = await callsOf(harness.context.stores, (stores) => toTheEnd(stores, request));
+    const calls = await callsOf(harness.context.stores, (stores) => runToEnd(stores, request));
     steps = calls.flatMap((name, index) => (name === 'conversations.readPage' ? [] : [index + 1]));
     undisturbed = await traces(harness, request);
   });
@@ -41,28 +44,28 @@ describe.each(['reassign', 'undo'] as const)('a given-up %s', { timeout: TIMEOUT
     const asked = { campaignId, operationId: harness.newId('op') };
     const deal = { kind: 'reassign', ...asked, ...ALL, to: { texterIds: ['t2', 't3'] } } as const;
     if (kind === 'reassign') return deal;
-    await toTheEnd(harness.context.stores, deal, { short: false });
+    await runToEnd(harness.context.stores, deal, { short: false });
     return { kind: 'undo', campaignId, operationId: harness.newId('op'), undoes: deal.operationId };
   }
 
-  /** As a worker does it whose last attempt has failed; nothing, where nobody has begun with it or it has ended. */
+  /** Does what a worker does after the last failed attempt. */
   async function recordFailure({ operationId }: AnyRequest, stores: Stores = harness.context.stores): Promise<void> {
     const operation = await stores.operations.find(operationId);
     const clock = { now: () => new Date() };
-    if (operation) await failWith({ stores, clock }, operation, new Error('given up'));
+    if (operation) await failWith({ stores, clock }, operation, new Error('no attempts left'));
   }
 
   async function retry({ operationId }: AnyRequest): Promise<boolean> {
     return (await harness.context.failures.reopen(operationId)) !== undefined;
   }
 
-  /** As its job does it, attempt after attempt. */
-  async function carryOn(request: AnyRequest, stores: Stores = harness.context.stores): Promise<void> {
-    await toTheEnd(stores, request).catch((error: unknown) => {
+  /** Runs the operation again until it ends, as its job does. */
+  async function runAgain(request: AnyRequest, stores: Stores = harness.context.stores): Promise<void> {
+    await runToEnd(stores, request).catch((error: unknown) => {
       if (!(error instanceof Overtaken || error instanceof PowerCut)) throw error;
     });
     const { state } = await rawOperation(harness, request.operationId);
-    if (!isEnded(state)) await carryOn(request);
+    if (!isEnded(state)) await runAgain(request);
   }
 
   async function atEachStep(check: (step: number) => Promise<void>): Promise<void> {
@@ -70,55 +73,104 @@ describe.each(['reassign', 'undo'] as const)('a given-up %s', { timeout: TIMEOUT
     for (let at = 0; at < steps.length; at += AT_ONCE) await Promise.all(steps.slice(at, at + AT_ONCE).map(check));
   }
 
-  it('at any of its steps goes on where it stopped, and ends as if nothing had happened', async () => {
+  it('continues where it stopped after a retry, and ends as if nothing had failed', async () => {
     let retried = 0;
     await atEachStep(async (step) => {
       const request = await newRequest();
-      await expect(toTheEnd(cutAfter(harness.context.stores, step), request)).rejects.toThrow(PowerCut);
+      await expect(runToEnd(cutAfter(harness.context.stores, step), request)).rejects.toThrow(PowerCut);
       await recordFailure(request);
       if (await retry(request)) retried += 1;
-      await carryOn(request);
+      await runAgain(request);
       expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);
     });
     expect(retried).toBeGreaterThan(steps.length / 2);
   });
 
-  it('by somebody who dies at any step of giving up does so too', async () => {
+  it('does so also when the worker dies while it records the failure', async () => {
     const middle = steps[Math.floor(steps.length / 2)] ?? 0;
     for (const died of [1, 2, 3, 4, 5]) {
       const request = await newRequest();
-      await expect(toTheEnd(cutAfter(harness.context.stores, middle), request)).rejects.toThrow(PowerCut);
+      await expect(runToEnd(cutAfter(harness.context.stores, middle), request)).rejects.toThrow(PowerCut);
       await recordFailure(request, cutAfter(harness.context.stores, died)).catch((error: unknown) => {
         if (!(error instanceof PowerCut)) throw error;
       });
-      await carryOn(request);
+      await runAgain(request);
       await retry(request);
-      await carryOn(request);
+      await runAgain(request);
       expect(await traces(harness, request), `died at ${died}`).toEqual(undisturbed);
     }
   });
 
-  it('and retried at any step of one that still runs it comes to the same', async () => {
+  it('has the same result when it is retried before any step of a worker that still runs it', async () => {
     await atEachStep(async (step) => {
       const request = await newRequest();
       const old = meanwhileAt(harness.context.stores, step, async () => {
         await recordFailure(request);
         await retry(request);
       });
-      await carryOn(request, old);
+      await runAgain(request, old);
       expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);
     });
   });
 
-  it('and retried and carried out by others at any step of one that still runs it comes to the same', async () => {
+  it('has the same result when other workers retry and finish it before any step of a worker that still runs it', async () => {
     await atEachStep(async (step) => {
       const request = await newRequest();
       const old = meanwhileAt(harness.context.stores, step, async () => {
         await recordFailure(request);
-        if (await retry(request)) await carryOn(request);
+        if (await retry(request)) await runAgain(request);
       });
-      await carryOn(request, old);
+      await runAgain(request, old);
       expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);
     });
+  });
+});
+
+describe('an operation that was reopened', () => {
+  let harness: Harness;
+  beforeAll(async () => {
+    harness = await Harness.open();
+  });
+  afterAll(() => harness.close());
+
+  async function campaign(): Promise<string> {
+    const campaignId = await harness.seedCampaign(2);
+    await harness.seedConversations(
+      campaignId,
+      Array.from({ length: CONVERSATIONS }, () => ({})),
+    );
+    return campaignId;
+  }
+
+  const toOne = (campaignId: string, texterId: string, count: number): BulkRequest => ({
+    ...{ kind: 'reassign', operationId: harness.newId('op'), campaignId, from: 'pool', to: { texterIds: [texterId] } },
+    ...{ status: 'any', count, spread: 'even' },
+  });
+
+  it('waits for the campaign lock with the plan it has, although its target was paused', async () => {
+    const { stores, failures } = harness.context;
+    const campaignId = await campaign();
+    const halted = toOne(campaignId, 't1', 8);
+    await oneSlice(stores, halted);
+    await harness.pause(campaignId, 't1');
+    expect(await runToEnd(stores, halted)).toMatchObject({ state: 'failed', error: { code: 'targets-lost' } });
+    const ahead = toOne(campaignId, 't2', 8);
+    await oneSlice(stores, ahead);
+    await failures.reopen(halted.operationId);
+    expect(await oneSlice(stores, halted)).toMatchObject({ kind: 'waiting', operation: { state: 'accepted' } });
+    await runToEnd(stores, ahead);
+    await harness.pause(campaignId, 't1', true);
+    expect(await runToEnd(stores, halted)).toMatchObject({ state: 'done', error: null, receipt: { moved: 8 } });
+  });
+
+  it('between the two steps of a cancel makes the cancel fail with a transient error, and the next one succeeds', async () => {
+    const { stores, failures, clock } = harness.context;
+    const request = toOne(await campaign(), 't1', 8);
+    const { operation } = await oneSlice(stores, request);
+    await failWith({ stores, clock }, operation, new Error('no attempts left'));
+    const raced = meanwhileAt(stores, 2, async () => void (await failures.reopen(request.operationId)));
+    await expect(cancelAt(raced, request)).rejects.not.toHaveProperty('code');
+    expect(await cancelAt(stores, request)).toMatchObject({ state: 'cancelled' });
+    expect(await rawOperation(harness, request.operationId)).toMatchObject({ state: 'cancelled', reopened: 1 });
   });
 });

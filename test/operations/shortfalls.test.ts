@@ -4,15 +4,14 @@ import type { SkipReason } from '../../src/domain/receipt.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { Harness } from '../support/harness.ts';
 import { watched } from '../support/interposed.ts';
-import { toTheEnd } from '../support/perform.ts';
+import { runToEnd } from '../support/run-operation.ts';
 import { rawConversations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
 
-/** Where moves are written: a batch's, and a single one's that needs no batch of its own. */
-const WRITES = new Set(['batches.apply', 'operations.carryOut']);
+/** The store methods that write moves: of a batch, and of a single conversation. */
+const WRITES = new Set(['batches.apply', 'operations.insertDone']);
 
-/** Whatever changes between a batch's plan and its write is seen in the write. */
-describe('between plan and write', () => {
+describe('a conversation that changes between the plan and the write of its batch', () => {
   let harness: Harness;
   let campaignId: string;
   let ids: string[];
@@ -42,12 +41,12 @@ describe('between plan and write', () => {
     await harness.context.database.conversations.updateMany({ _id }, { $set });
   }
 
-  /** Runs an operation in batches of 4; `meanwhile` happens when its first batch is planned and not yet written. */
+  /** Runs an operation in batches of 4. Calls `meanwhile` after the first batch is planned and before it is written. */
   async function runWhile(
     request: AnyRequest,
     meanwhile: () => Promise<unknown>,
     how: { short?: boolean } = {},
-  ): ReturnType<typeof toTheEnd> {
+  ): ReturnType<typeof runToEnd> {
     let isFirst = true;
     const stores = watched(harness.context.stores, async (_number, name, call) => {
       if (WRITES.has(name) && isFirst) {
@@ -56,7 +55,7 @@ describe('between plan and write', () => {
       }
       return call();
     });
-    return toTheEnd(stores, request, how);
+    return runToEnd(stores, request, how);
   }
 
   async function movedPlaces(operationId: string): Promise<number[]> {
@@ -69,17 +68,21 @@ describe('between plan and write', () => {
     return harness.context.database.conversations.deleteMany({ _id });
   };
 
-  const SLIPS: [SkipReason, string, () => Promise<unknown>][] = [
-    ['assignee-changed', 'somebody else takes them', () => change([1, 2], { assigneeId: 't3' })],
-    ['already-there', 'the target takes one of them itself', () => change([0, 2], { assigneeId: 't1' })],
-    ['status-changed', 'they change to a status not asked for', () => change([1, 2], { status: 'closed' })],
-    ['opted-out', 'their contacts opt out', () => change([1, 2], { optedOut: true })],
-    ['gone', 'they are deleted', () => remove([1, 2])],
-    ['gone', 'they go to another campaign', () => change([1, 2], { campaignId: 'elsewhere' })],
+  const CHANGES: [SkipReason, string, () => Promise<unknown>][] = [
+    ['assignee-changed', 'another texter takes two of them', () => change([1, 2], { assigneeId: 't3' })],
+    ['already-there', 'the target takes two of them itself', () => change([0, 2], { assigneeId: 't1' })],
+    [
+      'status-changed',
+      'two of them change to a status that was not requested',
+      () => change([1, 2], { status: 'closed' }),
+    ],
+    ['opted-out', 'the contacts of two opt out', () => change([1, 2], { optedOut: true })],
+    ['gone', 'two of them are deleted', () => remove([1, 2])],
+    ['gone', 'two of them go to another campaign', () => change([1, 2], { campaignId: 'elsewhere' })],
   ];
 
-  it.each(SLIPS)(
-    '%s: %s, the next in order fill in, and exactly the count moves, evenly',
+  it.each(CHANGES)(
+    'is skipped as %s when %s, and the next in order replace them in an even split',
     async (reason, _what, act) => {
       const request = reassign({ count: 10 });
       const ended = await runWhile(request, act);
@@ -89,17 +92,17 @@ describe('between plan and write', () => {
         shortBecause: null,
         skipped: [{ reason, count: 2 }],
       });
-      const shortfallCount = reason === 'already-there' ? [0, 2] : [1, 2];
+      const skippedPlaces = reason === 'already-there' ? [0, 2] : [1, 2];
       const firstTwelve = Array.from({ length: 12 }, (_, place) => place);
       expect(await movedPlaces(request.operationId)).toEqual(
-        firstTwelve.filter((place) => !shortfallCount.includes(place)),
+        firstTwelve.filter((place) => !skippedPlaces.includes(place)),
       );
       expect(ended?.receipt?.byTarget.map(({ count }) => count)).toEqual([5, 5]);
     },
   );
 
   it.each([true, false])(
-    'what shortfalls away from the very last batch is made good as well (short turns: %s)',
+    'is replaced also when it was in the last batch (one batch for each slice: %s)',
     async (short) => {
       const request = reassign({ count: 4 });
       const ended = await runWhile(request, () => change([1, 2], { optedOut: true }), { short });
@@ -108,20 +111,20 @@ describe('between plan and write', () => {
     },
   );
 
-  it('what changed to another status that was asked for moves all the same', async () => {
+  it('moves when its new status was requested as well', async () => {
     const request = reassign({ status: 'any' });
     const ended = await runWhile(request, () => change([1, 2], { status: 'closed' }));
     expect(ended?.receipt).toMatchObject({ selected: 20, moved: 20, skipped: [] });
   });
 
-  it('a target that was paused gets nothing more, and others make up the count', async () => {
+  it('goes to another target when its target was paused', async () => {
     const request = reassign({ count: 10 });
     const ended = await runWhile(request, () => harness.pause(campaignId, 't1'));
     expect(ended?.receipt).toMatchObject({ moved: 10, byTarget: [{ assigneeId: 't2', count: 10 }] });
     expect(ended?.receipt?.skipped).toEqual([{ reason: 'target-inactive', count: 2 }]);
   });
 
-  it('all targets paused: it is halted, and says how far it came', async () => {
+  it('does not move when all targets were paused, and the operation halts with targets-lost', async () => {
     const request = reassign({ to: { texterIds: ['t1'] } });
     const ended = await runWhile(request, () => harness.pause(campaignId, 't1'));
     expect(ended).toMatchObject({ state: 'failed', error: { code: 'targets-lost' } });
@@ -129,7 +132,7 @@ describe('between plan and write', () => {
     expect(await movedPlaces(request.operationId)).toEqual([]);
   });
 
-  it('no more are released than were confirmed, however many come in meanwhile', async () => {
+  it('does not raise the number of unassigned conversations above the confirmed one', async () => {
     await change([0, 1, 2, 3, 4, 5], { assigneeId: 't1' });
     const request: AnyRequest = {
       kind: 'unassign',
@@ -153,7 +156,7 @@ describe('between plan and write', () => {
     ...expected,
   });
 
-  it('a single one that somebody else took is left with them, where it was expected in the pool', async () => {
+  it('stays with its new assignee when a single move expected it in the pool', async () => {
     const request = moveOne({ expectedAssigneeId: null });
     const ended = await runWhile(request, () => change([0], { assigneeId: 't3' }));
     expect(ended?.receipt).toMatchObject({
@@ -164,7 +167,7 @@ describe('between plan and write', () => {
     expect(await movedPlaces(request.operationId)).toEqual([]);
   });
 
-  it('a single one that somebody else took is moved from them, where nothing was expected', async () => {
+  it('moves away from its new assignee when a single move expected no assignee', async () => {
     const ended = await runWhile(moveOne({}), () => change([0], { assigneeId: 't3' }));
     expect(ended?.receipt).toMatchObject({ selected: 1, moved: 1, bySource: [{ assigneeId: 't3', count: 1 }] });
   });

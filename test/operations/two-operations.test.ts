@@ -1,22 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, meanwhileAt } from '../support/interposed.ts';
-import { oneTurn, toTheEnd } from '../support/perform.ts';
+import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { rawOperations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
 
 const POOL: readonly Seeded[] = Array.from({ length: 12 }, (_, at) => ({ waitedMs: (12 - at) * 1_000 }));
 const AT_ONCE = 4;
-/** What only whoever has the turn does: there is nothing in it to come between. */
+/** Store calls that only the operation with the campaign lock makes. Another operation cannot interfere there. */
 const WORK = ['conversations.readPage', 'batches.insert', 'batches.apply', 'batches.recent', 'batches.shortfalls'];
-/** Where many tests run at once, each takes its time. */
+/** Generous, because many tests run at the same time. */
 const TIMEOUT_MS = 180_000;
 const SMALL = { batchConversationsMax: 2 };
 
 type Reassign = AnyRequest & { kind: 'reassign' };
 
-/** At every single step of one operation another one of its campaign comes in and goes as far as it can. */
-describe('two operations of one campaign that meet at any step', { timeout: TIMEOUT_MS }, () => {
+/** Before each step of one operation, another operation of the campaign runs as far as it can. */
+describe('two operations of one campaign that run at the same time', { timeout: TIMEOUT_MS }, () => {
   let harness: Harness;
 
   beforeAll(async () => {
@@ -42,28 +42,28 @@ describe('two operations of one campaign that meet at any step', { timeout: TIME
 
   interface Meeting {
     readonly texters: number;
-    /** Interrupted at each of its steps… */
+    /** The operation that is interrupted before each of its steps. */
     readonly first: Partial<Reassign>;
-    /** …by this one. */
+    /** The operation that interrupts it. */
     readonly second: Partial<Reassign>;
-    /** Whether the second has begun before the first comes in. */
+    /** True when the second operation has started before the first is accepted. */
     readonly isUnderWay?: boolean;
   }
 
-  /** Each meeting has a campaign of its own; `check` looks at what both left. */
+  /** Runs both operations on a campaign of its own for each step, and then calls `check`. */
   async function meet(of: Meeting, check: (campaignId: string, step: number) => Promise<void>): Promise<void> {
     const { stores } = harness.context;
     const alone = deal(await seed(of.texters), of.first);
-    const calls = await callsOf(stores, (watched) => toTheEnd(watched, alone, SMALL));
+    const calls = await callsOf(stores, (watched) => runToEnd(watched, alone, SMALL));
     const meeting = async (step: number): Promise<void> => {
       const campaignId = await seed(of.texters);
       const [first, second] = [deal(campaignId, of.first), deal(campaignId, of.second)];
-      if (of.isUnderWay) await oneTurn(stores, second, SMALL);
-      const interrupted = meanwhileAt(stores, step, async () => void (await toTheEnd(stores, second, SMALL)));
-      // Whoever has to wait is woken by the other's end.
-      await toTheEnd(interrupted, first, SMALL);
-      await toTheEnd(stores, second, SMALL);
-      await toTheEnd(stores, first, SMALL);
+      if (of.isUnderWay) await oneSlice(stores, second, SMALL);
+      const interrupted = meanwhileAt(stores, step, async () => void (await runToEnd(stores, second, SMALL)));
+      // The end of an operation wakes the one that waits.
+      await runToEnd(interrupted, first, SMALL);
+      await runToEnd(stores, second, SMALL);
+      await runToEnd(stores, first, SMALL);
       await check(campaignId, step);
     };
     const steps = calls.flatMap((name, index) => (WORK.includes(name) ? [] : [index + 1]));
@@ -76,15 +76,15 @@ describe('two operations of one campaign that meet at any step', { timeout: TIME
     expect(later?.startedAt?.getTime()).toBeGreaterThanOrEqual(earlier?.endedAt?.getTime() ?? Infinity);
   }
 
-  it('run one after the other, as accepted, and the remainder passes from one to the next', async () => {
+  it('run one after the other in the order accepted, and the remainder goes to other texters each time', async () => {
     await meet({ texters: 3, first: { count: 4 }, second: { count: 4 } }, async (campaignId, step) => {
       await expectOneAfterTheOther(campaignId);
-      await toTheEnd(harness.context.stores, deal(campaignId, { count: 4 }));
+      await runToEnd(harness.context.stores, deal(campaignId, { count: 4 }));
       expect(await harness.holdings(campaignId), `step ${step}`).toEqual({ t1: 4, t2: 4, t3: 4 });
     });
   });
 
-  it('deal from where the one under way ends', async () => {
+  it('start the second dealing where the running operation ends its own', async () => {
     const counts = { first: { count: 4 }, second: { count: 4 } };
     await meet({ texters: 3, ...counts, isUnderWay: true }, async (campaignId, step) => {
       await expectOneAfterTheOther(campaignId);
@@ -92,24 +92,24 @@ describe('two operations of one campaign that meet at any step', { timeout: TIME
     });
   });
 
-  it('level what the one under way leaves', async () => {
+  it('level the loads that the running operation leaves', async () => {
     const second = { count: 4, to: { texterIds: ['t1'] } };
     await meet({ texters: 2, first: { spread: 'level' }, second, isUnderWay: true }, async (campaignId, step) => {
       expect(await harness.holdings(campaignId), `step ${step}`).toEqual({ t1: 6, t2: 6 });
     });
   });
 
-  it('all at once are numbered without a tie, and run in that order', async () => {
+  it('get distinct sequence numbers when twelve are accepted at once, and run in that order', async () => {
     const campaignId = await seed(5);
     const requests = Array.from({ length: 12 }, () => deal(campaignId, { count: 1 }));
     const { stores } = harness.context;
-    await Promise.all(requests.map((request) => oneTurn(stores, request)));
+    await Promise.all(requests.map((request) => oneSlice(stores, request)));
     const byNumber = (await rawOperations(harness, campaignId)).map(({ _id }) => _id);
-    // Whichever is asked, only the first that has not ended gets anywhere.
+    // Only the first operation that has not ended can run, whichever is called.
     for (const operationId of byNumber) {
-      for (const request of requests) if (request.operationId !== operationId) await oneTurn(stores, request);
+      for (const request of requests) if (request.operationId !== operationId) await oneSlice(stores, request);
     }
-    for (const request of requests) await toTheEnd(stores, request);
+    for (const request of requests) await runToEnd(stores, request);
     const operations = await rawOperations(harness, campaignId);
     expect(operations.map(({ sequence }) => sequence)).toEqual(requests.map((_, at) => at + 1));
     for (const [at, operation] of operations.entries()) {

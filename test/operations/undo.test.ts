@@ -2,15 +2,14 @@ import { Types } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { preview } from '../../src/operations/preview.ts';
 import type { Operation } from '../../src/operations/operation.ts';
-import type { UndoRequest } from '../../src/operations/request.ts';
+import type { UndoRequest } from '../../src/operations/contract.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { Harness } from '../support/harness.ts';
 import { watched } from '../support/interposed.ts';
-import { oneTurn, toTheEnd } from '../support/perform.ts';
+import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { rawBatches, rawConversations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
 
-/** Who held each of a campaign's conversations, and where they are now. */
 describe('undoing an operation', () => {
   let harness: Harness;
   let campaignId: string;
@@ -30,8 +29,8 @@ describe('undoing an operation', () => {
 
   const asked = () => ({ operationId: harness.newId('op'), campaignId });
   const run = async (request: AnyRequest): Promise<Operation> => {
-    const ended = await toTheEnd(harness.context.stores, request);
-    if (!ended) throw new Error(`expected operation ${request.operationId} to have its turn`);
+    const ended = await runToEnd(harness.context.stores, request);
+    if (!ended) throw new Error(`expected operation ${request.operationId} to get the campaign lock`);
     return ended;
   };
   const dealAll = (more: object = {}): Promise<Operation> =>
@@ -49,7 +48,7 @@ describe('undoing an operation', () => {
     await harness.context.database.conversations.updateMany({ _id }, { $set });
   }
 
-  it('gives each conversation back to where it was, and says so', async () => {
+  it('moves each conversation back to its previous assignee, and counts it in the receipt', async () => {
     const before = await assignees();
     const dealt = await dealAll();
     const undone = await undo(dealt.operationId);
@@ -67,7 +66,7 @@ describe('undoing an operation', () => {
     );
   });
 
-  it('gives back only what nobody touched since, and says why not the rest', async () => {
+  it('moves back only conversations that were not changed since, and lists the reasons for the others', async () => {
     const before = await assignees();
     const { operationId } = await dealAll();
     const one = { kind: 'reassign-one', ...asked(), conversationId: ids[3] ?? '' } as const;
@@ -82,7 +81,7 @@ describe('undoing an operation', () => {
     const { receipt } = await undo(operationId);
     const docs = await assignees();
     const kept = ids.flatMap((_, place) => (docs[place] === before[place] ? [place] : []));
-    // 3 and 4 were touched, 5 and 7 opted out, 9 is gone; t1's, who is paused: 1, 10, 13, 16 and 19. 6 went to the pool.
+    // 3 and 4 were moved, 5 and 7 opted out, 9 is gone, and 1, 10, 13, 16 and 19 belong to t1, who is paused. 6 goes to the pool.
     expect(kept).toEqual([0, 2, 6, 8, 11, 12, 14, 15, 17, 18]);
     expect(receipt).toMatchObject({ selected: 20, moved: 10, shortBecause: null });
     expect(new Map(receipt?.skipped.map(({ reason, count }) => [reason, count]))).toEqual(
@@ -102,7 +101,7 @@ describe('undoing an operation', () => {
     );
   });
 
-  it('does nothing the second time, and can itself be undone, and that again', async () => {
+  it('does nothing the second time, and an undo can be undone in turn', async () => {
     const before = await assignees();
     const { operationId } = await dealAll();
     const dealt = await assignees();
@@ -116,7 +115,7 @@ describe('undoing an operation', () => {
     expect(await assignees()).toEqual(before);
   });
 
-  it('takes what a claim was granted back to the pool, in batches of its own', async () => {
+  it('moves the conversations of a claim back to the pool in batches', async () => {
     const request = { kind: 'self-assign', ...asked(), texterId: 't4', count: 7 } as const;
     const { stores } = harness.context;
     await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sendId: 's' }]);
@@ -125,7 +124,7 @@ describe('undoing an operation', () => {
     expect(await harness.holdings(campaignId)).toEqual({ pool: 7, t1: 7, t2: 6 });
   });
 
-  it('gives back a single conversation', async () => {
+  it('moves a single conversation back', async () => {
     const one = { kind: 'unassign-one', ...asked(), conversationId: ids[1] ?? '' } as const;
     await run(one);
     expect((await undo(one.operationId)).receipt).toMatchObject({
@@ -135,7 +134,7 @@ describe('undoing an operation', () => {
     expect((await assignees())[1]).toBe('t1');
   });
 
-  it('gives back what an operation that failed half-way had moved', async () => {
+  it('moves back what a halted operation had moved', async () => {
     const before = await assignees();
     const request = {
       kind: 'reassign',
@@ -144,7 +143,7 @@ describe('undoing an operation', () => {
       to: { texterIds: ['t4'] },
       status: 'any',
     } as const;
-    await oneTurn(harness.context.stores, request);
+    await oneSlice(harness.context.stores, request);
     await harness.pause(campaignId, 't4');
     const halted = await run(request);
     expect(halted).toMatchObject({ state: 'failed', error: { code: 'targets-lost' } });
@@ -156,26 +155,26 @@ describe('undoing an operation', () => {
     expect(numbers).toEqual(numbers.map((_, at) => at + 1));
   });
 
-  it('of what moved nothing moves nothing', async () => {
+  it('moves nothing when the undone operation moved nothing', async () => {
     const refused = await run({ kind: 'unassign', ...asked(), from: 'everyone', status: 'any' });
     expect(refused.state).toBe('failed');
     expect(await undo(refused.operationId)).toMatchObject({ state: 'done', receipt: { selected: 0, moved: 0 } });
   });
 
-  it('is refused for what is not there, not ended, or not of this campaign', async () => {
+  it('is refused when the operation does not exist, has not ended, or belongs to another campaign', async () => {
     const request = { kind: 'reassign-one', ...asked(), conversationId: ids[0] ?? '' } as const;
     expect(await codeOf('nothing')).toBe('unknown-operation');
     const elsewhere = { kind: 'undo', ...asked(), campaignId: await harness.seedCampaign(1) } as const;
     await run({ ...request, to: { texterIds: ['t1'] } });
     expect((await run({ ...elsewhere, undoes: request.operationId })).error?.code).toBe('unknown-operation');
     const running = { kind: 'reassign', ...asked(), from: 'pool', to: 'everyone', status: 'any' } as const;
-    await oneTurn(harness.context.stores, running);
+    await oneSlice(harness.context.stores, running);
     expect(await codeOf(running.operationId)).toBe('operation-running');
     const itself = asked();
     expect((await run({ kind: 'undo', ...itself, undoes: itself.operationId })).error?.code).toBe('operation-running');
   });
 
-  it('of what is being forgotten is refused, or goes no further: nothing is said to be all that was moved', async () => {
+  it('is refused, or stops with an error, when the undone operation is being deleted', async () => {
     const { stores, database } = harness.context;
     const forget = async ({ operationId }: Operation): Promise<void> => {
       await database.operations.updateOne({ _id: operationId }, { $set: { expiring: true } });
@@ -190,11 +189,11 @@ describe('undoing an operation', () => {
       if (name === 'batches.readAfter') await forget(meanwhile);
       return call();
     });
-    await expect(toTheEnd(halfway, request)).rejects.toThrow('is gone from the ledger');
-    await expect(toTheEnd(stores, request)).rejects.toThrow('is gone from the ledger');
+    await expect(runToEnd(halfway, request)).rejects.toThrow('has been deleted from the database');
+    await expect(runToEnd(stores, request)).rejects.toThrow('has been deleted from the database');
   });
 
-  it('of a closed campaign takes back to the pool, and gives nothing out', async () => {
+  it('on a closed campaign moves conversations back to the pool, and gives none to texters', async () => {
     const fromPool = await dealAll({ from: 'pool' });
     const fromTexters = await dealAll({ from: { texterIds: ['t1', 't2'] } });
     await harness.context.database.campaigns.updateOne({ _id: campaignId }, { $set: { closed: true } });
@@ -202,7 +201,7 @@ describe('undoing an operation', () => {
     expect((await undo(fromPool.operationId)).receipt).toMatchObject({ moved: 7 });
   });
 
-  it('is previewed as it would run', async () => {
+  it('does what its preview showed', async () => {
     const { operationId } = await dealAll();
     await change([1, 2], { optedOut: true });
     await change([3, 4], { status: 'closed' });

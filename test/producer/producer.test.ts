@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Halted, isPermanent, JobFailed, QueueUnavailable, Refusal, WaitTimeout } from '../../src/domain/errors.ts';
 import { toFailureText, toStoredError } from '../../src/domain/stored-error.ts';
-import { type OperationJob } from '../../src/operations/operation-job.ts';
+import { type OperationJob } from '../../src/operations/jobs.ts';
 import { jobIdOf } from '../../src/queue/job.ts';
 import { CONTROLS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/names.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';

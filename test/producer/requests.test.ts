@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
-import type { OperationRequest } from '../../src/operations/request.ts';
-import { newPreviewJob } from '../../src/operations/preview-job.ts';
-import { newOperationJob, parseOperationJob } from '../../src/operations/operation-job.ts';
+import type { OperationRequest } from '../../src/operations/contract.ts';
+import { newPreviewJob } from '../../src/operations/jobs.ts';
+import { newOperationJob, parseOperationJob } from '../../src/operations/jobs.ts';
 import { requestHash } from '../../src/domain/request-hash.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 

@@ -61,14 +61,17 @@ describe('Baton after Redis has lost all its data', () => {
     const none = { plan: null, receipt: null, error: null, cancellation: null, startedAt: null, endedAt: null };
     const accepted = { ...none, state: 'accepted', acceptedAt: new Date(), createdBySendId: 'test' } as const;
     const { operationId, campaignId } = one;
-    await stores.operations.accept({
-      operationId,
-      campaignId,
-      request,
-      requestHash: requestHash(request),
-      ...accepted,
-    });
-    // A claim that waits for conversations.
+    await stores.operations.accept(
+      {
+        operationId,
+        campaignId,
+        request,
+        requestHash: requestHash(request),
+        ...accepted,
+      },
+      false,
+    );
+    // One that waits for more.
     const short = await world.campaign(2);
     const claimId = harness.newId('cl');
     const wanted = { operationId: claimId, campaignId: short.campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newOperationJob, OPERATION_JOB } from '../../src/operations/operation-job.ts';
+import { newOperationJob, OPERATION_JOB } from '../../src/operations/jobs.ts';
 import { jobIdOf } from '../../src/queue/job.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Harness } from '../support/harness.ts';
-import { oneTurn } from '../support/perform.ts';
+import { oneSlice } from '../support/run-operation.ts';
 import { SETTINGS, ReconcileWorld } from '../support/reconcile-world.ts';
 
 const LONG_MS = 3_600_000;
@@ -45,7 +45,7 @@ describe('a reconcile pass for an operation with such an id', () => {
   it.each(WORDS)('creates the job of "%s" and leaves the keys of BullMQ alone', async (operationId) => {
     const { harness, redis, operations } = world;
     const { campaignId } = await world.campaign(20);
-    await oneTurn(harness.context.stores, { ...world.request(campaignId, 10), operationId }, SETTINGS);
+    await oneSlice(harness.context.stores, { ...world.request(campaignId, 10), operationId }, SETTINGS);
     // This job makes BullMQ create its own keys.
     await operations.queue.add('other', {}, { jobId: harness.newId('other') });
     expect(await world.reconcileOnce()).toMatchObject({ jobsCreated: 1, errors: [] });
@@ -58,7 +58,7 @@ describe('a reconcile pass for an operation with such an id', () => {
     const { campaignId } = await world.campaign(20);
     const asked = world.request(campaignId, 10);
     const { operationId } = asked;
-    const { operation } = await oneTurn(harness.context.stores, asked, SETTINGS);
+    const { operation } = await oneSlice(harness.context.stores, asked, SETTINGS);
     const job = newOperationJob(parseRequest(asked), 'test');
     await operations.queue.add(OPERATION_JOB, job, { jobId: operationId, delay: LONG_MS });
     const queue = new OperationQueue(redis, harness.config.queue.prefix, () => undefined);

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { OperationDoc } from '../../src/mongo/documents.ts';
 import { MongoReconcileStore } from '../../src/reconcile/reconcile-store.ts';
-import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/operation-job.ts';
+import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/jobs.ts';
 import { STALLED_TOO_OFTEN } from '../../src/queue/job-state.ts';
 import { jobIdOf } from '../../src/queue/job.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { oneTurn, record, toTheEnd } from '../support/perform.ts';
+import { oneSlice, record, runToEnd } from '../support/run-operation.ts';
 import { bytesOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { BulkInput } from '../support/send.ts';
 import { SETTINGS, ReconcileWorld } from '../support/reconcile-world.ts';
@@ -90,7 +90,7 @@ describe('a reconcile pass', () => {
   async function begun(count = 10): Promise<BulkInput> {
     const { campaignId } = await world.campaign(20);
     const asked = world.request(campaignId, count);
-    await oneTurn(world.harness.context.stores, asked, SETTINGS);
+    await oneSlice(world.harness.context.stores, asked, SETTINGS);
     return asked;
   }
 
@@ -139,11 +139,11 @@ describe('a reconcile pass', () => {
     await addJob(asked, { attempts: 1 });
     await world.failJob(asked.operationId, STALLED_TOO_OFTEN);
     expect(await world.reconcileOnce()).toEqual({ ...NOTHING, failed: 1 });
-    const failed = { state: 'failed', error: { code: 'failed' }, receipt: { moved: 5 } };
+    const failed = { state: 'failed', error: { code: 'attempts-exhausted' }, receipt: { moved: 5 } };
     expect(await rawOperation(world.harness, asked.operationId)).toMatchObject(failed);
     await cli.json(['retry', asked.operationId, '--yes']);
     expect(await world.operations.job(asked.operationId)).toMatchObject({ attemptsMade: 0, stalledCounter: 0 });
-    await toTheEnd(world.harness.context.stores, asked, SETTINGS);
+    await runToEnd(world.harness.context.stores, asked, SETTINGS);
     expect(await rawOperation(world.harness, asked.operationId)).toMatchObject({
       state: 'done',
       receipt: { moved: 10 },
@@ -203,7 +203,7 @@ describe('a reconcile pass', () => {
     const { operations } = world.harness.context.database;
     await operations.updateOne(
       { _id: operationId },
-      { $set: { state, acceptedAt: at, endedAt }, $unset: { turn: '' } },
+      { $set: { state, acceptedAt: at, endedAt }, $unset: { campaignLock: '' } },
     );
     return operationId;
   }
@@ -240,7 +240,7 @@ describe('a reconcile pass', () => {
     const half = await ended(91, 'failed');
     await database.operations.updateOne(
       { _id: half },
-      { $set: { error: { code: 'failed', message: '', expected: null, received: null } } },
+      { $set: { error: { code: 'attempts-exhausted', message: '', expected: null, received: null } } },
     );
     expect(await reconcileStore.markExpired(new Date(Date.now() - 90 * DAY_MS))).toEqual([half]);
     await database.batches.deleteMany({ operationId: half });
@@ -252,8 +252,8 @@ describe('a reconcile pass', () => {
   it('reads each of several pages of unfinished operations once', async () => {
     const { operations } = world.harness.context.database;
     const { operationId } = await begun();
-    const { _id, turn, ...doc } = await rawOperation(world.harness, operationId);
-    expect([_id, turn]).toEqual([operationId, doc.campaignId]);
+    const { _id, campaignLock, ...doc } = await rawOperation(world.harness, operationId);
+    expect([_id, campaignLock]).toEqual([operationId, doc.campaignId]);
     // Many operations have the same time of acceptance, so the pages must be divided by id.
     const copies = Array.from({ length: 350 }, (_, at) => ({
       ...doc,

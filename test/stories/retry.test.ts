@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { retry } from '../../src/reconcile/retry.ts';
 import { CLAIM_JOB, CLAIM_JOB_OPTIONS, newClaimJob } from '../../src/claims/contract.ts';
-import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/operation-job.ts';
+import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/jobs.ts';
 import { jobIdOf } from '../../src/queue/job.ts';
 import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/names.ts';
 import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
@@ -11,7 +11,7 @@ import { startService } from '../../workers/service.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 import { watched } from '../support/interposed.ts';
-import { oneTurn, toTheEnd } from '../support/perform.ts';
+import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { BulkInput } from '../support/send.ts';
@@ -90,7 +90,7 @@ describe('a failed operation', () => {
     const input = request(campaignId, count);
     const { stores } = harness.context;
     for (let turn = 0; turn < 3; turn += 1) {
-      await oneTurn(stores, input, { batchConversationsMax: BATCH, batchesInFlightMax: 1 });
+      await oneSlice(stores, input, { batchConversationsMax: BATCH, batchesInFlightMax: 1 });
     }
     const { plan } = await rawOperation(harness, input.operationId);
     const _id = input.operationId;
@@ -172,13 +172,13 @@ describe('a failed operation', () => {
     const { stores, failures } = harness.context;
     const input = request(campaignId, 25);
     const how = { batchConversationsMax: BATCH, batchesInFlightMax: 1 };
-    const { operation } = await oneTurn(stores, input, how);
+    const { operation } = await oneSlice(stores, input, how);
     const noApplying = watched(stores, (_number, name, call) =>
       name === 'batches.apply' ? Promise.reject(new Error('no')) : call(),
     );
-    await expect(oneTurn(noApplying, input, how)).rejects.toThrow('no');
-    const given = { code: 'failed', message: 'attempts used up', expected: null, received: null };
-    await stores.operations.noteError(operation, given);
+    await expect(oneSlice(noApplying, input, how)).rejects.toThrow('no');
+    const given = { code: 'attempts-exhausted', message: 'attempts used up', expected: null, received: null };
+    await stores.operations.recordError(operation, given);
     await stores.batches.stop(operation);
     await stores.operations.end(operation, { state: 'failed', at: new Date(), receipt: null, error: given });
     const states = async (): Promise<string[]> =>
@@ -187,7 +187,7 @@ describe('a failed operation', () => {
     expect(await failures.reopen(input.operationId)).toMatchObject({ state: 'accepted', reopened: 1, error: null });
     expect(await failures.reopen(input.operationId)).toBeUndefined();
     // The writes that a delayed process would still make when it ends the operation.
-    await stores.operations.noteError(operation, given);
+    await stores.operations.recordError(operation, given);
     await stores.batches.stop(operation);
     const ended = await stores.operations.end(operation, {
       state: 'failed',
@@ -197,7 +197,7 @@ describe('a failed operation', () => {
     });
     expect(ended).toMatchObject({ state: 'accepted', error: null });
     expect(await states()).toEqual(['applied', 'planned']);
-    await toTheEnd(stores, input, how);
+    await runToEnd(stores, input, how);
     await expectExact(campaignId, input.operationId, 25);
   });
 
@@ -221,7 +221,7 @@ describe('a failed operation', () => {
     const ended = await harness.producer.reassign(request(campaignId, 1) as never);
     await ended.result();
     const going = request(campaignId, 1);
-    await oneTurn(harness.context.stores, going);
+    await oneSlice(harness.context.stores, going);
     expect(await codeOf(refused.operationId)).toBe('not-retryable');
     expect(await codeOf(ended.operationId)).toBe('not-retryable');
     expect(await codeOf(going.operationId)).toBe('not-retryable');

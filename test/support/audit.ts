@@ -123,9 +123,9 @@ class CampaignAudit {
 
   /** Ended, with one receipt, which is what its batches say, within what was asked for. */
   private holdOperation(operation: OperationDoc): void {
-    const { _id: id, state, request, receipt, turn } = operation;
+    const { _id: id, state, request, receipt, campaignLock } = operation;
     if (!isEnded(state)) return this.wrong(`operation ${id} has not ended: ${state}`);
-    if (turn !== undefined) this.wrong(`operation ${id} has ended and keeps its campaign's turn`);
+    if (campaignLock !== undefined) this.wrong(`operation ${id} has ended and still has the campaign lock`);
     const batches = this.batches.get(id) ?? [];
     this.holdBatches(operation, batches);
     this.holdStop(operation, batches);

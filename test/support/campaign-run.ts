@@ -12,7 +12,7 @@ import { Model, type ModelClaim } from './model.ts';
 import { answerOf, holdOperation, previewExpectation } from './operation-check.ts';
 import type { RawQueue } from './raw-queue.ts';
 import { bytesOf, rawConversations, rawOperation } from './raw.ts';
-import { isTurnInput, send, type AnyRequest, type TurnInput } from './send.ts';
+import { isLockInput, send, type AnyRequest, type LockInput } from './send.ts';
 import { until } from './until.ts';
 
 /** Room for whatever runs on the machine beside it; a claim that is stranded is stranded for good. */
@@ -81,7 +81,7 @@ export class CampaignRun {
       case 'undo': {
         const request = requestFor(this.model, action, named);
         // A claim that waits takes from the midst of what goes on: then nobody can say what exactly it will be.
-        if (isTurnInput(request) && this.model.waiting.length > 0) return this.atOnce([action]);
+        if (isLockInput(request) && this.model.waiting.length > 0) return this.atOnce([action]);
         await this.ask(request);
         return again ? this.askAgain(request) : undefined;
       }
@@ -108,7 +108,7 @@ export class CampaignRun {
 
   private async ask(request: AnyRequest): Promise<void> {
     const { harness } = this.stage;
-    if (isTurnInput(request)) await this.preview(request);
+    if (isLockInput(request)) await this.preview(request);
     await this.holdingDocuments(async () => {
       const expected = this.model.expect(request);
       const answer = await answerOf((await send(harness.producer, request)).result());
@@ -120,7 +120,7 @@ export class CampaignRun {
     await this.holdPointer();
   }
 
-  private async preview(request: TurnInput): Promise<void> {
+  private async preview(request: LockInput): Promise<void> {
     const expected = previewExpectation(this.model, request);
     const preview = this.stage.harness.producer.preview(request);
     if (expected.refusals.length === 0) holdPreview(await preview, expected, this.model);
@@ -229,7 +229,7 @@ export class CampaignRun {
     const asked: AnyRequest[] = [];
     const inAir: string[] = [];
     const acts = actions.map((action) => this.act(action, asked, inAir));
-    const inTurn = acts.length === asked.length && asked.every(isTurnInput) && this.model.waiting.length === 0;
+    const inTurn = acts.length === asked.length && asked.every(isLockInput) && this.model.waiting.length === 0;
     if (inTurn) {
       await this.holdingDocuments(async () => {
         const answers = new Map<string, unknown>();

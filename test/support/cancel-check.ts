@@ -33,7 +33,7 @@ export async function cancelAlone({ harness, model, campaignId }: Scene, { which
 /** As soon as the ledger knows it; it may end by itself before. */
 export async function cancelOnceKnown({ harness, campaignId }: Omit<Scene, 'model'>, operationId: string) {
   const { operations } = harness.context.stores;
-  await until(`${operationId} to be recorded`, () => operations.findRecorded(operationId));
+  await until(`${operationId} to be recorded`, () => operations.findOperationOrClaim(operationId));
   const answer = await answerOf(harness.producer.cancel({ operationId, campaignId }));
   if (answer !== 'operation-ended') await holdCancelled(harness, operationId, answer);
   return answer;

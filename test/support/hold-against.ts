@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Assignee } from '../../src/domain/conversation.ts';
 import type { ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
-import type { Preview } from '../../src/operations/preview-result.ts';
+import type { Preview } from '../../src/operations/jobs.ts';
 import type { Receipt } from '../../src/domain/receipt.ts';
 import type { Harness } from './harness.ts';
 import type { Expectation, Model } from './model.ts';

@@ -1,13 +1,13 @@
 import type { Stores } from '../../src/operations/ports.ts';
 
-/** The process is gone: nothing it was about to do happens any more. */
+/** Thrown by {@link cutAfter} in place of a process that has died. */
 export class PowerCut extends Error {
   override readonly name = 'PowerCut';
 }
 
 type Call = () => Promise<unknown>;
 
-/** Stores that tell of every call; `around` may do something else before it, after it, or instead. */
+/** Returns stores that pass every call to `around`, which can act before it, after it, or instead of it. */
 export function watched(
   stores: Stores,
   around: (number: number, name: string, call: Call) => Promise<unknown>,
@@ -35,7 +35,7 @@ export function watched(
   };
 }
 
-/** The power goes out after a call has had its effect: nobody hears the answer, and nothing more happens. */
+/** Simulates a process that dies after call number `cut` took effect: that call and all later ones throw. */
 export function cutAfter(stores: Stores, cut: number): Stores {
   let dead = false;
   return watched(stores, async (number, name, call) => {
@@ -47,7 +47,7 @@ export function cutAfter(stores: Stores, cut: number): Stores {
   });
 }
 
-/** Somebody else acts at a call, just before it: what this process believes may no longer hold. */
+/** Runs `meanwhile`, the action of another process, just before call number `at`. */
 export function meanwhileAt(stores: Stores, at: number, meanwhile: () => Promise<void>): Stores {
   return watched(stores, async (number, _name, call) => {
     if (number === at) await meanwhile();
@@ -55,13 +55,13 @@ export function meanwhileAt(stores: Stores, at: number, meanwhile: () => Promise
   });
 }
 
-/** The names of the calls that a piece of work makes, in order. */
+/** Returns the names of the calls that `work` makes, in order. */
 export async function callsOf(stores: Stores, work: (stores: Stores) => Promise<unknown>): Promise<string[]> {
   const names: string[] = [];
-  const noting = watched(stores, (_number, name, call) => {
+  const recording = watched(stores, (_number, name, call) => {
     names.push(name);
     return call();
   });
-  await work(noting);
+  await work(recording);
   return names;
 }

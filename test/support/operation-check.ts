@@ -3,7 +3,7 @@ import type { Harness } from './harness.ts';
 import { holdBatches, holdEvenness, holdMoments, holdReceipt } from './hold-against.ts';
 import type { Expectation, Model } from './model.ts';
 import { rawConversations, rawOperation } from './raw.ts';
-import type { AnyRequest, TurnInput } from './send.ts';
+import type { AnyRequest, LockInput } from './send.ts';
 
 /** What a result came to: the result, or the code of what it threw. */
 export function answerOf(result: Promise<unknown>): Promise<unknown> {
@@ -11,7 +11,7 @@ export function answerOf(result: Promise<unknown>): Promise<unknown> {
 }
 
 /** What a preview must say: whoever asks for one has nothing to confirm yet. */
-export function previewExpectation(model: Model, request: TurnInput): Expectation {
+export function previewExpectation(model: Model, request: LockInput): Expectation {
   if (request.kind !== 'unassign' || request.count !== undefined) return model.expect(request);
   const { from, status } = request;
   const assignees = from === 'everyone' ? model.texters.map(({ texterId }) => texterId) : from.texterIds;

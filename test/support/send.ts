@@ -8,10 +8,10 @@ type Of<Kind extends 'reassign' | 'unassign' | 'reassign-one' | 'unassign-one' |
 /** A request of any kind, as its caller writes it. */
 export type AnyRequest = Of<'reassign'> | Of<'unassign'> | Of<'reassign-one'> | Of<'unassign-one'> | Of<'undo'>;
 export type BulkInput = Of<'reassign'> | Of<'unassign'>;
-/** What runs alone on its campaign, one after the other. */
-export type TurnInput = BulkInput | Of<'undo'>;
+/** Operations that need the campaign lock. */
+export type LockInput = BulkInput | Of<'undo'>;
 
-export function isTurnInput(request: AnyRequest): request is TurnInput {
+export function isLockInput(request: AnyRequest): request is LockInput {
   return request.kind === 'reassign' || request.kind === 'unassign' || request.kind === 'undo';
 }
 

@@ -4,7 +4,7 @@ import { audit, type AskedFor } from '../support/audit.ts';
 import type { SeededCampaign } from '../support/audit-history.ts';
 import { cancelAt } from '../support/cancel.ts';
 import { Harness } from '../support/harness.ts';
-import { oneTurn } from '../support/perform.ts';
+import { oneSlice } from '../support/run-operation.ts';
 
 type Damage = (database: Database) => Promise<unknown>;
 
@@ -125,7 +125,7 @@ describe('the audit', () => {
     const moved = await (await producer.reassignOne(one)).result();
     const undone = await (await producer.undo({ operationId: undo, campaignId, undoes: deal })).result();
     const halted = { kind: 'reassign', operationId: halt, ...all, count: 9 } as const;
-    await oneTurn(context.stores, halted);
+    await oneSlice(context.stores, halted);
     const { receipt } = await cancelAt(context.stores, halted);
     if (!receipt) throw new Error('expected a receipt of what was cancelled, got none');
     const answers = { [deal]: dealt, [single]: moved, [undo]: undone, [halt]: { receipt } };

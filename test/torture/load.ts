@@ -126,7 +126,7 @@ export class Load {
   private async endsByItself(id: string): Promise<void> {
     const { operations } = this.harness.context.stores;
     while (!this.given.signal.aborted) {
-      const found = await operations.findRecorded(id).catch(() => 'the database is away' as const);
+      const found = await operations.findOperationOrClaim(id).catch(() => 'the database is away' as const);
       if (found === undefined || (typeof found === 'object' && isEnded(found.state))) return;
       await sleep(LOOK_EVERY_MS);
     }

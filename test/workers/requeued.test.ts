@@ -4,7 +4,7 @@ import { Overtaken } from '../../src/operations/ports.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { ClaimQueue } from '../../src/claims/claim-queue.ts';
 import { connectWorker } from '../../src/queue/connection.ts';
-import { OPERATION_JOB_OPTIONS } from '../../src/operations/operation-job.ts';
+import { OPERATION_JOB_OPTIONS } from '../../src/operations/jobs.ts';
 import { OPERATIONS_QUEUE } from '../../src/queue/names.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import { AfterEnd } from '../../workers/after-end.ts';

@@ -4,12 +4,12 @@ import { Overtaken } from '../../src/operations/ports.ts';
 import { Harness } from '../support/harness.ts';
 import { callsOf, cutAfter, meanwhileAt, PowerCut } from '../support/interposed.ts';
 import { MIXED } from '../support/mixed-campaign.ts';
-import { toTheEnd } from '../support/perform.ts';
+import { runToEnd } from '../support/run-operation.ts';
 import type { AnyRequest, BulkInput } from '../support/send.ts';
 import { traces } from '../support/traces.ts';
 
 const AT_ONCE = 4;
-/** Where many tests run at once, each takes its time. */
+/** Generous, because many tests run at the same time. */
 const TIMEOUT_MS = 180_000;
 
 type Asked = BulkInput extends infer Input
@@ -28,11 +28,11 @@ const NAMED: Record<string, Asked | { readonly undoing: Asked }> = {
     status: 'any',
     count: 5,
   },
-  'levels what is in the pool': { kind: 'reassign', from: 'pool', to: 'everyone', status: 'any', spread: 'level' },
-  'unassigns all, confirmed': { kind: 'unassign', ...ALL, confirm: 8 },
-  'is refused for want of confirmation': { kind: 'unassign', ...ALL },
-  'is refused because more came in': { kind: 'unassign', ...ALL, confirm: 7 },
-  'undoes another': { undoing: { kind: 'reassign', ...ALL, to: { texterIds: ['t2', 't3'] } } },
+  'levels the loads from the pool': { kind: 'reassign', from: 'pool', to: 'everyone', status: 'any', spread: 'level' },
+  'unassigns all with a confirmation': { kind: 'unassign', ...ALL, confirm: 8 },
+  'is refused without a confirmation': { kind: 'unassign', ...ALL },
+  'is refused because more conversations match than were confirmed': { kind: 'unassign', ...ALL, confirm: 7 },
+  'undoes another operation': { undoing: { kind: 'reassign', ...ALL, to: { texterIds: ['t2', 't3'] } } },
 };
 
 describe.each(Object.entries(NAMED))('an operation that %s', { timeout: TIMEOUT_MS }, (_name, asked) => {
@@ -46,7 +46,7 @@ describe.each(Object.entries(NAMED))('an operation that %s', { timeout: TIMEOUT_
     const request = { campaignId, operationId: harness.newId('op') };
     if (!('undoing' in asked)) return { ...asked, ...request };
     const undone = { ...asked.undoing, ...request };
-    await toTheEnd(harness.context.stores, undone);
+    await runToEnd(harness.context.stores, undone);
     const touched = { _id: { $in: [0, 4].map((at) => new Types.ObjectId(ids[at])) } };
     await harness.context.database.conversations.updateMany(touched, { $set: { assigneeId: 't1', status: 'closed' } });
     return { kind: 'undo', campaignId, operationId: harness.newId('op'), undoes: undone.operationId };
@@ -55,35 +55,35 @@ describe.each(Object.entries(NAMED))('an operation that %s', { timeout: TIMEOUT_
   beforeAll(async () => {
     harness = await Harness.open();
     const request = await newRequest();
-    const calls = await callsOf(harness.context.stores, (stores) => toTheEnd(stores, request));
-    // Reading pages changes nothing: to end there is to end before whatever comes next.
+    const calls = await callsOf(harness.context.stores, (stores) => runToEnd(stores, request));
+    // Reading a page changes nothing: a crash there is a crash before the next step.
     steps = calls.flatMap((name, index) => (name === 'conversations.readPage' ? [] : [index + 1]));
     undisturbed = await traces(harness, request);
   });
   afterAll(() => harness.close());
 
-  /** A few at a time: each step is tried on a campaign of its own. */
+  /** Tries each step on a campaign of its own, a few at a time. */
   async function atEachStep(check: (step: number) => Promise<void>): Promise<void> {
     expect(steps.length).toBeGreaterThan(5);
     for (let at = 0; at < steps.length; at += AT_ONCE) await Promise.all(steps.slice(at, at + AT_ONCE).map(check));
   }
 
-  it('is the same when the power goes out after any of its steps', async () => {
+  it('has the same result when its worker dies after any step and another one continues', async () => {
     await atEachStep(async (step) => {
       const request = await newRequest();
-      const cut = toTheEnd(cutAfter(harness.context.stores, step), request);
+      const cut = runToEnd(cutAfter(harness.context.stores, step), request);
       await expect(cut, `step ${step}`).rejects.toThrow(PowerCut);
-      await toTheEnd(harness.context.stores, request);
+      await runToEnd(harness.context.stores, request);
       expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);
     });
   });
 
-  it('is the same when another worker does all of it at any of its steps', async () => {
+  it('has the same result when another worker runs all of it before any step', async () => {
     await atEachStep(async (step) => {
       const request = await newRequest();
       const { stores } = harness.context;
-      const overtaken = meanwhileAt(stores, step, async () => void (await toTheEnd(stores, request)));
-      await toTheEnd(overtaken, request).catch((error: unknown) => {
+      const overtaken = meanwhileAt(stores, step, async () => void (await runToEnd(stores, request)));
+      await runToEnd(overtaken, request).catch((error: unknown) => {
         if (!(error instanceof Overtaken)) throw error;
       });
       expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Refusal, type RefusalCode } from '../../src/domain/errors.ts';
-import { isBulk, resolveSources, resolveTargets, type ReassignRequest } from '../../src/operations/request.ts';
+import type { ReassignRequest } from '../../src/operations/contract.ts';
+import { needsCampaignLock } from '../../src/operations/kinds.ts';
+import { resolveSources, resolveTargets } from '../../src/operations/sources-and-targets.ts';
 import { type Texter } from '../../src/campaigns/campaign.ts';
 
 const texters: readonly Texter[] = [
@@ -32,56 +34,61 @@ function codeOf(act: () => unknown): RefusalCode | undefined {
   }
 }
 
-describe('the sources of a move', () => {
-  it('are the pool, everyone with the pool first and the paused too, or those named, once each', () => {
+describe('resolveSources', () => {
+  it('returns the pool, or the pool and all texters, paused ones included, or the named texters once each', () => {
     expect(resolveSources('pool', texters)).toEqual([null]);
     expect(resolveSources('everyone', texters)).toEqual([null, 't1', 't2', 't3', 't4']);
     expect(resolveSources(named('t2', 't1', 't2'), texters)).toEqual(['t2', 't1']);
   });
 
-  it('must be texters of the campaign', () => {
+  it('refuses a texter who is not on the campaign with unknown-texter', () => {
     expect(codeOf(() => resolveSources(named('t1', 'ghost'), texters))).toBe('unknown-texter');
   });
 });
 
-describe('the targets of a move', () => {
-  it('to everyone are all active texters when it comes from the pool or from everyone', () => {
+describe('resolveTargets', () => {
+  it('returns all active texters for everyone, when the source is the pool or everyone', () => {
     expect(targetsOf('pool', 'everyone')).toEqual(['t1', 't3', 't4']);
     expect(targetsOf('everyone', 'everyone')).toEqual(['t1', 't3', 't4']);
   });
 
-  it('to everyone leave out those whose conversations are dealt', () => {
+  it('leaves out the source texters for everyone', () => {
     expect(targetsOf(named('t1'), 'everyone')).toEqual(['t3', 't4']);
     expect(targetsOf(named('t1', 't2', 't4'), 'everyone')).toEqual(['t3']);
   });
 
-  it('may be among the sources, as long as there is more than one texter in it', () => {
+  it('accepts a target that is also a source when there is another source or target', () => {
     expect(targetsOf(named('t1', 't3'), named('t1', 't3'))).toEqual(['t1', 't3']);
     expect(targetsOf(named('t1', 't3'), named('t3'))).toEqual(['t3']);
     expect(targetsOf(named('t1'), named('t1', 't3'))).toEqual(['t1', 't3']);
   });
 
   it.each<[string, RefusalCode, ReassignRequest['from'], ReassignRequest['to']]>([
-    ['nobody', 'no-targets', 'pool', named()],
-    ['everyone but the only ones', 'no-targets', named('t1', 't3', 't4'), 'everyone'],
-    ['somebody unknown', 'unknown-texter', 'pool', named('t1', 'ghost')],
-    ['somebody paused', 'target-inactive', 'pool', named('t1', 't2')],
-    ['the only source', 'same-source-and-target', named('t1'), named('t1')],
-    ['the only source, named twice', 'same-source-and-target', named('t1', 't1'), named('t1', 't1')],
-  ])('cannot be %s: %s', (_who, code, from, to) => {
+    ['an empty list of targets', 'no-targets', 'pool', named()],
+    ['everyone when all active texters are sources', 'no-targets', named('t1', 't3', 't4'), 'everyone'],
+    ['a target who is not on the campaign', 'unknown-texter', 'pool', named('t1', 'ghost')],
+    ['a paused target', 'target-inactive', 'pool', named('t1', 't2')],
+    ['the only source as the only target', 'same-source-and-target', named('t1'), named('t1')],
+    [
+      'the only source as the only target, each named twice',
+      'same-source-and-target',
+      named('t1', 't1'),
+      named('t1', 't1'),
+    ],
+  ])('refuses %s with %s', (_targets, code, from, to) => {
     expect(codeOf(() => targetsOf(from, to))).toBe(code);
   });
 
-  it('cannot be everyone of a campaign without texters', () => {
+  it('refuses everyone on a campaign without texters with no-targets', () => {
     expect(codeOf(() => targetsOf('pool', 'everyone', []))).toBe('no-targets');
   });
 });
 
-it('only moves of many wait for each other', () => {
-  expect(isBulk(request('pool', 'everyone'))).toBe(true);
+it('needs the campaign lock for bulk operations, and not for a single conversation', () => {
+  expect(needsCampaignLock(request('pool', 'everyone'))).toBe(true);
   const one = { operationId: 'op', campaignId: 'c', conversationId: 'x' } as const;
   expect([
-    isBulk({ kind: 'unassign-one', ...one }),
-    isBulk({ kind: 'reassign-one', ...one, to: { texterIds: ['t1'] } }),
+    needsCampaignLock({ kind: 'unassign-one', ...one }),
+    needsCampaignLock({ kind: 'reassign-one', ...one, to: { texterIds: ['t1'] } }),
   ]).toEqual([false, false]);
 });

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SKIP_REASONS } from '../../src/domain/receipt.ts';
 import { STATUSES } from '../../src/domain/conversation.ts';
-import { totalUp } from '../../src/domain/receipt.ts';
+import { SKIP_REASONS, totalUp } from '../../src/domain/receipt.ts';
 
 const assignees = fc.constantFrom(null, 't1', 't2', 't3');
 const moves = fc.array(
@@ -21,7 +20,7 @@ const skips = fc.uniqueArray(
 const sum = (rows: readonly { count: number }[]): number => rows.reduce((total, { count }) => total + count, 0);
 
 describe('a receipt', () => {
-  it('adds up: selected is moved and skipped, and each way of counting comes to what moved', () => {
+  it('adds up: selected is moved plus skipped, and the counts by source, target and status each sum up to moved', () => {
     fc.assert(
       fc.property(moves, skips, fc.boolean(), (moved, skipped, ended) => {
         const receipt = totalUp(moved, skipped, { asked: null, ended });
@@ -33,7 +32,7 @@ describe('a receipt', () => {
     );
   });
 
-  it('names each source, target and status once', () => {
+  it('lists each source, target and status once', () => {
     fc.assert(
       fc.property(moves, (moved) => {
         const { bySource, byTarget, byStatus } = totalUp(moved, [], { asked: null, ended: true });
@@ -49,11 +48,11 @@ describe('a receipt', () => {
 
   const ten = [{ from: null, to: 't1', status: 'closed', count: 10 }] as const;
   it.each([
-    ['nothing, when all that was asked for moved', 10, true, null],
-    ['that none were left, when fewer moved', 11, true, 'none-left'],
-    ['nothing, when no count was asked for', null, true, null],
-    ['that it was stopped, when it was, whatever had moved', 10, false, 'stopped'],
-  ])('says why it is short: %s', (_sentence, asked, ended, shortBecause) => {
+    ['is not short when the requested count moved', 10, true, null],
+    ['is short with none-left when fewer conversations moved', 11, true, 'none-left'],
+    ['is not short when the request has no count', null, true, null],
+    ['is short with stopped when the operation stopped, even if the requested count moved', 10, false, 'stopped'],
+  ])('%s', (_sentence, asked, ended, shortBecause) => {
     expect(totalUp(ten, [], { asked, ended })).toMatchObject({ asked, moved: 10, shortBecause });
   });
 });

@@ -1,0 +1,102 @@
+import type { Clock } from '../domain/clock.ts';
+import { isPermanent, Refusal } from '../domain/errors.ts';
+import { failedAttempt } from '../domain/failed-attempt.ts';
+import { ATTEMPTS_EXHAUSTED, isEnded } from '../domain/operation.ts';
+import { sumOf, totalUp } from '../domain/receipt.ts';
+import { toStoredError } from '../domain/stored-error.ts';
+import { countMoves, type StoredBatch } from './batch.ts';
+import { kindOf, resolvePlan } from './kinds.ts';
+import type { Operation, Plan } from './operation.ts';
+import type { Ending, Stores } from './ports.ts';
+import { UNAPPLIED_MAX } from './run.ts';
+
+interface EndingDeps {
+  readonly stores: Stores;
+  readonly clock: Clock;
+}
+
+/** Ends an operation whose batches are complete as done, unless it is to fail or to be cancelled. */
+export async function finish(
+  deps: EndingDeps,
+  operation: Operation,
+  plan: Plan,
+  nextTarget: string | null,
+): Promise<Operation> {
+  if (nextTarget !== null) await storeRotation(deps.stores, operation, plan, nextTarget);
+  const ended = await endWith(deps, operation, { state: 'done' });
+  // A failure or cancellation may have been recorded meanwhile. Then the operation is not done yet.
+  return (await endStopped(deps, ended)) ?? ended;
+}
+
+/** Ends an operation as failed, with a receipt of what it has moved. */
+export async function failWith(deps: EndingDeps, operation: Operation, error: Error): Promise<Operation> {
+  const attempt = failedAttempt(error, deps.clock.now());
+  const stored = isPermanent(error)
+    ? toStoredError(error)
+    : { code: ATTEMPTS_EXHAUSTED, message: attempt.message, expected: null, received: null };
+  // Recorded before the batches are stopped: after a crash, no worker may take the stopped operation for a complete one.
+  const recorded = await deps.stores.operations.recordError(operation, stored);
+  return (await endStopped(deps, recorded)) ?? recorded;
+}
+
+/**
+ * Stops and ends an operation that is to fail or to be cancelled, and returns one that has ended as it is. Returns
+ * `undefined` when the operation is to continue.
+ */
+export async function endStopped(deps: EndingDeps, operation: Operation): Promise<Operation | undefined> {
+  const { error, cancellation, state } = operation;
+  if (isEnded(state)) return operation;
+  if (!error && !cancellation) return undefined;
+  await deps.stores.batches.stop(operation);
+  return endWith(deps, operation, error ? { state: 'failed', error } : { state: 'cancelled' });
+}
+
+/** The list of batches is closed by now, so the totals are final. */
+async function endWith(
+  { stores, clock }: EndingDeps,
+  operation: Operation,
+  ending: Pick<Ending, 'state' | 'error'>,
+): Promise<Operation> {
+  const { moves, skipped } = await stores.batches.totals(operation.operationId);
+  const asked = kindOf(operation.request).requestedCount(operation.request);
+  const left = ending.state === 'cancelled' ? { left: await countLeft(stores, operation, sumOf(moves)) } : {};
+  const receipt = totalUp(moves, skipped, { asked, ended: ending.state === 'done', ...left });
+  return stores.operations.end(operation, { ...ending, at: clock.now(), receipt });
+}
+
+/** Stored before the end, so that a crash between the two writes repeats the rotation and does not lose it. */
+async function storeRotation(stores: Stores, operation: Operation, plan: Plan, nextTarget: string): Promise<void> {
+  if (plan.targets.length < 2) return;
+  const texters = await stores.texters.list(operation.campaignId);
+  const next = texters.find((texter) => texter.texterId === nextTarget);
+  if (next) await stores.campaigns.keepRotation(operation.campaignId, operation.sequence, next.joinedOrder);
+}
+
+/**
+ * Counts the conversations that a cancelled operation would still have selected: those of dropped batches and all after
+ * the position of planning. The receipt has everything before that position.
+ */
+async function countLeft(stores: Stores, operation: Operation, moved: number): Promise<number> {
+  const { operationId, request } = operation;
+  const plan = operation.plan ?? (await planUnlessRefused(stores, operation));
+  if (!plan) return 0;
+  const recent = await stores.batches.recent(operationId, UNAPPLIED_MAX);
+  const unplanned = await kindOf(request).planBatches(stores, request, plan).countUnplanned(recent.at(-1));
+  const left = countSelected(recent.filter(({ state }) => state === 'dropped')) + unplanned;
+  return plan.limit === null ? left : Math.min(left, Math.max(0, plan.limit - moved));
+}
+
+/** Resolves the plan of an operation that was cancelled before it started. A refused operation leaves nothing. */
+async function planUnlessRefused(stores: Stores, { request }: Operation): Promise<Plan | undefined> {
+  try {
+    return await resolvePlan(stores, request);
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
+function countSelected(batches: readonly StoredBatch[]): number {
+  const skipped = batches.flatMap(({ skips }) => skips).reduce((sum, skip) => sum + skip.conversationIds.length, 0);
+  return countMoves(batches.flatMap(({ moves }) => moves)) + skipped;
+}

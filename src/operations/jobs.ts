@@ -1,0 +1,103 @@
+import type { JobsOptions } from 'bullmq';
+import { z } from 'zod';
+import type { Assignee } from '../domain/conversation.ts';
+import { parseWith } from '../domain/parse.ts';
+import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
+import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER, KEPT_SHORTLY, version } from '../queue/job.ts';
+import { jobIdOf, withItsId } from '../queue/job.ts';
+import { cancelRequest, operationRequest, previewRequest, type OperationRequest } from './contract.ts';
+
+// ---- operation: runs an operation slice by slice until it has ended ----
+
+export const OPERATION_JOB = 'operation';
+
+export const operationJob = z.strictObject({ ...envelope, request: operationRequest });
+export type OperationJob = z.output<typeof operationJob>;
+
+export const OPERATION_JOB_OPTIONS = {
+  attempts: 10,
+  backoff: { type: 'exponential', delay: 500, jitter: 0.5 },
+  removeOnComplete: { age: DAY_S, count: 5_000 },
+  ...KEPT_FOR_ITS_ASKER,
+} as const satisfies JobsOptions;
+
+/** The return value of the job. */
+export interface OperationAnswer {
+  readonly operationId: string;
+  readonly state: 'done' | 'cancelled';
+  /** The `sendId` of the job that created the operation. */
+  readonly createdBySendId: string;
+  readonly receipt: Receipt;
+}
+
+/** Returns the options of an operation's job. The job id comes from the operation id, so the queue keeps one job. */
+export function operationJobOptions(operationId: string): JobsOptions {
+  return { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operationId) };
+}
+
+export function newOperationJob(request: OperationRequest, sendId: string): OperationJob {
+  return { version: JOB_VERSION, sendId, request: request as OperationJob['request'] };
+}
+
+/** Parses the data of a job from any producer. Throws a `bad-request` refusal. */
+export function parseOperationJob(jobId: string, data: unknown): OperationJob {
+  return withItsId(jobId, parseWith(operationJob, data));
+}
+
+// ---- cancel: stops an operation, or a waiting claim ----
+
+/** Has a queue of its own: running operations may occupy every worker slot of theirs. */
+export const CANCEL_JOB = 'cancel';
+
+/** The job has a random id: cancelling twice does no harm. */
+export const cancelJob = z.strictObject({ version, request: cancelRequest });
+export type CancelJob = z.output<typeof cancelJob>;
+
+export const CANCEL_JOB_OPTIONS = { attempts: 8, ...KEPT_SHORTLY } as const satisfies JobsOptions;
+
+/** The return value of the job. */
+export interface CancelAnswer {
+  readonly operationId: string;
+  readonly state: 'cancelled';
+  readonly receipt: Receipt;
+}
+
+/** Parses the request and makes the job. Throws a `bad-request` refusal. */
+export function newCancelJob(request: unknown): CancelJob {
+  return parseCancelJob({ version: JOB_VERSION, request });
+}
+
+export function parseCancelJob(data: unknown): CancelJob {
+  return parseWith(cancelJob, data);
+}
+
+// ---- preview: answers what an operation would do now ----
+
+export const PREVIEW_JOB = 'preview';
+
+/** The job has a random id. Nothing is stored under the operation id of the request. */
+export const previewJob = z.strictObject({ version, request: previewRequest });
+export type PreviewJob = z.output<typeof previewJob>;
+
+export const PREVIEW_JOB_OPTIONS = { attempts: 3, ...KEPT_SHORTLY } as const satisfies JobsOptions;
+
+/** The return value of the job: what the operation would do now. Assignees are texter ids, `null` is the pool. */
+export interface Preview {
+  readonly selected: number;
+  /** How many conversations would move: the number to confirm when unassigning all. */
+  readonly moved: number;
+  /** By source, target and status. */
+  readonly moves: readonly MoveCount[];
+  readonly skipped: readonly SkipCount[];
+  /** How many conversations, in any status, each source and target has now and would have afterwards. */
+  readonly assignees: readonly { readonly assigneeId: Assignee; readonly holds: number; readonly wouldHold: number }[];
+}
+
+/** Parses the request and makes the job. Throws a `bad-request` refusal. */
+export function newPreviewJob(request: unknown): PreviewJob {
+  return parsePreviewJob({ version: JOB_VERSION, request });
+}
+
+export function parsePreviewJob(data: unknown): PreviewJob {
+  return parseWith(previewJob, data);
+}

@@ -1,0 +1,81 @@
+import type { OperationKind, OperationRequest, RequestOf } from './contract.ts';
+import type { Plan } from './operation.ts';
+import type { Stores } from './ports.ts';
+import {
+  checkConfirmation,
+  resolveReassign,
+  resolveReassignOne,
+  resolveUnassign,
+  resolveUnassignOne,
+  resolveUndo,
+} from './resolve-plan.ts';
+import type { BatchPlan } from './run.ts';
+import { selectMany, selectOne } from './select.ts';
+import { undoBatches } from './undo.ts';
+
+/** Everything that differs between kinds of operations. */
+interface Kind<Request extends OperationRequest> {
+  /** Bulk operations of a campaign run one at a time, in the order accepted. */
+  readonly needsCampaignLock: boolean;
+  /** Resolves sources, targets and limit on the campaign as it is now. Throws a `Refusal`. Writes nothing. */
+  resolvePlan(stores: Stores, request: Request): Promise<Plan>;
+  /** Plans the batches. The returned plan also has the guard of their writes. */
+  planBatches(stores: Stores, request: Request, plan: Plan): BatchPlan;
+  /** The count that the request asks for; `null` for all. */
+  requestedCount(request: Request): number | null;
+  /** Called at the start of each slice. Throws a `Refusal` when a confirmation is missing or too low. */
+  checkConfirmation?(stores: Stores, request: Request, plan: Plan): Promise<void>;
+}
+
+const all = (): null => null;
+
+/**
+ * To add a kind of operation, add its schema to `contract.ts` and its row to this table. The other files of this
+ * folder do not branch on the kind.
+ */
+const KINDS: { readonly [Name in OperationKind]: Kind<RequestOf<Name>> } = {
+  reassign: {
+    needsCampaignLock: true,
+    resolvePlan: resolveReassign,
+    planBatches: selectMany,
+    requestedCount: ({ count }) => count ?? null,
+  },
+  unassign: {
+    needsCampaignLock: true,
+    resolvePlan: resolveUnassign,
+    planBatches: selectMany,
+    requestedCount: ({ count }) => count ?? null,
+    checkConfirmation,
+  },
+  'reassign-one': {
+    needsCampaignLock: false,
+    resolvePlan: resolveReassignOne,
+    planBatches: selectOne,
+    requestedCount: all,
+  },
+  'unassign-one': {
+    needsCampaignLock: false,
+    resolvePlan: resolveUnassignOne,
+    planBatches: selectOne,
+    requestedCount: all,
+  },
+  undo: {
+    needsCampaignLock: true,
+    resolvePlan: resolveUndo,
+    planBatches: undoBatches,
+    requestedCount: all,
+  },
+};
+
+export function kindOf(request: OperationRequest): Kind<OperationRequest> {
+  return KINDS[request.kind];
+}
+
+export function needsCampaignLock(request: OperationRequest): boolean {
+  return kindOf(request).needsCampaignLock;
+}
+
+/** See {@link Kind.resolvePlan}. */
+export function resolvePlan(stores: Stores, request: OperationRequest): Promise<Plan> {
+  return kindOf(request).resolvePlan(stores, request);
+}

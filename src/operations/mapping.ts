@@ -1,0 +1,94 @@
+import { Types, type mongo } from 'mongoose';
+import { toClaim } from '../claims/index.ts';
+import { batchId, type BatchDoc, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
+import { objectIds } from '../mongo/object-ids.ts';
+import type { Batch, BatchState, Move, PlanState, Skip, StoredBatch } from './batch.ts';
+import type { Operation, OperationOrClaim, Run } from './operation.ts';
+import type { AnyOperation } from './ports.ts';
+
+export function toOperation(doc: OperationDoc): Operation {
+  const { _id: operationId, ...rest } = doc;
+  delete rest.campaignLock;
+  delete rest.stops;
+  delete rest.expiring;
+  return { operationId, ...rest };
+}
+
+export function toOperationOrClaim(doc: OperationDoc | ClaimDoc): OperationOrClaim {
+  return 'granted' in doc ? toClaim(doc) : toOperation(doc);
+}
+
+export function toAnyOperation(doc: OperationDoc | ClaimDoc): AnyOperation {
+  const { _id: operationId, campaignId, request, requestHash, createdBySendId, state, sequence } = doc;
+  const { receipt, error, cancellation, acceptedAt, startedAt, endedAt } = doc;
+  const identity = { operationId, campaignId, request, requestHash, createdBySendId, state, sequence };
+  const failures = doc.failures ? { failures: doc.failures } : {};
+  const granted = 'granted' in doc ? { granted: doc.granted.map((id) => id.toHexString()) } : {};
+  return { ...identity, receipt, error, cancellation, acceptedAt, startedAt, endedAt, ...failures, ...granted };
+}
+
+/** Matches an operation only while it is in this run. */
+export function ofRun({ operationId, reopened }: Run): mongo.Filter<OperationDoc> {
+  return { _id: operationId, reopened: reopened ?? { $exists: false } };
+}
+
+export function toBatchDoc(batch: Batch, state: BatchState, plannedAt: Date): BatchDoc {
+  return {
+    _id: batchId(batch.operationId, batch.number),
+    campaignId: batch.campaignId,
+    operationId: batch.operationId,
+    number: batch.number,
+    state,
+    moves: batch.moves.map(toMoveDoc),
+    skips: batch.skips.map(toSkipDoc),
+    after: toAfterDoc(batch.after),
+    plannedAt,
+    appliedAt: null,
+  };
+}
+
+export function toMoveDoc({ conversationIds, ...move }: Move): BatchDoc['moves'][number] {
+  return { ...move, count: conversationIds.length, conversationIds: objectIds(conversationIds) };
+}
+
+export function toSkipDoc({ conversationIds, reason }: Skip): BatchDoc['skips'][number] {
+  return { reason, count: conversationIds.length, conversationIds: objectIds(conversationIds) };
+}
+
+export function toBatch(doc: BatchDoc): StoredBatch {
+  return {
+    operationId: doc.operationId,
+    campaignId: doc.campaignId,
+    number: doc.number,
+    state: doc.state,
+    moves: doc.moves.map(({ from, to, status, conversationIds }) => ({
+      from,
+      to,
+      status,
+      conversationIds: conversationIds.map((id) => id.toHexString()),
+    })),
+    skips: doc.skips.map(({ reason, conversationIds }) => ({
+      reason,
+      conversationIds: conversationIds.map((id) => id.toHexString()),
+    })),
+    after: toPlanState(doc.after),
+  };
+}
+
+function toAfterDoc({ position, loads, planned }: PlanState): BatchDoc['after'] {
+  const at = position && {
+    status: position.status,
+    waitingSince: new Date(position.waitingSince),
+    id: new Types.ObjectId(position.id),
+  };
+  return { position: at, loads: [...loads], planned };
+}
+
+function toPlanState({ position, loads, planned }: BatchDoc['after']): PlanState {
+  const at = position && {
+    status: position.status,
+    waitingSince: position.waitingSince.getTime(),
+    id: position.id.toHexString(),
+  };
+  return { position: at, loads, planned };
+}

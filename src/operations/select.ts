@@ -1,0 +1,137 @@
+import { readInOrder } from '../conversations/index.ts';
+import type { Candidate } from '../domain/conversation.ts';
+import { Halted } from '../domain/errors.ts';
+import { statusesFrom, type Position } from '../domain/selection.ts';
+import type { Applied, Batch } from './batch.ts';
+import type { BulkRequest, OneRequest, OperationRequest } from './contract.ts';
+import type { WriteGuard } from './evaluate.ts';
+import type { Plan } from './operation.ts';
+import { Planner } from './planner.ts';
+import type { Stores } from './ports.ts';
+import type { BatchPlan, BatchShortfalls } from './run.ts';
+
+/** The conversations that a request selects, in order, after a position; `null` is the beginning. */
+interface Candidates {
+  read(after: Position | null): AsyncIterable<readonly Candidate[]>;
+  count(after: Position | null): Promise<number>;
+}
+
+/** Plans a request that selects conversations by source and status. */
+export function selectMany(stores: Stores, request: BulkRequest, plan: Plan): BatchPlan {
+  const { campaignId, operationId } = request;
+  const { sources, statuses, limit } = plan;
+  return new Selection(stores, request, plan, {
+    read: (after) => readInOrder(stores.conversations, { campaignId, operationId, sources, statuses, limit }, after),
+    count: (after) => countAfter(stores, campaignId, plan, after),
+  });
+}
+
+/** Plans a request that names one conversation. */
+export function selectOne(stores: Stores, request: OneRequest, plan: Plan): BatchPlan {
+  const find = () => stores.conversations.findOne(request.campaignId, request.conversationId);
+  return new Selection(stores, request, plan, {
+    async *read(after) {
+      const found = after ? undefined : await find();
+      if (found) yield [found];
+    },
+    async count(after) {
+      const found = after ? undefined : await find();
+      return found && plan.sources.includes(found.assigneeId) ? 1 : 0;
+    },
+  });
+}
+
+/** Deals candidates to the targets until none is left or the limit is reached. */
+class Selection implements BatchPlan {
+  readonly guard: WriteGuard;
+  readonly readsConversations = true;
+  private readonly stores: Stores;
+  private readonly request: OperationRequest;
+  private readonly plan: Plan;
+  private readonly candidates: Candidates;
+  private planner: Planner;
+  private isExhausted = false;
+
+  constructor(stores: Stores, request: OperationRequest, plan: Plan, candidates: Candidates) {
+    this.stores = stores;
+    this.request = request;
+    this.plan = plan;
+    this.candidates = candidates;
+    this.guard = { statuses: plan.statuses, lastMovedBy: null };
+    this.planner = new Planner({ request, plan, newest: null });
+  }
+
+  isComplete(): boolean {
+    return this.isExhausted || this.planner.isAtLimit;
+  }
+
+  get nextTarget(): string | null {
+    return this.planner.nextTarget;
+  }
+
+  async resume(newest: Batch, shortfallsByBatch: readonly BatchShortfalls[]): Promise<void> {
+    this.planner = new Planner({ request: this.request, plan: this.plan, newest });
+    for (const { number, shortfalls } of shortfallsByBatch) this.planner.addShortfalls(number, shortfalls);
+    const texters = await this.stores.texters.list(this.request.campaignId);
+    this.planner.leaveOut(texters.filter(({ active }) => !active).map(({ texterId }) => texterId));
+  }
+
+  /** Reads on from the planner's position. Ends at the limit, or when there are no more candidates. */
+  async *batches(sizeMax: number): AsyncGenerator<Batch> {
+    const { planner } = this;
+    this.haltWithoutTargets();
+    for await (const page of this.candidates.read(planner.position)) {
+      for (const candidate of page) {
+        planner.add(candidate);
+        if (planner.selectedCount < sizeMax && !planner.isAtLimit) continue;
+        yield* this.closeBatch();
+        if (planner.isAtLimit) return;
+        this.haltWithoutTargets();
+      }
+    }
+    this.isExhausted = true;
+    yield* this.closeBatch();
+  }
+
+  addApplied(batch: Batch, { shortfalls, inactive }: Applied): void {
+    this.planner.addShortfalls(batch.number, shortfalls);
+    this.planner.leaveOut(inactive);
+  }
+
+  endMarker(): Batch {
+    return this.planner.endMarker();
+  }
+
+  countUnplanned(newest: Batch | undefined): Promise<number> {
+    return this.candidates.count(newest?.after.position ?? null);
+  }
+
+  private *closeBatch(): Generator<Batch> {
+    const batch = this.planner.closeBatch();
+    if (batch) yield batch;
+  }
+
+  private haltWithoutTargets(): void {
+    if (!this.planner.isOutOfTargets) return;
+    throw new Halted('targets-lost', {
+      message: 'all targets have been paused; no texter is left to give conversations to',
+      expected: 'an active texter to deal to',
+      received: 'all targets paused meanwhile',
+    });
+  }
+}
+
+/** Counts whole ranges of the index and reads no document. */
+async function countAfter(
+  { conversations }: Stores,
+  campaignId: string,
+  { sources, statuses }: Plan,
+  after: Position | null,
+): Promise<number> {
+  const wholeStatuses = statusesFrom(statuses, after).filter((status) => status !== after?.status);
+  const [restOfStatus, laterStatuses] = await Promise.all([
+    after ? conversations.countAfter(campaignId, sources, after) : 0,
+    wholeStatuses.length > 0 ? conversations.count(campaignId, sources, wholeStatuses) : 0,
+  ]);
+  return restOfStatus + laterStatuses;
+}

@@ -1,0 +1,148 @@
+import type { Claim } from '../claims/index.ts';
+import { STATUSES } from '../domain/conversation.ts';
+import { Refusal } from '../domain/errors.ts';
+import { isEnded, type OperationRecord } from '../domain/operation.ts';
+import { countMoves, type Batch, type Move, type StoredBatch } from './batch.ts';
+import type { UndoRequest } from './contract.ts';
+import type { WriteGuard } from './evaluate.ts';
+import { isClaim, type OperationOrClaim, type Plan } from './operation.ts';
+import type { Stores } from './ports.ts';
+import type { BatchPlan } from './run.ts';
+
+/** How many batches of the undone operation one query reads. Few, because each lists its conversations. */
+const PAGE_BATCHES = 4;
+
+/** Returns the moves in the opposite direction. */
+export function reversed(moves: readonly Move[]): Move[] {
+  return moves.map((move) => ({ ...move, from: move.to, to: move.from }));
+}
+
+/** Returns conversations of a claim as a move: at most `max` of them, from the index `from`. */
+export function grantedMove({ request, granted }: Claim, from: number, max: number): Move {
+  const conversationIds = granted.slice(from, from + max);
+  return { from: null, to: request.texterId, status: 'not-started', conversationIds };
+}
+
+/** Refuses to undo an unfinished operation: more conversations may still move. */
+export function refuseUnfinished({ operationId, state }: OperationRecord<unknown>): void {
+  if (isEnded(state)) return;
+  throw new Refusal('operation-running', {
+    message: `operation ${operationId} has not ended (${state}); it can be undone after it has ended`,
+    expected: 'an operation that has ended',
+    received: `${operationId}, ${state}`,
+  });
+}
+
+/** Returns false when the undo only takes back what came from the pool. */
+export function givesBackToTexters({ receipt }: OperationRecord<unknown>): boolean {
+  return (receipt?.bySource ?? []).some(({ assigneeId }) => assigneeId !== null);
+}
+
+/** The plan of an undo deals nothing: each conversation goes back to its previous assignee. */
+export function undoPlan({ receipt }: OperationRecord<unknown>): Plan {
+  const sources = (receipt?.byTarget ?? []).map(({ assigneeId }) => assigneeId);
+  const targets = (receipt?.bySource ?? []).map(({ assigneeId }) => assigneeId);
+  const loads = targets.map(() => 0);
+  return { sources, targets, loads, spread: 'even', statuses: STATUSES, limit: receipt?.moved ?? 0 };
+}
+
+export function undoBatches(stores: Stores, request: UndoRequest, plan: Plan): BatchPlan {
+  return new Undo(stores, request, plan);
+}
+
+/**
+ * Plans an undo without reading a conversation. Batch n of the undo reverses batch n of the undone operation, and is
+ * empty when that batch was dropped, so the newest batch is enough to continue from. The write of each batch checks that
+ * the undone operation was the last to move the conversation.
+ */
+class Undo implements BatchPlan {
+  readonly guard: WriteGuard;
+  readonly nextTarget = null;
+  readonly readsConversations = false;
+  private readonly stores: Stores;
+  private readonly request: UndoRequest;
+  private readonly plan: Plan;
+  private isAllPlanned = false;
+  private number = 0;
+  private planned = 0;
+
+  constructor(stores: Stores, request: UndoRequest, plan: Plan) {
+    this.stores = stores;
+    this.request = request;
+    this.plan = plan;
+    this.guard = { statuses: plan.statuses, lastMovedBy: request.undoes };
+  }
+
+  isComplete(): boolean {
+    return this.isAllPlanned;
+  }
+
+  resume(newest: Batch): void {
+    this.number = newest.number;
+    this.planned = newest.after.planned;
+  }
+
+  async *batches(sizeMax: number): AsyncGenerator<Batch> {
+    for await (const moves of this.movesOf(await this.findUndone(), sizeMax)) {
+      this.planned += countMoves(moves);
+      this.number += 1;
+      yield this.batch(this.number, reversed(moves));
+    }
+    this.isAllPlanned = true;
+  }
+
+  addApplied(): void {
+    // A conversation that cannot go back stays where it is. No other conversation replaces it.
+  }
+
+  endMarker(): Batch {
+    return this.batch(this.number + 1, []);
+  }
+
+  countUnplanned(newest: Batch | undefined): Promise<number> {
+    return Promise.resolve((this.plan.limit ?? 0) - (newest?.after.planned ?? 0));
+  }
+
+  /** Yields the moves of each batch of the undone operation, from the current position. */
+  private async *movesOf(undone: OperationOrClaim, sizeMax: number): AsyncGenerator<readonly Move[]> {
+    if (!isClaim(undone)) {
+      yield* this.movesAfter(this.number, undone.operationId);
+      return;
+    }
+    for (let from = this.planned; from < undone.granted.length; from += sizeMax) {
+      yield [grantedMove(undone, from, sizeMax)];
+    }
+  }
+
+  private async *movesAfter(number: number, operationId: string): AsyncGenerator<readonly Move[]> {
+    let last = number;
+    let page: readonly StoredBatch[];
+    do {
+      page = await this.stores.batches.readAfter(operationId, last, PAGE_BATCHES);
+      for (const { number: next, state, moves } of page) {
+        if (next !== last + 1) throw this.deleted();
+        if (state === 'end-marker') return;
+        last = next;
+        yield state === 'applied' ? moves : [];
+      }
+    } while (page.length === PAGE_BATCHES);
+    // The list has no end marker: the operation was reopened meanwhile, or it is being deleted.
+    await this.findUndone();
+  }
+
+  private async findUndone(): Promise<OperationOrClaim> {
+    const undone = await this.stores.operations.findOperationOrClaim(this.request.undoes);
+    if (!undone) throw this.deleted();
+    return undone;
+  }
+
+  private deleted(): Error {
+    return new Error(`operation ${this.request.undoes} has been deleted from the database`);
+  }
+
+  private batch(number: number, moves: readonly Move[]): Batch {
+    const { operationId, campaignId } = this.request;
+    const after = { position: null, loads: [], planned: this.planned };
+    return { operationId, campaignId, number, moves, skips: [], after };
+  }
+}

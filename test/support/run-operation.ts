@@ -1,0 +1,54 @@
+import { requestHash } from '../../src/domain/request-hash.ts';
+import { parseRequest } from '../../src/operations/contract.ts';
+import { accept, runOperation, type SliceResult } from '../../src/operations/lifecycle.ts';
+import type { Operation, OperationCommand } from '../../src/operations/operation.ts';
+import type { Stores } from '../../src/operations/ports.ts';
+import type { AnyRequest } from './send.ts';
+
+/** More slices than any operation of a test needs. */
+const SLICES_MAX = 500;
+
+interface SliceSettings {
+  readonly batchConversationsMax: number;
+  readonly batchesInFlightMax: number;
+  /** True when a slice stops after its first new batch. */
+  readonly short: boolean;
+}
+
+const DEFAULTS: SliceSettings = { batchConversationsMax: 4, batchesInFlightMax: 2, short: true };
+
+const clock = { now: () => new Date() };
+
+function commandOf(input: AnyRequest): OperationCommand {
+  const request = parseRequest(input);
+  return { request, requestHash: requestHash(request), sendId: 'test' };
+}
+
+/** Accepts an operation without starting it. */
+export function record(stores: Stores, input: AnyRequest): Promise<Operation> {
+  return accept({ stores, clock }, commandOf(input));
+}
+
+/** Runs one slice of an operation, without a queue. By default the slice has one batch. */
+export function oneSlice(
+  stores: Stores,
+  input: AnyRequest,
+  settings: Partial<SliceSettings> = {},
+): Promise<SliceResult> {
+  const { short, ...limits } = { ...DEFAULTS, ...settings };
+  return runOperation({ stores, clock }, commandOf(input), { limits, shouldStop: () => short });
+}
+
+/** Runs slices until the operation ends. Returns `undefined` when another operation goes first. */
+export async function runToEnd(
+  stores: Stores,
+  input: AnyRequest,
+  settings: Partial<SliceSettings> = {},
+): Promise<Operation | undefined> {
+  for (let slice = 0; slice < SLICES_MAX; slice += 1) {
+    const { kind, operation } = await oneSlice(stores, input, settings);
+    if (kind === 'ended') return operation;
+    if (kind === 'waiting') return undefined;
+  }
+  throw new Error(`operation ${input.operationId} did not end within ${SLICES_MAX} slices`);
+}
