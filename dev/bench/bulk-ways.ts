@@ -1,7 +1,7 @@
 import { Queue, QueueEvents, Worker } from 'bullmq';
 import { Types, type mongo } from 'mongoose';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
-import { POOL_INDEX } from '../../src/mongo/schemas.ts';
+import { POOL_INDEX } from '../../src/mongo/indexes.ts';
 import type { Place } from '../place.ts';
 
 export interface Dealing {

@@ -1,4 +1,4 @@
-import { CLAIMABLE_INDEX } from '../../src/mongo/schemas.ts';
+import { CLAIMABLE_INDEX } from '../../src/mongo/indexes.ts';
 import type { Place } from '../place.ts';
 
 export interface Wanted {

@@ -26,6 +26,7 @@ export function newDoc({ claim, room, refusal, granted }: Granted, at: Date): Cl
   const { request } = claim;
   return {
     _id: request.operationId,
+    kind: request.kind,
     campaignId: request.campaignId,
     request,
     requestHash: claim.command?.requestHash ?? '',
@@ -43,7 +44,7 @@ export function newDoc({ claim, room, refusal, granted }: Granted, at: Date): Cl
 }
 
 export function toClaim(doc: ClaimDoc): Claim {
-  const { _id: operationId, granted, waiting, ...rest } = doc;
+  const { _id: operationId, granted, waiting, kind, ...rest } = doc;
   // An id may stand for another kind of operation, which was granted nothing.
   const ids = (granted as ClaimDoc['granted'] | undefined) ?? [];
   return { operationId, ...rest, granted: ids.map((id) => id.toHexString()), waiting: waiting ?? null };

@@ -4,7 +4,7 @@ import { objectIds } from '../mongo/object-ids.ts';
 import type { Granted } from './mapping.ts';
 import type { Database } from '../mongo/database.ts';
 import { CLAIMABLE, type ConversationDoc } from '../mongo/documents.ts';
-import { CLAIMABLE_INDEX } from '../mongo/schemas.ts';
+import { CLAIMABLE_INDEX } from '../mongo/indexes.ts';
 
 /** A campaign's pool as a round of claims reads it and gives from it, in the round's transaction. */
 export class ClaimPool {

@@ -4,7 +4,7 @@ import type { Candidate, Assignee, Status } from '../domain/conversation.ts';
 import type { Position } from '../domain/selection.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
-import { ASSIGNEE_INDEX, POOL_INDEX } from '../mongo/schemas.ts';
+import { ASSIGNEE_INDEX, POOL_INDEX } from '../mongo/indexes.ts';
 
 type InRange = Pick<ConversationDoc, '_id' | 'waitingSince' | 'optedOut'>;
 type CandidateDoc = InRange & Pick<ConversationDoc, 'assigneeId' | 'status'>;

@@ -3,6 +3,7 @@ import { objectIds } from '../mongo/object-ids.ts';
 import type { ConversationRecord, ConversationWithHistory, ViewStore } from './view-ports.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
+import { PHONE_INDEX } from '../mongo/indexes.ts';
 
 /** Large enough to keep a reader busy between two answers, small enough to hold. */
 const CURSOR_CONVERSATIONS = 2_000;
@@ -44,7 +45,7 @@ export class MongoViewStore implements ViewStore {
   }
 
   async *everyConversation(campaignId: string): AsyncGenerator<ConversationRecord> {
-    const options = { projection: RECORD, sort: BY_PHONE, hint: BY_PHONE, batchSize: CURSOR_CONVERSATIONS } as const;
+    const options = { projection: RECORD, sort: BY_PHONE, hint: PHONE_INDEX, batchSize: CURSOR_CONVERSATIONS } as const;
     for await (const doc of this.database.conversations.find({ campaignId }, options)) yield toRecord(doc);
   }
 

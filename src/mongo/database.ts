@@ -1,6 +1,7 @@
 import mongoose, { type Connection, type mongo } from 'mongoose';
 import type { BatchDoc, CampaignDoc, ClaimDoc, ConversationDoc, OperationDoc, TexterDoc } from './documents.ts';
-import { createModels, ensureIndexes, type Models } from './schemas.ts';
+import { buildIndexes, compareIndexes } from './build-indexes.ts';
+import { createModels, type Models } from './models.ts';
 import { ServerClock } from './server-clock.ts';
 
 export interface MongoOptions {
@@ -82,7 +83,8 @@ export class Database {
   }
 
   async ensureIndexes(): Promise<void> {
-    await ensureIndexes(this.models);
+    for (const model of Object.values(this.models)) await model.createCollection();
+    await buildIndexes(this, (await compareIndexes(this)).missing);
   }
 
   /**

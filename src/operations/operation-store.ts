@@ -38,7 +38,10 @@ export class MongoOperationStore implements OperationStore {
   async accept(operation: Omit<Operation, 'sequence'>): Promise<Operation> {
     const { operationId, ...rest } = operation;
     const insert = async (sequence: number, session?: mongo.ClientSession): Promise<Operation> => {
-      await this.database.operations.insertOne({ _id: operationId, ...rest, sequence }, session ? { session } : {});
+      await this.database.operations.insertOne(
+        { _id: operationId, kind: rest.request.kind, ...rest, sequence },
+        session ? { session } : {},
+      );
       return { ...operation, sequence };
     };
     try {
@@ -58,7 +61,7 @@ export class MongoOperationStore implements OperationStore {
     const application = new BatchApplication(this.database, batch, operation, guard);
     try {
       await this.database.transaction(async (session) => {
-        await this.database.operations.insertOne({ _id: operationId, ...rest }, { session });
+        await this.database.operations.insertOne({ _id: operationId, kind: rest.request.kind, ...rest }, { session });
         await application.applyNew(endMarker, operation.endedAt ?? this.database.now(), session);
       });
       return true;
@@ -70,11 +73,11 @@ export class MongoOperationStore implements OperationStore {
 
   async start(operation: Operation): Promise<Operation | undefined> {
     if (needsCampaignLock(operation.request) && (await this.goesEarlier(operation))) return undefined;
-    const turn = needsCampaignLock(operation.request) ? { turn: operation.campaignId } : {};
+    const lock = needsCampaignLock(operation.request) ? { campaignLock: operation.campaignId } : {};
     try {
       const started = await this.database.operations.findOneAndUpdate(
         { _id: operation.operationId, state: { $in: [...statesBefore('running')] } },
-        { $set: { state: 'running', ...turn } },
+        { $set: { state: 'running', ...lock } },
         { returnDocument: 'after' },
       );
       return started ? toOperation(started) : await this.expect(operation.operationId);
@@ -110,7 +113,7 @@ export class MongoOperationStore implements OperationStore {
     const { state, at, receipt, error } = ending;
     const ended = await this.database.operations.findOneAndUpdate(
       { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOTHING_NOTED) },
-      { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { turn: '' } },
+      { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { campaignLock: '' } },
       { returnDocument: 'after' },
     );
     return ended ? toOperation(ended) : this.expect(run.operationId);

@@ -2,7 +2,7 @@ import type { CampaignStore, TexterStore } from '../campaigns/index.ts';
 import type { ClaimStore } from '../claims/index.ts';
 import type { ConversationStore } from '../conversations/index.ts';
 import type { Batch, Move, Skip, Shortfall } from './batch.ts';
-import type { Cancellation, OperationState } from '../domain/operation.ts';
+import type { BatchState, Cancellation, OperationState } from '../domain/operation.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import type { Operation, Plan, Run } from './operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
@@ -55,8 +55,7 @@ export interface Ending {
   readonly error?: StoredError;
 }
 
-/** `endMarker`: the empty batch that closes an operation's list, so that nobody can add to it any more. */
-export type BatchState = 'planned' | 'applied' | 'dropped' | 'end-marker';
+export type { BatchState } from '../domain/operation.ts';
 
 export interface StoredBatch extends Batch {
   readonly state: BatchState;

@@ -31,8 +31,9 @@ export class MongoOperationViewStore implements OperationViewStore {
 
 /** As people see it: what is only there for the machinery stays behind. */
 export function toEntry(doc: OperationDoc | ClaimDoc): AnyOperation {
-  const { _id: operationId, campaignId, request, requestHash, createdBySendId, state, sequence } = doc;
+  const { _id: operationId, campaignId, requestHash, createdBySendId, state, sequence } = doc;
   const { receipt, error, cancellation, acceptedAt, startedAt, endedAt } = doc;
+  const request = doc.request as AnyOperation['request'];
   const entry = { operationId, campaignId, request, requestHash, createdBySendId, state, sequence };
   const failures = doc.failures ? { failures: doc.failures } : {};
   const granted = 'granted' in doc ? { granted: doc.granted.map((id) => id.toHexString()) } : {};

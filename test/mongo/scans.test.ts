@@ -158,6 +158,7 @@ describe('no query that runs per job scans more than it returns', () => {
     const now = Date.now();
     const request = { kind: 'self-assign', operationId: '', campaignId, texterId: 't1' } as const;
     const row = {
+      kind: 'self-assign' as never,
       campaignId,
       request: request as never,
       requestHash: 'hash',

@@ -162,8 +162,8 @@ describe('bad input', () => {
     it('a refused operation has a receipt of nothing, and holds up nobody', async () => {
       const request = unassign({ confirm: 1 });
       await refusalOf(request);
-      const { receipt, turn } = await rawOperation(harness, request.operationId);
-      expect({ receipt, turn }).toMatchObject({ receipt: { selected: 0, moved: 0 }, turn: undefined });
+      const { receipt, campaignLock } = await rawOperation(harness, request.operationId);
+      expect({ receipt, campaignLock }).toMatchObject({ receipt: { selected: 0, moved: 0 }, campaignLock: undefined });
       await expectStillServing();
     });
 

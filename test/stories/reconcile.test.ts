@@ -190,7 +190,7 @@ describe('a reconcile', () => {
     const { operations } = world.harness.context.database;
     await operations.updateOne(
       { _id: operationId },
-      { $set: { state, acceptedAt: at, endedAt }, $unset: { turn: '' } },
+      { $set: { state, acceptedAt: at, endedAt }, $unset: { campaignLock: '' } },
     );
     return operationId;
   }
@@ -239,8 +239,8 @@ describe('a reconcile', () => {
   it('pages through more than it looks at in one go, each once', async () => {
     const { operations } = world.harness.context.database;
     const { operationId } = await begun();
-    const { _id, turn, ...doc } = await rawOperation(world.harness, operationId);
-    expect([_id, turn]).toEqual([operationId, doc.campaignId]);
+    const { _id, campaignLock, ...doc } = await rawOperation(world.harness, operationId);
+    expect([_id, campaignLock]).toEqual([operationId, doc.campaignId]);
     // Many in the same moment: pages must part them by their ids.
     const copies = Array.from({ length: 350 }, (_, at) => ({
       ...doc,
