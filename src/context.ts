@@ -9,6 +9,7 @@ import { MongoConversationStore, MongoViewStore, type ViewStore } from './conver
 import type { Config } from './config.ts';
 import { MongoClaimStore } from './claims/index.ts';
 import { Database } from './mongo/database.ts';
+import { requireSchema } from './mongo/schema-version.ts';
 
 /** Everything that a process needs of the database, built once. */
 export interface Context {
@@ -44,6 +45,18 @@ export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): P
     clock: { now: () => database.now() },
     close: () => database.close(),
   };
+}
+
+/** Opens a context for work. Throws a `Refusal` if this code cannot work with the schema of the database. */
+export async function openContext(config: Pick<Config, 'mongo' | 'worker'>): Promise<Context> {
+  const context = await createContext(config);
+  try {
+    await requireSchema(context.database);
+    return context;
+  } catch (error) {
+    await context.close();
+    throw error;
+  }
 }
 
 function createStores(database: Database, batchConversationsMax: number): Stores {

@@ -2,7 +2,7 @@ import { Worker, type Processor } from 'bullmq';
 import { type ReconcileDeps, ReconciledQueues, ReconcileSchedule } from '../src/reconcile/index.ts';
 import { type Claim, ClaimCoordinator, ClaimQueue, type CoordinatorOptions } from '../src/claims/index.ts';
 import type { Config } from '../src/config.ts';
-import { createContext, type Context } from '../src/context.ts';
+import { openContext, type Context } from '../src/context.ts';
 import type { Logger } from '../src/telemetry/index.ts';
 import { connectWorker, type RedisConnection } from '../src/queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCILE_QUEUE } from '../src/queue/names.ts';
@@ -80,8 +80,7 @@ interface Parts {
 async function open(config: Config, logger: Logger): Promise<Parts> {
   const onError = reporter(logger);
   const { redisUrl, prefix } = config.queue;
-  const context = await createContext(config);
-  await context.database.ensureIndexes();
+  const context = await openContext(config);
   const redis = connectWorker(redisUrl, onError);
   const subscriber = connectWorker(redisUrl, onError);
   const claims = new ClaimQueue(redis, prefix, onError);

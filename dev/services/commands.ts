@@ -6,6 +6,8 @@ export interface Command {
   readonly services: 'own' | 'running';
   /** Steps that need no services; the first that fails ends the command. */
   readonly first?: readonly Step[];
+  /** Steps that need the services. The first that fails ends the command. */
+  readonly prepare?: readonly Step[];
   readonly run: Step;
   /** Tells other terminals where the services are. */
   readonly announce?: boolean;
@@ -34,7 +36,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'bench:claims': { services: 'own', run: tsx('dev/bench/claims.ts') },
   'bench:fairness': { services: 'own', run: tsx('dev/bench/fairness.ts') },
   torture: { services: 'running', run: tsx('test/torture/main.ts') },
-  start: { services: 'own', announce: true, run: tsx('workers/main.ts', WORKER_NODE_FLAGS) },
+  start: {
+    services: 'own',
+    announce: true,
+    prepare: [{ name: 'baton migrate', command: [...tsx('src/cli/main.ts').command, 'migrate'] }],
+    run: tsx('workers/main.ts', WORKER_NODE_FLAGS),
+  },
   baton: { services: 'running', run: tsx('src/cli/main.ts') },
 };
 

@@ -12,7 +12,13 @@ export interface Check {
 const MONGODB_MAJOR_MIN = 5;
 const REDIS_VERSION_MIN = [6, 2] as const;
 
-export function databaseChecks({ version, replicaSet, missingIndexes, indexCount }: DatabaseFacts): Check[] {
+export function databaseChecks({
+  version,
+  replicaSet,
+  missingIndexes,
+  indexConflicts,
+  indexCount,
+}: DatabaseFacts): Check[] {
   const isOld = Number.parseInt(version, 10) < MONGODB_MAJOR_MIN;
   const missing = missingIndexes.join('; ');
   return [
@@ -22,13 +28,8 @@ export function databaseChecks({ version, replicaSet, missingIndexes, indexCount
     replicaSet === null
       ? fail('transactions', 'a server on its own', 'run MongoDB as a replica set: batches are applied in transactions')
       : ok('transactions', replicaSet),
-    missing === ''
-      ? ok('indexes', `all ${indexCount}`)
-      : warn(
-          'indexes',
-          `missing: ${missing}`,
-          'start a worker, or run `baton campaign list`: both make what is missing',
-        ),
+    missing === '' ? ok('indexes', `all ${indexCount}`) : warn('indexes', `missing: ${missing}`, 'run `baton migrate`'),
+    ...indexConflicts.map((conflict) => warn('indexes', 'an index of another program', conflict)),
   ];
 }
 

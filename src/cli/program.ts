@@ -6,6 +6,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
 import { addFailed } from './commands/failed.ts';
 import { addImport } from './commands/import.ts';
+import { addMigrate } from './commands/migrate.ts';
 import { addOperations } from './commands/operations.ts';
 import { addPreview } from './commands/preview.ts';
 import { addReassign } from './commands/reassign.ts';
@@ -39,6 +40,7 @@ const COMMANDS = [
   addExport,
   addWorker,
   addDoctor,
+  addMigrate,
 ];
 
 const HELP = `

@@ -1,5 +1,5 @@
 import { readConfig, type Config } from '../config.ts';
-import { createContext, type Context } from '../context.ts';
+import { openContext, type Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
 import { createLogger } from '../telemetry/index.ts';
 import { createProducer, type Producer } from '../producer/index.ts';
@@ -35,9 +35,9 @@ export class Session {
     return this.readConfigOnce;
   }
 
-  /** The database, with the indexes that everything here relies on. */
+  /** Opens the database. Throws a `Refusal` if its schema does not fit this version of Baton. */
   async context(): Promise<Context> {
-    this.opened ??= this.open();
+    this.opened ??= openContext(this.config);
     return this.opened;
   }
 
@@ -66,12 +66,6 @@ export class Session {
     this.warned.add(message);
     createLogger(this.config.log, this.terminal.stderr).warn({ trouble: message }, 'queue connection');
   };
-
-  private async open(): Promise<Context> {
-    const context = await createContext(this.config);
-    await context.database.ensureIndexes();
-    return context;
-  }
 }
 
 function configOf(env: NodeJS.ProcessEnv): Config {

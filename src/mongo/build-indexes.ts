@@ -82,7 +82,7 @@ function isSame(index: Index, found: Found): boolean {
   return (
     hasKeysOf(index, found) &&
     Boolean(found['unique']) === (index.isUnique ?? false) &&
-    canonical(found['partialFilterExpression'] ?? {}) === canonical(index.where ?? {}) &&
+    canonical((found['partialFilterExpression'] ?? {}) as object) === canonical(index.where ?? {}) &&
     FOREIGN_OPTIONS.every((option) => found[option] === undefined || found[option] === false)
   );
 }

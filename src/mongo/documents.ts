@@ -18,17 +18,29 @@ export type ClaimDoc = Omit<AnyKind, 'kind' | 'request' | 'plan' | 'stops' | 'ca
   kind: 'self-assign';
 } & Omit<InferRawDocTypeFromSchema<typeof claimSchema>, '_id'>;
 
+/** The one document of the collection `schema`, which only migrations write. It has no model, because it has no store. */
+export interface SchemaDoc {
+  _id: 'schema';
+  /** The version of the last migration that was completed. */
+  version: number;
+  /** Code whose newest migration is older than this version must not work with the database. */
+  oldestCodeVersion: number;
+  applied: { version: number; name: string; at: Date }[];
+  /** Present while a process migrates, and after such a process died. */
+  lock?: { owner: string; until: Date };
+}
+
 /** The conversations of a campaign that a claim can receive. */
 export const CLAIMABLE = { assigneeId: null, status: 'not-started', optedOut: false } as const;
 
-/** Room for more batches than the largest campaign has conversations. */
+/** Enough for more batches than the largest campaign has conversations. */
 const BATCH_NUMBER_DIGITS = 8;
 
 export function batchId(operationId: string, number: number): string {
   return `${operationId}:${String(number).padStart(BATCH_NUMBER_DIGITS, '0')}`;
 }
 
-/** The range of ids that {@link batchId} gives an operation. `;` follows `:`, and neither can stand in an id. */
+/** The range of the ids that {@link batchId} makes for an operation. `;` follows `:`, and no operation id contains them. */
 export function batchIdsOf(operationId: string): { $gt: string; $lt: string } {
   return { $gt: `${operationId}:`, $lt: `${operationId};` };
 }

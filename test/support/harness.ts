@@ -7,6 +7,7 @@ import { createContext, type Context } from '../../src/context.ts';
 import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
 import type { Assignee, Status } from '../../src/domain/conversation.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { migrate } from '../../src/mongo/migrate.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { jobIdOf } from '../../src/queue/job-id.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
@@ -84,7 +85,7 @@ export class Harness {
   static async open(worker: Partial<Config['worker']> = {}, addresses?: Addresses): Promise<Harness> {
     const config = testConfig(worker, addresses);
     const context = await createContext(config);
-    await context.database.ensureIndexes();
+    await migrate(context.database);
     return new Harness(config, context, addresses !== undefined);
   }
 
