@@ -1,5 +1,5 @@
-import { Types } from 'mongoose';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
+import { conversationDoc, Seeder } from '../../test/support/documents.ts';
 import { Place } from '../place.ts';
 
 const SEED_CHUNK = 5_000;
@@ -33,6 +33,7 @@ export class Ground {
     for (let index = 0; index < texters; index += 1) {
       await campaigns.insertTexter({ campaignId, texterId: `t${index}`, name: `Texter ${index}`, at: clock.now() });
     }
+    const seeder = new Seeder(database);
     let next = 0;
     const seed = async (): Promise<void> => {
       while (next < conversations) {
@@ -40,7 +41,7 @@ export class Ground {
         next += SEED_CHUNK;
         const count = Math.min(SEED_CHUNK, conversations - from);
         const docs = Array.from({ length: count }, (_, index) => this.conversation(campaignId, from + index));
-        await database.conversations.insertMany(docs, { ordered: false });
+        await seeder.conversations(docs);
       }
     };
     await Promise.all(Array.from({ length: SEEDERS }, seed));
@@ -66,23 +67,10 @@ export class Ground {
 
   private conversation(campaignId: string, index: number): ConversationDoc {
     this.contacts += 1;
-    const waitingSince = new Date(FIRST_WAITING + index);
-    return {
-      _id: new Types.ObjectId(),
+    return conversationDoc(this.contacts, {
       campaignId,
-      externalId: null,
       contact: { name: `Contact ${index}`, phone: `+1${String(this.contacts).padStart(10, '0')}` },
-      assigneeId: null,
-      status: 'not-started',
-      waitingSince,
-      optedOut: false,
-      assignmentVersion: 0,
-      assignedAt: null,
-      lastInboundAt: null,
-      lastOutboundAt: null,
-      lastOperationId: null,
-      history: [],
-      createdAt: waitingSince,
-    };
+      waitingSince: new Date(FIRST_WAITING + index),
+    });
   }
 }

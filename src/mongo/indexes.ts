@@ -19,6 +19,7 @@ export const ASSIGNEE_INDEX = 'assignee_in_order';
 export const POOL_INDEX = 'pool_in_order';
 export const CLAIMABLE_INDEX = 'claimable_in_order';
 export const PHONE_INDEX = 'contact_by_phone';
+export const NEWEST_INDEX = 'campaign_newest_first';
 export const STATE_INDEX = 'state_in_order';
 
 /** Every index of the database, with the queries that it serves. Migrations build them; nothing else does. */
@@ -68,7 +69,7 @@ export const INDEXES: readonly Index[] = [
   // Finds the next bulk operation of a campaign: the running one, else the first accepted one.
   { collection: 'operations', name: 'campaign_in_sequence', keys: { campaignId: 1, state: 1, sequence: 1 } },
   // Lists a campaign's operations, newest first.
-  { collection: 'operations', name: 'campaign_newest_first', keys: { campaignId: 1, acceptedAt: -1, _id: 1 } },
+  { collection: 'operations', name: NEWEST_INDEX, keys: { campaignId: 1, acceptedAt: -1, _id: 1 }, isHint: true },
   // Reads the unfinished operations (reconcile), the failed ones (`baton failed`) and those old enough to be deleted.
   { collection: 'operations', name: STATE_INDEX, keys: { state: 1, acceptedAt: 1, _id: 1 }, isHint: true },
   // Lets one bulk operation of a campaign run at a time: taking the lock a second time is a duplicate key.

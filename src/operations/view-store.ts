@@ -1,4 +1,5 @@
 import type { Database } from '../mongo/database.ts';
+import { NEWEST_INDEX } from '../mongo/indexes.ts';
 import { batchIdsOf, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import { fromDoc } from './batch-mapping.ts';
 import type { StoredBatch } from './ports.ts';
@@ -14,7 +15,10 @@ export class MongoOperationViewStore implements OperationViewStore {
   }
 
   async listOperations(campaignId: string, limit: number): Promise<AnyOperation[]> {
-    const newest = this.database.operations.find({ campaignId }, { sort: { acceptedAt: -1, _id: 1 }, limit });
+    const newest = this.database.operations.find(
+      { campaignId },
+      { sort: { acceptedAt: -1, _id: 1 }, hint: NEWEST_INDEX, limit },
+    );
     return (await newest.toArray()).map(toEntry);
   }
 

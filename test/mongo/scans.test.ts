@@ -1,5 +1,7 @@
 import mongoose, { type mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { objectIds } from '../../src/mongo/object-ids.ts';
+import { claimDoc } from '../support/documents.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 
 /** What an `explain` says, as far as it matters here. */
@@ -152,34 +154,16 @@ describe('no query that runs per job scans more than it returns', () => {
   });
 
   it('what a reconcile looks at: the unfinished among many that ended, what is old, and a pool', async () => {
-    const { operations } = harness.context.database;
     const { ledger } = harness.context;
     const DAY_MS = 86_400_000;
     const now = Date.now();
-    const request = { kind: 'self-assign', operationId: '', campaignId, texterId: 't1' } as const;
-    const row = {
-      kind: 'self-assign' as never,
-      campaignId,
-      request: request as never,
-      requestHash: 'hash',
-      createdBySendId: 'test',
-      sequence: 0,
-      plan: null,
-    };
     const states = ['running', 'accepted', 'failed'] as const;
-    await operations.insertMany(
+    await harness.seeder.operations(
       Array.from({ length: 2_000 }, (_, at) => {
         const acceptedAt = new Date(now - Math.trunc(at / 20) * DAY_MS);
         const state = at % 10 === 0 ? (states[at % 3] ?? 'failed') : 'done';
-        const isEnded = state === 'done' || state === 'failed';
-        const ending = {
-          receipt: null,
-          error: null,
-          cancellation: null,
-          startedAt: null,
-          endedAt: isEnded ? acceptedAt : null,
-        };
-        return { _id: `op_${at}`, ...row, state, acceptedAt, ...ending };
+        const endedAt = state === 'done' || state === 'failed' ? acceptedAt : null;
+        return claimDoc({ _id: `op_${at}`, campaignId, state, acceptedAt, endedAt });
       }),
     );
     const pages = async (): Promise<void> => {
@@ -189,6 +173,25 @@ describe('no query that runs per job scans more than it returns', () => {
     await expectTight(() => ledger.markExpired(new Date(now - 90 * DAY_MS)));
     await expectTight(() => ledger.markExpired(new Date(0)));
     await expectTight(() => ledger.hasClaimable(campaignId));
+  });
+
+  it('finds conversations by the id of another system and by the name of the contact', async () => {
+    const { views } = harness.context;
+    const named = await harness.seedConversations(campaignId, [{ name: 'Alma' }, { name: 'Alma' }]);
+    await harness.context.database.conversations.updateOne(
+      { _id: { $in: objectIds(named.slice(0, 1)) } },
+      { $set: { externalId: 'x7' } },
+    );
+    await expectTight(async () => {
+      expect(await views.conversationsMeant(campaignId, 'x7', 10)).toEqual(named.slice(0, 1));
+    });
+    await expectTight(async () => {
+      expect(await views.conversationsMeant(campaignId, 'Alma', 10)).toHaveLength(2);
+    });
+  });
+
+  it('lists the operations of a campaign, newest first, without sorting', async () => {
+    await expectTight(() => harness.context.operationViews.listOperations(campaignId, 50));
   });
 
   it('one conversation', async () => {
