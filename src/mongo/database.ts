@@ -60,6 +60,14 @@ export class Database {
     return this.clock.now();
   }
 
+  /*
+   * Stores use the models. Three hot paths use the collections of the driver instead, because casting costs the worker
+   * CPU time: batches and claims move thousands of ids. Measured on the development server, client CPU with the driver
+   * and with a model: guarded bulkWrite of a batch of 2,000 conversations 4.5 and 7 ms, a round of 50 claims of 10
+   * conversations 11 and 18 ms, insert of a batch with 2,000 ids 2.5 and 8.9 ms (2.8 ms as a lean insertMany). Reading
+   * a page of 2,000 candidates costs the same either way if it is lean.
+   */
+
   get campaigns(): mongo.Collection<CampaignDoc> {
     return this.collection('campaigns');
   }

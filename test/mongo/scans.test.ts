@@ -4,7 +4,7 @@ import { objectIds } from '../../src/mongo/object-ids.ts';
 import { claimDoc } from '../support/documents.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 
-/** What an `explain` says, as far as it matters here. */
+/** The fields of an `explain` that these tests use. */
 interface Explained {
   readonly queryPlanner: { readonly winningPlan: unknown };
   readonly executionStats: {
@@ -14,10 +14,10 @@ interface Explained {
   };
 }
 
-/** An ordered scan may look at one key on either side of its range, to know where it begins and that it has ended. */
+/** An ordered scan may read one key on either side of its range. */
 const KEYS_BEYOND = 2;
 
-/** Explains every `find` that `work` makes, on the data as it then is. */
+/** Explains every `find` that `work` executes, after `work` has ended. */
 async function explainedFinds(work: () => Promise<unknown>): Promise<Explained[]> {
   const cursors: mongo.FindCursor[] = [];
   const prototype = mongoose.mongo.Collection.prototype;
@@ -38,7 +38,7 @@ async function explainedFinds(work: () => Promise<unknown>): Promise<Explained[]
   );
 }
 
-/** What explains say of every pipeline that `work` runs, on the data as it then is, outside of its transaction. */
+/** Explains every pipeline that `work` executes, after `work` has ended and outside of its transaction. */
 async function explainedPipelines(work: () => Promise<unknown>): Promise<mongo.Document[]> {
   const spy = vi.spyOn(mongoose.mongo.Collection.prototype, 'aggregate');
   await work();
@@ -47,7 +47,7 @@ async function explainedPipelines(work: () => Promise<unknown>): Promise<mongo.D
   return Promise.all(ran.map(({ on, pipeline }) => on.aggregate(pipeline).explain('executionStats')));
 }
 
-/** Servers nest what they say of a pipeline's stages in ways of their own: added up, wherever it stands. */
+/** Adds up the values of a key wherever it stands: servers nest the stages of a pipeline in different ways. */
 function sumOf(explained: unknown, key: string): number {
   if (typeof explained !== 'object' || explained === null) return 0;
   const own = Number((explained as Record<string, unknown>)[key] ?? 0);
@@ -87,13 +87,13 @@ describe('no query that runs per job scans more than it returns', () => {
     }
   };
 
-  it.each([null, 't2'])('a first page of what %s holds', async (assigneeId) => {
+  it.each([null, 't2'])('reads a first page of the conversations assigned to %s', async (assigneeId) => {
     const range = { campaignId, assigneeId, status: 'not-started' } as const;
     await expectTight(() => harness.context.stores.conversations.readPage(range, null, 50, 'op_x'));
   });
 
   it.each([null, 't2'])(
-    'a later page of what %s holds, also among those waiting since one moment',
+    'reads a later page of the conversations assigned to %s, also among those that wait since the same moment',
     async (assigneeId) => {
       const range = { campaignId, assigneeId, status: 'not-started' } as const;
       const { conversations } = harness.context.stores;
@@ -104,7 +104,7 @@ describe('no query that runs per job scans more than it returns', () => {
     },
   );
 
-  it('what the texters of a round of claims hold, however much others and other campaigns have', async () => {
+  it('counts the conversations of the texters in a round of claims without reading those of other texters', async () => {
     const rules = { enabled: true, batchMax: 10, openMax: 50, repliesMax: 5 };
     const claiming = await harness.seedCampaign(4, { selfAssign: rules });
     const many = (count: number, more: Seeded): Seeded[] => Array.from({ length: count }, () => more);
@@ -132,12 +132,12 @@ describe('no query that runs per job scans more than it returns', () => {
       expect(plan).toContain('"assignee_in_order"');
       expect(plan).not.toContain('"COLLSCAN"');
       expect(sumOf(each, 'collectionScans')).toBe(0);
-      // Two texters' rows, the twenty they were just given, and what they held that the rules look at.
+      // Two texters, the twenty conversations that they just received, and those that the rules count.
       expect(sumOf(each, 'totalDocsExamined')).toBeLessThanOrEqual(2 + 20 + 30 + 20 + 3);
     }
   });
 
-  it('an operation’s newest batches, and where moves shortfallCount away', async () => {
+  it('reads the newest batches of an operation, and those with shortfalls', async () => {
     for (const operationId of ['op_a', 'op_b']) {
       for (let number = 1; number <= 40; number += 1) {
         const after = { position: null, loads: [0], planned: 0 };
@@ -153,7 +153,7 @@ describe('no query that runs per job scans more than it returns', () => {
     await expectTight(() => harness.context.stores.batches.shortfalls('op_b'));
   });
 
-  it('what a reconcile looks at: the unfinished among many that ended, what is old, and a pool', async () => {
+  it('reads the unfinished and the old operations and the pool for a reconcile', async () => {
     const { ledger } = harness.context;
     const DAY_MS = 86_400_000;
     const now = Date.now();
@@ -194,7 +194,7 @@ describe('no query that runs per job scans more than it returns', () => {
     await expectTight(() => harness.context.operationViews.listOperations(campaignId, 50));
   });
 
-  it('one conversation', async () => {
+  it('reads one conversation', async () => {
     const found = await harness.context.stores.conversations.findOne(campaignId, ids[7] ?? '');
     expect(found).toMatchObject({ id: ids[7] });
   });

@@ -5,8 +5,8 @@ import { Harness } from '../support/harness.ts';
 const TEXTERS = 250;
 const READS = 60;
 
-/** More than a cursor's first batch holds, while rows of theirs are written all the time, as claims do. */
-describe('a list of texters that are written meanwhile', () => {
+/** More texters than the first batch of a cursor holds, while other code changes them all the time, as claims do. */
+describe('a list of texters that change while it is read', () => {
   let harness: Harness;
   let campaignId: string;
   let isOver = false;
@@ -26,24 +26,24 @@ describe('a list of texters that are written meanwhile', () => {
 
   async function write(): Promise<void> {
     const { texters } = harness.context.database;
-    for (let turn = 0; !isOver; turn += 1) {
-      const some = texterIds.filter((_, at) => (at + turn) % 4 === 0);
+    for (let round = 0; !isOver; round += 1) {
+      const some = texterIds.filter((_, at) => (at + round) % 4 === 0);
       await texters.updateMany({ campaignId, texterId: { $in: some } }, { $inc: { claimRounds: 1 } });
     }
   }
 
   const lists: Record<string, () => Promise<readonly string[]>> = {
-    'as operations read it': async () =>
+    'for an operation': async () =>
       (await harness.context.stores.texters.list(campaignId)).map(({ texterId }) => texterId),
-    'as it is shown': async () =>
+    'for the list of texters': async () =>
       (await harness.context.campaigns.listTexters(campaignId)).map(({ texterId }) => texterId),
   };
 
-  it.each(Object.keys(lists))('is whole, %s', async (which) => {
+  it.each(Object.keys(lists))('is complete when it is read %s', async (which) => {
     for (let read = 0; read < READS; read += 1) expect([...((await lists[which]?.()) ?? [])].sort()).toEqual(texterIds);
   });
 
-  it('is whole, as a batch asks which targets are active', async () => {
+  it('is complete when a batch reads which of its targets are active', async () => {
     const conversationIds = await harness.seedConversations(
       campaignId,
       texterIds.map(() => ({})),
@@ -74,15 +74,15 @@ describe('a list of texters that are written meanwhile', () => {
   });
 });
 
-/** More than one of its batches holds, and all of them moved while it reads. */
-describe('an export of conversations that move meanwhile', () => {
+/** More conversations than one batch of the cursor holds, and all of them move while the export reads. */
+describe('an export of conversations that move while it is read', () => {
   let harness: Harness;
   beforeAll(async () => {
     harness = await Harness.open();
   });
   afterAll(() => harness.close());
 
-  it('has each of them, once', async () => {
+  it('contains each conversation once', async () => {
     const campaignId = await harness.seedCampaign(3);
     const ids = await harness.seedConversations(
       campaignId,
@@ -91,8 +91,8 @@ describe('an export of conversations that move meanwhile', () => {
     const { conversations } = harness.context.database;
     let isOver = false;
     const move = async (): Promise<void> => {
-      for (let turn = 0; !isOver; turn += 1) {
-        await conversations.updateMany({ campaignId }, { $set: { assigneeId: `t${(turn % 3) + 1}` } });
+      for (let round = 0; !isOver; round += 1) {
+        await conversations.updateMany({ campaignId }, { $set: { assigneeId: `t${(round % 3) + 1}` } });
       }
     };
     const moving = move();
