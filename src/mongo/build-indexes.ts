@@ -71,7 +71,8 @@ function conflictOf(index: Index, found: readonly Found[]): string | undefined {
   const remedy = (other: Found): string =>
     `drop it with db.${collection}.dropIndex(${JSON.stringify(other.name)}), then run \`baton migrate\` again`;
   const named = found.find((each) => each.name === name);
-  if (named && !isSame(index, named)) return `index ${name} of ${collection} differs from Baton's: ${remedy(named)}`;
+  if (named && isSame(index, named)) return undefined;
+  if (named) return `index ${name} of ${collection} differs from Baton's: ${remedy(named)}`;
   const sameKeys = found.find((each) => each.name !== name && hasKeysOf(index, each));
   if (!sameKeys || (isSame(index, sameKeys) && isHint !== true)) return undefined;
   const how = isSame(index, sameKeys) ? 'another name' : 'other options';

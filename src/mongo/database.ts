@@ -118,8 +118,8 @@ export class Database {
     return this.driver.command(command);
   }
 
-  async collectionNames(): Promise<readonly string[]> {
-    return (await this.driver.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
+  async listCollections(): Promise<readonly Partial<mongo.CollectionInfo>[]> {
+    return this.driver.listCollections().toArray();
   }
 
   async createCollection(name: string): Promise<void> {

@@ -1,6 +1,7 @@
+import type { mongo } from 'mongoose';
 import { buildIndexes, compareIndexes } from './build-indexes.ts';
 import type { Database } from './database.ts';
-import { COLLECTIONS } from './indexes.ts';
+import { COLLECTIONS, type CollectionName, type Index } from './indexes.ts';
 import { Refusal } from '../domain/errors.ts';
 
 /** One step from a version of the database schema to the next. */
@@ -29,30 +30,48 @@ const collectionsAndIndexes: Migration = {
   oldestCodeVersion: 1,
   isRepeated: true,
   plan: async (database) => {
-    const { missing, conflicts } = await compareIndexes(database);
-    const collections = (await missingCollections(database)).map((name) => `create collection ${name}`);
-    const indexes = missing.map(({ collection, name }) => `build index ${name} of ${collection}`);
-    return [...collections, ...indexes, ...conflicts];
+    const { collections, indexes, conflicts } = await compare(database);
+    return [
+      ...collections.map((name) => `create collection ${name}`),
+      ...indexes.map(({ collection, name }) => `build index ${name} of ${collection}`),
+      ...conflicts,
+    ];
   },
   run: async (database) => {
-    const { missing, conflicts } = await compareIndexes(database);
-    if (conflicts.length > 0) throw indexConflict(conflicts);
-    for (const name of await missingCollections(database)) await database.createCollection(name);
-    await buildIndexes(database, missing);
+    const { collections, indexes, conflicts } = await compare(database);
+    if (conflicts.length > 0) throw schemaConflict(conflicts.join('; '));
+    for (const name of collections) await database.createCollection(name);
+    await buildIndexes(database, indexes);
   },
 };
 
 export const MIGRATIONS: readonly Migration[] = [collectionsAndIndexes];
 
-async function missingCollections(database: Database): Promise<readonly string[]> {
-  const found = new Set(await database.collectionNames());
-  return COLLECTIONS.filter((name) => !found.has(name));
+/** Lists what is missing, and what another program made in the place of it. Writes nothing. */
+async function compare(database: Database): Promise<{
+  readonly collections: readonly CollectionName[];
+  readonly indexes: readonly Index[];
+  readonly conflicts: readonly string[];
+}> {
+  const found = new Map((await database.listCollections()).map((info) => [info.name, info]));
+  const conflicts = COLLECTIONS.flatMap((name) => conflictOf(name, found.get(name)));
+  // A view has no indexes to compare.
+  if (conflicts.length > 0) return { collections: [], indexes: [], conflicts };
+  const { missing, conflicts: indexConflicts } = await compareIndexes(database);
+  return { collections: COLLECTIONS.filter((name) => !found.has(name)), indexes: missing, conflicts: indexConflicts };
 }
 
-function indexConflict(conflicts: readonly string[]): Refusal {
-  return new Refusal('index-conflict', {
-    message: conflicts.join('; '),
-    expected: 'no indexes that differ from those of Baton',
-    received: conflicts.join('; '),
-  });
+/** Options that change how a collection compares or refuses documents. */
+const FOREIGN_OPTIONS = ['collation', 'validator', 'capped'] as const;
+
+function conflictOf(name: CollectionName, info: Partial<mongo.CollectionInfo> | undefined): string[] {
+  const remedy = 'use another database, or rename it and run `baton migrate` again';
+  if (info?.type !== undefined && info.type !== 'collection') return [`${name} is a ${info.type}: ${remedy}`];
+  const foreign = FOREIGN_OPTIONS.filter((option) => info?.options?.[option] !== undefined);
+  return foreign.length === 0 ? [] : [`collection ${name} has a ${foreign.join(' and a ')}: ${remedy}`];
+}
+
+function schemaConflict(conflicts: string): Refusal {
+  const expected = 'collections and indexes as Baton creates them';
+  return new Refusal('schema-conflict', { message: conflicts, expected, received: conflicts });
 }

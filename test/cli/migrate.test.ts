@@ -25,7 +25,7 @@ describe('baton migrate', () => {
       out: '',
       err: 'baton: schema-outdated: the database has no schema yet: run `baton migrate`\n',
     });
-    expect(await database.collectionNames()).toEqual([]);
+    expect(await database.listCollections()).toEqual([]);
   });
 
   it('is what a worker asks for on an empty database, in one log line, before it ends with status 2', async () => {
@@ -35,7 +35,7 @@ describe('baton migrate', () => {
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
       expect.objectContaining({ code: 'schema-outdated', msg: 'the database has no schema yet: run `baton migrate`' }),
     ]);
-    expect(await database.collectionNames()).toEqual([]);
+    expect(await database.listCollections()).toEqual([]);
   });
 
   it('lists the changes in a dry run without making them', async () => {
@@ -43,7 +43,7 @@ describe('baton migrate', () => {
     expect(ran.status).toBe(0);
     expect(ran.out).toContain('The database has schema version 0. 1 migration to run, up to version 1:');
     expect(ran.out).toContain('   create collection conversations');
-    expect(await database.collectionNames()).toEqual([]);
+    expect(await database.listCollections()).toEqual([]);
   });
 
   it('migrates, with a line before and after each step, and has nothing to do the second time', async () => {

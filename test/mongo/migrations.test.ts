@@ -1,3 +1,5 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openContext } from '../../src/context.ts';
@@ -19,6 +21,10 @@ afterEach(async () => {
   await database.command({ dropDatabase: 1 });
   await database.close();
 });
+
+async function collectionNames(): Promise<(string | undefined)[]> {
+  return (await database.listCollections()).map(({ name }) => name);
+}
 
 /** Makes a list of fake migrations that write down each run. */
 function fakes(
@@ -45,7 +51,7 @@ describe('migrating an empty database', () => {
     const report = await migrate(database);
     expect(report).toMatchObject({ from: 0, to: 1, migrations: [{ version: 1 }] });
     expect(report.migrations[0]?.changes).toHaveLength(COLLECTIONS.length + INDEXES.length);
-    expect(await database.collectionNames()).toEqual(expect.arrayContaining([...COLLECTIONS]));
+    expect(await collectionNames()).toEqual(expect.arrayContaining([...COLLECTIONS]));
     expect(await planMigrations(database)).toEqual({ from: 1, to: 1, migrations: [] });
     expect(await migrate(database)).toEqual({ from: 1, to: 1, migrations: [] });
   });
@@ -53,7 +59,7 @@ describe('migrating an empty database', () => {
   it('writes nothing in a dry run', async () => {
     const { migrations } = await planMigrations(database);
     expect(migrations[0]?.changes).toContain('build index assignee_in_order of conversations');
-    expect(await database.collectionNames()).toEqual([]);
+    expect(await collectionNames()).toEqual([]);
   });
 
   it('is refused to workers until it is done, and opening creates nothing', async () => {
@@ -61,13 +67,23 @@ describe('migrating an empty database', () => {
       code: 'schema-outdated',
       message: 'the database has no schema yet: run `baton migrate`',
     });
-    expect(await database.collectionNames()).toEqual([]);
+    expect(await collectionNames()).toEqual([]);
     await migrate(database);
     await (await openContext(config)).close();
   });
 });
 
-describe('indexes', () => {
+describe('collections and indexes of another program', () => {
+  it('refuses a view in the place of a collection, and names the remedy', async () => {
+    await database.createCollection('people');
+    await database.command({ create: 'texters', viewOn: 'people', pipeline: [] });
+    await expect(migrate(database)).rejects.toMatchObject({
+      code: 'schema-conflict',
+      message: 'texters is a view: use another database, or rename it and run `baton migrate` again',
+    });
+    await database.command({ drop: 'texters' });
+  });
+
   it('builds only the index that is missing, although the schema has its version already', async () => {
     await migrate(database);
     await database.operations.dropIndex('campaign_newest_first');
@@ -91,7 +107,7 @@ describe('indexes', () => {
   it('refuses an index with the same keys and other options before it builds anything, and names the remedy', async () => {
     await database.conversations.createIndex({ campaignId: 1, 'contact.phone': 1 }, { name: 'not_unique' });
     await expect(migrate(database)).rejects.toMatchObject({
-      code: 'index-conflict',
+      code: 'schema-conflict',
       message:
         'index not_unique of conversations has the keys of contact_by_phone and other options: ' +
         'drop it with db.conversations.dropIndex("not_unique"), then run `baton migrate` again',
@@ -147,6 +163,18 @@ describe('the steps of a migration', () => {
     await expect(migrate(database, { migrations: failing })).rejects.toThrow('connection lost');
     await migrate(database, { migrations: fakes(runs, 3) });
     expect(runs).toEqual(['fake 1', 'fake 2', 'fake 3']);
+  });
+
+  it('continue where a process was killed in the middle of a step, once its lock has run out', async () => {
+    const child = fork('test/support/killed-migration.ts', [config.mongo.uri], { execArgv: ['--import', 'tsx'] });
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    expect(await database.schema.findOne()).toMatchObject({
+      version: 1,
+      lock: { owner: expect.any(String) as string },
+    });
+    const runs: string[] = [];
+    await migrate(database, { migrations: fakes(runs, 3), times: FAST });
+    expect(runs).toEqual(['fake 2', 'fake 3']);
   });
 
   it('continue after the lock of a dead process has run out, and the lock does not block for ever', async () => {
