@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readConfig, type Config } from '../src/config.ts';
 import { createContext, type Context } from '../src/context.ts';
+import { migrate } from '../src/mongo/migrate.ts';
 import { connectProducer } from '../src/queue/connection.ts';
 import { WORKER_NODE_FLAGS } from '../src/worker-flags.ts';
 import type { Producer } from '../src/producer/producer-port.ts';
@@ -37,7 +38,7 @@ export class Sandbox {
     const env = { ...process.env, MONGODB_URI: uri.toString(), BATON_QUEUE_PREFIX: `{${name}}` };
     const config = readConfig(env);
     const context = await createContext(config);
-    await context.database.ensureIndexes();
+    await migrate(context.database);
     return new Sandbox(config, context, env);
   }
 

@@ -5,6 +5,7 @@ import { MongoContactStore, type ContactStore } from './contacts/index.ts';
 import { MongoConversationStore, MongoViewStore, type ViewStore } from './conversations/index.ts';
 import type { Clock } from './domain/clock.ts';
 import { Database } from './mongo/database.ts';
+import { requireSchema } from './mongo/schema-version.ts';
 import {
   MongoBatchStore,
   MongoOperationStore,
@@ -66,6 +67,18 @@ export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): P
   };
 }
 
+/** Opens a context for work. Throws a `Refusal` if this code cannot work with the schema of the database. */
+export async function openContext(config: Pick<Config, 'mongo' | 'worker'>): Promise<Context> {
+  const context = await createContext(config);
+  try {
+    await requireSchema(context.database);
+    return context;
+  } catch (error) {
+    await context.close();
+    throw error;
+  }
+}
+
 function createStores(database: Database, batchConversationsMax: number): Stores {
   return {
     campaigns: new MongoCampaignStore(database),
@@ -79,7 +92,7 @@ function createStores(database: Database, batchConversationsMax: number): Stores
 
 /** Creates the context and connects to Redis. `close` closes everything in reverse order. */
 export async function createWorkerContext(config: Config, onError: ErrorListener): Promise<WorkerContext> {
-  const context = await createContext(config);
+  const context = await openContext(config);
   const { redisUrl, prefix } = config.queue;
   const redis = connectWorker(redisUrl, onError);
   const subscriber = connectWorker(redisUrl, onError);

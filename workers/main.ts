@@ -1,10 +1,18 @@
 import { readConfig } from '../src/config.ts';
+import { Refusal } from '../src/domain/errors.ts';
 import { createLogger } from '../src/telemetry/index.ts';
 import { startService } from './service.ts';
 
+/** The exit status of the command line for refusals. */
+const EXIT_REFUSED = 2;
+
 const config = readConfig(process.env);
 const logger = createLogger(config.log);
-const service = await startService(config, logger);
+const service = await startService(config, logger).catch((error: unknown) => {
+  if (!(error instanceof Refusal)) throw error;
+  logger.fatal({ code: error.code }, error.message);
+  process.exit(EXIT_REFUSED);
+});
 await service.ready;
 logger.info('worker ready');
 

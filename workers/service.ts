@@ -39,7 +39,6 @@ export interface Service {
 export async function startService(config: Config, logger: Logger): Promise<Service> {
   const onError = connectionErrorLogger(logger);
   const context = await createWorkerContext(config, onError);
-  await context.database.ensureIndexes();
   const workers = startWorkers(config, context, logger, onError);
   context.schedule.start();
   return {

@@ -1,8 +1,8 @@
 import { Queue, QueueEvents, Worker } from 'bullmq';
 import { Types, type mongo } from 'mongoose';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
-import { POOL_INDEX } from '../../src/mongo/schemas.ts';
 import type { Sandbox } from '../sandbox.ts';
+import { POOL_INDEX } from '../../src/mongo/indexes.ts';
 
 export interface Dealing {
   readonly campaignId: string;

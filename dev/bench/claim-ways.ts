@@ -1,5 +1,5 @@
-import { CLAIMABLE_INDEX } from '../../src/mongo/schemas.ts';
 import type { Sandbox } from '../sandbox.ts';
+import { CLAIMABLE_INDEX } from '../../src/mongo/indexes.ts';
 
 export interface Wanted {
   readonly campaignId: string;

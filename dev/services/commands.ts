@@ -6,6 +6,8 @@ export interface Command {
   readonly services: 'own' | 'announced';
   /** Steps that run before the services start. The first failure ends the command. */
   readonly first?: readonly Step[];
+  /** Steps that need the services. The first failure ends the command. */
+  readonly prepare?: readonly Step[];
   readonly run: Step;
   /** Stores the addresses of the services for commands with `announced` services. */
   readonly announce?: boolean;
@@ -42,7 +44,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'bench:claims': { services: 'own', run: tsx('dev/bench/claims.ts') },
   'bench:fairness': { services: 'own', run: tsx('dev/bench/fairness.ts') },
   torture: { services: 'announced', run: tsx('test/torture/main.ts') },
-  start: { services: 'own', announce: true, run: tsx('workers/main.ts', WORKER_NODE_FLAGS) },
+  start: {
+    services: 'own',
+    announce: true,
+    prepare: [{ name: 'baton migrate', command: [...tsx('src/cli/main.ts').command, 'migrate'] }],
+    run: tsx('workers/main.ts', WORKER_NODE_FLAGS),
+  },
   baton: { services: 'announced', run: tsx('src/cli/main.ts') },
 };
 

@@ -23,7 +23,12 @@ async function runWithServices(command: Command, args: readonly string[]): Promi
   const services = await startServices();
   const removeAnnouncement = command.announce === true ? announceServices(services) : undefined;
   try {
-    return await runStep(command.run, args, { ...process.env, ...services.env });
+    const env = { ...process.env, ...services.env };
+    for (const step of command.prepare ?? []) {
+      const status = await runStep(step, [], env);
+      if (status !== 0) return status;
+    }
+    return await runStep(command.run, args, env);
   } finally {
     ignoreSignals();
     removeAnnouncement?.();

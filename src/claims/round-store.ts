@@ -9,7 +9,7 @@ import {
   type TexterDoc,
 } from '../mongo/documents.ts';
 import { objectIds } from '../mongo/object-ids.ts';
-import { CLAIMABLE_INDEX } from '../mongo/schemas.ts';
+import { CLAIMABLE_INDEX } from '../mongo/indexes.ts';
 import type { Claim, Decision } from './claim.ts';
 import type { RoundStore } from './ports.ts';
 import type { CampaignRules, TexterLoad } from './rules.ts';
@@ -163,12 +163,19 @@ function countOf(counted: Counted | undefined): number {
 }
 
 function toClaimDoc({ operationId, granted, waiting, ...fields }: Claim): ClaimDoc {
-  return { _id: operationId, ...fields, granted: objectIds(granted), ...(waiting && { waiting: { ...waiting } }) };
+  const { kind } = fields.request;
+  return {
+    _id: operationId,
+    kind,
+    ...fields,
+    granted: objectIds(granted),
+    ...(waiting && { waiting: { ...waiting } }),
+  };
 }
 
 /** Reads any operation, because an operation id may belong to another kind: that one was granted nothing. */
 export function toClaim(doc: ClaimDoc): Claim {
-  const { _id: operationId, granted, waiting, ...fields } = doc;
+  const { _id: operationId, kind, granted, waiting, ...fields } = doc;
   const ids = (granted as ClaimDoc['granted'] | undefined) ?? [];
   return { operationId, ...fields, granted: ids.map((id) => id.toHexString()), waiting: waiting ?? null };
 }

@@ -6,6 +6,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
 import { addFailed, addRetry } from './commands/failed.ts';
 import { addImport } from './commands/import.ts';
+import { addMigrate } from './commands/migrate.ts';
 import { addOperations } from './commands/operations.ts';
 import { addPreview } from './commands/preview.ts';
 import { addReassign } from './commands/reassign.ts';
@@ -36,6 +37,7 @@ const COMMANDS = [
   addRetry,
   addExport,
   addWorker,
+  addMigrate,
   addDoctor,
 ];
 

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { readConfig, type Config } from '../config.ts';
-import { createContext, type Context } from '../context.ts';
+import { openContext, type Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
 import { createProducer, type Producer } from '../producer/index.ts';
 import { createLogger } from '../telemetry/index.ts';
@@ -32,7 +32,7 @@ export class Session {
   }
 
   context(): Promise<Context> {
-    this.openedContext ??= createContext(this.config);
+    this.openedContext ??= openContext(this.config);
     return this.openedContext;
   }
 

@@ -4,7 +4,7 @@ import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
 import type { Position } from '../domain/selection.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
-import { ASSIGNEE_INDEX, POOL_INDEX } from '../mongo/schemas.ts';
+import { ASSIGNEE_INDEX, POOL_INDEX } from '../mongo/indexes.ts';
 
 /** The fields that a range does not say already. A page can have thousands of documents, so nothing else is read. */
 type PageDoc = Pick<ConversationDoc, '_id' | 'waitingSince' | 'optedOut'>;

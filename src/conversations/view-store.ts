@@ -2,6 +2,7 @@ import { Types, type QueryFilter } from 'mongoose';
 import type { ConversationRecord, ConversationWithHistory, ViewStore } from './ports.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
+import { PHONE_INDEX } from '../mongo/indexes.ts';
 import { objectIds } from '../mongo/object-ids.ts';
 
 /** Large enough that few round trips are needed, small enough for memory. */
@@ -48,7 +49,7 @@ export class MongoViewStore implements ViewStore {
     const options = {
       projection: RECORD_FIELDS,
       sort: BY_PHONE,
-      hint: BY_PHONE,
+      hint: PHONE_INDEX,
       batchSize: EXPORT_BATCH_SIZE,
     } as const;
     for await (const doc of this.database.conversations.find({ campaignId }, options)) yield toRecord(doc);

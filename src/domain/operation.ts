@@ -53,6 +53,22 @@ export interface Cancellation {
   readonly at: Date;
 }
 
+export const OPERATION_KINDS = ['reassign', 'unassign', 'reassign-one', 'unassign-one', 'undo', 'self-assign'] as const;
+
+export type OperationKind = (typeof OPERATION_KINDS)[number];
+
+/** The fields that the stored requests of all kinds have. The contract of a kind defines the others. */
+export interface StoredRequest {
+  readonly kind: OperationKind;
+  readonly operationId: string;
+  readonly campaignId: string;
+}
+
+/** `end-marker`: the empty batch that ends the list of an operation's batches. No batch can be added after it. */
+export const BATCH_STATES = ['planned', 'applied', 'dropped', 'end-marker'] as const;
+
+export type BatchState = (typeof BATCH_STATES)[number];
+
 /** The stored fields that operations and claims share. */
 export interface OperationRecord<Request> {
   readonly operationId: string;

@@ -1,6 +1,6 @@
 import { Types } from 'mongoose';
 
-/** A batch's ids are written twice, in the batch and in the guard of its moves: they are converted once. */
+/** The ids of a batch are written twice: in the batch and in the filter of its moves. This converts them once. */
 const converted = new WeakMap<readonly string[], Types.ObjectId[]>();
 
 export function objectIds(ids: readonly string[]): Types.ObjectId[] {

@@ -1,29 +1,28 @@
-/** How often the database is asked for the time. */
-const LOOK_EVERY_MS = 60_000;
-/** An answer that took longer says less of what time it is than an earlier one. */
+const ASK_EVERY_MS = 60_000;
+/** An answer that took longer is too inexact to replace an earlier one. */
 const ANSWER_MS_MAX = 500;
-/** Clocks that are this close agree: what is measured is the way to the database as much as the clock. */
-const AGREE_MS = 1_000;
+/** Smaller differences come from the network as much as from the clocks. They are ignored. */
+const DIFFERENCE_IGNORED_MS = 1_000;
 
 /**
- * The one clock that all workers share: the database's. A worker whose own is minutes off would end claims before their
- * time, or long after it, and write histories that run backwards.
+ * The clock that all workers share: the clock of the database server. A worker whose own clock is wrong by minutes would
+ * end waiting claims too early or too late and write histories that run backwards.
  */
 export class ServerClock {
-  private readonly ask: () => Promise<Date>;
-  private readonly looking: NodeJS.Timeout;
+  private readonly readServerTime: () => Promise<Date>;
+  private readonly asking: NodeJS.Timeout;
   private offsetMs = 0;
   private isSet = false;
 
-  private constructor(ask: () => Promise<Date>) {
-    this.ask = ask;
-    // A look that fails leaves what is known; the next one may succeed.
-    this.looking = setInterval(() => void this.look().catch(() => undefined), LOOK_EVERY_MS).unref();
+  private constructor(readServerTime: () => Promise<Date>) {
+    this.readServerTime = readServerTime;
+    // If asking fails, the last offset stays until the next attempt.
+    this.asking = setInterval(() => void this.update().catch(() => undefined), ASK_EVERY_MS).unref();
   }
 
-  static async start(ask: () => Promise<Date>): Promise<ServerClock> {
-    const clock = new ServerClock(ask);
-    await clock.look();
+  static async start(readServerTime: () => Promise<Date>): Promise<ServerClock> {
+    const clock = new ServerClock(readServerTime);
+    await clock.update();
     return clock;
   }
 
@@ -32,17 +31,17 @@ export class ServerClock {
   }
 
   stop(): void {
-    clearInterval(this.looking);
+    clearInterval(this.asking);
   }
 
-  private async look(): Promise<void> {
+  private async update(): Promise<void> {
     const askedAt = performance.now();
-    const theirs = await this.ask();
+    const serverTime = await this.readServerTime();
     const tookMs = performance.now() - askedAt;
-    // Without an earlier one any will do: by a clock that is days off, receipts would be forgotten before their time.
+    // The first answer counts even if it was slow: with a clock that is wrong by days, receipts would expire too early.
     if (this.isSet && tookMs > ANSWER_MS_MAX) return;
     this.isSet = true;
-    const aheadMs = Math.round(theirs.getTime() + tookMs / 2 - Date.now());
-    this.offsetMs = Math.abs(aheadMs) > AGREE_MS + tookMs / 2 ? aheadMs : 0;
+    const aheadMs = Math.round(serverTime.getTime() + tookMs / 2 - Date.now());
+    this.offsetMs = Math.abs(aheadMs) > DIFFERENCE_IGNORED_MS + tookMs / 2 ? aheadMs : 0;
   }
 }

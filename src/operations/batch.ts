@@ -1,3 +1,4 @@
+import type { BatchState } from '../domain/operation.ts';
 import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
 import type { SkipReason } from '../domain/receipt.ts';
 import type { Position } from '../domain/selection.ts';
@@ -44,9 +45,6 @@ export interface Batch {
   readonly skips: readonly Skip[];
   readonly after: PlanState;
 }
-
-/** `end-marker`: the empty batch that closes an operation's list. No batch can be added after it. */
-export type BatchState = 'planned' | 'applied' | 'dropped' | 'end-marker';
 
 export interface StoredBatch extends Batch {
   readonly state: BatchState;

@@ -10,7 +10,7 @@
  * ports                  what all this needs from the database; *-store and apply-batch implement it
  */
 export { MongoBatchStore } from './batch-store.ts';
-export type { BatchState, Shortfall, StoredBatch } from './batch.ts';
+export type { Shortfall, StoredBatch } from './batch.ts';
 export { cancel } from './cancel.ts';
 export {
   type CancelInput,

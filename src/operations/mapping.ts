@@ -2,16 +2,16 @@ import { Types, type mongo } from 'mongoose';
 import { toClaim } from '../claims/index.ts';
 import { batchId, type BatchDoc, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import { objectIds } from '../mongo/object-ids.ts';
-import type { Batch, BatchState, Move, PlanState, Skip, StoredBatch } from './batch.ts';
+import type { BatchState } from '../domain/operation.ts';
+import type { Batch, Move, PlanState, Skip, StoredBatch } from './batch.ts';
+import type { OperationRequest } from './contract.ts';
 import type { Operation, OperationOrClaim, Run } from './operation.ts';
 import type { AnyOperation } from './ports.ts';
 
 export function toOperation(doc: OperationDoc): Operation {
-  const { _id: operationId, ...rest } = doc;
-  delete rest.campaignLock;
-  delete rest.stops;
-  delete rest.expiring;
-  return { operationId, ...rest };
+  const { _id: operationId, kind, campaignLock, stops, expiring, ...fields } = doc;
+  // The contract has checked the request before it was stored.
+  return { operationId, ...fields, request: fields.request as OperationRequest };
 }
 
 export function toOperationOrClaim(doc: OperationDoc | ClaimDoc): OperationOrClaim {
@@ -19,7 +19,8 @@ export function toOperationOrClaim(doc: OperationDoc | ClaimDoc): OperationOrCla
 }
 
 export function toAnyOperation(doc: OperationDoc | ClaimDoc): AnyOperation {
-  const { _id: operationId, campaignId, request, requestHash, createdBySendId, state, sequence } = doc;
+  const { _id: operationId, campaignId, requestHash, createdBySendId, state, sequence } = doc;
+  const request = doc.request as AnyOperation['request'];
   const { receipt, error, cancellation, acceptedAt, startedAt, endedAt } = doc;
   const identity = { operationId, campaignId, request, requestHash, createdBySendId, state, sequence };
   const failures = doc.failures ? { failures: doc.failures } : {};

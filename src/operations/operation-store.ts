@@ -33,7 +33,10 @@ export class MongoOperationStore implements OperationStore {
   async accept(operation: Omit<Operation, 'sequence'>, inSequence: boolean): Promise<Operation> {
     const { operationId, ...rest } = operation;
     const insert = async (sequence: number, session?: mongo.ClientSession): Promise<Operation> => {
-      await this.database.operations.insertOne({ _id: operationId, ...rest, sequence }, session ? { session } : {});
+      await this.database.operations.insertOne(
+        { _id: operationId, kind: rest.request.kind, ...rest, sequence },
+        session ? { session } : {},
+      );
       return { ...operation, sequence };
     };
     try {
@@ -53,7 +56,7 @@ export class MongoOperationStore implements OperationStore {
     const application = new BatchApplication(this.database, batch, operation.request, guard);
     try {
       await this.database.transaction(async (session) => {
-        await this.database.operations.insertOne({ _id: operationId, ...rest }, { session });
+        await this.database.operations.insertOne({ _id: operationId, kind: rest.request.kind, ...rest }, { session });
         await application.applyNew(endMarker, operation.endedAt ?? this.database.now(), session);
       });
       return true;

@@ -1,5 +1,6 @@
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf } from '../mongo/documents.ts';
+import { NEWEST_INDEX } from '../mongo/indexes.ts';
 import type { StoredBatch } from './batch.ts';
 import { toAnyOperation, toBatch } from './mapping.ts';
 import type { AnyOperation, OperationViewStore } from './ports.ts';
@@ -14,7 +15,10 @@ export class MongoOperationViewStore implements OperationViewStore {
   }
 
   async listOperations(campaignId: string, limit: number): Promise<AnyOperation[]> {
-    const newest = this.database.operations.find({ campaignId }, { sort: { acceptedAt: -1, _id: 1 }, limit });
+    const newest = this.database.operations.find(
+      { campaignId },
+      { sort: { acceptedAt: -1, _id: 1 }, hint: NEWEST_INDEX, limit },
+    );
     return (await newest.toArray()).map(toAnyOperation);
   }
 

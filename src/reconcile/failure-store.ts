@@ -6,7 +6,7 @@ import { RETRYABLE_CODES } from '../domain/operation.ts';
 import { nextSequence, NO_SEQUENCE, type Operation, toOperation } from '../operations/index.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf, type OperationDoc } from '../mongo/documents.ts';
-import { STATE_INDEX } from '../mongo/schemas.ts';
+import { STATE_INDEX } from '../mongo/indexes.ts';
 
 const FAILED_PAGE = 100;
 

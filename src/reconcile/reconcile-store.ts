@@ -4,7 +4,7 @@ import { ENDED_STATES, UNFINISHED_STATES, type OperationState } from '../domain/
 import { toClaim } from '../claims/index.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf, CLAIMABLE, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
-import { CLAIMABLE_INDEX, STATE_INDEX } from '../mongo/schemas.ts';
+import { CLAIMABLE_INDEX, STATE_INDEX } from '../mongo/indexes.ts';
 import { toOperation } from '../operations/index.ts';
 
 const UNFINISHED_PAGE = 100;

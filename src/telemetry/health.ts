@@ -5,6 +5,8 @@ export interface DatabaseFacts {
   readonly replicaSet: string | null;
   /** Indexes that Baton needs and the database lacks, as `collection.name`. */
   readonly missingIndexes: readonly string[];
+  /** One sentence for each index that differs from what Baton needs, with the remedy. */
+  readonly indexConflicts: readonly string[];
   readonly indexCount: number;
 }
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database } from '../../src/mongo/database.ts';
 import { testConfig } from '../support/harness.ts';
 
-describe('the database, whatever its address says', () => {
+describe('the database connection, whatever its address says', () => {
   let database: Database;
   beforeAll(async () => {
     const { mongo } = testConfig();
@@ -13,7 +13,7 @@ describe('the database, whatever its address says', () => {
   });
   afterAll(() => database.close());
 
-  it('is read where it is written, and has written when a majority has', () => {
+  it('reads from the primary and waits until a majority has each write', () => {
     const { readPreference, writeConcern, readConcern } = database.client.options;
     expect([readPreference.mode, writeConcern.w, readConcern.level]).toEqual(['primary', 'majority', 'majority']);
   });

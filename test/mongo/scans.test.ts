@@ -1,8 +1,10 @@
 import mongoose, { type mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { objectIds } from '../../src/mongo/object-ids.ts';
+import { claimDoc } from '../support/documents.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 
-/** What an `explain` says, as far as it matters here. */
+/** The fields of an `explain` that these tests use. */
 interface Explained {
   readonly queryPlanner: { readonly winningPlan: unknown };
   readonly executionStats: {
@@ -12,10 +14,10 @@ interface Explained {
   };
 }
 
-/** An ordered scan may look at one key on either side of its range, to know where it begins and that it has ended. */
+/** An ordered scan may read one key on either side of its range. */
 const KEYS_BEYOND = 2;
 
-/** Explains every `find` that `work` makes, on the data as it then is. */
+/** Explains every `find` that `work` executes, after `work` has ended. */
 async function explainedFinds(work: () => Promise<unknown>): Promise<Explained[]> {
   const cursors: mongo.FindCursor[] = [];
   const prototype = mongoose.mongo.Collection.prototype;
@@ -36,7 +38,7 @@ async function explainedFinds(work: () => Promise<unknown>): Promise<Explained[]
   );
 }
 
-/** What explains say of every pipeline that `work` runs, on the data as it then is, outside of its transaction. */
+/** Explains every pipeline that `work` executes, after `work` has ended and outside of its transaction. */
 async function explainedPipelines(work: () => Promise<unknown>): Promise<mongo.Document[]> {
   const spy = vi.spyOn(mongoose.mongo.Collection.prototype, 'aggregate');
   await work();
@@ -45,7 +47,7 @@ async function explainedPipelines(work: () => Promise<unknown>): Promise<mongo.D
   return Promise.all(ran.map(({ on, pipeline }) => on.aggregate(pipeline).explain('executionStats')));
 }
 
-/** Servers nest what they say of a pipeline's stages in ways of their own: added up, wherever it stands. */
+/** Adds up the values of a key wherever it stands: servers nest the stages of a pipeline in different ways. */
 function sumOf(explained: unknown, key: string): number {
   if (typeof explained !== 'object' || explained === null) return 0;
   const own = Number((explained as Record<string, unknown>)[key] ?? 0);
@@ -85,13 +87,13 @@ describe('no query that runs per job scans more than it returns', () => {
     }
   };
 
-  it.each([null, 't2'])('a first page of what %s holds', async (assigneeId) => {
+  it.each([null, 't2'])('reads a first page of the conversations assigned to %s', async (assigneeId) => {
     const range = { campaignId, assigneeId, status: 'not-started' } as const;
     await expectTight(() => harness.context.stores.conversations.readPage(range, null, 50, 'op_x'));
   });
 
   it.each([null, 't2'])(
-    'a later page of what %s holds, also among those waiting since one moment',
+    'reads a later page of the conversations assigned to %s, also among those that wait since the same moment',
     async (assigneeId) => {
       const range = { campaignId, assigneeId, status: 'not-started' } as const;
       const { conversations } = harness.context.stores;
@@ -102,7 +104,7 @@ describe('no query that runs per job scans more than it returns', () => {
     },
   );
 
-  it('what the texters of a round of claims hold, however much others and other campaigns have', async () => {
+  it('counts the conversations of the texters in a round of claims without reading those of other texters', async () => {
     const rules = { enabled: true, batchMax: 10, openMax: 50, repliesMax: 5 };
     const claiming = await harness.seedCampaign(4, { selfAssign: rules });
     const many = (count: number, more: Seeded): Seeded[] => Array.from({ length: count }, () => more);
@@ -130,12 +132,12 @@ describe('no query that runs per job scans more than it returns', () => {
       expect(plan).toContain('"assignee_in_order"');
       expect(plan).not.toContain('"COLLSCAN"');
       expect(sumOf(each, 'collectionScans')).toBe(0);
-      // Two texters' rows, the twenty they were just given, and what they held that the rules look at.
+      // Two texters, the twenty conversations that they just received, and those that the rules count.
       expect(sumOf(each, 'totalDocsExamined')).toBeLessThanOrEqual(2 + 20 + 30 + 20 + 3);
     }
   });
 
-  it('an operation’s newest batches, and where moves shortfallCount away', async () => {
+  it('reads the newest batches of an operation, and those with shortfalls', async () => {
     for (const operationId of ['op_a', 'op_b']) {
       for (let number = 1; number <= 40; number += 1) {
         const after = { position: null, loads: [0], planned: 0 };
@@ -152,33 +154,16 @@ describe('no query that runs per job scans more than it returns', () => {
   });
 
   it('what a reconcile looks at: the unfinished among many that ended, what is old, and a pool', async () => {
-    const { operations } = harness.context.database;
     const { reconcileStore } = harness.context;
     const DAY_MS = 86_400_000;
     const now = Date.now();
-    const request = { kind: 'self-assign', operationId: '', campaignId, texterId: 't1' } as const;
-    const row = {
-      campaignId,
-      request: request as never,
-      requestHash: 'hash',
-      createdBySendId: 'test',
-      sequence: 0,
-      plan: null,
-    };
     const states = ['running', 'accepted', 'failed'] as const;
-    await operations.insertMany(
+    await harness.seeder.operations(
       Array.from({ length: 2_000 }, (_, at) => {
         const acceptedAt = new Date(now - Math.trunc(at / 20) * DAY_MS);
         const state = at % 10 === 0 ? (states[at % 3] ?? 'failed') : 'done';
-        const isEnded = state === 'done' || state === 'failed';
-        const ending = {
-          receipt: null,
-          error: null,
-          cancellation: null,
-          startedAt: null,
-          endedAt: isEnded ? acceptedAt : null,
-        };
-        return { _id: `op_${at}`, ...row, state, acceptedAt, ...ending };
+        const endedAt = state === 'done' || state === 'failed' ? acceptedAt : null;
+        return claimDoc({ _id: `op_${at}`, campaignId, state, acceptedAt, endedAt });
       }),
     );
     const pages = async (): Promise<void> => {
@@ -190,7 +175,26 @@ describe('no query that runs per job scans more than it returns', () => {
     await expectTight(() => reconcileStore.hasClaimable(campaignId));
   });
 
-  it('one conversation', async () => {
+  it('finds conversations by the id of another system and by the name of the contact', async () => {
+    const { views } = harness.context;
+    const named = await harness.seedConversations(campaignId, [{ name: 'Alma' }, { name: 'Alma' }]);
+    await harness.context.database.conversations.updateOne(
+      { _id: { $in: objectIds(named.slice(0, 1)) } },
+      { $set: { externalId: 'x7' } },
+    );
+    await expectTight(async () => {
+      expect(await views.findIdsByText(campaignId, 'x7', 10)).toEqual(named.slice(0, 1));
+    });
+    await expectTight(async () => {
+      expect(await views.findIdsByText(campaignId, 'Alma', 10)).toHaveLength(2);
+    });
+  });
+
+  it('lists the operations of a campaign, newest first, without sorting', async () => {
+    await expectTight(() => harness.context.operationViews.listOperations(campaignId, 50));
+  });
+
+  it('reads one conversation', async () => {
     const found = await harness.context.stores.conversations.findOne(campaignId, ids[7] ?? '');
     expect(found).toMatchObject({ id: ids[7] });
   });

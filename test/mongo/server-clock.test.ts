@@ -10,7 +10,7 @@ describe('the clock that all workers share', () => {
     vi.restoreAllMocks();
   });
 
-  /** As told by a server whose clock is `aheadMs` ahead, in an answer that took so long. */
+  /** Starts a clock with a server that is `aheadMs` ahead and answers after `tookMs`. Returns the clock's offset. */
   async function started(aheadMs: number, tookMs: number): Promise<number> {
     clock?.stop();
     vi.spyOn(performance, 'now').mockReturnValueOnce(0).mockReturnValueOnce(tookMs);
@@ -19,12 +19,12 @@ describe('the clock that all workers share', () => {
     return clock.now().getTime() - asked;
   }
 
-  it('is the database’s where this machine’s is off, though the first answer be slow', async () => {
+  it('is the clock of the database if this machine’s clock is wrong, even after a slow first answer', async () => {
     expect(await started(-100 * DAY_MS, 5)).toBeLessThan(-99 * DAY_MS);
     expect(await started(-100 * DAY_MS, 4_000)).toBeLessThan(-99 * DAY_MS);
   });
 
-  it('is this machine’s where they agree, as far as a slow answer can tell', async () => {
+  it('is the clock of this machine if the two agree within the precision of the answer', async () => {
     expect(await started(300, 5)).toBeLessThan(300);
     expect(await started(-2_500, 4_000)).toBeGreaterThanOrEqual(0);
   });

@@ -26,8 +26,8 @@ describe('a list of texters that are written while it is read', () => {
 
   async function write(): Promise<void> {
     const { texters } = harness.context.database;
-    for (let turn = 0; !isOver; turn += 1) {
-      const some = texterIds.filter((_, at) => (at + turn) % 4 === 0);
+    for (let round = 0; !isOver; round += 1) {
+      const some = texterIds.filter((_, at) => (at + round) % 4 === 0);
       await texters.updateMany({ campaignId, texterId: { $in: some } }, { $inc: { claimRounds: 1 } });
     }
   }
@@ -87,8 +87,8 @@ describe('an export of conversations that move while it reads', () => {
     const { conversations } = harness.context.database;
     let isOver = false;
     const move = async (): Promise<void> => {
-      for (let turn = 0; !isOver; turn += 1) {
-        await conversations.updateMany({ campaignId }, { $set: { assigneeId: `t${(turn % 3) + 1}` } });
+      for (let round = 0; !isOver; round += 1) {
+        await conversations.updateMany({ campaignId }, { $set: { assigneeId: `t${(round % 3) + 1}` } });
       }
     };
     const moving = move();

@@ -1,7 +1,7 @@
 import type { BatchDoc, ClaimDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
 import type { RecordedMove } from './audit-history.ts';
 import { groupBy } from './group-by.ts';
-import { idsOf } from './raw.ts';
+import { idsOf, requestOf } from './raw.ts';
 
 /** What a campaign's database has when nothing is going on any more. */
 interface Found {
@@ -42,8 +42,9 @@ export class UndoAudit {
 
   run(): readonly string[] {
     for (const doc of this.found.operations) {
-      if (doc.request.kind !== 'undo') continue;
-      const { undoes } = doc.request;
+      const request = requestOf(doc);
+      if (request.kind !== 'undo') continue;
+      const { undoes } = request;
       const undone = this.ledger.get(undoes);
       const due = new Map((this.moves.get(undoes) ?? []).map((move) => [move.conversationId, move]));
       if (doc.error) this.holdRefusal(doc);

@@ -1,11 +1,12 @@
 import { isEnded } from '../../src/domain/operation.ts';
+import type { OperationRequest } from '../../src/operations/index.ts';
 import type { Receipt } from '../../src/domain/receipt.ts';
 import type { BatchDoc, ClaimDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
 import { HistoryAudit, type RecordedMove, type SeededCampaign } from './audit-history.ts';
 import { UndoAudit } from './audit-undos.ts';
 import { groupBy } from './group-by.ts';
 import type { Harness } from './harness.ts';
-import { idsOf } from './raw.ts';
+import { idsOf, requestOf } from './raw.ts';
 
 /** What somebody asked for, and what they were told, as often as they asked. */
 export interface AskedFor {
@@ -123,9 +124,9 @@ class CampaignAudit {
 
   /** Ended, with one receipt, which is what its batches say, within what was asked for. */
   private holdOperation(operation: OperationDoc): void {
-    const { _id: id, state, request, receipt, campaignLock } = operation;
+    const { _id: id, state, receipt, campaignLock } = operation;
     if (!isEnded(state)) return this.wrong(`operation ${id} has not ended: ${state}`);
-    if (campaignLock !== undefined) this.wrong(`operation ${id} has ended and still has the campaign lock`);
+    if (campaignLock !== undefined) this.wrong(`operation ${id} has ended and keeps the campaign lock`);
     const batches = this.batches.get(id) ?? [];
     this.holdBatches(operation, batches);
     this.holdStop(operation, batches);
@@ -146,7 +147,7 @@ class CampaignAudit {
       if (total !== expected)
         this.wrong(`operation ${id}: ${list} of its receipt sums up to ${total}, not ${expected}`);
     }
-    const limit = limitOf(request);
+    const limit = limitOf(requestOf(operation));
     if (moved > limit) this.wrong(`operation ${id} moved ${moved}, asked for at most ${limit}`);
   }
 
@@ -166,7 +167,7 @@ class CampaignAudit {
 
   /** Where it was stopped, and only there, something is left: what was planned, and no more than was asked for. */
   private holdStop(operation: OperationDoc, batches: readonly BatchDoc[]): void {
-    const { _id: id, state, cancellation, receipt, request } = operation;
+    const { _id: id, state, cancellation, receipt } = operation;
     const isCancelled = state === 'cancelled';
     if ((cancellation !== null) !== isCancelled) this.wrong(`operation ${id} ended as ${state}, cancelled or not`);
     const dropped = batches.filter((batch) => batch.state === 'dropped');
@@ -175,7 +176,7 @@ class CampaignAudit {
     if ((left !== null) !== isCancelled) this.wrong(`operation ${id} ended as ${state} and left ${left}`);
     if (!receipt || left === null) return;
     if (receipt.shortBecause !== 'stopped') this.wrong(`operation ${id} was cancelled, and was not stopped`);
-    const room = Math.max(0, limitOf(request) - receipt.moved);
+    const room = Math.max(0, limitOf(requestOf(operation)) - receipt.moved);
     const planned = count(dropped.flatMap(({ moves, skips }) => [...moves, ...skips]));
     if (left > room) this.wrong(`operation ${id} left ${left}, and could have moved ${room} at most`);
     if (left < Math.min(planned, room)) this.wrong(`operation ${id} left ${left}, and ${planned} were planned`);
@@ -289,7 +290,7 @@ function grantsOf({ _id: operationId, granted, request }: ClaimDoc): RecordedMov
 }
 
 /** The most that a request may move. */
-function limitOf(request: OperationDoc['request']): number {
+function limitOf(request: OperationRequest): number {
   switch (request.kind) {
     case 'reassign':
       return request.count ?? Infinity;

@@ -12,7 +12,7 @@ import { UndoAudit } from './audit-undos.ts';
 import { groupBy } from './group-by.ts';
 import type { Harness } from './harness.ts';
 import type { Past } from './model.ts';
-import { idsOf } from './raw.ts';
+import { idsOf, requestOf } from './raw.ts';
 
 /** How a conversation came into the campaign. */
 export interface Origin {
@@ -130,7 +130,9 @@ function checkHistories(
 
 /** Every operation has ended, and its receipt says what was written. */
 function holdReceipts({ operations, batches }: Snapshot, moves: readonly Move[]): void {
-  for (const { _id, state, error, receipt, request, cancellation } of operations) {
+  for (const operation of operations) {
+    const { _id, state, error, receipt, cancellation } = operation;
+    const request = requestOf(operation);
     const own = moves.filter(({ operationId }) => operationId === _id);
     const ofIt = batches.filter(({ operationId }) => operationId === _id);
     const skipped = ofIt.flatMap(({ state: of, skips }) => (of === 'applied' ? skips : []));

@@ -5,6 +5,7 @@ import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { conversationMeant, texterMeant } from './campaign-actions.ts';
 import type { Origin } from './campaign-invariants.ts';
 import type { ConversationRequest, WorldRequest } from './campaign-requests.ts';
+import { conversationDoc } from './documents.ts';
 import type { Harness } from './harness.ts';
 import type { Model, ModelConversation } from './model.ts';
 import { rawConversations } from './raw.ts';
@@ -29,7 +30,7 @@ export class CampaignWorld {
 
   async seed(requests: readonly ConversationRequest[]): Promise<void> {
     const docs = requests.map((request) => this.conversation(request));
-    if (docs.length > 0) await this.harness.context.database.conversations.insertMany(docs);
+    await this.harness.seeder.conversations(docs);
     for (const doc of docs) this.know(doc);
   }
 
@@ -101,11 +102,9 @@ export class CampaignWorld {
     this.contacts += 1;
     const { moves, status, optedOut, assignee } = request;
     const assigneeId = assignee === null ? null : texterMeant(this.model, assignee);
-    return {
-      _id: new Types.ObjectId(),
+    return conversationDoc(this.contacts, {
       campaignId: this.campaignId,
       externalId: this.contacts % 2 === 0 ? `outside-${this.contacts}` : null,
-      contact: { name: `Contact ${this.contacts}`, phone: `+1555${String(this.contacts).padStart(7, '0')}` },
       assigneeId,
       status,
       waitingSince: new Date(since(request.waitedMinutes)),
@@ -117,7 +116,7 @@ export class CampaignWorld {
       lastOperationId: moves > 0 ? `earlier-${moves}` : null,
       history: past(moves, assigneeId),
       createdAt: new Date(PAST),
-    };
+    });
   }
 }
 

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import { Types } from 'mongoose';
 import type { Config } from '../../src/config.ts';
 import { createContext, type Context } from '../../src/context.ts';
 import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
 import type { Assignee, Status } from '../../src/domain/conversation.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { migrate } from '../../src/mongo/migrate.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
+import { campaignDoc, conversationDoc, Seeder, texterDoc } from './documents.ts';
 import { jobIdOf } from '../../src/queue/job.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
@@ -68,6 +69,8 @@ export class Harness {
   readonly config: Config;
   readonly context: Context;
   readonly producer: Producer;
+  /** Inserts documents past the stores. */
+  readonly seeder: Seeder;
   /** Then nothing of it needs to be tidied up. */
   private readonly hasOwnRedis: boolean;
   private readonly services: Service[] = [];
@@ -77,6 +80,7 @@ export class Harness {
     this.config = config;
     this.hasOwnRedis = hasOwnRedis;
     this.context = context;
+    this.seeder = new Seeder(context.database);
     this.producer = createProducer(config.queue);
   }
 
@@ -84,7 +88,7 @@ export class Harness {
   static async open(worker: Partial<Config['worker']> = {}, addresses?: Addresses): Promise<Harness> {
     const config = testConfig(worker, addresses);
     const context = await createContext(config);
-    await context.database.ensureIndexes();
+    await migrate(context.database);
     return new Harness(config, context, addresses !== undefined);
   }
 
@@ -117,28 +121,11 @@ export class Harness {
       selfAssign = {},
     }: { campaignId?: string; selfAssign?: Partial<SelfAssignSettings> } = {},
   ): Promise<string> {
-    await this.context.database.campaigns.insertOne({
-      _id: campaignId,
-      name: `Campaign ${campaignId}`,
-      closed: false,
-      selfAssign: { enabled: false, batchMax: 300, openMax: 300, repliesMax: null, ...selfAssign },
-      operationCount: 0,
-      waitingCount: 0,
-      texterCount,
-      rotation: { sequence: 0, nextJoinedOrder: 0 },
-      createdAt: new Date(),
-    });
-    const texters = Array.from({ length: texterCount }, (_, index) => ({
-      _id: new Types.ObjectId(),
-      campaignId,
-      texterId: `t${index + 1}`,
-      name: `Texter ${index + 1}`,
-      active: true,
-      joinedOrder: index + 1,
-      claimRounds: 0,
-      createdAt: new Date(),
-    }));
-    if (texters.length > 0) await this.context.database.texters.insertMany(texters);
+    const rules = { enabled: false, batchMax: 300, openMax: 300, repliesMax: null, ...selfAssign };
+    await this.seeder.campaign(
+      campaignDoc({ _id: campaignId, texterCount, selfAssign: rules }),
+      Array.from({ length: texterCount }, (_, index) => texterDoc({ campaignId, joinedOrder: index + 1 })),
+    );
     return campaignId;
   }
 
@@ -146,10 +133,7 @@ export class Harness {
   async seedConversations(campaignId: string, seeded: readonly Seeded[]): Promise<string[]> {
     const now = Date.now();
     const docs = seeded.map((each) => this.conversation(campaignId, each, now));
-    const CHUNK = 5_000;
-    for (let at = 0; at < docs.length; at += CHUNK) {
-      await this.context.database.conversations.insertMany(docs.slice(at, at + CHUNK));
-    }
+    await this.seeder.conversations(docs);
     return docs.map((doc) => doc._id.toHexString());
   }
 
@@ -187,26 +171,8 @@ export class Harness {
 
   private conversation(campaignId: string, seeded: Seeded, now: number): ConversationDoc {
     this.contacts += 1;
-    const waitingSince = new Date(now - (seeded.waitedMs ?? 0));
-    return {
-      _id: new Types.ObjectId(),
-      campaignId,
-      externalId: null,
-      contact: {
-        name: seeded.name ?? `Contact ${this.contacts}`,
-        phone: `+1555${String(this.contacts).padStart(7, '0')}`,
-      },
-      assigneeId: seeded.assigneeId ?? null,
-      status: seeded.status ?? 'not-started',
-      waitingSince,
-      optedOut: seeded.optedOut ?? false,
-      assignmentVersion: 0,
-      assignedAt: null,
-      lastInboundAt: null,
-      lastOutboundAt: null,
-      lastOperationId: null,
-      history: [],
-      createdAt: waitingSince,
-    };
+    const { name = `Contact ${this.contacts}`, waitedMs = 0, ...fields } = seeded;
+    const doc = conversationDoc(this.contacts, { campaignId, waitingSince: new Date(now - waitedMs), ...fields });
+    return { ...doc, contact: { ...doc.contact, name } };
   }
 }

@@ -1,5 +1,6 @@
 import { EJSON } from 'bson';
 import type { BatchDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
+import type { OperationRequest } from '../../src/operations/index.ts';
 import type { Harness } from './harness.ts';
 
 /** What really lies in the database, past every store and mapping. */
@@ -18,6 +19,11 @@ export async function rawOperation(harness: Harness, operationId: string): Promi
 
 export async function rawOperations(harness: Harness, campaignId: string): Promise<OperationDoc[]> {
   return harness.context.database.operations.find({ campaignId }, { sort: { sequence: 1 } }).toArray();
+}
+
+/** Returns the request with the type that its contract gives it. The schema knows only the fields of all kinds. */
+export function requestOf({ request }: Pick<OperationDoc, 'request'>): OperationRequest {
+  return request as OperationRequest;
 }
 
 /** In the order of their numbers. */

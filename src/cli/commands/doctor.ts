@@ -54,7 +54,7 @@ async function checkQueue({ config }: Session): Promise<Check[]> {
   }
 }
 
-function databaseChecks({ version, replicaSet, missingIndexes, indexCount }: DatabaseFacts): Check[] {
+function databaseChecks({ version, replicaSet, missingIndexes, indexConflicts, indexCount }: DatabaseFacts): Check[] {
   const found = `version ${version}`;
   const missing = missingIndexes.join('; ');
   return [
@@ -67,6 +67,7 @@ function databaseChecks({ version, replicaSet, missingIndexes, indexCount }: Dat
     missing === ''
       ? ok('indexes', `all ${indexCount}`)
       : warn('indexes', `missing: ${missing}`, 'create them with `baton migrate`'),
+    ...indexConflicts.map((conflict) => warn('indexes', 'an index of another program', conflict)),
   ];
 }
 

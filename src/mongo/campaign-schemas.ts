@@ -1,0 +1,75 @@
+import { Schema } from 'mongoose';
+import type { HistoryMove } from '../domain/conversation.ts';
+import { as, count, nested, status, strict, text, textOrNull, time, timeOrNull } from './schema-parts.ts';
+
+const selfAssign = Schema.create(
+  {
+    enabled: { type: Boolean, default: false },
+    batchMax: { type: Number, default: 300, min: 1, max: 5_000 },
+    openMax: { type: Number, default: 300, min: 1 },
+    repliesMax: as<number | null>({ type: Number, default: null, min: 0 }),
+  },
+  nested,
+);
+
+const rotation = Schema.create({ sequence: count, nextJoinedOrder: count }, nested);
+
+export const campaignSchema = Schema.create(
+  {
+    _id: text,
+    name: text,
+    closed: { type: Boolean, default: false },
+    selfAssign: { type: selfAssign, required: true },
+    /** The number of bulk operations that were accepted. */
+    operationCount: { ...count, default: 0 },
+    /** The number of claims that have ever waited. */
+    waitingCount: { ...count, default: 0 },
+    /** The number of texters that have ever joined. */
+    texterCount: { ...count, default: 0 },
+    /** Where the next dealing begins, and the sequence of the operation that stored it. */
+    rotation: { type: rotation, required: true },
+    createdAt: time,
+  },
+  { ...strict, collection: 'campaigns' },
+);
+
+export const texterSchema = Schema.create(
+  {
+    campaignId: text,
+    texterId: text,
+    name: text,
+    active: { type: Boolean, default: true },
+    joinedOrder: count,
+    /** Each round of claims adds 1 for each texter in it. Two rounds with the same texter therefore conflict. */
+    claimRounds: { ...count, default: 0 },
+    createdAt: time,
+  },
+  { ...strict, collection: 'texters' },
+);
+
+const contact = Schema.create({ name: text, phone: text }, nested);
+
+const historyMove = Schema.create(
+  { operationId: text, from: textOrNull, to: textOrNull, at: time, by: textOrNull },
+  nested,
+);
+
+export const conversationSchema = Schema.create(
+  {
+    campaignId: text,
+    externalId: textOrNull,
+    contact: { type: contact, required: true },
+    assigneeId: textOrNull,
+    status,
+    waitingSince: time,
+    optedOut: { type: Boolean, default: false },
+    assignmentVersion: { ...count, default: 0 },
+    assignedAt: timeOrNull,
+    lastInboundAt: timeOrNull,
+    lastOutboundAt: timeOrNull,
+    lastOperationId: textOrNull,
+    history: as<HistoryMove[]>({ type: [historyMove] }),
+    createdAt: time,
+  },
+  { ...strict, collection: 'conversations' },
+);

@@ -1,0 +1,93 @@
+import type { mongo } from 'mongoose';
+
+export interface Index {
+  readonly collection: CollectionName;
+  readonly name: string;
+  readonly keys: Readonly<Record<string, 1 | -1>>;
+  readonly isUnique?: true;
+  /** Only documents that match this filter are in the index. */
+  readonly where?: mongo.Document;
+  /** True where a query names the index as its hint. Such an index must have exactly this name. */
+  readonly isHint?: true;
+}
+
+export const COLLECTIONS = ['campaigns', 'texters', 'conversations', 'operations', 'batches'] as const;
+
+export type CollectionName = (typeof COLLECTIONS)[number];
+
+export const ASSIGNEE_INDEX = 'assignee_in_order';
+export const POOL_INDEX = 'pool_in_order';
+export const CLAIMABLE_INDEX = 'claimable_in_order';
+export const PHONE_INDEX = 'contact_by_phone';
+export const NEWEST_INDEX = 'campaign_newest_first';
+export const STATE_INDEX = 'state_in_order';
+
+/** Every index of the database, with the queries that it serves. Migrations build them; nothing else does. */
+export const INDEXES: readonly Index[] = [
+  // Reads a campaign's texters, finds a texter by id, and keeps two texters of a campaign from having the same id.
+  { collection: 'texters', name: 'texter_by_id', keys: { campaignId: 1, texterId: 1 }, isUnique: true },
+
+  // Reads one texter's conversations of one status in the order of selection (plans, the conversations view), and counts
+  // conversations by assignee and status (previews, the limits of a claim, the senders view).
+  {
+    collection: 'conversations',
+    name: ASSIGNEE_INDEX,
+    keys: { campaignId: 1, assigneeId: 1, status: 1, waitingSince: 1, _id: 1 },
+    isHint: true,
+  },
+  // Reads the pool in the order of selection. In an index over all conversations, `assigneeId: null` also matches
+  // documents without the field, which is not one range on every server.
+  {
+    collection: 'conversations',
+    name: POOL_INDEX,
+    keys: { campaignId: 1, status: 1, waitingSince: 1, _id: 1 },
+    where: { assigneeId: null },
+    isHint: true,
+  },
+  // Reads the head of the pool for claims. Conversations that a claim cannot receive are not in the index.
+  {
+    collection: 'conversations',
+    name: CLAIMABLE_INDEX,
+    keys: { campaignId: 1, waitingSince: 1, _id: 1 },
+    where: { assigneeId: null, status: 'not-started', optedOut: false },
+    isHint: true,
+  },
+  // Keeps a contact from having two conversations in a campaign, finds the known phone numbers of an import, and gives
+  // the export an order that does not change while conversations move.
+  {
+    collection: 'conversations',
+    name: PHONE_INDEX,
+    keys: { campaignId: 1, 'contact.phone': 1 },
+    isUnique: true,
+    isHint: true,
+  },
+  // Finds conversations by the id that another system gave them.
+  { collection: 'conversations', name: 'contact_by_external_id', keys: { campaignId: 1, externalId: 1 } },
+  // Finds conversations by the name of the contact.
+  { collection: 'conversations', name: 'contact_by_name', keys: { campaignId: 1, 'contact.name': 1 } },
+
+  // Finds the next bulk operation of a campaign: the running one, else the first accepted one.
+  { collection: 'operations', name: 'campaign_in_sequence', keys: { campaignId: 1, state: 1, sequence: 1 } },
+  // Lists a campaign's operations, newest first.
+  { collection: 'operations', name: NEWEST_INDEX, keys: { campaignId: 1, acceptedAt: -1, _id: 1 }, isHint: true },
+  // Reads the unfinished operations (reconcile), the failed ones (`baton failed`) and those old enough to be deleted.
+  { collection: 'operations', name: STATE_INDEX, keys: { state: 1, acceptedAt: 1, _id: 1 }, isHint: true },
+  // Lets one bulk operation of a campaign run at a time: taking the lock a second time is a duplicate key.
+  {
+    collection: 'operations',
+    name: 'campaign_lock',
+    keys: { campaignLock: 1 },
+    isUnique: true,
+    where: { campaignLock: { $exists: true } },
+  },
+  // Reads the waiting claims of a campaign in order.
+  {
+    collection: 'operations',
+    name: 'waiting_claims',
+    keys: { campaignId: 1, 'waiting.sequence': 1 },
+    where: { 'waiting.sequence': { $exists: true } },
+  },
+
+  // Finds the few batches of an operation that had shortfalls. Batches are otherwise found by their ids.
+  { collection: 'batches', name: 'shortfalls', keys: { operationId: 1 }, where: { shortfalls: { $exists: true } } },
+];

@@ -1,0 +1,28 @@
+import { Schema, type Connection, type Model } from 'mongoose';
+import { OPERATION_KINDS } from '../domain/operation.ts';
+import { campaignSchema, conversationSchema, texterSchema } from './campaign-schemas.ts';
+import type { ClaimDoc, OperationDoc } from './documents.ts';
+import { batchSchema, claimSchema, operationSchema } from './operation-schemas.ts';
+import { strict } from './schema-parts.ts';
+
+/** Creates the models on a connection. Sends nothing to the server. */
+export function createModels(connection: Connection) {
+  const operations = connection.model('Operation', operationSchema);
+  const claims = operations.discriminator('Claim', claimSchema, 'self-assign');
+  // mongoose refuses documents whose discriminator has no model.
+  for (const kind of OPERATION_KINDS) {
+    if (kind !== 'self-assign') operations.discriminator(`Operation ${kind}`, new Schema({}, strict), kind);
+  }
+  return {
+    campaigns: connection.model('Campaign', campaignSchema),
+    texters: connection.model('Texter', texterSchema),
+    conversations: connection.model('Conversation', conversationSchema),
+    /** Finds operations of every kind, claims included. */
+    operations: operations as unknown as Model<OperationDoc>,
+    /** Finds claims only. */
+    claims: claims as unknown as Model<ClaimDoc>,
+    batches: connection.model('Batch', batchSchema),
+  };
+}
+
+export type Models = ReturnType<typeof createModels>;

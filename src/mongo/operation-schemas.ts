@@ -1,0 +1,140 @@
+import { Schema, type InferRawDocTypeFromSchema } from 'mongoose';
+import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
+import { SPREADS } from '../domain/dealing.ts';
+import type { FailedAttempt } from '../domain/failed-attempt.ts';
+import {
+  BATCH_STATES,
+  OPERATION_KINDS,
+  OPERATION_STATES,
+  type Cancellation,
+  type StoredRequest,
+} from '../domain/operation.ts';
+import { SKIP_REASONS, type Receipt } from '../domain/receipt.ts';
+import type { StoredError } from '../domain/stored-error.ts';
+import {
+  as,
+  count,
+  nested,
+  optional,
+  status,
+  strict,
+  text,
+  textOrNull,
+  time,
+  timeOrNull,
+  Value,
+} from './schema-parts.ts';
+
+const plan = Schema.create(
+  {
+    sources: as<readonly Assignee[]>({ type: [String] }),
+    targets: as<readonly Assignee[]>({ type: [String] }),
+    loads: as<readonly number[]>({ type: [Number], required: true }),
+    spread: { type: String, enum: SPREADS, required: true },
+    statuses: as<readonly Status[]>({ type: [{ type: String, enum: STATUSES }] }),
+    limit: as<number | null>({ type: Number, default: null }),
+  },
+  nested,
+);
+
+/** Operations of all kinds share one collection, so that an id stands for one operation only. */
+export const operationSchema = Schema.create(
+  {
+    _id: text,
+    /** The discriminator: claims have the kind `self-assign`. */
+    kind: { type: String, enum: OPERATION_KINDS, required: true },
+    campaignId: text,
+    /** Checked by the contract of its kind before it is stored. The subject of the kind knows its full type. */
+    request: as<StoredRequest>({ type: Value, required: true }),
+    requestHash: text,
+    createdBySendId: text,
+    state: { type: String, enum: OPERATION_STATES, required: true },
+    sequence: count,
+    /** Fixed when the operation starts. Claims have no plan. */
+    plan: as<InferRawDocTypeFromSchema<typeof plan> | null>({ type: plan, default: null }),
+    receipt: as<Receipt | null>({ type: Value, default: null }),
+    error: as<StoredError | null>({ type: Value, default: null }),
+    cancellation: as<Cancellation | null>({ type: Value, default: null }),
+    failures: optional<readonly FailedAttempt[]>({ type: Value }),
+    /** How often the operation was reopened. */
+    reopened: { type: Number, allowNull: false },
+    /** Set before the operation and its batches are deleted. From then on the operation cannot be reopened. */
+    expiring: { type: Boolean, allowNull: false },
+    /** Counts attempts to close the list of batches, so that closing conflicts with a reopening at the same time. */
+    stops: { type: Number, allowNull: false },
+    /** The campaign's id while a bulk operation holds the campaign lock. */
+    campaignLock: { type: String, allowNull: false },
+    acceptedAt: time,
+    startedAt: timeOrNull,
+    endedAt: timeOrNull,
+  },
+  { ...strict, collection: 'operations', discriminatorKey: 'kind' },
+);
+
+const claimRequest = Schema.create(
+  {
+    kind: { type: String, enum: ['self-assign'] as const, required: true },
+    operationId: text,
+    campaignId: text,
+    texterId: text,
+    count: optional<number | undefined>({ type: Number }),
+    waitMs: optional<number | undefined>({ type: Number }),
+  },
+  nested,
+);
+
+const waiting = Schema.create({ sequence: count, until: time }, nested);
+
+/** What claims store beside the fields of all kinds. */
+export const claimSchema = Schema.create(
+  {
+    request: { type: claimRequest, required: true },
+    /** The conversations that the claim received, longest waiting first. */
+    granted: { type: [Schema.Types.ObjectId], required: true },
+    /** Only while the claim waits for more conversations. */
+    waiting: { type: waiting, allowNull: false },
+  },
+  strict,
+);
+
+const ids = { type: [Schema.Types.ObjectId], required: true } as const;
+const move = Schema.create({ from: textOrNull, to: textOrNull, status, count, conversationIds: ids }, nested);
+const skip = Schema.create(
+  { reason: { type: String, enum: SKIP_REASONS, required: true }, count, conversationIds: ids },
+  nested,
+);
+const position = Schema.create(
+  { status, waitingSince: time, id: { type: Schema.Types.ObjectId, required: true } },
+  nested,
+);
+const planState = Schema.create(
+  {
+    position: as<InferRawDocTypeFromSchema<typeof position> | null>({ type: position, default: null }),
+    loads: { type: [Number], required: true },
+    planned: count,
+  },
+  nested,
+);
+
+export const batchSchema = Schema.create(
+  {
+    /** See `batchId`: the batches of an operation are one range of ids, in order. */
+    _id: text,
+    campaignId: text,
+    operationId: text,
+    number: count,
+    state: { type: String, enum: BATCH_STATES, required: true },
+    moves: [move],
+    skips: [skip],
+    /** How far the plan had come after this batch. */
+    after: { type: planState, required: true },
+    /** Only if planned moves were not written. */
+    shortfalls: optional<{ to: Assignee; count: number }[]>({
+      type: [Schema.create({ to: textOrNull, count }, nested)],
+      default: undefined,
+    }),
+    plannedAt: time,
+    appliedAt: timeOrNull,
+  },
+  { ...strict, collection: 'batches' },
+);

@@ -1,0 +1,234 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openContext } from '../../src/context.ts';
+import { Database } from '../../src/mongo/database.ts';
+import { COLLECTIONS, INDEXES } from '../../src/mongo/indexes.ts';
+import { migrate, planMigrations } from '../../src/mongo/migrate.ts';
+import { MIGRATIONS, type Migration } from '../../src/mongo/migrations.ts';
+import { requireSchema } from '../../src/mongo/schema-version.ts';
+import { testConfig } from '../support/harness.ts';
+
+const config = testConfig();
+const FAST = { lockMs: 600, waitMs: 10_000, pollMs: 20 };
+
+let database: Database;
+beforeEach(async () => {
+  database = await Database.open(config.mongo);
+});
+afterEach(async () => {
+  await database.command({ dropDatabase: 1 });
+  await database.close();
+});
+
+async function collectionNames(): Promise<(string | undefined)[]> {
+  return (await database.listCollections()).map(({ name }) => name);
+}
+
+/** Makes a list of fake migrations that write down each run. */
+function fakes(
+  runs: string[],
+  count: number,
+  more: Partial<Migration> & { before?: (version: number) => Promise<void> } = {},
+): Migration[] {
+  const { before, ...fields } = more;
+  return Array.from({ length: count }, (_, index) => ({
+    version: index + 1,
+    name: `fake ${index + 1}`,
+    oldestCodeVersion: 1,
+    plan: () => Promise.resolve([`change ${index + 1}`]),
+    run: async () => {
+      await before?.(index + 1);
+      runs.push(`fake ${index + 1}`);
+    },
+    ...fields,
+  }));
+}
+
+describe('migrating an empty database', () => {
+  it('creates every collection and every index, and a second run changes nothing', async () => {
+    const report = await migrate(database);
+    expect(report).toMatchObject({ from: 0, to: 1, migrations: [{ version: 1 }] });
+    expect(report.migrations[0]?.changes).toHaveLength(COLLECTIONS.length + INDEXES.length);
+    expect(await collectionNames()).toEqual(expect.arrayContaining([...COLLECTIONS]));
+    expect(await planMigrations(database)).toEqual({ from: 1, to: 1, migrations: [] });
+    expect(await migrate(database)).toEqual({ from: 1, to: 1, migrations: [] });
+  });
+
+  it('writes nothing in a dry run', async () => {
+    const { migrations } = await planMigrations(database);
+    expect(migrations[0]?.changes).toContain('build index assignee_in_order of conversations');
+    expect(await collectionNames()).toEqual([]);
+  });
+
+  it('is refused to workers until it is done, and opening creates nothing', async () => {
+    await expect(openContext(config)).rejects.toMatchObject({
+      code: 'schema-outdated',
+      message: 'the database has no schema yet: run `baton migrate`',
+    });
+    expect(await collectionNames()).toEqual([]);
+    await migrate(database);
+    await (await openContext(config)).close();
+  });
+});
+
+describe('collections and indexes of another program', () => {
+  it('refuses a view in the place of a collection, and names the remedy', async () => {
+    await database.createCollection('people');
+    await database.command({ create: 'texters', viewOn: 'people', pipeline: [] });
+    await expect(migrate(database)).rejects.toMatchObject({
+      code: 'schema-conflict',
+      message: 'texters is a view: use another database, or rename it and run `baton migrate` again',
+    });
+    await database.command({ drop: 'texters' });
+  });
+
+  it('builds only the index that is missing, although the schema has its version already', async () => {
+    await migrate(database);
+    await database.operations.dropIndex('campaign_newest_first');
+    const report = await migrate(database);
+    expect(report.migrations).toEqual([
+      {
+        version: 1,
+        name: 'create the collections and indexes',
+        changes: ['build index campaign_newest_first of operations'],
+      },
+    ]);
+  });
+
+  it('accepts an equal index under another name if no query names it as a hint', async () => {
+    await database.operations.createIndex({ campaignId: 1, state: 1, sequence: 1 }, { name: 'other_name' });
+    await migrate(database);
+    expect((await planMigrations(database)).migrations).toEqual([]);
+    expect(await database.operations.indexExists('campaign_in_sequence')).toBe(false);
+  });
+
+  it('refuses an index with the same keys and other options before it builds anything, and names the remedy', async () => {
+    await database.conversations.createIndex({ campaignId: 1, 'contact.phone': 1 }, { name: 'not_unique' });
+    await expect(migrate(database)).rejects.toMatchObject({
+      code: 'schema-conflict',
+      message:
+        'index not_unique of conversations has the keys of contact_by_phone and other options: ' +
+        'drop it with db.conversations.dropIndex("not_unique"), then run `baton migrate` again',
+    });
+    expect(await database.conversations.indexExists('assignee_in_order')).toBe(false);
+    await database.conversations.dropIndex('not_unique');
+    await migrate(database);
+  });
+});
+
+describe('the steps of a migration', () => {
+  it('run in order, once, with a log line before and after each', async () => {
+    const runs: string[] = [];
+    const lines: string[] = [];
+    const log = (line: string): void => void lines.push(line.replace(/\d+ ms/, 'n ms'));
+    await migrate(database, { migrations: fakes(runs, 2), log });
+    await migrate(database, { migrations: fakes(runs, 2), log });
+    await migrate(database, { migrations: fakes(runs, 3), log });
+    expect(runs).toEqual(['fake 1', 'fake 2', 'fake 3']);
+    expect(lines).toEqual(
+      [1, 2, 3].flatMap((n) => [`migration ${n} (fake ${n}): start`, `migration ${n} (fake ${n}): done after n ms`]),
+    );
+    expect(await database.schema.findOne()).toMatchObject({
+      version: 3,
+      applied: [{ version: 1 }, { version: 2 }, { version: 3 }],
+    });
+  });
+
+  it('run once when two processes migrate at the same time', async () => {
+    const runs: string[] = [];
+    const waits: string[] = [];
+    const migrations = fakes(runs, 2, { before: () => sleep(300) });
+    const options = { migrations, times: FAST, log: (line: string) => void waits.push(line) };
+    await Promise.all([migrate(database, options), migrate(database, options)]);
+    expect(runs).toEqual(['fake 1', 'fake 2']);
+    expect(waits.filter((line) => line.includes('waiting'))).toHaveLength(1);
+  });
+
+  it('are refused with migration-running when another process keeps the lock', async () => {
+    const slow = fakes([], 1, { before: () => sleep(1_500) });
+    const first = migrate(database, { migrations: slow, times: FAST });
+    await sleep(200);
+    const second = migrate(database, { migrations: slow, times: { ...FAST, waitMs: 200 } });
+    await expect(second).rejects.toMatchObject({ code: 'migration-running' });
+    await first;
+  });
+
+  it('continue with the step that failed', async () => {
+    const runs: string[] = [];
+    const failing = fakes(runs, 3, {
+      before: (version) => (version === 2 ? Promise.reject(new Error('connection lost')) : Promise.resolve()),
+    });
+    await expect(migrate(database, { migrations: failing })).rejects.toThrow('connection lost');
+    await migrate(database, { migrations: fakes(runs, 3) });
+    expect(runs).toEqual(['fake 1', 'fake 2', 'fake 3']);
+  });
+
+  it('continue where a process was killed in the middle of a step, once its lock has run out', async () => {
+    const child = fork('test/support/killed-migration.ts', [config.mongo.uri], { execArgv: ['--import', 'tsx'] });
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    expect(await database.schema.findOne()).toMatchObject({
+      version: 1,
+      lock: { owner: expect.any(String) as string },
+    });
+    const runs: string[] = [];
+    await migrate(database, { migrations: fakes(runs, 3), times: FAST });
+    expect(runs).toEqual(['fake 2', 'fake 3']);
+  });
+
+  it('continue after the lock of a dead process has run out, and the lock does not block for ever', async () => {
+    const runs: string[] = [];
+    await migrate(database, { migrations: fakes(runs, 1) });
+    const until = new Date(database.now().getTime() + 500);
+    await database.schema.updateOne({ _id: 'schema' }, { $set: { lock: { owner: 'dead', until } } });
+    await migrate(database, { migrations: fakes(runs, 2), times: FAST });
+    expect(runs).toEqual(['fake 1', 'fake 2']);
+    expect(database.now().getTime()).toBeGreaterThanOrEqual(until.getTime());
+    expect(await database.schema.findOne()).not.toHaveProperty('lock');
+  });
+
+  it('are not recorded by a process that lost its lock', async () => {
+    const stolen = fakes([], 1, {
+      before: async () => {
+        const lock = { owner: 'other', until: new Date(Date.now() + 60_000) };
+        await database.schema.updateOne({ _id: 'schema' }, { $set: { lock } });
+      },
+    });
+    await expect(migrate(database, { migrations: stolen })).rejects.toThrow('another process has taken over');
+    expect(await database.schema.findOne()).toMatchObject({ version: 0, lock: { owner: 'other' } });
+  });
+});
+
+describe('code and database of different versions', () => {
+  it('refuses code that needs a newer schema, and names `baton migrate`', async () => {
+    await migrate(database, { migrations: fakes([], 1) });
+    await expect(requireSchema(database, fakes([], 2))).rejects.toMatchObject({
+      code: 'schema-outdated',
+      message: 'the database has schema version 1, and this code needs version 2: run `baton migrate`',
+    });
+  });
+
+  it('lets the previous version work with a newer schema that still supports it', async () => {
+    await migrate(database, { migrations: fakes([], 2) });
+    await expect(requireSchema(database, fakes([], 1))).resolves.toBeUndefined();
+    expect(await migrate(database, { migrations: fakes([], 1) })).toEqual({ from: 2, to: 2, migrations: [] });
+  });
+
+  it('refuses code that is older than the oldest version that the database supports', async () => {
+    await migrate(database, { migrations: fakes([], 3, { oldestCodeVersion: 2 }) });
+    const tooOld = {
+      code: 'code-outdated',
+      message:
+        'this version of Baton is too old for the database: it supports schema version 1, and the database needs 2 or newer',
+    };
+    await expect(requireSchema(database, fakes([], 1))).rejects.toMatchObject(tooOld);
+    await expect(migrate(database, { migrations: fakes([], 1) })).rejects.toMatchObject(tooOld);
+    await expect(requireSchema(database, fakes([], 2))).resolves.toBeUndefined();
+  });
+});
+
+it('numbers its migrations from 1 without gaps, and never asks for code that does not exist yet', () => {
+  expect(MIGRATIONS.map(({ version }) => version)).toEqual(MIGRATIONS.map((_, index) => index + 1));
+  for (const { version, oldestCodeVersion } of MIGRATIONS) expect(oldestCodeVersion).toBeLessThanOrEqual(version);
+});
