@@ -21,7 +21,7 @@ export async function takeUp({ config, context }: Harness, operationId: string):
 export async function exhaustOne({ context }: Harness, random: Random): Promise<void> {
   const { database, stores } = context;
   try {
-    const running = await database.operations.find({ state: 'running', turn: { $exists: true } }).toArray();
+    const running = await database.operations.find({ state: 'running', campaignLock: { $exists: true } }).toArray();
     if (running.length === 0) return;
     const operation = await stores.operations.find(random.pick(running)._id);
     if (operation) await failWith(context, operation, new Error('given up on purpose'));
