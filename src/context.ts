@@ -3,7 +3,7 @@ import { ClaimCoordinator, ClaimQueue, MongoClaimStore, type Claim } from './cla
 import type { Config } from './config.ts';
 import { MongoContactStore, type ContactStore } from './contacts/index.ts';
 import { MongoConversationStore, MongoViewStore, type ViewStore } from './conversations/index.ts';
-import type { Clock } from './domain/clock.ts';
+import type { Clock } from './domain/operation.ts';
 import { Database } from './mongo/database.ts';
 import { requireSchema } from './mongo/schema-version.ts';
 import {

@@ -12,8 +12,8 @@ import {
 } from '../src/claims/index.ts';
 import type { Context } from '../src/context.ts';
 import { operationConflict } from '../src/domain/errors.ts';
-import { failedAttempt } from '../src/domain/failed-attempt.ts';
-import { requestHash } from '../src/domain/request-hash.ts';
+import { failedAttempt } from '../src/domain/stored-error.ts';
+import { requestHash } from '../src/domain/requests.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
 

@@ -1,9 +1,9 @@
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
 import { Refusal } from '../src/domain/errors.ts';
-import { failedAttempt } from '../src/domain/failed-attempt.ts';
+import { failedAttempt } from '../src/domain/stored-error.ts';
 import { isEnded } from '../src/domain/operation.ts';
-import { requestHash } from '../src/domain/request-hash.ts';
+import { requestHash } from '../src/domain/requests.ts';
 import {
   failWith,
   isOne,

@@ -3,7 +3,7 @@ import pTimeout from 'p-timeout';
 import type { Config } from '../src/config.ts';
 import { createWorkerContext, type WorkerContext } from '../src/context.ts';
 import type { ErrorListener } from '../src/queue/connection.ts';
-import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCILE_QUEUE } from '../src/queue/names.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCILE_QUEUE } from '../src/queue/job.ts';
 import { ReconciledQueues } from '../src/reconcile/index.ts';
 import { connectionErrorLogger, type Logger } from '../src/telemetry/index.ts';
 import { AfterEnd } from './after-end.ts';

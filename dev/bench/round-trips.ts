@@ -2,7 +2,7 @@ import { table } from '../../src/cli/terminal.ts';
 import { createContext } from '../../src/context.ts';
 import { runOperation, type SliceResult } from '../../src/operations/lifecycle.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
-import { requestHash } from '../../src/domain/request-hash.ts';
+import { requestHash } from '../../src/domain/requests.ts';
 import type { BenchSandbox } from './bench-sandbox.ts';
 
 export interface TripsRow {

@@ -7,7 +7,7 @@ import {
   type Texter,
 } from './campaign.ts';
 import type { CampaignStore, TexterStore } from './ports.ts';
-import type { Clock } from '../domain/clock.ts';
+import type { Clock } from '../domain/operation.ts';
 import { unknownCampaign, unknownTexter } from '../domain/errors.ts';
 
 export interface CampaignDeps {

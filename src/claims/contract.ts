@@ -1,7 +1,7 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { campaignId, count, operationId, texterId } from '../domain/ids.ts';
-import { parseWith } from '../domain/parse.ts';
+import { parseWith } from '../domain/requests.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER, version, withItsId } from '../queue/job.ts';

@@ -8,7 +8,7 @@ import {
   type ConversationDoc,
   type TexterDoc,
 } from '../mongo/documents.ts';
-import { objectIds } from '../mongo/object-ids.ts';
+import { objectIds } from '../mongo/documents.ts';
 import { CLAIMABLE_INDEX } from '../mongo/indexes.ts';
 import type { Claim, Decision } from './claim.ts';
 import type { RoundStore } from './ports.ts';

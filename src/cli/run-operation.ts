@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { statusesOf, type Assignee } from '../domain/conversation.ts';
 import { Refusal, shown } from '../domain/errors.ts';
-import { requestHash } from '../domain/request-hash.ts';
+import { requestHash } from '../domain/requests.ts';
 import { needsCampaignLock, type OperationRequest, parseRequest, preview, refuseEarly } from '../operations/index.ts';
 import { newId } from './arguments.ts';
 import { misused } from './errors.ts';

@@ -2,7 +2,7 @@ import { badHeader, readHeader } from './columns.ts';
 import type { ContactStore, NewConversation } from './ports.ts';
 import { BadRow, ContactReader } from './row.ts';
 import type { CampaignStore, TexterStore } from '../campaigns/index.ts';
-import type { Clock } from '../domain/clock.ts';
+import type { Clock } from '../domain/operation.ts';
 import { campaignClosed, unknownCampaign } from '../domain/errors.ts';
 import { InFlight } from '../domain/in-flight.ts';
 

@@ -1,5 +1,5 @@
 import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
-import { comparePositions, statusesFrom, type Position } from '../domain/selection.ts';
+import { comparePositions, statusesFrom, type Position } from '../domain/conversation.ts';
 import type { ConversationRange, ConversationStore } from './ports.ts';
 
 /** The largest number of conversations that one query reads. */

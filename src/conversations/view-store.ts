@@ -3,7 +3,7 @@ import type { ConversationRecord, ConversationWithHistory, ViewStore } from './p
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { PHONE_INDEX } from '../mongo/indexes.ts';
-import { objectIds } from '../mongo/object-ids.ts';
+import { objectIds } from '../mongo/documents.ts';
 
 /** Large enough that few round trips are needed, small enough for memory. */
 const EXPORT_BATCH_SIZE = 2_000;

@@ -1,6 +1,6 @@
 import { HIDDEN_STATUSES, STATUSES, VISIBLE_STATUSES } from '../domain/conversation.ts';
 import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
-import { positionOf, type Position } from '../domain/selection.ts';
+import { positionOf, type Position } from '../domain/conversation.ts';
 import type { AssigneeCount, ConversationRecord, ConversationStore, ViewStore } from './ports.ts';
 import { readInOrder } from './read-in-order.ts';
 import type { TexterStore } from '../campaigns/index.ts';

@@ -1,5 +1,5 @@
 import type { StoredError } from './stored-error.ts';
-import type { FailedAttempt } from './failed-attempt.ts';
+import type { FailedAttempt } from './stored-error.ts';
 import type { Receipt } from './receipt.ts';
 
 /**
@@ -90,4 +90,12 @@ export interface OperationRecord<Request> {
   readonly acceptedAt: Date;
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
+}
+
+/**
+ * The source of the current time. Workers use the time of the database, because their own clocks may differ from each
+ * other; tests pass a clock of their own.
+ */
+export interface Clock {
+  now(): Date;
 }

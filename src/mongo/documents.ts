@@ -1,3 +1,4 @@
+import { Types } from 'mongoose';
 import type { InferRawDocTypeFromSchema } from 'mongoose';
 import type { campaignSchema, conversationSchema, texterSchema } from './campaign-schemas.ts';
 import type { batchSchema, claimSchema, operationSchema } from './operation-schemas.ts';
@@ -43,4 +44,15 @@ export function batchId(operationId: string, number: number): string {
 /** The range of the ids that {@link batchId} makes for an operation. `;` follows `:`, and no operation id contains them. */
 export function batchIdsOf(operationId: string): { $gt: string; $lt: string } {
   return { $gt: `${operationId}:`, $lt: `${operationId};` };
+}
+
+/** The ids of a batch are written twice: in the batch and in the filter of its moves. This converts them once. */
+const converted = new WeakMap<readonly string[], Types.ObjectId[]>();
+
+export function objectIds(ids: readonly string[]): Types.ObjectId[] {
+  const known = converted.get(ids);
+  if (known) return known;
+  const made = ids.map((id) => new Types.ObjectId(id));
+  converted.set(ids, made);
+  return made;
 }

@@ -1,7 +1,7 @@
 import { Schema, type InferRawDocTypeFromSchema } from 'mongoose';
 import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
 import { SPREADS } from '../domain/dealing.ts';
-import type { FailedAttempt } from '../domain/failed-attempt.ts';
+import type { FailedAttempt } from '../domain/stored-error.ts';
 import {
   BATCH_STATES,
   OPERATION_KINDS,

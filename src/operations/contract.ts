@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { STATUSES } from '../domain/conversation.ts';
 import { SPREADS } from '../domain/dealing.ts';
 import { actorId, campaignId, conversationId, count, COUNT_MAX, operationId, texterId } from '../domain/ids.ts';
-import { parseWith, type Unchanged } from '../domain/parse.ts';
+import { parseWith, type Unchanged } from '../domain/requests.ts';
 
 /** More texters than any campaign has. A longer list is a mistake or an attack. */
 const TEXTERS_MAX = 2_000;

@@ -1,6 +1,6 @@
-import type { Clock } from '../domain/clock.ts';
+import type { Clock } from '../domain/operation.ts';
 import { isPermanent, Refusal } from '../domain/errors.ts';
-import { failedAttempt } from '../domain/failed-attempt.ts';
+import { failedAttempt } from '../domain/stored-error.ts';
 import { ATTEMPTS_EXHAUSTED, isEnded } from '../domain/operation.ts';
 import { sumOf, totalUp } from '../domain/receipt.ts';
 import { toStoredError } from '../domain/stored-error.ts';

@@ -1,7 +1,7 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import type { Assignee } from '../domain/conversation.ts';
-import { parseWith } from '../domain/parse.ts';
+import { parseWith } from '../domain/requests.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
 import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER, KEPT_SHORTLY, version } from '../queue/job.ts';
 import { jobIdOf, withItsId } from '../queue/job.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../domain/clock.ts';
+import type { Clock } from '../domain/operation.ts';
 import { isPermanent, operationConflict } from '../domain/errors.ts';
 import { isEnded } from '../domain/operation.ts';
 import { endStopped, failWith, finish } from './ending.ts';

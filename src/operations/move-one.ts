@@ -1,4 +1,4 @@
-import type { Clock } from '../domain/clock.ts';
+import type { Clock } from '../domain/operation.ts';
 import { Refusal } from '../domain/errors.ts';
 import { totalUp } from '../domain/receipt.ts';
 import type { Batch } from './batch.ts';

@@ -1,8 +1,8 @@
 import { Queue } from 'bullmq';
-import { requestHash } from '../domain/request-hash.ts';
+import { requestHash } from '../domain/requests.ts';
 import type { RedisConnection } from '../queue/connection.ts';
 import { ensureJob, findJob, isIdFree, removeJob, runNow, type JobRepair } from '../queue/job-state.ts';
-import { OPERATIONS_QUEUE } from '../queue/names.ts';
+import { OPERATIONS_QUEUE } from '../queue/job.ts';
 import { newOperationJob, OPERATION_JOB, operationJob, operationJobOptions } from './jobs.ts';
 import type { Operation, OperationCommand } from './operation.ts';
 

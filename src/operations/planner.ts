@@ -1,6 +1,6 @@
 import type { Assignee, Candidate } from '../domain/conversation.ts';
 import { Dealer } from '../domain/dealing.ts';
-import { positionOf } from '../domain/selection.ts';
+import { positionOf } from '../domain/conversation.ts';
 import { BatchDraft, type Batch, type PlanState, type Shortfall } from './batch.ts';
 import type { Plan } from './operation.ts';
 

@@ -19,7 +19,7 @@ import {
   previewJob,
 } from '../operations/index.ts';
 import { DEFAULT_QUEUE_PREFIX, jobIdOf } from '../queue/job.ts';
-import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/names.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/job.ts';
 
 /** Without an id of its own, a job gets a number that BullMQ gives to another job after Redis has lost its data. */
 const NEW_JOB_ID = '{a new UUID}';

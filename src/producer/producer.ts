@@ -33,10 +33,10 @@ import {
   type ClaimJob,
 } from '../claims/index.ts';
 import { operationConflict } from '../domain/errors.ts';
-import { requestHash } from '../domain/request-hash.ts';
+import { requestHash } from '../domain/requests.ts';
 import { connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
 import { DEFAULT_QUEUE_PREFIX, jobIdOf } from '../queue/job.ts';
-import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/names.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/job.ts';
 import type { WaitOptions } from '../queue/result-waiter.ts';
 import { Sender } from '../queue/sender.ts';
 import type {

@@ -1,4 +1,4 @@
-import type { Clock } from '../domain/clock.ts';
+import type { Clock } from '../domain/operation.ts';
 import type { ReconciledJobs, ReconcileStore } from './ports.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;

@@ -1,5 +1,5 @@
 import type { Claim } from '../claims/index.ts';
-import type { FailedAttempt } from '../domain/failed-attempt.ts';
+import type { FailedAttempt } from '../domain/stored-error.ts';
 import type { AnyOperation, Operation } from '../operations/index.ts';
 import type { JobRepair } from '../queue/job-state.ts';
 

@@ -1,5 +1,5 @@
 import type { Claim } from '../claims/index.ts';
-import type { Clock } from '../domain/clock.ts';
+import type { Clock } from '../domain/operation.ts';
 import { failWith, type Stores } from '../operations/index.ts';
 import { expire } from './expire.ts';
 import type { AnyUnfinished, ReconciledJobs, ReconcileStore } from './ports.ts';

@@ -1,5 +1,5 @@
 import { Refusal, shown, unknownOperation } from '../domain/errors.ts';
-import type { FailedAttempt } from '../domain/failed-attempt.ts';
+import type { FailedAttempt } from '../domain/stored-error.ts';
 import { isEnded, isRetryable } from '../domain/operation.ts';
 import type { AnyOperation, OperationViewStore } from '../operations/index.ts';
 import type { FailedJob, FailedJobs, FailureStore } from './ports.ts';

@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import type { ErrorListener, RedisConnection } from '../queue/connection.ts';
-import { RECONCILE_QUEUE } from '../queue/names.ts';
+import { RECONCILE_QUEUE } from '../queue/job.ts';
 
 /** The job that runs one reconcile pass, and the name of the BullMQ job scheduler that creates it. */
 export const RECONCILE_JOB = 'reconcile';

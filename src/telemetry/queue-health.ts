@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
-import { OPERATIONS_QUEUE, QUEUE_NAMES } from '../queue/names.ts';
+import { OPERATIONS_QUEUE, QUEUE_NAMES } from '../queue/job.ts';
 import type { QueueFacts, QueueState } from './health.ts';
 
 /** Reads the facts over a connection of its own. Throws when Redis cannot be reached. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLAIMS_QUEUE } from '../../src/queue/names.ts';
+import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
 import type { SentClaim } from '../../src/producer/producer-port.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';

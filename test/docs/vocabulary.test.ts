@@ -4,7 +4,7 @@ import mongoose, { type Schema } from 'mongoose';
 import { afterAll, describe, expect, it } from 'vitest';
 import { environment } from '../../src/config.ts';
 import { createModels } from '../../src/mongo/models.ts';
-import { QUEUE_NAMES } from '../../src/queue/names.ts';
+import { QUEUE_NAMES } from '../../src/queue/job.ts';
 
 /** Words of an earlier vocabulary. The glossary in ARCHITECTURE.md has the words that replace them. */
 const RETIRED_WORDS = new Set([

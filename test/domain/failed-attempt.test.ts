@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { failedAttempt } from '../../src/domain/failed-attempt.ts';
+import { failedAttempt } from '../../src/domain/stored-error.ts';
 
 const AT = new Date(0);
 const messageOf = (error: Error): string => failedAttempt(error, AT).message;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HIDDEN_STATUSES, STATUSES, statusesOf, VISIBLE_STATUSES } from '../../src/domain/conversation.ts';
-import { comparePositions, positionOf, statusesFrom, type Position } from '../../src/domain/selection.ts';
+import { comparePositions, positionOf, statusesFrom, type Position } from '../../src/domain/conversation.ts';
 
 const IN_ORDER = ['needs-reply', 'not-started', 'in-progress', 'awaiting-contact', 'closed'];
 

@@ -1,6 +1,6 @@
 import mongoose, { type mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { objectIds } from '../../src/mongo/object-ids.ts';
+import { objectIds } from '../../src/mongo/documents.ts';
 import { claimDoc } from '../support/documents.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 

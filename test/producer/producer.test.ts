@@ -5,7 +5,7 @@ import { Halted, isPermanent, JobFailed, QueueUnavailable, Refusal, WaitTimeout 
 import { toFailureText, toStoredError } from '../../src/domain/stored-error.ts';
 import { type OperationJob } from '../../src/operations/jobs.ts';
 import { jobIdOf } from '../../src/queue/job.ts';
-import { CONTROLS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/names.ts';
+import { CONTROLS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { testConfig } from '../support/harness.ts';

@@ -4,7 +4,7 @@ import { Refusal } from '../../src/domain/errors.ts';
 import type { OperationRequest } from '../../src/operations/contract.ts';
 import { newPreviewJob } from '../../src/operations/jobs.ts';
 import { newOperationJob, parseOperationJob } from '../../src/operations/jobs.ts';
-import { requestHash } from '../../src/domain/request-hash.ts';
+import { requestHash } from '../../src/domain/requests.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 
 const GOOD = {

@@ -5,7 +5,7 @@ import { createContext, type Context } from '../../src/context.ts';
 import type { Claim } from '../../src/claims/claim.ts';
 import { MongoClaimStore } from '../../src/claims/claim-store.ts';
 import type { Database } from '../../src/mongo/database.ts';
-import { requestHash } from '../../src/domain/request-hash.ts';
+import { requestHash } from '../../src/domain/requests.ts';
 import { Harness } from '../support/harness.ts';
 import { Random } from '../support/random.ts';
 import { rawConversations } from '../support/raw.ts';

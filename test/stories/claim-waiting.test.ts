@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MongoClaimStore } from '../../src/claims/claim-store.ts';
 import type { SentClaim } from '../../src/producer/producer-port.ts';
-import { CLAIMS_QUEUE } from '../../src/queue/names.ts';
+import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';

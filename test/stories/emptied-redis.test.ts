@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { requestHash } from '../../src/domain/request-hash.ts';
-import { PREVIEWS_QUEUE } from '../../src/queue/names.ts';
+import { requestHash } from '../../src/domain/requests.ts';
+import { PREVIEWS_QUEUE } from '../../src/queue/job.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Obstacle } from '../support/obstacle.ts';
 import { answerOf } from '../support/operation-check.ts';

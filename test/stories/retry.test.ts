@@ -3,7 +3,7 @@ import { retry } from '../../src/reconcile/retry.ts';
 import { CLAIM_JOB, CLAIM_JOB_OPTIONS, newClaimJob } from '../../src/claims/contract.ts';
 import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/jobs.ts';
 import { jobIdOf } from '../../src/queue/job.ts';
-import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/names.ts';
+import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';

@@ -4,7 +4,7 @@ import type { ReconciledJobs } from '../../src/reconcile/ports.ts';
 import { reconcile, type ReconcileDeps, type ReconcileReport } from '../../src/reconcile/reconcile.ts';
 import type { WorkerConfig } from '../../src/config.ts';
 import { ClaimQueue } from '../../src/claims/claim-queue.ts';
-import { CLAIMS_QUEUE, OPERATIONS_QUEUE, RECONCILE_QUEUE } from '../../src/queue/names.ts';
+import { CLAIMS_QUEUE, OPERATIONS_QUEUE, RECONCILE_QUEUE } from '../../src/queue/job.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import { ReconciledQueues } from '../../src/reconcile/reconciled-jobs.ts';
 import { Harness } from './harness.ts';

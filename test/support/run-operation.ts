@@ -1,4 +1,4 @@
-import { requestHash } from '../../src/domain/request-hash.ts';
+import { requestHash } from '../../src/domain/requests.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { accept, runOperation, type SliceResult } from '../../src/operations/lifecycle.ts';
 import type { Operation, OperationCommand } from '../../src/operations/operation.ts';

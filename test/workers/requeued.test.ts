@@ -5,7 +5,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { ClaimQueue } from '../../src/claims/claim-queue.ts';
 import { connectWorker } from '../../src/queue/connection.ts';
 import { OPERATION_JOB_OPTIONS } from '../../src/operations/jobs.ts';
-import { OPERATIONS_QUEUE } from '../../src/queue/names.ts';
+import { OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import { AfterEnd } from '../../workers/after-end.ts';
 import { processorOf } from '../../workers/executor.ts';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { Refusal, shown } from './errors.ts';
 
@@ -87,4 +88,19 @@ function amount(bound: 'at least' | 'at most', limit: number, origin: string): s
   const number = limit.toLocaleString('en-US');
   const unit = UNITS[origin];
   return unit === undefined ? `be ${bound} ${number}` : `have ${bound} ${number} ${unit}${limit === 1 ? '' : 's'}`;
+}
+
+/**
+ * Hashes a request. Two requests have the same hash if they have the same fields, in any order. The producer and the
+ * workers use this one function to recognise an operation id that comes again with a different request.
+ */
+export function requestHash(request: object): string {
+  return createHash('sha256').update(canonicalJson(request)).digest('base64url');
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
 }
