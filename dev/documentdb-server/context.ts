@@ -1,4 +1,5 @@
 import type { Document, ObjectId } from 'bson';
+import type { Canceller } from './postgres/canceller.js';
 import type { Pool } from './postgres/pool.js';
 import { int64Array } from './postgres/protocol.js';
 import { SQL } from './postgres/sql.js';
@@ -12,6 +13,7 @@ export interface ServerContext {
   readonly pool: Pool;
   /** Connections that each belong to one transaction at a time. */
   readonly transactionPool: Pool;
+  readonly canceller: Canceller;
   readonly transactions: Transactions;
   readonly cursors: Cursors;
   readonly storedReplies: StoredReplies;

@@ -6,8 +6,9 @@ import { Client } from './client.js';
 import { replicaSetUri } from './commands/server.js';
 import { discardCursors, type ServerContext } from './context.js';
 import { IDLE_CHECK_EVERY_MS, TRANSACTION_CONNECTIONS_SHARE, TRANSACTION_LIFETIME_MS } from './limits.js';
+import { Canceller } from './postgres/canceller.js';
 import { Pool } from './postgres/pool.js';
-import { CONNECTION_SETTINGS } from './postgres/sql.js';
+import { CONNECTION_SETTINGS, TRANSACTION_SETTINGS } from './postgres/sql.js';
 import { Cursors } from './state/cursors.js';
 import { Transactions } from './state/transactions.js';
 import { KeyedQueue, StoredReplies } from './state/writes.js';
@@ -57,12 +58,19 @@ function createContext(options: ServerOptions & { host: string }, clientCount: (
   // With a single pool, transactions could use all connections and then wait for one more to work outside themselves.
   const reserved = Math.max(1, Math.floor(connectionsMax * TRANSACTION_CONNECTIONS_SHARE));
   const name = applicationName === undefined ? {} : { application_name: applicationName };
-  const shared = { ...postgres, settings: { ...CONNECTION_SETTINGS, ...name } };
-  const pool = new Pool({ ...shared, connectionsMax: Math.max(1, connectionsMax - reserved) });
-  const transactionPool = new Pool({ ...shared, connectionsMax: reserved });
+  const settings = { ...CONNECTION_SETTINGS, ...name };
+  const pool = new Pool({ ...postgres, settings, connectionsMax: Math.max(1, connectionsMax - reserved) });
+  const canceller = new Canceller({ ...postgres, settings });
+  const transactionPool = new Pool({
+    ...postgres,
+    settings: { ...settings, ...TRANSACTION_SETTINGS },
+    canceller,
+    connectionsMax: reserved,
+  });
   return {
     pool,
     transactionPool,
+    canceller,
     transactions: new Transactions(transactionPool, transactionLifetimeMs),
     cursors: new Cursors(),
     storedReplies: new StoredReplies(),
@@ -105,6 +113,7 @@ async function stop(
   await context.transactions.close();
   await discardCursors(context, context.cursors.removeAll());
   await Promise.all([context.pool.close(), context.transactionPool.close()]);
+  await context.canceller.close();
   for (const client of clients) client.destroy();
   await closed;
 }

@@ -1,11 +1,11 @@
-import { deserialize, serialize } from 'bson';
+import { deserialize, serialize, type Document } from 'bson';
 import { CODE, codeOf, CommandError, inTransaction, writeConflict } from '../errors.js';
-import { execute, failTransaction } from '../execution.js';
+import { bytesOf, execute, failTransaction } from '../execution.js';
 import type { Reply, Call, Handler } from '../context.js';
 import { PostgresError, type Statement } from '../postgres/protocol.js';
 import { SQL } from '../postgres/sql.js';
-import { unpackSqlState } from '../protocol/error-codes.js';
-import { describeDuplicate, describeDuplicates, type WriteError } from './duplicate-key.js';
+import { failedReply, type WriteError } from '../write-errors.js';
+import { describeDuplicate, describeDuplicates } from './duplicate-key.js';
 
 /** Returns `undefined` in a transaction, where drivers repeat the whole transaction instead of a single write. */
 function retryableWrite({ command }: Call): { session: string; number: bigint } | undefined {
@@ -40,15 +40,26 @@ function batchWrite(statement: Statement): Handler {
 
 /** Converts the error codes of failed writes to MongoDB's codes. */
 async function failedWrites(call: Call, bytes: Buffer): Promise<Buffer> {
-  const reply = deserialize(bytes, { promoteLongs: false });
-  const reported = (reply['writeErrors'] ?? []) as WriteError[];
-  const errors = reported.map((error) => ({ ...error, code: codeOf(unpackSqlState(error.code)) }));
+  const { reply, errors } = failedReply(bytes);
+  const writeErrors = await describeDuplicates(call, errors);
   if (call.command.inTransaction) {
+    const [first] = writeErrors;
+    const isConflict = first?.code === CODE.writeConflict || (await isInvisibleDuplicate(call, first));
     await failTransaction(call);
-    const [first] = errors;
-    if (first?.code === CODE.writeConflict || first?.code === CODE.lockTimeout) throw inTransaction(writeConflict());
+    if (isConflict) throw inTransaction(writeConflict());
   }
-  return Buffer.from(serialize({ ...reply, writeErrors: await describeDuplicates(call, errors) }));
+  return Buffer.from(serialize({ ...reply, writeErrors }));
+}
+
+/** MongoDB reports a conflict when the duplicate was inserted after the snapshot of the transaction. */
+async function isInvisibleDuplicate(call: Call, error: WriteError | undefined): Promise<boolean> {
+  const keyValue = error?.['keyValue'] as Document | undefined;
+  if (error?.code !== CODE.duplicateKey || keyValue === undefined) return false;
+  const { db, target } = call.command;
+  const body = Buffer.from(serialize({ count: target, query: keyValue, limit: 1 }));
+  const later = { ...call, command: { ...call.command, startTransaction: false } };
+  const counted = deserialize(bytesOf(await execute(later, SQL.count, [db, body])));
+  return counted['n'] === 0;
 }
 
 const findAndModify = retryable(async (call) => {
