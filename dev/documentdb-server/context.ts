@@ -2,11 +2,12 @@ import type { Document, ObjectId } from 'bson';
 import type { Canceller } from './postgres/canceller.js';
 import type { Pool } from './postgres/pool.js';
 import { int64Array } from './postgres/protocol.js';
+import type { RetryableWrites } from './postgres/retryable-writes.js';
 import { SQL } from './postgres/sql.js';
 import type { Command } from './protocol/command.js';
 import type { Cursors } from './state/cursors.js';
+import type { KeyedQueue } from './state/keyed-queue.js';
 import type { Transactions } from './state/transactions.js';
-import type { KeyedQueue, StoredReplies } from './state/writes.js';
 
 /** The state that all commands share. */
 export interface ServerContext {
@@ -16,7 +17,7 @@ export interface ServerContext {
   readonly canceller: Canceller;
   readonly transactions: Transactions;
   readonly cursors: Cursors;
-  readonly storedReplies: StoredReplies;
+  readonly retryableWrites: RetryableWrites;
   /** Runs repeated attempts of conflicting writes to one collection one after another. */
   readonly conflictQueue: KeyedQueue;
   readonly identity: Identity;

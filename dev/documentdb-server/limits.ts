@@ -29,10 +29,10 @@ export const CONFLICT_RETRIES_MAX = 2_000;
 export const CONFLICT_BACKOFF_FIRST_MS = 2;
 export const CONFLICT_BACKOFF_MAX_MS = 200;
 
-/** The number of sessions whose last commit and last write can be repeated. */
+/** The number of sessions whose last commit can be repeated. */
 export const SESSIONS_MAX = 10_000;
-/** A larger reply is not stored for a repeated write. */
-export const STORED_REPLY_BYTES_MAX = 64 * 1024;
+/** A write can be repeated at least for this time (MongoDB: localLogicalSessionTimeoutMinutes). */
+export const RETRYABLE_WRITE_MINUTES = 30;
 
 /** The share of the PostgreSQL connections that is reserved for transactions. */
 export const TRANSACTION_CONNECTIONS_SHARE = 0.6;

@@ -8,10 +8,11 @@ import { discardCursors, type ServerContext } from './context.js';
 import { IDLE_CHECK_EVERY_MS, TRANSACTION_CONNECTIONS_SHARE, TRANSACTION_LIFETIME_MS } from './limits.js';
 import { Canceller } from './postgres/canceller.js';
 import { Pool } from './postgres/pool.js';
+import { RetryableWrites } from './postgres/retryable-writes.js';
 import { CONNECTION_SETTINGS, TRANSACTION_SETTINGS } from './postgres/sql.js';
 import { Cursors } from './state/cursors.js';
+import { KeyedQueue } from './state/keyed-queue.js';
 import { Transactions } from './state/transactions.js';
-import { KeyedQueue, StoredReplies } from './state/writes.js';
 
 export interface ServerOptions {
   /** Default: loopback. */
@@ -73,7 +74,7 @@ function createContext(options: ServerOptions & { host: string }, clientCount: (
     canceller,
     transactions: new Transactions(transactionPool, transactionLifetimeMs),
     cursors: new Cursors(),
-    storedReplies: new StoredReplies(),
+    retryableWrites: new RetryableWrites(pool),
     conflictQueue: new KeyedQueue(),
     identity: { host, port: 0, processId: new ObjectId(), startedAt: new Date() },
     clientCount,

@@ -27,13 +27,13 @@ function closeCursors({ command: { session, txnNumber }, context }: Call): void 
 
 function endSessions({ command, context }: Call): Document {
   const sessions = (deserialize(command.body)[command.name] ?? []) as { id?: { buffer: Uint8Array } }[];
-  for (const { id } of sessions) {
-    if (id === undefined) continue;
-    const session = Buffer.from(id.buffer).toString('hex');
+  const ids = sessions.flatMap(({ id }) => (id === undefined ? [] : [Buffer.from(id.buffer).toString('hex')]));
+  for (const session of ids) {
     context.transactions.endSession(session);
-    context.storedReplies.endSession(session);
     void discardCursors(context, context.cursors.removeOf(session));
   }
+  // The driver does not wait for the end of its sessions.
+  void context.retryableWrites.forget(ids).catch(() => undefined);
   return { ok: 1 };
 }
 
