@@ -6,6 +6,7 @@ import type { RetryableWrites } from './postgres/retryable-writes.js';
 import { SQL } from './postgres/sql.js';
 import type { Command } from './protocol/command.js';
 import type { Cursors } from './state/cursors.js';
+import type { FailPoints } from './state/fail-points.js';
 import type { KeyedQueue } from './state/keyed-queue.js';
 import type { Transactions } from './state/transactions.js';
 
@@ -20,6 +21,7 @@ export interface ServerContext {
   readonly retryableWrites: RetryableWrites;
   /** Runs repeated attempts of conflicting writes to one collection one after another. */
   readonly conflictQueue: KeyedQueue;
+  readonly failPoints: FailPoints;
   readonly identity: Identity;
   /** The number of open client sockets. */
   readonly clientCount: () => number;

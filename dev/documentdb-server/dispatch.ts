@@ -1,5 +1,6 @@
 import { serialize } from 'bson';
 import { EXPLAIN_COMMANDS } from './commands/explain.js';
+import { FAIL_POINT_COMMANDS } from './commands/fail-point.js';
 import { READ_COMMANDS } from './commands/read.js';
 import { SCHEMA_COMMANDS } from './commands/schema.js';
 import { SERVER_COMMANDS } from './commands/server.js';
@@ -9,9 +10,15 @@ import { CODE, CommandError, errorReply, LABEL, toCommandError } from './errors.
 import type { Call, Handler } from './context.js';
 
 const HANDLERS = new Map<string, Handler>(
-  [SERVER_COMMANDS, READ_COMMANDS, WRITE_COMMANDS, SCHEMA_COMMANDS, SESSION_COMMANDS, EXPLAIN_COMMANDS].flatMap(
-    (commands) => Object.entries(commands),
-  ),
+  [
+    SERVER_COMMANDS,
+    READ_COMMANDS,
+    WRITE_COMMANDS,
+    SCHEMA_COMMANDS,
+    SESSION_COMMANDS,
+    EXPLAIN_COMMANDS,
+    FAIL_POINT_COMMANDS,
+  ].flatMap((commands) => Object.entries(commands)),
 );
 
 /** Runs the command and returns the BSON reply. Never throws; an error becomes a MongoDB error reply. */

@@ -20,6 +20,7 @@ export const CODE = {
   exceededMemoryLimit: 146,
   networkTimeLimit: 202,
   transactionTooOld: 225,
+  failPointSetFailed: 186,
   noSuchTransaction: 251,
   transactionCommitted: 256,
   notSupportedInTransaction: 263,

@@ -11,6 +11,7 @@ import { Pool } from './postgres/pool.js';
 import { RetryableWrites } from './postgres/retryable-writes.js';
 import { CONNECTION_SETTINGS, TRANSACTION_SETTINGS } from './postgres/sql.js';
 import { Cursors } from './state/cursors.js';
+import { FAIL_POINT, FailPoints } from './state/fail-points.js';
 import { KeyedQueue } from './state/keyed-queue.js';
 import { Transactions } from './state/transactions.js';
 
@@ -24,6 +25,8 @@ export interface ServerOptions {
   applicationName?: string;
   /** The time after which an idle transaction is rolled back. Default: as in MongoDB. */
   transactionLifetimeMs?: number;
+  /** Starts with the fail point `keepTransactionsOfLostClients`. Default: off. */
+  keepTransactionsOfLostClients?: boolean;
   /** Called when the server closes the socket of a client because of an error. Default: writes to stderr. */
   log?: (line: string) => void;
 }
@@ -61,6 +64,8 @@ function createContext(options: ServerOptions & { host: string }, clientCount: (
   const name = applicationName === undefined ? {} : { application_name: applicationName };
   const settings = { ...CONNECTION_SETTINGS, ...name };
   const pool = new Pool({ ...postgres, settings, connectionsMax: Math.max(1, connectionsMax - reserved) });
+  const failPoints = new FailPoints();
+  if (options.keepTransactionsOfLostClients === true) failPoints.configure(FAIL_POINT.keepTransactions, 'alwaysOn');
   const canceller = new Canceller({ ...postgres, settings });
   const transactionPool = new Pool({
     ...postgres,
@@ -76,6 +81,7 @@ function createContext(options: ServerOptions & { host: string }, clientCount: (
     cursors: new Cursors(),
     retryableWrites: new RetryableWrites(pool),
     conflictQueue: new KeyedQueue(),
+    failPoints,
     identity: { host, port: 0, processId: new ObjectId(), startedAt: new Date() },
     clientCount,
   };
