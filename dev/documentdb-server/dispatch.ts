@@ -8,6 +8,7 @@ import { SESSION_COMMANDS } from './commands/session.js';
 import { WRITE_COMMANDS } from './commands/write.js';
 import { CODE, CommandError, errorReply, LABEL, toCommandError } from './errors.js';
 import type { Call, Handler } from './context.js';
+import { withField } from './protocol/bson-edit.js';
 
 const HANDLERS = new Map<string, Handler>(
   [
@@ -21,16 +22,26 @@ const HANDLERS = new Map<string, Handler>(
   ].flatMap((commands) => Object.entries(commands)),
 );
 
+/** MongoDB refuses all other commands in a transaction. */
+const ALLOWED_IN_TRANSACTION: ReadonlySet<string> = new Set([
+  ...['find', 'aggregate', 'distinct', 'getMore', 'killCursors'],
+  ...['insert', 'update', 'delete', 'findAndModify', 'findandmodify'],
+  ...['create', 'createIndexes', 'commitTransaction', 'abortTransaction'],
+]);
+
 /** Runs the command and returns the BSON reply. Never throws; an error becomes a MongoDB error reply. */
 export async function dispatch(call: Call): Promise<Buffer> {
   try {
     const { name } = call.command;
     const handler = HANDLERS.get(name);
     if (handler === undefined) throw new CommandError(CODE.commandNotFound, `no such command: '${name}'`);
+    if (call.command.inTransaction && !ALLOWED_IN_TRANSACTION.has(name))
+      throw new CommandError(CODE.notSupportedInTransaction, `Cannot run '${name}' in a multi-document transaction.`);
     const reply = await handler(call);
-    return Buffer.isBuffer(reply) ? reply : Buffer.from(serialize(reply));
+    return withField(Buffer.isBuffer(reply) ? reply : Buffer.from(serialize(reply)), call.context.clock.replyFields());
   } catch (error) {
-    return Buffer.from(serialize(errorReply(withRetryLabel(call, toCommandError(error)))));
+    const reply = errorReply(withRetryLabel(call, toCommandError(error)));
+    return Buffer.from(serialize({ ...reply, ...call.context.clock.replyFields() }));
   }
 }
 

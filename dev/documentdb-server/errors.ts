@@ -21,6 +21,7 @@ export const CODE = {
   networkTimeLimit: 202,
   transactionTooOld: 225,
   failPointSetFailed: 186,
+  snapshotTooOld: 239,
   noSuchTransaction: 251,
   transactionCommitted: 256,
   notSupportedInTransaction: 263,

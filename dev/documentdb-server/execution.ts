@@ -24,7 +24,11 @@ export function bytesOf([reply]: Row): Buffer {
 }
 
 function executeAll(call: Call, step: Step): Promise<Row[]> {
-  return call.command.inTransaction ? executeInTransaction(call, step) : executeOutsideTransaction(call, step);
+  const { command, context } = call;
+  if (command.inTransaction) return executeInTransaction(call, step);
+  if (call.snapshotTime !== undefined && command.session !== undefined)
+    return context.snapshots.read(command.session, call.snapshotTime, step);
+  return executeOutsideTransaction(call, step);
 }
 
 /**

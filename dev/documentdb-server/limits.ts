@@ -18,6 +18,11 @@ export const DEADLOCK_CHECK_MS = 10;
 /** The same in a transaction, where the server ends a wait for a document then. A millisecond is the minimum. */
 export const TRANSACTION_DEADLOCK_CHECK_MS = 1;
 
+/** A snapshot that no read uses is closed after this time. MongoDB keeps its history for five minutes. */
+export const SNAPSHOT_IDLE_MS = 60_000;
+/** Each snapshot occupies a PostgreSQL connection. Another one closes the least recently used. */
+export const SNAPSHOTS_MAX = 10;
+
 /** An idle cursor is closed after this time (MongoDB: cursorTimeoutMillis). */
 export const CURSOR_IDLE_MS = 600_000;
 export const CURSORS_MAX = 10_000;

@@ -10,9 +10,11 @@ import { Canceller } from './postgres/canceller.js';
 import { Pool } from './postgres/pool.js';
 import { RetryableWrites } from './postgres/retryable-writes.js';
 import { CONNECTION_SETTINGS, TRANSACTION_SETTINGS } from './postgres/sql.js';
+import { ClusterClock } from './state/cluster-clock.js';
 import { Cursors } from './state/cursors.js';
 import { FAIL_POINT, FailPoints } from './state/fail-points.js';
 import { KeyedQueue } from './state/keyed-queue.js';
+import { Snapshots } from './state/snapshots.js';
 import { Transactions } from './state/transactions.js';
 
 export interface ServerOptions {
@@ -79,6 +81,8 @@ function createContext(options: ServerOptions & { host: string }, clientCount: (
     canceller,
     transactions: new Transactions(transactionPool, transactionLifetimeMs),
     cursors: new Cursors(),
+    clock: new ClusterClock(),
+    snapshots: new Snapshots(transactionPool),
     retryableWrites: new RetryableWrites(pool),
     conflictQueue: new KeyedQueue(),
     failPoints,
@@ -106,6 +110,7 @@ function acceptClients(server: Server, { context, clients, log }: Serving): void
 function closeIdle(context: ServerContext): void {
   const now = Date.now();
   context.transactions.rollBackIdle(now);
+  context.snapshots.endIdle(now);
   void discardCursors(context, context.cursors.removeIdle(now));
 }
 
@@ -118,6 +123,7 @@ async function stop(
   server.close();
   for (const client of clients) client.end();
   await context.transactions.close();
+  await context.snapshots.close();
   await discardCursors(context, context.cursors.removeAll());
   await Promise.all([context.pool.close(), context.transactionPool.close()]);
   await context.canceller.close();

@@ -2,6 +2,7 @@ import { deserialize, Long, MinKey, serialize } from 'bson';
 import { CODE, CommandError } from '../errors.js';
 import { bytesOf, execute } from '../execution.js';
 import { explain } from './explain.js';
+import { inSnapshot } from './snapshot-read.js';
 import { aggregateOfOneSnapshot, findOfOneSnapshot } from './snapshot-cursor.js';
 import { discardCursors, type Reply, type Call, type Handler } from '../context.js';
 import type { Statement } from '../postgres/protocol.js';
@@ -90,12 +91,12 @@ async function killCursors({ command, context }: Call): Promise<Reply> {
 }
 
 export const READ_COMMANDS: Record<string, Handler> = {
-  find: findPage,
-  aggregate,
+  find: inSnapshot(findPage),
+  aggregate: inSnapshot(aggregate),
   listCollections: cursor(SQL.listCollections),
   listIndexes: cursor(SQL.listIndexes),
   getMore,
   killCursors,
   count,
-  distinct: single(SQL.distinct),
+  distinct: inSnapshot(single(SQL.distinct)),
 };

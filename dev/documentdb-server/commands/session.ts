@@ -45,6 +45,7 @@ async function killSessions(call: Call): Promise<Document> {
 function end({ context }: Call, ids: readonly string[]): Document {
   for (const session of ids) {
     void context.transactions.endSession(session);
+    void context.snapshots.end(session);
     void discardCursors(context, context.cursors.removeOf(session));
   }
   // The driver does not wait for the end of its sessions.

@@ -1,4 +1,5 @@
-import { Long, serialize, type Document } from 'bson';
+import { Long } from 'bson';
+import { withChanged, withField } from '../protocol/bson-edit.js';
 import { elementsOf, type Element } from '../protocol/bson-elements.js';
 
 /**
@@ -17,30 +18,16 @@ export function findOfOneSnapshot(body: Buffer): Buffer {
 }
 
 export function aggregateOfOneSnapshot(body: Buffer): Buffer {
-  for (const element of elementsOf(body)) if (element.key === 'pipeline') return withLimitStage(body, element);
-  return body;
+  return withChanged(body, 'pipeline', withLimitStage);
 }
 
-function withLimitStage(body: Buffer, { at, end }: Element): Buffer {
-  const pipeline = body.subarray(at, end);
+function withLimitStage(pipeline: Buffer): Buffer {
   const stages = [...elementsOf(pipeline)].map((element) => stageName(pipeline, element));
-  if (!stages.every((name) => SIMPLE_STAGES.includes(name))) return body;
-  const longer = withField(pipeline, { [stages.length]: { $limit: NO_LIMIT } });
-  return withSize(Buffer.concat([body.subarray(0, at), longer, body.subarray(end)]));
+  if (!stages.every((name) => SIMPLE_STAGES.includes(name))) return pipeline;
+  return withField(pipeline, { [stages.length]: { $limit: NO_LIMIT } });
 }
 
 function stageName(pipeline: Buffer, { at, end }: Element): string {
   for (const { key } of elementsOf(pipeline.subarray(at, end))) return key;
   return '';
-}
-
-/** Appends one field to a document or array. */
-function withField(document: Buffer, field: Document): Buffer {
-  const added = Buffer.from(serialize(field)).subarray(4);
-  return withSize(Buffer.concat([document.subarray(0, -1), added]));
-}
-
-function withSize(document: Buffer): Buffer {
-  document.writeInt32LE(document.length, 0);
-  return document;
 }
