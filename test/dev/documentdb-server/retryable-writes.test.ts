@@ -94,7 +94,8 @@ describe('a batch of retryable writes', () => {
       upsert: true,
     }));
     const [first, second] = await twice({ update: 'upserts', updates });
-    expect(second).toEqual(first);
+    expect(first['upserted']).toHaveLength(updates.length);
+    expect(second['upserted']).toEqual(first['upserted']);
     expect(await own.db.collection('upserts').distinct('n')).toEqual([1]);
     await own.db.dropCollection('upserts');
   });
