@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { serialize } from 'bson';
+import { deserialize, serialize } from 'bson';
+import { failedCommandReply, withWriteConcernError } from './commands/fail-point.js';
 import { helloReply } from './commands/server.js';
 import type { Call, ServerContext } from './context.js';
 import { dispatch } from './dispatch.js';
 import { HELLO_AWAIT_MAX_MS, PENDING_MESSAGES_MAX } from './limits.js';
 import { MalformedBson } from './protocol/bson-elements.js';
+import { FAIL_POINT, type Failure } from './state/fail-points.js';
 import { readCommand, type Command } from './protocol/command.js';
 import { FrameError, Frames } from './protocol/frames.js';
 import { MalformedMessage, MESSAGE_LAYOUT, readMessage, replyParts } from './protocol/message.js';
@@ -26,6 +28,8 @@ export class Client {
   readonly #closing = new AbortController();
   readonly #pending: Buffer[] = [];
   #isBusy = false;
+  /** The name that the driver sent with its first hello. */
+  #appName: string | undefined;
 
   constructor(socket: Socket, { context, id, log }: ClientOptions) {
     this.#socket = socket;
@@ -63,7 +67,8 @@ export class Client {
   #onClose(): void {
     this.#closing.abort();
     this.#pending.length = 0;
-    this.#context.transactions.rollBackOf(this);
+    const { failPoints, transactions } = this.#context;
+    if (!failPoints.isActive(FAIL_POINT.keepTransactions)) transactions.rollBackOf(this);
   }
 
   async #runPending(): Promise<void> {
@@ -83,9 +88,20 @@ export class Client {
 
   async #run(command: Command): Promise<void> {
     const call: Call = { command, context: this.#context, owner: this, clientId: this.#id };
+    if (isHello(command)) this.#appName ??= appNameIn(command.body);
+    const failure = this.#context.failPoints.failureOf(command, this.#appName);
+    if (failure !== undefined) return this.#fail(call, failure);
     if (command.maxAwaitTimeMs !== undefined && isHello(command)) return this.#awaitHello(call, command.maxAwaitTimeMs);
     const reply = await dispatch(call);
     if (command.message.wantsReply) await this.#send(command, reply, false);
+  }
+
+  async #fail(call: Call, failure: Failure): Promise<void> {
+    const { signal } = this.#closing;
+    await sleep(failure.blockMs, undefined, { signal, ref: false }).catch(() => undefined);
+    if (failure.closesConnection) return this.destroy();
+    const reply = failedCommandReply(call, failure) ?? withWriteConcernError(await dispatch(call), failure);
+    if (call.command.message.wantsReply) await this.#send(call.command, reply, false);
   }
 
   /** Replies to an awaitable hello when its time is up, because the topology never changes. Repeats it on request. */
@@ -120,6 +136,11 @@ export class Client {
 
 function isHello({ name }: Command): boolean {
   return name === 'hello' || name === 'isMaster' || name === 'ismaster';
+}
+
+function appNameIn(hello: Buffer): string | undefined {
+  const { client } = deserialize(hello) as { client?: { application?: { name?: string } } };
+  return client?.application?.name;
 }
 
 function drained(socket: Socket): Promise<void> {

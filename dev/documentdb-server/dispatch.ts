@@ -1,5 +1,6 @@
 import { serialize } from 'bson';
 import { EXPLAIN_COMMANDS } from './commands/explain.js';
+import { FAIL_POINT_COMMANDS } from './commands/fail-point.js';
 import { READ_COMMANDS } from './commands/read.js';
 import { SCHEMA_COMMANDS } from './commands/schema.js';
 import { SERVER_COMMANDS } from './commands/server.js';
@@ -7,12 +8,26 @@ import { SESSION_COMMANDS } from './commands/session.js';
 import { WRITE_COMMANDS } from './commands/write.js';
 import { CODE, CommandError, errorReply, LABEL, toCommandError } from './errors.js';
 import type { Call, Handler } from './context.js';
+import { withField } from './protocol/bson-edit.js';
 
 const HANDLERS = new Map<string, Handler>(
-  [SERVER_COMMANDS, READ_COMMANDS, WRITE_COMMANDS, SCHEMA_COMMANDS, SESSION_COMMANDS, EXPLAIN_COMMANDS].flatMap(
-    (commands) => Object.entries(commands),
-  ),
+  [
+    SERVER_COMMANDS,
+    READ_COMMANDS,
+    WRITE_COMMANDS,
+    SCHEMA_COMMANDS,
+    SESSION_COMMANDS,
+    EXPLAIN_COMMANDS,
+    FAIL_POINT_COMMANDS,
+  ].flatMap((commands) => Object.entries(commands)),
 );
+
+/** MongoDB refuses all other commands in a transaction. */
+const ALLOWED_IN_TRANSACTION: ReadonlySet<string> = new Set([
+  ...['find', 'aggregate', 'distinct', 'getMore', 'killCursors'],
+  ...['insert', 'update', 'delete', 'findAndModify', 'findandmodify'],
+  ...['create', 'createIndexes', 'commitTransaction', 'abortTransaction'],
+]);
 
 /** Runs the command and returns the BSON reply. Never throws; an error becomes a MongoDB error reply. */
 export async function dispatch(call: Call): Promise<Buffer> {
@@ -20,10 +35,13 @@ export async function dispatch(call: Call): Promise<Buffer> {
     const { name } = call.command;
     const handler = HANDLERS.get(name);
     if (handler === undefined) throw new CommandError(CODE.commandNotFound, `no such command: '${name}'`);
+    if (call.command.inTransaction && !ALLOWED_IN_TRANSACTION.has(name))
+      throw new CommandError(CODE.notSupportedInTransaction, `Cannot run '${name}' in a multi-document transaction.`);
     const reply = await handler(call);
-    return Buffer.isBuffer(reply) ? reply : Buffer.from(serialize(reply));
+    return withField(Buffer.isBuffer(reply) ? reply : Buffer.from(serialize(reply)), call.context.clock.replyFields());
   } catch (error) {
-    return Buffer.from(serialize(errorReply(withRetryLabel(call, toCommandError(error)))));
+    const reply = errorReply(withRetryLabel(call, toCommandError(error)));
+    return Buffer.from(serialize({ ...reply, ...call.context.clock.replyFields() }));
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Document } from 'bson';
-import { ConnectionLostError, PostgresError } from './postgres/protocol.js';
+import { ConnectionLostError, PostgresError, RowLockedError } from './postgres/protocol.js';
 import { codeName, codeOfSqlState } from './protocol/error-codes.js';
 
 export const CODE = {
@@ -20,6 +20,8 @@ export const CODE = {
   exceededMemoryLimit: 146,
   networkTimeLimit: 202,
   transactionTooOld: 225,
+  failPointSetFailed: 186,
+  snapshotTooOld: 239,
   noSuchTransaction: 251,
   transactionCommitted: 256,
   notSupportedInTransaction: 263,
@@ -104,6 +106,7 @@ export function writeConflict(cause?: unknown): CommandError {
 
 export function toCommandError(error: unknown): CommandError {
   if (error instanceof CommandError) return error;
+  if (error instanceof RowLockedError) return writeConflict(error);
   if (error instanceof ConnectionLostError)
     return new CommandError(CODE.hostUnreachable, error.message, { cause: error });
   if (error instanceof PostgresError) {
@@ -119,13 +122,19 @@ export function toCommandError(error: unknown): CommandError {
   return new CommandError(CODE.internalError, message, { cause: error });
 }
 
+const TRANSIENT_CODES: readonly number[] = [
+  CODE.lockTimeout,
+  CODE.writeConflict,
+  CODE.noSuchTransaction,
+  CODE.hostUnreachable,
+  CODE.networkTimeLimit,
+];
+
 /** Labels an error of a transaction, so that drivers know whether to repeat the whole transaction. */
 export function inTransaction(error: CommandError): CommandError {
-  const isLockTimeout = error.code === CODE.lockTimeout;
-  const transient: number[] = [CODE.writeConflict, CODE.noSuchTransaction, CODE.hostUnreachable, CODE.networkTimeLimit];
-  if (!isLockTimeout && !transient.includes(error.code)) return error;
-  const { code, message } = isLockTimeout ? writeConflict() : error;
-  return new CommandError(code, message, { labels: [LABEL.transient], fields: error.fields, cause: error });
+  if (!TRANSIENT_CODES.includes(error.code)) return error;
+  const { code, message, fields } = error;
+  return new CommandError(code, message, { labels: [LABEL.transient], fields, cause: error });
 }
 
 export function errorReply({ message, code, labels, fields }: CommandError): Document {

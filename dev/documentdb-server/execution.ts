@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CODE, CommandError, inTransaction, isConflict, toCommandError } from './errors.js';
+import { CODE, CommandError, isConflict } from './errors.js';
 import type { Call } from './context.js';
+import { executeInTransaction } from './execution-in-transaction.js';
 import { CONFLICT_BACKOFF_FIRST_MS, CONFLICT_BACKOFF_MAX_MS, CONFLICT_RETRIES_MAX } from './limits.js';
 import { type Pool, PoolTimeoutError } from './postgres/pool.js';
 import type { Row, Statement, Step } from './postgres/protocol.js';
-import { SQL } from './postgres/sql.js';
-import type { Transaction } from './state/transactions.js';
 
 export type Values = readonly (Buffer | string | null)[];
 
@@ -25,7 +24,11 @@ export function bytesOf([reply]: Row): Buffer {
 }
 
 function executeAll(call: Call, step: Step): Promise<Row[]> {
-  return call.command.inTransaction ? executeInTransaction(call, step) : executeOutsideTransaction(call, step);
+  const { command, context } = call;
+  if (command.inTransaction) return executeInTransaction(call, step);
+  if (call.snapshotTime !== undefined && command.session !== undefined)
+    return context.snapshots.read(command.session, call.snapshotTime, step);
+  return executeOutsideTransaction(call, step);
 }
 
 /**
@@ -68,31 +71,6 @@ async function acquire(pool: Pool) {
 function backoffMs(attempt: number): number {
   const fullMs = Math.min(CONFLICT_BACKOFF_MAX_MS, CONFLICT_BACKOFF_FIRST_MS * 2 ** attempt);
   return fullMs * (0.5 + Math.random() / 2);
-}
-
-async function executeInTransaction(call: Call, step: Step): Promise<Row[]> {
-  const { command, context, owner } = call;
-  const { transactions } = context;
-  const transaction = command.startTransaction ? transactions.start(command, owner) : transactions.find(command, owner);
-  transaction.running += 1;
-  const outcome = await runInTransaction(transaction, step).then(
-    (rows) => ({ rows }),
-    (error: unknown) => ({ error }),
-  );
-  transaction.running -= 1;
-  transaction.lastUsedAt = Date.now();
-  if ('rows' in outcome) return outcome.rows;
-  await transactions.fail(transaction);
-  throw inTransaction(toCommandError(outcome.error));
-}
-
-/** Sends BEGIN together with the first statement, which saves a round trip. */
-async function runInTransaction(transaction: Transaction, step: Step): Promise<Row[]> {
-  const connection = await transaction.connection;
-  const steps = transaction.begun ? [step] : [{ statement: SQL.begin }, { statement: SQL.lockWait }, step];
-  transaction.begun = true;
-  const results = await connection.run(steps);
-  return results.at(-1)?.rows ?? [];
 }
 
 /** Rolls back the transaction of the command after failed writes, as MongoDB does. */

@@ -13,13 +13,15 @@ export const COPY_BYTES_MAX = 32 * 1024;
 
 /** An idle transaction is rolled back after this time (MongoDB: transactionLifetimeLimitSeconds). */
 export const TRANSACTION_LIFETIME_MS = 60_000;
-/**
- * The time that a write in a transaction waits for a locked row. MongoDB does not wait. PostgreSQL's repeatable read
- * would refuse the row after the wait, so a long wait only causes deadlocks.
- */
-export const TRANSACTION_LOCK_WAIT_MS = 50;
 /** PostgreSQL checks for a deadlock after this wait. Its default is a second. */
 export const DEADLOCK_CHECK_MS = 10;
+/** The same in a transaction, where the server ends a wait for a document then. A millisecond is the minimum. */
+export const TRANSACTION_DEADLOCK_CHECK_MS = 1;
+
+/** A snapshot that no read uses is closed after this time. MongoDB keeps its history for five minutes. */
+export const SNAPSHOT_IDLE_MS = 60_000;
+/** Each snapshot occupies a PostgreSQL connection. Another one closes the least recently used. */
+export const SNAPSHOTS_MAX = 10;
 
 /** An idle cursor is closed after this time (MongoDB: cursorTimeoutMillis). */
 export const CURSOR_IDLE_MS = 600_000;
@@ -27,15 +29,15 @@ export const CURSORS_MAX = 10_000;
 /** The interval between two checks for idle transactions and cursors. */
 export const IDLE_CHECK_EVERY_MS = 1_000;
 
-/** Outside transactions, MongoDB retries write conflicts itself; this server retries this many times. */
-export const CONFLICT_RETRIES_MAX = 20;
+/** Outside transactions, MongoDB retries write conflicts without a limit; this server retries for several minutes. */
+export const CONFLICT_RETRIES_MAX = 2_000;
 export const CONFLICT_BACKOFF_FIRST_MS = 2;
 export const CONFLICT_BACKOFF_MAX_MS = 200;
 
-/** The number of sessions whose last commit and last write can be repeated. */
+/** The number of sessions whose last commit can be repeated. */
 export const SESSIONS_MAX = 10_000;
-/** A larger reply is not stored for a repeated write. */
-export const STORED_REPLY_BYTES_MAX = 64 * 1024;
+/** A write can be repeated at least for this time (MongoDB: localLogicalSessionTimeoutMinutes). */
+export const RETRYABLE_WRITE_MINUTES = 30;
 
 /** The share of the PostgreSQL connections that is reserved for transactions. */
 export const TRANSACTION_CONNECTIONS_SHARE = 0.6;

@@ -4,8 +4,12 @@ import { startServer } from './server.ts';
 /** PostgreSQL allows 200. The rest is for its own background workers and for psql. */
 const CONNECTIONS_MAX = 150;
 
+/** Set to 1 to keep the transactions of disconnected clients open, as MongoDB does. */
+const KEEP_TRANSACTIONS = 'BATON_DEV_KEEP_TRANSACTIONS_OF_LOST_CLIENTS';
+
 const server = await startServer({
   port: Number(process.argv[3]),
+  keepTransactionsOfLostClients: process.env[KEEP_TRANSACTIONS] === '1',
   postgres: {
     host: '127.0.0.1',
     port: Number(process.argv[2]),

@@ -6,11 +6,16 @@ import { Client } from './client.js';
 import { replicaSetUri } from './commands/server.js';
 import { discardCursors, type ServerContext } from './context.js';
 import { IDLE_CHECK_EVERY_MS, TRANSACTION_CONNECTIONS_SHARE, TRANSACTION_LIFETIME_MS } from './limits.js';
+import { Canceller } from './postgres/canceller.js';
 import { Pool } from './postgres/pool.js';
-import { CONNECTION_SETTINGS } from './postgres/sql.js';
+import { RetryableWrites } from './postgres/retryable-writes.js';
+import { CONNECTION_SETTINGS, TRANSACTION_SETTINGS } from './postgres/sql.js';
+import { ClusterClock } from './state/cluster-clock.js';
 import { Cursors } from './state/cursors.js';
+import { FAIL_POINT, FailPoints } from './state/fail-points.js';
+import { KeyedQueue } from './state/keyed-queue.js';
+import { Snapshots } from './state/snapshots.js';
 import { Transactions } from './state/transactions.js';
-import { KeyedQueue, StoredReplies } from './state/writes.js';
 
 export interface ServerOptions {
   /** Default: loopback. */
@@ -22,6 +27,8 @@ export interface ServerOptions {
   applicationName?: string;
   /** The time after which an idle transaction is rolled back. Default: as in MongoDB. */
   transactionLifetimeMs?: number;
+  /** Starts with the fail point `keepTransactionsOfLostClients`. Default: off. */
+  keepTransactionsOfLostClients?: boolean;
   /** Called when the server closes the socket of a client because of an error. Default: writes to stderr. */
   log?: (line: string) => void;
 }
@@ -57,16 +64,28 @@ function createContext(options: ServerOptions & { host: string }, clientCount: (
   // With a single pool, transactions could use all connections and then wait for one more to work outside themselves.
   const reserved = Math.max(1, Math.floor(connectionsMax * TRANSACTION_CONNECTIONS_SHARE));
   const name = applicationName === undefined ? {} : { application_name: applicationName };
-  const shared = { ...postgres, settings: { ...CONNECTION_SETTINGS, ...name } };
-  const pool = new Pool({ ...shared, connectionsMax: Math.max(1, connectionsMax - reserved) });
-  const transactionPool = new Pool({ ...shared, connectionsMax: reserved });
+  const settings = { ...CONNECTION_SETTINGS, ...name };
+  const pool = new Pool({ ...postgres, settings, connectionsMax: Math.max(1, connectionsMax - reserved) });
+  const failPoints = new FailPoints();
+  if (options.keepTransactionsOfLostClients === true) failPoints.configure(FAIL_POINT.keepTransactions, 'alwaysOn');
+  const canceller = new Canceller({ ...postgres, settings });
+  const transactionPool = new Pool({
+    ...postgres,
+    settings: { ...settings, ...TRANSACTION_SETTINGS },
+    canceller,
+    connectionsMax: reserved,
+  });
   return {
     pool,
     transactionPool,
+    canceller,
     transactions: new Transactions(transactionPool, transactionLifetimeMs),
     cursors: new Cursors(),
-    storedReplies: new StoredReplies(),
+    clock: new ClusterClock(),
+    snapshots: new Snapshots(transactionPool),
+    retryableWrites: new RetryableWrites(pool),
     conflictQueue: new KeyedQueue(),
+    failPoints,
     identity: { host, port: 0, processId: new ObjectId(), startedAt: new Date() },
     clientCount,
   };
@@ -91,6 +110,7 @@ function acceptClients(server: Server, { context, clients, log }: Serving): void
 function closeIdle(context: ServerContext): void {
   const now = Date.now();
   context.transactions.rollBackIdle(now);
+  context.snapshots.endIdle(now);
   void discardCursors(context, context.cursors.removeIdle(now));
 }
 
@@ -103,8 +123,10 @@ async function stop(
   server.close();
   for (const client of clients) client.end();
   await context.transactions.close();
+  await context.snapshots.close();
   await discardCursors(context, context.cursors.removeAll());
   await Promise.all([context.pool.close(), context.transactionPool.close()]);
+  await context.canceller.close();
   for (const client of clients) client.destroy();
   await closed;
 }

@@ -4,14 +4,9 @@ import type { Call } from '../context.js';
 import type { PostgresError, Row } from '../postgres/protocol.js';
 import { SQL } from '../postgres/sql.js';
 import { documentsOf } from '../protocol/bson-elements.js';
+import type { WriteError } from '../write-errors.js';
 
 /** Adds the key of a duplicate to the error. MongoDB reports the key; DocumentDB reports only the index. */
-
-export interface WriteError extends Document {
-  index: number;
-  code: number;
-  errmsg: string;
-}
 
 interface Index {
   name: string;

@@ -2,6 +2,8 @@ import { deserialize, Long, MinKey, serialize } from 'bson';
 import { CODE, CommandError } from '../errors.js';
 import { bytesOf, execute } from '../execution.js';
 import { explain } from './explain.js';
+import { inSnapshot } from './snapshot-read.js';
+import { aggregateOfOneSnapshot, findOfOneSnapshot } from './snapshot-cursor.js';
 import { discardCursors, type Reply, type Call, type Handler } from '../context.js';
 import type { Statement } from '../postgres/protocol.js';
 import { SQL } from '../postgres/sql.js';
@@ -12,10 +14,10 @@ function single(statement: Statement): Handler {
 }
 
 /** A command that returns a cursor with the first page. */
-function cursor(statement: Statement): Handler {
+function cursor(statement: Statement, rewrite = (body: Buffer): Buffer => body): Handler {
   return async (call) => {
     const { command, context } = call;
-    const row = await execute(call, statement, [command.db, command.body]);
+    const row = await execute(call, statement, [command.db, rewrite(command.body)]);
     const page = bytesOf(row);
     const continuation = row[1];
     if (continuation !== undefined && continuation !== null) {
@@ -39,8 +41,8 @@ function cursorIdIn(page: Buffer): bigint {
   throw new CommandError(CODE.internalError, 'DocumentDB returned a cursor without an id');
 }
 
-const findPage = cursor(SQL.find);
-const aggregatePage = cursor(SQL.aggregate);
+const findPage = cursor(SQL.find, findOfOneSnapshot);
+const aggregatePage = cursor(SQL.aggregate, aggregateOfOneSnapshot);
 
 function aggregate(call: Call): Reply | Promise<Reply> {
   return call.command.explain ? explain(call) : aggregatePage(call);
@@ -89,12 +91,12 @@ async function killCursors({ command, context }: Call): Promise<Reply> {
 }
 
 export const READ_COMMANDS: Record<string, Handler> = {
-  find: findPage,
-  aggregate,
+  find: inSnapshot(findPage),
+  aggregate: inSnapshot(aggregate),
   listCollections: cursor(SQL.listCollections),
   listIndexes: cursor(SQL.listIndexes),
   getMore,
   killCursors,
   count,
-  distinct: single(SQL.distinct),
+  distinct: inSnapshot(single(SQL.distinct)),
 };

@@ -62,15 +62,23 @@ async function currentOp(call: Call) {
   return bytesOf(await execute(call, SQL.currentOp, [call.command.body]));
 }
 
+/** Closes all snapshots first, because PostgreSQL would wait for them before it changes or drops a table. */
+function withoutSnapshots(change: Handler): Handler {
+  return async (call) => {
+    await call.context.snapshots.close();
+    return change(call);
+  };
+}
+
 export const SCHEMA_COMMANDS: Record<string, Handler> = {
   create,
-  drop,
-  dropDatabase,
-  collMod,
-  renameCollection,
+  drop: withoutSnapshots(drop),
+  dropDatabase: withoutSnapshots(dropDatabase),
+  collMod: withoutSnapshots(collMod),
+  renameCollection: withoutSnapshots(renameCollection),
   createIndexes,
-  dropIndexes,
-  deleteIndexes: dropIndexes,
+  dropIndexes: withoutSnapshots(dropIndexes),
+  deleteIndexes: withoutSnapshots(dropIndexes),
   listDatabases,
   validate,
   collStats,

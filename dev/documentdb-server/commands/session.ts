@@ -25,15 +25,31 @@ function closeCursors({ command: { session, txnNumber }, context }: Call): void 
   void discardCursors(context, context.cursors.removeOf(session, txnNumber));
 }
 
-function endSessions({ command, context }: Call): Document {
+function sessionsIn({ command }: Call): string[] {
   const sessions = (deserialize(command.body)[command.name] ?? []) as { id?: { buffer: Uint8Array } }[];
-  for (const { id } of sessions) {
-    if (id === undefined) continue;
-    const session = Buffer.from(id.buffer).toString('hex');
-    context.transactions.endSession(session);
-    context.storedReplies.endSession(session);
+  return sessions.flatMap(({ id }) => (id === undefined ? [] : [Buffer.from(id.buffer).toString('hex')]));
+}
+
+function endSessions(call: Call): Document {
+  return end(call, sessionsIn(call));
+}
+
+/** Rolls back the transactions of the sessions at once. Without a session, it ends all of them. */
+async function killSessions(call: Call): Promise<Document> {
+  const ids = sessionsIn(call);
+  const sessions = ids.length > 0 ? ids : call.context.transactions.openSessions;
+  await Promise.all(sessions.map((session) => call.context.transactions.endSession(session)));
+  return end(call, sessions);
+}
+
+function end({ context }: Call, ids: readonly string[]): Document {
+  for (const session of ids) {
+    void context.transactions.endSession(session);
+    void context.snapshots.end(session);
     void discardCursors(context, context.cursors.removeOf(session));
   }
+  // The driver does not wait for the end of its sessions.
+  void context.retryableWrites.forget(ids).catch(() => undefined);
   return { ok: 1 };
 }
 
@@ -41,6 +57,6 @@ export const SESSION_COMMANDS: Record<string, Handler> = {
   commitTransaction,
   abortTransaction,
   endSessions,
-  killSessions: endSessions,
+  killSessions,
   refreshSessions: () => ({ ok: 1 }),
 };

@@ -1,62 +1,68 @@
-import { deserialize, serialize } from 'bson';
+import { deserialize, serialize, type Document } from 'bson';
 import { CODE, codeOf, CommandError, inTransaction, writeConflict } from '../errors.js';
-import { execute, failTransaction } from '../execution.js';
+import { bytesOf, execute, failTransaction } from '../execution.js';
 import type { Reply, Call, Handler } from '../context.js';
 import { PostgresError, type Statement } from '../postgres/protocol.js';
 import { SQL } from '../postgres/sql.js';
-import { unpackSqlState } from '../protocol/error-codes.js';
-import { describeDuplicate, describeDuplicates, type WriteError } from './duplicate-key.js';
+import { failedReply, type WriteError } from '../write-errors.js';
+import { describeDuplicate, describeDuplicates } from './duplicate-key.js';
 
-/** Returns `undefined` in a transaction, where drivers repeat the whole transaction instead of a single write. */
-function retryableWrite({ command }: Call): { session: string; number: bigint } | undefined {
-  const { session, txnNumber: number } = command;
-  return command.inTransaction || session === undefined || number === undefined ? undefined : { session, number };
+/** Runs a write and returns its first row. A repeated retryable write returns the first reply and writes nothing. */
+async function executeWrite(call: Call, statement: Statement, documents: Buffer | null): Promise<[Buffer, boolean]> {
+  const { name, db, body, session, txnNumber, inTransaction: isPart } = call.command;
+  // In a transaction, drivers repeat the whole transaction instead of a single write.
+  const once = isPart || session === undefined || txnNumber === undefined ? undefined : { session, txnNumber };
+  const [reply, success] =
+    once === undefined
+      ? await execute(call, statement, statement === SQL.findAndModify ? [db, body] : [db, body, documents])
+      : await execute(call, await call.context.retryableWrites.writeOnce(), [
+          ...[name, db, body, documents],
+          ...[once.session, String(once.txnNumber)],
+        ]);
+  if (reply === undefined || reply === null) throw replyMissing(call);
+  return [reply, success?.[0] === 1];
 }
 
-/** Identifies a retryable write, so that DocumentDB recognises a repeated command. */
-function writeId(call: Call): string | null {
-  const id = retryableWrite(call);
-  return id === undefined ? null : `${id.session}-${id.number}`;
-}
-
-/** A repeated retryable write returns the first reply and writes nothing. */
-function retryable(write: (call: Call) => Promise<Buffer>): Handler {
-  return (call) => {
-    const id = retryableWrite(call);
-    if (id === undefined) return write(call);
-    return call.context.storedReplies.once(id.session, id.number, () => write(call));
-  };
+/** The session has already run a write with a higher number, so the reply to this one is no longer stored. */
+function replyMissing({ command }: Call): CommandError {
+  const message = `Retryable write ${command.txnNumber} is older than the last write of its session.`;
+  return new CommandError(CODE.transactionTooOld, message);
 }
 
 function batchWrite(statement: Statement): Handler {
-  return retryable(async (call) => {
-    const { db, body, sequence } = call.command;
-    const [reply, success] = await execute(call, statement, [db, body, sequence ?? null, writeId(call)]);
-    if (reply === undefined || reply === null)
-      throw new CommandError(CODE.internalError, 'DocumentDB returned no reply to a write');
-    return success?.[0] === 1 ? reply : await failedWrites(call, reply);
-  });
+  return async (call) => {
+    const [reply, success] = await executeWrite(call, statement, call.command.sequence ?? null);
+    return success ? reply : await failedWrites(call, reply);
+  };
 }
 
 /** Converts the error codes of failed writes to MongoDB's codes. */
 async function failedWrites(call: Call, bytes: Buffer): Promise<Buffer> {
-  const reply = deserialize(bytes, { promoteLongs: false });
-  const reported = (reply['writeErrors'] ?? []) as WriteError[];
-  const errors = reported.map((error) => ({ ...error, code: codeOf(unpackSqlState(error.code)) }));
+  const { reply, errors } = failedReply(bytes);
+  const writeErrors = await describeDuplicates(call, errors);
   if (call.command.inTransaction) {
+    const [first] = writeErrors;
+    const isConflict = first?.code === CODE.writeConflict || (await isInvisibleDuplicate(call, first));
     await failTransaction(call);
-    const [first] = errors;
-    if (first?.code === CODE.writeConflict || first?.code === CODE.lockTimeout) throw inTransaction(writeConflict());
+    if (isConflict) throw inTransaction(writeConflict());
   }
-  return Buffer.from(serialize({ ...reply, writeErrors: await describeDuplicates(call, errors) }));
+  return Buffer.from(serialize({ ...reply, writeErrors }));
 }
 
-const findAndModify = retryable(async (call) => {
-  const { db, body } = call.command;
+/** MongoDB reports a conflict when the duplicate was inserted after the snapshot of the transaction. */
+async function isInvisibleDuplicate(call: Call, error: WriteError | undefined): Promise<boolean> {
+  const keyValue = error?.['keyValue'] as Document | undefined;
+  if (error?.code !== CODE.duplicateKey || keyValue === undefined) return false;
+  const { db, target } = call.command;
+  const body = Buffer.from(serialize({ count: target, query: keyValue, limit: 1 }));
+  const later = { ...call, command: { ...call.command, startTransaction: false } };
+  const counted = deserialize(bytesOf(await execute(later, SQL.count, [db, body])));
+  return counted['n'] === 0;
+}
+
+async function findAndModify(call: Call): Promise<Buffer> {
   try {
-    const [reply] = await execute(call, SQL.findAndModify, [db, body, writeId(call)]);
-    if (reply === undefined || reply === null)
-      throw new CommandError(CODE.internalError, 'DocumentDB returned no reply to a findAndModify');
+    const [reply] = await executeWrite(call, SQL.findAndModify, null);
     return reply;
   } catch (error) {
     const cause = error instanceof CommandError ? error.cause : error;
@@ -64,7 +70,7 @@ const findAndModify = retryable(async (call) => {
       throw await describeDuplicate(call, cause);
     throw error;
   }
-});
+}
 
 export const WRITE_COMMANDS: Record<string, (call: Call) => Reply | Promise<Reply>> = {
   insert: batchWrite(SQL.insert),

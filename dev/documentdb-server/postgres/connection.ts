@@ -7,6 +7,8 @@ import {
   cancelMessage,
   errorOf,
   ConnectionLostError,
+  isWaitForRow,
+  RowLockedError,
   rowOf,
   startupMessage,
   tagOf,
@@ -22,13 +24,19 @@ export interface ConnectionOptions {
   database: string;
   /** Settings that PostgreSQL applies before the first statement. */
   settings: Record<string, string>;
+  /** Cancels statements that wait for a row of another open transaction. Default: they wait. */
+  canceller?: { cancel(pid: number): Promise<void> } | undefined;
 }
+
+const QUERY_CANCELLED = '57014';
 
 interface Batch {
   /** Names of the statements that the batch prepares and PostgreSQL has not yet confirmed. */
   parsing: string[];
   results: StepResult[];
   rows: StepResult['rows'];
+  /** Cancels the batch, because it waits for a row of another open transaction. */
+  cancelling: Promise<void> | undefined;
   error: PostgresError | undefined;
   resolve: (results: StepResult[]) => void;
   reject: (error: Error) => void;
@@ -90,7 +98,15 @@ export class Connection {
     if (this.#isClosed) return Promise.reject(new ConnectionLostError('the connection to PostgreSQL is closed'));
     return new Promise((resolve, reject) => {
       const { parts, parsed } = batchMessage(steps, this.#prepared);
-      this.#batches.push({ parsing: parsed, results: [], rows: [], error: undefined, resolve, reject });
+      this.#batches.push({
+        parsing: parsed,
+        results: [],
+        rows: [],
+        cancelling: undefined,
+        error: undefined,
+        resolve,
+        reject,
+      });
       writeParts(this.#socket, parts);
     });
   }
@@ -134,8 +150,11 @@ export class Connection {
         batch?.parsing.shift();
         return;
       case 'C':
-        batch?.results.push({ rows: batch.rows, tag: tagOf(frame) });
+        batch?.results.push({ rows: batch.rows, tag: tagOf(frame), waitedForRow: batch.cancelling !== undefined });
         if (batch !== undefined) batch.rows = [];
+        return;
+      case 'N':
+        if (batch !== undefined && isWaitForRow(frame)) batch.cancelling ??= this.#cancelWait();
         return;
       case 'E':
         this.#onError(errorOf(frame), batch);
@@ -168,10 +187,16 @@ export class Connection {
       this.#startup = undefined;
       return;
     }
-    if (batch.error === undefined) return batch.resolve(batch.results);
     // PostgreSQL skips the steps after a failed one, so it has not prepared their statements.
-    for (const name of batch.parsing) this.#prepared.delete(name);
-    batch.reject(batch.error);
+    if (batch.error !== undefined) for (const name of batch.parsing) this.#prepared.delete(name);
+    // A cancellation that is still under way would end the next statement.
+    if (batch.cancelling === undefined) settle(batch);
+    else void batch.cancelling.then(() => settle(batch));
+  }
+
+  async #cancelWait(): Promise<void> {
+    const { canceller } = this.#options;
+    if (this.#key !== undefined) await canceller?.cancel(this.#key.pid);
   }
 
   #close(reason: string, cause?: Error): void {
@@ -183,6 +208,12 @@ export class Connection {
     for (const batch of this.#batches.splice(0)) batch.reject(error);
     this.onClosed();
   }
+}
+
+function settle({ error, cancelling, results, resolve, reject }: Batch): void {
+  if (error === undefined) return resolve(results);
+  const wasLocked = cancelling !== undefined && error.code === QUERY_CANCELLED;
+  reject(wasLocked ? new RowLockedError('the row is locked', { cause: error }) : error);
 }
 
 /** Copies small parts into one buffer, because each write is a system call. */

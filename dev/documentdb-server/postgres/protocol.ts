@@ -20,6 +20,8 @@ export interface StepResult {
   rows: Row[];
   /** The command tag, such as `COMMIT`. After COMMIT of a failed transaction, it is `ROLLBACK`. */
   tag: string;
+  /** Another open transaction had locked a row, so that this server tried to cancel the statement. */
+  waitedForRow: boolean;
 }
 
 /** An error that PostgreSQL reported. `code` is the SQLSTATE. */
@@ -35,6 +37,9 @@ export class PostgresError extends Error {
     this.constraint = fields.get('n');
   }
 }
+
+/** PostgreSQL waited for a row of another open transaction, and this server cancelled the statement. */
+export class RowLockedError extends Error {}
 
 /** The connection closed. Whether the running statements took effect is unknown. */
 export class ConnectionLostError extends Error {}
@@ -139,6 +144,11 @@ export function rowOf(frame: Buffer): Row {
 }
 
 export function errorOf(frame: Buffer): PostgresError {
+  return new PostgresError(fieldsOf(frame));
+}
+
+/** Reads the fields of an ErrorResponse or a NoticeResponse. */
+function fieldsOf(frame: Buffer): Map<string, string> {
   const fields = new Map<string, string>();
   let at = 5;
   while (at < frame.length && frame[at] !== 0) {
@@ -146,7 +156,18 @@ export function errorOf(frame: Buffer): PostgresError {
     fields.set(String.fromCharCode(frame[at] ?? 0), frame.toString('utf8', at + 1, end));
     at = end + 1;
   }
-  return new PostgresError(fields);
+  return fields;
+}
+
+/**
+ * The report that PostgreSQL sends with `log_lock_waits` when it waits for a row. A row is locked by the transaction that
+ * wrote it, and by the first session that waits for that transaction. PostgreSQL has many other locks, for example for a
+ * table that grows.
+ */
+const WAITS_FOR_ROW = /still waiting for \w+ on (transaction|tuple|speculative token) /;
+
+export function isWaitForRow(notice: Buffer): boolean {
+  return WAITS_FOR_ROW.test(fieldsOf(notice).get('M') ?? '');
 }
 
 /** Returns the command tag without the row count. */

@@ -1,4 +1,4 @@
-import { DEADLOCK_CHECK_MS, TRANSACTION_LOCK_WAIT_MS, WRITE_BATCH_MAX } from '../limits.js';
+import { DEADLOCK_CHECK_MS, TRANSACTION_DEADLOCK_CHECK_MS, WRITE_BATCH_MAX } from '../limits.js';
 import type { Statement } from './protocol.js';
 
 /** All SQL statements, and the settings of the connections. */
@@ -17,6 +17,16 @@ export const CONNECTION_SETTINGS: Record<string, string> = {
   'documentdb.maxWriteBatchSize': String(WRITE_BATCH_MAX),
 };
 
+/** The additional settings of the connections for transactions. */
+export const TRANSACTION_SETTINGS: Record<string, string> = {
+  // PostgreSQL reports the lock for which it waits. `client_min_messages` sends this report to the server.
+  log_lock_waits: 'on',
+  client_min_messages: 'log',
+  deadlock_timeout: `${TRANSACTION_DEADLOCK_CHECK_MS}ms`,
+  // Keeps these reports out of PostgreSQL's log file, and also errors, which the clients receive.
+  log_min_messages: 'fatal',
+};
+
 const PAGE = 'cursorpage, continuation';
 
 function statements<const Names extends string>(texts: Record<Names, string>): Record<Names, Statement> {
@@ -26,13 +36,12 @@ function statements<const Names extends string>(texts: Record<Names, string>): R
 
 export const SQL = statements({
   begin: 'begin isolation level repeatable read',
-  lockWait: `set local lock_timeout = ${TRANSACTION_LOCK_WAIT_MS}`,
   commit: 'commit',
   rollback: 'rollback',
-  insert: 'select p_result, p_success from documentdb_api.insert($1, $2, $3, $4)',
-  update: 'select p_result, p_success from documentdb_api.update($1, $2, $3, $4)',
-  delete: 'select p_result, p_success from documentdb_api.delete($1, $2, $3, $4)',
-  findAndModify: 'select p_result, p_success from documentdb_api.find_and_modify($1, $2, $3)',
+  insert: 'select p_result, p_success from documentdb_api.insert($1, $2, $3, null)',
+  update: 'select p_result, p_success from documentdb_api.update($1, $2, $3, null)',
+  delete: 'select p_result, p_success from documentdb_api.delete($1, $2, $3, null)',
+  findAndModify: 'select p_result, p_success from documentdb_api.find_and_modify($1, $2, null)',
   find: `select ${PAGE} from documentdb_api.find_cursor_first_page($1, $2)`,
   aggregate: `select ${PAGE} from documentdb_api.aggregate_cursor_first_page($1, $2)`,
   listCollections: `select ${PAGE} from documentdb_api.list_collections_cursor_first_page($1, $2)`,
@@ -57,5 +66,9 @@ export const SQL = statements({
     where c.database_name = $1 and c.collection_name = $2 and (i.index_spec).index_name = $3`,
   indexById: `select (index_spec).index_name, (index_spec).index_key
     from documentdb_api_catalog.collection_indexes where index_id = $1::text::int`,
+  cancelBackend: 'select pg_cancel_backend($1::text::int)',
   currentOp: 'select documentdb_api.current_op_command($1)',
 });
+
+/** Writes that may report errors of single statements in their reply. Their second column is false then. */
+export const BATCH_WRITES: ReadonlySet<Statement> = new Set([SQL.insert, SQL.update, SQL.delete]);

@@ -1,3 +1,4 @@
+import { deserialize, type Timestamp } from 'bson';
 import { BSON_TYPE, elementsOf, MalformedBson, numberAt, stringAt, type Element } from './bson-elements.js';
 import type { Message } from './message.js';
 
@@ -19,6 +20,8 @@ export interface Command {
   maxAwaitTimeMs: number | undefined;
   /** `explain: true` among the fields of an aggregate, as the shell sends it. */
   explain: boolean;
+  /** `readConcern: { level: 'snapshot' }`. `time` is that of an earlier reply. */
+  snapshot: { time: Timestamp | undefined } | undefined;
   /** The command has a `query` that is not empty. */
   hasQuery: boolean;
   /** The cursor of a getMore. */
@@ -38,6 +41,7 @@ const READERS = new Map<string, Reader>([
   ['startTransaction', (command, document, element) => (command.startTransaction = numberAt(document, element) === 1)],
   ['explain', (command, document, element) => (command.explain = numberAt(document, element) === 1)],
   ['query', (command, _document, element) => (command.hasQuery = element.end - element.at > EMPTY_DOCUMENT_BYTES)],
+  ['readConcern', (command, document, element) => (command.snapshot = snapshotOf(document, element))],
   ['maxAwaitTimeMS', (command, document, element) => (command.maxAwaitTimeMs = numberAt(document, element))],
 ]);
 
@@ -56,6 +60,7 @@ export function readCommand(message: Message): Command {
     startTransaction: false,
     maxAwaitTimeMs: undefined,
     explain: false,
+    snapshot: undefined,
     hasQuery: false,
     cursorId: 0n,
     message,
@@ -81,6 +86,12 @@ function stringOr(document: Buffer, element: Element, fallback: string): string 
 function bigintOf(document: Buffer, element: Element): bigint {
   if (element.type === BSON_TYPE.int64) return document.readBigInt64LE(element.at);
   return BigInt(Math.trunc(numberAt(document, element) ?? 0));
+}
+
+function snapshotOf(document: Buffer, { type, at, end }: Element): Command['snapshot'] {
+  if (type !== BSON_TYPE.document) return undefined;
+  const concern = deserialize(document.subarray(at, end)) as { level?: string; atClusterTime?: Timestamp };
+  return concern.level === 'snapshot' ? { time: concern.atClusterTime } : undefined;
 }
 
 /** Reads the sixteen bytes of `lsid: { id: UUID }`. */

@@ -90,6 +90,7 @@ const NAMES = new Map<number, string>(
     NetworkInterfaceExceededTimeLimit: 202,
     QueryFeatureNotAllowed: 224,
     TransactionTooOld: 225,
+    SnapshotTooOld: 239,
     ConversionFailure: 241,
     NoSuchTransaction: 251,
     TransactionCommitted: 256,

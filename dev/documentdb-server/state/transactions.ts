@@ -41,6 +41,10 @@ export class Transactions {
     this.#lifetimeMs = lifetimeMs;
   }
 
+  get openSessions(): string[] {
+    return [...this.#open.keys()];
+  }
+
   get openCount(): number {
     return this.#open.size;
   }
@@ -108,9 +112,10 @@ export class Transactions {
     for (const transaction of this.#open.values()) if (transaction.owner === owner) void this.#rollBack(transaction);
   }
 
-  endSession(session: string): void {
+  /** Resolves when the transaction of the session has released its locks. */
+  async endSession(session: string): Promise<void> {
     const transaction = this.#open.get(session);
-    if (transaction !== undefined) void this.#rollBack(transaction);
+    if (transaction !== undefined) await this.#rollBack(transaction);
   }
 
   rollBackIdle(now: number): void {

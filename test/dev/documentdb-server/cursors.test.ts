@@ -102,6 +102,31 @@ describe('a cursor', () => {
   });
 });
 
+describe('a cursor without a sort', () => {
+  const COUNT = 300;
+  const moving = () => own.db.collection<{ _id: number; n: number; group: number; pad: string }>('moving');
+  beforeAll(async () => {
+    const documents = Array.from({ length: COUNT }, (_, _id) => ({ _id, n: 0, group: 1, pad: 'x'.repeat(500) }));
+    await moving().insertMany(documents);
+    await moving().createIndex({ group: 1, n: 1 });
+  });
+
+  it.each([
+    ['find of all', () => moving().find({}, { batchSize: 50 })],
+    ['find by an index', () => moving().find({ group: 1 }, { batchSize: 50 })],
+    ['aggregate', () => moving().aggregate([{ $match: { group: 1 } }, { $project: { n: 1 } }], { batchSize: 50 })],
+  ] as const)('returns each document once while documents are updated: %s', async (_name, read) => {
+    const found: unknown[] = [];
+    for await (const { _id } of read()) {
+      found.push(_id);
+      await moving().updateOne({ _id: _id as number }, { $inc: { n: 1 } });
+      if (found.length > 2 * COUNT) break;
+    }
+    expect(new Set(found).size).toBe(COUNT);
+    expect(found).toHaveLength(COUNT);
+  });
+});
+
 describe('a count', () => {
   it('is exact immediately after a write, with and without filter and limit', async () => {
     const fresh = own.db.collection<{ _id: number }>('fresh');

@@ -1,6 +1,7 @@
 import { Long, UUID, type Document } from 'bson';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ownDatabase, RawClient } from './support.js';
+import { startServer } from '../../../dev/documentdb-server/server.js';
+import { ownDatabase, postgresAddress, RawClient } from './support.js';
 
 const own = ownDatabase('documentdb_retryable');
 const things = () => own.db.collection<{ _id: number; n: number }>('things');
@@ -73,6 +74,74 @@ describe('a retryable write that is sent twice takes effect once:', () => {
       { _id: 2, n: 1 },
     ]);
     expect((await things().findOne({ _id: 2 }))?.n).toBe(1);
+  });
+});
+
+describe('a batch of retryable writes', () => {
+  it('of deleteOne deletes each of 500 documents', async () => {
+    const ids = Array.from({ length: 500 }, (_, index) => 1000 + index);
+    await things().insertMany(ids.map((_id) => ({ _id, n: 0 })));
+    const result = await things().bulkWrite(ids.map((_id) => ({ deleteOne: { filter: { _id } } })));
+    expect(result.deletedCount).toBe(500);
+    expect(await things().countDocuments({ _id: { $gte: 1000 } })).toBe(0);
+  });
+
+  it('of upserts with a reply of 200 kB takes effect once', async () => {
+    const body = 'x'.repeat(1_000);
+    const updates = Array.from({ length: 200 }, (_, index) => ({
+      q: { _id: `${index}-${body}` },
+      u: { $inc: { n: 1 } },
+      upsert: true,
+    }));
+    const [first, second] = await twice({ update: 'upserts', updates });
+    expect(first['upserted']).toHaveLength(updates.length);
+    expect(second['upserted']).toEqual(first['upserted']);
+    expect(await own.db.collection('upserts').distinct('n')).toEqual([1]);
+    await own.db.dropCollection('upserts');
+  });
+});
+
+describe.skipIf(postgresAddress() === undefined)('after a restart of the server', () => {
+  const start = () =>
+    startServer({
+      port: 0,
+      postgres: {
+        host: '127.0.0.1',
+        port: 0,
+        ...postgresAddress(),
+        user: 'postgres',
+        database: 'postgres',
+        connectionsMax: 4,
+      },
+    });
+
+  it.each([1, 2])(
+    'a repeated update with %i statements takes effect once, however often it is repeated',
+    async (size) => {
+      const updates = [1, 2].slice(0, size).map((_id) => ({ q: { _id }, u: { $inc: { n: 1 } } }));
+      const command = { update: 'things', updates, lsid: { id: new UUID() }, txnNumber: Long.fromNumber(1) };
+      for (let attempt = 1; attempt <= 3; attempt += 1) {
+        const server = await start();
+        const raw = await RawClient.connect(server.uri);
+        expect(await raw.command({ ...command, $db: own.db.databaseName })).toMatchObject({ ok: 1, nModified: size });
+        raw.close();
+        await server.close();
+      }
+      expect((await things().findOne({ _id: size }))?.n).toBe(1);
+    },
+  );
+});
+
+describe('a write with an older number of the session', () => {
+  it('is refused with TransactionTooOld', async () => {
+    const raw = await RawClient.connect();
+    const lsid = { id: new UUID() };
+    const update = { update: 'things', updates: [{ q: { _id: 1 }, u: { $inc: { n: 1 } } }], lsid };
+    const send = (number: number) =>
+      raw.command({ ...update, txnNumber: Long.fromNumber(number), $db: own.db.databaseName });
+    expect(await send(2)).toMatchObject({ ok: 1 });
+    expect(await send(1)).toMatchObject({ ok: 0, code: 225 });
+    raw.close();
   });
 });
 
