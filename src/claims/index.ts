@@ -18,6 +18,6 @@ export {
   poolRefilledJobOptions,
   type ServedClaim,
 } from './contract.ts';
-export { ClaimCoordinator, type CoordinatorOptions } from './coordinator.ts';
+export { ClaimCoordinator } from './coordinator.ts';
 export type { ClaimStore } from './ports.ts';
 export { toClaim } from './round-store.ts';
