@@ -103,8 +103,14 @@ export async function createWorkerContext(config: Config, onError: ErrorListener
     for (const { operationId } of completed) claimQueue.wake(operationId).catch(onError);
   };
   const { claims } = context.stores;
-  const serve = claims.serve.bind(claims);
-  const coordinator = new ClaimCoordinator({ redis, subscriber, prefix, serve, onCompleted, onError });
+  const coordinator = new ClaimCoordinator({
+    redis,
+    subscriber,
+    prefix,
+    serve: (campaignId, commands) => claims.serve(campaignId, commands),
+    onCompleted,
+    onError,
+  });
   await coordinator.open();
   const closeQueues = async (): Promise<void> => {
     await Promise.all([claimQueue.close(), operationQueue.close()]);

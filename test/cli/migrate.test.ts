@@ -60,7 +60,7 @@ describe('baton migrate', () => {
   it('is what doctor advises when an index is missing', async () => {
     await database.operations.dropIndex('campaign_in_sequence');
     const ran = await cli.run(['doctor']);
-    expect(ran.out).toContain('missing: operations.campaign_in_sequence: run `baton migrate`');
+    expect(ran.out).toContain('missing: operations.campaign_in_sequence: create them with `baton migrate`');
     const report = await cli.json<{ migrations: { changes: string[] }[] }>(['migrate']);
     expect(report.migrations[0]?.changes).toEqual(['build index campaign_in_sequence of operations']);
   });
