@@ -1,8 +1,7 @@
 import { Queue } from 'bullmq';
 import type { RedisConnection } from '../queue/connection.ts';
 import { ensureJob, findJob, removeJob, runNow, type JobRepair } from '../queue/job-state.ts';
-import { jobIdOf } from '../queue/job.ts';
-import { CLAIMS_QUEUE } from '../queue/job.ts';
+import { CLAIMS_QUEUE, jobIdOf } from '../queue/job.ts';
 import type { Claim } from './claim.ts';
 import {
   CLAIM_JOB,

@@ -3,12 +3,12 @@ import { HISTORY_MOVES_MAX, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import {
   CLAIMABLE,
+  objectIds,
   type CampaignDoc,
   type ClaimDoc,
   type ConversationDoc,
   type TexterDoc,
 } from '../mongo/documents.ts';
-import { objectIds } from '../mongo/documents.ts';
 import { CLAIMABLE_INDEX } from '../mongo/indexes.ts';
 import type { Claim, Decision } from './claim.ts';
 import type { RoundStore } from './ports.ts';

@@ -1,7 +1,6 @@
 import { Types, type mongo } from 'mongoose';
 import type { AssigneeCount, ConversationRange, ConversationStore } from './ports.ts';
-import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
-import type { Position } from '../domain/conversation.ts';
+import type { Assignee, Candidate, Position, Status } from '../domain/conversation.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { ASSIGNEE_INDEX, POOL_INDEX } from '../mongo/indexes.ts';

@@ -1,5 +1,4 @@
-import type { Assignee, Candidate, HistoryMove, Status } from '../domain/conversation.ts';
-import type { Position } from '../domain/conversation.ts';
+import type { Assignee, Candidate, HistoryMove, Position, Status } from '../domain/conversation.ts';
 
 /** The conversations of one assignee in one status. In the order of selection they are one range of an index. */
 export interface ConversationRange {

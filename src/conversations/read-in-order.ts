@@ -1,5 +1,11 @@
-import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
-import { comparePositions, statusesFrom, type Position } from '../domain/conversation.ts';
+import {
+  comparePositions,
+  statusesFrom,
+  type Assignee,
+  type Candidate,
+  type Position,
+  type Status,
+} from '../domain/conversation.ts';
 import type { ConversationRange, ConversationStore } from './ports.ts';
 
 /** The largest number of conversations that one query reads. */

@@ -1,9 +1,8 @@
 import { Types, type QueryFilter } from 'mongoose';
 import type { ConversationRecord, ConversationWithHistory, ViewStore } from './ports.ts';
 import type { Database } from '../mongo/database.ts';
-import type { ConversationDoc } from '../mongo/documents.ts';
+import { objectIds, type ConversationDoc } from '../mongo/documents.ts';
 import { PHONE_INDEX } from '../mongo/indexes.ts';
-import { objectIds } from '../mongo/documents.ts';
 
 /** Large enough that few round trips are needed, small enough for memory. */
 const EXPORT_BATCH_SIZE = 2_000;

@@ -1,6 +1,13 @@
-import { HIDDEN_STATUSES, STATUSES, VISIBLE_STATUSES } from '../domain/conversation.ts';
-import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
-import { positionOf, type Position } from '../domain/conversation.ts';
+import {
+  HIDDEN_STATUSES,
+  positionOf,
+  STATUSES,
+  VISIBLE_STATUSES,
+  type Assignee,
+  type Candidate,
+  type Position,
+  type Status,
+} from '../domain/conversation.ts';
 import type { AssigneeCount, ConversationRecord, ConversationStore, ViewStore } from './ports.ts';
 import { readInOrder } from './read-in-order.ts';
 import type { TexterStore } from '../campaigns/index.ts';

@@ -1,5 +1,4 @@
-import type { StoredError } from './stored-error.ts';
-import type { FailedAttempt } from './stored-error.ts';
+import type { FailedAttempt, StoredError } from './stored-error.ts';
 import type { Receipt } from './receipt.ts';
 
 /**

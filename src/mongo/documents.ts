@@ -1,5 +1,4 @@
-import { Types } from 'mongoose';
-import type { InferRawDocTypeFromSchema } from 'mongoose';
+import { Types, type InferRawDocTypeFromSchema } from 'mongoose';
 import type { campaignSchema, conversationSchema, texterSchema } from './campaign-schemas.ts';
 import type { batchSchema, claimSchema, operationSchema } from './operation-schemas.ts';
 

@@ -1,7 +1,7 @@
 import { Schema, type InferRawDocTypeFromSchema } from 'mongoose';
 import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
 import { SPREADS } from '../domain/dealing.ts';
-import type { FailedAttempt } from '../domain/stored-error.ts';
+import type { FailedAttempt, StoredError } from '../domain/stored-error.ts';
 import {
   BATCH_STATES,
   OPERATION_KINDS,
@@ -10,7 +10,6 @@ import {
   type StoredRequest,
 } from '../domain/operation.ts';
 import { SKIP_REASONS, type Receipt } from '../domain/receipt.ts';
-import type { StoredError } from '../domain/stored-error.ts';
 import {
   as,
   count,

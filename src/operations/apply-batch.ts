@@ -1,8 +1,7 @@
 import type { mongo } from 'mongoose';
 import { HISTORY_MOVES_MAX, STATUSES, type HistoryMove } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
-import { batchId, type ConversationDoc } from '../mongo/documents.ts';
-import { objectIds } from '../mongo/documents.ts';
+import { batchId, objectIds, type ConversationDoc } from '../mongo/documents.ts';
 import { countMoves, shortfallsBetween, type Applied, type Batch, type Move } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 import { evaluate, mergeSkips, type Evaluation, type Found, type WriteGuard } from './evaluate.ts';

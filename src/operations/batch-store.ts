@@ -1,10 +1,9 @@
 import type { mongo } from 'mongoose';
-import { statesBefore } from '../domain/operation.ts';
+import { statesBefore, type BatchState } from '../domain/operation.ts';
 import type { MoveCount, SkipCount } from '../domain/receipt.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import { batchId, batchIdsOf, type BatchDoc } from '../mongo/documents.ts';
 import { BatchApplication } from './apply-batch.ts';
-import type { BatchState } from '../domain/operation.ts';
 import type { Applied, Batch, Shortfall, StoredBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 import type { Evaluation, WriteGuard } from './evaluate.ts';

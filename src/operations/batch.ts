@@ -1,7 +1,6 @@
 import type { BatchState } from '../domain/operation.ts';
-import type { Assignee, Candidate, Status } from '../domain/conversation.ts';
+import type { Assignee, Candidate, Position, Status } from '../domain/conversation.ts';
 import type { SkipReason } from '../domain/receipt.ts';
-import type { Position } from '../domain/conversation.ts';
 
 /** Conversations that make the same move. */
 export interface Move {

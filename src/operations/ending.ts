@@ -1,9 +1,7 @@
-import type { Clock } from '../domain/operation.ts';
+import { ATTEMPTS_EXHAUSTED, isEnded, type Clock } from '../domain/operation.ts';
 import { isPermanent, Refusal } from '../domain/errors.ts';
-import { failedAttempt } from '../domain/stored-error.ts';
-import { ATTEMPTS_EXHAUSTED, isEnded } from '../domain/operation.ts';
+import { failedAttempt, toStoredError } from '../domain/stored-error.ts';
 import { sumOf, totalUp } from '../domain/receipt.ts';
-import { toStoredError } from '../domain/stored-error.ts';
 import { countMoves, type StoredBatch } from './batch.ts';
 import { kindOf, resolvePlan } from './kinds.ts';
 import type { Operation, Plan } from './operation.ts';

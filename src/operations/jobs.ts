@@ -3,8 +3,16 @@ import { z } from 'zod';
 import type { Assignee } from '../domain/conversation.ts';
 import { parseWith } from '../domain/requests.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
-import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER, KEPT_SHORTLY, version } from '../queue/job.ts';
-import { jobIdOf, withItsId } from '../queue/job.ts';
+import {
+  DAY_S,
+  envelope,
+  JOB_VERSION,
+  jobIdOf,
+  KEPT_FOR_ITS_ASKER,
+  KEPT_SHORTLY,
+  version,
+  withItsId,
+} from '../queue/job.ts';
 import { cancelRequest, operationRequest, previewRequest, type OperationRequest } from './contract.ts';
 
 // ---- operation: runs an operation slice by slice until it has ended ----

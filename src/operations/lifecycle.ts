@@ -1,6 +1,5 @@
-import type { Clock } from '../domain/operation.ts';
+import { isEnded, type Clock } from '../domain/operation.ts';
 import { isPermanent, operationConflict } from '../domain/errors.ts';
-import { isEnded } from '../domain/operation.ts';
 import { endStopped, failWith, finish } from './ending.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
 import { moveOne } from './move-one.ts';

@@ -1,7 +1,6 @@
 import { Types, type mongo } from 'mongoose';
 import { toClaim } from '../claims/index.ts';
-import { batchId, type BatchDoc, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
-import { objectIds } from '../mongo/documents.ts';
+import { batchId, objectIds, type BatchDoc, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import type { BatchState } from '../domain/operation.ts';
 import type { Batch, Move, PlanState, Skip, StoredBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';

@@ -1,6 +1,5 @@
-import type { Assignee, Candidate } from '../domain/conversation.ts';
+import { positionOf, type Assignee, type Candidate } from '../domain/conversation.ts';
 import { Dealer } from '../domain/dealing.ts';
-import { positionOf } from '../domain/conversation.ts';
 import { BatchDraft, type Batch, type PlanState, type Shortfall } from './batch.ts';
 import type { Plan } from './operation.ts';
 

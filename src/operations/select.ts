@@ -1,7 +1,6 @@
 import { readInOrder } from '../conversations/index.ts';
-import type { Candidate } from '../domain/conversation.ts';
+import { statusesFrom, type Candidate, type Position } from '../domain/conversation.ts';
 import { Halted } from '../domain/errors.ts';
-import { statusesFrom, type Position } from '../domain/conversation.ts';
 import type { Applied, Batch } from './batch.ts';
 import type { BulkRequest, OneRequest, OperationRequest } from './contract.ts';
 import type { WriteGuard } from './evaluate.ts';

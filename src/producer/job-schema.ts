@@ -18,8 +18,14 @@ import {
   PREVIEW_JOB_OPTIONS,
   previewJob,
 } from '../operations/index.ts';
-import { DEFAULT_QUEUE_PREFIX, jobIdOf } from '../queue/job.ts';
-import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/job.ts';
+import {
+  CLAIMS_QUEUE,
+  CONTROLS_QUEUE,
+  DEFAULT_QUEUE_PREFIX,
+  jobIdOf,
+  OPERATIONS_QUEUE,
+  PREVIEWS_QUEUE,
+} from '../queue/job.ts';
 
 /** Without an id of its own, a job gets a number that BullMQ gives to another job after Redis has lost its data. */
 const NEW_JOB_ID = '{a new UUID}';

@@ -35,8 +35,14 @@ import {
 import { operationConflict } from '../domain/errors.ts';
 import { requestHash } from '../domain/requests.ts';
 import { connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
-import { DEFAULT_QUEUE_PREFIX, jobIdOf } from '../queue/job.ts';
-import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/job.ts';
+import {
+  CLAIMS_QUEUE,
+  CONTROLS_QUEUE,
+  DEFAULT_QUEUE_PREFIX,
+  jobIdOf,
+  OPERATIONS_QUEUE,
+  PREVIEWS_QUEUE,
+} from '../queue/job.ts';
 import type { WaitOptions } from '../queue/result-waiter.ts';
 import { Sender } from '../queue/sender.ts';
 import type {

@@ -1,8 +1,7 @@
 import { Queue, type Job } from 'bullmq';
 import { z } from 'zod';
 import { claimJob } from '../claims/index.ts';
-import { failedAttempt } from '../domain/stored-error.ts';
-import { parseFailureText } from '../domain/stored-error.ts';
+import { failedAttempt, parseFailureText } from '../domain/stored-error.ts';
 import {
   newOperationJob,
   OPERATION_JOB,
@@ -12,8 +11,7 @@ import {
 } from '../operations/index.ts';
 import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
 import { findJob, hasFailed, hasStalledTooOften, runNow, willRun } from '../queue/job-state.ts';
-import { jobIdOf } from '../queue/job.ts';
-import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../queue/job.ts';
+import { CLAIMS_QUEUE, jobIdOf, OPERATIONS_QUEUE } from '../queue/job.ts';
 import type { FailedJob, FailedJobs } from './ports.ts';
 
 const FAILED_PAGE = 200;

@@ -1,9 +1,15 @@
 import type { mongo } from 'mongoose';
 import type { FailureStore } from './ports.ts';
-import { type AnyOperation, toAnyOperation } from '../operations/index.ts';
+import {
+  nextSequence,
+  NO_SEQUENCE,
+  toAnyOperation,
+  toOperation,
+  type AnyOperation,
+  type Operation,
+} from '../operations/index.ts';
 import { FAILED_ATTEMPTS_KEPT_MAX, type FailedAttempt } from '../domain/stored-error.ts';
 import { RETRYABLE_CODES } from '../domain/operation.ts';
-import { nextSequence, NO_SEQUENCE, type Operation, toOperation } from '../operations/index.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf, type OperationDoc } from '../mongo/documents.ts';
 import { STATE_INDEX } from '../mongo/indexes.ts';

@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConversationStore } from '../../src/conversations/ports.ts';
 import { readInOrder, type Selection } from '../../src/conversations/read-in-order.ts';
-import { STATUSES, type Candidate } from '../../src/domain/conversation.ts';
-import { comparePositions } from '../../src/domain/conversation.ts';
+import { comparePositions, STATUSES, type Candidate } from '../../src/domain/conversation.ts';
 
 const ASSIGNEES = [null, 't1', 't2', 't3'];
 const ALL: Selection = { campaignId: 'c1', sources: ASSIGNEES, statuses: STATUSES, operationId: 'op', limit: null };

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Candidate } from '../../src/domain/conversation.ts';
-import { comparePositions } from '../../src/domain/conversation.ts';
+import { comparePositions, type Candidate } from '../../src/domain/conversation.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 
 let harness: Harness;

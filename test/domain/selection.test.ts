@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HIDDEN_STATUSES, STATUSES, statusesOf, VISIBLE_STATUSES } from '../../src/domain/conversation.ts';
-import { comparePositions, positionOf, statusesFrom, type Position } from '../../src/domain/conversation.ts';
+import {
+  comparePositions,
+  HIDDEN_STATUSES,
+  positionOf,
+  STATUSES,
+  statusesFrom,
+  statusesOf,
+  VISIBLE_STATUSES,
+  type Position,
+} from '../../src/domain/conversation.ts';
 
 const IN_ORDER = ['needs-reply', 'not-started', 'in-progress', 'awaiting-contact', 'closed'];
 

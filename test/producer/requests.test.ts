@@ -1,11 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
-import type { OperationRequest } from '../../src/operations/contract.ts';
-import { newPreviewJob } from '../../src/operations/jobs.ts';
-import { newOperationJob, parseOperationJob } from '../../src/operations/jobs.ts';
+import { parseRequest, type OperationRequest } from '../../src/operations/contract.ts';
+import { newOperationJob, newPreviewJob, parseOperationJob } from '../../src/operations/jobs.ts';
 import { requestHash } from '../../src/domain/requests.ts';
-import { parseRequest } from '../../src/operations/contract.ts';
 
 const GOOD = {
   kind: 'reassign',

@@ -1,7 +1,6 @@
 import { Queue, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
-import { jobIdOf } from '../../src/queue/job.ts';
-import { OPERATIONS_QUEUE } from '../../src/queue/job.ts';
+import { jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import type { Harness } from './harness.ts';
 
 /** The operations' queue past every producer: what somebody else's program, or a hand, can do to it. */

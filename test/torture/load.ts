@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Refusal } from '../../src/domain/errors.ts';
+import { JobFailed, Refusal } from '../../src/domain/errors.ts';
 import type { Status } from '../../src/domain/conversation.ts';
 import { isEnded } from '../../src/domain/operation.ts';
-import { JobFailed } from '../../src/domain/errors.ts';
 import type { Answer, AskedFor } from '../support/audit.ts';
 import type { SeededCampaign } from '../support/audit-history.ts';
 import type { Harness, Seeded } from '../support/harness.ts';

@@ -1,18 +1,18 @@
 import { connect, type Socket } from 'node:net';
 import { FrameError, Frames, type FrameLayout } from '../protocol/frames.js';
 import { CONNECT_TIMEOUT_MS, COPY_BYTES_MAX } from '../limits.js';
-import type { PostgresError } from './protocol.js';
 import {
   batchMessage,
   cancelMessage,
-  errorOf,
   ConnectionLostError,
+  errorOf,
   isWaitForRow,
   RowLockedError,
   rowOf,
   startupMessage,
   tagOf,
   TERMINATE_MESSAGE,
+  type PostgresError,
   type Step,
   type StepResult,
 } from './protocol.js';
