@@ -1,4 +1,4 @@
-import mongoose, { type Connection, type mongo } from 'mongoose';
+import mongoose, { type Connection, type mongo, type Query } from 'mongoose';
 import type {
   BatchDoc,
   CampaignDoc,
@@ -137,6 +137,19 @@ export class Database {
 
   private collection<Doc extends mongo.Document>(name: string): mongo.Collection<Doc> {
     return this.driver.collection<Doc>(name);
+  }
+}
+
+/** Reads the documents of a query one after the other. A cursor of mongoose stays open when its loop ends early. */
+export async function* stream<Doc>(
+  query: Pick<Query<unknown, unknown>, 'lean'>,
+  batchSize: number,
+): AsyncGenerator<Doc> {
+  const cursor = query.lean().cursor({ batchSize });
+  try {
+    for await (const doc of cursor) yield doc as Doc;
+  } finally {
+    await cursor.close();
   }
 }
 
