@@ -3,7 +3,6 @@ import type { ContactStore, NewConversation } from './ports.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 
-/** Uses the driver's collection, because an import can have a million rows. */
 export class MongoContactStore implements ContactStore {
   private readonly database: Database;
 

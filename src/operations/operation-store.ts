@@ -117,7 +117,8 @@ export class MongoOperationStore implements OperationStore {
   }
 
   private async insert({ operationId, ...rest }: Operation, session?: mongo.ClientSession): Promise<void> {
-    await this.operations.create([{ _id: operationId, kind: rest.request.kind, ...rest }], session ? { session } : {});
+    const doc: OperationDoc = { _id: operationId, kind: rest.request.kind, ...rest };
+    await this.database.operations.insertOne(doc, session ? { session } : {});
   }
 
   /** Updates an operation that matches the guard. Returns the operation as it is stored then. */
