@@ -1,5 +1,6 @@
 import type { Cancellation } from '../domain/operation.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
+import type { ClaimDoc } from '../mongo/documents.ts';
 import { CANCELLED_RECEIPT, type Claim } from './claim.ts';
 import type { ClaimCommand } from './contract.ts';
 import type { ClaimStore, Round } from './ports.ts';
@@ -17,7 +18,7 @@ export class MongoClaimStore implements ClaimStore {
   }
 
   async find(operationId: string): Promise<Claim | undefined> {
-    const doc = await this.database.claims.findOne({ _id: operationId });
+    const doc = await this.database.models.operations.findById(operationId).lean<ClaimDoc>();
     return doc ? toClaim(doc) : undefined;
   }
 
@@ -45,23 +46,27 @@ export class MongoClaimStore implements ClaimStore {
     const ending = cancellation
       ? { state: 'cancelled' as const, cancellation, 'receipt.shortBecause': shortBecause, 'receipt.left': left }
       : { state: 'done' as const };
-    const ended = await this.database.claims.findOneAndUpdate(
-      { _id: operationId, waiting: { $exists: true } },
-      { $set: { ...ending, endedAt: this.database.now() }, $unset: { waiting: '' } },
-      { returnDocument: 'after' },
-    );
+    const ended = await this.database.models.claims
+      .findOneAndUpdate(
+        { _id: operationId, waiting: { $exists: true } },
+        { $set: { ...ending, endedAt: this.database.now() }, $unset: { waiting: '' } },
+        { returnDocument: 'after' },
+      )
+      .lean<ClaimDoc>();
     return ended ? toClaim(ended) : this.find(operationId);
   }
 
   async firstWaiting(campaignId: string): Promise<Claim | undefined> {
     const filter = { campaignId, 'waiting.sequence': { $exists: true }, 'waiting.until': { $gt: this.database.now() } };
-    const doc = await this.database.claims.findOne(filter, { sort: { 'waiting.sequence': 1 } });
+    const first = this.database.models.claims.findOne(filter).sort({ 'waiting.sequence': 1 });
+    const doc = await first.lean<ClaimDoc>();
     return doc ? toClaim(doc) : undefined;
   }
 
   private async findAll(claims: readonly ClaimCommand[]): Promise<Claim[]> {
     const ids = claims.map(({ request }) => request.operationId);
-    return (await this.database.claims.find({ _id: { $in: ids } }).toArray()).map(toClaim);
+    const found = this.database.models.operations.find({ _id: { $in: ids } });
+    return (await found.lean<ClaimDoc[]>()).map(toClaim);
   }
 
   private serveInTransaction(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {

@@ -3,7 +3,6 @@ import type { ContactStore, NewConversation } from './ports.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 
-/** Uses the driver's collection, because an import can have a million rows. */
 export class MongoContactStore implements ContactStore {
   private readonly database: Database;
 
@@ -30,9 +29,9 @@ export class MongoContactStore implements ContactStore {
 
   private async knownPhones(campaignId: string, conversations: readonly NewConversation[]): Promise<Set<string>> {
     const filter = { campaignId, 'contact.phone': { $in: conversations.map(({ phone }) => phone) } };
-    const options = { projection: { _id: 0, 'contact.phone': 1 }, batchSize: conversations.length + 1 };
-    const found = this.database.conversations.find<Pick<ConversationDoc, 'contact'>>(filter, options);
-    return new Set((await found.toArray()).map(({ contact }) => contact.phone));
+    const options = { batchSize: conversations.length + 1 };
+    const found = this.database.models.conversations.find(filter, { _id: 0, 'contact.phone': 1 }, options);
+    return new Set((await found.lean<Pick<ConversationDoc, 'contact'>[]>()).map(({ contact }) => contact.phone));
   }
 }
 

@@ -1,4 +1,4 @@
-import { Types, type mongo } from 'mongoose';
+import { Types, type QueryFilter } from 'mongoose';
 import type { AssigneeCount, ConversationRange, ConversationStore } from './ports.ts';
 import type { Assignee, Candidate, Position, Status } from '../domain/conversation.ts';
 import type { Database } from '../mongo/database.ts';
@@ -13,7 +13,6 @@ const PAGE_FIELDS = { waitingSince: 1, optedOut: 1 } as const;
 const CANDIDATE_FIELDS = { ...PAGE_FIELDS, assigneeId: 1, status: 1 } as const;
 const IN_ORDER = { waitingSince: 1, _id: 1 } as const;
 
-/** Uses the driver's collection: a selection reads every conversation that an operation moves. */
 export class MongoConversationStore implements ConversationStore {
   private readonly database: Database;
 
@@ -35,7 +34,8 @@ export class MongoConversationStore implements ConversationStore {
 
   async findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
-    const doc = await this.database.conversations.findOne<CandidateDoc>(filter, { projection: CANDIDATE_FIELDS });
+    const found = this.database.models.conversations.findOne(filter, CANDIDATE_FIELDS);
+    const doc = await found.lean<CandidateDoc>();
     return doc ? toCandidate(doc, doc) : undefined;
   }
 
@@ -46,7 +46,7 @@ export class MongoConversationStore implements ConversationStore {
     limit?: number,
   ): Promise<number> {
     const filter = { campaignId, assigneeId: { $in: [...assignees] }, status: { $in: [...statuses] } };
-    return this.database.conversations.countDocuments(filter, limit === undefined ? {} : { limit });
+    return this.database.models.conversations.countDocuments(filter, limit === undefined ? {} : { limit });
   }
 
   async countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number> {
@@ -55,24 +55,23 @@ export class MongoConversationStore implements ConversationStore {
       { ...filter, ...sameMomentAfter(after) },
       { ...filter, waitingSince: { $gt: new Date(after.waitingSince) } },
     ];
-    const counts = await Promise.all(filters.map((each) => this.database.conversations.countDocuments(each)));
+    const counts = await Promise.all(filters.map((each) => this.database.models.conversations.countDocuments(each)));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
   async countByAssignee(campaignId: string): Promise<AssigneeCount[]> {
-    const counted = this.database.conversations.aggregate<AssigneeCount>([
+    return this.database.models.conversations.aggregate<AssigneeCount>([
       { $match: { campaignId } },
       { $group: { _id: { assigneeId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
       { $project: { _id: 0, assigneeId: '$_id.assigneeId', status: '$_id.status', count: 1 } },
     ]);
-    return counted.toArray();
   }
 
   /**
    * Uses up to two queries: the conversations that have waited since the same moment as the position, then the later ones.
    * Each query is one range of the index; a single query with `$or` is not.
    */
-  private async readAfter(filter: mongo.Filter<ConversationDoc>, after: Position, limit: number): Promise<PageDoc[]> {
+  private async readAfter(filter: QueryFilter<ConversationDoc>, after: Position, limit: number): Promise<PageDoc[]> {
     const sameMoment = await this.read({ ...filter, ...sameMomentAfter(after) }, limit);
     if (sameMoment.length === limit) return sameMoment;
     // Moments are whole milliseconds. `$gte` the next one starts the range after all that share the moment; `$gt` would not.
@@ -80,16 +79,15 @@ export class MongoConversationStore implements ConversationStore {
     return [...sameMoment, ...(await this.read({ ...filter, waitingSince }, limit - sameMoment.length))];
   }
 
-  private async read(filter: mongo.Filter<ConversationDoc>, limit: number): Promise<PageDoc[]> {
-    const found = this.database.conversations.find<PageDoc>(filter, {
-      projection: PAGE_FIELDS,
+  private async read(filter: QueryFilter<ConversationDoc>, limit: number): Promise<PageDoc[]> {
+    const found = this.database.models.conversations.find(filter, PAGE_FIELDS, {
       sort: IN_ORDER,
       limit,
       hint: filter.assigneeId === null ? POOL_INDEX : ASSIGNEE_INDEX,
       // The server answers in one batch, which saves a round trip for each further batch.
       batchSize: limit + 1,
     });
-    return found.toArray();
+    return found.lean<PageDoc[]>();
   }
 }
 

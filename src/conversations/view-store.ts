@@ -1,6 +1,6 @@
 import { Types, type QueryFilter } from 'mongoose';
 import type { ConversationRecord, ConversationWithHistory, ViewStore } from './ports.ts';
-import type { Database } from '../mongo/database.ts';
+import { stream, type Database } from '../mongo/database.ts';
 import { objectIds, type ConversationDoc } from '../mongo/documents.ts';
 import { PHONE_INDEX } from '../mongo/indexes.ts';
 
@@ -43,15 +43,10 @@ export class MongoViewStore implements ViewStore {
     return { ...toRecord(doc), assignmentVersion, lastOperationId, history };
   }
 
-  /** Uses the driver's cursor, because an export can have a million conversations. */
   async *everyConversation(campaignId: string): AsyncGenerator<ConversationRecord> {
-    const options = {
-      projection: RECORD_FIELDS,
-      sort: BY_PHONE,
-      hint: PHONE_INDEX,
-      batchSize: EXPORT_BATCH_SIZE,
-    } as const;
-    for await (const doc of this.database.conversations.find({ campaignId }, options)) yield toRecord(doc);
+    const found = this.database.models.conversations.find({ campaignId }, RECORD_FIELDS).sort(BY_PHONE);
+    const byPhone = found.hint(PHONE_INDEX);
+    for await (const doc of stream<ConversationDoc>(byPhone, EXPORT_BATCH_SIZE)) yield toRecord(doc);
   }
 
   private async findIds(filter: QueryFilter<ConversationDoc>, limit: number): Promise<string[]> {

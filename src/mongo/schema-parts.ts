@@ -12,7 +12,7 @@ export const strict = {
 } as const;
 
 /** Options of a schema inside another one. */
-export const nested = { strict: 'throw', minimize: false, _id: false } as const;
+export const nested = { strict: 'throw', strictQuery: 'throw', minimize: false, _id: false } as const;
 
 export const text = { type: String, required: true } as const;
 export const count = { type: Number, required: true, min: 0 } as const;

@@ -23,22 +23,25 @@ export class MongoBatchStore implements BatchStore {
   }
 
   async recent(operationId: string, limit: number): Promise<StoredBatch[]> {
-    const newest = this.database.batches.find({ _id: batchIdsOf(operationId) }, { sort: { _id: -1 }, limit });
-    return (await newest.toArray()).reverse().map(toBatch);
+    const newest = this.database.models.batches
+      .find({ _id: batchIdsOf(operationId) })
+      .sort({ _id: -1 })
+      .limit(limit);
+    return (await newest.lean<BatchDoc[]>()).reverse().map(toBatch);
   }
 
   async readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]> {
     const behind = { ...batchIdsOf(operationId), $gt: batchId(operationId, number) };
     const options = { sort: { _id: 1 }, limit, batchSize: limit + 1 } as const;
-    return (await this.database.batches.find({ _id: behind }, options).toArray()).map(toBatch);
+    const found = this.database.models.batches.find({ _id: behind }, null, options);
+    return (await found.lean<BatchDoc[]>()).map(toBatch);
   }
 
   async shortfalls(operationId: string): Promise<{ number: number; shortfalls: Shortfall[] }[]> {
     const filter = { operationId, shortfalls: { $exists: true } };
-    const projection = { _id: 0, number: 1, shortfalls: 1 };
-    const options = { projection, ...IN_ONE_BATCH };
-    const found = this.database.batches.find<Pick<BatchDoc, 'number' | 'shortfalls'>>(filter, options);
-    return (await found.toArray()).map(({ number, shortfalls }) => ({ number, shortfalls: shortfalls ?? [] }));
+    const found = this.database.models.batches.find(filter, { _id: 0, number: 1, shortfalls: 1 }, IN_ONE_BATCH);
+    const docs = await found.lean<Pick<BatchDoc, 'number' | 'shortfalls'>[]>();
+    return docs.map(({ number, shortfalls }) => ({ number, shortfalls: shortfalls ?? [] }));
   }
 
   async apply(batch: Batch, request: OperationRequest, guard: WriteGuard): Promise<Applied> {
@@ -81,18 +84,18 @@ export class MongoBatchStore implements BatchStore {
 
   private async stopRun(operation: Operation, session: mongo.ClientSession): Promise<void> {
     const { operationId, campaignId } = operation;
-    const { operations, batches } = this.database;
+    const { operations, batches } = this.database.models;
     const unfinished = { ...ofRun(operation), state: { $in: [...statesBefore('failed')] } };
     const { matchedCount } = await operations.updateOne(unfinished, { $inc: { stops: 1 } }, { session });
     if (matchedCount === 0) return;
-    const last = await batches.findOne({ _id: batchIdsOf(operationId) }, { sort: { _id: -1 }, session });
+    const ids = batchIdsOf(operationId);
+    const last = await batches.findOne({ _id: ids }).sort({ _id: -1 }).session(session).lean<BatchDoc>();
     if (last?.state !== 'end-marker') {
       const empty = { operationId, campaignId, number: (last?.number ?? 0) + 1, moves: [], skips: [] };
       const after = last ? toBatch(last).after : { position: null, loads: [], planned: 0 };
       await this.add({ ...empty, after }, 'end-marker', session);
     }
-    const planned = { _id: batchIdsOf(operationId), state: 'planned' as const };
-    await batches.updateMany(planned, { $set: { state: 'dropped' } }, { session });
+    await batches.updateMany({ _id: ids, state: 'planned' }, { $set: { state: 'dropped' } }, { session });
   }
 
   private async add(batch: Batch, state: BatchState, session?: mongo.ClientSession): Promise<void> {
@@ -108,12 +111,12 @@ export class MongoBatchStore implements BatchStore {
   private async sumUp<Count>(operationId: string, list: 'moves' | 'skips', keys: string[]): Promise<Count[]> {
     const wanted = [...keys, 'count'].map((key) => [`${list}.${key}`, 1] as const);
     const byKey = Object.fromEntries(keys.map((key) => [key, `$${list}.${key}`]));
-    const summed = this.database.batches.aggregate<mongo.Document>([
+    const summed = await this.database.models.batches.aggregate<mongo.Document>([
       { $match: { _id: batchIdsOf(operationId), state: 'applied' } },
       { $project: { _id: 0, ...Object.fromEntries(wanted) } },
       { $unwind: `$${list}` },
       { $group: { _id: byKey, count: { $sum: `$${list}.count` } } },
     ]);
-    return (await summed.toArray()).map((row) => ({ ...(row['_id'] as object), count: Number(row['count']) }) as Count);
+    return summed.map((row) => ({ ...(row['_id'] as object), count: Number(row['count']) }) as Count);
   }
 }

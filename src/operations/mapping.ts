@@ -1,4 +1,4 @@
-import { Types, type mongo } from 'mongoose';
+import { Types, type QueryFilter } from 'mongoose';
 import { toClaim } from '../claims/index.ts';
 import { batchId, objectIds, type BatchDoc, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import type { BatchState } from '../domain/operation.ts';
@@ -28,7 +28,7 @@ export function toAnyOperation(doc: OperationDoc | ClaimDoc): AnyOperation {
 }
 
 /** Matches an operation only while it is in this run. */
-export function ofRun({ operationId, reopened }: Run): mongo.Filter<OperationDoc> {
+export function ofRun({ operationId, reopened }: Run): QueryFilter<OperationDoc> {
   return { _id: operationId, reopened: reopened ?? { $exists: false } };
 }
 

@@ -1,8 +1,9 @@
-import type { mongo } from 'mongoose';
+import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
-import type { ClaimDoc, OperationDoc } from '../mongo/documents.ts';
+import type { CampaignDoc, ClaimDoc, OperationDoc } from '../mongo/documents.ts';
+import type { Models } from '../mongo/models.ts';
 import { BatchApplication, NotAsPlanned } from './apply-batch.ts';
 import type { Batch } from './batch.ts';
 import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
@@ -14,30 +15,29 @@ const NOT_STOPPED = { error: null, cancellation: null } as const;
 
 export class MongoOperationStore implements OperationStore {
   private readonly database: Database;
+  private readonly operations: Models['operations'];
 
   constructor(database: Database) {
     this.database = database;
+    this.operations = database.models.operations;
   }
 
   async find(operationId: string): Promise<Operation | undefined> {
-    const doc = await this.database.operations.findOne({ _id: operationId });
+    const doc = await this.operations.findById(operationId).lean<OperationDoc>();
     return doc ? toOperation(doc) : undefined;
   }
 
   async findOperationOrClaim(operationId: string): Promise<OperationOrClaim | undefined> {
     const filter = { _id: operationId, expiring: { $exists: false } };
-    const doc = await this.database.operations.findOne<OperationDoc | ClaimDoc>(filter);
+    const doc = await this.operations.findOne(filter).lean<OperationDoc | ClaimDoc>();
     return doc ? toOperationOrClaim(doc) : undefined;
   }
 
   async accept(operation: Omit<Operation, 'sequence'>, inSequence: boolean): Promise<Operation> {
-    const { operationId, ...rest } = operation;
     const insert = async (sequence: number, session?: mongo.ClientSession): Promise<Operation> => {
-      await this.database.operations.insertOne(
-        { _id: operationId, kind: rest.request.kind, ...rest, sequence },
-        session ? { session } : {},
-      );
-      return { ...operation, sequence };
+      const accepted = { ...operation, sequence };
+      await this.insert(accepted, session);
+      return accepted;
     };
     try {
       if (!inSequence) return await insert(NO_SEQUENCE);
@@ -46,17 +46,16 @@ export class MongoOperationStore implements OperationStore {
       );
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
-      return this.expect(operationId);
+      return this.expect(operation.operationId);
     }
   }
 
   async insertDone(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean> {
-    const { operationId, ...rest } = operation;
     const guard = { statuses: operation.plan?.statuses ?? [], lastMovedBy: null };
     const application = new BatchApplication(this.database, batch, operation.request, guard);
     try {
       await this.database.transaction(async (session) => {
-        await this.database.operations.insertOne({ _id: operationId, kind: rest.request.kind, ...rest }, { session });
+        await this.insert(operation, session);
         await application.applyNew(endMarker, operation.endedAt ?? this.database.now(), session);
       });
       return true;
@@ -71,12 +70,8 @@ export class MongoOperationStore implements OperationStore {
     // A unique index lets one operation of a campaign have the lock: another one gets a duplicate key error.
     const lock = takesLock ? { campaignLock: operation.campaignId } : {};
     try {
-      const started = await this.database.operations.findOneAndUpdate(
-        { _id: operation.operationId, state: { $in: [...statesBefore('running')] } },
-        { $set: { state: 'running', ...lock } },
-        { returnDocument: 'after' },
-      );
-      return started ? toOperation(started) : await this.expect(operation.operationId);
+      const before = { state: { $in: [...statesBefore('running')] } };
+      return await this.update(operation.operationId, before, { $set: { state: 'running', ...lock } });
     } catch (error) {
       if (isDuplicateKey(error)) return undefined;
       throw error;
@@ -84,12 +79,8 @@ export class MongoOperationStore implements OperationStore {
   }
 
   async storePlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation> {
-    const updated = await this.database.operations.findOneAndUpdate(
-      { _id: operationId, state: 'running', plan: null, ...NOT_STOPPED },
-      { $set: { plan, startedAt } },
-      { returnDocument: 'after' },
-    );
-    return updated ? toOperation(updated) : this.expect(operationId);
+    const unplanned = { state: 'running', plan: null, ...NOT_STOPPED } as const;
+    return this.update(operationId, unplanned, { $set: { plan, startedAt } });
   }
 
   async recordError(run: Run, error: StoredError): Promise<Operation> {
@@ -101,18 +92,14 @@ export class MongoOperationStore implements OperationStore {
   }
 
   async isStopped(operationId: string): Promise<boolean> {
-    const running = { _id: operationId, state: 'running' as const, ...NOT_STOPPED };
-    return (await this.database.operations.findOne(running, { projection: { _id: 1 } })) === null;
+    return (await this.operations.exists({ _id: operationId, state: 'running', ...NOT_STOPPED })) === null;
   }
 
   async end(run: Run, ending: Ending): Promise<Operation> {
     const { state, at, receipt, error } = ending;
-    const ended = await this.database.operations.findOneAndUpdate(
-      { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOT_STOPPED) },
-      { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { campaignLock: '' } },
-      { returnDocument: 'after' },
-    );
-    return ended ? toOperation(ended) : this.expect(run.operationId);
+    const before = { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOT_STOPPED) };
+    const $set = { state, receipt, endedAt: at, error: error ?? null };
+    return this.update(run.operationId, before, { $set, $unset: { campaignLock: '' } });
   }
 
   async nextOperation(campaignId: string): Promise<Operation | undefined> {
@@ -125,22 +112,35 @@ export class MongoOperationStore implements OperationStore {
     state: 'failed' | 'cancelled',
     reason: Partial<Pick<OperationDoc, 'error' | 'cancellation'>>,
   ): Promise<Operation> {
-    const updated = await this.database.operations.findOneAndUpdate(
-      { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...NOT_STOPPED },
-      { $set: reason },
-      { returnDocument: 'after' },
-    );
-    return updated ? toOperation(updated) : this.expect(run.operationId);
+    const before = { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...NOT_STOPPED };
+    return this.update(run.operationId, before, { $set: reason });
+  }
+
+  private async insert({ operationId, ...rest }: Operation, session?: mongo.ClientSession): Promise<void> {
+    const doc: OperationDoc = { _id: operationId, kind: rest.request.kind, ...rest };
+    await this.database.operations.insertOne(doc, session ? { session } : {});
+  }
+
+  /** Updates an operation that matches the guard. Returns the operation as it is stored then. */
+  private async update(
+    operationId: string,
+    guard: QueryFilter<OperationDoc>,
+    update: UpdateQuery<OperationDoc>,
+  ): Promise<Operation> {
+    const filter = { ...guard, _id: operationId };
+    const doc = await this.operations
+      .findOneAndUpdate(filter, update, { returnDocument: 'after' })
+      .lean<OperationDoc>();
+    return doc ? toOperation(doc) : this.expect(operationId);
   }
 
   private async hasEarlier({ campaignId, sequence }: Operation): Promise<boolean> {
     const earlier = { $gt: NO_SEQUENCE, $lt: sequence };
-    const filter = { campaignId, state: 'accepted' as const, sequence: earlier };
-    return (await this.database.operations.findOne(filter, { projection: { _id: 1 } })) !== null;
+    return (await this.operations.exists({ campaignId, state: 'accepted', sequence: earlier })) !== null;
   }
 
-  private async first(filter: Parameters<Database['operations']['find']>[0]): Promise<Operation | undefined> {
-    const doc = await this.database.operations.findOne(filter, { sort: { sequence: 1 } });
+  private async first(filter: QueryFilter<OperationDoc>): Promise<Operation | undefined> {
+    const doc = await this.operations.findOne(filter).sort({ sequence: 1 }).lean<OperationDoc>();
     return doc ? toOperation(doc) : undefined;
   }
 
@@ -157,10 +157,9 @@ export async function nextSequence(
   campaignId: string,
   session: mongo.ClientSession,
 ): Promise<number> {
-  const campaign = await database.campaigns.findOneAndUpdate(
-    { _id: campaignId },
-    { $inc: { operationCount: 1 } },
-    { session, returnDocument: 'after', projection: { operationCount: 1 } },
-  );
+  const options = { session, returnDocument: 'after', projection: { operationCount: 1 } } as const;
+  const campaign = await database.models.campaigns
+    .findByIdAndUpdate(campaignId, { $inc: { operationCount: 1 } }, options)
+    .lean<Pick<CampaignDoc, 'operationCount'>>();
   return campaign?.operationCount ?? NO_SEQUENCE;
 }

@@ -1,5 +1,5 @@
-import type { Database } from '../mongo/database.ts';
-import { batchIdsOf } from '../mongo/documents.ts';
+import { stream, type Database } from '../mongo/database.ts';
+import { batchIdsOf, type BatchDoc, type OperationDoc } from '../mongo/documents.ts';
 import { NEWEST_INDEX } from '../mongo/indexes.ts';
 import type { StoredBatch } from './batch.ts';
 import { toAnyOperation, toBatch } from './mapping.ts';
@@ -15,20 +15,18 @@ export class MongoOperationViewStore implements OperationViewStore {
   }
 
   async listOperations(campaignId: string, limit: number): Promise<AnyOperation[]> {
-    const newest = this.database.operations.find(
-      { campaignId },
-      { sort: { acceptedAt: -1, _id: 1 }, hint: NEWEST_INDEX, limit },
-    );
-    return (await newest.toArray()).map(toAnyOperation);
+    const found = this.database.models.operations.find({ campaignId });
+    const newest = found.sort({ acceptedAt: -1, _id: 1 }).hint(NEWEST_INDEX).limit(limit);
+    return (await newest.lean<OperationDoc[]>()).map(toAnyOperation);
   }
 
   async findOperation(operationId: string): Promise<AnyOperation | undefined> {
-    const doc = await this.database.operations.findOne({ _id: operationId });
+    const doc = await this.database.models.operations.findById(operationId).lean<OperationDoc>();
     return doc ? toAnyOperation(doc) : undefined;
   }
 
   async *batchesOf(operationId: string): AsyncGenerator<StoredBatch> {
-    const options = { sort: { _id: 1 }, batchSize: CURSOR_BATCHES } as const;
-    for await (const doc of this.database.batches.find({ _id: batchIdsOf(operationId) }, options)) yield toBatch(doc);
+    const inOrder = this.database.models.batches.find({ _id: batchIdsOf(operationId) }).sort({ _id: 1 });
+    for await (const doc of stream<BatchDoc>(inOrder, CURSOR_BATCHES)) yield toBatch(doc);
   }
 }

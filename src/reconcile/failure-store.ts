@@ -1,4 +1,4 @@
-import type { mongo } from 'mongoose';
+import type { mongo, QueryFilter } from 'mongoose';
 import type { FailureStore } from './ports.ts';
 import {
   nextSequence,
@@ -10,7 +10,7 @@ import {
 } from '../operations/index.ts';
 import { FAILED_ATTEMPTS_KEPT_MAX, type FailedAttempt } from '../domain/stored-error.ts';
 import { RETRYABLE_CODES } from '../domain/operation.ts';
-import type { Database } from '../mongo/database.ts';
+import { stream, type Database } from '../mongo/database.ts';
 import { batchIdsOf, type OperationDoc } from '../mongo/documents.ts';
 import { STATE_INDEX } from '../mongo/indexes.ts';
 
@@ -26,7 +26,7 @@ export class MongoFailureStore implements FailureStore {
   }
 
   async note(operationId: string, requestHash: string, attempt: FailedAttempt): Promise<void> {
-    await this.database.operations.updateOne(
+    await this.database.models.operations.updateOne(
       { _id: operationId, requestHash },
       { $push: { failures: { $each: [attempt], $slice: -FAILED_ATTEMPTS_KEPT_MAX } } },
     );
@@ -34,8 +34,8 @@ export class MongoFailureStore implements FailureStore {
 
   async *failedOperations(campaignId: string | undefined): AsyncGenerator<AnyOperation> {
     const filter = { ...RETRYABLE, ...(campaignId !== undefined && { campaignId }) };
-    const options = { sort: { acceptedAt: 1, _id: 1 }, hint: STATE_INDEX, batchSize: FAILED_PAGE } as const;
-    for await (const doc of this.database.operations.find(filter, options)) yield toAnyOperation(doc);
+    const found = this.database.models.operations.find(filter).sort({ acceptedAt: 1, _id: 1 }).hint(STATE_INDEX);
+    for await (const doc of stream<OperationDoc>(found, FAILED_PAGE)) yield toAnyOperation(doc);
   }
 
   async reopen(operationId: string): Promise<Operation | undefined> {
@@ -44,24 +44,22 @@ export class MongoFailureStore implements FailureStore {
 
   /** The update repeats the filter, so that only one of two processes that reopen the same operation changes it. */
   private async reopenIn(session: mongo.ClientSession, operationId: string): Promise<Operation | undefined> {
-    const { operations, batches } = this.database;
-    const retryable: mongo.Filter<OperationDoc> = {
+    const { operations, batches } = this.database.models;
+    const retryable: QueryFilter<OperationDoc> = {
       _id: operationId,
       ...RETRYABLE,
       expiring: { $exists: false },
     };
-    const found = await operations.findOne(retryable, { session, projection: { campaignId: 1, sequence: 1 } });
+    const found = await operations
+      .findOne(retryable, { campaignId: 1, sequence: 1 }, { session })
+      .lean<Pick<OperationDoc, 'campaignId' | 'sequence'>>();
     if (!found) return undefined;
     const needsCampaignLock = found.sequence !== NO_SEQUENCE;
     const sequence = needsCampaignLock ? await nextSequence(this.database, found.campaignId, session) : NO_SEQUENCE;
-    const reopened = await operations.findOneAndUpdate(
-      retryable,
-      {
-        $set: { state: 'accepted', sequence, receipt: null, error: null, endedAt: null },
-        $inc: { reopened: 1 },
-      },
-      { session, returnDocument: 'after' },
-    );
+    const $set = { state: 'accepted', sequence, receipt: null, error: null, endedAt: null } as const;
+    const reopened = await operations
+      .findOneAndUpdate(retryable, { $set, $inc: { reopened: 1 } }, { session, returnDocument: 'after' })
+      .lean<OperationDoc>();
     if (!reopened) return undefined;
     const _id = batchIdsOf(operationId);
     await batches.deleteMany({ _id, state: 'end-marker' }, { session });

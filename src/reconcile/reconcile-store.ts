@@ -1,4 +1,4 @@
-import type { mongo } from 'mongoose';
+import type { QueryFilter, QueryOptions } from 'mongoose';
 import type { AnyUnfinished, ReconcileStore } from './ports.ts';
 import { ENDED_STATES, UNFINISHED_STATES, type OperationState } from '../domain/operation.ts';
 import { toClaim } from '../claims/index.ts';
@@ -39,31 +39,30 @@ export class MongoReconcileStore implements ReconcileStore {
 
   async isUnfinished(operationId: string): Promise<boolean> {
     const filter = { _id: operationId, state: { $in: UNFINISHED_STATES } };
-    return (await this.database.operations.findOne(filter, { projection: { _id: 1 } })) !== null;
+    return (await this.database.models.operations.exists(filter)) !== null;
   }
 
   async hasClaimable(campaignId: string): Promise<boolean> {
-    const options = { projection: { _id: 1 }, hint: CLAIMABLE_INDEX };
-    return (await this.database.conversations.findOne({ campaignId, ...CLAIMABLE }, options)) !== null;
+    const claimable = this.database.models.conversations.exists({ campaignId, ...CLAIMABLE }).hint(CLAIMABLE_INDEX);
+    return (await claimable) !== null;
   }
 
   /** The index has no `endedAt`. `acceptedAt` limits the documents that are read, and `endedAt` decides. */
   async markExpired(before: Date): Promise<string[]> {
     for (const state of ENDED_STATES) {
       const filter = { state, acceptedAt: { $lt: before }, endedAt: { $lt: before } };
-      const options = { ...IN_ORDER, projection: { _id: 1 }, limit: EXPIRED_PAGE };
-      const ids = (await this.database.operations.find(filter, options).toArray()).map(({ _id }) => _id);
+      const ids = await this.findIds(filter, { ...IN_ORDER, limit: EXPIRED_PAGE });
       if (ids.length === 0) continue;
-      await this.database.operations.updateMany({ ...filter, _id: { $in: ids } }, { $set: { expiring: true } });
-      const marked = this.database.operations.find(markedOf(ids), { projection: { _id: 1 } });
-      return (await marked.toArray()).map(({ _id }) => _id);
+      const inPage = { ...filter, _id: { $in: ids } };
+      await this.database.models.operations.updateMany(inPage, { $set: { expiring: true } });
+      return this.findIds(markedOf(ids));
     }
     return [];
   }
 
   async removeExpired(operationIds: readonly string[]): Promise<void> {
-    for (const id of operationIds) await this.database.batches.deleteMany({ _id: batchIdsOf(id) });
-    await this.database.operations.deleteMany(markedOf(operationIds));
+    for (const id of operationIds) await this.database.models.batches.deleteMany({ _id: batchIdsOf(id) });
+    await this.database.models.operations.deleteMany(markedOf(operationIds));
   }
 
   /** Several operations can have the same time of acceptance. Two queries with one range each use the index; `$or` would not. */
@@ -75,13 +74,18 @@ export class MongoReconcileStore implements ReconcileStore {
     return [...tied, ...(await this.read({ state, acceptedAt: { $gt: acceptedAt } }, UNFINISHED_PAGE - tied.length))];
   }
 
-  private read(filter: mongo.Filter<OperationDoc>, limit: number): Promise<OperationDoc[]> {
-    return this.database.operations.find(filter, { ...IN_ORDER, limit }).toArray();
+  private async read(filter: QueryFilter<OperationDoc>, limit: number): Promise<OperationDoc[]> {
+    return this.database.models.operations.find(filter, null, { ...IN_ORDER, limit }).lean<OperationDoc[]>();
+  }
+
+  private async findIds(filter: QueryFilter<OperationDoc>, options: QueryOptions = {}): Promise<string[]> {
+    const found = this.database.models.operations.find(filter, { _id: 1 }, options);
+    return (await found.lean<Pick<OperationDoc, '_id'>[]>()).map(({ _id }) => _id);
   }
 }
 
 /** Leaves out operations that were reopened before they could be marked. */
-function markedOf(ids: readonly string[]): mongo.Filter<OperationDoc> {
+function markedOf(ids: readonly string[]): QueryFilter<OperationDoc> {
   return { _id: { $in: [...ids] }, expiring: true };
 }
 

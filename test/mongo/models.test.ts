@@ -36,6 +36,8 @@ describe('the models', () => {
     expect(() => new conversations({ ...conversationDoc(1, { campaignId }), holder: null })).toThrow('holder');
     await expect(operations.findOne({ turn: campaignId } as object).lean()).rejects.toMatchObject(unknown);
     await expect(claims.updateOne({ _id: 'cl_1' }, { $set: { turn: 'x' } })).rejects.toMatchObject(unknown);
+    const misspelled = claims.findOne({ 'waiting.sequnce': { $exists: true } } as object).lean();
+    await expect(misspelled).rejects.toMatchObject(unknown);
   });
 
   it('refuse a claim without a texter, and the fields of a claim on another operation', async () => {
