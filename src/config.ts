@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BATCHES_IN_FLIGHT_LIMIT } from './operations/index.ts';
 import { Refusal } from './domain/errors.ts';
+import type { MongoOptions } from './mongo/database.ts';
 
 const DEFAULT_BATCH_CONVERSATIONS = 2_000;
 const RECEIPTS_KEPT_DAYS_MAX = 36_500;
@@ -84,7 +85,7 @@ type Environment = z.output<typeof environment>;
 
 /** The checked configuration of a process. Tests create it without an environment. */
 export interface Config {
-  readonly mongo: { readonly uri: string; readonly connectionsMax: number; readonly serverSelectionTimeoutMs: number };
+  readonly mongo: MongoOptions;
   readonly queue: { readonly redisUrl: string; readonly prefix: string };
   readonly log: { readonly level: Environment['BATON_LOG_LEVEL'] };
   readonly worker: WorkerConfig;

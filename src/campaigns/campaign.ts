@@ -1,23 +1,7 @@
 import { Refusal, shown } from '../domain/errors.ts';
+import type { SelfAssignSettings } from '../domain/self-assign.ts';
 
-/** A campaign's rules for claims. */
-export interface SelfAssignSettings {
-  readonly enabled: boolean;
-  /** The largest number of conversations that one claim gets. */
-  readonly batchMax: number;
-  /** The largest number of not-started conversations that a texter has after a claim. */
-  readonly openMax: number;
-  /** A texter with more needs-reply conversations than this gets no new ones. `null` switches the rule off. */
-  readonly repliesMax: number | null;
-}
-
-export const SELF_ASSIGN_BATCH_MAX = 5_000;
-export const SELF_ASSIGN_DEFAULT: SelfAssignSettings = {
-  enabled: false,
-  batchMax: 300,
-  openMax: 300,
-  repliesMax: null,
-};
+export { SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT, type SelfAssignSettings } from '../domain/self-assign.ts';
 
 export interface Campaign {
   readonly campaignId: string;

@@ -1,13 +1,14 @@
 import { Schema } from 'mongoose';
 import type { HistoryMove } from '../domain/conversation.ts';
-import { as, count, nested, status, strict, text, textOrNull, time, timeOrNull } from './schema-parts.ts';
+import { SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT } from '../domain/self-assign.ts';
+import { count, nested, required, status, strict, text, textOrNull, time, timeOrNull } from './schema-parts.ts';
 
 const selfAssign = Schema.create(
   {
-    enabled: { type: Boolean, default: false },
-    batchMax: { type: Number, default: 300, min: 1, max: 5_000 },
-    openMax: { type: Number, default: 300, min: 1 },
-    repliesMax: as<number | null>({ type: Number, default: null, min: 0 }),
+    enabled: { type: Boolean, default: SELF_ASSIGN_DEFAULT.enabled },
+    batchMax: { type: Number, default: SELF_ASSIGN_DEFAULT.batchMax, min: 1, max: SELF_ASSIGN_BATCH_MAX },
+    openMax: { type: Number, default: SELF_ASSIGN_DEFAULT.openMax, min: 1 },
+    repliesMax: required<number | null>({ type: Number, default: SELF_ASSIGN_DEFAULT.repliesMax, min: 0 }),
   },
   nested,
 );
@@ -68,7 +69,7 @@ export const conversationSchema = Schema.create(
     lastInboundAt: timeOrNull,
     lastOutboundAt: timeOrNull,
     lastOperationId: textOrNull,
-    history: as<HistoryMove[]>({ type: [historyMove] }),
+    history: required<HistoryMove[]>({ type: [historyMove] }),
     createdAt: time,
   },
   { ...strict, collection: 'conversations' },

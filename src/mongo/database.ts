@@ -51,8 +51,13 @@ export class Database {
       // Overrides the address. A receipt that is added up from a lagging secondary would stay too small.
       readPreference: 'primary',
     });
-    await connection.asPromise();
-    return new Database(connection, await ServerClock.start(() => readServerTime(connection)));
+    try {
+      await connection.asPromise();
+      return new Database(connection, await ServerClock.start(() => readServerTime(connection)));
+    } catch (error) {
+      await connection.close().catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Returns the time of the database server. The clocks of the workers can differ. */

@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { CLAIMABLE } from './documents.ts';
 
 export interface Index {
   readonly collection: CollectionName;
@@ -22,7 +23,10 @@ export const PHONE_INDEX = 'contact_by_phone';
 export const NEWEST_INDEX = 'campaign_newest_first';
 export const STATE_INDEX = 'state_in_order';
 
-/** Every index of the database, with the queries that it serves. Migrations build them; nothing else does. */
+/**
+ * Every index of the database, with the queries that it serves. A change here needs a new migration, which lists the
+ * indexes that it drops and builds.
+ */
 export const INDEXES: readonly Index[] = [
   // Reads a campaign's texters, finds a texter by id, and keeps two texters of a campaign from having the same id.
   { collection: 'texters', name: 'texter_by_id', keys: { campaignId: 1, texterId: 1 }, isUnique: true },
@@ -49,7 +53,7 @@ export const INDEXES: readonly Index[] = [
     collection: 'conversations',
     name: CLAIMABLE_INDEX,
     keys: { campaignId: 1, waitingSince: 1, _id: 1 },
-    where: { assigneeId: null, status: 'not-started', optedOut: false },
+    where: CLAIMABLE,
     isHint: true,
   },
   // Keeps a contact from having two conversations in a campaign, finds the known phone numbers of an import, and gives
@@ -91,3 +95,6 @@ export const INDEXES: readonly Index[] = [
   // Finds the few batches of an operation that had shortfalls. Batches are otherwise found by their ids.
   { collection: 'batches', name: 'shortfalls', keys: { operationId: 1 }, where: { shortfalls: { $exists: true } } },
 ];
+
+/** The collections and indexes after all migrations. */
+export const LAYOUT = { collections: COLLECTIONS, indexes: INDEXES } as const;

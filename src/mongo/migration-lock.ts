@@ -53,9 +53,11 @@ export class MigrationLock {
     if (matchedCount === 0) throw new Error('another process has taken over the migration: this one was too slow');
   }
 
+  /** Never throws, so that it cannot hide the error of a migration. A lock that was not released ends after `lockMs`. */
   async release(): Promise<void> {
     clearInterval(this.renewing);
-    await this.database.schema.updateOne({ _id: 'schema', 'lock.owner': this.owner }, { $unset: { lock: '' } });
+    const filter = { _id: 'schema', 'lock.owner': this.owner } as const;
+    await this.database.schema.updateOne(filter, { $unset: { lock: '' } }).catch(() => undefined);
   }
 
   private async tryAcquire(): Promise<boolean> {

@@ -1,11 +1,11 @@
-import type { mongo } from 'mongoose';
-import { buildIndexes, compareIndexes } from './build-indexes.ts';
 import type { Database } from './database.ts';
-import { COLLECTIONS, type CollectionName, type Index } from './indexes.ts';
-import { Refusal } from '../domain/errors.ts';
+import type { Layout } from './layout-plan.ts';
 
-/** One step from a version of the database schema to the next. */
-export interface Migration {
+/**
+ * One step from a version of the database schema to the next. A released migration never changes: it lists its indexes
+ * itself, because the list of today's indexes changes with later versions.
+ */
+export interface Migration extends Layout {
   /** The version of the schema after this step. The first step has version 1, and there are no gaps. */
   readonly version: number;
   /** A short sentence for the log: "create the collections". */
@@ -15,63 +15,75 @@ export interface Migration {
    * release here, so that its workers keep running during the upgrade.
    */
   readonly oldestCodeVersion: number;
-  /** Runs the step in each `baton migrate`, also when the schema has this version already. */
-  readonly isRepeated?: true;
-  /** Lists the changes that {@link run} would make. Writes nothing. */
-  plan(database: Database): Promise<readonly string[]>;
-  /** Must be safe to repeat: a process can die after any of its writes. */
-  run(database: Database): Promise<void>;
+  /** Changes documents, after the indexes are built. */
+  readonly documents?: {
+    /** The sentence for the dry run: "set the field `closed` of campaigns". */
+    readonly change: string;
+    /** Must be safe to repeat: a process can die after any of its writes. */
+    run(database: Database): Promise<void>;
+  };
 }
 
-/** Repeated, because an index can get lost, for example when a database is restored from a copy. */
-const collectionsAndIndexes: Migration = {
-  version: 1,
-  name: 'create the collections and indexes',
-  oldestCodeVersion: 1,
-  isRepeated: true,
-  plan: async (database) => {
-    const { collections, indexes, conflicts } = await compare(database);
-    return [
-      ...collections.map((name) => `create collection ${name}`),
-      ...indexes.map(({ collection, name }) => `build index ${name} of ${collection}`),
-      ...conflicts,
-    ];
+/** `INDEXES` in indexes.ts says which queries need each index. */
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    name: 'create the collections and indexes',
+    oldestCodeVersion: 1,
+    collections: ['campaigns', 'texters', 'conversations', 'operations', 'batches'],
+    indexes: [
+      { collection: 'texters', name: 'texter_by_id', keys: { campaignId: 1, texterId: 1 }, isUnique: true },
+      {
+        collection: 'conversations',
+        name: 'assignee_in_order',
+        keys: { campaignId: 1, assigneeId: 1, status: 1, waitingSince: 1, _id: 1 },
+        isHint: true,
+      },
+      {
+        collection: 'conversations',
+        name: 'pool_in_order',
+        keys: { campaignId: 1, status: 1, waitingSince: 1, _id: 1 },
+        where: { assigneeId: null },
+        isHint: true,
+      },
+      {
+        collection: 'conversations',
+        name: 'claimable_in_order',
+        keys: { campaignId: 1, waitingSince: 1, _id: 1 },
+        where: { assigneeId: null, status: 'not-started', optedOut: false },
+        isHint: true,
+      },
+      {
+        collection: 'conversations',
+        name: 'contact_by_phone',
+        keys: { campaignId: 1, 'contact.phone': 1 },
+        isUnique: true,
+        isHint: true,
+      },
+      { collection: 'conversations', name: 'contact_by_external_id', keys: { campaignId: 1, externalId: 1 } },
+      { collection: 'conversations', name: 'contact_by_name', keys: { campaignId: 1, 'contact.name': 1 } },
+      { collection: 'operations', name: 'campaign_in_sequence', keys: { campaignId: 1, state: 1, sequence: 1 } },
+      {
+        collection: 'operations',
+        name: 'campaign_newest_first',
+        keys: { campaignId: 1, acceptedAt: -1, _id: 1 },
+        isHint: true,
+      },
+      { collection: 'operations', name: 'state_in_order', keys: { state: 1, acceptedAt: 1, _id: 1 }, isHint: true },
+      {
+        collection: 'operations',
+        name: 'campaign_lock',
+        keys: { campaignLock: 1 },
+        isUnique: true,
+        where: { campaignLock: { $exists: true } },
+      },
+      {
+        collection: 'operations',
+        name: 'waiting_claims',
+        keys: { campaignId: 1, 'waiting.sequence': 1 },
+        where: { 'waiting.sequence': { $exists: true } },
+      },
+      { collection: 'batches', name: 'shortfalls', keys: { operationId: 1 }, where: { shortfalls: { $exists: true } } },
+    ],
   },
-  run: async (database) => {
-    const { collections, indexes, conflicts } = await compare(database);
-    if (conflicts.length > 0) throw schemaConflict(conflicts.join('; '));
-    for (const name of collections) await database.createCollection(name);
-    await buildIndexes(database, indexes);
-  },
-};
-
-export const MIGRATIONS: readonly Migration[] = [collectionsAndIndexes];
-
-/** Lists what is missing, and what another program made in the place of it. Writes nothing. */
-async function compare(database: Database): Promise<{
-  readonly collections: readonly CollectionName[];
-  readonly indexes: readonly Index[];
-  readonly conflicts: readonly string[];
-}> {
-  const found = new Map((await database.listCollections()).map((info) => [info.name, info]));
-  const conflicts = COLLECTIONS.flatMap((name) => conflictOf(name, found.get(name)));
-  // A view has no indexes to compare.
-  if (conflicts.length > 0) return { collections: [], indexes: [], conflicts };
-  const { missing, conflicts: indexConflicts } = await compareIndexes(database);
-  return { collections: COLLECTIONS.filter((name) => !found.has(name)), indexes: missing, conflicts: indexConflicts };
-}
-
-/** Options that change how a collection compares or refuses documents. */
-const FOREIGN_OPTIONS = ['collation', 'validator', 'capped'] as const;
-
-function conflictOf(name: CollectionName, info: Partial<mongo.CollectionInfo> | undefined): string[] {
-  const remedy = 'use another database, or rename it and run `baton migrate` again';
-  if (info?.type !== undefined && info.type !== 'collection') return [`${name} is a ${info.type}: ${remedy}`];
-  const foreign = FOREIGN_OPTIONS.filter((option) => info?.options?.[option] !== undefined);
-  return foreign.length === 0 ? [] : [`collection ${name} has a ${foreign.join(' and a ')}: ${remedy}`];
-}
-
-function schemaConflict(conflicts: string): Refusal {
-  const expected = 'collections and indexes as Baton creates them';
-  return new Refusal('schema-conflict', { message: conflicts, expected, received: conflicts });
-}
+];

@@ -11,10 +11,10 @@ import {
 } from '../domain/operation.ts';
 import { SKIP_REASONS, type Receipt } from '../domain/receipt.ts';
 import {
-  as,
   count,
   nested,
   optional,
+  required,
   status,
   strict,
   text,
@@ -26,12 +26,12 @@ import {
 
 const plan = Schema.create(
   {
-    sources: as<readonly Assignee[]>({ type: [String] }),
-    targets: as<readonly Assignee[]>({ type: [String] }),
-    loads: as<readonly number[]>({ type: [Number], required: true }),
+    sources: required<readonly Assignee[]>({ type: [String] }),
+    targets: required<readonly Assignee[]>({ type: [String] }),
+    loads: required<readonly number[]>({ type: [Number], required: true }),
     spread: { type: String, enum: SPREADS, required: true },
-    statuses: as<readonly Status[]>({ type: [{ type: String, enum: STATUSES }] }),
-    limit: as<number | null>({ type: Number, default: null }),
+    statuses: required<readonly Status[]>({ type: [{ type: String, enum: STATUSES }] }),
+    limit: required<number | null>({ type: Number, default: null }),
   },
   nested,
 );
@@ -44,16 +44,16 @@ export const operationSchema = Schema.create(
     kind: { type: String, enum: OPERATION_KINDS, required: true },
     campaignId: text,
     /** Checked by the contract of its kind before it is stored. The subject of the kind knows its full type. */
-    request: as<StoredRequest>({ type: Value, required: true }),
+    request: required<StoredRequest>({ type: Value, required: true }),
     requestHash: text,
     createdBySendId: text,
     state: { type: String, enum: OPERATION_STATES, required: true },
     sequence: count,
     /** Fixed when the operation starts. Claims have no plan. */
-    plan: as<InferRawDocTypeFromSchema<typeof plan> | null>({ type: plan, default: null }),
-    receipt: as<Receipt | null>({ type: Value, default: null }),
-    error: as<StoredError | null>({ type: Value, default: null }),
-    cancellation: as<Cancellation | null>({ type: Value, default: null }),
+    plan: required<InferRawDocTypeFromSchema<typeof plan> | null>({ type: plan, default: null }),
+    receipt: required<Receipt | null>({ type: Value, default: null }),
+    error: required<StoredError | null>({ type: Value, default: null }),
+    cancellation: required<Cancellation | null>({ type: Value, default: null }),
     failures: optional<readonly FailedAttempt[]>({ type: Value }),
     /** How often the operation was reopened. */
     reopened: { type: Number, allowNull: false },
@@ -108,7 +108,7 @@ const position = Schema.create(
 );
 const planState = Schema.create(
   {
-    position: as<InferRawDocTypeFromSchema<typeof position> | null>({ type: position, default: null }),
+    position: required<InferRawDocTypeFromSchema<typeof position> | null>({ type: position, default: null }),
     loads: { type: [Number], required: true },
     planned: count,
   },

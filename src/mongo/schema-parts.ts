@@ -24,18 +24,18 @@ export interface Hinted<Value> {
   readonly __rawDocTypeHint: Value;
 }
 
-/** Gives a field that each document has the type `Value`. */
-export function as<Value>(definition: object): Hinted<Value> & { required: true } {
+/** Declares a required field of type `Value`. */
+export function required<Value>(definition: object): Hinted<Value> & { required: true } {
   return definition as Hinted<Value> & { required: true };
 }
 
-/** Gives a field that a document may lack the type `Value`. The field is never `null`. */
+/** Declares an optional field of type `Value`, never `null`. */
 export function optional<Value>(definition: object): Hinted<Value> & { allowNull: false } {
   return { ...definition, allowNull: false } as Hinted<Value> & { allowNull: false };
 }
 
-export const textOrNull = as<string | null>({ type: String, default: null });
-export const timeOrNull = as<Date | null>({ type: Date, default: null });
+export const textOrNull = required<string | null>({ type: String, default: null });
+export const timeOrNull = required<Date | null>({ type: Date, default: null });
 
-/** A value with a type of the domain. Its writer has checked it, so mongoose only stores it. */
+/** A value with a type of the domain. Mongoose stores it as it is and checks nothing. */
 export const Value = Schema.Types.Mixed;

@@ -32,7 +32,10 @@ export function versionOf(migrations: readonly Migration[]): number {
   return migrations.at(-1)?.version ?? 0;
 }
 
-export function refuseOldCode({ oldestCodeVersion }: SchemaVersion, codeVersion: number): void {
+export function refuseOldCode(
+  { oldestCodeVersion }: Pick<SchemaVersion, 'oldestCodeVersion'>,
+  codeVersion: number,
+): void {
   if (codeVersion >= oldestCodeVersion) return;
   throw new Refusal('code-outdated', {
     message: `this version of Baton is too old for the database: it supports schema version ${codeVersion}, and the database needs ${oldestCodeVersion} or newer`,

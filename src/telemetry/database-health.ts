@@ -1,7 +1,23 @@
-import type { DatabaseFacts, HealthStore } from './health.ts';
-import { compareIndexes } from '../mongo/build-indexes.ts';
+import { LAYOUT } from '../mongo/indexes.ts';
 import type { Database } from '../mongo/database.ts';
-import { INDEXES } from '../mongo/indexes.ts';
+import { readLayout } from '../mongo/layout.ts';
+import { planStep } from '../mongo/layout-plan.ts';
+
+/** Facts that decide whether a database is ready for work. */
+export interface DatabaseFacts {
+  readonly version: string;
+  /** The name of the replica set. `null` for a single server, which has no transactions. */
+  readonly replicaSet: string | null;
+  /** Indexes that Baton needs and the database lacks, as `collection.name`. */
+  readonly missingIndexes: readonly string[];
+  /** One sentence with the remedy for each collection or index that Baton cannot use. */
+  readonly indexConflicts: readonly string[];
+  readonly indexCount: number;
+}
+
+export interface HealthStore {
+  readFacts(): Promise<DatabaseFacts>;
+}
 
 export class MongoHealthStore implements HealthStore {
   private readonly database: Database;
@@ -11,19 +27,19 @@ export class MongoHealthStore implements HealthStore {
   }
 
   async readFacts(): Promise<DatabaseFacts> {
-    const [hello, build, { missing, conflicts }] = await Promise.all([
+    const [hello, build, layout] = await Promise.all([
       this.database.command({ hello: 1 }),
       this.database.command({ buildInfo: 1 }),
-      compareIndexes(this.database),
+      readLayout(this.database),
     ]);
-    const isSharded = hello['msg'] === 'isdbgrid';
+    const { builds, conflicts } = planStep(layout, LAYOUT);
     const setName = typeof hello['setName'] === 'string' ? hello['setName'] : null;
     return {
       version: String(build['version']),
-      replicaSet: isSharded ? 'sharded cluster' : setName,
-      missingIndexes: missing.map(({ collection, name }) => `${collection}.${name}`),
+      replicaSet: hello['msg'] === 'isdbgrid' ? 'sharded cluster' : setName,
+      missingIndexes: builds.map(({ collection, name }) => `${collection}.${name}`),
       indexConflicts: conflicts,
-      indexCount: INDEXES.length,
+      indexCount: LAYOUT.indexes.length,
     };
   }
 }

@@ -1,4 +1,3 @@
-export { MongoHealthStore } from './database-health.ts';
-export type { DatabaseFacts, HealthStore, QueueFacts, QueueState } from './health.ts';
+export { MongoHealthStore, type DatabaseFacts, type HealthStore } from './database-health.ts';
 export { connectionErrorLogger, createLogger, type Logger } from './logger.ts';
-export { countWorkers, readQueueFacts } from './queue-health.ts';
+export { countWorkers, readQueueFacts, type QueueFacts, type QueueState } from './queue-health.ts';

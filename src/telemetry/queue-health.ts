@@ -1,7 +1,24 @@
 import { Queue } from 'bullmq';
 import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
 import { OPERATIONS_QUEUE, QUEUE_NAMES } from '../queue/job.ts';
-import type { QueueFacts, QueueState } from './health.ts';
+
+/** Facts about Redis, and the state of every queue. */
+export interface QueueFacts {
+  readonly version: string;
+  /** Must be `noeviction`, or Redis may remove jobs. */
+  readonly maxmemoryPolicy: string;
+  /** Without an append-only file, a restart of Redis loses all jobs. */
+  readonly appendOnly: boolean;
+  readonly queues: readonly QueueState[];
+}
+
+export interface QueueState {
+  readonly name: string;
+  /** The number of worker processes that are connected to the queue. */
+  readonly workers: number;
+  /** The number of jobs in each state of BullMQ. */
+  readonly counts: Readonly<Record<string, number>>;
+}
 
 /** Reads the facts over a connection of its own. Throws when Redis cannot be reached. */
 export async function readQueueFacts(address: QueueAddress): Promise<QueueFacts> {

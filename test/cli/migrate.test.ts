@@ -41,19 +41,20 @@ describe('baton migrate', () => {
   it('lists the changes in a dry run without making them', async () => {
     const ran = await cli.run(['migrate', '--dry-run']);
     expect(ran.status).toBe(0);
-    expect(ran.out).toContain('The database has schema version 0. 1 migration to run, up to version 1:');
+    expect(ran.out).toContain('The database has schema version 0. 1 step to run, up to version 1:');
     expect(ran.out).toContain('   create collection conversations');
     expect(await database.listCollections()).toEqual([]);
   });
 
   it('migrates, with a line before and after each step, and has nothing to do the second time', async () => {
     const ran = await cli.run(['migrate']);
-    expect(ran.out).toBe('The database has schema version 1. 1 migration completed.\n');
+    expect(ran.out).toBe('The database has schema version 1. 1 step completed.\n');
     expect(ran.err.replace(/\d+ ms/, 'n ms')).toBe(
       'baton: migration 1 (create the collections and indexes): start\n' +
         'baton: migration 1 (create the collections and indexes): done after n ms\n',
     );
-    expect(await cli.json(['migrate'])).toEqual({ dryRun: false, from: 1, to: 1, migrations: [] });
+    const nothing = { from: 1, to: 1, migrations: [], repair: { changes: [], conflicts: [] } };
+    expect(await cli.json(['migrate'])).toEqual({ dryRun: false, ...nothing });
     expect((await cli.run(['campaign', 'list'])).status).toBe(0);
   });
 
@@ -61,7 +62,22 @@ describe('baton migrate', () => {
     await database.operations.dropIndex('campaign_in_sequence');
     const ran = await cli.run(['doctor']);
     expect(ran.out).toContain('missing: operations.campaign_in_sequence: create them with `baton migrate`');
-    const report = await cli.json<{ migrations: { changes: string[] }[] }>(['migrate']);
-    expect(report.migrations[0]?.changes).toEqual(['build index campaign_in_sequence of operations']);
+    const report = await cli.json<{ repair: { changes: string[] } }>(['migrate']);
+    expect(report.repair.changes).toEqual(['build index campaign_in_sequence of operations']);
+  });
+
+  it('lists an index of another program as a problem in a dry run, with the exit status of a refused run', async () => {
+    await database.operations.dropIndex('state_in_order');
+    await database.operations.createIndex({ state: 1 }, { name: 'state_in_order' });
+    const planned = await cli.run(['migrate', '--dry-run']);
+    expect(planned.status).toBe(2);
+    expect(planned.out).toContain(
+      "   problem: index state_in_order of operations differs from Baton's: " +
+        'drop it with db.operations.dropIndex("state_in_order"), then run `baton migrate` again\n' +
+        '`baton migrate` changes nothing until the problems are solved.\n',
+    );
+    const ran = await cli.run(['migrate']);
+    expect(ran.status).toBe(2);
+    expect(ran.err).toContain('baton: schema-conflict: index state_in_order of operations differs');
   });
 });

@@ -1,16 +1,22 @@
 import { fork } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openContext } from '../../src/context.ts';
 import { Database } from '../../src/mongo/database.ts';
-import { COLLECTIONS, INDEXES } from '../../src/mongo/indexes.ts';
-import { migrate, planMigrations } from '../../src/mongo/migrate.ts';
+import { COLLECTIONS, INDEXES, LAYOUT, type Index } from '../../src/mongo/indexes.ts';
+import { changesOf, layoutAfter, planStep, type LayoutState } from '../../src/mongo/layout-plan.ts';
+import { migrate, planMigrations, type SchemaTarget } from '../../src/mongo/migrate.ts';
 import { MIGRATIONS, type Migration } from '../../src/mongo/migrations.ts';
 import { requireSchema } from '../../src/mongo/schema-version.ts';
 import { testConfig } from '../support/harness.ts';
 
 const config = testConfig();
+/** The hash of each migration's layout, in the order of their versions. */
+const RELEASED = ['Oa_5q9RGiyn7WIIHpViKAvgZ_totXLU2L7LKzt1GlWk'];
+
+const NOTHING = { changes: [], conflicts: [] };
 const FAST = { lockMs: 600, waitMs: 10_000, pollMs: 20 };
 
 let database: Database;
@@ -26,24 +32,27 @@ async function collectionNames(): Promise<(string | undefined)[]> {
   return (await database.listCollections()).map(({ name }) => name);
 }
 
-/** Makes a list of fake migrations that write down each run. */
+/** Makes fake migrations that write down each run, and no indexes. */
 function fakes(
   runs: string[],
   count: number,
   more: Partial<Migration> & { before?: (version: number) => Promise<void> } = {},
-): Migration[] {
+): SchemaTarget {
   const { before, ...fields } = more;
-  return Array.from({ length: count }, (_, index) => ({
+  const migrations = Array.from({ length: count }, (_, index) => ({
     version: index + 1,
     name: `fake ${index + 1}`,
     oldestCodeVersion: 1,
-    plan: () => Promise.resolve([`change ${index + 1}`]),
-    run: async () => {
-      await before?.(index + 1);
-      runs.push(`fake ${index + 1}`);
+    documents: {
+      change: `change ${index + 1}`,
+      run: async () => {
+        await before?.(index + 1);
+        runs.push(`fake ${index + 1}`);
+      },
     },
     ...fields,
   }));
+  return { migrations, layout: {} };
 }
 
 describe('migrating an empty database', () => {
@@ -52,8 +61,8 @@ describe('migrating an empty database', () => {
     expect(report).toMatchObject({ from: 0, to: 1, migrations: [{ version: 1 }] });
     expect(report.migrations[0]?.changes).toHaveLength(COLLECTIONS.length + INDEXES.length);
     expect(await collectionNames()).toEqual(expect.arrayContaining([...COLLECTIONS]));
-    expect(await planMigrations(database)).toEqual({ from: 1, to: 1, migrations: [] });
-    expect(await migrate(database)).toEqual({ from: 1, to: 1, migrations: [] });
+    expect(await planMigrations(database)).toEqual({ from: 1, to: 1, migrations: [], repair: NOTHING });
+    expect(await migrate(database)).toEqual({ from: 1, to: 1, migrations: [], repair: NOTHING });
   });
 
   it('writes nothing in a dry run', async () => {
@@ -88,33 +97,98 @@ describe('collections and indexes of another program', () => {
     await migrate(database);
     await database.operations.dropIndex('campaign_newest_first');
     const report = await migrate(database);
-    expect(report.migrations).toEqual([
-      {
-        version: 1,
-        name: 'create the collections and indexes',
-        changes: ['build index campaign_newest_first of operations'],
-      },
-    ]);
+    expect(report).toMatchObject({
+      migrations: [],
+      repair: { changes: ['build index campaign_newest_first of operations'], conflicts: [] },
+    });
+    expect(await database.operations.indexExists('campaign_newest_first')).toBe(true);
   });
 
   it('accepts an equal index under another name if no query names it as a hint', async () => {
     await database.operations.createIndex({ campaignId: 1, state: 1, sequence: 1 }, { name: 'other_name' });
     await migrate(database);
-    expect((await planMigrations(database)).migrations).toEqual([]);
+    expect(await planMigrations(database)).toMatchObject({ migrations: [], repair: NOTHING });
     expect(await database.operations.indexExists('campaign_in_sequence')).toBe(false);
   });
 
   it('refuses an index with the same keys and other options before it builds anything, and names the remedy', async () => {
     await database.conversations.createIndex({ campaignId: 1, 'contact.phone': 1 }, { name: 'not_unique' });
-    await expect(migrate(database)).rejects.toMatchObject({
-      code: 'schema-conflict',
-      message:
-        'index not_unique of conversations has the keys of contact_by_phone and other options: ' +
-        'drop it with db.conversations.dropIndex("not_unique"), then run `baton migrate` again',
-    });
+    const conflict =
+      'index not_unique of conversations has the keys of contact_by_phone and other options: ' +
+      'drop it with db.conversations.dropIndex("not_unique"), then run `baton migrate` again';
+    await expect(migrate(database)).rejects.toMatchObject({ code: 'schema-conflict', message: conflict });
+    const { migrations, repair } = await planMigrations(database);
+    expect(migrations.map(({ conflicts }) => conflicts)).toEqual([[conflict]]);
+    expect(repair).toEqual(NOTHING);
     expect(await database.conversations.indexExists('assignee_in_order')).toBe(false);
     await database.conversations.dropIndex('not_unique');
     await migrate(database);
+  });
+});
+
+describe('a migration that changes the indexes of the version before', () => {
+  /** Version 2 of a schema with one index that version 1 built in another form. */
+  const [first] = MIGRATIONS;
+  const changed: Index = {
+    collection: 'operations',
+    name: 'state_in_order',
+    keys: { state: 1, acceptedAt: -1, _id: 1 },
+    isHint: true,
+  };
+  function upgrade(built: Index, drops: Migration['drops'] = []): SchemaTarget {
+    const second: Migration = { version: 2, name: 'change an index', oldestCodeVersion: 1, drops, indexes: [built] };
+    const kept = INDEXES.filter(({ name }) => name !== built.name && !drops.some((drop) => drop.name === name));
+    const layout = { collections: COLLECTIONS, indexes: [...kept, built] };
+    return { migrations: [...(first ? [first] : []), second], layout };
+  }
+
+  it('replaces an index under its name, and the dry run lists the same changes', async () => {
+    await migrate(database);
+    const target = upgrade(changed, [{ collection: 'operations', name: changed.name }]);
+    const expected = {
+      from: 1,
+      to: 2,
+      migrations: [
+        {
+          version: 2,
+          name: 'change an index',
+          changes: ['drop index state_in_order of operations', 'build index state_in_order of operations'],
+          conflicts: [],
+        },
+      ],
+      repair: NOTHING,
+    };
+    expect(await planMigrations(database, target)).toEqual(expected);
+    expect(await migrate(database, { target })).toEqual(expected);
+    const built = (await database.operations.indexes()).find(({ name }) => name === changed.name);
+    expect(Object.entries(built?.key ?? {})).toEqual(Object.entries(changed.keys));
+    expect(await migrate(database, { target })).toEqual({ from: 2, to: 2, migrations: [], repair: NOTHING });
+  });
+
+  it('builds a changed index under a new name beside the old one, which the previous version still uses', async () => {
+    await migrate(database);
+    const renamed: Index = {
+      collection: 'conversations',
+      name: 'claimable_in_order_2',
+      keys: { campaignId: 1, waitingSince: 1, _id: 1 },
+      where: { assigneeId: null, status: 'not-started' },
+      isHint: true,
+    };
+    const { migrations } = await planMigrations(database, upgrade(renamed));
+    expect(migrations).toMatchObject([
+      { version: 2, changes: ['build index claimable_in_order_2 of conversations'], conflicts: [] },
+    ]);
+  });
+
+  it('runs after version 1 on an empty database, and leaves only the indexes of version 2', async () => {
+    const target = upgrade(changed, [{ collection: 'operations', name: changed.name }]);
+    expect(await migrate(database, { target })).toMatchObject({ from: 0, to: 2, repair: NOTHING });
+    expect(await migrate(database, { target })).toEqual({ from: 2, to: 2, migrations: [], repair: NOTHING });
+  });
+
+  it('is not undone by `baton migrate` of the previous version', async () => {
+    await migrate(database, { target: upgrade(changed, [{ collection: 'operations', name: changed.name }]) });
+    expect(await migrate(database)).toEqual({ from: 2, to: 2, migrations: [], repair: NOTHING });
   });
 });
 
@@ -123,9 +197,9 @@ describe('the steps of a migration', () => {
     const runs: string[] = [];
     const lines: string[] = [];
     const log = (line: string): void => void lines.push(line.replace(/\d+ ms/, 'n ms'));
-    await migrate(database, { migrations: fakes(runs, 2), log });
-    await migrate(database, { migrations: fakes(runs, 2), log });
-    await migrate(database, { migrations: fakes(runs, 3), log });
+    await migrate(database, { target: fakes(runs, 2), log });
+    await migrate(database, { target: fakes(runs, 2), log });
+    await migrate(database, { target: fakes(runs, 3), log });
     expect(runs).toEqual(['fake 1', 'fake 2', 'fake 3']);
     expect(lines).toEqual(
       [1, 2, 3].flatMap((n) => [`migration ${n} (fake ${n}): start`, `migration ${n} (fake ${n}): done after n ms`]),
@@ -139,8 +213,8 @@ describe('the steps of a migration', () => {
   it('run once when two processes migrate at the same time', async () => {
     const runs: string[] = [];
     const waits: string[] = [];
-    const migrations = fakes(runs, 2, { before: () => sleep(300) });
-    const options = { migrations, times: FAST, log: (line: string) => void waits.push(line) };
+    const target = fakes(runs, 2, { before: () => sleep(300) });
+    const options = { target, times: FAST, log: (line: string) => void waits.push(line) };
     await Promise.all([migrate(database, options), migrate(database, options)]);
     expect(runs).toEqual(['fake 1', 'fake 2']);
     expect(waits.filter((line) => line.includes('waiting'))).toHaveLength(1);
@@ -148,9 +222,9 @@ describe('the steps of a migration', () => {
 
   it('are refused with migration-running when another process keeps the lock', async () => {
     const slow = fakes([], 1, { before: () => sleep(1_500) });
-    const first = migrate(database, { migrations: slow, times: FAST });
+    const first = migrate(database, { target: slow, times: FAST });
     await sleep(200);
-    const second = migrate(database, { migrations: slow, times: { ...FAST, waitMs: 200 } });
+    const second = migrate(database, { target: slow, times: { ...FAST, waitMs: 200 } });
     await expect(second).rejects.toMatchObject({ code: 'migration-running' });
     await first;
   });
@@ -160,9 +234,20 @@ describe('the steps of a migration', () => {
     const failing = fakes(runs, 3, {
       before: (version) => (version === 2 ? Promise.reject(new Error('connection lost')) : Promise.resolve()),
     });
-    await expect(migrate(database, { migrations: failing })).rejects.toThrow('connection lost');
-    await migrate(database, { migrations: fakes(runs, 3) });
+    await expect(migrate(database, { target: failing })).rejects.toThrow('connection lost');
+    await migrate(database, { target: fakes(runs, 3) });
     expect(runs).toEqual(['fake 1', 'fake 2', 'fake 3']);
+  });
+
+  it('report the error of the step even if the lock cannot be released', async () => {
+    const failing = fakes([], 1, {
+      before: async () => {
+        await database.close();
+        throw new Error('the step failed');
+      },
+    });
+    await expect(migrate(database, { target: failing })).rejects.toThrow('the step failed');
+    database = await Database.open(config.mongo);
   });
 
   it('continue where a process was killed in the middle of a step, once its lock has run out', async () => {
@@ -173,16 +258,16 @@ describe('the steps of a migration', () => {
       lock: { owner: expect.any(String) as string },
     });
     const runs: string[] = [];
-    await migrate(database, { migrations: fakes(runs, 3), times: FAST });
+    await migrate(database, { target: fakes(runs, 3), times: FAST });
     expect(runs).toEqual(['fake 2', 'fake 3']);
   });
 
   it('continue after the lock of a dead process has run out, and the lock does not block for ever', async () => {
     const runs: string[] = [];
-    await migrate(database, { migrations: fakes(runs, 1) });
+    await migrate(database, { target: fakes(runs, 1) });
     const until = new Date(database.now().getTime() + 500);
     await database.schema.updateOne({ _id: 'schema' }, { $set: { lock: { owner: 'dead', until } } });
-    await migrate(database, { migrations: fakes(runs, 2), times: FAST });
+    await migrate(database, { target: fakes(runs, 2), times: FAST });
     expect(runs).toEqual(['fake 1', 'fake 2']);
     expect(database.now().getTime()).toBeGreaterThanOrEqual(until.getTime());
     expect(await database.schema.findOne()).not.toHaveProperty('lock');
@@ -195,40 +280,70 @@ describe('the steps of a migration', () => {
         await database.schema.updateOne({ _id: 'schema' }, { $set: { lock } });
       },
     });
-    await expect(migrate(database, { migrations: stolen })).rejects.toThrow('another process has taken over');
+    await expect(migrate(database, { target: stolen })).rejects.toThrow('another process has taken over');
     expect(await database.schema.findOne()).toMatchObject({ version: 0, lock: { owner: 'other' } });
   });
 });
 
 describe('code and database of different versions', () => {
   it('refuses code that needs a newer schema, and names `baton migrate`', async () => {
-    await migrate(database, { migrations: fakes([], 1) });
-    await expect(requireSchema(database, fakes([], 2))).rejects.toMatchObject({
+    await migrate(database, { target: fakes([], 1) });
+    await expect(requireSchema(database, fakes([], 2).migrations)).rejects.toMatchObject({
       code: 'schema-outdated',
       message: 'the database has schema version 1, and this code needs version 2: run `baton migrate`',
     });
   });
 
   it('lets the previous version work with a newer schema that still supports it', async () => {
-    await migrate(database, { migrations: fakes([], 2) });
-    await expect(requireSchema(database, fakes([], 1))).resolves.toBeUndefined();
-    expect(await migrate(database, { migrations: fakes([], 1) })).toEqual({ from: 2, to: 2, migrations: [] });
+    await migrate(database, { target: fakes([], 2) });
+    await expect(requireSchema(database, fakes([], 1).migrations)).resolves.toBeUndefined();
+    expect(await migrate(database, { target: fakes([], 1) })).toEqual({
+      from: 2,
+      to: 2,
+      migrations: [],
+      repair: NOTHING,
+    });
   });
 
   it('refuses code that is older than the oldest version that the database supports', async () => {
-    await migrate(database, { migrations: fakes([], 3, { oldestCodeVersion: 2 }) });
+    await migrate(database, { target: fakes([], 3, { oldestCodeVersion: 2 }) });
     const tooOld = {
       code: 'code-outdated',
       message:
         'this version of Baton is too old for the database: it supports schema version 1, and the database needs 2 or newer',
     };
-    await expect(requireSchema(database, fakes([], 1))).rejects.toMatchObject(tooOld);
-    await expect(migrate(database, { migrations: fakes([], 1) })).rejects.toMatchObject(tooOld);
-    await expect(requireSchema(database, fakes([], 2))).resolves.toBeUndefined();
+    await expect(requireSchema(database, fakes([], 1).migrations)).rejects.toMatchObject(tooOld);
+    await expect(migrate(database, { target: fakes([], 1) })).rejects.toMatchObject(tooOld);
+    await expect(requireSchema(database, fakes([], 2).migrations)).resolves.toBeUndefined();
   });
 });
 
 it('numbers its migrations from 1 without gaps, and never asks for code that does not exist yet', () => {
   expect(MIGRATIONS.map(({ version }) => version)).toEqual(MIGRATIONS.map((_, index) => index + 1));
   for (const { version, oldestCodeVersion } of MIGRATIONS) expect(oldestCodeVersion).toBeLessThanOrEqual(version);
+});
+
+/** Depends on the order of the keys, as an index does. */
+function hashOf(layout: unknown): string {
+  return createHash('sha256').update(JSON.stringify(layout)).digest('base64url');
+}
+
+describe('the list of migrations', () => {
+  const ADD_A_MIGRATION =
+    'INDEXES and MIGRATIONS differ: add a migration that drops and builds the changed indexes; never edit a released one';
+
+  it('leads to the layout of the current version', () => {
+    let state: LayoutState = new Map();
+    for (const migration of MIGRATIONS) state = layoutAfter(state, planStep(state, migration));
+    const { conflicts, ...rest } = planStep(state, LAYOUT);
+    expect([...changesOf({ ...rest, conflicts }), ...conflicts], ADD_A_MIGRATION).toEqual([]);
+    const built = [...state].flatMap(([collection, { indexes }]) => indexes.map(({ name }) => `${collection}.${name}`));
+    const needed = INDEXES.map(({ collection, name }) => `${collection}.${name}`);
+    expect(built.sort(), ADD_A_MIGRATION).toEqual(needed.sort());
+  });
+
+  it('keeps released migrations as they were', () => {
+    const hashes = MIGRATIONS.map(({ collections, drops, indexes }) => hashOf([collections, drops, indexes]));
+    expect(hashes, 'a released migration must not change: add a new migration and its hash').toEqual(RELEASED);
+  });
 });

@@ -8,10 +8,12 @@ const migrations = [1, 2, 3].map((version) => ({
   version,
   name: `fake ${version}`,
   oldestCodeVersion: 1,
-  plan: () => Promise.resolve([]),
-  run: () => {
-    if (version === 2) process.kill(process.pid, 'SIGKILL');
-    return Promise.resolve();
+  documents: {
+    change: `change ${version}`,
+    run: () => {
+      if (version === 2) process.kill(process.pid, 'SIGKILL');
+      return Promise.resolve();
+    },
   },
 }));
-await migrate(database, { migrations, times: { lockMs: 1_000 } });
+await migrate(database, { target: { migrations, layout: {} }, times: { lockMs: 1_000 } });

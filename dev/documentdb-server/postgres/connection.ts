@@ -1,13 +1,13 @@
 import { connect, type Socket } from 'node:net';
 import { FrameError, Frames, type FrameLayout } from '../protocol/frames.js';
-import { CONNECT_TIMEOUT_MS, COPY_BYTES_MAX } from '../limits.js';
+import { CONNECT_TIMEOUT_MS } from '../limits.js';
+import { newBatch, settle, writeParts, type Batch } from './batch.js';
 import {
   batchMessage,
   cancelMessage,
   ConnectionLostError,
   errorOf,
   isWaitForRow,
-  RowLockedError,
   rowOf,
   startupMessage,
   tagOf,
@@ -26,20 +26,6 @@ export interface ConnectionOptions {
   settings: Record<string, string>;
   /** Cancels statements that wait for a row of another open transaction. Default: they wait. */
   canceller?: { cancel(pid: number): Promise<void> } | undefined;
-}
-
-const QUERY_CANCELLED = '57014';
-
-interface Batch {
-  /** Names of the statements that the batch prepares and PostgreSQL has not yet confirmed. */
-  parsing: string[];
-  results: StepResult[];
-  rows: StepResult['rows'];
-  /** Cancels the batch, because it waits for a row of another open transaction. */
-  cancelling: Promise<void> | undefined;
-  error: PostgresError | undefined;
-  resolve: (results: StepResult[]) => void;
-  reject: (error: Error) => void;
 }
 
 const LAYOUT: FrameLayout = { lengthAt: 1, bigEndian: true, uncounted: 1, bytesMin: 5, bytesMax: 1 << 30 };
@@ -98,15 +84,7 @@ export class Connection {
     if (this.#isClosed) return Promise.reject(new ConnectionLostError('the connection to PostgreSQL is closed'));
     return new Promise((resolve, reject) => {
       const { parts, parsed } = batchMessage(steps, this.#prepared);
-      this.#batches.push({
-        parsing: parsed,
-        results: [],
-        rows: [],
-        cancelling: undefined,
-        error: undefined,
-        resolve,
-        reject,
-      });
+      this.#batches.push(newBatch(parsed, resolve, reject));
       writeParts(this.#socket, parts);
     });
   }
@@ -208,21 +186,4 @@ export class Connection {
     for (const batch of this.#batches.splice(0)) batch.reject(error);
     this.onClosed();
   }
-}
-
-function settle({ error, cancelling, results, resolve, reject }: Batch): void {
-  if (error === undefined) return resolve(results);
-  const wasLocked = cancelling !== undefined && error.code === QUERY_CANCELLED;
-  reject(wasLocked ? new RowLockedError('the row is locked', { cause: error }) : error);
-}
-
-/** Copies small parts into one buffer, because each write is a system call. */
-function writeParts(socket: Socket, parts: Buffer[]): void {
-  if (parts.every(({ length }) => length <= COPY_BYTES_MAX)) {
-    socket.write(Buffer.concat(parts));
-    return;
-  }
-  socket.cork();
-  for (const part of parts) socket.write(part);
-  socket.uncork();
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { createContext } from '../../context.ts';
-import { migrate, planMigrations, type MigrationReport } from '../../mongo/migrate.ts';
+import { migrate, planMigrations, type MigrationReport, type PlannedChanges } from '../../mongo/migrate.ts';
+import { EXIT_REFUSED } from '../errors.ts';
 import { counted, type Output } from '../terminal.ts';
 import type { Session } from '../session.ts';
 
@@ -24,19 +25,41 @@ async function run(session: Session, isDryRun: boolean): Promise<Output> {
     const report = isDryRun
       ? await planMigrations(database)
       : await migrate(database, { log: (line) => session.note(line) });
+    if (stepsOf(report).some(({ conflicts }) => conflicts.length > 0)) session.exitStatus = EXIT_REFUSED;
     return { json: { dryRun: isDryRun, ...report }, text: describe(report, isDryRun) };
   } finally {
     await context.close();
   }
 }
 
-function describe({ from, to, migrations }: MigrationReport, isDryRun: boolean): string {
-  if (migrations.length === 0) return `The database has schema version ${to}. Nothing to do.`;
-  const count = counted(migrations.length, 'migration');
+interface Step extends PlannedChanges {
+  readonly title: string;
+}
+
+function stepsOf({ migrations, repair }: MigrationReport): Step[] {
+  const steps = migrations.map(({ version, name, ...changes }) => ({
+    title: `migration ${version}: ${name}`,
+    ...changes,
+  }));
+  const isRepaired = repair.changes.length > 0 || repair.conflicts.length > 0;
+  return isRepaired ? [...steps, { title: 'repair of lost collections and indexes', ...repair }] : steps;
+}
+
+function describe(report: MigrationReport, isDryRun: boolean): string {
+  const { from, to } = report;
+  const steps = stepsOf(report);
+  if (steps.length === 0) return `The database has schema version ${to}. Nothing to do.`;
+  const count = counted(steps.length, 'step');
   if (!isDryRun) return `The database has schema version ${to}. ${count} completed.`;
-  const lines = migrations.flatMap(({ version, name, changes }) => [
-    `${version}: ${name}`,
+  const lines = steps.flatMap(({ title, changes, conflicts }) => [
+    title,
     ...changes.map((change) => `   ${change}`),
+    ...conflicts.map((conflict) => `   problem: ${conflict}`),
   ]);
-  return [`The database has schema version ${from}. ${count} to run, up to version ${to}:`, ...lines].join('\n');
+  const isRefused = steps.some(({ conflicts }) => conflicts.length > 0);
+  return [
+    `The database has schema version ${from}. ${count} to run, up to version ${to}:`,
+    ...lines,
+    ...(isRefused ? ['`baton migrate` changes nothing until the problems are solved.'] : []),
+  ].join('\n');
 }
