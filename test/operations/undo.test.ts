@@ -5,7 +5,7 @@ import type { Operation } from '../../src/operations/operation.ts';
 import type { UndoRequest } from '../../src/operations/contract.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { Harness } from '../support/harness.ts';
-import { watched } from '../support/interposed.ts';
+import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { rawBatches, rawConversations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
@@ -121,7 +121,7 @@ describe('undoing an operation', () => {
     await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sendId: 's' }]);
     const { receipt } = await undo(request.operationId);
     expect(receipt).toMatchObject({ selected: 7, moved: 7, byTarget: [{ assigneeId: null, count: 7 }] });
-    expect(await harness.holdings(campaignId)).toEqual({ pool: 7, t1: 7, t2: 6 });
+    expect(await harness.loads(campaignId)).toEqual({ pool: 7, t1: 7, t2: 6 });
   });
 
   it('moves a single conversation back', async () => {
@@ -185,7 +185,7 @@ describe('undoing an operation', () => {
     expect(await codeOf(before.operationId)).toBe('unknown-operation');
     const meanwhile = await dealAll({ to: { texterIds: ['t1', 't2'] } });
     const request = { kind: 'undo', ...asked(), undoes: meanwhile.operationId } as const;
-    const halfway = watched(stores, async (_number, name, call) => {
+    const halfway = intercepted(stores, async (_number, name, call) => {
       if (name === 'batches.readAfter') await forget(meanwhile);
       return call();
     });
@@ -215,7 +215,7 @@ describe('undoing an operation', () => {
       selected: receipt?.selected,
       skipped: receipt?.skipped,
     });
-    const holds = await harness.holdings(campaignId);
+    const holds = await harness.loads(campaignId);
     expect(wouldHold.map((assignee) => assignee.wouldHold)).toEqual(
       wouldHold.map(({ assigneeId }) => holds[assigneeId ?? 'pool'] ?? 0),
     );

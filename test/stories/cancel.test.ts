@@ -3,7 +3,7 @@ import type { OperationDoc } from '../../src/mongo/documents.ts';
 import type { Sent } from '../../src/producer/producer-port.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
-import { Obstacle } from '../support/obstacle.ts';
+import { blockMoves } from '../support/blocked-conversation.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 
@@ -63,12 +63,12 @@ describe('cancelling an operation', () => {
 
   it('stops it within the batch in hand: after the answer nothing moves, and every count is exact', async () => {
     const scene = await seed();
-    const obstacle = await Obstacle.before(harness, scene.ids[102] ?? '');
+    const block = await blockMoves(harness, scene.ids[102] ?? '');
     const sent = await deal(scene);
     await applied(sent, 20);
     const cancelling = cancel(scene, sent);
     await noted(sent);
-    await obstacle.clear();
+    await block.remove();
     const { state, receipt } = await cancelling;
     const after = await rawConversations(harness, scene.campaignId);
     const moved = await movedBy(scene, sent.operationId);
@@ -108,7 +108,7 @@ describe('cancelling an operation', () => {
 
   it('that waits in line lets those behind it go on, and the one ahead is not disturbed', async () => {
     const scene = await seed();
-    const obstacle = await Obstacle.before(harness, scene.ids[12] ?? '');
+    const block = await blockMoves(harness, scene.ids[12] ?? '');
     const ahead = await deal(scene, { count: 30 });
     await applied(ahead, 2);
     const [waiting, behind] = [await deal(scene), await deal(scene, { count: 10 })];
@@ -117,37 +117,37 @@ describe('cancelling an operation', () => {
     expect(receipt).toMatchObject({ selected: 0, moved: 0 });
     expect(receipt.left).toBeGreaterThanOrEqual(CONVERSATIONS - 15);
     expect(await waiting.result(SOON)).toMatchObject({ state: 'cancelled' });
-    await obstacle.clear();
+    await block.remove();
     expect(await ahead.result(SOON)).toMatchObject({ state: 'done', receipt: { moved: 30, left: null } });
     expect(await behind.result(SOON)).toMatchObject({ state: 'done', receipt: { moved: 10 } });
   });
 
   it('that runs gives its turn to the next at once', async () => {
     const scene = await seed();
-    const obstacle = await Obstacle.before(harness, scene.ids[12] ?? '');
+    const block = await blockMoves(harness, scene.ids[12] ?? '');
     const running = await deal(scene);
     await applied(running, 2);
     const next = await deal(scene, { count: 7 });
     await inDatabase(next.operationId, { state: 'accepted' });
     const cancelling = cancel(scene, running);
     await noted(running);
-    await obstacle.clear();
+    await block.remove();
     await cancelling;
     expect(await next.result(SOON)).toMatchObject({ receipt: { moved: 7 } });
   });
 
   it('that no worker has begun with keeps it from ever beginning, though its queue is full', async () => {
     const busy = await Promise.all([seed(), seed()]);
-    const obstacles = await Promise.all(busy.map(({ ids }) => Obstacle.before(harness, ids[1] ?? '')));
+    const blocks = await Promise.all(busy.map(({ ids }) => blockMoves(harness, ids[1] ?? '')));
     const held = await Promise.all(busy.map((scene) => deal(scene)));
     for (const { operationId } of held) await inDatabase(operationId, { state: 'running' });
     const scene = await seed();
     const sent = await deal(scene, { count: 40 });
     const { receipt } = await cancel(scene, sent);
     expect(receipt).toMatchObject({ moved: 0, asked: 40, left: 40, shortBecause: 'stopped' });
-    await Promise.all(obstacles.map((obstacle) => obstacle.clear()));
+    await Promise.all(blocks.map((block) => block.remove()));
     expect(await sent.result(SOON)).toMatchObject({ outcome: 'created', state: 'cancelled' });
-    expect(await harness.holdings(scene.campaignId)).toEqual({ pool: CONVERSATIONS });
+    expect(await harness.loads(scene.campaignId)).toEqual({ pool: CONVERSATIONS });
     await Promise.all(held.map((each) => each.result()));
   });
 
@@ -223,7 +223,7 @@ describe('cancelling an operation', () => {
     expect(await cli.json(['undo', sent.operationId, '--preview'])).toMatchObject({ moved: receipt?.moved });
     const undone = await cli.json<{ operationId: string }>(['undo', sent.operationId]);
     expect(undone).toMatchObject({ state: 'done', receipt: { moved: receipt?.moved, skipped: [] } });
-    expect(await harness.holdings(scene.campaignId)).toEqual({ pool: CONVERSATIONS });
+    expect(await harness.loads(scene.campaignId)).toEqual({ pool: CONVERSATIONS });
     expect(await cli.refusal(['cancel', undone.operationId, '--campaign', scene.campaignId])).toMatchObject({
       code: 'operation-ended',
     });

@@ -65,7 +65,7 @@ describe('rounds of claims that run at the same time', () => {
       const claims = rounds.flatMap(({ answered }) => answered);
       const granted = sizes(claims).reduce((sum, size) => sum + size, 0);
       expect(granted).toBe(OPEN_MAX);
-      expect((await harness.holdings(campaignId))['t1']).toBe(OPEN_MAX);
+      expect((await harness.loads(campaignId))['t1']).toBe(OPEN_MAX);
       for (const { error } of claims) expect([undefined, 'open-max-reached']).toContain(error?.code);
       await harness.context.database.conversations.updateMany({ campaignId, assigneeId: 't1' }, free);
     }
@@ -88,7 +88,7 @@ describe('rounds of claims that run at the same time', () => {
     );
     await slow.serve(campaignId, [command(campaignId, 't1', 8)]);
     await meanwhile;
-    expect(await harness.holdings(campaignId)).toEqual({ t1: OPEN_MAX, pool: 16 - OPEN_MAX });
+    expect(await harness.loads(campaignId)).toEqual({ t1: OPEN_MAX, pool: 16 - OPEN_MAX });
   });
 
   it('grant each conversation once when all of them want the oldest ones', async () => {
@@ -124,7 +124,7 @@ describe('rounds of claims that run at the same time', () => {
       expect(answers).toHaveLength(2);
       expect(answers[0]?.granted).toEqual(answers[1]?.granted);
       const free = { $set: { assigneeId: null } };
-      expect(await harness.holdings(campaignId)).toMatchObject({ t1: 1, t2: 2 });
+      expect(await harness.loads(campaignId)).toMatchObject({ t1: 1, t2: 2 });
       await harness.context.database.conversations.updateMany({ campaignId, assigneeId: { $ne: null } }, free);
     }
   });
@@ -149,7 +149,7 @@ describe('rounds of claims that run at the same time', () => {
     expect(answered.map(({ operationId }) => operationId).sort()).toEqual(
       [first, second, third].map(({ request }) => request.operationId).sort(),
     );
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 1, t2: 1, t3: 1, pool: 97 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 1, t2: 1, t3: 1, pool: 97 });
   });
 
   it('serve whole claims up to the limit of a round, and leave the others to the next round', async () => {
@@ -264,7 +264,7 @@ describe('rounds of claims that run at the same time', () => {
     await Promise.all(Array.from({ length: 27 }, (_, at) => texter(`t${at + 1}`)));
     isOver = true;
     await working;
-    const { pool, ...byTexter } = await harness.holdings(campaignId);
+    const { pool, ...byTexter } = await harness.loads(campaignId);
     expect(pool).toBe(600 - 27 * 8);
     expect(Object.values(byTexter)).toEqual(Array.from({ length: 27 }, () => 8));
   });

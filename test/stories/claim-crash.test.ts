@@ -6,7 +6,7 @@ import { createProducer } from '../../src/producer/producer.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService } from '../../workers/service.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
-import { Obstacle } from '../support/obstacle.ts';
+import { blockMoves, type Block } from '../support/blocked-conversation.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { rawConversations } from '../support/raw.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -73,8 +73,8 @@ class Scene {
   }
 
   /** Blocks every move of one conversation of the pool until it is cleared. */
-  obstacleAt(place: number): Promise<Obstacle> {
-    return Obstacle.before(this.harness, this.ids[place] ?? '');
+  blockAt(place: number): Promise<Block> {
+    return blockMoves(this.harness, this.ids[place] ?? '');
   }
 
   async storedCount(claims: readonly ClaimInput[]): Promise<number> {
@@ -103,17 +103,17 @@ describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
     Scene.play({}, async (scene) => {
       const { harness, queue, claims } = scene;
       const { worker, proxy } = await scene.startBehindProxy();
-      const obstacle = await scene.obstacleAt(0);
+      const block = await scene.blockAt(0);
       const sent = await Promise.all(claims.map((each) => harness.producer.selfAssign(each)));
       await until('the worker to have started all jobs', async () => (await queue.queue.getActiveCount()) === TEXTERS);
       proxy.away();
-      await obstacle.clear();
+      await block.remove();
       await until('some claims to be stored', async () => (await scene.storedCount(claims)) > 0);
       await worker.kill();
       await harness.startWorker();
       const results = await Promise.all(sent.map((each) => each.result()));
       await scene.expectGrantedOnce(results);
-      const before = await harness.holdings(scene.campaignId);
+      const before = await harness.loads(scene.campaignId);
       const other = createProducer(harness.config.queue);
       scene.atEnd(() => other.close());
       for (const [at, claim] of claims.entries()) {
@@ -121,7 +121,7 @@ describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
         if (at % 2 === 0) await queue.forget(claim.operationId);
         expect(await (await other.selfAssign(claim)).result()).toEqual({ ...results[at], outcome: 'exists' });
       }
-      expect(await harness.holdings(scene.campaignId)).toEqual(before);
+      expect(await harness.loads(scene.campaignId)).toEqual(before);
     }));
 
   it('is answered with the stored list when the worker to which it was forwarded is killed', () =>
@@ -130,17 +130,17 @@ describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
       const { prefix } = harness.config.queue;
       const { worker, proxy } = await scene.startBehindProxy({ BATON_CLAIM_CONCURRENCY: '1' });
       const [local, ...rest] = scene.claims;
-      const [first, second] = [await scene.obstacleAt(0), await scene.obstacleAt(3)];
+      const [first, second] = [await scene.blockAt(0), await scene.blockAt(3)];
       const sent = [await harness.producer.selfAssign(local as ClaimInput)];
       await until('the worker to have the lease', () => queue.redis.get(`${prefix}:claims:lease:${scene.campaignId}`));
       await harness.startWorker();
       sent.push(...(await Promise.all(rest.map((each) => harness.producer.selfAssign(each)))));
       const forwarded = (): Promise<number> => queue.redis.llen(`${prefix}:claims:forwarded:${scene.campaignId}`);
       await until('the other claims to be forwarded', async () => (await forwarded()) >= rest.length);
-      await first.clear();
+      await first.remove();
       await until('the forwarded claims to be taken', async () => (await forwarded()) === 0);
       proxy.away();
-      await second.clear();
+      await second.remove();
       await until('the forwarded claims to be stored', async () => (await scene.storedCount(rest)) === rest.length);
       await worker.kill();
       await scene.expectGrantedOnce(await Promise.all(sent.map((each) => each.result())));
@@ -164,7 +164,7 @@ describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
       await (await harness.producer.unassign({ ...unassign, confirm: CONVERSATIONS })).result();
       const results = await Promise.all(sent.map((each) => each.result()));
       expect(results.map(({ receipt }) => receipt.moved)).toEqual(claims.map(({ count }) => count));
-      expect((await harness.holdings(campaignId))['pool']).toBe(CONVERSATIONS - CLAIMED_COUNT);
+      expect((await harness.loads(campaignId))['pool']).toBe(CONVERSATIONS - CLAIMED_COUNT);
       expect(await queue.queue.getDelayedCount()).toBe(0);
     }));
 

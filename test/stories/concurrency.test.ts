@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
 import type { OperationResult, Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
-import { BusyWorld } from '../support/busy-world.ts';
+import { OutsideWriter } from '../support/outside-writer.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { Random } from '../support/random.ts';
 import { idsOf, rawBatches, rawConversations, rawOperations } from '../support/raw.ts';
@@ -43,7 +43,7 @@ describe(`everything at once (seed ${SEED})`, () => {
       campaignIds.push(campaignId);
       requests.push(...requestsFor(campaignId, ids));
     }
-    const world = new BusyWorld({ harness, random, campaignIds, texterIds: TEXTERS });
+    const world = new OutsideWriter({ harness, random, campaignIds, texterIds: TEXTERS });
     world.start();
     await Promise.all(requests.map(sendThrice));
     await world.stop();

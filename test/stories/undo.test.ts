@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness, type Seeded } from '../support/harness.ts';
-import { Obstacle } from '../support/obstacle.ts';
+import { blockMoves } from '../support/blocked-conversation.ts';
 import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
@@ -39,7 +39,7 @@ describe('undoing through the queue', () => {
     const results = await Promise.all(sent.map((each) => each.result()));
     expect(results.map(({ outcome }) => outcome).sort()).toEqual(['created', 'exists']);
     expect(results[0]?.receipt).toMatchObject({ selected: CONVERSATIONS, moved: CONVERSATIONS });
-    expect(await harness.holdings(campaignId)).toEqual({ pool: CONVERSATIONS });
+    expect(await harness.loads(campaignId)).toEqual({ pool: CONVERSATIONS });
     const again = harness.producer.undo({ ...request, undoes: 'another' });
     await expect(again).rejects.toMatchObject({ code: 'operation-conflict' });
   });
@@ -48,7 +48,7 @@ describe('undoing through the queue', () => {
     const campaignId = await harness.seedCampaign(3);
     const ids = await harness.seedConversations(campaignId, pool(CONVERSATIONS));
     const undone = await dealt(campaignId, { count: 50 });
-    const obstacle = await Obstacle.before(harness, ids[105] ?? '');
+    const block = await blockMoves(harness, ids[105] ?? '');
     const running = { ...asked(campaignId), from: 'pool', to: 'everyone', status: 'any' } as const;
     const sent = await harness.producer.reassign(running);
     await until('it to run', async () => (await rawBatches(harness, running.operationId)).length >= 5);
@@ -57,14 +57,14 @@ describe('undoing through the queue', () => {
     await until('the undo to wait', () => operations.findOne({ _id: undo.operationId, state: 'accepted' }));
     const cancelling = harness.producer.cancel({ operationId: running.operationId, campaignId });
     await until('the cancel to be noted', async () => (await rawOperation(harness, running.operationId)).cancellation);
-    await obstacle.clear();
+    await block.remove();
     const { receipt } = await cancelling;
     expect(await sent.result(SOON)).toMatchObject({ state: 'cancelled', receipt });
     expect((await undo.result(SOON)).receipt).toMatchObject({ moved: 50, skipped: [] });
-    expect(await harness.holdings(campaignId)).toMatchObject({ pool: CONVERSATIONS - receipt.moved });
+    expect(await harness.loads(campaignId)).toMatchObject({ pool: CONVERSATIONS - receipt.moved });
     const last = await harness.producer.undo({ ...asked(campaignId), undoes: running.operationId });
     expect((await last.result()).receipt).toMatchObject({ moved: receipt.moved, skipped: [] });
-    expect(await harness.holdings(campaignId)).toEqual({ pool: CONVERSATIONS });
+    expect(await harness.loads(campaignId)).toEqual({ pool: CONVERSATIONS });
   });
 
   it('serves the claims that wait for conversations to come back', async () => {
@@ -84,7 +84,7 @@ describe('undoing through the queue', () => {
     const { conversationIds } = await claim.result(SOON);
     expect(conversationIds).toHaveLength(3);
     await (await harness.producer.undo({ ...asked(campaignId), undoes: claimId })).result();
-    expect(await harness.holdings(campaignId)).toEqual({ pool: 4 });
+    expect(await harness.loads(campaignId)).toEqual({ pool: 4 });
   });
 
   it('is refused for what it cannot undo, and sends nothing that cannot be', async () => {
@@ -112,7 +112,7 @@ describe('a worker process dies in the middle of an undo', { timeout: TIMEOUT_MS
       const first = await start();
       const all = { operationId: 'deal', campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
       await (await harness.producer.reassign(all)).result();
-      const obstacle = await Obstacle.before(harness, ids[105] ?? '');
+      const block = await blockMoves(harness, ids[105] ?? '');
       const sent = await harness.producer.undo({ operationId: 'undo', campaignId, undoes: 'deal' });
       const applied = { operationId: 'undo', state: 'applied' } as const;
       await until('some of it to be given back', async () => {
@@ -120,7 +120,7 @@ describe('a worker process dies in the middle of an undo', { timeout: TIMEOUT_MS
       });
       await first.kill();
       expect(await rawOperation(harness, 'undo')).toMatchObject({ state: 'running', receipt: null });
-      await obstacle.clear();
+      await block.remove();
       await start();
       expect(await sent.result({ waitMs: 50_000 })).toMatchObject({ receipt: { moved: CONVERSATIONS, skipped: [] } });
       for (const { assigneeId, history } of (await rawConversations(harness, campaignId)).values()) {

@@ -37,7 +37,7 @@ describe('the video', () => {
     const result = await sent.result();
     expect(result).toMatchObject({ operationId, outcome: 'created', state: 'done' });
     expect(result.receipt).toMatchObject({ selected: 6, moved: 6, skipped: [] });
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 3, t2: 3 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 3, t2: 3 });
   });
 
   it('reassigns some: 1 not-started from Kevin to Rebecca: 2 and 4', async () => {
@@ -53,7 +53,7 @@ describe('the video', () => {
     } as const;
     const result = await (await harness.producer.reassign(request)).result();
     expect(result.receipt).toMatchObject({ moved: 1, asked: 1, shortBecause: null });
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 2, t2: 4 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 2, t2: 4 });
   });
 
   it('reassigns one: Chris, from Rebecca to Kevin: 3 and 3', async () => {
@@ -67,7 +67,7 @@ describe('the video', () => {
     };
     const result = await (await harness.producer.reassignOne(request)).result();
     expect(result.receipt).toMatchObject({ moved: 1 });
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 3, t2: 3 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 3, t2: 3 });
   });
 
   it('unassigns all of Rebecca, once confirmed: 3, 0 and 3 in the pool', async () => {
@@ -82,6 +82,6 @@ describe('the video', () => {
       confirm: preview.moved,
     });
     expect((await confirmed.result()).receipt).toMatchObject({ moved: 3 });
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 3, pool: 3 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 3, pool: 3 });
   });
 });

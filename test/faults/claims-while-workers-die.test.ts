@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
 import type { ClaimInput, Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
-import { ClaimAudit, type ReceivedAnswer, type SentClaimRecord } from '../support/claim-audit.ts';
+import { ClaimAudit, type ReceivedAnswer, type SentClaimRecord } from '../support/audit/claim-audit.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { Random } from '../support/random.ts';
