@@ -43,13 +43,10 @@ const SCENARIOS: Record<string, Scenario> = {
 };
 
 describe(`a worker that is killed before or after any of its writes (seed ${SEED})`, { timeout: TIMEOUT_MS }, () => {
-  it.concurrent.each(Object.entries(SCENARIOS))(
-    'does not change the result of %s',
-    async (_name, scenario) => {
-      const { writes, outcome } = await runUndisturbed(scenario);
-      expect(writes.length).toBeGreaterThan(10);
-      const chosen = WRITES === 'all' ? writes : new Random(SEED).some(writes, Number(WRITES));
-      for (const write of chosen) expect(await runWithCrash(scenario, write), write).toEqual(outcome);
-    },
-  );
+  it.concurrent.each(Object.entries(SCENARIOS))('does not change the result of %s', async (_name, scenario) => {
+    const { writes, outcome } = await runUndisturbed(scenario);
+    expect(writes.length).toBeGreaterThan(10);
+    const chosen = WRITES === 'all' ? writes : new Random(SEED).some(writes, Number(WRITES));
+    for (const write of chosen) expect(await runWithCrash(scenario, write), write).toEqual(outcome);
+  });
 });

@@ -102,22 +102,20 @@ describe('an operation', { timeout: 120_000 }, () => {
   it.each([
     ['ahead', FIVE_MINUTES_MS],
     ['behind', -FIVE_MINUTES_MS],
-  ])(
-    'continues at once after a worker whose clock is five minutes %s has stopped',
-    (_direction, offsetMs) =>
-      FaultTest.run(undefined, async (test) => {
-        const request = test.newRequest();
-        const block = await blockMoves(test.harness, test.ids[45] ?? '');
-        const skewed = await test.start({ CLOCK_OFFSET_MS: String(offsetMs), BATON_SLICE_MS: '1' }, SKEWED);
-        const sent = await test.harness.producer.reassign(request);
-        await test.applied(request.operationId, 4);
-        await skewed.tellToStop();
-        await block.remove();
-        await until('the worker to exit', () => skewed.hasEnded);
-        await test.start();
-        await sent.result(WAIT);
-        await test.expectAllMovedOnce(request.operationId);
-      }),
+  ])('continues at once after a worker whose clock is five minutes %s has stopped', (_direction, offsetMs) =>
+    FaultTest.run(undefined, async (test) => {
+      const request = test.newRequest();
+      const block = await blockMoves(test.harness, test.ids[45] ?? '');
+      const skewed = await test.start({ CLOCK_OFFSET_MS: String(offsetMs), BATON_SLICE_MS: '1' }, SKEWED);
+      const sent = await test.harness.producer.reassign(request);
+      await test.applied(request.operationId, 4);
+      await skewed.tellToStop();
+      await block.remove();
+      await until('the worker to exit', () => skewed.hasEnded);
+      await test.start();
+      await sent.result(WAIT);
+      await test.expectAllMovedOnce(request.operationId);
+    }),
   );
 });
 

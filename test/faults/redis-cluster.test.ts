@@ -81,7 +81,9 @@ describe('Baton on a Redis Cluster', { timeout: TIMEOUT_MS }, () => {
     await block.remove();
     expect((await sent.result(WAIT)).receipt.moved).toBe(CONVERSATIONS);
     const back = { ...newIds(), from: 'everyone', status: 'any', confirm: 2 * CONVERSATIONS } as const;
-    const accepted = await until('the replica to accept a request', () => harness.producer.unassign(back).catch(ifAway));
+    const accepted = await until('the replica to accept a request', () =>
+      harness.producer.unassign(back).catch(ifAway),
+    );
     expect((await accepted.result(WAIT)).receipt.moved).toBe(2 * CONVERSATIONS);
     // Only a reconcile pass finds this operation: it shows that the worker of that queue also survived the failover.
     const { operationId } = await record(harness.context.stores, { kind: 'reassign', ...all, ...newIds() });

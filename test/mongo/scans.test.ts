@@ -153,7 +153,7 @@ describe('no query that runs per job scans more than it returns', () => {
     await expectTight(() => harness.context.stores.batches.shortfalls('op_b'));
   });
 
-  it('what a reconcile looks at: the unfinished among many that ended, what is old, and a pool', async () => {
+  it('finds what a reconcile pass needs: unfinished operations, operations past their retention, and pools', async () => {
     const { reconcileStore } = harness.context;
     const DAY_MS = 86_400_000;
     const now = Date.now();

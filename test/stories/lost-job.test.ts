@@ -21,7 +21,7 @@ describe('a running operation whose job the queue has lost', () => {
     const lost = harness.newId('op');
     const worker = await harness.startWorker();
     await harness.producer.reassign({ ...all, operationId: lost });
-    await until('three batches', async () => (await stores.batches.recent(lost, 3)).length === 3);
+    await until('three batches to be planned', async () => (await stores.batches.recent(lost, 3)).length === 3);
     await worker.close();
     expect(await stores.operations.find(lost)).toMatchObject({ state: 'running' });
     await removeJob(harness, 'operations', lost);

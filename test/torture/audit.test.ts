@@ -18,7 +18,8 @@ const DAMAGES: Record<string, Damage> = {
     database.conversations.updateOne({ assigneeId: 't1' }, { $set: { assigneeId: 't2' } }),
   'a version that counts a move too many': (database) =>
     database.conversations.updateOne({ assigneeId: 't1' }, { $inc: { assignmentVersion: 1 } }),
-  'a move that is missing from a history': (database) => database.conversations.updateOne({ assigneeId: 't1' }, { $pop: { history: 1 } }),
+  'a move that is missing from a history': (database) =>
+    database.conversations.updateOne({ assigneeId: 't1' }, { $pop: { history: 1 } }),
   'a move that its operation did not store': (database) =>
     database.conversations.updateOne(
       { assigneeId: 't1' },
@@ -27,16 +28,20 @@ const DAMAGES: Record<string, Damage> = {
   'a missing conversation': (database) => database.conversations.deleteOne({ assigneeId: 't1' }),
   'a receipt that differs from its batches': (database) =>
     database.operations.updateOne(ofOperation, { $inc: { 'receipt.moved': 1, 'receipt.selected': 1 } }),
-  'an operation that has not ended': (database) => database.operations.updateOne(ofOperation, { $set: { state: 'running' } }),
+  'an operation that has not ended': (database) =>
+    database.operations.updateOne(ofOperation, { $set: { state: 'running' } }),
   'a missing operation': (database) => database.operations.deleteOne(ofOperation),
   'an operation without a request': async (database) => {
     const known = await database.operations.findOne(ofOperation);
     if (known) await database.operations.insertOne({ ...known, _id: 'unrequested' });
   },
   'a missing batch': (database) => database.batches.deleteOne({ number: 1 }),
-  'a batch that is still planned': (database) => database.batches.updateOne({ number: 1 }, { $set: { state: 'planned' } }),
-  'a dropped batch of an operation that is done': (database) => database.batches.updateOne({ number: 1 }, { $set: { state: 'dropped' } }),
-  'a conversation that is missing from the list of a claim': (database) => database.claims.updateOne(ofClaim, { $pop: { granted: 1 } }),
+  'a batch that is still planned': (database) =>
+    database.batches.updateOne({ number: 1 }, { $set: { state: 'planned' } }),
+  'a dropped batch of an operation that is done': (database) =>
+    database.batches.updateOne({ number: 1 }, { $set: { state: 'dropped' } }),
+  'a conversation that is missing from the list of a claim': (database) =>
+    database.claims.updateOne(ofClaim, { $pop: { granted: 1 } }),
   'a claim that is still waiting': (database) =>
     database.claims.updateOne(ofClaim, { $set: { waiting: { sequence: 1, until: new Date() } } }),
 };
@@ -64,7 +69,8 @@ const UNDO_AND_CANCEL_DAMAGES: Record<string, Damage> = {
     database.operations.updateOne(ofCancelled, { $inc: { 'receipt.left': 1 } }),
   'a cancelled operation without a cancellation': (database) =>
     database.operations.updateOne(ofCancelled, { $set: { cancellation: null } }),
-  'a cancellation of an operation that is done': (database) => database.operations.updateOne(ofCancelled, { $set: { state: 'done' } }),
+  'a cancellation of an operation that is done': (database) =>
+    database.operations.updateOne(ofCancelled, { $set: { state: 'done' } }),
   'a number of left conversations without a cancellation': (database) =>
     database.operations.updateOne(ofUndo, { $set: { 'receipt.left': 0 } }),
 };
@@ -116,7 +122,12 @@ describe('the audit', () => {
     const campaign = await seed();
     const { campaignId } = campaign;
     const { producer, context } = harness;
-    const [first, single, undo, second] = [0, 1, 2, 3].map(() => harness.newId('op')) as [string, string, string, string];
+    const [first, single, undo, second] = [0, 1, 2, 3].map(() => harness.newId('op')) as [
+      string,
+      string,
+      string,
+      string,
+    ];
     const all = { campaignId, from: 'pool', to: { texterIds: ['t1'] }, status: 'any' } as const;
     const dealt = await (await producer.reassign({ operationId: first, ...all, count: 12 })).result();
     const [conversationId = ''] = campaign.assignees.keys();
@@ -128,7 +139,11 @@ describe('the audit', () => {
     const { receipt } = await cancelWithoutQueue(context.stores, cancelled);
     if (!receipt) throw new Error('the cancelled operation has no receipt');
     const answers = { [first]: dealt, [single]: moved, [undo]: undone, [second]: { receipt } };
-    const sent = Object.entries(answers).map(([operationId, answer]) => ({ operationId, campaignId, answers: [answer] }));
+    const sent = Object.entries(answers).map(([operationId, answer]) => ({
+      operationId,
+      campaignId,
+      answers: [answer],
+    }));
     const cancel = { operationId: second, campaignId, answers: [{ receipt }], cancels: true } as const;
     return { campaign, sent: [...sent, cancel] };
   }

@@ -74,7 +74,9 @@ export class Load {
   start(): void {
     const all = this.campaigns.flatMap((campaign) =>
       createSenders(this.harness, campaign, this.random, () => this.sentIds(campaign)).flatMap((sender) =>
-        Array.from({ length: this.size.senders[sender.kind] }, () => this.sendUntilStopped(campaign.campaignId, sender)),
+        Array.from({ length: this.size.senders[sender.kind] }, () =>
+          this.sendUntilStopped(campaign.campaignId, sender),
+        ),
       ),
     );
     this.working = Promise.all(all);

@@ -57,7 +57,9 @@ export class OperationAudit {
     for (const [list, rows] of Object.entries({ skipped, bySource, byTarget, byStatus })) {
       const expected = list === 'skipped' ? stored.skipped : stored.moved;
       if (sum(rows) !== expected)
-        this.violation(`operation ${id} has a list ${list} in its receipt that adds up to ${sum(rows)}, not ${expected}`);
+        this.violation(
+          `operation ${id} has a list ${list} in its receipt that adds up to ${sum(rows)}, not ${expected}`,
+        );
     }
   }
 

@@ -113,7 +113,8 @@ function checkReceipt(operation: OperationDoc, { moves, batches }: Snapshot): vo
     [receipt?.bySource ?? [], 'from'],
     [receipt?.byTarget ?? [], 'to'],
   ] as const) {
-    for (const { assigneeId, count } of rows) expect(own.filter((move) => move[side] === assigneeId)).toHaveLength(count);
+    for (const { assigneeId, count } of rows)
+      expect(own.filter((move) => move[side] === assigneeId)).toHaveLength(count);
     expect(sum(rows)).toBe(own.length);
   }
   const limit = 'count' in request ? request.count : 'confirm' in request ? request.confirm : undefined;
