@@ -83,7 +83,7 @@ describe('a worker that loses Redis during an operation', () => {
     await expectMovedOnce(request.operationId);
   });
 
-  it('and a second worker that runs the same job move every conversation once', async () => {
+  it('moves every conversation once while a second worker runs the same job', async () => {
     const request = newRequest();
     const block = await blockMoves(harness, ids[52] ?? '');
     const sent = await send(harness.producer, request);

@@ -54,7 +54,7 @@ function sumOf(explained: unknown, key: string): number {
   return Object.values(explained).reduce<number>((sum, each) => sum + sumOf(each, key), own);
 }
 
-describe('no query that runs per job scans more than it returns', () => {
+describe('the database, without scanning more documents than it returns', () => {
   let harness: Harness;
   let campaignId: string;
   let ids: string[];
@@ -93,7 +93,7 @@ describe('no query that runs per job scans more than it returns', () => {
   });
 
   it.each([null, 't2'])(
-    'reads a later page of the conversations assigned to %s, also among those that wait since the same moment',
+    'reads a later page of the conversations assigned to %s, also when many have waited equally long',
     async (assigneeId) => {
       const range = { campaignId, assigneeId, status: 'not-started' } as const;
       const { conversations } = harness.context.stores;

@@ -82,7 +82,7 @@ describe('cancelling an operation', { timeout: TIMEOUT_MS }, () => {
   };
 
   it.each(Object.entries(NAMED))(
-    'before any step of %s stops it there, and nothing moves afterwards',
+    'ends %s before any of its steps, and nothing moves afterwards',
     async (_name, asked) => {
       const calls = await callsOf(harness.context.stores, async (stores) => runToEnd(stores, await newRequest(asked)));
       const states = new Set<string>();
@@ -150,7 +150,7 @@ describe('cancelling an operation', { timeout: TIMEOUT_MS }, () => {
     },
   );
 
-  it('three times at the same time gives the same answer three times', async () => {
+  it('returns the same answer to three simultaneous requests', async () => {
     const request = await newRequest(NAMED['a reassign of a count']!);
     await oneSlice(harness.context.stores, request);
     const all = await Promise.all([0, 1, 2].map(() => cancelWithoutQueue(harness.context.stores, request)));

@@ -33,8 +33,8 @@ describe('a change between two steps of an operation', () => {
 
   it('moves and counts a conversation once when its status changes while a batch is being read', async () => {
     const campaignId = await harness.seedCampaign(2);
-    const held = Array.from({ length: 6 }, (_, at) => ({ assigneeId: 't1', optedOut: at === 3 }));
-    const ids = await harness.seedConversations(campaignId, held);
+    const assigned = Array.from({ length: 6 }, (_, at) => ({ assigneeId: 't1', optedOut: at === 3 }));
+    const ids = await harness.seedConversations(campaignId, assigned);
     let pages = 0;
     // The not-started conversations have been read by then. Now their texter sends two initial messages.
     const sending = intercepted(stores, async (_number, name, call) => {
@@ -67,7 +67,7 @@ describe('a change between two steps of an operation', () => {
     expect(Math.abs(t2 - t3)).toBeLessThanOrEqual(1);
   });
 
-  it('gives the rest to the last active target when all others are paused', async () => {
+  it('deals the rest to the last active target when all others are paused', async () => {
     const campaignId = await harness.seedCampaign(3);
     await harness.seedConversations(campaignId, pool(60));
     const request = deal(campaignId, { count: 40 });

@@ -86,7 +86,7 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
     expect(retried).toBeGreaterThan(steps.length / 2);
   });
 
-  it('does so also when the worker dies while it records the failure', async () => {
+  it('continues where it stopped when the worker dies while it records the failure', async () => {
     const middle = steps[Math.floor(steps.length / 2)] ?? 0;
     for (const died of [1, 2, 3, 4, 5]) {
       const request = await newRequest();
@@ -163,7 +163,7 @@ describe('an operation that was reopened', () => {
     expect(await runToEnd(stores, halted)).toMatchObject({ state: 'done', error: null, receipt: { moved: 8 } });
   });
 
-  it('between the two steps of a cancel makes the cancel fail with a transient error, and the next one succeeds', async () => {
+  it('makes a cancel that was under way fail with a transient error, and the next cancel succeeds', async () => {
     const { stores, failures, clock } = harness.context;
     const request = toOne(await campaign(), 't1', 8);
     const { operation } = await oneSlice(stores, request);

@@ -101,7 +101,7 @@ describe('undoing an operation', () => {
     );
   });
 
-  it('does nothing the second time, and an undo can be undone in turn', async () => {
+  it('moves nothing the second time, and the undo itself can be undone', async () => {
     const before = await assignees();
     const { operationId } = await dealAll();
     const dealt = await assignees();
@@ -193,7 +193,7 @@ describe('undoing an operation', () => {
     await expect(runToEnd(stores, request)).rejects.toThrow('has been deleted from the database');
   });
 
-  it('on a closed campaign moves conversations back to the pool, and gives none to texters', async () => {
+  it('moves conversations back to the pool on a closed campaign, but assigns none to texters', async () => {
     const fromPool = await dealAll({ from: 'pool' });
     const fromTexters = await dealAll({ from: { texterIds: ['t1', 't2'] } });
     await harness.context.database.campaigns.updateOne({ _id: campaignId }, { $set: { closed: true } });
@@ -201,7 +201,7 @@ describe('undoing an operation', () => {
     expect((await undo(fromPool.operationId)).receipt).toMatchObject({ moved: 7 });
   });
 
-  it('does what its preview showed', async () => {
+  it('makes the moves that its preview showed', async () => {
     const { operationId } = await dealAll();
     await change([1, 2], { optedOut: true });
     await change([3, 4], { status: 'closed' });
@@ -215,9 +215,9 @@ describe('undoing an operation', () => {
       selected: receipt?.selected,
       skipped: receipt?.skipped,
     });
-    const holds = await harness.loads(campaignId);
+    const loads = await harness.loads(campaignId);
     expect(wouldHold.map((assignee) => assignee.wouldHold)).toEqual(
-      wouldHold.map(({ assigneeId }) => holds[assigneeId ?? 'pool'] ?? 0),
+      wouldHold.map(({ assigneeId }) => loads[assigneeId ?? 'pool'] ?? 0),
     );
   });
 });

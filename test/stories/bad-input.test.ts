@@ -141,7 +141,7 @@ describe('bad input', () => {
       ],
     ];
 
-    it.each(REFUSED)('is refused and changes nothing: %s fails with %s', async (_what, code, request, received) => {
+    it.each(REFUSED)('is refused and changes nothing: %s (%s)', async (_what, code, request, received) => {
       const refusal = await refusalOf(request());
       expect(refusal).toMatchObject({ code, expected: expect.stringMatching(/./) as string });
       expect(refusal.received).toContain(received);
@@ -217,7 +217,12 @@ describe('bad input', () => {
       status: 'any',
       spread: 'even',
     });
-    const job = (request: unknown, fields: object = {}): object => ({ version: 1, sendId: 'other', request, ...fields });
+    const job = (request: unknown, fields: object = {}): object => ({
+      version: 1,
+      sendId: 'other',
+      request,
+      ...fields,
+    });
     const fromJson = (text: string): unknown => JSON.parse(text);
 
     const BODIES: [string, (jobId: string) => unknown][] = [

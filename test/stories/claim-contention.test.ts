@@ -54,7 +54,7 @@ describe('rounds of claims that run at the same time', () => {
 
   const sizes = (claims: readonly Claim[]): number[] => claims.map(({ granted }) => granted.length);
 
-  it('never give a texter who claims in both more than the campaign allows', async () => {
+  it('never give a texter with claims in both rounds more than the campaign allows', async () => {
     const campaignId = await seed(1, 400);
     const free = { $set: { assigneeId: null } };
     for (let round = 0; round < 8; round += 1) {
@@ -106,7 +106,7 @@ describe('rounds of claims that run at the same time', () => {
     expect([...docs.values()].map(({ assignmentVersion }) => assignmentVersion)).toEqual(granted.map(() => 1));
   });
 
-  it('serve one claim for an operation id that both are given at once', async () => {
+  it('store one claim when both receive the same operation id at once', async () => {
     const campaignId = await seed(2, 100);
     for (let round = 0; round < 10; round += 1) {
       const [same, mine, theirs] = [
@@ -193,7 +193,7 @@ describe('rounds of claims that run at the same time', () => {
     ]);
   });
 
-  it('complete a waiting claim that has all it may have, even when the pool is empty before its place', async () => {
+  it('complete a waiting claim that has all it may have, even when earlier claims empty the pool', async () => {
     const campaignId = await seed(3, 0);
     const { database } = harness.context;
     const claims = new MongoClaimStore(database, 1);

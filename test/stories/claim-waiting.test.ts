@@ -128,7 +128,7 @@ describe('claims that wait for the pool to be refilled', () => {
     expect(await harness.loads(campaignId)).toEqual({ t1: 2, t2: 1, pool: 1 });
   });
 
-  it('are granted conversations that came back unreported just before the claim’s job was snoozed', async () => {
+  it('are granted conversations that came back, without a notification, just before their job was snoozed', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
     const serve = Reflect.get<MongoClaimStore, 'serve'>(MongoClaimStore.prototype, 'serve');
     const spy = vi.spyOn(MongoClaimStore.prototype, 'serve').mockImplementationOnce(async function (

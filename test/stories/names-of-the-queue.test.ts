@@ -35,7 +35,7 @@ describe('an operation whose id is the name of a key of BullMQ', () => {
   });
 });
 
-describe('a reconcile pass for an operation with such an id', () => {
+describe('a reconcile pass for an operation whose id is the name of a key of BullMQ', () => {
   let setup: ReconcileSetup;
   beforeAll(async () => {
     setup = await ReconcileSetup.open({});

@@ -43,15 +43,15 @@ describe('a texter who claims conversations', () => {
     const first = await (await claim(campaignId, 't1', { operationId, count: 5 })).result();
     const from = { texterIds: ['t1'] };
     const to = { texterIds: ['t2'] };
-    const away = { operationId: harness.newId('op'), campaignId, from, to, status: 'any', count: 2 } as const;
-    await (await harness.producer.reassign(away)).result();
+    const reassign = { operationId: harness.newId('op'), campaignId, from, to, status: 'any', count: 2 } as const;
+    await (await harness.producer.reassign(reassign)).result();
     await removeJob(harness, 'claims', operationId);
     const again = await (await claim(campaignId, 't1', { operationId, count: 5 })).result();
     expect(again).toEqual({ ...first, outcome: 'exists' });
     expect(await harness.loads(campaignId)).toEqual({ pool: 15, t1: 3, t2: 2 });
   });
 
-  it('gets no more than the campaign allows in one claim and in all, and reads in the receipt which limit applied', async () => {
+  it('gets no more than the limits for one claim and for all claims, and the receipt names the limit that applied', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
     await harness.seedConversations(
       campaignId,
@@ -115,7 +115,7 @@ describe('a texter who claims conversations', () => {
     expect(await harness.loads(campaignId)).toEqual(before);
   });
 
-  it('never shares a conversation with another of 100 texters who claim from one pool', async () => {
+  it('gets conversations that no other of 100 texters with claims on the same pool gets', async () => {
     const campaignId = await harness.seedCampaign(100, { selfAssign: enabled });
     await harness.seedConversations(
       campaignId,

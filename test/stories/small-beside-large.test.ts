@@ -26,7 +26,7 @@ describe('the operations of twenty small campaigns beside one large operation', 
     return campaignId;
   };
 
-  it('all end before it, and in the order accepted within their campaign', async () => {
+  it('end before the large operation, and in the order accepted within each campaign', async () => {
     const all = { from: 'everyone', to: 'everyone', status: 'any' } as const;
     const large = await seed(LARGE);
     const small = await Promise.all(Array.from({ length: SMALL_CAMPAIGNS }, () => seed(SMALL)));

@@ -27,9 +27,9 @@ function number(text: string): number {
 
 const program = new Command('npm run torture --')
   .description(
-    'Kills, freezes and empties workers, Redis and the database at random while operations, claims, undos and\n' +
-      'cancellations run. Then checks every conversation, receipt and answer. The exit code is 1 if a check fails.\n' +
-      'It starts a Redis and a database of its own, which needs root on Linux.',
+    'Kills, freezes and empties workers, Redis and the database at random while operations, claims, undos and ' +
+      'cancellations run. Then checks every conversation, receipt and answer. The exit code is 1 if a check fails. ' +
+      'The test starts a Redis and a database of its own, which needs root on Linux.',
   )
   .option('--minutes <number>', 'inject faults for this long', number, 5)
   .option('--seed <number>', 'repeat the faults and requests of an earlier run', number, Date.now() % 1_000_000)
