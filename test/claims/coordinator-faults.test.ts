@@ -117,7 +117,7 @@ describe(`a claim coordinator when something fails (seed ${SEED})`, () => {
       expect(coordinators.rounds.map(({ coordinator }) => coordinator)).toEqual([one(), one(), two()]);
     });
 
-    it('leaves the stored answer of a claim when it dies between the write and the reply', async () => {
+    it('lets another coordinator return the stored answer when it dies between the write and the reply', async () => {
       const { resume } = coordinators.pauseRounds();
       const [claim, forwarded] = [coordinators.newClaim('c1'), coordinators.newClaim('c1')];
       ignoreFailure(one().submit(claim));

@@ -192,32 +192,35 @@ describe(`a claim coordinator (seed ${SEED})`, () => {
     await allReplies([before, ...all().map((coordinator) => coordinator.submit(coordinators.newClaim('c1')))]);
   });
 
-  describe.each(['the same', 'another'] as const)('serves a claim submitted at %s coordinator', (which) => {
-    it.each(['before', 'after'] as const)('without delay %s any of its commands to Redis', async (when) => {
-      for (let at = 1; ; at += 1) {
-        const campaignId = `c${at}`;
-        const submitted: Promise<ServedClaim>[] = [];
-        let commandCount = 0;
-        const submitSecond = async (): Promise<void> => {
-          submitted.push((which === 'the same' ? one() : two()).submit(coordinators.newClaim(campaignId)));
-          if (which === 'another') await two().idle();
-        };
-        one().intercept = async (_command, call) => {
-          commandCount += 1;
-          const isNow = commandCount === at;
-          if (isNow && when === 'before') await submitSecond();
-          const reply = await call();
-          if (isNow && when === 'after') await submitSecond();
-          return reply;
-        };
-        submitted.push(one().submit(coordinators.newClaim(campaignId)));
-        await one().idle();
-        await allReplies(submitted);
-        await one().idle();
-        if (commandCount < at) break;
-        expect(coordinators.overlaps).toBe(0);
-      }
-    });
+  describe.each(['the same', 'another'] as const)('after a first claim, a second claim at %s coordinator', (which) => {
+    it.each(['before', 'after'] as const)(
+      'is served without delay %s any command of the first coordinator to Redis',
+      async (when) => {
+        for (let at = 1; ; at += 1) {
+          const campaignId = `c${at}`;
+          const submitted: Promise<ServedClaim>[] = [];
+          let commandCount = 0;
+          const submitSecond = async (): Promise<void> => {
+            submitted.push((which === 'the same' ? one() : two()).submit(coordinators.newClaim(campaignId)));
+            if (which === 'another') await two().idle();
+          };
+          one().intercept = async (_command, call) => {
+            commandCount += 1;
+            const isNow = commandCount === at;
+            if (isNow && when === 'before') await submitSecond();
+            const reply = await call();
+            if (isNow && when === 'after') await submitSecond();
+            return reply;
+          };
+          submitted.push(one().submit(coordinators.newClaim(campaignId)));
+          await one().idle();
+          await allReplies(submitted);
+          await one().idle();
+          if (commandCount < at) break;
+          expect(coordinators.overlaps).toBe(0);
+        }
+      },
+    );
   });
 
   describe('asked to serve the waiting claims', () => {

@@ -80,7 +80,7 @@ describe('the rules of self-assign', () => {
     expect(refusalOf(roomOf(claimOf('t1', 1), snapshotOf(settings, { t1: load })))?.message).toBe(message);
   });
 
-  it('tell a texter who is not on the campaign from a paused texter', () => {
+  it('distinguish a texter who is not on the campaign from a paused texter', () => {
     const snapshot = snapshotOf({}, { t2: { active: false } });
     expect(refusalOf(roomOf(claimOf('stranger'), snapshot))).toMatchObject({ code: 'unknown-texter' });
     expect(refusalOf(roomOf(claimOf('t2'), snapshot))).toMatchObject({ code: 'texter-inactive' });
@@ -116,7 +116,7 @@ describe('a round of claims', () => {
     expect(sizesOf(decisions)).toEqual([3, 6]);
   });
 
-  it('grants a waiting claim nothing, and the others no less, when the maximum was lowered below its grant', () => {
+  it('grants nothing to a waiting claim above a lowered maximum, and grants the other claims no less', () => {
     const claims = [claimOf('t1', 10, 5), claimOf('t2', 3), claimOf('t1', 3)];
     const decisions = deal(claims, snapshotOf({ batchMax: 3 }), poolOf(100));
     expect(sizesOf(decisions)).toEqual([0, 3, 3]);
@@ -216,7 +216,7 @@ describe('every round of claims', () => {
   const always = (property: (example: Example) => void): void =>
     fc.assert(fc.property(example, property), { numRuns: 200 });
 
-  it('deals the pool from its oldest conversation on, to the claims in their order, each conversation once', () => {
+  it('grants each conversation once, the oldest first, and to the claims in their order', () => {
     always(({ decisions, pool }) => {
       const dealt = decisions.flatMap(({ granted }) => granted);
       expect(dealt).toEqual(pool.slice(0, dealt.length));

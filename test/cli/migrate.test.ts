@@ -18,7 +18,7 @@ describe('baton migrate', () => {
     await database.close();
   });
 
-  it('is what every command asks for on an empty database, in one line, without creating anything', async () => {
+  it('is requested by every command on an empty database, in one line, and nothing is created', async () => {
     const listed = await cli.run(['campaign', 'list']);
     expect(listed).toEqual({
       status: 2,
@@ -28,7 +28,7 @@ describe('baton migrate', () => {
     expect(await database.listCollections()).toEqual([]);
   });
 
-  it('is what a worker asks for on an empty database, in one log line, before it ends with status 2', async () => {
+  it('is requested by a worker on an empty database, in one log line, before it exits with 2', async () => {
     const worker = await spawnCli({ ...env, PATH: process.env['PATH'], BATON_LOG_LEVEL: 'info' }, ['worker']);
     expect(worker.status).toBe(2);
     const lines = worker.err.trim().split('\n');
@@ -58,7 +58,7 @@ describe('baton migrate', () => {
     expect((await cli.run(['campaign', 'list'])).status).toBe(0);
   });
 
-  it('is what doctor advises when an index is missing', async () => {
+  it('is advised by doctor when an index is missing', async () => {
     await database.operations.dropIndex('campaign_in_sequence');
     const ran = await cli.run(['doctor']);
     expect(ran.out).toContain('missing: operations.campaign_in_sequence: create them with `baton migrate`');

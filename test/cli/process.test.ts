@@ -31,7 +31,7 @@ describe('the command line as a process', () => {
     expect((await spawnCli(env, ['texter', 'add', 'rally', 'Ann', '--id', 'ann'])).status).toBe(0);
   });
 
-  it('imports a file and stdin, and reports bad rows by their line', async () => {
+  it('imports a file and stdin, and reports bad rows with their line numbers', async () => {
     const rows = Array.from({ length: CONTACTS }, (_, index) => `"Contact\n${index}",${5_550_000 + index},not-started`);
     const text = ['name,phone,status', ...rows, 'Bad,none,not-started', 'Bad,5550100001,lost'].join('\r\n');
     const file = join(folder, 'contacts.csv');

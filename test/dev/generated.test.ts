@@ -6,7 +6,7 @@ import { WORKER_NODE_FLAGS } from '../../src/worker-flags.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
-describe('files that repeat what the code says', () => {
+describe('files that must match the code', () => {
   it.each(Object.entries(generatedFiles()))('%s is up to date (to update it: npm run generate)', (path, text) => {
     expect(read(path)).toBe(text);
   });

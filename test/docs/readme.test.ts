@@ -43,7 +43,7 @@ describe('the README', () => {
       const ran = await cli.run(args);
       expect({ line, ...ran }).toMatchObject({ status: 0 });
     }
-    const counts = Object.values(await harness.holdings('c_bartlett')).sort();
+    const counts = Object.values(await harness.loads('c_bartlett')).sort();
     expect(counts).toEqual([2, 4]);
   });
 

@@ -39,7 +39,7 @@ describe('an even deal', () => {
     expect(Math.min(...tally(dealt(dealerOf(names(40)), 50), names(40)))).toBe(1);
   });
 
-  it('goes round one conversation at a time, so that each target gets the same mix of old and new', () => {
+  it('gives one conversation to each target in rotation, so that each gets the same mix of old and new', () => {
     fc.assert(
       fc.property(targetCount, dealCount, (k, n) => {
         expect(dealt(dealerOf(names(k)), n)).toEqual(Array.from({ length: n }, (_, at) => `t${(at % k) + 1}`));
@@ -57,7 +57,7 @@ describe('an even deal', () => {
     );
   });
 
-  it('replaces deals that were taken back', () => {
+  it('gives a replacement for each deal that was taken back', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 20 }),

@@ -32,7 +32,7 @@ describe('the order of selection', () => {
     expect(sorted.map(({ status }) => status)).toEqual(IN_ORDER);
   });
 
-  it('takes the longest waiting conversation first, and of equal times the lowest id', () => {
+  it('takes the longest waiting conversation first, and the one with the lowest id among equal times', () => {
     const at = (waitingSince: number, id: string): Position => ({ status: 'closed', waitingSince, id });
     const sorted = [at(9, 'a'), at(5, 'c'), at(5, 'b'), at(1, 'z')].sort(comparePositions);
     expect(sorted.map(({ id }) => id)).toEqual(['z', 'b', 'c', 'a']);
@@ -68,7 +68,7 @@ describe('the statuses still to be read', () => {
       expect(statusesFrom(statusesOf(choice), null)).toEqual(statusesOf(choice));
   });
 
-  it('are the status of the position, which may be half read, and those after it', () => {
+  it('are the status of the position, which may be partly read, and the statuses after it', () => {
     fc.assert(
       fc.property(fc.subarray([...STATUSES]), positions, (statuses, reached) => {
         const left = statusesFrom(statuses, reached);

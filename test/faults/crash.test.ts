@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { Harness } from '../support/harness.ts';
-import { Obstacle } from '../support/obstacle.ts';
-import { ProcessScene, seedPool } from '../support/process-scene.ts';
+import { blockMoves, type Block } from '../support/blocked-conversation.ts';
+import { CampaignWithWorkers, seedPool } from '../support/campaign-with-workers.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { send, type AnyRequest } from '../support/send.ts';
 
@@ -15,31 +15,31 @@ const SETTINGS = {
 };
 const WAIT = { waitMs: 50_000 };
 
-class Scene extends ProcessScene {
-  static async play(act: (scene: Scene) => Promise<void>): Promise<void> {
-    const scene = new Scene(await seedPool(await Harness.open(), CONVERSATIONS), SETTINGS);
+class CrashTest extends CampaignWithWorkers {
+  static async run(act: (test: CrashTest) => Promise<void>): Promise<void> {
+    const test = new CrashTest(await seedPool(await Harness.open(), CONVERSATIONS), SETTINGS);
     try {
-      await act(scene);
+      await act(test);
     } finally {
-      await scene.close();
+      await test.close();
     }
   }
 
-  request(more: { count?: number } = {}): AnyRequest {
-    const asked = { operationId: this.harness.newId('op'), campaignId: this.campaignId };
-    return { kind: 'reassign', ...asked, from: 'pool', to: 'everyone', status: 'any', ...more };
+  newRequest(fields: { count?: number } = {}): AnyRequest {
+    const ids = { operationId: this.harness.newId('op'), campaignId: this.campaignId };
+    return { kind: 'reassign', ...ids, from: 'pool', to: 'everyone', status: 'any', ...fields };
   }
 
-  /** Nobody gets past this place of the selection until it is cleared. */
-  obstacleAt(place: number): Promise<Obstacle> {
-    return Obstacle.before(this.harness, this.ids[place] ?? '');
+  /** Blocks the operation at this place of the selection. */
+  blockAt(place: number): Promise<Block> {
+    return blockMoves(this.harness, this.ids[place] ?? '');
   }
 
   async expectRunning(operationId: string): Promise<void> {
     expect(await rawOperation(this.harness, operationId)).toMatchObject({ state: 'running', receipt: null });
   }
 
-  /** The first `count` of the selection have moved, once, by this operation, and its receipt says so. */
+  /** Checks that the first `count` conversations of the selection moved once, and that the receipt says so. */
   async expectMovedOnce(operationId: string, count: number): Promise<void> {
     const docs = await rawConversations(this.harness, this.campaignId);
     const isMoved = ({ assigneeId }: ConversationDoc): boolean => assigneeId !== null;
@@ -61,81 +61,81 @@ class Scene extends ProcessScene {
   }
 }
 
-/** Processes take their time to start where many start at once. */
+/** Generous, because several processes start at the same time. */
 const TIMEOUT_MS = 180_000;
 
-describe.concurrent('a worker process dies in mid-operation', { timeout: TIMEOUT_MS }, () => {
-  it('by kill -9, and its heir too: the next one finishes, exactly the count moves, each once, evenly', () =>
-    Scene.play(async (scene) => {
-      const asked = scene.request({ count: 301 });
-      const { operationId } = asked;
-      const [one, two] = [await scene.obstacleAt(105), await scene.obstacleAt(205)];
-      const first = await scene.start();
-      const sent = await send(scene.harness.producer, asked);
-      await scene.applied(operationId, 10);
+describe.concurrent('an operation whose worker process ends in the middle of it', { timeout: TIMEOUT_MS }, () => {
+  it('moves exactly its count, evenly and each conversation once, when two workers in succession are killed', () =>
+    CrashTest.run(async (test) => {
+      const request = test.newRequest({ count: 301 });
+      const { operationId } = request;
+      const [one, two] = [await test.blockAt(105), await test.blockAt(205)];
+      const first = await test.start();
+      const sent = await send(test.harness.producer, request);
+      await test.applied(operationId, 10);
       await first.kill();
-      const second = await scene.start();
-      await one.clear();
-      await scene.applied(operationId, 20);
+      const second = await test.start();
+      await one.remove();
+      await test.applied(operationId, 20);
       await second.kill();
-      await scene.expectRunning(operationId);
-      await two.clear();
-      await scene.start();
+      await test.expectRunning(operationId);
+      await two.remove();
+      await test.start();
       expect(await sent.result(WAIT)).toMatchObject({ outcome: 'created', receipt: { moved: 301 } });
-      await scene.expectMovedOnce(operationId, 301);
-      expect(await scene.harness.holdings(scene.campaignId)).toEqual({ t1: 76, t2: 75, t3: 75, t4: 75, pool: 99 });
+      await test.expectMovedOnce(operationId, 301);
+      expect(await test.harness.loads(test.campaignId)).toEqual({ t1: 76, t2: 75, t3: 75, t4: 75, pool: 99 });
     }));
 
-  it('by kill -9 beside others: one of them takes over, without being told', () =>
-    Scene.play(async (scene) => {
-      const asked = scene.request();
-      const obstacle = await scene.obstacleAt(105);
-      const first = await scene.start();
-      const sent = await send(scene.harness.producer, asked);
-      await scene.applied(asked.operationId, 10);
-      await scene.start();
+  it('is continued by a worker that is already running when its worker is killed', () =>
+    CrashTest.run(async (test) => {
+      const request = test.newRequest();
+      const block = await test.blockAt(105);
+      const first = await test.start();
+      const sent = await send(test.harness.producer, request);
+      await test.applied(request.operationId, 10);
+      await test.start();
       await first.kill();
-      await scene.expectRunning(asked.operationId);
-      await obstacle.clear();
+      await test.expectRunning(request.operationId);
+      await block.remove();
       await sent.result(WAIT);
-      await scene.expectMovedOnce(asked.operationId, CONVERSATIONS);
-      expect(await scene.queue.job(asked.operationId)).toMatchObject({ attemptsMade: 1 });
+      await test.expectMovedOnce(request.operationId, CONVERSATIONS);
+      expect(await test.queue.job(request.operationId)).toMatchObject({ attemptsMade: 1 });
     }));
 
-  it('by SIGTERM: it finishes the batch in hand, leaves with 0, burns no attempt, and the next one finishes', () =>
-    Scene.play(async (scene) => {
-      const asked = scene.request();
-      const { operationId } = asked;
-      const obstacle = await scene.obstacleAt(105);
-      const first = await scene.start();
-      const sent = await send(scene.harness.producer, asked);
-      await scene.applied(operationId, 10);
+  it('is continued after SIGTERM, which lets the worker finish its batch, exit with 0 and use no attempt', () =>
+    CrashTest.run(async (test) => {
+      const request = test.newRequest();
+      const { operationId } = request;
+      const block = await test.blockAt(105);
+      const first = await test.start();
+      const sent = await send(test.harness.producer, request);
+      await test.applied(operationId, 10);
       await first.tellToStop();
-      await obstacle.clear();
+      await block.remove();
       expect(await first.exitCode()).toBe(0);
-      await scene.expectRunning(operationId);
-      const batches = await rawBatches(scene.harness, operationId);
+      await test.expectRunning(operationId);
+      const batches = await rawBatches(test.harness, operationId);
       expect(batches.filter(({ state }) => state !== 'applied')).toEqual([]);
-      expect(await scene.queue.job(operationId)).toMatchObject({ attemptsMade: 0, stalledCounter: 0 });
-      await scene.start();
+      expect(await test.queue.job(operationId)).toMatchObject({ attemptsMade: 0, stalledCounter: 0 });
+      await test.start();
       await sent.result(WAIT);
-      await scene.expectMovedOnce(operationId, CONVERSATIONS);
-      expect(await scene.queue.job(operationId)).toMatchObject({ attemptsMade: 1, stalledCounter: 0 });
+      await test.expectMovedOnce(operationId, CONVERSATIONS);
+      expect(await test.queue.job(operationId)).toMatchObject({ attemptsMade: 1, stalledCounter: 0 });
     }));
 
-  it('and Redis loses everything: sent again, the operation goes on where the ledger has it', () =>
-    Scene.play(async (scene) => {
-      const asked = scene.request();
-      const obstacle = await scene.obstacleAt(105);
-      const first = await scene.start();
-      await send(scene.harness.producer, asked);
-      await scene.applied(asked.operationId, 10);
+  it('continues from the stored batches when it is sent again after Redis has lost its job', () =>
+    CrashTest.run(async (test) => {
+      const request = test.newRequest();
+      const block = await test.blockAt(105);
+      const first = await test.start();
+      await send(test.harness.producer, request);
+      await test.applied(request.operationId, 10);
       await first.kill();
-      await scene.queue.queue.obliterate({ force: true });
-      await obstacle.clear();
-      await scene.start();
-      const again = await send(scene.harness.producer, asked);
+      await test.queue.queue.obliterate({ force: true });
+      await block.remove();
+      await test.start();
+      const again = await send(test.harness.producer, request);
       expect(await again.result(WAIT)).toMatchObject({ outcome: 'exists', receipt: { moved: CONVERSATIONS } });
-      await scene.expectMovedOnce(asked.operationId, CONVERSATIONS);
+      await test.expectMovedOnce(request.operationId, CONVERSATIONS);
     }));
 });

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isEnded } from '../../src/domain/operation.ts';
 import { Harness } from '../support/harness.ts';
-import { Obstacle } from '../support/obstacle.ts';
+import { blockMoves } from '../support/blocked-conversation.ts';
 import { areOwnServicesPossible, OwnServices } from '../support/own-services.ts';
 import { oneSlice } from '../support/run-operation.ts';
-import { ProcessScene, seedPool } from '../support/process-scene.ts';
+import { CampaignWithWorkers, seedPool } from '../support/campaign-with-workers.ts';
 import { rawConversations, rawOperation } from '../support/raw.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
@@ -18,23 +18,23 @@ const SETTINGS = {
   BATON_BATCH_CONVERSATIONS_MAX: '10',
   BATON_CLOSE_TIMEOUT_MS: '2000',
 };
-const SWEPT = { BATON_RECONCILE_EVERY_MS: '500' };
+const FREQUENT_RECONCILE = { BATON_RECONCILE_EVERY_MS: '500' };
 const CLOSED_WITHIN_MS = 10_000;
 const WAIT = { waitMs: 60_000 };
 const AT_WRITE = { preload: './test/support/at-write.ts' };
 const SKEWED = { preload: './test/support/skewed-clock.ts' };
 const FIVE_MINUTES_MS = 300_000;
 
-/** On servers that a test may be cruel to. */
-class Scene extends ProcessScene {
-  static async play(services: OwnServices | undefined, act: (scene: Scene) => Promise<void>): Promise<void> {
+/** `services` are servers of the test's own, for a test that breaks them. */
+class FaultTest extends CampaignWithWorkers {
+  static async run(services: OwnServices | undefined, act: (test: FaultTest) => Promise<void>): Promise<void> {
     const selfAssign = { enabled: true, batchMax: 50, openMax: 500 };
     const pool = await seedPool(await Harness.open({}, services), CONVERSATIONS, { selfAssign });
-    const scene = new Scene(pool, SETTINGS);
+    const test = new FaultTest(pool, SETTINGS);
     try {
-      await act(scene);
+      await act(test);
     } finally {
-      await scene.close();
+      await test.close();
     }
   }
 
@@ -46,8 +46,8 @@ class Scene extends ProcessScene {
     to: 'everyone';
     status: 'any';
   } {
-    const asked = { operationId: this.harness.newId('op'), campaignId: this.campaignId };
-    return { kind: 'reassign', ...asked, from: 'pool', to: 'everyone', status: 'any' };
+    const ids = { operationId: this.harness.newId('op'), campaignId: this.campaignId };
+    return { kind: 'reassign', ...ids, from: 'pool', to: 'everyone', status: 'any' };
   }
 
   async expectAllMovedOnce(operationId: string): Promise<void> {
@@ -57,85 +57,83 @@ class Scene extends ProcessScene {
       assignmentVersion,
     ]);
     expect(histories).toEqual(histories.map(() => [[operationId], 1]));
-    expect(await this.harness.holdings(this.campaignId)).toEqual({ t1: 30, t2: 30, t3: 30, t4: 30 });
+    expect(await this.harness.loads(this.campaignId)).toEqual({ t1: 30, t2: 30, t3: 30, t4: 30 });
     const { state, receipt } = await rawOperation(this.harness, operationId);
     expect([state, receipt?.moved, receipt?.selected]).toEqual(['done', CONVERSATIONS, CONVERSATIONS]);
   }
 }
 
-describe('an operation and its worker', { timeout: 120_000 }, () => {
-  it('whose event loop stands still past the job’s lock: another runs the job too, and everything moves once', () =>
-    Scene.play(undefined, async (scene) => {
-      const asked = scene.newRequest();
-      const stuck = await scene.start(
+describe('an operation', { timeout: 120_000 }, () => {
+  it('moves each conversation once when its worker is blocked beyond the lock and another worker runs it too', () =>
+    FaultTest.run(undefined, async (test) => {
+      const request = test.newRequest();
+      const stuck = await test.start(
         { AT_WRITE: 'update conversations#4:before', AT_WRITE_DO: 'block:4000' },
         AT_WRITE,
       );
-      const sent = await scene.harness.producer.reassign(asked);
-      await scene.applied(asked.operationId, 3);
-      await scene.start();
+      const sent = await test.harness.producer.reassign(request);
+      await test.applied(request.operationId, 3);
+      await test.start();
       expect((await sent.result(WAIT)).receipt.moved).toBe(CONVERSATIONS);
-      expect((await scene.queue.job(asked.operationId))?.stalledCounter).toBeGreaterThan(0);
+      expect((await test.queue.job(request.operationId))?.stalledCounter).toBeGreaterThan(0);
       expect(stuck.hasEnded).toBe(false);
-      await scene.expectAllMovedOnce(asked.operationId);
+      await test.expectAllMovedOnce(request.operationId);
     }));
 
-  it('that is told to stop in mid-batch while Redis is away: it leaves in time, and another finishes', () =>
-    Scene.play(undefined, async (scene) => {
-      const asked = scene.newRequest();
-      const proxy = await TcpProxy.before(scene.harness.config.queue.redisUrl);
-      const obstacle = await Obstacle.before(scene.harness, scene.ids[45] ?? '');
-      const leaving = await scene.start({ REDIS_URL: proxy.url });
-      const sent = await scene.harness.producer.reassign(asked);
-      await scene.applied(asked.operationId, 4);
+  it('is continued when its worker receives SIGTERM while Redis is away, and the worker exits in time', () =>
+    FaultTest.run(undefined, async (test) => {
+      const request = test.newRequest();
+      const proxy = await TcpProxy.before(test.harness.config.queue.redisUrl);
+      const block = await blockMoves(test.harness, test.ids[45] ?? '');
+      const stopping = await test.start({ REDIS_URL: proxy.url });
+      const sent = await test.harness.producer.reassign(request);
+      await test.applied(request.operationId, 4);
       proxy.away();
-      await leaving.tellToStop();
-      await obstacle.clear();
-      await until('it to leave', () => leaving.hasEnded, CLOSED_WITHIN_MS);
-      await scene.start();
+      await stopping.tellToStop();
+      await block.remove();
+      await until('the worker to exit', () => stopping.hasEnded, CLOSED_WITHIN_MS);
+      await test.start();
       await sent.result(WAIT);
-      await scene.expectAllMovedOnce(asked.operationId);
-      expect(await scene.queue.job(asked.operationId)).toMatchObject({ attemptsMade: 1 });
+      await test.expectAllMovedOnce(request.operationId);
+      expect(await test.queue.job(request.operationId)).toMatchObject({ attemptsMade: 1 });
       await proxy.close();
     }));
 
   it.each([
     ['ahead', FIVE_MINUTES_MS],
     ['behind', -FIVE_MINUTES_MS],
-  ])(
-    'whose clock is five minutes %s and which is told to stop: one with a right clock goes on at once',
-    (_how, offsetMs) =>
-      Scene.play(undefined, async (scene) => {
-        const asked = scene.newRequest();
-        const obstacle = await Obstacle.before(scene.harness, scene.ids[45] ?? '');
-        const skewed = await scene.start({ CLOCK_OFFSET_MS: String(offsetMs), BATON_SLICE_MS: '1' }, SKEWED);
-        const sent = await scene.harness.producer.reassign(asked);
-        await scene.applied(asked.operationId, 4);
-        await skewed.tellToStop();
-        await obstacle.clear();
-        await until('it to leave', () => skewed.hasEnded);
-        await scene.start();
-        await sent.result(WAIT);
-        await scene.expectAllMovedOnce(asked.operationId);
-      }),
+  ])('continues at once after a worker whose clock is five minutes %s has stopped', (_direction, offsetMs) =>
+    FaultTest.run(undefined, async (test) => {
+      const request = test.newRequest();
+      const block = await blockMoves(test.harness, test.ids[45] ?? '');
+      const skewed = await test.start({ CLOCK_OFFSET_MS: String(offsetMs), BATON_SLICE_MS: '1' }, SKEWED);
+      const sent = await test.harness.producer.reassign(request);
+      await test.applied(request.operationId, 4);
+      await skewed.tellToStop();
+      await block.remove();
+      await until('the worker to exit', () => skewed.hasEnded);
+      await test.start();
+      await sent.result(WAIT);
+      await test.expectAllMovedOnce(request.operationId);
+    }),
   );
 });
 
-describe('a claim that waits', { timeout: 120_000 }, () => {
-  const RIGHT = 0;
+describe('a waiting claim', { timeout: 120_000 }, () => {
+  const CORRECT = 0;
   it.each([
-    ['ended by a worker whose clock is five minutes ahead', RIGHT, FIVE_MINUTES_MS],
-    ['made by a worker whose clock is five minutes behind', -FIVE_MINUTES_MS, RIGHT],
-  ])('%s is given up when its time is over, and not before', (_how, createdBySendId, endedBy) =>
-    Scene.play(undefined, async (scene) => {
-      const { harness, campaignId } = scene;
+    ['ends it has a clock that is five minutes ahead', CORRECT, FIVE_MINUTES_MS],
+    ['stored it has a clock that is five minutes behind', -FIVE_MINUTES_MS, CORRECT],
+  ])('ends at its deadline, and not before, when the worker that %s', (_how, storedByMs, endedByMs) =>
+    FaultTest.run(undefined, async (test) => {
+      const { harness, campaignId } = test;
       await harness.context.database.conversations.deleteMany({ campaignId });
       const claim = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 50, waitMs: 8_000 };
       const sent = await harness.producer.selfAssign(claim);
-      const first = await scene.start({ CLOCK_OFFSET_MS: String(createdBySendId) }, SKEWED);
-      await until('it to wait', () => harness.isWaiting(claim.operationId));
+      const first = await test.start({ CLOCK_OFFSET_MS: String(storedByMs) }, SKEWED);
+      await until('the claim to wait', () => harness.isWaiting(claim.operationId));
       await first.kill();
-      await scene.start({ CLOCK_OFFSET_MS: String(endedBy) }, SKEWED);
+      await test.start({ CLOCK_OFFSET_MS: String(endedByMs) }, SKEWED);
       const { receipt } = await sent.result(WAIT);
       expect(receipt).toMatchObject({ moved: 0, shortBecause: 'none-left' });
       const { acceptedAt, endedAt } = await rawOperation(harness, claim.operationId);
@@ -146,61 +144,61 @@ describe('a claim that waits', { timeout: 120_000 }, () => {
   );
 });
 
-describe.runIf(areOwnServicesPossible)('on servers that fail', { timeout: 120_000 }, () => {
+describe.runIf(areOwnServicesPossible)('with servers that fail', { timeout: 120_000 }, () => {
   let services: OwnServices;
   beforeAll(async () => {
     services = await OwnServices.start();
   });
   afterAll(() => services.stop());
 
-  it('an operation outlasts a database that stands still for ten seconds', () =>
-    Scene.play(services, async (scene) => {
-      const asked = scene.newRequest();
-      await scene.start({ BATON_SLICE_MS: '1', BATON_BATCH_CONVERSATIONS_MAX: '2' });
-      const sent = await scene.harness.producer.reassign(asked);
-      await scene.applied(asked.operationId, 4);
+  it('an operation continues after the database has not responded for ten seconds', () =>
+    FaultTest.run(services, async (test) => {
+      const request = test.newRequest();
+      await test.start({ BATON_SLICE_MS: '1', BATON_BATCH_CONVERSATIONS_MAX: '2' });
+      const sent = await test.harness.producer.reassign(request);
+      await test.applied(request.operationId, 4);
       await services.stallDatabase(10_000);
       await sent.result(WAIT);
-      await scene.expectAllMovedOnce(asked.operationId);
+      await test.expectAllMovedOnce(request.operationId);
     }));
 
-  it('Redis is emptied with work accepted, running, waiting in line and being stopped: all ends though nobody asks again', () =>
-    Scene.play(services, async (scene) => {
-      const { harness, campaignId } = scene;
+  it('all accepted, running, waiting and cancelled operations end by themselves after Redis has lost its data', () =>
+    FaultTest.run(services, async (test) => {
+      const { harness, campaignId } = test;
       const { operations, claims } = harness.context.stores;
-      const worker = await scene.start(SWEPT);
-      const first = { ...scene.newRequest(), count: 20 };
+      const worker = await test.start(FREQUENT_RECONCILE);
+      const first = { ...test.newRequest(), count: 20 };
       await (await harness.producer.reassign(first)).result(WAIT);
-      const obstacle = await Obstacle.before(harness, scene.ids[65] ?? '');
-      const running = scene.newRequest();
+      const block = await blockMoves(harness, test.ids[65] ?? '');
+      const running = test.newRequest();
       await harness.producer.reassign(running);
-      await scene.applied(running.operationId, 4);
-      // Behind it in line: one to carry out, one that undoes what was done before, and one that is stopped where it stands.
-      const inLine = ({ operationId }: { operationId: string }) =>
-        until(`${operationId} to wait in line`, () => operations.find(operationId));
-      const behind = { ...scene.newRequest(), from: { texterIds: ['t1'] }, count: 9 };
-      await inLine(await harness.producer.reassign(behind));
+      await test.applied(running.operationId, 4);
+      // Three operations wait for it: a reassign, an undo of the first operation, and one that is cancelled.
+      const waits = ({ operationId }: { operationId: string }) =>
+        until(`${operationId} to wait`, () => operations.find(operationId));
+      const behind = { ...test.newRequest(), from: { texterIds: ['t1'] }, count: 9 };
+      await waits(await harness.producer.reassign(behind));
       const undo = { operationId: harness.newId('op'), campaignId, undoes: first.operationId };
-      await inLine(await harness.producer.undo(undo));
-      const stopped = scene.newRequest();
-      await inLine(await harness.producer.reassign(stopped));
+      await waits(await harness.producer.undo(undo));
+      const cancelled = test.newRequest();
+      await waits(await harness.producer.reassign(cancelled));
       const other = await harness.seedCampaign(1, { selfAssign: { enabled: true } });
       const claim = { operationId: harness.newId('cl'), campaignId: other, texterId: 't1', count: 5, waitMs: 600_000 };
       await harness.producer.selfAssign(claim);
-      await until('it to wait', () => harness.isWaiting(claim.operationId));
-      // One that a worker recorded and died of.
+      await until('the claim to wait', () => harness.isWaiting(claim.operationId));
+      // An operation that a worker accepted before it died.
       await worker.kill();
-      const accepted = scene.newRequest();
+      const accepted = test.newRequest();
       await oneSlice(harness.context.stores, accepted);
-      await operations.recordCancellation(stopped, { by: null, reason: null, at: new Date() });
+      await operations.recordCancellation(cancelled, { by: null, reason: null, at: new Date() });
 
       await emptyRedis(services.redisUrl);
-      await obstacle.clear();
+      await block.remove();
       const pool = Array.from({ length: 5 }, () => ({}));
       await harness.seedConversations(other, pool);
-      await scene.start(SWEPT);
+      await test.start(FREQUENT_RECONCILE);
       const ended = await Promise.all(
-        [running, behind, undo, stopped, accepted].map(({ operationId }) =>
+        [running, behind, undo, cancelled, accepted].map(({ operationId }) =>
           until(`${operationId} to end`, async () => {
             const operation = await operations.find(operationId);
             return operation && isEnded(operation.state) && operation;
@@ -208,10 +206,10 @@ describe.runIf(areOwnServicesPossible)('on servers that fail', { timeout: 120_00
         ),
       );
       expect(ended.map(({ state }) => state)).toEqual(['done', 'done', 'done', 'cancelled', 'done']);
-      // Nine are t1's longest waiting: five of the first one's, which its undo leaves where they are.
+      // Five of the nine conversations that moved from t1 came from the first operation, so its undo skips them.
       expect(ended.map(({ receipt }) => receipt?.moved)).toEqual([CONVERSATIONS - 20, 9, 15, 0, 15]);
       await until('the claim to end', async () => (await claims.find(claim.operationId))?.state === 'done');
-      expect(await harness.holdings(other)).toEqual({ t1: 5 });
+      expect(await harness.loads(other)).toEqual({ t1: 5 });
       expect(await (await harness.producer.reassign(running)).result(WAIT)).toMatchObject({ outcome: 'exists' });
     }));
 });

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness } from '../support/harness.ts';
-import { Obstacle } from '../support/obstacle.ts';
+import { blockMoves } from '../support/blocked-conversation.ts';
 import { until } from '../support/until.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
 
-/** The promise: a lock expires and the next check for stalled jobs follows, with some time to spare. */
+/** A lock expires and the next check for stalled jobs follows, with some time to spare. */
 const RECOVERED_WITHIN_MS = 15_000;
-/** With one batch at a time, the batch at the obstacle is the last one that has begun. */
+/** With one batch at a time, no batch after the blocked one has begun. */
 const SMALL_BATCHES = { BATON_BATCH_CONVERSATIONS_MAX: '5', BATON_BATCHES_IN_FLIGHT_MAX: '1' };
 
 describe('a worker at default settings', { timeout: 120_000 }, () => {
@@ -20,7 +20,7 @@ describe('a worker at default settings', { timeout: 120_000 }, () => {
     const campaignId = await harness.seedCampaign(2);
     const pool = Array.from({ length: 40 }, (_, at) => ({ waitedMs: 40_000 - at }));
     const ids = await harness.seedConversations(campaignId, pool);
-    const obstacle = await Obstacle.before(harness, ids[22] ?? '');
+    const block = await blockMoves(harness, ids[22] ?? '');
     const operationId = harness.newId('op');
     const applied = (): Promise<number> => {
       return harness.context.database.batches.countDocuments({ operationId, state: 'applied' });
@@ -30,12 +30,12 @@ describe('a worker at default settings', { timeout: 120_000 }, () => {
     await until('four batches to be applied', async () => (await applied()) === 4);
     const other = await WorkerProcess.start(harness, SMALL_BATCHES);
     await killed.kill();
-    await obstacle.clear();
+    await block.remove();
     await until('the next batch to be applied', async () => (await applied()) > 4, RECOVERED_WITHIN_MS);
     const ended = async (): Promise<boolean> =>
       (await harness.context.stores.operations.find(operationId))?.state === 'done';
     await until('the operation to be done', ended);
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 20, t2: 20 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 20, t2: 20 });
     await other.kill();
   });
 });

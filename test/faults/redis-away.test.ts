@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService, type Service } from '../../workers/service.ts';
 import { Harness } from '../support/harness.ts';
-import { Obstacle } from '../support/obstacle.ts';
+import { blockMoves } from '../support/blocked-conversation.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { send, type AnyRequest } from '../support/send.ts';
@@ -41,7 +41,7 @@ describe('a worker that loses Redis during an operation', () => {
     await harness.close();
   });
 
-  const request = (): AnyRequest => ({
+  const newRequest = (): AnyRequest => ({
     kind: 'reassign',
     operationId: harness.newId('op'),
     campaignId,
@@ -62,7 +62,7 @@ describe('a worker that loses Redis during an operation', () => {
     const docs = await rawConversations(harness, campaignId);
     const histories = ids.map((id) => docs.get(id)?.history.map((move) => move.operationId));
     expect(histories).toEqual(ids.map((_, place) => (place < 151 ? [operationId] : [])));
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 51, t2: 50, t3: 50, pool: 49 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 51, t2: 50, t3: 50, pool: 49 });
     const batches = await rawBatches(harness, operationId);
     expect(idsOf(batches.flatMap(({ moves }) => moves)).sort()).toEqual(ids.slice(0, 151).sort());
     expect(await rawOperation(harness, operationId)).toMatchObject({
@@ -72,45 +72,45 @@ describe('a worker that loses Redis during an operation', () => {
   }
 
   it('continues when Redis is back and moves every conversation once', async () => {
-    const asked = request();
-    const obstacle = await Obstacle.before(harness, ids[52] ?? '');
-    const sent = await send(harness.producer, asked);
-    await applied(asked.operationId, 10);
+    const request = newRequest();
+    const block = await blockMoves(harness, ids[52] ?? '');
+    const sent = await send(harness.producer, request);
+    await applied(request.operationId, 10);
     proxy.away();
-    await obstacle.clear();
+    await block.remove();
     proxy.back();
     expect(await sent.result()).toMatchObject({ receipt: { moved: 151 } });
-    await expectMovedOnce(asked.operationId);
+    await expectMovedOnce(request.operationId);
   });
 
-  it('and a second worker that runs the same job move every conversation once', async () => {
-    const asked = request();
-    const obstacle = await Obstacle.before(harness, ids[52] ?? '');
-    const sent = await send(harness.producer, asked);
-    await applied(asked.operationId, 10);
-    const { attemptsStarted = 0 } = (await queue.job(asked.operationId)) ?? {};
+  it('moves every conversation once while a second worker runs the same job', async () => {
+    const request = newRequest();
+    const block = await blockMoves(harness, ids[52] ?? '');
+    const sent = await send(harness.producer, request);
+    await applied(request.operationId, 10);
+    const { attemptsStarted = 0 } = (await queue.job(request.operationId)) ?? {};
     proxy.away();
     await harness.startWorker();
     await until('the second worker to run the job', async () => {
-      const job = await queue.job(asked.operationId);
+      const job = await queue.job(request.operationId);
       return (job?.attemptsStarted ?? 0) > attemptsStarted;
     });
-    await obstacle.clear();
+    await block.remove();
     expect(await sent.result()).toMatchObject({ receipt: { moved: 151 } });
     proxy.back();
-    await expectMovedOnce(asked.operationId);
+    await expectMovedOnce(request.operationId);
   });
 
   it('can be stopped, and another worker finishes the operation', async () => {
-    const asked = request();
-    const obstacle = await Obstacle.before(harness, ids[52] ?? '');
-    const sent = await send(harness.producer, asked);
-    await applied(asked.operationId, 10);
+    const request = newRequest();
+    const block = await blockMoves(harness, ids[52] ?? '');
+    const sent = await send(harness.producer, request);
+    await applied(request.operationId, 10);
     proxy.away();
     expect(await service.close()).toBe('timed-out');
-    await obstacle.clear();
+    await block.remove();
     await harness.startWorker();
     expect(await sent.result()).toMatchObject({ receipt: { moved: 151 } });
-    await expectMovedOnce(asked.operationId);
+    await expectMovedOnce(request.operationId);
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { QueueUnavailable } from '../../src/domain/errors.ts';
 import { Harness } from '../support/harness.ts';
-import { Obstacle } from '../support/obstacle.ts';
+import { blockMoves } from '../support/blocked-conversation.ts';
 import { record } from '../support/run-operation.ts';
 import { rawConversations, rawOperation } from '../support/raw.ts';
 import { RedisCluster } from '../support/redis-cluster.ts';
@@ -47,10 +47,10 @@ describe('Baton on a Redis Cluster', { timeout: TIMEOUT_MS }, () => {
   const assignees = async (): Promise<(string | null)[]> =>
     [...(await rawConversations(harness, campaignId)).values()].map(({ assigneeId }) => assigneeId);
 
-  const asked = () => ({ operationId: harness.newId('op'), campaignId });
+  const newIds = () => ({ operationId: harness.newId('op'), campaignId });
 
   it('carries out operations, claims, previews and cancellations with two workers', async () => {
-    const all = { ...asked(), from: 'pool', to: 'everyone', status: 'any' } as const;
+    const all = { ...newIds(), from: 'pool', to: 'everyone', status: 'any' } as const;
     const preview = await harness.producer.preview({ kind: 'reassign', ...all });
     expect(preview).toMatchObject({ moved: CONVERSATIONS });
     const claims = await Promise.all(
@@ -70,21 +70,23 @@ describe('Baton on a Redis Cluster', { timeout: TIMEOUT_MS }, () => {
   it('continues an operation and accepts others after the primary with the queues is killed', async () => {
     const pool = Array.from({ length: CONVERSATIONS }, () => ({}));
     const ids = await harness.seedConversations(campaignId, pool);
-    const obstacle = await Obstacle.before(harness, ids.at(-1) ?? '');
-    const all = { ...asked(), from: 'pool', to: 'everyone', status: 'any' } as const;
+    const block = await blockMoves(harness, ids.at(-1) ?? '');
+    const all = { ...newIds(), from: 'pool', to: 'everyone', status: 'any' } as const;
     const sent = await harness.producer.reassign(all);
     await until(
       'the first conversations to move',
-      async () => ((await harness.holdings(campaignId))['pool'] ?? 0) < CONVERSATIONS,
+      async () => ((await harness.loads(campaignId))['pool'] ?? 0) < CONVERSATIONS,
     );
     await cluster.killPrimaryOf(harness.config.queue.prefix);
-    await obstacle.clear();
+    await block.remove();
     expect((await sent.result(WAIT)).receipt.moved).toBe(CONVERSATIONS);
-    const back = { ...asked(), from: 'everyone', status: 'any', confirm: 2 * CONVERSATIONS } as const;
-    const taken = await until('the replica to take a request', () => harness.producer.unassign(back).catch(ifAway));
-    expect((await taken.result(WAIT)).receipt.moved).toBe(2 * CONVERSATIONS);
+    const back = { ...newIds(), from: 'everyone', status: 'any', confirm: 2 * CONVERSATIONS } as const;
+    const accepted = await until('the replica to accept a request', () =>
+      harness.producer.unassign(back).catch(ifAway),
+    );
+    expect((await accepted.result(WAIT)).receipt.moved).toBe(2 * CONVERSATIONS);
     // Only a reconcile pass finds this operation: it shows that the worker of that queue also survived the failover.
-    const { operationId } = await record(harness.context.stores, { kind: 'reassign', ...all, ...asked() });
+    const { operationId } = await record(harness.context.stores, { kind: 'reassign', ...all, ...newIds() });
     const isDone = async (): Promise<boolean> => (await rawOperation(harness, operationId)).state === 'done';
     await until('a reconcile pass to find the operation', isDone);
     expect(await assignees()).not.toContain(null);

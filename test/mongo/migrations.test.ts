@@ -71,7 +71,7 @@ describe('migrating an empty database', () => {
     expect(await collectionNames()).toEqual([]);
   });
 
-  it('is refused to workers until it is done, and opening creates nothing', async () => {
+  it('is required before a worker starts, and opening the database creates nothing', async () => {
     await expect(openContext(config)).rejects.toMatchObject({
       code: 'schema-outdated',
       message: 'the database has no schema yet: run `baton migrate`',
@@ -318,7 +318,7 @@ describe('code and database of different versions', () => {
   });
 });
 
-it('numbers its migrations from 1 without gaps, and never asks for code that does not exist yet', () => {
+it('the migrations are numbered from 1 without gaps, and none requires a version of the code that does not exist', () => {
   expect(MIGRATIONS.map(({ version }) => version)).toEqual(MIGRATIONS.map((_, index) => index + 1));
   for (const { version, oldestCodeVersion } of MIGRATIONS) expect(oldestCodeVersion).toBeLessThanOrEqual(version);
 });

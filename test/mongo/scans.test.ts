@@ -54,7 +54,7 @@ function sumOf(explained: unknown, key: string): number {
   return Object.values(explained).reduce<number>((sum, each) => sum + sumOf(each, key), own);
 }
 
-describe('no query that runs per job scans more than it returns', () => {
+describe('the database, without scanning more documents than it returns', () => {
   let harness: Harness;
   let campaignId: string;
   let ids: string[];
@@ -93,7 +93,7 @@ describe('no query that runs per job scans more than it returns', () => {
   });
 
   it.each([null, 't2'])(
-    'reads a later page of the conversations assigned to %s, also among those that wait since the same moment',
+    'reads a later page of the conversations assigned to %s, also when many have waited equally long',
     async (assigneeId) => {
       const range = { campaignId, assigneeId, status: 'not-started' } as const;
       const { conversations } = harness.context.stores;
@@ -153,7 +153,7 @@ describe('no query that runs per job scans more than it returns', () => {
     await expectTight(() => harness.context.stores.batches.shortfalls('op_b'));
   });
 
-  it('what a reconcile looks at: the unfinished among many that ended, what is old, and a pool', async () => {
+  it('finds what a reconcile pass needs: unfinished operations, operations past their retention, and pools', async () => {
     const { reconcileStore } = harness.context;
     const DAY_MS = 86_400_000;
     const now = Date.now();

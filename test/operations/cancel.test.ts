@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Overtaken } from '../../src/operations/ports.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import type { Operation } from '../../src/operations/operation.ts';
-import { cancelAt } from '../support/cancel.ts';
+import { cancelWithoutQueue } from '../support/run-operation.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
-import { callsOf, cutAfter, meanwhileAt, PowerCut } from '../support/interposed.ts';
+import { callsOf, dieAfter, runBeforeCall, ProcessDied } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { everyConversation, idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
@@ -46,7 +46,7 @@ describe('cancelling an operation', { timeout: TIMEOUT_MS }, () => {
   /** Returns the state after the attempt to cancel: cancelled, or done before. */
   async function cancelOrEnded(request: AnyRequest, stores = harness.context.stores): Promise<Operation['state']> {
     try {
-      return (await cancelAt(stores, request)).state;
+      return (await cancelWithoutQueue(stores, request)).state;
     } catch (error) {
       // No worker had accepted the operation.
       if (error instanceof Refusal && error.code === 'unknown-operation') return 'accepted';
@@ -82,7 +82,7 @@ describe('cancelling an operation', { timeout: TIMEOUT_MS }, () => {
   };
 
   it.each(Object.entries(NAMED))(
-    'before any step of %s stops it there, and nothing moves afterwards',
+    'ends %s before any of its steps, and nothing moves afterwards',
     async (_name, asked) => {
       const calls = await callsOf(harness.context.stores, async (stores) => runToEnd(stores, await newRequest(asked)));
       const states = new Set<string>();
@@ -90,7 +90,7 @@ describe('cancelling an operation', { timeout: TIMEOUT_MS }, () => {
         const request = await newRequest(asked);
         const { stores } = harness.context;
         let after = '';
-        const cancelled = meanwhileAt(stores, step, async () => {
+        const cancelled = runBeforeCall(stores, step, async () => {
           states.add(await cancelOrEnded(request));
           after = await everyConversation(harness);
         });
@@ -111,14 +111,14 @@ describe('cancelling an operation', { timeout: TIMEOUT_MS }, () => {
       return request;
     };
     const example = await begun();
-    const calls = await callsOf(harness.context.stores, (stores) => cancelAt(stores, example));
+    const calls = await callsOf(harness.context.stores, (stores) => cancelWithoutQueue(stores, example));
     const { receipt } = await rawOperation(harness, example.operationId);
     expect(receipt).toMatchObject({ shortBecause: 'stopped', asked: 9, left: 9 - (receipt?.moved ?? 0) });
     await atEach(calls, async (step) => {
       for (const carryOn of [cancelOrEnded, (request: AnyRequest) => runToEnd(harness.context.stores, request)]) {
         const request = await begun();
-        const cut = cancelAt(cutAfter(harness.context.stores, step), request);
-        await expect(cut, `step ${step}`).rejects.toThrow(PowerCut);
+        const cut = cancelWithoutQueue(dieAfter(harness.context.stores, step), request);
+        await expect(cut, `step ${step}`).rejects.toThrow(ProcessDied);
         await carryOn(request);
         const ended = await rawOperation(harness, request.operationId);
         // Without a recorded cancellation, the worker that continues completes the operation.
@@ -137,9 +137,9 @@ describe('cancelling an operation', { timeout: TIMEOUT_MS }, () => {
       await atEach(calls, async (step) => {
         const request = await newRequest(asked);
         const { stores } = harness.context;
-        const half = meanwhileAt(stores, step, async () => {
-          await cancelAt(cutAfter(stores, cut), request).catch((error: unknown) => {
-            if (!(error instanceof PowerCut || error instanceof Refusal)) throw error;
+        const half = runBeforeCall(stores, step, async () => {
+          await cancelWithoutQueue(dieAfter(stores, cut), request).catch((error: unknown) => {
+            if (!(error instanceof ProcessDied || error instanceof Refusal)) throw error;
           });
         });
         await runToEnd(half, request);
@@ -150,10 +150,10 @@ describe('cancelling an operation', { timeout: TIMEOUT_MS }, () => {
     },
   );
 
-  it('three times at the same time gives the same answer three times', async () => {
+  it('returns the same answer to three simultaneous requests', async () => {
     const request = await newRequest(NAMED['a reassign of a count']!);
     await oneSlice(harness.context.stores, request);
-    const all = await Promise.all([0, 1, 2].map(() => cancelAt(harness.context.stores, request)));
+    const all = await Promise.all([0, 1, 2].map(() => cancelWithoutQueue(harness.context.stores, request)));
     for (const each of all) expect(each).toEqual(all[0]);
   });
 
@@ -161,16 +161,16 @@ describe('cancelling an operation', { timeout: TIMEOUT_MS }, () => {
     const dealt = await newRequest({ kind: 'reassign', ...ALL, to: { texterIds: ['t2', 't3'] } });
     const { campaignId } = dealt;
     await runToEnd(harness.context.stores, dealt);
-    const atFirst = await harness.holdings(campaignId);
+    const atFirst = await harness.loads(campaignId);
     const undo = { kind: 'undo', campaignId, operationId: harness.newId('op'), undoes: dealt.operationId } as const;
     await oneSlice(harness.context.stores, undo);
-    const { receipt } = await cancelAt(harness.context.stores, undo);
+    const { receipt } = await cancelWithoutQueue(harness.context.stores, undo);
     expect(receipt?.moved).toBeGreaterThan(0);
     expect((receipt?.selected ?? 0) + (receipt?.left ?? 0)).toBe(15);
     const redo = { kind: 'undo', campaignId, operationId: harness.newId('op'), undoes: undo.operationId } as const;
     const redone = await runToEnd(harness.context.stores, redo);
     expect(redone?.receipt).toMatchObject({ moved: receipt?.moved, skipped: [] });
-    expect(await harness.holdings(campaignId)).toEqual(atFirst);
+    expect(await harness.loads(campaignId)).toEqual(atFirst);
   });
 
   it('ends a waiting claim with the conversations it has', async () => {
@@ -180,21 +180,21 @@ describe('cancelling an operation', { timeout: TIMEOUT_MS }, () => {
     const request = { kind: 'self-assign', operationId, campaignId, texterId: 't1', count: 5, waitMs: 60_000 } as const;
     const { stores } = harness.context;
     await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sendId: 's' }]);
-    const first = await cancelAt(stores, request);
+    const first = await cancelWithoutQueue(stores, request);
     expect(first).toMatchObject({ state: 'cancelled', receipt: { moved: 2, shortBecause: 'stopped', left: 0 } });
-    expect(await cancelAt(stores, request)).toEqual(first);
+    expect(await cancelWithoutQueue(stores, request)).toEqual(first);
     expect(await harness.isWaiting(operationId)).toBe(false);
   });
 
   it('is refused when the operation does not exist, belongs to another campaign, or has ended', async () => {
     const request = await newRequest(NAMED['a reassign of a count']!);
     const { stores } = harness.context;
-    await expect(cancelAt(stores, request)).rejects.toMatchObject({ code: 'unknown-operation' });
+    await expect(cancelWithoutQueue(stores, request)).rejects.toMatchObject({ code: 'unknown-operation' });
     await oneSlice(stores, request);
     const elsewhere = { ...request, campaignId: await harness.seedCampaign(1) };
-    await expect(cancelAt(stores, elsewhere)).rejects.toMatchObject({ code: 'unknown-operation' });
+    await expect(cancelWithoutQueue(stores, elsewhere)).rejects.toMatchObject({ code: 'unknown-operation' });
     await runToEnd(stores, request);
-    await expect(cancelAt(stores, request)).rejects.toMatchObject({ code: 'operation-ended' });
+    await expect(cancelWithoutQueue(stores, request)).rejects.toMatchObject({ code: 'operation-ended' });
   });
 
   async function ofCampaign({ campaignId }: AnyRequest): Promise<unknown> {

@@ -2,11 +2,11 @@ import { Types } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Overtaken } from '../../src/operations/ports.ts';
 import { Harness } from '../support/harness.ts';
-import { callsOf, cutAfter, meanwhileAt, PowerCut } from '../support/interposed.ts';
-import { MIXED } from '../support/mixed-campaign.ts';
+import { callsOf, dieAfter, runBeforeCall, ProcessDied } from '../support/intercepted-stores.ts';
+import { MIXED } from '../support/harness.ts';
 import { runToEnd } from '../support/run-operation.ts';
 import type { AnyRequest, BulkInput } from '../support/send.ts';
-import { traces } from '../support/traces.ts';
+import { outcomeOf } from '../support/raw.ts';
 
 const AT_ONCE = 4;
 /** Generous, because many tests run at the same time. */
@@ -58,7 +58,7 @@ describe.each(Object.entries(NAMED))('an operation that %s', { timeout: TIMEOUT_
     const calls = await callsOf(harness.context.stores, (stores) => runToEnd(stores, request));
     // Reading a page changes nothing: a crash there is a crash before the next step.
     steps = calls.flatMap((name, index) => (name === 'conversations.readPage' ? [] : [index + 1]));
-    undisturbed = await traces(harness, request);
+    undisturbed = await outcomeOf(harness, request);
   });
   afterAll(() => harness.close());
 
@@ -71,10 +71,10 @@ describe.each(Object.entries(NAMED))('an operation that %s', { timeout: TIMEOUT_
   it('has the same result when its worker dies after any step and another one continues', async () => {
     await atEachStep(async (step) => {
       const request = await newRequest();
-      const cut = runToEnd(cutAfter(harness.context.stores, step), request);
-      await expect(cut, `step ${step}`).rejects.toThrow(PowerCut);
+      const cut = runToEnd(dieAfter(harness.context.stores, step), request);
+      await expect(cut, `step ${step}`).rejects.toThrow(ProcessDied);
       await runToEnd(harness.context.stores, request);
-      expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);
+      expect(await outcomeOf(harness, request), `step ${step}`).toEqual(undisturbed);
     });
   });
 
@@ -82,11 +82,11 @@ describe.each(Object.entries(NAMED))('an operation that %s', { timeout: TIMEOUT_
     await atEachStep(async (step) => {
       const request = await newRequest();
       const { stores } = harness.context;
-      const overtaken = meanwhileAt(stores, step, async () => void (await runToEnd(stores, request)));
+      const overtaken = runBeforeCall(stores, step, async () => void (await runToEnd(stores, request)));
       await runToEnd(overtaken, request).catch((error: unknown) => {
         if (!(error instanceof Overtaken)) throw error;
       });
-      expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);
+      expect(await outcomeOf(harness, request), `step ${step}`).toEqual(undisturbed);
     });
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Stores } from '../../src/operations/ports.ts';
 import { UNAPPLIED_MAX } from '../../src/operations/run.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
-import { watched } from '../support/interposed.ts';
+import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
@@ -33,11 +33,11 @@ describe('a change between two steps of an operation', () => {
 
   it('moves and counts a conversation once when its status changes while a batch is being read', async () => {
     const campaignId = await harness.seedCampaign(2);
-    const held = Array.from({ length: 6 }, (_, at) => ({ assigneeId: 't1', optedOut: at === 3 }));
-    const ids = await harness.seedConversations(campaignId, held);
+    const assigned = Array.from({ length: 6 }, (_, at) => ({ assigneeId: 't1', optedOut: at === 3 }));
+    const ids = await harness.seedConversations(campaignId, assigned);
     let pages = 0;
     // The not-started conversations have been read by then. Now their texter sends two initial messages.
-    const sending = watched(stores, async (_number, name, call) => {
+    const sending = intercepted(stores, async (_number, name, call) => {
       if (name === 'conversations.readPage' && (pages += 1) === 3) {
         await harness.context.database.conversations.updateMany(
           { _id: { $in: ids.slice(2, 4).map((id) => new Types.ObjectId(id)) } },
@@ -50,7 +50,7 @@ describe('a change between two steps of an operation', () => {
     const ended = await runToEnd(sending, request, { batchConversationsMax: 100, short: false });
     expect(pages).toBeGreaterThan(3);
     expect(ended?.receipt).toMatchObject({ selected: 6, moved: 5, skipped: [{ reason: 'opted-out', count: 1 }] });
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 1, t2: 5 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 1, t2: 5 });
   });
 
   it('skips only conversations that were dealt already when a texter is paused', async () => {
@@ -63,11 +63,11 @@ describe('a change between two steps of an operation', () => {
     const skipped = ended?.receipt?.skipped.find(({ reason }) => reason === 'target-inactive')?.count ?? 0;
     // Two batches of 4 may be in flight, with at most 2 conversations for each of 3 texters.
     expect(skipped).toBeLessThanOrEqual(4);
-    const { t2 = 0, t3 = 0 } = await harness.holdings(campaignId);
+    const { t2 = 0, t3 = 0 } = await harness.loads(campaignId);
     expect(Math.abs(t2 - t3)).toBeLessThanOrEqual(1);
   });
 
-  it('gives the rest to the last active target when all others are paused', async () => {
+  it('deals the rest to the last active target when all others are paused', async () => {
     const campaignId = await harness.seedCampaign(3);
     await harness.seedConversations(campaignId, pool(60));
     const request = deal(campaignId, { count: 40 });
@@ -82,7 +82,7 @@ describe('a change between two steps of an operation', () => {
     const campaignId = await harness.seedCampaign(2);
     const ids = await harness.seedConversations(campaignId, pool(60));
     const request = deal(campaignId);
-    const dying = watched(stores, (_number, name, call) =>
+    const dying = intercepted(stores, (_number, name, call) =>
       name === 'batches.apply' ? Promise.reject(new Error('the power went out')) : call(),
     );
     await expect(runToEnd(dying, request, { batchesInFlightMax: 8, short: false })).rejects.toThrow(

@@ -3,13 +3,13 @@ import { failWith } from '../../src/operations/ending.ts';
 import { Overtaken, type Stores } from '../../src/operations/ports.ts';
 import { isEnded } from '../../src/domain/operation.ts';
 import type { BulkRequest } from '../../src/operations/contract.ts';
-import { cancelAt } from '../support/cancel.ts';
+import { cancelWithoutQueue } from '../support/run-operation.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
-import { callsOf, cutAfter, meanwhileAt, PowerCut } from '../support/interposed.ts';
+import { callsOf, dieAfter, runBeforeCall, ProcessDied } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { rawOperation } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
-import { traces } from '../support/traces.ts';
+import { outcomeOf } from '../support/raw.ts';
 
 const AT_ONCE = 6;
 /** Generous, because many tests run at the same time. */
@@ -34,7 +34,7 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
     const request = await newRequest();
     const calls = await callsOf(harness.context.stores, (stores) => runToEnd(stores, request));
     steps = calls.flatMap((name, index) => (name === 'conversations.readPage' ? [] : [index + 1]));
-    undisturbed = await traces(harness, request);
+    undisturbed = await outcomeOf(harness, request);
   });
   afterAll(() => harness.close());
 
@@ -62,7 +62,7 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
   /** Runs the operation again until it ends, as its job does. */
   async function runAgain(request: AnyRequest, stores: Stores = harness.context.stores): Promise<void> {
     await runToEnd(stores, request).catch((error: unknown) => {
-      if (!(error instanceof Overtaken || error instanceof PowerCut)) throw error;
+      if (!(error instanceof Overtaken || error instanceof ProcessDied)) throw error;
     });
     const { state } = await rawOperation(harness, request.operationId);
     if (!isEnded(state)) await runAgain(request);
@@ -77,51 +77,51 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
     let retried = 0;
     await atEachStep(async (step) => {
       const request = await newRequest();
-      await expect(runToEnd(cutAfter(harness.context.stores, step), request)).rejects.toThrow(PowerCut);
+      await expect(runToEnd(dieAfter(harness.context.stores, step), request)).rejects.toThrow(ProcessDied);
       await recordFailure(request);
       if (await retry(request)) retried += 1;
       await runAgain(request);
-      expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);
+      expect(await outcomeOf(harness, request), `step ${step}`).toEqual(undisturbed);
     });
     expect(retried).toBeGreaterThan(steps.length / 2);
   });
 
-  it('does so also when the worker dies while it records the failure', async () => {
+  it('continues where it stopped when the worker dies while it records the failure', async () => {
     const middle = steps[Math.floor(steps.length / 2)] ?? 0;
     for (const died of [1, 2, 3, 4, 5]) {
       const request = await newRequest();
-      await expect(runToEnd(cutAfter(harness.context.stores, middle), request)).rejects.toThrow(PowerCut);
-      await recordFailure(request, cutAfter(harness.context.stores, died)).catch((error: unknown) => {
-        if (!(error instanceof PowerCut)) throw error;
+      await expect(runToEnd(dieAfter(harness.context.stores, middle), request)).rejects.toThrow(ProcessDied);
+      await recordFailure(request, dieAfter(harness.context.stores, died)).catch((error: unknown) => {
+        if (!(error instanceof ProcessDied)) throw error;
       });
       await runAgain(request);
       await retry(request);
       await runAgain(request);
-      expect(await traces(harness, request), `died at ${died}`).toEqual(undisturbed);
+      expect(await outcomeOf(harness, request), `died at ${died}`).toEqual(undisturbed);
     }
   });
 
   it('has the same result when it is retried before any step of a worker that still runs it', async () => {
     await atEachStep(async (step) => {
       const request = await newRequest();
-      const old = meanwhileAt(harness.context.stores, step, async () => {
+      const old = runBeforeCall(harness.context.stores, step, async () => {
         await recordFailure(request);
         await retry(request);
       });
       await runAgain(request, old);
-      expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);
+      expect(await outcomeOf(harness, request), `step ${step}`).toEqual(undisturbed);
     });
   });
 
   it('has the same result when other workers retry and finish it before any step of a worker that still runs it', async () => {
     await atEachStep(async (step) => {
       const request = await newRequest();
-      const old = meanwhileAt(harness.context.stores, step, async () => {
+      const old = runBeforeCall(harness.context.stores, step, async () => {
         await recordFailure(request);
         if (await retry(request)) await runAgain(request);
       });
       await runAgain(request, old);
-      expect(await traces(harness, request), `step ${step}`).toEqual(undisturbed);
+      expect(await outcomeOf(harness, request), `step ${step}`).toEqual(undisturbed);
     });
   });
 });
@@ -163,14 +163,14 @@ describe('an operation that was reopened', () => {
     expect(await runToEnd(stores, halted)).toMatchObject({ state: 'done', error: null, receipt: { moved: 8 } });
   });
 
-  it('between the two steps of a cancel makes the cancel fail with a transient error, and the next one succeeds', async () => {
+  it('makes a cancel that was under way fail with a transient error, and the next cancel succeeds', async () => {
     const { stores, failures, clock } = harness.context;
     const request = toOne(await campaign(), 't1', 8);
     const { operation } = await oneSlice(stores, request);
     await failWith({ stores, clock }, operation, new Error('no attempts left'));
-    const raced = meanwhileAt(stores, 2, async () => void (await failures.reopen(request.operationId)));
-    await expect(cancelAt(raced, request)).rejects.not.toHaveProperty('code');
-    expect(await cancelAt(stores, request)).toMatchObject({ state: 'cancelled' });
+    const raced = runBeforeCall(stores, 2, async () => void (await failures.reopen(request.operationId)));
+    await expect(cancelWithoutQueue(raced, request)).rejects.not.toHaveProperty('code');
+    expect(await cancelWithoutQueue(stores, request)).toMatchObject({ state: 'cancelled' });
     expect(await rawOperation(harness, request.operationId)).toMatchObject({ state: 'cancelled', reopened: 1 });
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SkipReason } from '../../src/domain/receipt.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { Harness } from '../support/harness.ts';
-import { watched } from '../support/interposed.ts';
+import { intercepted } from '../support/intercepted-stores.ts';
 import { runToEnd } from '../support/run-operation.ts';
 import { rawConversations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
@@ -48,7 +48,7 @@ describe('a conversation that changes between the plan and the write of its batc
     how: { short?: boolean } = {},
   ): ReturnType<typeof runToEnd> {
     let isFirst = true;
-    const stores = watched(harness.context.stores, async (_number, name, call) => {
+    const stores = intercepted(harness.context.stores, async (_number, name, call) => {
       if (WRITES.has(name) && isFirst) {
         isFirst = false;
         await meanwhile();

@@ -84,7 +84,7 @@ describe('resolveTargets', () => {
   });
 });
 
-it('needs the campaign lock for bulk operations, and not for a single conversation', () => {
+it('a bulk operation needs the campaign lock, and an operation on one conversation does not', () => {
   expect(needsCampaignLock(request('pool', 'everyone'))).toBe(true);
   const one = { operationId: 'op', campaignId: 'c', conversationId: 'x' } as const;
   expect([

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness, type Seeded } from '../support/harness.ts';
-import { callsOf, meanwhileAt } from '../support/interposed.ts';
+import { callsOf, runBeforeCall } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { rawOperations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
@@ -54,12 +54,12 @@ describe('two operations of one campaign that run at the same time', { timeout: 
   async function meet(of: Meeting, check: (campaignId: string, step: number) => Promise<void>): Promise<void> {
     const { stores } = harness.context;
     const alone = deal(await seed(of.texters), of.first);
-    const calls = await callsOf(stores, (watched) => runToEnd(watched, alone, SMALL));
+    const calls = await callsOf(stores, (recorded) => runToEnd(recorded, alone, SMALL));
     const meeting = async (step: number): Promise<void> => {
       const campaignId = await seed(of.texters);
       const [first, second] = [deal(campaignId, of.first), deal(campaignId, of.second)];
       if (of.isUnderWay) await oneSlice(stores, second, SMALL);
-      const interrupted = meanwhileAt(stores, step, async () => void (await runToEnd(stores, second, SMALL)));
+      const interrupted = runBeforeCall(stores, step, async () => void (await runToEnd(stores, second, SMALL)));
       // The end of an operation wakes the one that waits.
       await runToEnd(interrupted, first, SMALL);
       await runToEnd(stores, second, SMALL);
@@ -80,22 +80,22 @@ describe('two operations of one campaign that run at the same time', { timeout: 
     await meet({ texters: 3, first: { count: 4 }, second: { count: 4 } }, async (campaignId, step) => {
       await expectOneAfterTheOther(campaignId);
       await runToEnd(harness.context.stores, deal(campaignId, { count: 4 }));
-      expect(await harness.holdings(campaignId), `step ${step}`).toEqual({ t1: 4, t2: 4, t3: 4 });
+      expect(await harness.loads(campaignId), `step ${step}`).toEqual({ t1: 4, t2: 4, t3: 4 });
     });
   });
 
-  it('start the second dealing where the running operation ends its own', async () => {
+  it('start the second deal at the texter at which the first deal ended', async () => {
     const counts = { first: { count: 4 }, second: { count: 4 } };
     await meet({ texters: 3, ...counts, isUnderWay: true }, async (campaignId, step) => {
       await expectOneAfterTheOther(campaignId);
-      expect(Object.values(await harness.holdings(campaignId)).sort(), `step ${step}`).toEqual([2, 3, 3, 4]);
+      expect(Object.values(await harness.loads(campaignId)).sort(), `step ${step}`).toEqual([2, 3, 3, 4]);
     });
   });
 
   it('level the loads that the running operation leaves', async () => {
     const second = { count: 4, to: { texterIds: ['t1'] } };
     await meet({ texters: 2, first: { spread: 'level' }, second, isUnderWay: true }, async (campaignId, step) => {
-      expect(await harness.holdings(campaignId), `step ${step}`).toEqual({ t1: 6, t2: 6 });
+      expect(await harness.loads(campaignId), `step ${step}`).toEqual({ t1: 6, t2: 6 });
     });
   });
 
@@ -116,7 +116,7 @@ describe('two operations of one campaign that run at the same time', { timeout: 
       if (at === 0) continue;
       expect(operation.startedAt?.getTime()).toBeGreaterThanOrEqual(operations[at - 1]?.endedAt?.getTime() ?? Infinity);
     }
-    const shares = Object.values(await harness.holdings(campaignId)).sort();
+    const shares = Object.values(await harness.loads(campaignId)).sort();
     expect(shares).toEqual([2, 2, 2, 3, 3]);
   });
 });

@@ -5,7 +5,7 @@ import type { Operation } from '../../src/operations/operation.ts';
 import type { UndoRequest } from '../../src/operations/contract.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { Harness } from '../support/harness.ts';
-import { watched } from '../support/interposed.ts';
+import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { rawBatches, rawConversations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
@@ -101,7 +101,7 @@ describe('undoing an operation', () => {
     );
   });
 
-  it('does nothing the second time, and an undo can be undone in turn', async () => {
+  it('moves nothing the second time, and the undo itself can be undone', async () => {
     const before = await assignees();
     const { operationId } = await dealAll();
     const dealt = await assignees();
@@ -121,7 +121,7 @@ describe('undoing an operation', () => {
     await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sendId: 's' }]);
     const { receipt } = await undo(request.operationId);
     expect(receipt).toMatchObject({ selected: 7, moved: 7, byTarget: [{ assigneeId: null, count: 7 }] });
-    expect(await harness.holdings(campaignId)).toEqual({ pool: 7, t1: 7, t2: 6 });
+    expect(await harness.loads(campaignId)).toEqual({ pool: 7, t1: 7, t2: 6 });
   });
 
   it('moves a single conversation back', async () => {
@@ -185,7 +185,7 @@ describe('undoing an operation', () => {
     expect(await codeOf(before.operationId)).toBe('unknown-operation');
     const meanwhile = await dealAll({ to: { texterIds: ['t1', 't2'] } });
     const request = { kind: 'undo', ...asked(), undoes: meanwhile.operationId } as const;
-    const halfway = watched(stores, async (_number, name, call) => {
+    const halfway = intercepted(stores, async (_number, name, call) => {
       if (name === 'batches.readAfter') await forget(meanwhile);
       return call();
     });
@@ -193,7 +193,7 @@ describe('undoing an operation', () => {
     await expect(runToEnd(stores, request)).rejects.toThrow('has been deleted from the database');
   });
 
-  it('on a closed campaign moves conversations back to the pool, and gives none to texters', async () => {
+  it('moves conversations back to the pool on a closed campaign, but assigns none to texters', async () => {
     const fromPool = await dealAll({ from: 'pool' });
     const fromTexters = await dealAll({ from: { texterIds: ['t1', 't2'] } });
     await harness.context.database.campaigns.updateOne({ _id: campaignId }, { $set: { closed: true } });
@@ -201,7 +201,7 @@ describe('undoing an operation', () => {
     expect((await undo(fromPool.operationId)).receipt).toMatchObject({ moved: 7 });
   });
 
-  it('does what its preview showed', async () => {
+  it('makes the moves that its preview showed', async () => {
     const { operationId } = await dealAll();
     await change([1, 2], { optedOut: true });
     await change([3, 4], { status: 'closed' });
@@ -215,9 +215,9 @@ describe('undoing an operation', () => {
       selected: receipt?.selected,
       skipped: receipt?.skipped,
     });
-    const holds = await harness.holdings(campaignId);
+    const loads = await harness.loads(campaignId);
     expect(wouldHold.map((assignee) => assignee.wouldHold)).toEqual(
-      wouldHold.map(({ assigneeId }) => holds[assigneeId ?? 'pool'] ?? 0),
+      wouldHold.map(({ assigneeId }) => loads[assigneeId ?? 'pool'] ?? 0),
     );
   });
 });

@@ -80,7 +80,7 @@ describe('the producer', () => {
     return { operationId: `op-${count}`, campaignId: 'c1', from: 'pool', to: 'everyone', status: 'any', ...more };
   }
 
-  it('returns created to the sending that created the operation and exists to the others', async () => {
+  it('returns created to the sender that created the operation and exists to the others', async () => {
     const [one, other] = [open(), open()];
     const asked = request();
     const sent = await Promise.all([one, other, one].map((producer) => producer.reassign(asked)));

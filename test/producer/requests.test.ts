@@ -59,7 +59,7 @@ const HOSTILE_IDS: [string, unknown][] = [
   ['an id that starts with a dash, like an option', '-op'],
   ['65 characters', 'x'.repeat(65)],
   ['a million characters', 'x'.repeat(1_000_000)],
-  ['letters of another alphabet that look the same', 'оp-1'],
+  ['similar letters of another alphabet', 'оp-1'],
   ['a list of one id', ['c1']],
   ['an object whose text is an id', { toString: () => 'c1' }],
 ];
@@ -192,7 +192,7 @@ describe('a request from outside', () => {
     expect(Object.prototype).not.toHaveProperty('polluted');
   });
 
-  it('is accepted or refused with bad-request, whatever value it is', () => {
+  it('is accepted, or refused with bad-request, for any value', () => {
     const anything = fc.oneof(
       fc.anything(),
       fc.record({ ...GOOD_ARBITRARY, extra: fc.anything() }, { requiredKeys: [] }),

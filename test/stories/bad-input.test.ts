@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 
 const UNKNOWN_ID = '0123456789abcdef01234567';
 
-/** What no type would let through, but a program in another language may send. */
+/** Sends what the types forbid, as a program in another language can. */
 const asRequest = (anything: unknown): AnyRequest => anything as AnyRequest;
 
 describe('bad input', () => {
@@ -39,13 +39,13 @@ describe('bad input', () => {
     await harness.close();
   });
 
-  const asked = (): { operationId: string; campaignId: string } => ({ operationId: harness.newId('op'), campaignId });
-  const reassign = (more: object = {}): AnyRequest =>
-    asRequest({ kind: 'reassign', ...asked(), from: 'pool', to: 'everyone', status: 'any', ...more });
-  const unassign = (more: object = {}): AnyRequest =>
-    asRequest({ kind: 'unassign', ...asked(), from: 'everyone', status: 'any', ...more });
-  const one = (more: object = {}): AnyRequest =>
-    asRequest({ kind: 'reassign-one', ...asked(), conversationId: ids[0], to: { texterIds: ['t2'] }, ...more });
+  const newIds = (): { operationId: string; campaignId: string } => ({ operationId: harness.newId('op'), campaignId });
+  const reassign = (fields: object = {}): AnyRequest =>
+    asRequest({ kind: 'reassign', ...newIds(), from: 'pool', to: 'everyone', status: 'any', ...fields });
+  const unassign = (fields: object = {}): AnyRequest =>
+    asRequest({ kind: 'unassign', ...newIds(), from: 'everyone', status: 'any', ...fields });
+  const one = (fields: object = {}): AnyRequest =>
+    asRequest({ kind: 'reassign-one', ...newIds(), conversationId: ids[0], to: { texterIds: ['t2'] }, ...fields });
 
   async function refusalOf(request: AnyRequest): Promise<Refusal> {
     const error: unknown = await send(harness.producer, request)
@@ -55,17 +55,16 @@ describe('bad input', () => {
         (refusal: unknown) => refusal,
       );
     if (error instanceof Refusal) return error;
-    throw new Error(`expected a refusal, got ${JSON.stringify(error)} ${String(error)}`);
+    throw new Error(`the request was not refused: ${JSON.stringify(error)} ${String(error)}`);
   }
 
-  /** The worker is none the worse for it. */
-  async function expectStillServing(): Promise<void> {
+  async function expectWorkerStillWorks(): Promise<void> {
     const good = one({ expectedAssigneeId: 't3' });
     const result = await (await send(harness.producer, good)).result();
     expect(result.receipt).toMatchObject({ moved: 0, skipped: [{ reason: 'assignee-changed', count: 1 }] });
   }
 
-  describe('that the producer and the worker refuse', () => {
+  describe('in a request', () => {
     let before: string;
     beforeEach(async () => {
       before = await everyConversation(harness);
@@ -73,7 +72,7 @@ describe('bad input', () => {
 
     const REFUSED: [string, string, () => AnyRequest, string][] = [
       ['an unknown campaign', 'unknown-campaign', () => reassign({ campaignId: 'nowhere' }), 'nowhere'],
-      ['an unknown campaign, of a single one', 'unknown-campaign', () => one({ campaignId: 'nowhere' }), 'nowhere'],
+      ['an unknown campaign for a single move', 'unknown-campaign', () => one({ campaignId: 'nowhere' }), 'nowhere'],
       ['an unknown texter as a source', 'unknown-texter', () => reassign({ from: { texterIds: ['ghost'] } }), 'ghost'],
       [
         'an unknown texter as a target',
@@ -87,26 +86,31 @@ describe('bad input', () => {
         () => unassign({ from: { texterIds: ['ghost'] }, confirm: 9 }),
         'ghost',
       ],
-      ['a target of another campaign only', 'unknown-texter', () => reassign({ to: { texterIds: ['t5'] } }), 't5'],
+      [
+        'a target that is only on another campaign',
+        'unknown-texter',
+        () => reassign({ to: { texterIds: ['t5'] } }),
+        't5',
+      ],
       ['an unknown conversation', 'unknown-conversation', () => one({ conversationId: UNKNOWN_ID }), UNKNOWN_ID],
       ['a conversation of another campaign', 'unknown-conversation', () => one({ campaignId: otherCampaignId }), ''],
       ['a paused target', 'target-inactive', () => reassign({ to: { texterIds: ['t1', 't4'] } }), 't4'],
-      ['a paused target of a single one', 'target-inactive', () => one({ to: { texterIds: ['t4'] } }), 't4'],
+      ['a paused target for a single move', 'target-inactive', () => one({ to: { texterIds: ['t4'] } }), 't4'],
       ['an empty target list', 'no-targets', () => reassign({ to: { texterIds: [] } }), 'empty'],
       [
-        'everyone, when there is nobody else',
+        'everyone as the target when all texters are sources',
         'no-targets',
         () => reassign({ from: { texterIds: ['t1', 't2', 't3'] } }),
         'none',
       ],
       [
-        'the source as its only target',
+        'the source as the only target',
         'same-source-and-target',
         () => reassign({ from: { texterIds: ['t1'] }, to: { texterIds: ['t1'] } }),
         't1',
       ],
       [
-        'the source as its only target, twice',
+        'the source as the only target, both named twice',
         'same-source-and-target',
         () => reassign({ from: { texterIds: ['t1', 't1'] }, to: { texterIds: ['t1', 't1'] } }),
         't1',
@@ -114,37 +118,37 @@ describe('bad input', () => {
       ['an empty source list', 'bad-request', () => reassign({ from: { texterIds: [] } }), '[]'],
       ['a count of 0', 'bad-request', () => reassign({ count: 0 }), '0'],
       ['a negative count', 'bad-request', () => reassign({ count: -5 }), '-5'],
-      ['half a conversation', 'bad-request', () => reassign({ count: 1.5 }), '1.5'],
+      ['a count with a fraction', 'bad-request', () => reassign({ count: 1.5 }), '1.5'],
       ['a count beyond exact numbers', 'bad-request', () => reassign({ count: 2 ** 53 }), '9007199254740992'],
       ['a count that is a word', 'bad-request', () => reassign({ count: 'all' }), 'all'],
-      ['a count that is a digit in quotes', 'bad-request', () => reassign({ count: '5' }), '5'],
+      ['a count that is a text', 'bad-request', () => reassign({ count: '5' }), '5'],
       ['an unknown status', 'bad-request', () => reassign({ status: 'needsResponse' }), 'needsResponse'],
       ['an unknown spread', 'bad-request', () => reassign({ spread: 'fair' }), 'fair'],
-      ['a conversation id that is none', 'bad-request', () => one({ conversationId: 'Chris' }), 'Chris'],
-      ['two targets for a single one', 'bad-request', () => one({ to: { texterIds: ['t1', 't2'] } }), ''],
-      ['unassigning all, unconfirmed', 'confirmation-needed', () => unassign(), 'none'],
+      ['a name instead of a conversation id', 'bad-request', () => one({ conversationId: 'Chris' }), 'Chris'],
+      ['two targets for a single move', 'bad-request', () => one({ to: { texterIds: ['t1', 't2'] } }), ''],
+      ['an unassign without a confirmation', 'confirmation-needed', () => unassign(), 'none'],
       [
-        'unassigning all, when there are more than confirmed',
+        'an unassign of more conversations than were confirmed',
         'confirmation-drifted',
         () => unassign({ confirm: 2 }),
         '3',
       ],
       [
-        'unassigning all of one, confirmed as nobody',
+        'an unassign with a confirmation of 0',
         'confirmation-drifted',
         () => unassign({ from: { texterIds: ['t1'] }, confirm: 0 }),
         '2',
       ],
     ];
 
-    it.each(REFUSED)('%s: %s, and nothing has changed', async (_what, code, request, got) => {
+    it.each(REFUSED)('is refused and changes nothing: %s (%s)', async (_what, code, request, received) => {
       const refusal = await refusalOf(request());
       expect(refusal).toMatchObject({ code, expected: expect.stringMatching(/./) as string });
-      expect(refusal.received).toContain(got);
+      expect(refusal.received).toContain(received);
       expect(await everyConversation(harness)).toBe(before);
     });
 
-    it('the same again when it is sent again: the ledger has kept it', async () => {
+    it('is refused again with the stored refusal when it is sent again, even after the cause is gone', async () => {
       const request = reassign({ to: { texterIds: ['t4'] } });
       const first = await refusalOf(request);
       expect(await rawOperation(harness, request.operationId)).toMatchObject({
@@ -154,21 +158,21 @@ describe('bad input', () => {
       await harness.pause(campaignId, 't4', true);
       const again = await refusalOf(request);
       await queue.forget(request.operationId);
-      const andAgain = await refusalOf(request);
+      const afterLoss = await refusalOf(request);
       await harness.pause(campaignId, 't4', false);
       const plain = ({ code, expected, received }: Refusal): object => ({ code, expected, received });
-      expect([plain(again), plain(andAgain)]).toEqual([plain(first), plain(first)]);
+      expect([plain(again), plain(afterLoss)]).toEqual([plain(first), plain(first)]);
     });
 
-    it('a refused operation has a receipt of nothing, and holds up nobody', async () => {
+    it('leaves a failed operation with an empty receipt, which does not block other operations', async () => {
       const request = unassign({ confirm: 1 });
       await refusalOf(request);
       const { receipt, campaignLock } = await rawOperation(harness, request.operationId);
       expect({ receipt, campaignLock }).toMatchObject({ receipt: { selected: 0, moved: 0 }, campaignLock: undefined });
-      await expectStillServing();
+      await expectWorkerStillWorks();
     });
 
-    it('the id of an operation with another request, met in the queue or only in the ledger', async () => {
+    it('is refused when it has the id of a different request, whether or not the queue still has its job', async () => {
       const request = one({ expectedAssigneeId: 't3' });
       await (await send(harness.producer, request)).result();
       const other = asRequest({ ...request, to: { texterIds: ['t3'] } });
@@ -179,7 +183,7 @@ describe('bad input', () => {
       expect(await everyConversation(harness)).toBe(before);
     });
 
-    it('a stranger who takes an id first, which then serves its rightful sender all the same', async () => {
+    it('does not keep the original sender from its result when another program has used the operation id', async () => {
       const request = one({ expectedAssigneeId: 't3' });
       const answer = await (await send(harness.producer, request)).result();
       await queue.forget(request.operationId);
@@ -188,22 +192,22 @@ describe('bad input', () => {
       expect(again).toEqual({ ...answer, outcome: 'exists' });
       await queue.forget(request.operationId);
       await queue.queue.add('operation', 'garbage', { jobId: request.operationId });
-      await until('the garbage to be refused', async () => (await queue.job(request.operationId))?.isFailed());
-      const andAgain = await (await send(harness.producer, request)).result();
-      expect(andAgain).toEqual({ ...answer, outcome: 'exists' });
+      await until('the job to fail', async () => (await queue.job(request.operationId))?.isFailed());
+      const afterFailure = await (await send(harness.producer, request)).result();
+      expect(afterFailure).toEqual({ ...answer, outcome: 'exists' });
     });
 
-    it('work given out on a closed campaign, which it may still leave', async () => {
+    it('is refused on a closed campaign when it assigns conversations, but an unassign is accepted', async () => {
       const closed = await harness.seedCampaign(2);
       await harness.seedConversations(closed, [{ assigneeId: 't1' }, {}]);
       await harness.context.database.campaigns.updateOne({ _id: closed }, { $set: { closed: true } });
       expect(await refusalOf(reassign({ campaignId: closed }))).toMatchObject({ code: 'campaign-closed' });
-      const released = await send(harness.producer, unassign({ campaignId: closed, confirm: 1 }));
-      expect((await released.result()).receipt).toMatchObject({ moved: 1 });
+      const unassigned = await send(harness.producer, unassign({ campaignId: closed, confirm: 1 }));
+      expect((await unassigned.result()).receipt).toMatchObject({ moved: 1 });
     });
   });
 
-  describe('put into the queue by hand', () => {
+  describe('in a job that another program adds to the queue', () => {
     const good = (jobId: string): object => ({
       kind: 'reassign',
       operationId: jobId,
@@ -213,24 +217,29 @@ describe('bad input', () => {
       status: 'any',
       spread: 'even',
     });
-    const job = (request: unknown, more: object = {}): object => ({ version: 1, sendId: 'hand', request, ...more });
+    const job = (request: unknown, fields: object = {}): object => ({
+      version: 1,
+      sendId: 'other',
+      request,
+      ...fields,
+    });
     const fromJson = (text: string): unknown => JSON.parse(text);
 
     const BODIES: [string, (jobId: string) => unknown][] = [
       ['garbage', () => 'garbage'],
-      ['nothing', () => null],
+      ['null', () => null],
       ['a number', () => 42],
       ['a list', () => []],
       ['an empty object', () => ({})],
-      ['200 KB of a string', () => 'x'.repeat(200_000)],
-      ['200 KB in an id', (jobId) => job({ ...good(jobId), campaignId: 'x'.repeat(200_000) })],
+      ['a text of 200 KB', () => 'x'.repeat(200_000)],
+      ['an id of 200 KB', (jobId) => job({ ...good(jobId), campaignId: 'x'.repeat(200_000) })],
       ['an operator as a campaign id', (jobId) => job({ ...good(jobId), campaignId: { $ne: null } })],
       ['an operator as an operation id', (jobId) => job({ ...good(jobId), operationId: { $gt: '' } })],
       ['an operator as a texter', (jobId) => job({ ...good(jobId), from: { texterIds: [{ $ne: null }] } })],
-      ['an operator for the sources', (jobId) => job({ ...good(jobId), from: { $ne: null } })],
+      ['an operator as the sources', (jobId) => job({ ...good(jobId), from: { $ne: null } })],
       ['an operator as a status', (jobId) => job({ ...good(jobId), status: { $exists: true } })],
       [
-        'a prototype at the top',
+        'a prototype in the job',
         (jobId) =>
           fromJson(`{"__proto__":{"polluted":1},"version":1,"sendId":"h","request":${JSON.stringify(good(jobId))}}`),
       ],
@@ -241,34 +250,34 @@ describe('bad input', () => {
       ['a constructor in the request', (jobId) => job({ ...good(jobId), constructor: { prototype: { polluted: 1 } } })],
       ['an unknown key', (jobId) => job({ ...good(jobId), force: true })],
       ['an unknown kind', (jobId) => job({ ...good(jobId), kind: 'delete-all' })],
-      ['no version', (jobId) => job(good(jobId), { version: undefined })],
-      ['a version to come', (jobId) => job(good(jobId), { version: 2 })],
-      ['another operation than its job id says', () => job(good('somebody-elses'))],
+      ['a missing version', (jobId) => job(good(jobId), { version: undefined })],
+      ['a version that does not exist yet', (jobId) => job(good(jobId), { version: 2 })],
+      ['an operation id that differs from the job id', () => job(good('another-operation'))],
       [
         '2,001 texters',
         (jobId) => job({ ...good(jobId), to: { texterIds: Array.from({ length: 2_001 }, (_, at) => `t${at}`) } }),
       ],
     ];
 
-    it.each(BODIES)('%s: the job fails at once as bad-request, and the worker goes on', async (_what, body) => {
+    it.each(BODIES)('fails the job at once with bad-request and leaves the worker running: %s', async (_what, body) => {
       const before = await everyConversation(harness);
-      const jobId = harness.newId('hand');
+      const jobId = harness.newId('job');
       await queue.queue.add('operation', body(jobId), { jobId, attempts: 5 });
       await expectRefused(jobId, 'bad-request');
       expect(await everyConversation(harness)).toBe(before);
       expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
-      await expectStillServing();
+      await expectWorkerStillWorks();
     });
 
-    it('a job without an id of its own gets digits from the queue, and is refused', async () => {
+    it('fails a job that was added without an id, because BullMQ gives it a number as its id', async () => {
       const { id = '' } = await queue.queue.add('operation', job(good('1')), { attempts: 5 });
       expect(id).toMatch(/^\d+$/);
       await expectRefused(id, 'bad-request');
     });
 
-    it('a body nested deeper than any parser likes is refused, not tried again', async () => {
+    it('fails a job with 50,000 nested objects at once, without a retry', async () => {
       const before = await everyConversation(harness);
-      const jobId = harness.newId('hand');
+      const jobId = harness.newId('job');
       const { queue: bull } = queue;
       await bull.pause();
       await bull.add('operation', {}, { jobId, attempts: 5 });
@@ -279,7 +288,7 @@ describe('bad input', () => {
       await bull.resume();
       await expectRefused(jobId, 'bad-request');
       expect(await everyConversation(harness)).toBe(before);
-      await expectStillServing();
+      await expectWorkerStillWorks();
     });
 
     async function expectRefused(jobId: string, code: string): Promise<void> {

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClaimInput } from '../../src/producer/producer-port.ts';
 import { cliEnv, Cli } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
-import { answerOf } from '../support/operation-check.ts';
+import { removeJob } from '../support/raw-queue.ts';
+import { resultOrCode } from '../support/send.ts';
 import { bytesOf, rawOperation } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 
@@ -29,7 +30,7 @@ describe('a claim', () => {
   }
 
   const claim = async (input: ClaimInput): Promise<unknown> =>
-    answerOf(harness.producer.selfAssign(input).then((sent) => sent.result()));
+    resultOrCode(harness.producer.selfAssign(input).then((sent) => sent.result()));
 
   describe('with the operation id of another request', () => {
     it('is refused and changes nothing, whether the queue or only the database has the other claim', async () => {
@@ -45,13 +46,13 @@ describe('a claim', () => {
       ];
       for (const other of others) expect(await claim(other)).toBe('operation-conflict');
       for (const other of others) {
-        await harness.forgetJob('claims', first.operationId);
+        await removeJob(harness, 'claims', first.operationId);
         expect(await claim(other)).toBe('operation-conflict');
       }
-      await harness.forgetJob('claims', first.operationId);
+      await removeJob(harness, 'claims', first.operationId);
       expect(await claim(first)).toMatchObject({ outcome: 'exists', receipt: { moved: 3 } });
       expect(bytesOf(await rawOperation(harness, first.operationId))).toBe(kept);
-      expect(await harness.holdings(campaignId)).toEqual({ t1: 3, pool: 7 });
+      expect(await harness.loads(campaignId)).toEqual({ t1: 3, pool: 7 });
     });
 
     it('is refused when the id belongs to a bulk operation, as is an operation with the id of a claim', async () => {
@@ -64,11 +65,11 @@ describe('a claim', () => {
       });
       expect(await claim({ operationId, campaignId, texterId: 't1', count: 3 })).toBe('operation-conflict');
       const asOperation = await harness.producer.reassign({ operationId: claimedId, ...deal });
-      expect(await answerOf(asOperation.result())).toBe('operation-conflict');
+      expect(await resultOrCode(asOperation.result())).toBe('operation-conflict');
       const [conversation] = await harness.context.database.conversations.find({ campaignId }).toArray();
       const one = { operationId: claimedId, campaignId, conversationId: conversation?._id.toHexString() ?? '' };
-      expect(await answerOf((await harness.producer.unassignOne(one)).result())).toBe('operation-conflict');
-      expect(await harness.holdings(campaignId)).toMatchObject({ pool: 5 });
+      expect(await resultOrCode((await harness.producer.unassignOne(one)).result())).toBe('operation-conflict');
+      expect(await harness.loads(campaignId)).toMatchObject({ pool: 5 });
     });
 
     it('is refused when both requests are sent at once', async () => {
@@ -78,7 +79,7 @@ describe('a claim', () => {
         const answers = await Promise.all([claim(first), claim({ ...first, texterId: 't2' })]);
         expect(answers).toContain('operation-conflict');
         expect(answers).toContainEqual(expect.objectContaining({ outcome: 'created' }));
-        expect(await harness.holdings(campaignId)).toMatchObject({ pool: 7 });
+        expect(await harness.loads(campaignId)).toMatchObject({ pool: 7 });
       }
     });
   });
@@ -100,7 +101,7 @@ describe('a claim', () => {
       const answers = await Promise.all(claiming);
       const served = answers.filter((answer) => answer !== 'campaign-closed');
       for (const answer of served) expect(answer).toMatchObject({ outcome: 'created', receipt: { moved: 3 } });
-      expect((await harness.holdings(campaignId))['t1'] ?? 0).toBe(3 * served.length);
+      expect((await harness.loads(campaignId))['t1'] ?? 0).toBe(3 * served.length);
     });
 
     it('keeps waiting while the campaign is closed, and is served after it is opened again', async () => {
@@ -113,7 +114,7 @@ describe('a claim', () => {
       await harness.producer.poolRefilled(campaignId);
       expect(await claim({ ...input, operationId: harness.newId('cl'), texterId: 't2' })).toBe('campaign-closed');
       expect(await harness.isWaiting(input.operationId)).toBe(true);
-      expect(await harness.holdings(campaignId)).toEqual({ t1: 2, pool: 3 });
+      expect(await harness.loads(campaignId)).toEqual({ t1: 2, pool: 3 });
       await cli.run(['campaign', 'open', campaignId]);
       expect((await sent.result()).receipt).toMatchObject({ moved: 5, shortBecause: null });
     });

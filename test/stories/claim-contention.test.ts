@@ -54,7 +54,7 @@ describe('rounds of claims that run at the same time', () => {
 
   const sizes = (claims: readonly Claim[]): number[] => claims.map(({ granted }) => granted.length);
 
-  it('never give a texter who claims in both more than the campaign allows', async () => {
+  it('never give a texter with claims in both rounds more than the campaign allows', async () => {
     const campaignId = await seed(1, 400);
     const free = { $set: { assigneeId: null } };
     for (let round = 0; round < 8; round += 1) {
@@ -65,7 +65,7 @@ describe('rounds of claims that run at the same time', () => {
       const claims = rounds.flatMap(({ answered }) => answered);
       const granted = sizes(claims).reduce((sum, size) => sum + size, 0);
       expect(granted).toBe(OPEN_MAX);
-      expect((await harness.holdings(campaignId))['t1']).toBe(OPEN_MAX);
+      expect((await harness.loads(campaignId))['t1']).toBe(OPEN_MAX);
       for (const { error } of claims) expect([undefined, 'open-max-reached']).toContain(error?.code);
       await harness.context.database.conversations.updateMany({ campaignId, assigneeId: 't1' }, free);
     }
@@ -88,7 +88,7 @@ describe('rounds of claims that run at the same time', () => {
     );
     await slow.serve(campaignId, [command(campaignId, 't1', 8)]);
     await meanwhile;
-    expect(await harness.holdings(campaignId)).toEqual({ t1: OPEN_MAX, pool: 16 - OPEN_MAX });
+    expect(await harness.loads(campaignId)).toEqual({ t1: OPEN_MAX, pool: 16 - OPEN_MAX });
   });
 
   it('grant each conversation once when all of them want the oldest ones', async () => {
@@ -106,7 +106,7 @@ describe('rounds of claims that run at the same time', () => {
     expect([...docs.values()].map(({ assignmentVersion }) => assignmentVersion)).toEqual(granted.map(() => 1));
   });
 
-  it('serve one claim for an operation id that both are given at once', async () => {
+  it('store one claim when both receive the same operation id at once', async () => {
     const campaignId = await seed(2, 100);
     for (let round = 0; round < 10; round += 1) {
       const [same, mine, theirs] = [
@@ -124,7 +124,7 @@ describe('rounds of claims that run at the same time', () => {
       expect(answers).toHaveLength(2);
       expect(answers[0]?.granted).toEqual(answers[1]?.granted);
       const free = { $set: { assigneeId: null } };
-      expect(await harness.holdings(campaignId)).toMatchObject({ t1: 1, t2: 2 });
+      expect(await harness.loads(campaignId)).toMatchObject({ t1: 1, t2: 2 });
       await harness.context.database.conversations.updateMany({ campaignId, assigneeId: { $ne: null } }, free);
     }
   });
@@ -149,7 +149,7 @@ describe('rounds of claims that run at the same time', () => {
     expect(answered.map(({ operationId }) => operationId).sort()).toEqual(
       [first, second, third].map(({ request }) => request.operationId).sort(),
     );
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 1, t2: 1, t3: 1, pool: 97 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 1, t2: 1, t3: 1, pool: 97 });
   });
 
   it('serve whole claims up to the limit of a round, and leave the others to the next round', async () => {
@@ -193,7 +193,7 @@ describe('rounds of claims that run at the same time', () => {
     ]);
   });
 
-  it('complete a waiting claim that has all it may have, even when the pool is empty before its place', async () => {
+  it('complete a waiting claim that has all it may have, even when earlier claims empty the pool', async () => {
     const campaignId = await seed(3, 0);
     const { database } = harness.context;
     const claims = new MongoClaimStore(database, 1);
@@ -264,7 +264,7 @@ describe('rounds of claims that run at the same time', () => {
     await Promise.all(Array.from({ length: 27 }, (_, at) => texter(`t${at + 1}`)));
     isOver = true;
     await working;
-    const { pool, ...byTexter } = await harness.holdings(campaignId);
+    const { pool, ...byTexter } = await harness.loads(campaignId);
     expect(pool).toBe(600 - 27 * 8);
     expect(Object.values(byTexter)).toEqual(Array.from({ length: 27 }, () => 8));
   });

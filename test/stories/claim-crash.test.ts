@@ -6,7 +6,7 @@ import { createProducer } from '../../src/producer/producer.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService } from '../../workers/service.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
-import { Obstacle } from '../support/obstacle.ts';
+import { blockMoves, type Block } from '../support/blocked-conversation.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { rawConversations } from '../support/raw.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -22,7 +22,7 @@ const TEXTERS = 6;
 const CLAIMED_COUNT = 33;
 
 /** A pool, claims of six texters, and workers that a test starts and kills. */
-class Scene {
+class ClaimCrashTest {
   readonly harness: Harness;
   readonly queue: RawQueue;
   readonly campaignId: string;
@@ -41,16 +41,16 @@ class Scene {
     });
   }
 
-  static async play(conversation: Seeded, act: (scene: Scene) => Promise<void>): Promise<void> {
+  static async run(conversation: Seeded, act: (test: ClaimCrashTest) => Promise<void>): Promise<void> {
     const harness = await Harness.open(REPLACEMENT);
     const campaignId = await harness.seedCampaign(TEXTERS, { selfAssign: RULES });
     const pool = Array.from({ length: CONVERSATIONS }, (_, at) => ({ ...conversation, waitedMs: CONVERSATIONS - at }));
-    const scene = new Scene(harness, campaignId, await harness.seedConversations(campaignId, pool));
+    const test = new ClaimCrashTest(harness, campaignId, await harness.seedConversations(campaignId, pool));
     try {
-      await act(scene);
+      await act(test);
     } finally {
-      for (const end of scene.endings.reverse()) await end();
-      await scene.queue.close();
+      for (const end of test.endings.reverse()) await end();
+      await test.queue.close();
       await harness.close();
     }
   }
@@ -72,9 +72,9 @@ class Scene {
     this.endings.push(end);
   }
 
-  /** Blocks every move of one conversation of the pool until it is cleared. */
-  obstacleAt(place: number): Promise<Obstacle> {
-    return Obstacle.before(this.harness, this.ids[place] ?? '');
+  /** Blocks every move of one conversation of the pool until the block is removed. */
+  blockAt(place: number): Promise<Block> {
+    return blockMoves(this.harness, this.ids[place] ?? '');
   }
 
   async storedCount(claims: readonly ClaimInput[]): Promise<number> {
@@ -100,59 +100,59 @@ class Scene {
 
 describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
   it('is answered with the stored list, each time it is sent, when the worker is killed before it answers', () =>
-    Scene.play({}, async (scene) => {
-      const { harness, queue, claims } = scene;
-      const { worker, proxy } = await scene.startBehindProxy();
-      const obstacle = await scene.obstacleAt(0);
+    ClaimCrashTest.run({}, async (test) => {
+      const { harness, queue, claims } = test;
+      const { worker, proxy } = await test.startBehindProxy();
+      const block = await test.blockAt(0);
       const sent = await Promise.all(claims.map((each) => harness.producer.selfAssign(each)));
       await until('the worker to have started all jobs', async () => (await queue.queue.getActiveCount()) === TEXTERS);
       proxy.away();
-      await obstacle.clear();
-      await until('some claims to be stored', async () => (await scene.storedCount(claims)) > 0);
+      await block.remove();
+      await until('some claims to be stored', async () => (await test.storedCount(claims)) > 0);
       await worker.kill();
       await harness.startWorker();
       const results = await Promise.all(sent.map((each) => each.result()));
-      await scene.expectGrantedOnce(results);
-      const before = await harness.holdings(scene.campaignId);
+      await test.expectGrantedOnce(results);
+      const before = await harness.loads(test.campaignId);
       const other = createProducer(harness.config.queue);
-      scene.atEnd(() => other.close());
+      test.atEnd(() => other.close());
       for (const [at, claim] of claims.entries()) {
         // Redis has expired half of the jobs.
         if (at % 2 === 0) await queue.forget(claim.operationId);
         expect(await (await other.selfAssign(claim)).result()).toEqual({ ...results[at], outcome: 'exists' });
       }
-      expect(await harness.holdings(scene.campaignId)).toEqual(before);
+      expect(await harness.loads(test.campaignId)).toEqual(before);
     }));
 
   it('is answered with the stored list when the worker to which it was forwarded is killed', () =>
-    Scene.play({}, async (scene) => {
-      const { harness, queue } = scene;
+    ClaimCrashTest.run({}, async (test) => {
+      const { harness, queue } = test;
       const { prefix } = harness.config.queue;
-      const { worker, proxy } = await scene.startBehindProxy({ BATON_CLAIM_CONCURRENCY: '1' });
-      const [local, ...rest] = scene.claims;
-      const [first, second] = [await scene.obstacleAt(0), await scene.obstacleAt(3)];
+      const { worker, proxy } = await test.startBehindProxy({ BATON_CLAIM_CONCURRENCY: '1' });
+      const [local, ...rest] = test.claims;
+      const [first, second] = [await test.blockAt(0), await test.blockAt(3)];
       const sent = [await harness.producer.selfAssign(local as ClaimInput)];
-      await until('the worker to have the lease', () => queue.redis.get(`${prefix}:claims:lease:${scene.campaignId}`));
+      await until('the worker to have the lease', () => queue.redis.get(`${prefix}:claims:lease:${test.campaignId}`));
       await harness.startWorker();
       sent.push(...(await Promise.all(rest.map((each) => harness.producer.selfAssign(each)))));
-      const forwarded = (): Promise<number> => queue.redis.llen(`${prefix}:claims:forwarded:${scene.campaignId}`);
+      const forwarded = (): Promise<number> => queue.redis.llen(`${prefix}:claims:forwarded:${test.campaignId}`);
       await until('the other claims to be forwarded', async () => (await forwarded()) >= rest.length);
-      await first.clear();
+      await first.remove();
       await until('the forwarded claims to be taken', async () => (await forwarded()) === 0);
       proxy.away();
-      await second.clear();
-      await until('the forwarded claims to be stored', async () => (await scene.storedCount(rest)) === rest.length);
+      await second.remove();
+      await until('the forwarded claims to be stored', async () => (await test.storedCount(rest)) === rest.length);
       await worker.kill();
-      await scene.expectGrantedOnce(await Promise.all(sent.map((each) => each.result())));
+      await test.expectGrantedOnce(await Promise.all(sent.map((each) => each.result())));
     }));
 
   it('is completed by another worker when its worker is killed while it waits', () =>
-    Scene.play({ assigneeId: 't1' }, async (scene) => {
-      const { harness, queue, campaignId } = scene;
-      const worker = await scene.start();
-      const claims = scene.claims.map((each) => ({ ...each, waitMs: 3_600_000 }));
+    ClaimCrashTest.run({ assigneeId: 't1' }, async (test) => {
+      const { harness, queue, campaignId } = test;
+      const worker = await test.start();
+      const claims = test.claims.map((each) => ({ ...each, waitMs: 3_600_000 }));
       const sent = await Promise.all(claims.map((each) => harness.producer.selfAssign(each)));
-      await until('all claims to wait', async () => (await scene.storedCount(claims)) === TEXTERS);
+      await until('all claims to wait', async () => (await test.storedCount(claims)) === TEXTERS);
       await worker.kill();
       await harness.startWorker();
       const unassign = {
@@ -164,13 +164,13 @@ describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
       await (await harness.producer.unassign({ ...unassign, confirm: CONVERSATIONS })).result();
       const results = await Promise.all(sent.map((each) => each.result()));
       expect(results.map(({ receipt }) => receipt.moved)).toEqual(claims.map(({ count }) => count));
-      expect((await harness.holdings(campaignId))['pool']).toBe(CONVERSATIONS - CLAIMED_COUNT);
+      expect((await harness.loads(campaignId))['pool']).toBe(CONVERSATIONS - CLAIMED_COUNT);
       expect(await queue.queue.getDelayedCount()).toBe(0);
     }));
 
   it('can be sent again with its operation id after its attempts were exhausted without a database', () =>
-    Scene.play({}, async (scene) => {
-      const { harness, queue, claims } = scene;
+    ClaimCrashTest.run({}, async (test) => {
+      const { harness, queue, claims } = test;
       const claim = claims[0] as ClaimInput;
       await harness.producer.selfAssign(claim);
       // The same job, with one attempt only.
@@ -183,12 +183,12 @@ describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
       const config = { ...harness.config, mongo: { ...mongo, uri, serverSelectionTimeoutMs: 1_500 } };
       await queue.queue.pause();
       const service = await startService(config, createLogger(log));
-      scene.atEnd(() => service.close().then(() => proxy.close()));
+      test.atEnd(() => service.close().then(() => proxy.close()));
       proxy.away();
       await queue.queue.resume();
       await until('the job to fail', () => job.isFailed());
       proxy.back();
       const result = await (await harness.producer.selfAssign(claim)).result();
-      expect(result.conversationIds).toEqual(scene.ids.slice(0, 3));
+      expect(result.conversationIds).toEqual(test.ids.slice(0, 3));
     }));
 });

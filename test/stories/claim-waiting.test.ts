@@ -96,7 +96,7 @@ describe('claims that wait for the pool to be refilled', () => {
       [4, 4, null],
       [2, 2, null],
     ]);
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 5, t2: 3, t3: 4, t4: 2, pool: 8 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 5, t2: 3, t3: 4, t4: 2, pool: 8 });
   });
 
   it('are served after an unassign, after an unassign of one conversation, and after an import', async () => {
@@ -112,7 +112,7 @@ describe('claims that wait for the pool to be refilled', () => {
     const file = 'name,phone\nAda,+15550009991\nBea,+15550009992\nCal,+15550009993\n';
     await new Cli(cliEnv(harness.config)).json(['import', campaignId, '-'], file);
     expect((await sent[2]?.result())?.receipt).toMatchObject({ moved: 2, shortBecause: null });
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 3, t2: 1, t3: 2, pool: 1 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 3, t2: 1, t3: 2, pool: 1 });
   });
 
   it('are not granted a conversation again that was taken away from the texter meanwhile', async () => {
@@ -125,10 +125,10 @@ describe('claims that wait for the pool to be refilled', () => {
     expect((await sent[1]?.result())?.conversationIds).toEqual(ids.slice(0, 1));
     const fresh = await refill(campaignId, 2);
     expect((await sent[0]?.result())?.conversationIds).toEqual([...ids, ...fresh]);
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 2, t2: 1, pool: 1 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 2, t2: 1, pool: 1 });
   });
 
-  it('are granted conversations that came back unreported just before the claim’s job was snoozed', async () => {
+  it('are granted conversations that came back, without a notification, just before their job was snoozed', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
     const serve = Reflect.get<MongoClaimStore, 'serve'>(MongoClaimStore.prototype, 'serve');
     const spy = vi.spyOn(MongoClaimStore.prototype, 'serve').mockImplementationOnce(async function (
@@ -216,7 +216,7 @@ describe('claims that wait for the pool to be refilled', () => {
     await harness.pause(campaignId, 't1');
     await refill(campaignId, 4);
     expect((await behind.result()).receipt).toMatchObject({ moved: 3 });
-    expect(await harness.holdings(campaignId)).toEqual({ t2: 3, pool: 1 });
+    expect(await harness.loads(campaignId)).toEqual({ t2: 3, pool: 1 });
   });
 
   it('end with their conversations when the maximum for one claim is lowered to that number', async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
 import type { OperationResult, Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
-import { BusyWorld } from '../support/busy-world.ts';
+import { OutsideWriter } from '../support/outside-writer.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { Random } from '../support/random.ts';
 import { idsOf, rawBatches, rawConversations, rawOperations } from '../support/raw.ts';
@@ -19,10 +19,10 @@ const STATUSES = ['needs-reply', 'not-started', 'in-progress', 'awaiting-contact
 type Answer = OperationResult | { readonly code: unknown };
 
 /**
- * Overlapping operations all at once on three campaigns, each sent three times by two producers, carried out by three
- * workers, while the world goes on. Afterwards only the database is asked.
+ * Overlapping operations on three campaigns, each sent three times by two producers, run on three workers at the same time
+ * while another program writes to the conversations. The tests read the database after everything has ended.
  */
-describe(`everything at once (seed ${SEED})`, () => {
+describe(`operations that are sent at the same time (seed ${SEED})`, () => {
   const random = new Random(SEED);
   let harness: Harness;
   let otherProducer: Producer;
@@ -43,10 +43,10 @@ describe(`everything at once (seed ${SEED})`, () => {
       campaignIds.push(campaignId);
       requests.push(...requestsFor(campaignId, ids));
     }
-    const world = new BusyWorld({ harness, random, campaignIds, texterIds: TEXTERS });
-    world.start();
+    const outside = new OutsideWriter({ harness, random, campaignIds, texterIds: TEXTERS });
+    outside.start();
     await Promise.all(requests.map(sendThrice));
-    await world.stop();
+    await outside.stop();
     for (const [id, doc] of await rawConversations(harness)) documents.set(id, doc);
     operations.push(...(await Promise.all(campaignIds.map((id) => rawOperations(harness, id)))).flat());
     for (const { _id } of operations) batches.set(_id, await rawBatches(harness, _id));
@@ -69,34 +69,34 @@ describe(`everything at once (seed ${SEED})`, () => {
     return { campaignId, ids };
   }
 
-  function requestsFor(campaignId: string, ids: readonly string[]): AnyRequest[] {
+  function requestsFor(campaignId: string, conversationIds: readonly string[]): AnyRequest[] {
     return Array.from({ length: OPERATIONS_PER_CAMPAIGN }, () => {
-      const asked = { operationId: harness.newId('op'), campaignId };
+      const ids = { operationId: harness.newId('op'), campaignId };
       const status = random.chance(0.6) ? 'any' : random.pick(STATUSES);
       const count = random.chance(0.5) ? { count: random.between(5, 60) } : {};
       const named = { texterIds: random.some(TEXTERS, random.between(1, 3)) };
-      const conversationId = random.pick(ids);
+      const conversationId = random.pick(conversationIds);
       const spread = random.pick(['even', 'level'] as const);
       return random.pick<AnyRequest>([
-        { kind: 'reassign', ...asked, from: 'pool', to: 'everyone', status, spread, ...count },
-        { kind: 'reassign', ...asked, from: 'everyone', to: 'everyone', status, spread, ...count },
-        { kind: 'reassign', ...asked, from: named, to: 'everyone', status, spread, ...count },
-        { kind: 'reassign', ...asked, from: named, to: { texterIds: random.some(TEXTERS, 2) }, status, ...count },
-        { kind: 'unassign', ...asked, from: named, status, count: random.between(5, 60) },
-        { kind: 'unassign', ...asked, from: 'everyone', status, confirm: random.pick([40, CONVERSATIONS]) },
-        { kind: 'reassign-one', ...asked, conversationId, to: { texterIds: [random.pick(TEXTERS)] } },
-        { kind: 'unassign-one', ...asked, conversationId },
+        { kind: 'reassign', ...ids, from: 'pool', to: 'everyone', status, spread, ...count },
+        { kind: 'reassign', ...ids, from: 'everyone', to: 'everyone', status, spread, ...count },
+        { kind: 'reassign', ...ids, from: named, to: 'everyone', status, spread, ...count },
+        { kind: 'reassign', ...ids, from: named, to: { texterIds: random.some(TEXTERS, 2) }, status, ...count },
+        { kind: 'unassign', ...ids, from: named, status, count: random.between(5, 60) },
+        { kind: 'unassign', ...ids, from: 'everyone', status, confirm: random.pick([40, CONVERSATIONS]) },
+        { kind: 'reassign-one', ...ids, conversationId, to: { texterIds: [random.pick(TEXTERS)] } },
+        { kind: 'unassign-one', ...ids, conversationId },
       ]);
     });
   }
 
   async function sendThrice(request: AnyRequest): Promise<void> {
     const producers = Array.from({ length: SENDINGS }, (_, at) => (at % 2 === 0 ? harness.producer : otherProducer));
-    const asking = producers.map(async (producer): Promise<Answer> => {
+    const sending = producers.map(async (producer): Promise<Answer> => {
       const sent = await send(producer, request);
       return sent.result().catch((error: Error & { code?: unknown }) => ({ code: error.code ?? error.message }));
     });
-    answers.set(request.operationId, await Promise.all(asking));
+    answers.set(request.operationId, await Promise.all(sending));
   }
 
   const movedBy = (operationId: string): { id: string; from: string | null; to: string | null }[] =>
@@ -104,17 +104,17 @@ describe(`everything at once (seed ${SEED})`, () => {
       history.filter((move) => move.operationId === operationId).map(({ from, to }) => ({ id, from, to })),
     );
 
-  it('every operation has ended, once, and all three senders have the same answer', () => {
+  it('end once, and all three senders of each receive the same answer', () => {
     expect(operations.map(({ _id }) => _id).sort()).toEqual(requests.map(({ operationId }) => operationId).sort());
     for (const { _id, state, receipt, error } of operations) {
-      const given = answers.get(_id) ?? [];
-      if (error) expect(given).toEqual(given.map(() => ({ code: error.code })));
+      const received = answers.get(_id) ?? [];
+      if (error) expect(received).toEqual(received.map(() => ({ code: error.code })));
       else
-        expect(given.map((answer) => ('receipt' in answer ? answer.receipt : answer))).toEqual(
-          given.map(() => receipt),
+        expect(received.map((answer) => ('receipt' in answer ? answer.receipt : answer))).toEqual(
+          received.map(() => receipt),
         );
       if (!error)
-        expect(given.map((answer) => 'outcome' in answer && answer.outcome).sort()).toEqual([
+        expect(received.map((answer) => 'outcome' in answer && answer.outcome).sort()).toEqual([
           'created',
           'exists',
           'exists',
@@ -123,13 +123,13 @@ describe(`everything at once (seed ${SEED})`, () => {
     }
   });
 
-  it('refuses only what stands in the way: targets paused, and more to unassign than was confirmed', () => {
+  it('are refused only because of paused targets, or of more conversations to unassign than were confirmed', () => {
     const codes = new Set(operations.flatMap(({ error }) => (error ? [error.code] : [])));
-    const told = ['target-inactive', 'confirmation-drifted', 'no-targets', 'same-source-and-target'];
-    expect([...codes].filter((code) => !told.includes(code))).toEqual([]);
+    const expected = ['target-inactive', 'confirmation-drifted', 'no-targets', 'same-source-and-target'];
+    expect([...codes].filter((code) => !expected.includes(code))).toEqual([]);
   });
 
-  it('every assignee is explained by the moves that led there', () => {
+  it('leave every conversation with the assignee to which its history leads', () => {
     for (const [id, doc] of documents) {
       const assignees = [seededAssignees.get(id), ...doc.history.map(({ to }) => to)];
       expect(doc.history.map(({ from }) => from)).toEqual(assignees.slice(0, -1));
@@ -139,7 +139,7 @@ describe(`everything at once (seed ${SEED})`, () => {
     }
   });
 
-  it('every receipt says what the histories say', () => {
+  it('have receipts that equal the histories of the conversations', () => {
     for (const { _id, receipt } of operations) {
       const moves = movedBy(_id);
       expect(receipt?.moved).toBe(moves.length);
@@ -154,26 +154,26 @@ describe(`everything at once (seed ${SEED})`, () => {
     }
   });
 
-  it('no operation moves a conversation twice, or more than was asked for or confirmed', () => {
+  it('move no conversation twice, and no more conversations than were requested or confirmed', () => {
     for (const { operationId, ...request } of requests) {
       const ids = movedBy(operationId).map(({ id }) => id);
       expect(new Set(ids).size).toBe(ids.length);
-      const most =
+      const limit =
         request.kind === 'unassign'
           ? (request.count ?? request.confirm)
           : request.kind === 'reassign'
             ? request.count
             : 1;
-      expect(ids.length).toBeLessThanOrEqual(most ?? Infinity);
+      expect(ids.length).toBeLessThanOrEqual(limit ?? Infinity);
     }
   });
 
-  it('leaves no batch planned and not applied', () => {
+  it('leave no planned batch', () => {
     const states = [...batches.values()].flat().map(({ state }) => state);
     expect(states.filter((state) => state !== 'applied' && state !== 'end-marker' && state !== 'dropped')).toEqual([]);
   });
 
-  it('bulk operations of a campaign run one at a time, in the order accepted', () => {
+  it('run one at a time in the order accepted when they are bulk operations of one campaign', () => {
     const ran = operations.filter(({ sequence, startedAt }) => sequence > 0 && startedAt);
     for (const [index, { _id, campaignId, sequence }] of ran.entries()) {
       const earlier = ran.slice(0, index).filter((each) => each.campaignId === campaignId);

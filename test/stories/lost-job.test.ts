@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness } from '../support/harness.ts';
+import { removeJob } from '../support/raw-queue.ts';
 import { until } from '../support/until.ts';
 
 describe('a running operation whose job the queue has lost', () => {
@@ -20,16 +21,16 @@ describe('a running operation whose job the queue has lost', () => {
     const lost = harness.newId('op');
     const worker = await harness.startWorker();
     await harness.producer.reassign({ ...all, operationId: lost });
-    await until('three batches', async () => (await stores.batches.recent(lost, 3)).length === 3);
+    await until('three batches to be planned', async () => (await stores.batches.recent(lost, 3)).length === 3);
     await worker.close();
     expect(await stores.operations.find(lost)).toMatchObject({ state: 'running' });
-    await harness.forgetJob('operations', lost);
+    await removeJob(harness, 'operations', lost);
 
     await harness.startWorker();
     const next = { operationId: harness.newId('op'), campaignId, from: { texterIds: ['t1'] }, to: 'everyone' } as const;
     const result = await (await harness.producer.reassign({ ...next, status: 'any' })).result();
     expect(await stores.operations.find(lost)).toMatchObject({ state: 'done', receipt: { moved: 400 } });
     expect(result.receipt).toMatchObject({ moved: 134 });
-    expect(await harness.holdings(campaignId)).toEqual({ t2: 200, t3: 200 });
+    expect(await harness.loads(campaignId)).toEqual({ t2: 200, t3: 200 });
   });
 });

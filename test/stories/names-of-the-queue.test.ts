@@ -5,7 +5,7 @@ import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Harness } from '../support/harness.ts';
 import { oneSlice } from '../support/run-operation.ts';
-import { SETTINGS, ReconcileWorld } from '../support/reconcile-world.ts';
+import { SETTINGS, ReconcileSetup } from '../support/reconcile-setup.ts';
 
 const LONG_MS = 3_600_000;
 /** BullMQ stores jobs next to keys of its own with these names. Operations with such ids must not collide with them. */
@@ -35,28 +35,28 @@ describe('an operation whose id is the name of a key of BullMQ', () => {
   });
 });
 
-describe('a reconcile pass for an operation with such an id', () => {
-  let world: ReconcileWorld;
+describe('a reconcile pass for an operation whose id is the name of a key of BullMQ', () => {
+  let setup: ReconcileSetup;
   beforeAll(async () => {
-    world = await ReconcileWorld.open({});
+    setup = await ReconcileSetup.open({});
   });
-  afterAll(() => world.close());
+  afterAll(() => setup.close());
 
   it.each(WORDS)('creates the job of "%s" and leaves the keys of BullMQ alone', async (operationId) => {
-    const { harness, redis, operations } = world;
-    const { campaignId } = await world.campaign(20);
-    await oneSlice(harness.context.stores, { ...world.request(campaignId, 10), operationId }, SETTINGS);
+    const { harness, redis, operations } = setup;
+    const { campaignId } = await setup.campaign(20);
+    await oneSlice(harness.context.stores, { ...setup.request(campaignId, 10), operationId }, SETTINGS);
     // This job makes BullMQ create its own keys.
     await operations.queue.add('other', {}, { jobId: harness.newId('other') });
-    expect(await world.reconcileOnce()).toMatchObject({ jobsCreated: 1, errors: [] });
+    expect(await setup.reconcileOnce()).toMatchObject({ jobsCreated: 1, errors: [] });
     expect(await operations.queue.getJobState(`op-${operationId}`)).toBe('waiting');
     expect(await redis.exists(operations.queue.toKey('meta'))).toBe(1);
   });
 
   it('finds a job under the bare operation id, to wake it and to remove it', async () => {
-    const { harness, redis, operations } = world;
-    const { campaignId } = await world.campaign(20);
-    const asked = world.request(campaignId, 10);
+    const { harness, redis, operations } = setup;
+    const { campaignId } = await setup.campaign(20);
+    const asked = setup.request(campaignId, 10);
     const { operationId } = asked;
     const { operation } = await oneSlice(harness.context.stores, asked, SETTINGS);
     const job = newOperationJob(parseRequest(asked), 'test');

@@ -9,7 +9,7 @@ import { Cli, cliEnv } from '../support/cli.ts';
 import { oneSlice, record, runToEnd } from '../support/run-operation.ts';
 import { bytesOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { BulkInput } from '../support/send.ts';
-import { SETTINGS, ReconcileWorld } from '../support/reconcile-world.ts';
+import { SETTINGS, ReconcileSetup } from '../support/reconcile-setup.ts';
 import { until } from '../support/until.ts';
 
 const RECONCILE_EVERY_MS = 200;
@@ -17,15 +17,15 @@ const LONG_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 describe('the schedule of the reconcile job', () => {
-  let world: ReconcileWorld;
+  let setup: ReconcileSetup;
   beforeAll(async () => {
-    world = await ReconcileWorld.open({ reconcileEveryMs: RECONCILE_EVERY_MS });
+    setup = await ReconcileSetup.open({ reconcileEveryMs: RECONCILE_EVERY_MS });
   });
   afterEach(() => vi.restoreAllMocks());
-  afterAll(() => world.close());
+  afterAll(() => setup.close());
 
   it('runs one pass at a time over two workers, also when the next pass is due', async () => {
-    const { queue } = world.reconciles;
+    const { queue } = setup.reconciles;
     const hasNext = async (): Promise<boolean> => (await queue.getWaitingCount()) > 0;
     let [running, most, passes] = [0, 0, 0];
     vi.spyOn(MongoReconcileStore.prototype, 'unfinished').mockImplementation(async function* () {
@@ -36,45 +36,45 @@ describe('the schedule of the reconcile job', () => {
       running -= 1;
       yield [];
     });
-    await world.harness.startWorker();
-    await world.harness.startWorker();
+    await setup.harness.startWorker();
+    await setup.harness.startWorker();
     await until('six passes', () => passes >= 6);
     expect(most).toBe(1);
   });
 
   it('is restored when the schedule is lost, and when only its next job is lost', async () => {
-    const { queue } = world.reconciles;
-    const { campaignId } = await world.campaign(20);
+    const { queue } = setup.reconciles;
+    const { campaignId } = await setup.campaign(20);
     for (const lose of [
       () => queue.removeJobScheduler('reconcile'),
       async () =>
-        Promise.all((await queue.getDelayed()).map(({ id = '' }) => world.redis.zrem(queue.toKey('delayed'), id))),
+        Promise.all((await queue.getDelayed()).map(({ id = '' }) => setup.redis.zrem(queue.toKey('delayed'), id))),
     ]) {
-      const asked = world.request(campaignId, 10);
+      const asked = setup.request(campaignId, 10);
       await lose();
       // The operation is stored without a job, so only a reconcile pass finds it.
-      await record(world.harness.context.stores, asked);
-      await world.ended(asked.operationId);
+      await record(setup.harness.context.stores, asked);
+      await setup.ended(asked.operationId);
     }
-    expect(await world.harness.holdings(campaignId)).not.toHaveProperty('pool');
+    expect(await setup.harness.loads(campaignId)).not.toHaveProperty('pool');
   });
 });
 
 /** No worker runs unless a test starts one. Each test runs its own passes. */
 describe('a reconcile pass', () => {
-  let world: ReconcileWorld;
+  let setup: ReconcileSetup;
   let cli: Cli;
   beforeAll(async () => {
-    world = await ReconcileWorld.open({ reconcileEveryMs: LONG_MS });
-    cli = new Cli(cliEnv(world.harness.config));
+    setup = await ReconcileSetup.open({ reconcileEveryMs: LONG_MS });
+    cli = new Cli(cliEnv(setup.harness.config));
   });
   afterEach(async () => {
-    const { operations, batches } = world.harness.context.database;
+    const { operations, batches } = setup.harness.context.database;
     await operations.deleteMany({});
     await batches.deleteMany({});
-    await world.emptyRedis();
+    await setup.emptyRedis();
   });
-  afterAll(() => world.close());
+  afterAll(() => setup.close());
 
   const NOTHING = {
     jobsCreated: 0,
@@ -88,24 +88,24 @@ describe('a reconcile pass', () => {
 
   /** Stores an operation that has run for one slice and has no job. */
   async function begun(count = 10): Promise<BulkInput> {
-    const { campaignId } = await world.campaign(20);
-    const asked = world.request(campaignId, count);
-    await oneSlice(world.harness.context.stores, asked, SETTINGS);
+    const { campaignId } = await setup.campaign(20);
+    const asked = setup.request(campaignId, count);
+    await oneSlice(setup.harness.context.stores, asked, SETTINGS);
     return asked;
   }
 
   async function addJob(input: BulkInput, more: { delay?: number; attempts?: number } = {}): Promise<void> {
     const options = { ...OPERATION_JOB_OPTIONS, ...more, jobId: jobIdOf(input.operationId) };
-    await world.operations.queue.add(OPERATION_JOB, newOperationJob(parseRequest(input), 'test'), options);
+    await setup.operations.queue.add(OPERATION_JOB, newOperationJob(parseRequest(input), 'test'), options);
   }
 
   it('creates lost jobs once', async () => {
     const lost = [await begun(), await begun(), await begun()];
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 3 });
-    expect(await world.reconcileOnce()).toEqual(NOTHING);
+    expect(await setup.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 3 });
+    expect(await setup.reconcileOnce()).toEqual(NOTHING);
     for (const { operationId } of lost) {
-      const job = await world.operations.job(operationId);
-      const { createdBySendId } = await rawOperation(world.harness, operationId);
+      const job = await setup.operations.job(operationId);
+      const { createdBySendId } = await rawOperation(setup.harness, operationId);
       expect(job).toMatchObject({
         id: jobIdOf(operationId),
         data: { sendId: createdBySendId, request: { operationId } },
@@ -116,57 +116,57 @@ describe('a reconcile pass', () => {
   it('leaves delayed jobs and jobs under the bare operation id alone', async () => {
     const [pausing, bare] = [await begun(), await begun()];
     await addJob(pausing, { delay: LONG_MS });
-    await world.operations.queue.add(OPERATION_JOB, newOperationJob(parseRequest(bare), 'test'), {
+    await setup.operations.queue.add(OPERATION_JOB, newOperationJob(parseRequest(bare), 'test'), {
       jobId: bare.operationId,
     });
-    expect(await world.reconcileOnce()).toEqual(NOTHING);
-    expect(await (await world.operations.job(pausing.operationId))?.isDelayed()).toBe(true);
-    expect(await world.operations.queue.getJob(jobIdOf(bare.operationId))).toBeUndefined();
+    expect(await setup.reconcileOnce()).toEqual(NOTHING);
+    expect(await (await setup.operations.job(pausing.operationId))?.isDelayed()).toBe(true);
+    expect(await setup.operations.queue.getJob(jobIdOf(bare.operationId))).toBeUndefined();
   });
 
   it('retries a failed job whose operation is not recorded as failed', async () => {
     const asked = await begun();
     await addJob(asked, { attempts: 1 });
-    await world.failJob(asked.operationId, 'the database was away');
+    await setup.failJob(asked.operationId, 'the database was away');
     const { operations } = await cli.json<{ operations: unknown[] }>(['failed']);
     expect(operations).toMatchObject([{ operationId: asked.operationId, foundIn: 'queue' }]);
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, jobsRetried: 1 });
-    expect(await (await world.operations.job(asked.operationId))?.isWaiting()).toBe(true);
+    expect(await setup.reconcileOnce()).toEqual({ ...NOTHING, jobsRetried: 1 });
+    expect(await (await setup.operations.job(asked.operationId))?.isWaiting()).toBe(true);
   });
 
   it('records an operation as failed when its workers die, and a retry gets a new job', async () => {
     const asked = await begun();
     await addJob(asked, { attempts: 1 });
-    await world.failJob(asked.operationId, STALLED_TOO_OFTEN);
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, failed: 1 });
+    await setup.failJob(asked.operationId, STALLED_TOO_OFTEN);
+    expect(await setup.reconcileOnce()).toEqual({ ...NOTHING, failed: 1 });
     const failed = { state: 'failed', error: { code: 'attempts-exhausted' }, receipt: { moved: 5 } };
-    expect(await rawOperation(world.harness, asked.operationId)).toMatchObject(failed);
+    expect(await rawOperation(setup.harness, asked.operationId)).toMatchObject(failed);
     await cli.json(['retry', asked.operationId, '--yes']);
-    expect(await world.operations.job(asked.operationId)).toMatchObject({ attemptsMade: 0, stalledCounter: 0 });
-    await runToEnd(world.harness.context.stores, asked, SETTINGS);
-    expect(await rawOperation(world.harness, asked.operationId)).toMatchObject({
+    expect(await setup.operations.job(asked.operationId)).toMatchObject({ attemptsMade: 0, stalledCounter: 0 });
+    await runToEnd(setup.harness.context.stores, asked, SETTINGS);
+    expect(await rawOperation(setup.harness, asked.operationId)).toMatchObject({
       state: 'done',
       receipt: { moved: 10 },
     });
   });
 
   it('ends a waiting claim without a job after its deadline, and its sender receives the result', async () => {
-    const { campaignId } = await world.campaign(2);
-    const { harness } = world;
+    const { campaignId } = await setup.campaign(2);
+    const { harness } = setup;
     const worker = await harness.startWorker();
     const claimId = harness.newId('cl');
     const wanted = { operationId: claimId, campaignId, texterId: 't1', count: 5, waitMs: LONG_MS };
     await harness.producer.selfAssign(wanted);
     await until('the claim to wait', () => harness.isWaiting(claimId));
-    await until('the job of the claim to be snoozed', async () => (await world.claims.job(claimId))?.isDelayed());
+    await until('the job of the claim to be snoozed', async () => (await setup.claims.job(claimId))?.isDelayed());
     await worker.close();
-    await world.claims.forget(claimId);
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 1 });
-    await world.claims.forget(claimId);
+    await setup.claims.forget(claimId);
+    expect(await setup.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 1 });
+    await setup.claims.forget(claimId);
     const past = { $set: { 'waiting.until': new Date(0) } };
     await harness.context.database.claims.updateOne({ _id: claimId }, past);
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, claimsEnded: 1 });
-    expect(await world.claims.job(claimId)).toBeDefined();
+    expect(await setup.reconcileOnce()).toEqual({ ...NOTHING, claimsEnded: 1 });
+    expect(await setup.claims.job(claimId)).toBeDefined();
     const again = await harness.startWorker();
     const result = await (await harness.producer.selfAssign(wanted)).result();
     expect(result).toMatchObject({ outcome: 'exists', receipt: { moved: 2, shortBecause: 'none-left' } });
@@ -177,21 +177,21 @@ describe('a reconcile pass', () => {
     const [first, second] = [await begun(), await begun()];
     const old = await ended(91);
     const jobs = {
-      ensureJob: (each: Parameters<typeof world.jobs.ensureJob>[0], isUnfinished: () => Promise<boolean>) =>
+      ensureJob: (each: Parameters<typeof setup.jobs.ensureJob>[0], isUnfinished: () => Promise<boolean>) =>
         each.operation?.operationId === first.operationId
           ? Promise.reject(new Error('no'))
-          : world.jobs.ensureJob(each, isUnfinished),
+          : setup.jobs.ensureJob(each, isUnfinished),
       answer: () => Promise.resolve(),
       poolRefilled: () => Promise.resolve(),
       forget: () => Promise.resolve(),
     };
-    expect(await world.reconcileOnce({ jobs })).toEqual({
+    expect(await setup.reconcileOnce({ jobs })).toEqual({
       ...NOTHING,
       jobsCreated: 1,
       expired: 1,
       errors: [new Error('no')],
     });
-    expect(await world.operations.job(second.operationId)).toBeDefined();
+    expect(await setup.operations.job(second.operationId)).toBeDefined();
     expect(await kept(old)).toBe(false);
   });
 
@@ -200,7 +200,7 @@ describe('a reconcile pass', () => {
     const { operationId } = await begun();
     const at = new Date(Date.now() - daysAgo * DAY_MS);
     const endedAt = state === 'done' || state === 'failed' ? at : null;
-    const { operations } = world.harness.context.database;
+    const { operations } = setup.harness.context.database;
     await operations.updateOne(
       { _id: operationId },
       { $set: { state, acceptedAt: at, endedAt }, $unset: { campaignLock: '' } },
@@ -209,19 +209,19 @@ describe('a reconcile pass', () => {
   }
 
   async function kept(operationId: string): Promise<boolean> {
-    const { operations } = world.harness.context.database;
+    const { operations } = setup.harness.context.database;
     return (await operations.countDocuments({ _id: operationId })) === 1;
   }
 
   it('removes operations that ended long ago with their batches and jobs, and nothing else', async () => {
     const [old, given, recent, long] = [await ended(91), await ended(400, 'failed'), await ended(89), await ended(2)];
     const unfinished = await ended(500, 'running');
-    const { operations } = world.harness.context.database;
+    const { operations } = setup.harness.context.database;
     await operations.updateOne({ _id: long }, { $set: { acceptedAt: new Date(0) } });
-    await addJob({ ...world.request('c', 1), operationId: given });
-    const conversations = bytesOf([...(await rawConversations(world.harness)).values()]);
-    expect(await world.reconcileOnce({ receiptsKeptDays: 0 })).toMatchObject({ expired: 0, jobsCreated: 1 });
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, expired: 2 });
+    await addJob({ ...setup.request('c', 1), operationId: given });
+    const conversations = bytesOf([...(await rawConversations(setup.harness)).values()]);
+    expect(await setup.reconcileOnce({ receiptsKeptDays: 0 })).toMatchObject({ expired: 0, jobsCreated: 1 });
+    expect(await setup.reconcileOnce()).toEqual({ ...NOTHING, expired: 2 });
     expect(await Promise.all([old, given, recent, long, unfinished].map(kept))).toEqual([
       false,
       false,
@@ -229,14 +229,14 @@ describe('a reconcile pass', () => {
       true,
       true,
     ]);
-    expect(await rawBatches(world.harness, old)).toEqual([]);
-    expect(await rawBatches(world.harness, recent)).toHaveLength(1);
-    expect(await world.operations.job(given)).toBeUndefined();
-    expect(bytesOf([...(await rawConversations(world.harness)).values()])).toBe(conversations);
+    expect(await rawBatches(setup.harness, old)).toEqual([]);
+    expect(await rawBatches(setup.harness, recent)).toHaveLength(1);
+    expect(await setup.operations.job(given)).toBeUndefined();
+    expect(bytesOf([...(await rawConversations(setup.harness)).values()])).toBe(conversations);
   });
 
   it('finishes the removal that a dead process began, and such an operation cannot be reopened', async () => {
-    const { failures, reconcileStore, database } = world.harness.context;
+    const { failures, reconcileStore, database } = setup.harness.context;
     const half = await ended(91, 'failed');
     await database.operations.updateOne(
       { _id: half },
@@ -245,14 +245,14 @@ describe('a reconcile pass', () => {
     expect(await reconcileStore.markExpired(new Date(Date.now() - 90 * DAY_MS))).toEqual([half]);
     await database.batches.deleteMany({ operationId: half });
     expect(await failures.reopen(half)).toBeUndefined();
-    expect(await world.reconcileOnce()).toEqual({ ...NOTHING, expired: 1 });
+    expect(await setup.reconcileOnce()).toEqual({ ...NOTHING, expired: 1 });
     expect(await kept(half)).toBe(false);
   });
 
   it('reads each of several pages of unfinished operations once', async () => {
-    const { operations } = world.harness.context.database;
+    const { operations } = setup.harness.context.database;
     const { operationId } = await begun();
-    const { _id, campaignLock, ...doc } = await rawOperation(world.harness, operationId);
+    const { _id, campaignLock, ...doc } = await rawOperation(setup.harness, operationId);
     expect([_id, campaignLock]).toEqual([operationId, doc.campaignId]);
     // Many operations have the same time of acceptance, so the pages must be divided by id.
     const copies = Array.from({ length: 350 }, (_, at) => ({
@@ -263,12 +263,12 @@ describe('a reconcile pass', () => {
     }));
     await operations.insertMany(copies);
     const seen: string[] = [];
-    for await (const page of world.harness.context.reconcileStore.unfinished()) {
+    for await (const page of setup.harness.context.reconcileStore.unfinished()) {
       seen.push(...page.map((each) => (each.operation ?? each.claim).operationId));
     }
     expect(seen.sort()).toEqual([operationId, ...copies.map((copy) => copy._id)].sort());
     const old = new Date(Date.now() - 91 * DAY_MS);
     await operations.updateMany({ _id: /^copy_/ }, { $set: { state: 'done', acceptedAt: old, endedAt: old } });
-    expect(await world.reconcileOnce()).toMatchObject({ jobsCreated: 1, expired: 350 });
+    expect(await setup.reconcileOnce()).toMatchObject({ jobsCreated: 1, expired: 350 });
   });
 });

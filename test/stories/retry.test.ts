@@ -9,7 +9,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService } from '../../workers/service.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
-import { watched } from '../support/interposed.ts';
+import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
@@ -141,7 +141,7 @@ describe('a failed operation', () => {
     await done(operationId);
     await expectExact(campaignId, operationId, 25);
     await expectExact(campaignId, behind.operationId, 10);
-    expect(await harness.holdings(campaignId)).toMatchObject({ pool: 5 });
+    expect(await harness.loads(campaignId)).toMatchObject({ pool: 5 });
     expect((await rawOperation(harness, operationId)).failures).toHaveLength(3);
     expect(await listed(campaignId)).toEqual([]);
   });
@@ -172,7 +172,7 @@ describe('a failed operation', () => {
     const input = request(campaignId, 25);
     const how = { batchConversationsMax: BATCH, batchesInFlightMax: 1 };
     const { operation } = await oneSlice(stores, input, how);
-    const noApplying = watched(stores, (_number, name, call) =>
+    const noApplying = intercepted(stores, (_number, name, call) =>
       name === 'batches.apply' ? Promise.reject(new Error('no')) : call(),
     );
     await expect(oneSlice(noApplying, input, how)).rejects.toThrow('no');
@@ -302,7 +302,7 @@ describe('an operation and a claim whose attempts all failed because the databas
     await until('both to be done', async () => {
       return (await harness.context.database.operations.countDocuments({ state: 'done' })) === 2;
     });
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 4, t2: 3, pool: 3 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 4, t2: 3, pool: 3 });
     expect((await cli.json<Listed>(['failed'])).operations).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness } from '../support/harness.ts';
+import { removeJob } from '../support/raw-queue.ts';
 import { until } from '../support/until.ts';
 
 describe('a texter who claims conversations', () => {
@@ -42,15 +43,15 @@ describe('a texter who claims conversations', () => {
     const first = await (await claim(campaignId, 't1', { operationId, count: 5 })).result();
     const from = { texterIds: ['t1'] };
     const to = { texterIds: ['t2'] };
-    const away = { operationId: harness.newId('op'), campaignId, from, to, status: 'any', count: 2 } as const;
-    await (await harness.producer.reassign(away)).result();
-    await harness.forgetJob('claims', operationId);
+    const reassign = { operationId: harness.newId('op'), campaignId, from, to, status: 'any', count: 2 } as const;
+    await (await harness.producer.reassign(reassign)).result();
+    await removeJob(harness, 'claims', operationId);
     const again = await (await claim(campaignId, 't1', { operationId, count: 5 })).result();
     expect(again).toEqual({ ...first, outcome: 'exists' });
-    expect(await harness.holdings(campaignId)).toEqual({ pool: 15, t1: 3, t2: 2 });
+    expect(await harness.loads(campaignId)).toEqual({ pool: 15, t1: 3, t2: 2 });
   });
 
-  it('gets no more than the campaign allows in one claim and in all, and reads in the receipt which limit applied', async () => {
+  it('gets no more than the limits for one claim and for all claims, and the receipt names the limit that applied', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
     await harness.seedConversations(
       campaignId,
@@ -72,7 +73,7 @@ describe('a texter who claims conversations', () => {
     );
     const sent = await Promise.all(Array.from({ length: 20 }, () => claim(campaignId, 't1', { count: 7 })));
     await Promise.allSettled(sent.map((each) => each.result()));
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 60, pool: 240 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 60, pool: 240 });
   });
 
   it('waits on request until conversations come back, and is served in the order of arrival', async () => {
@@ -92,7 +93,7 @@ describe('a texter who claims conversations', () => {
     const [one, two] = await Promise.all([first.result(), second.result()]);
     expect(one.receipt).toMatchObject({ moved: 4, shortBecause: null });
     expect(two.receipt).toMatchObject({ moved: 5, shortBecause: null });
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 4, t2: 5 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 4, t2: 5 });
   });
 
   it('gets the conversations granted so far when the claim’s deadline passes', async () => {
@@ -109,12 +110,12 @@ describe('a texter who claims conversations', () => {
   ] as const)('is refused with %s, and nothing moves', async (code, selfAssign, texterId, seeded) => {
     const campaignId = await harness.seedCampaign(1, { selfAssign });
     await harness.seedConversations(campaignId, [seeded, {}]);
-    const before = await harness.holdings(campaignId);
+    const before = await harness.loads(campaignId);
     await expect((await claim(campaignId, texterId)).result()).rejects.toMatchObject({ code });
-    expect(await harness.holdings(campaignId)).toEqual(before);
+    expect(await harness.loads(campaignId)).toEqual(before);
   });
 
-  it('never shares a conversation with another of 100 texters who claim from one pool', async () => {
+  it('gets conversations that no other of 100 texters with claims on the same pool gets', async () => {
     const campaignId = await harness.seedCampaign(100, { selfAssign: enabled });
     await harness.seedConversations(
       campaignId,
@@ -126,6 +127,6 @@ describe('a texter who claims conversations', () => {
     const granted = results.flatMap((result) => result.conversationIds);
     expect(granted).toHaveLength(650);
     expect(new Set(granted).size).toBe(650);
-    expect((await harness.holdings(campaignId))['pool']).toBeUndefined();
+    expect((await harness.loads(campaignId))['pool']).toBeUndefined();
   });
 });

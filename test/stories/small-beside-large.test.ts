@@ -8,10 +8,10 @@ const SMALL_CAMPAIGNS = 20;
 const EACH = 2;
 const SMALL = 12;
 
-describe('twenty small campaigns beside one large', { timeout: 180_000 }, () => {
+describe('the operations of twenty small campaigns beside one large operation', { timeout: 180_000 }, () => {
   let harness: Harness;
   beforeAll(async () => {
-    // Few places and short slices: whoever held on to a place would be seen.
+    // With two jobs at a time and short slices, an operation that kept its place would delay the others.
     harness = await Harness.open({ operationConcurrency: 2, sliceMs: 1, batchConversationsMax: 10 });
     await harness.startWorker();
   });
@@ -26,13 +26,16 @@ describe('twenty small campaigns beside one large', { timeout: 180_000 }, () => 
     return campaignId;
   };
 
-  it('end before it, each campaign’s in the order accepted, and none is dropped', async () => {
+  it('end before the large operation, and in the order accepted within each campaign', async () => {
     const all = { from: 'everyone', to: 'everyone', status: 'any' } as const;
     const large = await seed(LARGE);
     const small = await Promise.all(Array.from({ length: SMALL_CAMPAIGNS }, () => seed(SMALL)));
     const largeId = harness.newId('large');
     const sentLarge = await harness.producer.reassign({ ...all, campaignId: large, operationId: largeId });
-    await until('it to run', async () => (await harness.context.stores.batches.recent(largeId, 1)).length > 0);
+    await until(
+      'the large operation to run',
+      async () => (await harness.context.stores.batches.recent(largeId, 1)).length > 0,
+    );
     const sent = await Promise.all(
       small.flatMap((campaignId) =>
         Array.from({ length: EACH }, () => {

@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness, type Seeded } from '../support/harness.ts';
-import { Obstacle } from '../support/obstacle.ts';
+import { blockMoves } from '../support/blocked-conversation.ts';
 import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
 
 const CONVERSATIONS = 300;
 const BATCH = 10;
-/** Less than the half minute after which a snoozed job would look by itself. */
+/** Shorter than the delay of a snoozed job, so that the result must come from a wake-up. */
 const SOON = { waitMs: 15_000 };
-/** Processes take their time to start where many start at once. */
+/** Generous, because several processes start at the same time. */
 const TIMEOUT_MS = 180_000;
 
 const pool = (count: number): Seeded[] =>
   Array.from({ length: count }, (_, at) => ({ waitedMs: (1_000 - at) * 1_000 }));
 
-describe('undoing through the queue', () => {
+describe('an undo that is sent to the queue', () => {
   let harness: Harness;
   beforeAll(async () => {
     harness = await Harness.open({ batchConversationsMax: BATCH, batchesInFlightMax: 2, sliceMs: 50 });
@@ -23,54 +23,57 @@ describe('undoing through the queue', () => {
   });
   afterAll(() => harness.close());
 
-  const asked = (campaignId: string) => ({ operationId: harness.newId('op'), campaignId });
+  const newIds = (campaignId: string) => ({ operationId: harness.newId('op'), campaignId });
 
-  async function dealt(campaignId: string, more: { count?: number } = {}): Promise<string> {
-    const all = { ...asked(campaignId), from: 'pool', to: 'everyone', status: 'any' } as const;
-    await (await harness.producer.reassign({ ...all, ...more })).result();
+  async function reassigned(campaignId: string, fields: { count?: number } = {}): Promise<string> {
+    const all = { ...newIds(campaignId), from: 'pool', to: 'everyone', status: 'any' } as const;
+    await (await harness.producer.reassign({ ...all, ...fields })).result();
     return all.operationId;
   }
 
-  it('gives everything back once, however often it is sent', async () => {
+  it('moves everything back once, even when it is sent twice', async () => {
     const campaignId = await harness.seedCampaign(3);
     await harness.seedConversations(campaignId, pool(CONVERSATIONS));
-    const request = { ...asked(campaignId), undoes: await dealt(campaignId), reason: 'wrong day' };
+    const request = { ...newIds(campaignId), undoes: await reassigned(campaignId), reason: 'wrong day' };
     const sent = await Promise.all([harness.producer.undo(request), harness.producer.undo(request)]);
     const results = await Promise.all(sent.map((each) => each.result()));
     expect(results.map(({ outcome }) => outcome).sort()).toEqual(['created', 'exists']);
     expect(results[0]?.receipt).toMatchObject({ selected: CONVERSATIONS, moved: CONVERSATIONS });
-    expect(await harness.holdings(campaignId)).toEqual({ pool: CONVERSATIONS });
+    expect(await harness.loads(campaignId)).toEqual({ pool: CONVERSATIONS });
     const again = harness.producer.undo({ ...request, undoes: 'another' });
     await expect(again).rejects.toMatchObject({ code: 'operation-conflict' });
   });
 
-  it('waits for its campaign’s turn, and takes back what a cancelled operation had moved', async () => {
+  it('waits for the campaign lock, and can undo a cancelled operation', async () => {
     const campaignId = await harness.seedCampaign(3);
     const ids = await harness.seedConversations(campaignId, pool(CONVERSATIONS));
-    const undone = await dealt(campaignId, { count: 50 });
-    const obstacle = await Obstacle.before(harness, ids[105] ?? '');
-    const running = { ...asked(campaignId), from: 'pool', to: 'everyone', status: 'any' } as const;
+    const undone = await reassigned(campaignId, { count: 50 });
+    const block = await blockMoves(harness, ids[105] ?? '');
+    const running = { ...newIds(campaignId), from: 'pool', to: 'everyone', status: 'any' } as const;
     const sent = await harness.producer.reassign(running);
-    await until('it to run', async () => (await rawBatches(harness, running.operationId)).length >= 5);
-    const undo = await harness.producer.undo({ ...asked(campaignId), undoes: undone });
+    await until('the operation to run', async () => (await rawBatches(harness, running.operationId)).length >= 5);
+    const undo = await harness.producer.undo({ ...newIds(campaignId), undoes: undone });
     const { operations } = harness.context.database;
     await until('the undo to wait', () => operations.findOne({ _id: undo.operationId, state: 'accepted' }));
     const cancelling = harness.producer.cancel({ operationId: running.operationId, campaignId });
-    await until('the cancel to be noted', async () => (await rawOperation(harness, running.operationId)).cancellation);
-    await obstacle.clear();
+    await until(
+      'the cancellation to be recorded',
+      async () => (await rawOperation(harness, running.operationId)).cancellation,
+    );
+    await block.remove();
     const { receipt } = await cancelling;
     expect(await sent.result(SOON)).toMatchObject({ state: 'cancelled', receipt });
     expect((await undo.result(SOON)).receipt).toMatchObject({ moved: 50, skipped: [] });
-    expect(await harness.holdings(campaignId)).toMatchObject({ pool: CONVERSATIONS - receipt.moved });
-    const last = await harness.producer.undo({ ...asked(campaignId), undoes: running.operationId });
+    expect(await harness.loads(campaignId)).toMatchObject({ pool: CONVERSATIONS - receipt.moved });
+    const last = await harness.producer.undo({ ...newIds(campaignId), undoes: running.operationId });
     expect((await last.result()).receipt).toMatchObject({ moved: receipt.moved, skipped: [] });
-    expect(await harness.holdings(campaignId)).toEqual({ pool: CONVERSATIONS });
+    expect(await harness.loads(campaignId)).toEqual({ pool: CONVERSATIONS });
   });
 
-  it('serves the claims that wait for conversations to come back', async () => {
+  it('serves waiting claims with the conversations that it moves back to the pool', async () => {
     const campaignId = await harness.seedCampaign(2, { selfAssign: { enabled: true } });
     await harness.seedConversations(campaignId, pool(4));
-    const undoes = await dealt(campaignId);
+    const undoes = await reassigned(campaignId);
     const claimId = harness.newId('cl');
     const claim = await harness.producer.selfAssign({
       operationId: claimId,
@@ -79,25 +82,25 @@ describe('undoing through the queue', () => {
       count: 3,
       waitMs: 3_600_000,
     });
-    await until('it to wait', () => harness.isWaiting(claimId));
-    await (await harness.producer.undo({ ...asked(campaignId), undoes })).result();
+    await until('the claim to wait', () => harness.isWaiting(claimId));
+    await (await harness.producer.undo({ ...newIds(campaignId), undoes })).result();
     const { conversationIds } = await claim.result(SOON);
     expect(conversationIds).toHaveLength(3);
-    await (await harness.producer.undo({ ...asked(campaignId), undoes: claimId })).result();
-    expect(await harness.holdings(campaignId)).toEqual({ pool: 4 });
+    await (await harness.producer.undo({ ...newIds(campaignId), undoes: claimId })).result();
+    expect(await harness.loads(campaignId)).toEqual({ pool: 4 });
   });
 
-  it('is refused for what it cannot undo, and sends nothing that cannot be', async () => {
+  it('is refused when the operation does not exist, and is not sent when its id is not allowed', async () => {
     const campaignId = await harness.seedCampaign(1);
-    const sent = await harness.producer.undo({ ...asked(campaignId), undoes: 'nothing' });
+    const sent = await harness.producer.undo({ ...newIds(campaignId), undoes: 'unknown' });
     await expect(sent.result()).rejects.toMatchObject({ code: 'unknown-operation' });
-    const bad = harness.producer.undo({ ...asked(campaignId), undoes: 'no spaces' });
+    const bad = harness.producer.undo({ ...newIds(campaignId), undoes: 'no spaces' });
     await expect(bad).rejects.toMatchObject({ code: 'bad-request' });
   });
 });
 
-describe('a worker process dies in the middle of an undo', { timeout: TIMEOUT_MS }, () => {
-  it('by kill -9: the next one finishes, and each conversation goes back once', async () => {
+describe('an undo whose worker process is killed', { timeout: TIMEOUT_MS }, () => {
+  it('is continued by the next worker, and moves each conversation back once', async () => {
     const harness = await Harness.open();
     const workers: WorkerProcess[] = [];
     const start = async (): Promise<WorkerProcess> => {
@@ -110,21 +113,21 @@ describe('a worker process dies in the middle of an undo', { timeout: TIMEOUT_MS
       const campaignId = await harness.seedCampaign(4);
       const ids = await harness.seedConversations(campaignId, pool(CONVERSATIONS));
       const first = await start();
-      const all = { operationId: 'deal', campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
+      const all = { operationId: 'reassign', campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
       await (await harness.producer.reassign(all)).result();
-      const obstacle = await Obstacle.before(harness, ids[105] ?? '');
-      const sent = await harness.producer.undo({ operationId: 'undo', campaignId, undoes: 'deal' });
+      const block = await blockMoves(harness, ids[105] ?? '');
+      const sent = await harness.producer.undo({ operationId: 'undo', campaignId, undoes: 'reassign' });
       const applied = { operationId: 'undo', state: 'applied' } as const;
-      await until('some of it to be given back', async () => {
+      await until('some conversations to be moved back', async () => {
         return (await harness.context.database.batches.countDocuments(applied)) >= BATCH;
       });
       await first.kill();
       expect(await rawOperation(harness, 'undo')).toMatchObject({ state: 'running', receipt: null });
-      await obstacle.clear();
+      await block.remove();
       await start();
       expect(await sent.result({ waitMs: 50_000 })).toMatchObject({ receipt: { moved: CONVERSATIONS, skipped: [] } });
       for (const { assigneeId, history } of (await rawConversations(harness, campaignId)).values()) {
-        expect([assigneeId, ...history.map(({ operationId }) => operationId)]).toEqual([null, 'deal', 'undo']);
+        expect([assigneeId, ...history.map(({ operationId }) => operationId)]).toEqual([null, 'reassign', 'undo']);
       }
       const batches = await rawBatches(harness, 'undo');
       expect(batches.map(({ number }) => number)).toEqual(batches.map((_, at) => at + 1));

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness } from '../support/harness.ts';
 
-/** The help video that the project comes from, step by step, through the real queue. */
-describe('the video', () => {
+/** The help video shows this workflow on which Baton is modelled. */
+describe('the workflow of the help video', () => {
   let harness: Harness;
   let campaignId: string;
   let chris: string;
@@ -25,7 +25,7 @@ describe('the video', () => {
   });
   afterAll(() => harness.close());
 
-  it('reassigns all, any status, from the pool to everyone: 3 and 3', async () => {
+  it('reassigns all conversations of the pool to everyone, 3 to each of two texters', async () => {
     const operationId = harness.newId('op');
     const sent = await harness.producer.reassign({
       operationId,
@@ -37,10 +37,10 @@ describe('the video', () => {
     const result = await sent.result();
     expect(result).toMatchObject({ operationId, outcome: 'created', state: 'done' });
     expect(result.receipt).toMatchObject({ selected: 6, moved: 6, skipped: [] });
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 3, t2: 3 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 3, t2: 3 });
   });
 
-  it('reassigns some: 1 not-started from Kevin to Rebecca: 2 and 4', async () => {
+  it('reassigns one not-started conversation from Kevin to Rebecca, which leaves 2 and 4', async () => {
     const from = { texterIds: [kevin] };
     const to = { texterIds: [rebecca] };
     const request = {
@@ -53,10 +53,10 @@ describe('the video', () => {
     } as const;
     const result = await (await harness.producer.reassign(request)).result();
     expect(result.receipt).toMatchObject({ moved: 1, asked: 1, shortBecause: null });
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 2, t2: 4 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 2, t2: 4 });
   });
 
-  it('reassigns one: Chris, from Rebecca to Kevin: 3 and 3', async () => {
+  it('reassigns the conversation with Chris from Rebecca to Kevin, which leaves 3 and 3', async () => {
     const to = { texterIds: [kevin] as [string] };
     const request = {
       operationId: harness.newId('op'),
@@ -67,10 +67,10 @@ describe('the video', () => {
     };
     const result = await (await harness.producer.reassignOne(request)).result();
     expect(result.receipt).toMatchObject({ moved: 1 });
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 3, t2: 3 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 3, t2: 3 });
   });
 
-  it('unassigns all of Rebecca, once confirmed: 3, 0 and 3 in the pool', async () => {
+  it('unassigns all conversations of Rebecca with a confirmation, which leaves 3 in the pool', async () => {
     const request = { campaignId, from: { texterIds: [rebecca] }, status: 'any' } as const;
     const preview = await harness.producer.preview({ ...request, kind: 'unassign', operationId: harness.newId('op') });
     expect(preview).toMatchObject({ selected: 3, moved: 3 });
@@ -82,6 +82,6 @@ describe('the video', () => {
       confirm: preview.moved,
     });
     expect((await confirmed.result()).receipt).toMatchObject({ moved: 3 });
-    expect(await harness.holdings(campaignId)).toEqual({ t1: 3, pool: 3 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 3, pool: 3 });
   });
 });

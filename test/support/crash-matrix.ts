@@ -1,46 +1,53 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { ClaimInput } from '../../src/producer/producer-port.ts';
-import { audit, type Answer, type AskedFor } from './audit.ts';
-import type { SeededCampaign } from './audit-history.ts';
+import { audit } from './audit/audit.ts';
+import type { Answer, SeededCampaign, SentRequest } from './audit/records.ts';
 import { Harness, type Seeded } from './harness.ts';
+import { outcomeOf } from './raw.ts';
 import { send, type AnyRequest } from './send.ts';
-import { traces } from './traces.ts';
 import { until } from './until.ts';
 import { WorkerProcess } from './worker-process.ts';
 
-/** Short, so that an heir need not be waited for long; a slice is over with its first batch. */
+/** Short times, so that the next worker continues soon, and slices of one batch. */
 const SETTINGS = {
   BATON_LOCK_MS: '1000',
   BATON_STALLED_CHECK_MS: '300',
   BATON_SLICE_MS: '1',
   BATON_BATCH_CONVERSATIONS_MAX: '4',
 };
-const HEIR = { lockMs: 1_000, stalledCheckMs: 300, sliceMs: 1, batchConversationsMax: 4 };
+const NEXT_WORKER = { lockMs: 1_000, stalledCheckMs: 300, sliceMs: 1, batchConversationsMax: 4 };
 const PRELOAD = './test/support/at-write.ts';
 const RULES = { enabled: true, batchMax: 50, openMax: 60, repliesMax: null };
-const ANSWER = { waitMs: 60_000 };
-const PLACE = /^place (.*)$/gm;
-/** By then a worker has done what it does after its last answer. */
-const REST_MS = 500;
-/** How often a coordinator takes its turn and looks for more depends on what meets there: not every run passes all of them. */
-const AT_DESK = /^(turn|publish)\b/;
+const RESULT = { waitMs: 60_000 };
+const WRITE = /^place (.*)$/gm;
+/** Long enough for the writes that a worker makes after its last answer. */
+const LAST_WRITES_MS = 500;
+/** How often a claim coordinator makes these writes depends on timing, so some runs do not reach a given one. */
+const DEPENDS_ON_TIMING = /^(claimLease|publish)/;
 
-interface Asked {
+interface Ids {
   readonly operationId: string;
   readonly campaignId: string;
 }
 
-/** What is asked for, one after the other; a claim is ended, or at rest, before the next. */
 export interface Scenario {
   readonly seeded: readonly Seeded[];
-  readonly asks: readonly ((asked: Asked, conversationIds: readonly string[]) => AnyRequest | ClaimInput)[];
+  /** Requests that are sent one after the other. A claim has ended, or waits, before the next request is sent. */
+  readonly requests: readonly ((ids: Ids, conversationIds: readonly string[]) => AnyRequest | ClaimInput)[];
 }
 
-/** A campaign on which a scenario is played by a worker that may die, and by its heir. */
-class Stage {
+/** The writes and the result of a scenario whose worker was not killed. */
+export interface UndisturbedRun {
+  /** The names of all writes of the worker, in order. */
+  readonly writes: readonly string[];
+  readonly outcome: unknown;
+}
+
+/** One run of a scenario on a campaign of its own. */
+class ScenarioRun {
   readonly harness: Harness;
-  readonly asked: (AskedFor & { readonly told: Answer[] })[] = [];
+  private readonly sent: (SentRequest & { readonly answers: Answer[] })[] = [];
   private readonly campaign: SeededCampaign;
   private readonly scenario: Scenario;
 
@@ -50,94 +57,86 @@ class Stage {
     this.scenario = scenario;
   }
 
-  static async open(scenario: Scenario): Promise<Stage> {
-    const harness = await Harness.open(HEIR);
+  static async open(scenario: Scenario): Promise<ScenarioRun> {
+    const harness = await Harness.open(NEXT_WORKER);
     const campaignId = await harness.seedCampaign(3, { selfAssign: RULES });
     const ids = await harness.seedConversations(campaignId, scenario.seeded);
     const assignees = new Map(ids.map((id, at) => [id, scenario.seeded[at]?.assigneeId ?? null]));
-    return new Stage(harness, { campaignId, texterIds: ['t1', 't2', 't3'], rules: RULES, assignees }, scenario);
+    return new ScenarioRun(harness, { campaignId, texterIds: ['t1', 't2', 't3'], rules: RULES, assignees }, scenario);
   }
 
-  /** Resolves when all are answered. Each run does the same up to where the worker dies, but for how its coordinator goes about it. */
-  async ask(worker: WorkerProcess): Promise<void> {
-    const { campaignId } = this.campaign;
-    const answers = [];
-    for (const make of this.scenario.asks) {
+  /** Sends all requests and resolves when all are answered. */
+  async sendAll(worker: WorkerProcess): Promise<void> {
+    const { campaignId, assignees } = this.campaign;
+    const { producer } = this.harness;
+    const results = [];
+    for (const requestFor of this.scenario.requests) {
       const operationId = this.harness.newId('op');
-      const request = make({ operationId, campaignId }, [...this.campaign.assignees.keys()]);
-      const { producer } = this.harness;
-      const told: Answer[] = [];
-      this.asked.push({ id: operationId, campaignId, told });
-      const sent = !('kind' in request) ? await producer.selfAssign(request) : await send(producer, request);
-      answers.push(sent.result(ANSWER).then((answer) => told.push(answer)));
-      if (!('kind' in request)) await until('the claim to be at rest', () => this.isAtRest(request, worker));
+      const request = requestFor({ operationId, campaignId }, [...assignees.keys()]);
+      const answers: Answer[] = [];
+      this.sent.push({ operationId, campaignId, answers });
+      const sent = 'kind' in request ? await send(producer, request) : await producer.selfAssign(request);
+      results.push(sent.result(RESULT).then((answer) => answers.push(answer)));
+      if (!('kind' in request)) await until('the claim to end or to wait', () => this.isSettled(request, worker));
     }
-    await Promise.all(answers);
+    await Promise.all(results);
   }
 
-  /** What is left of it all, ids and clocks apart. */
-  async left(): Promise<unknown> {
-    const { violations, checked } = await audit(this.harness, [this.campaign], this.asked);
+  /** Returns everything that the run stored, without ids and times. */
+  async outcome(): Promise<unknown> {
+    const { violations, checked } = await audit(this.harness, [this.campaign], this.sent);
     expect(violations).toEqual([]);
-    const each = this.asked.map(({ id }) => traces(this.harness, { ...this.campaign, operationId: id }));
-    return { checked, each: await Promise.all(each) };
+    const { campaignId } = this.campaign;
+    const outcomes = this.sent.map(({ operationId }) => outcomeOf(this.harness, { campaignId, operationId }));
+    return { checked, outcomes: await Promise.all(outcomes) };
   }
 
   begin(env: Record<string, string>): WorkerProcess {
     return WorkerProcess.begin(this.harness, { ...SETTINGS, ...env }, { preload: PRELOAD });
   }
 
-  /** One that waits has looked at the pool once more: that look must not be one with the next request's. */
-  private async isAtRest(
-    { operationId: claimId, campaignId, texterId }: ClaimInput,
-    worker: WorkerProcess,
-  ): Promise<boolean> {
+  /** A waiting claim gets a second round, which must not be the round of the next request. */
+  private async isSettled({ operationId, campaignId, texterId }: ClaimInput, worker: WorkerProcess): Promise<boolean> {
     const { stores, database } = this.harness.context;
-    const claim = await stores.claims.find(claimId);
+    const claim = await stores.claims.find(operationId);
     if (!claim?.waiting || worker.hasEnded) return claim !== undefined;
     const texter = await database.texters.findOne({ campaignId, texterId });
     return (texter?.claimRounds ?? 0) >= 2;
   }
 }
 
-export interface Undisturbed {
-  /** Every place that the worker passed, in order. */
-  readonly places: readonly string[];
-  readonly left: unknown;
-}
-
-export async function playUndisturbed(scenario: Scenario): Promise<Undisturbed> {
-  const stage = await Stage.open(scenario);
-  const worker = stage.begin({ AT_WRITE: 'list' });
-  await stage.ask(worker);
+export async function runUndisturbed(scenario: Scenario): Promise<UndisturbedRun> {
+  const run = await ScenarioRun.open(scenario);
+  const worker = run.begin({ AT_WRITE: 'list' });
+  await run.sendAll(worker);
   await worker.kill();
-  const left = await stage.left();
-  await stage.harness.close();
+  const outcome = await run.outcome();
+  await run.harness.close();
   const { log } = await worker.gone();
-  return { places: [...log.matchAll(PLACE)].flatMap(([, place]) => place ?? []), left };
+  return { writes: [...log.matchAll(WRITE)].flatMap(([, write]) => write ?? []), outcome };
 }
 
-/** A worker dies at a place, another takes over: what is left is what an undisturbed one leaves. */
-export async function playWithCrash(scenario: Scenario, place: string): Promise<unknown> {
-  const stage = await Stage.open(scenario);
-  const worker = stage.begin({ AT_WRITE: place });
+/** Kills the worker at a write and starts another one. Returns the outcome, which must be that of the undisturbed run. */
+export async function runWithCrash(scenario: Scenario, write: string): Promise<unknown> {
+  const run = await ScenarioRun.open(scenario);
+  const worker = run.begin({ AT_WRITE: write });
   try {
-    const answered = stage.ask(worker);
+    const answered = run.sendAll(worker);
     answered.catch(() => undefined);
-    if (AT_DESK.test(place)) await dyingOr(answered, worker);
-    else await until(`a worker to die at ${place}`, () => worker.hasEnded);
+    if (DEPENDS_ON_TIMING.test(write)) await diesOrIsKilled(worker, answered);
+    else await until(`the worker to die at ${write}`, () => worker.hasEnded);
     expect((await worker.gone()).signal).toBe('SIGKILL');
-    await stage.harness.startWorker();
+    await run.harness.startWorker();
     await answered;
-    return await stage.left();
+    return await run.outcome();
   } finally {
     await worker.kill();
-    await stage.harness.close();
+    await run.harness.close();
   }
 }
 
-/** A run that does not pass the place ends with all answered and the worker at rest: that is where it is killed then. */
-async function dyingOr(answered: Promise<void>, worker: WorkerProcess): Promise<void> {
-  await Promise.race([answered.then(() => sleep(REST_MS)), worker.gone()]);
+/** Kills the worker after its last answer if it did not reach the write at which it should die. */
+async function diesOrIsKilled(worker: WorkerProcess, answered: Promise<void>): Promise<void> {
+  await Promise.race([answered.then(() => sleep(LAST_WRITES_MS)), worker.gone()]);
   await worker.kill();
 }

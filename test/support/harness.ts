@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { Config } from '../../src/config.ts';
 import { createContext, type Context } from '../../src/context.ts';
@@ -9,15 +8,13 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { migrate } from '../../src/mongo/migrate.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { campaignDoc, conversationDoc, Seeder, texterDoc } from './documents.ts';
-import { jobIdOf } from '../../src/queue/job.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { startService, type Service } from '../../workers/service.ts';
 
-/** The real services that `npm test` starts, or that the environment names. */
 function required(name: 'MONGODB_URI' | 'REDIS_URL'): string {
   const value = process.env[name];
-  if (!value) throw new Error(`expected ${name} in the environment: run the tests by "npm test", got none`);
+  if (!value) throw new Error(`${name} is not set: run the tests with "npm test", which starts the services`);
   return value;
 }
 
@@ -28,7 +25,7 @@ export interface Addresses {
 
 const shared = (): Addresses => ({ mongodbUri: required('MONGODB_URI'), redisUrl: required('REDIS_URL') });
 
-/** A configuration of its own database and its own queues, so that test files never meet. */
+/** A configuration with a database and queues of its own, so that test files do not disturb each other. */
 export function testConfig(worker: Partial<Config['worker']> = {}, addresses = shared()): Config {
   const name = `test_${randomBytes(6).toString('hex')}`;
   const uri = new URL(addresses.mongodbUri);
@@ -54,24 +51,37 @@ export function testConfig(worker: Partial<Config['worker']> = {}, addresses = s
   };
 }
 
-/** One contact's conversation as a test wants it; what it leaves out is ordinary. */
+/** The conversation of one contact. Omitted fields get ordinary values. */
 export interface Seeded {
   readonly assigneeId?: Assignee;
   readonly status?: Status;
-  /** Waiting since this long ago, in milliseconds. */
   readonly waitedMs?: number;
   readonly optedOut?: boolean;
   readonly name?: string;
 }
 
-/** A database, queues, workers and a producer of a test's own. */
+/** 14 conversations: 6 of several statuses in the pool, one of them opted out, then 4 of t1 and 4 of t2. */
+export const MIXED: readonly Seeded[] = [
+  { status: 'needs-reply', waitedMs: 9_000 },
+  { status: 'needs-reply', waitedMs: 9_000 },
+  { status: 'not-started', waitedMs: 5_000, optedOut: true },
+  { status: 'not-started', waitedMs: 4_000 },
+  { status: 'not-started', waitedMs: 3_000 },
+  { status: 'closed' },
+  ...(['needs-reply', 'not-started', 'in-progress', 'awaiting-contact'] as const).flatMap((status) => [
+    { status, assigneeId: 't1', waitedMs: 6_000 },
+    { status, assigneeId: 't2', waitedMs: 6_000, optedOut: status === 'in-progress' },
+  ]),
+];
+
+/** A database, queues, workers and a producer of one test file. */
 export class Harness {
   readonly config: Config;
   readonly context: Context;
   readonly producer: Producer;
   /** Inserts documents past the stores. */
   readonly seeder: Seeder;
-  /** Then nothing of it needs to be tidied up. */
+  /** True when the Redis belongs to the test, so its keys need not be deleted. */
   private readonly hasOwnRedis: boolean;
   private readonly services: Service[] = [];
   private contacts = 0;
@@ -84,7 +94,7 @@ export class Harness {
     this.producer = createProducer(config.queue);
   }
 
-  /** `addresses`: servers of the test's own, when it is about to be cruel to them. */
+  /** `addresses` names servers of the test's own, for a test that breaks them. */
   static async open(worker: Partial<Config['worker']> = {}, addresses?: Addresses): Promise<Harness> {
     const config = testConfig(worker, addresses);
     const context = await createContext(config);
@@ -100,7 +110,7 @@ export class Harness {
     return service;
   }
 
-  /** Ends everything this harness started, and whatever it left in the services. */
+  /** Stops everything that this harness started, and deletes what it stored. */
   async close(): Promise<void> {
     await Promise.all(this.services.map((service) => service.close()));
     await this.producer.close();
@@ -113,7 +123,7 @@ export class Harness {
     await redis.quit();
   }
 
-  /** A campaign with texters t1, t2, … who joined in this order. */
+  /** Inserts a campaign with texters t1, t2, … who joined in this order. */
   async seedCampaign(
     texterCount: number,
     {
@@ -129,7 +139,7 @@ export class Harness {
     return campaignId;
   }
 
-  /** Returns the conversations' ids, in the order given. */
+  /** Returns the ids of the conversations in the given order. */
   async seedConversations(campaignId: string, seeded: readonly Seeded[]): Promise<string[]> {
     const now = Date.now();
     const docs = seeded.map((each) => this.conversation(campaignId, each, now));
@@ -141,28 +151,16 @@ export class Harness {
     await this.context.database.texters.updateOne({ campaignId, texterId }, { $set: { active } });
   }
 
-  /** How many each assignee has: texter ids, and `pool`. */
-  async holdings(campaignId: string): Promise<Record<string, number>> {
-    const held = await this.context.stores.conversations.countByAssignee(campaignId);
-    const holdings: Record<string, number> = {};
-    for (const { assigneeId, count } of held) {
-      holdings[assigneeId ?? 'pool'] = (holdings[assigneeId ?? 'pool'] ?? 0) + count;
-    }
-    return holdings;
+  /** Counts the conversations of each texter, and of the `pool`. */
+  async loads(campaignId: string): Promise<Record<string, number>> {
+    const rows = await this.context.stores.conversations.countByAssignee(campaignId);
+    const loads: Record<string, number> = {};
+    for (const { assigneeId, count } of rows) loads[assigneeId ?? 'pool'] = (loads[assigneeId ?? 'pool'] ?? 0) + count;
+    return loads;
   }
 
-  /** Takes a job out of the queue, as its age does in the end: what is left is the ledger. */
-  async forgetJob(queueName: string, jobId: string): Promise<void> {
-    const queue = new Queue(queueName, {
-      connection: new Redis(this.config.queue.redisUrl),
-      prefix: this.config.queue.prefix,
-    });
-    await queue.remove(jobIdOf(jobId));
-    await queue.close();
-  }
-
-  async isWaiting(claimId: string): Promise<boolean> {
-    return ((await this.context.stores.claims.find(claimId))?.waiting ?? null) !== null;
+  async isWaiting(operationId: string): Promise<boolean> {
+    return ((await this.context.stores.claims.find(operationId))?.waiting ?? null) !== null;
   }
 
   newId(prefix: string): string {

@@ -1,4 +1,4 @@
-/** Small, seeded and the same everywhere: whoever knows the seed sees the same test again. */
+/** Pseudo-random numbers (mulberry32). The same seed gives the same numbers on every machine. */
 export class Random {
   private state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.state = seed >>> 0;
   }
 
-  /** From 0 up to, but not including, 1. */
+  /** Returns a number from 0 up to, but not including, 1. */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) >>> 0;
     let mixed = this.state;
@@ -15,7 +15,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** Both ends included. */
+  /** Returns a whole number from `least` to `most`, both included. */
   between(least: number, most: number): number {
     return least + Math.floor(this.next() * (most - least + 1));
   }
@@ -25,11 +25,11 @@ export class Random {
   }
 
   pick<Item>(items: readonly Item[]): Item {
-    if (items.length === 0) throw new Error('expected something to pick from, got an empty list');
+    if (items.length === 0) throw new Error('cannot pick from an empty list');
     return items[this.between(0, items.length - 1)] as Item;
   }
 
-  /** `count` different ones, in any order; all when there are fewer. */
+  /** Returns `count` different items in random order, or all items if there are fewer. */
   some<Item>(items: readonly Item[], count: number): Item[] {
     const left = [...items];
     const picked: Item[] = [];

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import type { Harness } from './harness.ts';
 
-/** The operations' queue past every producer: what somebody else's program, or a hand, can do to it. */
+/** Changes a queue past the producer and the worker, as another program could. Default: the queue of operations. */
 export class RawQueue {
   readonly queue: Queue;
   readonly redis: Redis;
@@ -18,7 +18,7 @@ export class RawQueue {
     return ((await this.queue.getJob(jobIdOf(jobId))) ?? (await this.queue.getJob(jobId))) as Job | undefined;
   }
 
-  /** As if its time in Redis had run out, or Redis had been lost. */
+  /** Removes a job, as its age or a loss of data in Redis would. */
   async forget(jobId: string): Promise<void> {
     await (await this.job(jobId))?.remove();
   }
@@ -27,4 +27,11 @@ export class RawQueue {
     await this.queue.close();
     this.redis.disconnect();
   }
+}
+
+/** Removes one job from a queue, as its age or a loss of data in Redis would. */
+export async function removeJob(harness: Harness, queueName: string, jobId: string): Promise<void> {
+  const queue = new RawQueue(harness, queueName);
+  await queue.forget(jobId);
+  await queue.close();
 }

@@ -3,8 +3,7 @@ import type { BatchDoc, ConversationDoc, OperationDoc } from '../../src/mongo/do
 import type { OperationRequest } from '../../src/operations/index.ts';
 import type { Harness } from './harness.ts';
 
-/** What really lies in the database, past every store and mapping. */
-
+/** Reads conversations past the stores, as the functions below read other documents. Default: of all campaigns. */
 export async function rawConversations(harness: Harness, campaignId?: string): Promise<Map<string, ConversationDoc>> {
   const filter = campaignId === undefined ? {} : { campaignId };
   const docs = await harness.context.database.conversations.find(filter, { sort: { _id: 1 } }).toArray();
@@ -13,7 +12,7 @@ export async function rawConversations(harness: Harness, campaignId?: string): P
 
 export async function rawOperation(harness: Harness, operationId: string): Promise<OperationDoc> {
   const doc = await harness.context.database.operations.findOne({ _id: operationId });
-  if (!doc) throw new Error(`expected operation ${operationId} in the ledger, got none`);
+  if (!doc) throw new Error(`operation ${operationId} is not in the database`);
   return doc;
 }
 
@@ -31,12 +30,12 @@ export async function rawBatches(harness: Harness, operationId: string): Promise
   return harness.context.database.batches.find({ operationId }, { sort: { number: 1 } }).toArray();
 }
 
-/** Every field with its type: two documents that read the same are the same. */
+/** Writes out every field with its type, so that equal texts mean equal documents. */
 export function bytesOf(doc: unknown): string {
   return EJSON.stringify(doc, { relaxed: false });
 }
 
-/** All conversations of the database as one string, to see that nothing at all was changed. */
+/** Returns all conversations of the database as one text, to check that nothing has changed. */
 export async function everyConversation(harness: Harness): Promise<string> {
   return bytesOf([...(await rawConversations(harness)).values()]);
 }
@@ -45,4 +44,39 @@ export function idsOf(
   groups: readonly { readonly conversationIds: BatchDoc['moves'][number]['conversationIds'] }[],
 ): string[] {
   return groups.flatMap((group) => group.conversationIds.map((id) => id.toHexString()));
+}
+
+/** Returns everything that an operation stored, without ids and times, so that two operations can be compared. */
+export async function outcomeOf(
+  harness: Harness,
+  { campaignId, operationId }: { readonly campaignId: string; readonly operationId: string },
+): Promise<unknown> {
+  const { state, error, receipt } = await rawOperation(harness, operationId);
+  const conversations = [...(await rawConversations(harness, campaignId)).values()];
+  const batches = await rawBatches(harness, operationId);
+  const campaign = await harness.context.database.campaigns.findOne({ _id: campaignId });
+  const inOrder = (rows: readonly unknown[]): string[] => rows.map((row) => JSON.stringify(row)).sort();
+  return {
+    state,
+    code: error?.code,
+    receipt: receipt && {
+      ...receipt,
+      skipped: inOrder(receipt.skipped),
+      bySource: inOrder(receipt.bySource),
+      byTarget: inOrder(receipt.byTarget),
+      byStatus: inOrder(receipt.byStatus),
+    },
+    nextJoinedOrder: campaign?.rotation.nextJoinedOrder,
+    conversations: conversations.map(({ assigneeId, assignmentVersion, history }) => [
+      assigneeId,
+      assignmentVersion,
+      history.map(({ from, to }) => [from, to]),
+    ]),
+    batches: batches.map(({ number, state: batchState, moves, skips }) => [
+      number,
+      batchState,
+      moves.map(({ from, to, status, count }) => [from, to, status, count]),
+      skips.map(({ reason, count }) => [reason, count]),
+    ]),
+  };
 }

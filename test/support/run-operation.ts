@@ -1,7 +1,8 @@
 import { requestHash } from '../../src/domain/requests.ts';
-import { parseRequest } from '../../src/operations/contract.ts';
+import { cancel } from '../../src/operations/cancel.ts';
+import { parseRequest, type CancelRequest } from '../../src/operations/contract.ts';
 import { accept, runOperation, type SliceResult } from '../../src/operations/lifecycle.ts';
-import type { Operation, OperationCommand } from '../../src/operations/operation.ts';
+import type { Operation, OperationCommand, OperationOrClaim } from '../../src/operations/operation.ts';
 import type { Stores } from '../../src/operations/ports.ts';
 import type { AnyRequest } from './send.ts';
 
@@ -51,4 +52,13 @@ export async function runToEnd(
     if (kind === 'waiting') return undefined;
   }
   throw new Error(`operation ${input.operationId} did not end within ${SLICES_MAX} slices`);
+}
+
+/** Cancels an operation without a queue, so one that no worker has accepted is unknown. */
+export function cancelWithoutQueue(
+  stores: Stores,
+  { operationId, campaignId }: CancelRequest,
+): Promise<OperationOrClaim> {
+  const findSent = (): Promise<undefined> => Promise.resolve(undefined);
+  return cancel({ stores, clock, findSent }, { operationId, campaignId });
 }

@@ -5,7 +5,7 @@ type Of<Kind extends 'reassign' | 'unassign' | 'reassign-one' | 'unassign-one' |
   kind: Kind;
 } & RequestInput<Kind>;
 
-/** A request of any kind, as its caller writes it. */
+/** A request of any kind, as a caller of the producer writes it. */
 export type AnyRequest = Of<'reassign'> | Of<'unassign'> | Of<'reassign-one'> | Of<'unassign-one'> | Of<'undo'>;
 export type BulkInput = Of<'reassign'> | Of<'unassign'>;
 /** Operations that need the campaign lock. */
@@ -15,7 +15,7 @@ export function isLockInput(request: AnyRequest): request is LockInput {
   return request.kind === 'reassign' || request.kind === 'unassign' || request.kind === 'undo';
 }
 
-/** By the method that its kind asks for. */
+/** Sends a request with the producer's method for its kind. */
 export function send(producer: Producer, request: AnyRequest): Promise<Sent> {
   switch (request.kind) {
     case 'reassign':
@@ -29,4 +29,9 @@ export function send(producer: Producer, request: AnyRequest): Promise<Sent> {
     case 'undo':
       return producer.undo(request);
   }
+}
+
+/** Resolves with the result, or with the code of the error if the result is an error. */
+export function resultOrCode(result: Promise<unknown>): Promise<unknown> {
+  return result.catch((error: unknown) => (error instanceof Error && 'code' in error ? error.code : error));
 }

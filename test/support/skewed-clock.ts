@@ -1,4 +1,4 @@
-/** Loaded before a worker (`--import`): its clock is off by `CLOCK_OFFSET_MS`, as on a machine that nobody set. */
+/** Loaded before a worker (`--import`). Shifts the clock of its process by `CLOCK_OFFSET_MS`. */
 const OFFSET_MS = Number(process.env['CLOCK_OFFSET_MS']);
 const RightDate = Date;
 
@@ -13,7 +13,7 @@ class SkewedDate extends RightDate {
   }
 }
 
-// Libraries know it by its name.
+// Some libraries recognise a date by the name of its class.
 Object.defineProperty(SkewedDate, 'name', { value: 'Date' });
 globalThis.Date = SkewedDate as DateConstructor;
 

@@ -1,44 +1,48 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/mongo/database.ts';
-import { audit, type AskedFor } from '../support/audit.ts';
-import type { SeededCampaign } from '../support/audit-history.ts';
-import { cancelAt } from '../support/cancel.ts';
+import { audit } from '../support/audit/audit.ts';
+import type { SeededCampaign, SentRequest } from '../support/audit/records.ts';
 import { Harness } from '../support/harness.ts';
-import { oneSlice } from '../support/run-operation.ts';
+import { cancelWithoutQueue, oneSlice } from '../support/run-operation.ts';
 
 type Damage = (database: Database) => Promise<unknown>;
 
 const ofClaim = { 'request.kind': 'self-assign' };
 const ofOperation = { 'request.kind': 'reassign' as const };
 
-/** What must never happen, done by hand. */
+/** Changes of the database that leave it inconsistent. */
 const DAMAGES: Record<string, Damage> = {
-  'a assignee that nobody knows': (database) =>
-    database.conversations.updateOne({ assigneeId: 't1' }, { $set: { assigneeId: 'stranger' } }),
-  'a assignee that no move led to': (database) =>
+  'an assignee who is not on the campaign': (database) =>
+    database.conversations.updateOne({ assigneeId: 't1' }, { $set: { assigneeId: 'unknown' } }),
+  'an assignee to whom no move leads': (database) =>
     database.conversations.updateOne({ assigneeId: 't1' }, { $set: { assigneeId: 't2' } }),
-  'a move without a trace': (database) =>
+  'a version that counts a move too many': (database) =>
     database.conversations.updateOne({ assigneeId: 't1' }, { $inc: { assignmentVersion: 1 } }),
-  'a trace lost': (database) => database.conversations.updateOne({ assigneeId: 't1' }, { $pop: { history: 1 } }),
-  'a move by another operation': (database) =>
+  'a move that is missing from a history': (database) =>
+    database.conversations.updateOne({ assigneeId: 't1' }, { $pop: { history: 1 } }),
+  'a move that its operation did not store': (database) =>
     database.conversations.updateOne(
       { assigneeId: 't1' },
       { $set: { lastOperationId: 'other', 'history.0.operationId': 'other' } },
     ),
-  'a conversation gone': (database) => database.conversations.deleteOne({ assigneeId: 't1' }),
-  'a receipt that counts otherwise': (database) =>
+  'a missing conversation': (database) => database.conversations.deleteOne({ assigneeId: 't1' }),
+  'a receipt that differs from its batches': (database) =>
     database.operations.updateOne(ofOperation, { $inc: { 'receipt.moved': 1, 'receipt.selected': 1 } }),
-  'an operation that goes on': (database) => database.operations.updateOne(ofOperation, { $set: { state: 'running' } }),
-  'an operation gone': (database) => database.operations.deleteOne(ofOperation),
-  'an operation that nobody asked for': async (database) => {
+  'an operation that has not ended': (database) =>
+    database.operations.updateOne(ofOperation, { $set: { state: 'running' } }),
+  'a missing operation': (database) => database.operations.deleteOne(ofOperation),
+  'an operation without a request': async (database) => {
     const known = await database.operations.findOne(ofOperation);
-    if (known) await database.operations.insertOne({ ...known, _id: 'unasked' });
+    if (known) await database.operations.insertOne({ ...known, _id: 'unrequested' });
   },
-  'a batch gone': (database) => database.batches.deleteOne({ number: 1 }),
-  'a batch left behind': (database) => database.batches.updateOne({ number: 1 }, { $set: { state: 'planned' } }),
-  'a batch that was not made': (database) => database.batches.updateOne({ number: 1 }, { $set: { state: 'dropped' } }),
-  'a grant taken back': (database) => database.claims.updateOne(ofClaim, { $pop: { granted: 1 } }),
-  'a claim that waits on': (database) =>
+  'a missing batch': (database) => database.batches.deleteOne({ number: 1 }),
+  'a batch that is still planned': (database) =>
+    database.batches.updateOne({ number: 1 }, { $set: { state: 'planned' } }),
+  'a dropped batch of an operation that is done': (database) =>
+    database.batches.updateOne({ number: 1 }, { $set: { state: 'dropped' } }),
+  'a conversation that is missing from the list of a claim': (database) =>
+    database.claims.updateOne(ofClaim, { $pop: { granted: 1 } }),
+  'a claim that is still waiting': (database) =>
     database.claims.updateOne(ofClaim, { $set: { waiting: { sequence: 1, until: new Date() } } }),
 };
 
@@ -47,26 +51,27 @@ const ofUndo = { 'request.kind': 'undo' as const };
 const ofSingle = { 'request.kind': 'reassign-one' as const };
 const ofCancelled = { state: 'cancelled' as const };
 
-/** The same of what was taken back, and of what was stopped. */
-const DAMAGES_TO_UNDONE: Record<string, Damage> = {
-  'another undone than was asked for': async (database) => {
+/** Inconsistent changes of an undo and of a cancelled operation. */
+const UNDO_AND_CANCEL_DAMAGES: Record<string, Damage> = {
+  'an undo that names another operation': async (database) => {
     const single = await database.operations.findOne(ofSingle);
     await database.operations.updateOne(ofUndo, { $set: { 'request.undoes': single?._id } as never });
   },
-  'an undo of nothing': (database) =>
-    database.operations.updateOne(ofUndo, { $set: { 'request.undoes': 'nothing' } as never }),
-  'one kept back for no reason': (database) =>
+  'an undo of an operation that does not exist': (database) =>
+    database.operations.updateOne(ofUndo, { $set: { 'request.undoes': 'unknown' } as never }),
+  'a skip with a wrong reason': (database) =>
     database.batches.updateOne({ 'skips.count': 1 }, { $set: { 'skips.0.reason': 'opted-out' } }),
-  'one kept back that nobody had touched': async (database) => {
+  'a skipped conversation that no other operation moved': async (database) => {
     const single = await database.operations.findOne(ofSingle);
     await database.conversations.updateOne({ lastOperationId: single?._id ?? '' }, { $pop: { history: 1 } });
   },
-  'more left than was asked for': (database) =>
+  'a number of left conversations that is above the limit of the request': (database) =>
     database.operations.updateOne(ofCancelled, { $inc: { 'receipt.left': 1 } }),
-  'a stop that nobody noted': (database) =>
+  'a cancelled operation without a cancellation': (database) =>
     database.operations.updateOne(ofCancelled, { $set: { cancellation: null } }),
-  'a stop that was none': (database) => database.operations.updateOne(ofCancelled, { $set: { state: 'done' } }),
-  'something left by what was not stopped': (database) =>
+  'a cancellation of an operation that is done': (database) =>
+    database.operations.updateOne(ofCancelled, { $set: { state: 'done' } }),
+  'a number of left conversations without a cancellation': (database) =>
     database.operations.updateOne(ofUndo, { $set: { 'receipt.left': 0 } }),
 };
 
@@ -94,8 +99,8 @@ describe('the audit', () => {
     return { campaignId, texterIds: ['t1', 't2'], rules, assignees };
   }
 
-  /** Twelve are dealt to two, two more are claimed by the first. */
-  async function play(): Promise<{ campaign: SeededCampaign; asked: AskedFor[] }> {
+  /** Reassigns 12 conversations of the pool to two texters. Then the first texter claims two. */
+  async function reassignAndClaim(): Promise<{ campaign: SeededCampaign; sent: SentRequest[] }> {
     const campaign = await seed();
     const { campaignId } = campaign;
     const { producer } = harness;
@@ -105,79 +110,89 @@ describe('the audit', () => {
     const claimed = await (
       await producer.selfAssign({ operationId: claimId, campaignId, texterId: 't1', count: 2 })
     ).result();
-    const asked = [
-      { id: operationId, campaignId, told: [dealt] },
-      { id: claimId, campaignId, told: [claimed] },
+    const sent = [
+      { operationId, campaignId, answers: [dealt] },
+      { operationId: claimId, campaignId, answers: [claimed] },
     ];
-    return { campaign, asked };
+    return { campaign, sent };
   }
 
-  /** Twelve are dealt, one of them is moved by itself, the dealing is undone; another is stopped after its first batch. */
-  async function playUndone(): Promise<{ campaign: SeededCampaign; asked: AskedFor[] }> {
+  /** Reassigns 12 conversations, moves one of them, undoes the reassign, and cancels a second one after its first batch. */
+  async function undoAndCancel(): Promise<{ campaign: SeededCampaign; sent: SentRequest[] }> {
     const campaign = await seed();
     const { campaignId } = campaign;
     const { producer, context } = harness;
-    const [deal, single, undo, halt] = [0, 1, 2, 3].map(() => harness.newId('op')) as [string, string, string, string];
+    const [first, single, undo, second] = [0, 1, 2, 3].map(() => harness.newId('op')) as [
+      string,
+      string,
+      string,
+      string,
+    ];
     const all = { campaignId, from: 'pool', to: { texterIds: ['t1'] }, status: 'any' } as const;
-    const dealt = await (await producer.reassign({ operationId: deal, ...all, count: 12 })).result();
+    const dealt = await (await producer.reassign({ operationId: first, ...all, count: 12 })).result();
     const [conversationId = ''] = campaign.assignees.keys();
     const one = { operationId: single, campaignId, conversationId, to: { texterIds: ['t2'] as [string] } };
     const moved = await (await producer.reassignOne(one)).result();
-    const undone = await (await producer.undo({ operationId: undo, campaignId, undoes: deal })).result();
-    const halted = { kind: 'reassign', operationId: halt, ...all, count: 9 } as const;
-    await oneSlice(context.stores, halted);
-    const { receipt } = await cancelAt(context.stores, halted);
-    if (!receipt) throw new Error('expected a receipt of what was cancelled, got none');
-    const answers = { [deal]: dealt, [single]: moved, [undo]: undone, [halt]: { receipt } };
-    const asked = Object.entries(answers).map(([id, answer]) => ({ id, campaignId, told: [answer] }));
-    return { campaign, asked: [...asked, { id: halt, campaignId, told: [{ receipt }], stops: true }] };
+    const undone = await (await producer.undo({ operationId: undo, campaignId, undoes: first })).result();
+    const cancelled = { kind: 'reassign', operationId: second, ...all, count: 9 } as const;
+    await oneSlice(context.stores, cancelled);
+    const { receipt } = await cancelWithoutQueue(context.stores, cancelled);
+    if (!receipt) throw new Error('the cancelled operation has no receipt');
+    const answers = { [first]: dealt, [single]: moved, [undo]: undone, [second]: { receipt } };
+    const sent = Object.entries(answers).map(([operationId, answer]) => ({
+      operationId,
+      campaignId,
+      answers: [answer],
+    }));
+    const cancel = { operationId: second, campaignId, answers: [{ receipt }], cancels: true } as const;
+    return { campaign, sent: [...sent, cancel] };
   }
 
-  it('finds nothing wrong with what happened', async () => {
-    const { campaign, asked } = await play();
-    expect(await audit(harness, [campaign], asked)).toEqual({
+  it('finds no violation after a reassign and a claim', async () => {
+    const { campaign, sent } = await reassignAndClaim();
+    expect(await audit(harness, [campaign], sent)).toEqual({
       violations: [],
       checked: { ...NONE, conversations: 20, moves: 14, operations: 1, claims: 1, batches: 4 },
     });
   });
 
   it.each(Object.entries(DAMAGES))('finds %s', async (_what, damage) => {
-    const { campaign, asked } = await play();
+    const { campaign, sent } = await reassignAndClaim();
     await damage(harness.context.database);
-    expect((await audit(harness, [campaign], asked)).violations).not.toEqual([]);
+    expect((await audit(harness, [campaign], sent)).violations).not.toEqual([]);
   });
 
-  it('finds nothing wrong with what was undone and stopped', async () => {
-    const { campaign, asked } = await playUndone();
-    const { violations, checked } = await audit(harness, [campaign], asked);
+  it('finds no violation after an undo and a cancel', async () => {
+    const { campaign, sent } = await undoAndCancel();
+    const { violations, checked } = await audit(harness, [campaign], sent);
     expect(violations).toEqual([]);
     expect(checked).toMatchObject({ conversations: 20, operations: 4, claims: 0, undos: 1, cancelled: 1, reopened: 0 });
   });
 
-  it.each(Object.entries(DAMAGES_TO_UNDONE))('finds %s', async (_what, damage) => {
-    const { campaign, asked } = await playUndone();
+  it.each(Object.entries(UNDO_AND_CANCEL_DAMAGES))('finds %s', async (_what, damage) => {
+    const { campaign, sent } = await undoAndCancel();
     await damage(harness.context.database);
-    expect((await audit(harness, [campaign], asked)).violations).not.toEqual([]);
+    expect((await audit(harness, [campaign], sent)).violations).not.toEqual([]);
   });
 
-  it('finds a stop that nobody asked for, one told otherwise, and one never answered', async () => {
-    const { campaign, asked } = await playUndone();
-    const [stop] = asked.splice(4) as [AskedFor];
-    expect((await audit(harness, [campaign], asked)).violations).toHaveLength(1);
-    const told = [{ code: 'operation-ended' }];
-    expect((await audit(harness, [campaign], [...asked, { ...stop, told }])).violations).toHaveLength(1);
-    expect((await audit(harness, [campaign], [...asked, { ...stop, told: [] }])).violations).toHaveLength(1);
-    const other = { ...stop, id: asked[1]?.id ?? '' };
-    expect((await audit(harness, [campaign], [...asked, stop, other])).violations).toHaveLength(1);
+  it('finds a cancellation without a request, and a cancel with a wrong answer or without an answer', async () => {
+    const { campaign, sent } = await undoAndCancel();
+    const [cancel] = sent.splice(4) as [SentRequest];
+    expect((await audit(harness, [campaign], sent)).violations).toHaveLength(1);
+    const answers = [{ code: 'operation-ended' }];
+    expect((await audit(harness, [campaign], [...sent, { ...cancel, answers }])).violations).toHaveLength(1);
+    expect((await audit(harness, [campaign], [...sent, { ...cancel, answers: [] }])).violations).toHaveLength(1);
+    const other = { ...cancel, operationId: sent[1]?.operationId ?? '' };
+    expect((await audit(harness, [campaign], [...sent, cancel, other])).violations).toHaveLength(1);
   });
 
-  it('finds an answer that differs from the ledger, one that never came, and two that say "created"', async () => {
-    const { campaign, asked } = await play();
-    const [operation, claim] = asked as [AskedFor, AskedFor];
-    const told = [...operation.told, ...operation.told];
-    expect((await audit(harness, [campaign], [{ ...operation, told }, claim])).violations).toHaveLength(1);
-    expect((await audit(harness, [campaign], [{ ...operation, told: [] }, claim])).violations).toHaveLength(1);
-    const other = { ...operation, told: [{ code: 'no-targets' }] };
+  it('finds an operation with a wrong answer, without an answer, and with two answers that say "created"', async () => {
+    const { campaign, sent } = await reassignAndClaim();
+    const [operation, claim] = sent as [SentRequest, SentRequest];
+    const answers = [...operation.answers, ...operation.answers];
+    expect((await audit(harness, [campaign], [{ ...operation, answers }, claim])).violations).toHaveLength(1);
+    expect((await audit(harness, [campaign], [{ ...operation, answers: [] }, claim])).violations).toHaveLength(1);
+    const other = { ...operation, answers: [{ code: 'no-targets' }] };
     expect((await audit(harness, [campaign], [other, claim])).violations).toHaveLength(1);
   });
 });

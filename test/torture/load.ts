@@ -2,47 +2,47 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { JobFailed, Refusal } from '../../src/domain/errors.ts';
 import type { Status } from '../../src/domain/conversation.ts';
 import { isEnded } from '../../src/domain/operation.ts';
-import type { Answer, AskedFor } from '../support/audit.ts';
-import type { SeededCampaign } from '../support/audit-history.ts';
+import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
+import { findFailed, retry } from '../../src/reconcile/retry.ts';
+import type { Answer, SeededCampaign, SentRequest } from '../support/audit/records.ts';
 import type { Harness, Seeded } from '../support/harness.ts';
 import type { Random } from '../support/random.ts';
-import { askers, type Ask, type Asker, type Past } from './askers.ts';
-import { takeUp } from './take-up.ts';
+import { createSenders, type Sender, type SentIds, type TortureRequest } from './senders.ts';
 
-/** How much is seeded, and how many ask at once on each campaign. */
+/** How much is seeded, and how many senders of each kind every campaign has. */
 export interface LoadSize {
   readonly campaigns: number;
   readonly texters: number;
   readonly conversations: number;
-  readonly askers: Readonly<Record<Asker['kind'], number>>;
+  readonly senders: Readonly<Record<Sender['kind'], number>>;
 }
 
 const RULES = { enabled: true, batchMax: 12, openMax: 150, repliesMax: null };
-/** What a caller waits for an answer before asking again under the same id. */
+/** How long a sender waits for an answer before it sends the request again. */
 const ANSWER_MS = 20_000;
-const AGAIN_MS = 200;
-/** Of those who hear nothing, so many trust that it ends by itself once it is in the ledger, and ask only then. */
-const TRUSTING = 0.5;
-const LOOK_EVERY_MS = 500;
+const RESEND_AFTER_MS = 200;
+/** Without an answer, this share of the senders waits until the operation has ended before they send it again. */
+const PATIENT_SHARE = 0.5;
+const POLL_EVERY_MS = 500;
 
-interface InAir extends AskedFor {
-  readonly told: Answer[];
+interface SentByLoad extends SentRequest {
+  readonly answers: Answer[];
 }
 
-/** People who ask for everything there is, again and again, until they are answered. */
+/** Sends requests of every kind, and repeats each one until it is answered. */
 export class Load {
   readonly campaigns: readonly SeededCampaign[];
-  readonly asked: InAir[] = [];
-  /** Sent again, since Redis was away, the answer was long in coming, or the worker had given up. */
+  readonly sent: SentByLoad[] = [];
+  /** How many requests were sent again after an error or without an answer. */
   sentAgain = 0;
-  /** Given up, and taken up again where it had stopped. */
+  /** How many failed operations were retried. */
   retried = 0;
   private readonly harness: Harness;
   private readonly random: Random;
   private readonly size: LoadSize;
   private working: Promise<unknown> = Promise.resolve();
   private stopped = false;
-  private given = new AbortController();
+  private readonly deadline = new AbortController();
 
   private constructor(harness: Harness, random: Random, size: LoadSize, campaigns: readonly SeededCampaign[]) {
     this.harness = harness;
@@ -58,12 +58,14 @@ export class Load {
   }
 
   get answered(): number {
-    return this.asked.filter(({ told }) => told.length > 0).length;
+    return this.sent.filter(({ answers }) => answers.length > 0).length;
   }
 
-  /** Each with the codes they were refused with. */
+  /** The number of refusals by code. */
   get refusals(): Record<string, number> {
-    const codes = this.asked.flatMap(({ told }) => told.flatMap((answer) => ('code' in answer ? [answer.code] : [])));
+    const codes = this.sent.flatMap(({ answers }) =>
+      answers.flatMap((answer) => ('code' in answer ? [answer.code] : [])),
+    );
     const counts: Record<string, number> = {};
     for (const code of codes) counts[code] = (counts[code] ?? 0) + 1;
     return counts;
@@ -71,68 +73,90 @@ export class Load {
 
   start(): void {
     const all = this.campaigns.flatMap((campaign) =>
-      askers(this.harness, campaign, this.random, () => this.pastOf(campaign)).flatMap((asker) =>
-        Array.from({ length: this.size.askers[asker.kind] }, () => this.askOn(campaign.campaignId, asker)),
+      createSenders(this.harness, campaign, this.random, () => this.sentIds(campaign)).flatMap((sender) =>
+        Array.from({ length: this.size.senders[sender.kind] }, () =>
+          this.sendUntilStopped(campaign.campaignId, sender),
+        ),
       ),
     );
     this.working = Promise.all(all);
     this.working.catch(() => undefined);
   }
 
-  /** Nobody asks for anything new. Resolves when everybody has been answered, or when `patienceMs` is over. */
-  async stop(patienceMs: number): Promise<void> {
+  /** Sends no new request. Resolves when all requests are answered, or after `deadlineMs`. */
+  async stop(deadlineMs: number): Promise<void> {
     this.stopped = true;
-    const patience = setTimeout(() => this.given.abort(), patienceMs);
+    const timer = setTimeout(() => this.deadline.abort(), deadlineMs);
     await this.working;
-    clearTimeout(patience);
+    clearTimeout(timer);
   }
 
-  private pastOf({ campaignId }: SeededCampaign): Past {
-    const asked = this.asked.filter((each) => each.campaignId === campaignId && !each.stops);
+  private sentIds({ campaignId }: SeededCampaign): SentIds {
+    const sent = this.sent.filter((each) => each.campaignId === campaignId && !each.cancels);
     const ids = (isAnswered: boolean): string[] =>
-      asked.filter(({ told }) => told.length > 0 === isAnswered).map(({ id }) => id);
-    return { inAir: ids(false), answered: ids(true) };
+      sent.filter(({ answers }) => answers.length > 0 === isAnswered).map(({ operationId }) => operationId);
+    return { unanswered: ids(false), answered: ids(true) };
   }
 
-  private async askOn(campaignId: string, { next, restMs }: Asker): Promise<void> {
+  private async sendUntilStopped(campaignId: string, { next, pauseMs }: Sender): Promise<void> {
     while (!this.stopped) {
-      const { send, ...what } = next();
-      const asked: InAir = { ...what, campaignId, told: [] };
-      this.asked.push(asked);
-      await this.untilAnswered(asked, send);
-      await sleep(restMs);
+      const { send, ...request } = next();
+      const sent: SentByLoad = { ...request, campaignId, answers: [] };
+      this.sent.push(sent);
+      await this.sendUntilAnswered(sent, send);
+      await sleep(pauseMs);
     }
   }
 
-  private async untilAnswered(asked: InAir, send: Ask['send']): Promise<void> {
-    const isTrusting = !asked.stops && this.random.chance(TRUSTING);
-    while (!this.given.signal.aborted) {
+  private async sendUntilAnswered(sent: SentByLoad, send: TortureRequest['send']): Promise<void> {
+    const isPatient = !sent.cancels && this.random.chance(PATIENT_SHARE);
+    while (!this.deadline.signal.aborted) {
       try {
-        const sent = await send();
-        asked.told.push(await sent.result({ waitMs: ANSWER_MS }));
+        sent.answers.push(await (await send()).result({ waitMs: ANSWER_MS }));
         return;
       } catch (error) {
-        if (error instanceof Refusal) return void asked.told.push({ code: error.code });
-        if (error instanceof JobFailed && (await takeUp(this.harness, asked.id))) this.retried += 1;
-        if (isTrusting) await this.endsByItself(asked.id);
+        if (error instanceof Refusal) return void sent.answers.push({ code: error.code });
+        if (error instanceof JobFailed && (await retryFailed(this.harness, sent.operationId))) this.retried += 1;
+        if (isPatient) await this.ended(sent.operationId);
         this.sentAgain += 1;
-        await sleep(AGAIN_MS);
+        await sleep(RESEND_AFTER_MS);
       }
     }
   }
 
-  /** At once for what the ledger does not know. */
-  private async endsByItself(id: string): Promise<void> {
+  /** Resolves when the operation has ended, and at once when the database does not have it. */
+  private async ended(operationId: string): Promise<void> {
     const { operations } = this.harness.context.stores;
-    while (!this.given.signal.aborted) {
-      const found = await operations.findOperationOrClaim(id).catch(() => 'the database is away' as const);
+    while (!this.deadline.signal.aborted) {
+      const found = await operations.findOperationOrClaim(operationId).catch(() => 'unavailable' as const);
       if (found === undefined || (typeof found === 'object' && isEnded(found.state))) return;
-      await sleep(LOOK_EVERY_MS);
+      await sleep(POLL_EVERY_MS);
     }
   }
 }
 
-const MIX: readonly Status[] = ['not-started', 'not-started', 'not-started', 'needs-reply', 'in-progress', 'closed'];
+/** Retries an operation as `baton retry` does. Returns false when it is not failed, or when a service is unavailable. */
+async function retryFailed({ config, context }: Harness, operationId: string): Promise<boolean> {
+  const { failures, operationViews } = context;
+  try {
+    return await withFailedJobs(config.queue, async (jobs) => {
+      const deps = { failures, operationViews, jobs };
+      return retry(deps, await findFailed(deps, operationId));
+    });
+  } catch {
+    return false;
+  }
+}
+
+/** Half of the conversations are not started, so that claims find some. */
+const STATUS_MIX: readonly Status[] = [
+  'not-started',
+  'not-started',
+  'not-started',
+  'needs-reply',
+  'in-progress',
+  'closed',
+];
 
 async function seedCampaign(harness: Harness, random: Random, size: LoadSize): Promise<SeededCampaign> {
   const campaignId = await harness.seedCampaign(size.texters, { selfAssign: RULES });
@@ -140,7 +164,7 @@ async function seedCampaign(harness: Harness, random: Random, size: LoadSize): P
   const seeded = Array.from({ length: size.conversations }, (): Seeded => {
     const assigneeId = random.chance(0.5) ? null : random.pick(texterIds);
     const waitedMs = random.between(1, 500) * 1_000;
-    return { status: random.pick(MIX), assigneeId, waitedMs, optedOut: random.chance(0.03) };
+    return { status: random.pick(STATUS_MIX), assigneeId, waitedMs, optedOut: random.chance(0.03) };
   });
   const ids = await harness.seedConversations(campaignId, seeded);
   const assignees = new Map(ids.map((id, index) => [id, seeded[index]?.assigneeId ?? null]));

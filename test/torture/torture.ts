@@ -1,32 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { audit, type Audited } from '../support/audit.ts';
+import { audit, type AuditReport } from '../support/audit/audit.ts';
 import { Harness } from '../support/harness.ts';
 import { OwnServices } from '../support/own-services.ts';
 import { Random } from '../support/random.ts';
-import { Crew } from './crew.ts';
-import { FAULTS, type FaultName } from './faults.ts';
+import { FAULTS, type FaultName, type FaultTargets } from './faults.ts';
 import { Load, type LoadSize } from './load.ts';
-import { Texting } from './texting.ts';
+import { StatusChanges } from './status-changes.ts';
+import { WorkerGroup } from './worker-group.ts';
 
 export interface TortureOptions {
   readonly seed: number;
-  /** So long, and until so many faults have struck. */
+  /** Faults are injected for this long, and until there were at least `faultsMin`. */
   readonly minutes: number;
-  readonly strikes: number;
+  readonly faultsMin: number;
   readonly workers: number;
   readonly size: LoadSize;
   readonly faults: readonly FaultName[];
-  readonly say: (line: string) => void;
+  readonly log: (line: string) => void;
 }
 
-export interface Tortured extends Audited {
+export interface TortureReport extends AuditReport {
   readonly seed: number;
   readonly seconds: number;
-  readonly asked: number;
+  readonly sent: number;
   readonly answered: number;
   readonly sentAgain: number;
   readonly retried: number;
-  /** By texters at work meanwhile. */
+  /** How many times another program changed the status of a conversation. */
   readonly statusChanges: number;
   readonly faults: Readonly<Partial<Record<FaultName, number>>>;
   readonly refusals: Readonly<Record<string, number>>;
@@ -39,16 +39,16 @@ const WORKER_ENV = {
   BATON_STALLED_CHECK_MS: '1000',
   BATON_SLICE_MS: '200',
   BATON_BATCH_CONVERSATIONS_MAX: '40',
-  // What an emptied Redis has lost is not asked for again by everybody.
+  // Patient senders do not repeat a request that Redis has lost, so a reconcile pass must find it soon.
   BATON_RECONCILE_EVERY_MS: '1000',
 };
-/** Between one fault and the next: long enough for some work to get done, mostly. */
-const QUIET_MS = { least: 200, most: 3_000 };
-/** When all faults are over, everything ends within this. */
+/** The time between two faults, long enough for some work. */
+const PAUSE_MS = { least: 200, most: 3_000 };
+/** How long everything may take to end after the last fault. */
 const END_WITHIN_MS = 150_000;
 
-/** Mixed load, a fault every few seconds, then peace, and everything is held against what was asked. */
-export async function torture(options: TortureOptions): Promise<Tortured> {
+/** Injects faults while requests are sent, waits until all are answered, and audits the database and the answers. */
+export async function torture(options: TortureOptions): Promise<TortureReport> {
   const services = await OwnServices.start();
   try {
     const harness = await Harness.open({}, services);
@@ -62,60 +62,60 @@ export async function torture(options: TortureOptions): Promise<Tortured> {
   }
 }
 
-async function tortureOn(options: TortureOptions, services: OwnServices, harness: Harness): Promise<Tortured> {
-  const { seed, size, workers, say } = options;
+async function tortureOn(options: TortureOptions, services: OwnServices, harness: Harness): Promise<TortureReport> {
+  const { seed, size, log } = options;
   const startedAt = performance.now();
   const random = new Random(seed);
   const load = await Load.seed(harness, random, size);
-  const texting = new Texting(harness, new Random(seed), load.campaigns);
-  const crew = new Crew(harness, WORKER_ENV);
+  const statusChanges = new StatusChanges(harness, new Random(seed), load.campaigns);
+  const workers = new WorkerGroup(harness, WORKER_ENV);
   try {
-    await crew.muster(workers);
+    await workers.start(options.workers);
     load.start();
-    texting.start();
-    const faults = await strike(options, { harness, services, crew, random, lockMs: LOCK_MS }, load);
-    say('no more faults; waiting for everything to end');
+    statusChanges.start();
+    const faults = await injectFaults(options, { harness, services, workers, random, lockMs: LOCK_MS }, load);
+    log('The faults are over. Waiting for everything to end.');
     await load.stop(END_WITHIN_MS);
-    await texting.stop();
-    const audited = await audit(harness, load.campaigns, load.asked);
+    await statusChanges.stop();
+    const report = await audit(harness, load.campaigns, load.sent);
     const seconds = (performance.now() - startedAt) / 1_000;
     const { answered, sentAgain, retried, refusals } = load;
     return {
-      ...audited,
+      ...report,
       seed,
       seconds,
-      asked: load.asked.length,
+      sent: load.sent.length,
       answered,
       sentAgain,
       retried,
-      statusChanges: texting.changes,
+      statusChanges: statusChanges.count,
       faults,
       refusals,
-      exitCodes: crew.exitCodes,
+      exitCodes: workers.exitCodes,
     };
   } finally {
-    await texting.stop();
-    await crew.end();
+    await statusChanges.stop();
+    await workers.killAll();
   }
 }
 
-async function strike(
-  { minutes, strikes, faults, say }: TortureOptions,
-  victims: Parameters<(typeof FAULTS)[FaultName]>[0],
+async function injectFaults(
+  { minutes, faultsMin, faults, log }: TortureOptions,
+  targets: FaultTargets,
   load: Load,
 ): Promise<Partial<Record<FaultName, number>>> {
-  const { random } = victims;
-  const struck: Partial<Record<FaultName, number>> = {};
-  let deck: FaultName[] = [];
+  const { random } = targets;
+  const injected: Partial<Record<FaultName, number>> = {};
+  let remaining: FaultName[] = [];
   const endsAt = performance.now() + minutes * 60_000;
-  for (let strike = 0; strike < strikes || performance.now() < endsAt; strike += 1) {
-    await sleep(random.between(QUIET_MS.least, QUIET_MS.most));
-    // None twice before all had their turn, in ever new orders.
-    if (deck.length === 0) deck = random.some(faults, faults.length);
-    const name = deck.pop() ?? random.pick(faults);
-    say(`${name} (asked ${load.asked.length}, answered ${load.answered}, sent again ${load.sentAgain})`);
-    await FAULTS[name](victims);
-    struck[name] = (struck[name] ?? 0) + 1;
+  for (let count = 0; count < faultsMin || performance.now() < endsAt; count += 1) {
+    await sleep(random.between(PAUSE_MS.least, PAUSE_MS.most));
+    // No fault is repeated before all others were injected, each time in another order.
+    if (remaining.length === 0) remaining = random.some(faults, faults.length);
+    const name = remaining.pop() ?? random.pick(faults);
+    log(`${name} (${load.sent.length} sent, ${load.answered} answered, ${load.sentAgain} sent again)`);
+    await FAULTS[name](targets);
+    injected[name] = (injected[name] ?? 0) + 1;
   }
-  return struck;
+  return injected;
 }

@@ -82,7 +82,7 @@ describe('the executor', () => {
     expect(job).toMatchObject({ returnvalue: { moved: 3 }, attemptsMade: 1 });
   });
 
-  it('fails the job at once on a failed outcome and records no failure', async () => {
+  it('fails the job at once when its run ended as failed, and records no failure', async () => {
     const job = await play(() => ({ kind: 'failed', error: toStoredError(NO_TARGETS) }));
     expect(job).toMatchObject({ failedReason: toFailureText(toStoredError(NO_TARGETS)), attemptsMade: 1 });
     expect(recorded).toEqual([]);
@@ -131,7 +131,7 @@ describe('the executor', () => {
     expect(job).toMatchObject({ returnvalue: 'back', attemptsMade: 1 });
   });
 
-  it('retries a job after a transient error and notes the failure', async () => {
+  it('retries a job after a transient error and records the failed attempt', async () => {
     const fail = (): never => {
       throw new Error('write conflict');
     };

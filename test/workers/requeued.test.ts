@@ -13,7 +13,7 @@ import { LockWatch } from '../../workers/lock-watch.ts';
 import { OperationHandler } from '../../workers/operation-handler.ts';
 import { Pace } from '../../workers/pace.ts';
 import { Harness } from '../support/harness.ts';
-import { watched } from '../support/interposed.ts';
+import { intercepted } from '../support/intercepted-stores.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 
 const BATCHES = 3 * OPERATION_JOB_OPTIONS.attempts;
@@ -29,7 +29,7 @@ describe('an operation whose slice fails after progress', () => {
     const harness = await Harness.open({ batchConversationsMax: 1, batchesInFlightMax: 1 });
     const { queue, worker: config, log } = harness.config;
     let calls = 0;
-    const stores = watched(harness.context.stores, (_number, name, call) => {
+    const stores = intercepted(harness.context.stores, (_number, name, call) => {
       const error = name === port ? fail((calls += 1)) : undefined;
       if (error) throw error;
       return call();

@@ -1,9 +1,10 @@
 import { expect } from 'vitest';
-import type { ClaimDoc, ConversationDoc } from '../../src/mongo/documents.ts';
-import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
-import type { ClaimInput, ClaimResult } from '../../src/producer/producer-port.ts';
-import type { Harness } from './harness.ts';
-import { idsOf, rawConversations } from './raw.ts';
+import type { ClaimDoc, ConversationDoc } from '../../../src/mongo/documents.ts';
+import type { SelfAssignSettings } from '../../../src/campaigns/campaign.ts';
+import type { ClaimInput, ClaimResult } from '../../../src/producer/producer-port.ts';
+import type { Harness } from '../harness.ts';
+import { rawConversations } from '../raw.ts';
+import { isClaim, storedMoves, type StoredMove } from './records.ts';
 
 /** One answer that a texter got to a claim. */
 export interface ReceivedAnswer {
@@ -16,12 +17,6 @@ export interface ReceivedAnswer {
 export interface SentClaimRecord {
   readonly input: ClaimInput;
   readonly answers: ReceivedAnswer[];
-}
-
-interface Move {
-  readonly operationId: string;
-  readonly conversationId: string;
-  readonly to: string | null;
 }
 
 /** A time during which a conversation was certainly assigned to a texter, in milliseconds since 1970. */
@@ -46,7 +41,7 @@ export class ClaimAudit {
   /** When the answer of each other operation arrived, in milliseconds since 1970. */
   private readonly endedAt: ReadonlyMap<string, number>;
   /** The moves in the stored claims and batches. */
-  private readonly moves: readonly Move[];
+  private readonly moves: readonly StoredMove[];
 
   private constructor(of: {
     seeded: ReadonlyMap<string, string | null>;
@@ -55,7 +50,7 @@ export class ClaimAudit {
     docs: ReadonlyMap<string, ConversationDoc>;
     claims: ReadonlyMap<string, ClaimDoc>;
     endedAt: ReadonlyMap<string, number>;
-    moves: readonly Move[];
+    moves: readonly StoredMove[];
   }) {
     this.seeded = of.seeded;
     this.sent = of.sent;
@@ -81,13 +76,7 @@ export class ClaimAudit {
     const all = await database.claims.find({ campaignId }).toArray();
     const claims = new Map(all.filter(isClaim).map((doc) => [doc._id, doc]));
     const batches = await database.batches.find({ campaignId, state: 'applied' }).toArray();
-    const byBatches = batches.flatMap(({ operationId, moves }) =>
-      moves.flatMap((group) => idsOf([group]).map((conversationId) => ({ operationId, conversationId, to: group.to }))),
-    );
-    const byClaims = [...claims.values()].flatMap(({ _id, granted, request }) =>
-      granted.map((id) => ({ operationId: _id, conversationId: id.toHexString(), to: request.texterId })),
-    );
-    return new ClaimAudit({ ...known, docs, claims, moves: [...byBatches, ...byClaims] });
+    return new ClaimAudit({ ...known, docs, claims, moves: storedMoves(batches, [...claims.values()]) });
   }
 
   /** How much has happened. */
@@ -237,10 +226,6 @@ export class ClaimAudit {
     );
     return Math.max(0, ...moves);
   }
-}
-
-function isClaim(doc: ClaimDoc): boolean {
-  return (doc.request.kind as string) === 'self-assign';
 }
 
 function after(from: Date | null, to: Date | null): boolean {

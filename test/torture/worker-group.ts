@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Harness } from '../support/harness.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
 
-/** A worker that cannot reach its services when it starts ends, and is started again, as a supervisor does. */
+/** A worker that cannot reach its services at the start exits, and is started again. */
 const STARTS_MAX = 20;
-const START_AGAIN_MS = 250;
+const RESTART_AFTER_MS = 250;
 
-/** Worker processes and whoever starts them again. */
-export class Crew {
-  /** What workers that were told to stop ended with. */
+/** Worker processes, and the supervisor that replaces each one that ends. */
+export class WorkerGroup {
+  /** The exit codes of the workers that were stopped with SIGTERM. */
   readonly exitCodes: (number | null)[] = [];
   private readonly harness: Harness;
   private readonly env: Record<string, string>;
@@ -23,41 +23,41 @@ export class Crew {
     return this.workers.length;
   }
 
-  async muster(count: number): Promise<void> {
-    this.workers.push(...(await Promise.all(Array.from({ length: count }, () => this.start()))));
+  async start(count: number): Promise<void> {
+    this.workers.push(...(await Promise.all(Array.from({ length: count }, () => this.startOne()))));
   }
 
-  /** The power cord. */
+  /** Kills a worker, as a power failure would, and starts another one. */
   async kill(at: number): Promise<void> {
     await this.workers[at]?.kill();
-    this.workers[at] = await this.start();
+    this.workers[at] = await this.startOne();
   }
 
-  /** As a deploy does it. */
+  /** Stops a worker with SIGTERM, as a deployment does, and starts another one. */
   async replace(at: number): Promise<void> {
     await this.workers[at]?.tellToStop();
     this.exitCodes.push((await this.workers[at]?.exitCode()) ?? null);
-    this.workers[at] = await this.start();
+    this.workers[at] = await this.startOne();
   }
 
-  /** Stands still, past its jobs' locks when `delayMs` is longer than those, and then goes on as if nothing had happened. */
-  async freeze(at: number, delayMs: number): Promise<void> {
+  /** Suspends a worker for a while. If that is longer than the locks of its jobs, other workers run these jobs too. */
+  async freeze(at: number, frozenMs: number): Promise<void> {
     this.workers[at]?.freeze();
-    await sleep(delayMs);
+    await sleep(frozenMs);
     this.workers[at]?.thaw();
   }
 
-  async end(): Promise<void> {
+  async killAll(): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.kill()));
   }
 
-  private async start(): Promise<WorkerProcess> {
+  private async startOne(): Promise<WorkerProcess> {
     for (let starts = 1; ; starts += 1) {
       try {
         return await WorkerProcess.start(this.harness, this.env);
       } catch (error) {
         if (starts === STARTS_MAX) throw error;
-        await sleep(START_AGAIN_MS);
+        await sleep(RESTART_AFTER_MS);
       }
     }
   }

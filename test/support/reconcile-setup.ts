@@ -17,7 +17,7 @@ export const SETTINGS = { batchConversationsMax: 5, batchesInFlightMax: 1 } as c
 const ignore = (): void => undefined;
 
 /** A harness with access to its queues that can run single reconcile passes. */
-export class ReconcileWorld {
+export class ReconcileSetup {
   readonly harness: Harness;
   readonly redis: Redis;
   readonly operations: RawQueue;
@@ -39,8 +39,8 @@ export class ReconcileWorld {
     this.queues = [operations, claims, this.operations, this.claims, this.reconciles];
   }
 
-  static async open(worker: Partial<WorkerConfig>): Promise<ReconcileWorld> {
-    return new ReconcileWorld(await Harness.open({ ...SETTINGS, ...worker }));
+  static async open(worker: Partial<WorkerConfig>): Promise<ReconcileSetup> {
+    return new ReconcileSetup(await Harness.open({ ...SETTINGS, ...worker }));
   }
 
   /** Deletes all keys of this test, as FLUSHALL would delete all keys of Redis. */
@@ -63,8 +63,8 @@ export class ReconcileWorld {
   }
 
   request(campaignId: string, count: number): BulkInput {
-    const asked = { operationId: this.harness.newId('op'), campaignId, from: 'pool', to: 'everyone' } as const;
-    return { kind: 'reassign', ...asked, status: 'any', count };
+    const operationId = this.harness.newId('op');
+    return { kind: 'reassign', operationId, campaignId, from: 'pool', to: 'everyone', status: 'any', count };
   }
 
   /** Makes every job of the operations' queue fail with this text. */
@@ -74,7 +74,7 @@ export class ReconcileWorld {
       prefix: this.harness.config.queue.prefix,
     });
     worker.on('error', ignore);
-    await until(`${operationId}'s job to fail`, async () => (await this.operations.job(operationId))?.isFailed());
+    await until(`the job of ${operationId} to fail`, async () => (await this.operations.job(operationId))?.isFailed());
     await worker.close();
   }
 

@@ -3,8 +3,8 @@ import { RawQueue } from './raw-queue.ts';
 import { until } from './until.ts';
 import { WorkerProcess, type Program } from './worker-process.ts';
 
-/** A campaign of four texters whose pool lies ready. */
-export interface Pool {
+/** A campaign with four texters and conversations in the pool. */
+export interface CampaignWithPool {
   readonly harness: Harness;
   readonly campaignId: string;
   /** In the order of selection. */
@@ -15,14 +15,14 @@ export async function seedPool(
   harness: Harness,
   conversations: number,
   ...options: Parameters<Harness['seedCampaign']> extends [number, ...infer Rest] ? Rest : never
-): Promise<Pool> {
+): Promise<CampaignWithPool> {
   const campaignId = await harness.seedCampaign(4, ...options);
-  const waiting = Array.from({ length: conversations }, (_, at) => ({ waitedMs: (1_000 - at) * 1_000 }));
-  return { harness, campaignId, ids: await harness.seedConversations(campaignId, waiting) };
+  const pool = Array.from({ length: conversations }, (_, at) => ({ waitedMs: (1_000 - at) * 1_000 }));
+  return { harness, campaignId, ids: await harness.seedConversations(campaignId, pool) };
 }
 
-/** A pool, and worker processes that come and go. */
-export class ProcessScene implements Pool {
+/** A campaign with a pool, and worker processes that a test starts and kills. */
+export class CampaignWithWorkers implements CampaignWithPool {
   readonly harness: Harness;
   readonly queue: RawQueue;
   readonly campaignId: string;
@@ -30,8 +30,8 @@ export class ProcessScene implements Pool {
   private readonly settings: Readonly<Record<string, string>>;
   private readonly workers: WorkerProcess[] = [];
 
-  /** `settings`: what every worker's environment says. */
-  constructor({ harness, campaignId, ids }: Pool, settings: Readonly<Record<string, string>>) {
+  /** `settings` are environment variables of every worker. */
+  constructor({ harness, campaignId, ids }: CampaignWithPool, settings: Readonly<Record<string, string>>) {
     this.harness = harness;
     this.queue = new RawQueue(harness);
     this.campaignId = campaignId;
@@ -45,8 +45,9 @@ export class ProcessScene implements Pool {
     return worker;
   }
 
+  /** Resolves when the operation has this many applied batches. */
   async applied(operationId: string, batches: number): Promise<void> {
-    await until(`${batches} batches of ${operationId} to be applied`, async () => {
+    await until(`${batches} applied batches of ${operationId}`, async () => {
       const { database } = this.harness.context;
       return (await database.batches.countDocuments({ operationId, state: 'applied' })) >= batches;
     });

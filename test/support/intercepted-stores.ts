@@ -1,14 +1,14 @@
 import type { Stores } from '../../src/operations/ports.ts';
 
-/** Thrown by {@link cutAfter} in place of a process that has died. */
-export class PowerCut extends Error {
-  override readonly name = 'PowerCut';
+/** Thrown by the stores of a process that a test treats as dead. */
+export class ProcessDied extends Error {
+  override readonly name = 'ProcessDied';
 }
 
 type Call = () => Promise<unknown>;
 
 /** Returns stores that pass every call to `around`, which can act before it, after it, or instead of it. */
-export function watched(
+export function intercepted(
   stores: Stores,
   around: (number: number, name: string, call: Call) => Promise<unknown>,
 ): Stores {
@@ -35,22 +35,22 @@ export function watched(
   };
 }
 
-/** Simulates a process that dies after call number `cut` took effect: that call and all later ones throw. */
-export function cutAfter(stores: Stores, cut: number): Stores {
+/** Simulates a process that dies after call number `last` took effect: that call and all later ones throw. */
+export function dieAfter(stores: Stores, last: number): Stores {
   let dead = false;
-  return watched(stores, async (number, name, call) => {
-    if (dead) throw new PowerCut(name);
-    const answer = await call();
-    if (number !== cut) return answer;
+  return intercepted(stores, async (number, name, call) => {
+    if (dead) throw new ProcessDied(name);
+    const result = await call();
+    if (number !== last) return result;
     dead = true;
-    throw new PowerCut(name);
+    throw new ProcessDied(name);
   });
 }
 
-/** Runs `meanwhile`, the action of another process, just before call number `at`. */
-export function meanwhileAt(stores: Stores, at: number, meanwhile: () => Promise<void>): Stores {
-  return watched(stores, async (number, _name, call) => {
-    if (number === at) await meanwhile();
+/** Runs `action`, as another process could, just before call number `at`. */
+export function runBeforeCall(stores: Stores, at: number, action: () => Promise<void>): Stores {
+  return intercepted(stores, async (number, _name, call) => {
+    if (number === at) await action();
     return call();
   });
 }
@@ -58,7 +58,7 @@ export function meanwhileAt(stores: Stores, at: number, meanwhile: () => Promise
 /** Returns the names of the calls that `work` makes, in order. */
 export async function callsOf(stores: Stores, work: (stores: Stores) => Promise<unknown>): Promise<string[]> {
   const names: string[] = [];
-  const recording = watched(stores, (_number, name, call) => {
+  const recording = intercepted(stores, (_number, name, call) => {
     names.push(name);
     return call();
   });

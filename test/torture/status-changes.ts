@@ -1,16 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Types } from 'mongoose';
 import { STATUSES } from '../../src/domain/conversation.ts';
-import type { SeededCampaign } from '../support/audit-history.ts';
+import type { SeededCampaign } from '../support/audit/records.ts';
 import type { Harness } from '../support/harness.ts';
 import type { Random } from '../support/random.ts';
 
-const REST_MS = 2;
+const PAUSE_MS = 2;
 
-/** Texters at work: another program writes to the same conversations, and knows nothing of Baton. */
-export class Texting {
-  /** Status changes that came through. */
-  changes = 0;
+/** Changes the status of random conversations, as the program in which texters work does. */
+export class StatusChanges {
+  count = 0;
   private readonly harness: Harness;
   private readonly random: Random;
   private readonly ids: readonly string[];
@@ -24,7 +23,7 @@ export class Texting {
   }
 
   start(): void {
-    this.working = this.work();
+    this.working = this.changeUntilStopped();
   }
 
   async stop(): Promise<void> {
@@ -32,21 +31,19 @@ export class Texting {
     await this.working;
   }
 
-  private async work(): Promise<void> {
+  private async changeUntilStopped(): Promise<void> {
     while (!this.stopped) {
-      // The database may be away, or Baton be quicker: another conversation, then.
+      // A change may fail because the database is down or because of a write conflict. The next one is another change.
       await this.change().catch(() => undefined);
-      await sleep(REST_MS);
+      await sleep(PAUSE_MS);
     }
   }
 
   private async change(): Promise<void> {
     const [id, status] = [this.random.pick(this.ids), this.random.pick(STATUSES)];
-    const changed = { $set: { status, waitingSince: new Date() } };
-    const { modifiedCount } = await this.harness.context.database.conversations.updateOne(
-      { _id: new Types.ObjectId(id) },
-      changed,
-    );
-    this.changes += modifiedCount;
+    const { conversations } = this.harness.context.database;
+    const $set = { status, waitingSince: new Date() };
+    const { modifiedCount } = await conversations.updateOne({ _id: new Types.ObjectId(id) }, { $set });
+    this.count += modifiedCount;
   }
 }

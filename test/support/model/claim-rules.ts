@@ -1,8 +1,8 @@
-import type { RefusalCode } from '../../src/domain/errors.ts';
-import type { ClaimDoc } from '../../src/mongo/documents.ts';
+import type { RefusalCode } from '../../../src/domain/errors.ts';
+import type { ClaimDoc } from '../../../src/mongo/documents.ts';
 import type { Model, ModelClaim } from './model.ts';
 
-/** The expected result of a round for one claim. */
+/** The expected result of one round of claims for one claim. */
 export interface ServedClaim {
   readonly claim: ModelClaim;
   /** The part of `claim.granted` that this round granted, oldest first. */
@@ -24,12 +24,12 @@ export function serveClaims(model: Model, fresh: readonly ModelClaim[]): ServedC
     ...fresh.map((claim) => serve(model, claim, 'failed')),
   ];
   model.waiting = served.filter(({ state }) => state === 'waiting').map(({ claim }) => claim);
-  for (const { claim, state } of served) if (state !== 'waiting') remember(model, claim);
+  for (const { claim, state } of served) if (state !== 'waiting') recordPast(model, claim);
   return served;
 }
 
 /** Records the moves of a claim, in the batches in which an undo would move them back. */
-export function remember(model: Model, { operationId, texterId, granted }: ModelClaim): void {
+export function recordPast(model: Model, { operationId, texterId, granted }: ModelClaim): void {
   const moves = granted.map((id) => ({ id, from: null, to: texterId, status: 'not-started' as const }));
   model.past.set(operationId, model.inBatches(moves));
 }

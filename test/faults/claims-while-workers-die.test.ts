@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
 import type { ClaimInput, Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
-import { ClaimAudit, type ReceivedAnswer, type SentClaimRecord } from '../support/claim-audit.ts';
+import { ClaimAudit, type ReceivedAnswer, type SentClaimRecord } from '../support/audit/claim-audit.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { Random } from '../support/random.ts';
@@ -32,7 +32,7 @@ const RESULT = { waitMs: 60_000 };
  * Two hundred texters claim from one pool, some of them twice at once, while administrators move their conversations and one
  * worker process after the other is killed. The tests check the database after everything has ended.
  */
-describe(`two hundred texters with one pool while workers are killed (seed ${SEED})`, () => {
+describe(`Baton with two hundred texters and one pool while workers are killed (seed ${SEED})`, () => {
   const random = new Random(SEED);
   const texterIds = Array.from({ length: TEXTERS }, (_, index) => `t${index + 1}`);
   const sent = new Map<string, SentClaimRecord>();
@@ -190,7 +190,7 @@ describe(`two hundred texters with one pool while workers are killed (seed ${SEE
     audit.checkAssignees());
   it('stores each move exactly once, and no move that was not made', () => audit.checkReceiptsAgainstHistories());
   it('grants conversations from the pool only, and never an opted-out or started one', () => audit.checkGrants());
-  it('ends every claim, and answers every sending of it as it is stored', () => audit.checkAnswers());
+  it('ends every claim, and answers it with the stored result each time it is sent', () => audit.checkAnswers());
   it('grants no claim more than the limits of the campaign allow', () => audit.checkLimits());
   it('ends no waiting claim before its deadline', () => audit.checkWaiting());
 

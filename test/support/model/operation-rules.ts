@@ -1,0 +1,177 @@
+import type { Assignee } from '../../../src/domain/conversation.ts';
+import type { RefusalCode } from '../../../src/domain/errors.ts';
+import type { SkipReason } from '../../../src/domain/receipt.ts';
+import type { AnyRequest, LockInput } from '../send.ts';
+import type { Expectation, ExpectedMove, Model, ModelConversation, ModelTexter } from './model.ts';
+
+type Of<Kind extends AnyRequest['kind']> = AnyRequest & { kind: Kind };
+
+/** Returns the result that an operation must have if it runs on the model now. */
+export function expectedResult(model: Model, request: AnyRequest): Expectation {
+  switch (request.kind) {
+    case 'reassign':
+      return expectedReassign(model, request);
+    case 'unassign':
+      return expectedUnassign(model, request);
+    case 'reassign-one':
+    case 'unassign-one':
+      return expectedSingleMove(model, request);
+    case 'undo':
+      return expectedUndo(model, request);
+  }
+}
+
+/** Returns the preview that must be shown now. A preview of an unassign needs no confirmation. */
+export function expectedPreview(model: Model, request: LockInput): Expectation {
+  if (request.kind !== 'unassign' || request.count !== undefined) return expectedResult(model, request);
+  const confirm = model.select(sourcesOfUnassign(model, request), request.status).length;
+  return expectedResult(model, { ...request, confirm });
+}
+
+/** Returns the active texters except the sources for `everyone`, and the named texters otherwise. */
+export function targetsOf(model: Model, { from, to }: Of<'reassign'>): ModelTexter[] {
+  const named = namedSources(from);
+  if (to === 'everyone') return model.texters.filter((each) => each.active && !named.includes(each.texterId));
+  return model.texters.filter(({ texterId }) => to.texterIds.includes(texterId));
+}
+
+function expectedReassign(model: Model, request: Of<'reassign'>): Expectation {
+  const refusals = refusalsOfReassign(model, request);
+  if (refusals.length > 0) return refusedWith(refusals);
+  const selected = model.select(sourcesOf(model, request.from), request.status);
+  const level = request.spread === 'level';
+  return deal(model, { selected, targets: targetsOf(model, request), level, count: request.count ?? Infinity });
+}
+
+function refusalsOfReassign(model: Model, request: Of<'reassign'>): RefusalCode[] {
+  const { from, to } = request;
+  const named = namedSources(from);
+  const refusals = refusalsOfTargets(model, to === 'everyone' ? [] : to.texterIds);
+  if (model.closed) refusals.push('campaign-closed');
+  if (targetsOf(model, request).length === 0) refusals.push('no-targets');
+  if (named.some((id) => !model.texter(id))) refusals.push('unknown-texter');
+  if (to !== 'everyone' && isSameTexter(named, to.texterIds)) refusals.push('same-source-and-target');
+  return refusals;
+}
+
+function refusalsOfTargets(model: Model, texterIds: readonly string[]): RefusalCode[] {
+  return texterIds.flatMap((id) => {
+    const texter = model.texter(id);
+    return texter ? (texter.active ? [] : ['target-inactive' as const]) : ['unknown-texter' as const];
+  });
+}
+
+function expectedUnassign(model: Model, request: Of<'unassign'>): Expectation {
+  const { status, count, confirm } = request;
+  const assignees = sourcesOfUnassign(model, request);
+  if (assignees.some((id) => !model.texter(id))) return refusedWith(['unknown-texter']);
+  const found = model.select(assignees, status);
+  if (count === undefined && confirm === undefined) return refusedWith(['confirmation-needed']);
+  if (count === undefined && found.length > (confirm ?? 0)) return refusedWith(['confirmation-drifted']);
+  const unassigned = found.slice(0, count ?? found.length);
+  return {
+    ...NOTHING,
+    batches: model.inBatches(unassigned.map(({ id }) => id)),
+    moves: unassigned.map(({ id, assigneeId, status: was }) => ({ id, from: assigneeId, to: null, status: was })),
+  };
+}
+
+function expectedSingleMove(model: Model, request: Of<'reassign-one' | 'unassign-one'>): Expectation {
+  const found = model.conversations.get(request.conversationId);
+  const to = request.kind === 'reassign-one' ? request.to.texterIds[0] : null;
+  const refusals = to === null ? [] : refusalsOfTargets(model, [to]);
+  if (model.closed && to !== null) refusals.push('campaign-closed');
+  if (!found) refusals.push('unknown-conversation');
+  if (!found || refusals.length > 0) return refusedWith(refusals);
+  const batches = [[found.id]];
+  const skip = (reason: SkipReason): Expectation => ({ ...NOTHING, batches, skips: new Map([[found.id, reason]]) });
+  const { expectedAssigneeId } = request;
+  if (expectedAssigneeId !== undefined && expectedAssigneeId !== found.assigneeId) return skip('assignee-changed');
+  if (found.optedOut && to !== null) return skip('opted-out');
+  if (found.assigneeId === to) return skip('already-there');
+  return { ...NOTHING, batches, moves: [{ id: found.id, from: found.assigneeId, to, status: found.status }] };
+}
+
+/** Reverses the moves after which nothing else moved the conversation, if its earlier assignee may have it. */
+function expectedUndo(model: Model, { undoes }: Of<'undo'>): Expectation {
+  if (model.waiting.some(({ operationId }) => operationId === undoes)) return refusedWith(['operation-running']);
+  const past = model.past.get(undoes);
+  if (!past) return refusedWith(['unknown-operation']);
+  if (model.closed && past.flat().some(({ from }) => from !== null)) return refusedWith(['campaign-closed']);
+  const moves: ExpectedMove[] = [];
+  const skips = new Map<string, SkipReason>();
+  for (const { id, from, to } of past.flat()) {
+    const { lastOperationId, optedOut, status } = model.conversation(id);
+    if (lastOperationId !== undoes) skips.set(id, 'assignee-changed');
+    else if (from !== null && optedOut) skips.set(id, 'opted-out');
+    else if (from !== null && !model.texter(from)?.active) skips.set(id, 'target-inactive');
+    else moves.push({ id, from: to, to: from, status });
+  }
+  return { ...NOTHING, batches: past.map((batch) => batch.map(({ id }) => id)), moves, skips };
+}
+
+interface Deal {
+  readonly selected: readonly ModelConversation[];
+  readonly targets: readonly ModelTexter[];
+  readonly level: boolean;
+  readonly count: number;
+}
+
+function deal(model: Model, { selected, targets, level, count }: Deal): Expectation {
+  const order = dealingOrder(model, targets);
+  const loads = new Map(order.map(({ texterId }) => [texterId, level ? model.loadOf(texterId) : 0]));
+  const handled: string[] = [];
+  const moves: ExpectedMove[] = [];
+  const skips = new Map<string, SkipReason>();
+  for (const { id, assigneeId, status, optedOut } of selected) {
+    if (moves.length >= count) break;
+    handled.push(id);
+    if (optedOut) {
+      skips.set(id, 'opted-out');
+      continue;
+    }
+    if (level && assigneeId !== null && loads.has(assigneeId)) loads.set(assigneeId, (loads.get(assigneeId) ?? 0) - 1);
+    const to = firstWithLowestLoad(order, loads);
+    loads.set(to, (loads.get(to) ?? 0) + 1);
+    if (to === assigneeId) skips.set(id, 'already-there');
+    else moves.push({ id, from: assigneeId, to, status });
+  }
+  const next = order.length < 2 ? null : (model.texter(firstWithLowestLoad(order, loads))?.joinedOrder ?? null);
+  return { ...NOTHING, batches: model.inBatches(handled), moves, skips, nextJoinedOrder: next };
+}
+
+/** Returns the targets in the order in which they joined, from the stored place on. */
+function dealingOrder(model: Model, targets: readonly ModelTexter[]): ModelTexter[] {
+  const joined = [...targets].sort((a, b) => a.joinedOrder - b.joinedOrder);
+  const later = joined.filter(({ joinedOrder }) => joinedOrder >= model.nextJoinedOrder);
+  return [...later, ...joined.filter((each) => !later.includes(each))];
+}
+
+function firstWithLowestLoad(order: readonly ModelTexter[], loads: ReadonlyMap<string, number>): string {
+  const lowest = Math.min(...loads.values());
+  return order.find(({ texterId }) => loads.get(texterId) === lowest)?.texterId ?? '';
+}
+
+function sourcesOf(model: Model, from: Of<'reassign'>['from']): Assignee[] {
+  if (from === 'pool') return [null];
+  if (from === 'everyone') return [null, ...model.texters.map(({ texterId }) => texterId)];
+  return [...from.texterIds];
+}
+
+function sourcesOfUnassign(model: Model, { from }: Of<'unassign'>): string[] {
+  return from === 'everyone' ? model.texters.map(({ texterId }) => texterId) : [...from.texterIds];
+}
+
+function namedSources(from: Of<'reassign'>['from']): readonly string[] {
+  return typeof from === 'string' ? [] : from.texterIds;
+}
+
+function isSameTexter(sources: readonly string[], targets: readonly string[]): boolean {
+  return new Set(sources).size === 1 && new Set([...sources, ...targets]).size === 1 && targets.length > 0;
+}
+
+const NOTHING: Expectation = { refusals: [], batches: [], moves: [], skips: new Map(), nextJoinedOrder: null };
+
+function refusedWith(refusals: readonly RefusalCode[]): Expectation {
+  return { ...NOTHING, refusals };
+}
