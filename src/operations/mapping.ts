@@ -61,18 +61,20 @@ export function toBatch(doc: BatchDoc): StoredBatch {
     campaignId: doc.campaignId,
     number: doc.number,
     state: doc.state,
-    moves: doc.moves.map(({ from, to, status, conversationIds }) => ({
-      from,
-      to,
-      status,
-      conversationIds: conversationIds.map((id) => id.toHexString()),
-    })),
+    moves: doc.moves.map(toMove),
     skips: doc.skips.map(({ reason, conversationIds }) => ({
       reason,
       conversationIds: conversationIds.map((id) => id.toHexString()),
     })),
     after: toPlanState(doc.after),
+    ...(doc.parts !== undefined && { progress: { parts: doc.parts, appliedCount: doc.appliedCount ?? 0 } }),
+    ...(doc.shortfalls && { shortfalls: doc.shortfalls }),
+    ...(doc.unappliedMoves && { unappliedMoves: doc.unappliedMoves.map(toMove) }),
   };
+}
+
+function toMove({ from, to, status, conversationIds }: BatchDoc['moves'][number]): Move {
+  return { from, to, status, conversationIds: conversationIds.map((id) => id.toHexString()) };
 }
 
 function toAfterDoc({ position, loads, planned }: PlanState): BatchDoc['after'] {

@@ -76,13 +76,13 @@ class Selection implements BatchPlan {
   }
 
   /** Reads on from the planner's position. Ends at the limit, or when there are no more candidates. */
-  async *batches(sizeMax: number): AsyncGenerator<Batch> {
+  async *batches(sizeMax: () => number): AsyncGenerator<Batch> {
     const { planner } = this;
     this.haltWithoutTargets();
     for await (const page of this.candidates.read(planner.position)) {
       for (const candidate of page) {
         planner.add(candidate);
-        if (planner.selectedCount < sizeMax && !planner.isAtLimit) continue;
+        if (planner.selectedCount < sizeMax() && !planner.isAtLimit) continue;
         yield* this.closeBatch();
         if (planner.isAtLimit) return;
         this.haltWithoutTargets();
@@ -92,8 +92,8 @@ class Selection implements BatchPlan {
     yield* this.closeBatch();
   }
 
-  addApplied(batch: Batch, { shortfalls, inactive }: Applied): void {
-    this.planner.addShortfalls(batch.number, shortfalls);
+  addApplied({ batch, inactive }: Applied): void {
+    this.planner.addShortfalls(batch.number, batch.shortfalls ?? []);
     this.planner.leaveOut(inactive);
   }
 
