@@ -48,6 +48,24 @@ export class MongoBatchStore implements BatchStore {
     return (await found.toArray()).map(({ number, shortfalls }) => ({ number, shortfalls: shortfalls ?? [] }));
   }
 
+  async skipped(operationId: string, idsMax: number): Promise<string[]> {
+    const ids: string[] = [];
+    for await (const skipped of this.skipsOf(operationId)) {
+      ids.push(...skipped);
+      if (ids.length > idsMax) break;
+    }
+    return ids;
+  }
+
+  async skippedAmong(operationId: string, conversationIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const wanted = new Set(conversationIds);
+    const found = new Set<string>();
+    for await (const skipped of this.skipsOf(operationId)) {
+      for (const id of skipped) if (wanted.has(id)) found.add(id);
+    }
+    return found;
+  }
+
   async apply(batch: UnappliedBatch, request: OperationRequest, options: ApplyOptions): Promise<Applied> {
     return new BatchApplication(this.database, batch, request, options).run();
   }
@@ -121,6 +139,16 @@ export class MongoBatchStore implements BatchStore {
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw new Overtaken(`batch ${batch.number} of operation ${batch.operationId} already exists`, { cause: error });
+    }
+  }
+
+  /** Reads the skipped conversations of an operation, one batch after the other. */
+  private async *skipsOf(operationId: string): AsyncGenerator<string[]> {
+    const filter = { _id: batchIdsOf(operationId), 'skips.0': { $exists: true } };
+    const projection = { _id: 0, 'skips.conversationIds': 1 };
+    const found = this.database.batches.find<Pick<BatchDoc, 'skips'>>(filter, { projection });
+    for await (const { skips } of found) {
+      yield skips.flatMap(({ conversationIds }) => conversationIds.map((id) => id.toHexString()));
     }
   }
 

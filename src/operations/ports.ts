@@ -78,6 +78,10 @@ export interface BatchStore {
   readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]>;
   /** Returns every shortfall of an operation so far, by batch. */
   shortfalls(operationId: string): Promise<{ readonly number: number; readonly shortfalls: readonly Shortfall[] }[]>;
+  /** Returns the conversations that the operation has skipped; when there are more than `idsMax`, only some of them. */
+  skipped(operationId: string, idsMax: number): Promise<readonly string[]>;
+  /** Returns those of the conversations that the operation has skipped. It reads every batch that has skips. */
+  skippedAmong(operationId: string, conversationIds: readonly string[]): Promise<ReadonlySet<string>>;
   /**
    * Writes the next part of a batch, in one transaction. The part that completes the batch marks it as applied. When
    * another worker has written this part, it only returns the stored batch. Throws `WriteConflict`, and writes nothing,
