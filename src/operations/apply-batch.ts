@@ -4,7 +4,9 @@ import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { batchId, objectIds, type ConversationDoc } from '../mongo/documents.ts';
 import {
   addShortfalls,
+  byDirection,
   countMoves,
+  isAsPlanned,
   mergeMoves,
   NOT_BEGUN,
   shortfallsBetween,
@@ -12,13 +14,14 @@ import {
   type Applied,
   type Batch,
   type BatchProgress,
+  type BatchResult,
   type Move,
   type StoredBatch,
   type UnappliedBatch,
 } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 import { evaluate, mergeSkips, type Evaluation, type Found } from './evaluate.ts';
-import { toBatch, toBatchDoc, toMoveDoc, toSkipDoc } from './mapping.ts';
+import { toBatch, toBatchDoc, toResultDoc } from './mapping.ts';
 import { Overtaken, type ApplyOptions } from './ports.ts';
 
 /** A conversation or target is not as planned. The transaction is rolled back and repeated with an evaluation. */
@@ -29,9 +32,6 @@ class BatchChanged extends Error {}
 
 /** Applies all of a batch in one transaction. */
 export const WHOLE = { sizeMax: Infinity, asPlanned: true } as const;
-
-/** What a transaction changes in the document of its batch, besides its progress. */
-type Result = Partial<Pick<StoredBatch, 'moves' | 'skips' | 'shortfalls'>>;
 
 /**
  * Writes one part of a batch: the next conversations in the order of its moves.
@@ -123,7 +123,7 @@ export class BatchApplication {
     const at = this.database.now();
     const inactive = await this.inactiveTargets(session);
     const { moves, skips } = await this.evaluatePart(inactive, session);
-    const result = isSame(moves, this.part) ? {} : this.resultOf({ moves, skips });
+    const result = isAsPlanned(this.part, moves) ? {} : this.resultOf({ moves, skips });
     const batch = await this.record(at, countMoves(moves), result, session);
     const written = await this.write(moves, at, session);
     if (written !== countMoves(moves)) {
@@ -136,7 +136,7 @@ export class BatchApplication {
     return evaluate(this.part, await this.find(session), { ...this.options.guard, inactive });
   }
 
-  private resultOf({ moves, skips }: Evaluation): Result {
+  private resultOf({ moves, skips }: Evaluation): BatchResult {
     const shortfalls = addShortfalls(this.batch.shortfalls ?? [], shortfallsBetween(this.part, moves));
     return {
       moves: [...mergeMoves([...this.applied, ...moves]), ...this.rest],
@@ -149,7 +149,7 @@ export class BatchApplication {
   private async record(
     at: Date,
     movedCount: number,
-    result: Result,
+    result: BatchResult,
     session: mongo.ClientSession,
   ): Promise<StoredBatch> {
     const { parts, appliedCount } = this.progress;
@@ -167,25 +167,26 @@ export class BatchApplication {
   /** Writes each group of moves under its guards. Returns the number of conversations that moved. */
   private async write(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
     if (moves.length === 0) return 0;
-    const updates = moves.map((move) => ({
-      updateMany: { filter: this.guarded(move), update: this.update(move, at) },
+    // One statement for each pair of assignees, because the statuses of a move do not matter to its write.
+    const updates = byDirection(moves).map((same) => ({
+      updateMany: { filter: this.guarded(same), update: this.update(same[0], at) },
     }));
     const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session });
     return modifiedCount;
   }
 
   /** Every condition that the plan relied on, checked again in the write itself. */
-  private guarded(move: Move): mongo.Filter<ConversationDoc> {
+  private guarded(moves: readonly [Move, ...Move[]]): mongo.Filter<ConversationDoc> {
+    const [{ from, to }] = moves;
     const { statuses, lastMovedBy } = this.options.guard;
     return {
-      _id: { $in: objectIds(move.conversationIds) },
+      _id: { $in: moves.flatMap(({ conversationIds }) => objectIds(conversationIds)) },
       campaignId: this.request.campaignId,
-      assigneeId: move.from,
+      assigneeId: from,
       'history.operationId': { $ne: this.request.operationId },
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
-      // The moves of an undo were planned with old statuses. The batch must not store a status that has changed.
-      ...(lastMovedBy !== null && { lastOperationId: lastMovedBy, status: move.status }),
-      ...(move.to !== null && { optedOut: false }),
+      ...(lastMovedBy !== null && { lastOperationId: lastMovedBy }),
+      ...(to !== null && { optedOut: false }),
     };
   }
 
@@ -231,25 +232,6 @@ export class BatchApplication {
     if (!doc || isStopped) throw new Overtaken(`batch ${this.id} was dropped because its operation was stopped`);
     return { batch: toBatch(doc), inactive: [] };
   }
-}
-
-function toResultDoc({ moves, skips, shortfalls }: Result): mongo.Document {
-  return {
-    ...(moves && { moves: moves.map(toMoveDoc) }),
-    ...(skips && { skips: skips.map(toSkipDoc) }),
-    ...(shortfalls && { shortfalls: [...shortfalls] }),
-  };
-}
-
-/** Returns true when an evaluation changed nothing. An evaluation only removes conversations or changes their status. */
-function isSame(evaluated: readonly Move[], planned: readonly Move[]): boolean {
-  return (
-    evaluated.length === planned.length &&
-    evaluated.every(({ status, conversationIds }, index) => {
-      const move = planned[index];
-      return status === move?.status && conversationIds.length === move.conversationIds.length;
-    })
-  );
 }
 
 function within(session: mongo.ClientSession | undefined): { session?: mongo.ClientSession } {

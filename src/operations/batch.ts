@@ -70,6 +70,9 @@ export interface StoredBatch extends UnappliedBatch {
   readonly unappliedMoves?: readonly Move[];
 }
 
+/** What the evaluation of a part changes in its batch. */
+export type BatchResult = Partial<Pick<StoredBatch, 'moves' | 'skips' | 'shortfalls'>>;
+
 /** The result of applying a part of a batch. */
 export interface Applied {
   /** The batch as it is stored now. */
@@ -159,6 +162,29 @@ export function mergeMoves(moves: readonly Move[]): Move[] {
     merged.set(key, same ? { ...same, conversationIds: [...same.conversationIds, ...move.conversationIds] } : move);
   }
   return [...merged.values()];
+}
+
+/** Groups moves by their source and target. */
+export function byDirection(moves: readonly Move[]): [Move, ...Move[]][] {
+  const groups = new Map<string, [Move, ...Move[]]>();
+  for (const move of moves) {
+    const key = `${move.from ?? ''}|${move.to ?? ''}`;
+    const same = groups.get(key);
+    if (same) same.push(move);
+    else groups.set(key, [move]);
+  }
+  return [...groups.values()];
+}
+
+/** Returns true when an evaluation changed nothing. It only removes conversations or changes their status. */
+export function isAsPlanned(planned: readonly Move[], evaluated: readonly Move[]): boolean {
+  return (
+    evaluated.length === planned.length &&
+    evaluated.every(({ status, conversationIds }, index) => {
+      const move = planned[index];
+      return status === move?.status && conversationIds.length === move.conversationIds.length;
+    })
+  );
 }
 
 /** Adds up shortfalls by target. */
