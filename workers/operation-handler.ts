@@ -9,12 +9,16 @@ import {
   isOne,
   Overtaken,
   parseOperationJob,
+  type Progress,
   runOperation,
+  TransactionSizes,
   type Operation,
   type OperationAnswer,
   type OperationQueue,
+  type OperationRequest,
   type SliceResult,
 } from '../src/operations/index.ts';
+import { conflictCounts } from '../src/telemetry/index.ts';
 import type { AfterEnd } from './after-end.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
@@ -25,6 +29,12 @@ const SNOOZE_MS_MAX = 30_000;
 /** How long an operation pauses after an error in a slice that moved conversations. */
 const RETRY_SLICE_MS = 500;
 
+/** The conflicts in one slice from which on an operation counts as slowed down. */
+const SLOWED_DOWN_CONFLICTS_MIN = 20;
+
+/** The operations that are remembered so that each is logged once. */
+const SLOWED_DOWN_KEPT_MAX = 1_000;
+
 /** Works on an operation for one slice. */
 export class OperationHandler implements Handler {
   private readonly context: Context;
@@ -32,6 +42,8 @@ export class OperationHandler implements Handler {
   private readonly afterEnd: AfterEnd;
   private readonly pace: Pace;
   private readonly config: WorkerConfig;
+  private readonly sizes: TransactionSizes;
+  private readonly slowed = new Set<string>();
 
   constructor(context: Context, queue: OperationQueue, afterEnd: AfterEnd, pace: Pace, config: WorkerConfig) {
     this.context = context;
@@ -39,6 +51,7 @@ export class OperationHandler implements Handler {
     this.afterEnd = afterEnd;
     this.pace = pace;
     this.config = config;
+    this.sizes = new TransactionSizes(config.batchConversationsMax);
   }
 
   async handle(attempt: Attempt): Promise<Outcome> {
@@ -77,16 +90,26 @@ export class OperationHandler implements Handler {
     const command = { request, requestHash: requestHash(request), sendId };
     const result = await runOperation(this.context, command, {
       limits: this.pace.limits(this.config),
+      transactionSize: this.sizes.of(request.campaignId),
       shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
       onProgress: (progress) => {
         onProgress();
         reportProgress(progress);
+        this.logSlowedDown(request, progress, log);
       },
     });
     log.debug({ campaignId: request.campaignId, result: result.kind }, 'slice ended');
     if (result.kind !== 'waiting') await this.afterEnd.wakeWaitingClaims(result.operation);
     if (result.kind === 'ended') await this.afterEnd.wakeNextOperation(result.operation);
     return this.outcomeOf(result, log);
+  }
+
+  /** Logs once for each operation that other writers slow down. */
+  private logSlowedDown({ operationId, campaignId }: OperationRequest, progress: Progress, log: Attempt['log']): void {
+    if ((progress.conflicts ?? 0) < SLOWED_DOWN_CONFLICTS_MIN || this.slowed.has(operationId)) return;
+    if (this.slowed.size >= SLOWED_DOWN_KEPT_MAX) this.slowed.clear();
+    this.slowed.add(operationId);
+    log.info({ campaignId, ...progress, conflictsOfProcess: conflictCounts() }, 'slowed down by other writers');
   }
 
   private outcomeOf({ kind, operation }: SliceResult, log: Attempt['log']): Outcome {

@@ -132,6 +132,12 @@ export const batchSchema = Schema.create(
       type: [Schema.create({ to: textOrNull, count }, nested)],
       default: undefined,
     }),
+    /** The transactions that have applied a part of the batch. Only while a batch is partly applied. */
+    parts: { type: Number, allowNull: false },
+    /** How many of the conversations in `moves` have moved, in order. Only while a batch is partly applied. */
+    appliedCount: { type: Number, allowNull: false },
+    /** The moves that were not applied when the operation was stopped. Only if a part of the batch was applied. */
+    unappliedMoves: optional<InferRawDocTypeFromSchema<typeof move>[]>({ type: [move], default: undefined }),
     plannedAt: time,
     appliedAt: timeOrNull,
   },

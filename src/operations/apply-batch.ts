@@ -2,39 +2,71 @@ import type { mongo } from 'mongoose';
 import { HISTORY_MOVES_MAX, STATUSES, type HistoryMove } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { batchId, objectIds, type ConversationDoc } from '../mongo/documents.ts';
-import { countMoves, shortfallsBetween, type Applied, type Batch, type Move } from './batch.ts';
+import {
+  addShortfalls,
+  byDirection,
+  countMoves,
+  isAsPlanned,
+  mergeMoves,
+  NOT_BEGUN,
+  shortfallsBetween,
+  splitMoves,
+  type Applied,
+  type Batch,
+  type BatchProgress,
+  type BatchResult,
+  type Move,
+  type StoredBatch,
+  type UnappliedBatch,
+} from './batch.ts';
 import type { OperationRequest } from './contract.ts';
-import { evaluate, mergeSkips, type Evaluation, type Found, type WriteGuard } from './evaluate.ts';
-import { toBatch, toBatchDoc, toMoveDoc, toSkipDoc } from './mapping.ts';
-import { Overtaken } from './ports.ts';
+import { evaluate, mergeSkips, type Evaluation, type Found } from './evaluate.ts';
+import { toBatch, toBatchDoc, toResultDoc } from './mapping.ts';
+import { Overtaken, type ApplyOptions } from './ports.ts';
 
 /** A conversation or target is not as planned. The transaction is rolled back and repeated with an evaluation. */
 export class NotAsPlanned extends Error {}
 
-/** The batch was no longer `planned` when its transaction began: another worker has applied or dropped it. */
-class NotPlanned extends Error {}
+/** The stored batch is not the one of this write: another worker has applied a part of it, or has stopped it. */
+class BatchChanged extends Error {}
+
+/** Applies all of a batch in one transaction. */
+export const WHOLE = { sizeMax: Infinity, asPlanned: true } as const;
 
 /**
- * Writes one batch.
+ * Writes one part of a batch: the next conversations in the order of its moves.
  *
- * The first transaction marks the batch as applied and writes each group of moves under its guards, without reading a
- * conversation. It commits when every conversation was as planned. Otherwise a second transaction reads the
- * conversations, evaluates each, and writes the moves that still hold. Other processes see a batch that is planned, or a
- * batch that is applied with all its moves.
+ * The first transaction records the progress of the batch and writes each group of moves under its guards, without
+ * reading a conversation. It commits when every conversation was as planned. Otherwise a second transaction reads the
+ * conversations, evaluates each, and writes the moves that still hold. The part that completes the batch also marks the
+ * batch as applied. A small batch has one part.
  */
 export class BatchApplication {
   private readonly database: Database;
-  private readonly batch: Batch;
+  private readonly batch: UnappliedBatch;
   private readonly request: OperationRequest;
-  private readonly guard: WriteGuard;
+  private readonly options: ApplyOptions;
   private readonly id: string;
+  private readonly progress: BatchProgress;
+  /** The moves that earlier parts have written. */
+  private readonly applied: readonly Move[];
+  /** The moves of this part. */
+  private readonly part: readonly Move[];
+  /** The moves of later parts. */
+  private readonly rest: readonly Move[];
 
-  constructor(database: Database, batch: Batch, request: OperationRequest, guard: WriteGuard) {
+  constructor(database: Database, batch: UnappliedBatch, request: OperationRequest, options: ApplyOptions) {
     this.database = database;
     this.batch = batch;
     this.request = request;
-    this.guard = guard;
+    this.options = options;
     this.id = batchId(batch.operationId, batch.number);
+    this.progress = batch.progress ?? NOT_BEGUN;
+    const { first: applied, rest: unapplied } = splitMoves(batch.moves, this.progress.appliedCount);
+    const { first: part, rest } = splitMoves(unapplied, options.sizeMax);
+    this.applied = applied;
+    this.part = part;
+    this.rest = rest;
   }
 
   /** Inserts the only batch of an operation as applied, and writes its moves. Throws {@link NotAsPlanned}. */
@@ -44,96 +76,117 @@ export class BatchApplication {
     await this.writeAsPlanned(at, session);
   }
 
+  /** Makes one attempt. Throws `WriteConflict` when it met the write of another program. */
   async run(): Promise<Applied> {
     try {
-      return await this.database.transaction((session) => this.applyAsPlanned(session));
+      if (!this.options.asPlanned) return await this.attempt((session) => this.applyEvaluated(session));
+      return await this.attempt((session) => this.applyAsPlanned(session));
     } catch (error) {
       if (error instanceof NotAsPlanned) return this.runEvaluated();
-      if (error instanceof NotPlanned) return this.storedResult();
+      if (error instanceof BatchChanged) return this.readStored();
       throw error;
     }
   }
 
   /** Evaluates the batch without writing anything. */
   async evaluate(): Promise<Evaluation> {
-    return this.evaluateBatch(await this.inactiveTargets());
+    const { moves, skips } = await this.evaluatePart(await this.inactiveTargets());
+    return { moves, skips: mergeSkips(this.batch.skips, skips) };
   }
 
   private async runEvaluated(): Promise<Applied> {
     try {
-      return await this.database.transaction((session) => this.applyEvaluated(session));
+      return await this.attempt((session) => this.applyEvaluated(session));
     } catch (error) {
-      if (error instanceof NotPlanned) return this.storedResult();
+      if (error instanceof BatchChanged) return this.readStored();
       throw error;
     }
   }
 
+  private async attempt(work: (session: mongo.ClientSession) => Promise<Applied>): Promise<Applied> {
+    return this.database.transaction(work, { repeatForMs: 0 });
+  }
+
   private async applyAsPlanned(session: mongo.ClientSession): Promise<Applied> {
     const at = this.database.now();
-    await this.markApplied(at, {}, session);
+    const batch = await this.record(at, countMoves(this.part), {}, session);
     await this.writeAsPlanned(at, session);
-    const { moves, skips } = this.batch;
-    return { moves, skips, shortfalls: [], inactive: [] };
+    return { batch, inactive: [] };
   }
 
   private async writeAsPlanned(at: Date, session: mongo.ClientSession): Promise<void> {
-    const { moves } = this.batch;
     if ((await this.inactiveTargets(session)).size > 0) throw new NotAsPlanned();
-    if ((await this.write(moves, at, session)) !== countMoves(moves)) throw new NotAsPlanned();
+    if ((await this.write(this.part, at, session)) !== countMoves(this.part)) throw new NotAsPlanned();
   }
 
   private async applyEvaluated(session: mongo.ClientSession): Promise<Applied> {
     const at = this.database.now();
     const inactive = await this.inactiveTargets(session);
-    const { moves, skips } = await this.evaluateBatch(inactive, session);
-    const shortfalls = shortfallsBetween(this.batch.moves, moves);
-    const result = {
-      moves: moves.map(toMoveDoc),
-      skips: skips.map(toSkipDoc),
-      ...(shortfalls.length > 0 && { shortfalls }),
-    };
-    await this.markApplied(at, result, session);
+    const { moves, skips } = await this.evaluatePart(inactive, session);
+    const result = isAsPlanned(this.part, moves) ? {} : this.resultOf({ moves, skips });
+    const batch = await this.record(at, countMoves(moves), result, session);
     const written = await this.write(moves, at, session);
     if (written !== countMoves(moves)) {
       throw new Error(`${written} of ${countMoves(moves)} conversations of batch ${this.id} moved`);
     }
-    return { moves, skips, shortfalls, inactive: [...inactive] };
+    return { batch, inactive: [...inactive] };
   }
 
-  private async evaluateBatch(inactive: ReadonlySet<string>, session?: mongo.ClientSession): Promise<Evaluation> {
-    const { moves, skips } = evaluate(this.batch.moves, await this.find(session), { ...this.guard, inactive });
-    return { moves, skips: mergeSkips(this.batch.skips, skips) };
+  private async evaluatePart(inactive: ReadonlySet<string>, session?: mongo.ClientSession): Promise<Evaluation> {
+    return evaluate(this.part, await this.find(session), { ...this.options.guard, inactive });
   }
 
-  private async markApplied(appliedAt: Date, result: mongo.Document, session: mongo.ClientSession): Promise<void> {
-    const filter = { _id: this.id, state: 'planned' as const };
-    const $set = { state: 'applied' as const, appliedAt, ...result };
-    const { matchedCount } = await this.database.batches.updateOne(filter, { $set }, { session });
-    if (matchedCount === 0) throw new NotPlanned();
+  private resultOf({ moves, skips }: Evaluation): BatchResult {
+    const shortfalls = addShortfalls(this.batch.shortfalls ?? [], shortfallsBetween(this.part, moves));
+    return {
+      moves: [...mergeMoves([...this.applied, ...moves]), ...this.rest],
+      skips: mergeSkips(this.batch.skips, skips),
+      ...(shortfalls.length > 0 && { shortfalls }),
+    };
+  }
+
+  /** Records a part on the batch, and returns the batch as it is stored then. */
+  private async record(
+    at: Date,
+    movedCount: number,
+    result: BatchResult,
+    session: mongo.ClientSession,
+  ): Promise<StoredBatch> {
+    const { parts, appliedCount } = this.progress;
+    const isComplete = this.rest.length === 0;
+    const progress = { parts: parts + 1, appliedCount: appliedCount + movedCount };
+    const $set = { ...(isComplete ? { state: 'applied' as const, appliedAt: at } : progress), ...toResultDoc(result) };
+    const update = isComplete && parts > 0 ? { $set, $unset: { parts: '', appliedCount: '' } as const } : { $set };
+    const filter = { _id: this.id, state: 'planned' as const, parts: parts > 0 ? parts : { $exists: false } };
+    const { matchedCount } = await this.database.batches.updateOne(filter, update, { session });
+    if (matchedCount === 0) throw new BatchChanged();
+    const stored = { ...this.batch, ...result };
+    return isComplete ? { ...stored, state: 'applied' } : { ...stored, state: 'planned', progress };
   }
 
   /** Writes each group of moves under its guards. Returns the number of conversations that moved. */
   private async write(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
     if (moves.length === 0) return 0;
-    const updates = moves.map((move) => ({
-      updateMany: { filter: this.guarded(move), update: this.update(move, at) },
+    // One statement for each pair of assignees, because the statuses of a move do not matter to its write.
+    const updates = byDirection(moves).map((same) => ({
+      updateMany: { filter: this.guarded(same), update: this.update(same[0], at) },
     }));
     const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session });
     return modifiedCount;
   }
 
   /** Every condition that the plan relied on, checked again in the write itself. */
-  private guarded(move: Move): mongo.Filter<ConversationDoc> {
-    const { statuses, lastMovedBy } = this.guard;
+  private guarded(moves: readonly [Move, ...Move[]]): mongo.Filter<ConversationDoc> {
+    const [{ from, to }] = moves;
+    const { statuses, lastMovedBy } = this.options.guard;
     return {
-      _id: { $in: objectIds(move.conversationIds) },
+      _id: { $in: moves.flatMap(({ conversationIds }) => objectIds(conversationIds)) },
       campaignId: this.request.campaignId,
-      assigneeId: move.from,
+      assigneeId: from,
       'history.operationId': { $ne: this.request.operationId },
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
-      // The moves of an undo were planned with old statuses. The batch must not store a status that has changed.
-      ...(lastMovedBy !== null && { lastOperationId: lastMovedBy, status: move.status }),
-      ...(move.to !== null && { optedOut: false }),
+      ...(lastMovedBy !== null && { lastOperationId: lastMovedBy }),
+      ...(to !== null && { optedOut: false }),
     };
   }
 
@@ -147,9 +200,9 @@ export class BatchApplication {
     };
   }
 
-  /** Targets of this batch that are not active texters of the campaign. */
+  /** Targets of this part that are not active texters of the campaign. */
   private async inactiveTargets(session?: mongo.ClientSession): Promise<ReadonlySet<string>> {
-    const targets = new Set(this.batch.moves.flatMap((move) => (move.to === null ? [] : [move.to])));
+    const targets = new Set(this.part.flatMap((move) => (move.to === null ? [] : [move.to])));
     if (targets.size === 0) return targets;
     const filter = { campaignId: this.request.campaignId, texterId: { $in: [...targets] }, active: true };
     const options = { ...within(session), projection: { _id: 0, texterId: 1 }, ...IN_ONE_BATCH };
@@ -159,7 +212,7 @@ export class BatchApplication {
   }
 
   private async find(session?: mongo.ClientSession): Promise<Map<string, Found>> {
-    const ids = objectIds(this.batch.moves.flatMap((move) => move.conversationIds));
+    const ids = objectIds(this.part.flatMap((move) => move.conversationIds));
     const filter = { _id: { $in: ids }, campaignId: this.request.campaignId };
     const projection = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
     const options = { ...within(session), projection, batchSize: ids.length + 1 };
@@ -172,12 +225,12 @@ export class BatchApplication {
     return new Map(entries);
   }
 
-  /** Returns the batch as the worker that applied it stored it. */
-  private async storedResult(): Promise<Applied> {
+  /** Returns the batch as another worker stored it. */
+  private async readStored(): Promise<Applied> {
     const doc = await this.database.batches.findOne({ _id: this.id });
-    if (doc?.state !== 'applied') throw new Overtaken(`batch ${this.id} was dropped because its operation was stopped`);
-    const { moves, skips } = toBatch(doc);
-    return { moves, skips, shortfalls: doc.shortfalls ?? [], inactive: [] };
+    const isStopped = doc?.state === 'dropped' || doc?.unappliedMoves !== undefined;
+    if (!doc || isStopped) throw new Overtaken(`batch ${this.id} was dropped because its operation was stopped`);
+    return { batch: toBatch(doc), inactive: [] };
   }
 }
 

@@ -1,15 +1,22 @@
 import type { mongo } from 'mongoose';
 import { statesBefore, type BatchState } from '../domain/operation.ts';
-import type { MoveCount, SkipCount } from '../domain/receipt.ts';
+import { sumOf, type MoveCount, type SkipCount } from '../domain/receipt.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import { batchId, batchIdsOf, type BatchDoc } from '../mongo/documents.ts';
-import { BatchApplication } from './apply-batch.ts';
-import type { Applied, Batch, Shortfall, StoredBatch } from './batch.ts';
+import { BatchApplication, WHOLE } from './apply-batch.ts';
+import {
+  splitMoves,
+  type Applied,
+  type Batch,
+  type Shortfall,
+  type StoredBatch,
+  type UnappliedBatch,
+} from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 import type { Evaluation, WriteGuard } from './evaluate.ts';
-import { ofRun, toBatch, toBatchDoc } from './mapping.ts';
+import { ofRun, toBatch, toBatchDoc, toMoveDoc } from './mapping.ts';
 import type { Operation } from './operation.ts';
-import { Overtaken, type BatchStore } from './ports.ts';
+import { Overtaken, type ApplyOptions, type BatchStore } from './ports.ts';
 
 export class MongoBatchStore implements BatchStore {
   private readonly database: Database;
@@ -44,12 +51,30 @@ export class MongoBatchStore implements BatchStore {
     return docs.map(({ number, shortfalls }) => ({ number, shortfalls: shortfalls ?? [] }));
   }
 
-  async apply(batch: Batch, request: OperationRequest, guard: WriteGuard): Promise<Applied> {
-    return new BatchApplication(this.database, batch, request, guard).run();
+  async skipped(operationId: string, idsMax: number): Promise<string[]> {
+    const ids: string[] = [];
+    for await (const skipped of this.skipsOf(operationId)) {
+      ids.push(...skipped);
+      if (ids.length > idsMax) break;
+    }
+    return ids;
+  }
+
+  async skippedAmong(operationId: string, conversationIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const wanted = new Set(conversationIds);
+    const found = new Set<string>();
+    for await (const skipped of this.skipsOf(operationId)) {
+      for (const id of skipped) if (wanted.has(id)) found.add(id);
+    }
+    return found;
+  }
+
+  async apply(batch: UnappliedBatch, request: OperationRequest, options: ApplyOptions): Promise<Applied> {
+    return new BatchApplication(this.database, batch, request, options).run();
   }
 
   async evaluate(batch: Batch, request: OperationRequest, guard: WriteGuard): Promise<Evaluation> {
-    return new BatchApplication(this.database, batch, request, guard).evaluate();
+    return new BatchApplication(this.database, batch, request, { ...WHOLE, guard }).evaluate();
   }
 
   async insertEndMarker(endMarker: Batch): Promise<void> {
@@ -95,7 +120,21 @@ export class MongoBatchStore implements BatchStore {
       const after = last ? toBatch(last).after : { position: null, loads: [], planned: 0 };
       await this.add({ ...empty, after }, 'end-marker', session);
     }
-    await batches.updateMany({ _id: ids, state: 'planned' }, { $set: { state: 'dropped' } }, { session });
+    await this.stopPartlyApplied(operationId, session);
+    const planned = { _id: batchIdsOf(operationId), state: 'planned' as const };
+    await batches.updateMany(planned, { $set: { state: 'dropped' } }, { session });
+  }
+
+  /** Marks partly applied batches as applied, with the moves that were written. The others are kept for a retry. */
+  private async stopPartlyApplied(operationId: string, session: mongo.ClientSession): Promise<void> {
+    const { batches } = this.database;
+    const filter = { _id: batchIdsOf(operationId), state: 'planned' as const, parts: { $exists: true } };
+    for (const doc of await batches.find(filter, { session, ...IN_ONE_BATCH }).toArray()) {
+      const { first, rest } = splitMoves(toBatch(doc).moves, doc.appliedCount ?? 0);
+      const moves = { moves: first.map(toMoveDoc), unappliedMoves: rest.map(toMoveDoc) };
+      const $set = { ...moves, state: 'applied' as const, appliedAt: this.database.now() };
+      await batches.updateOne({ _id: doc._id }, { $set }, { session });
+    }
   }
 
   private async add(batch: Batch, state: BatchState, session?: mongo.ClientSession): Promise<void> {
@@ -104,6 +143,16 @@ export class MongoBatchStore implements BatchStore {
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw new Overtaken(`batch ${batch.number} of operation ${batch.operationId} already exists`, { cause: error });
+    }
+  }
+
+  /** Reads the skipped conversations of an operation, one batch after the other. */
+  private async *skipsOf(operationId: string): AsyncGenerator<string[]> {
+    const filter = { _id: batchIdsOf(operationId), 'skips.0': { $exists: true } };
+    const projection = { _id: 0, 'skips.conversationIds': 1 };
+    const found = this.database.batches.find<Pick<BatchDoc, 'skips'>>(filter, { projection });
+    for await (const { skips } of found) {
+      yield skips.flatMap(({ conversationIds }) => conversationIds.map((id) => id.toHexString()));
     }
   }
 
@@ -118,5 +167,21 @@ export class MongoBatchStore implements BatchStore {
       { $group: { _id: byKey, count: { $sum: `$${list}.count` } } },
     ]);
     return summed.map((row) => ({ ...(row['_id'] as object), count: Number(row['count']) }) as Count);
+  }
+}
+
+/** Makes the batches that a stop left partly applied continue where they were stopped. */
+export async function continuePartlyApplied(
+  { batches }: Database,
+  operationId: string,
+  session: mongo.ClientSession,
+): Promise<void> {
+  const filter = { _id: batchIdsOf(operationId), unappliedMoves: { $exists: true } };
+  for (const { _id, moves, unappliedMoves = [] } of await batches
+    .find(filter, { session, ...IN_ONE_BATCH })
+    .toArray()) {
+    const appliedCount = sumOf(moves);
+    const $set = { state: 'planned' as const, appliedAt: null, appliedCount, moves: [...moves, ...unappliedMoves] };
+    await batches.updateOne({ _id }, { $set, $unset: { unappliedMoves: '' } }, { session });
   }
 }

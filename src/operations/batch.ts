@@ -32,8 +32,9 @@ export interface Shortfall {
 }
 
 /**
- * A bounded set of moves that is planned first and then applied in one transaction. The plan becomes the receipt: after
- * the batch is applied, `moves` lists exactly what was written, and `skips` everything else that was selected.
+ * A bounded set of moves that is planned first and then applied, in one transaction or in several parts. The plan becomes
+ * the receipt: after the batch is applied, `moves` lists exactly what was written, and `skips` everything else that was
+ * selected.
  */
 export interface Batch {
   readonly operationId: string;
@@ -45,16 +46,38 @@ export interface Batch {
   readonly after: PlanState;
 }
 
-export interface StoredBatch extends Batch {
-  readonly state: BatchState;
+/** How far a batch has been applied. */
+export interface BatchProgress {
+  /** The number of transactions so far. It also changes when a part moved nothing, so a write can check it. */
+  readonly parts: number;
+  /** The conversations that have moved: the first ones in `moves`. */
+  readonly appliedCount: number;
 }
 
-/** An applied batch: what was written, what was skipped, and what planning has to make up for. */
+export const NOT_BEGUN: BatchProgress = { parts: 0, appliedCount: 0 };
+
+/** A planned batch, of which a part may have been applied. */
+export interface UnappliedBatch extends Batch {
+  /** Absent before the first part. */
+  readonly progress?: BatchProgress;
+  /** The moves that were not written so far; absent when there are none. */
+  readonly shortfalls?: readonly Shortfall[];
+}
+
+export interface StoredBatch extends UnappliedBatch {
+  readonly state: BatchState;
+  /** The moves that were not applied when the operation was stopped; absent when no part was applied. */
+  readonly unappliedMoves?: readonly Move[];
+}
+
+/** What the evaluation of a part changes in its batch. */
+export type BatchResult = Partial<Pick<StoredBatch, 'moves' | 'skips' | 'shortfalls'>>;
+
+/** The result of applying a part of a batch. */
 export interface Applied {
-  readonly moves: readonly Move[];
-  readonly skips: readonly Skip[];
-  readonly shortfalls: readonly Shortfall[];
-  /** Targets that were not active when the batch was applied. */
+  /** The batch as it is stored now. */
+  readonly batch: StoredBatch;
+  /** Targets that were not active when the part was applied. */
   readonly inactive: readonly string[];
 }
 
@@ -105,6 +128,70 @@ export class BatchDraft {
 
 export function countMoves(moves: readonly Move[]): number {
   return moves.reduce((sum, move) => sum + move.conversationIds.length, 0);
+}
+
+/** Counts the conversations of a batch that have moved. */
+export function countApplied({ state, moves, progress }: StoredBatch): number {
+  return state === 'applied' ? countMoves(moves) : (progress?.appliedCount ?? 0);
+}
+
+/** Divides moves after the first `count` conversations. A move that is not divided stays the same object. */
+export function splitMoves(moves: readonly Move[], count: number): { first: Move[]; rest: Move[] } {
+  const first: Move[] = [];
+  const rest: Move[] = [];
+  let room = count;
+  for (const move of moves) {
+    const { length } = move.conversationIds;
+    if (length <= room) first.push(move);
+    else if (room <= 0) rest.push(move);
+    else {
+      first.push({ ...move, conversationIds: move.conversationIds.slice(0, room) });
+      rest.push({ ...move, conversationIds: move.conversationIds.slice(room) });
+    }
+    room -= length;
+  }
+  return { first, rest };
+}
+
+/** Joins moves that differ only in their conversations. */
+export function mergeMoves(moves: readonly Move[]): Move[] {
+  const merged = new Map<string, Move>();
+  for (const move of moves) {
+    const key = `${move.status}|${move.from ?? ''}|${move.to ?? ''}`;
+    const same = merged.get(key);
+    merged.set(key, same ? { ...same, conversationIds: [...same.conversationIds, ...move.conversationIds] } : move);
+  }
+  return [...merged.values()];
+}
+
+/** Groups moves by their source and target. */
+export function byDirection(moves: readonly Move[]): [Move, ...Move[]][] {
+  const groups = new Map<string, [Move, ...Move[]]>();
+  for (const move of moves) {
+    const key = `${move.from ?? ''}|${move.to ?? ''}`;
+    const same = groups.get(key);
+    if (same) same.push(move);
+    else groups.set(key, [move]);
+  }
+  return [...groups.values()];
+}
+
+/** Returns true when an evaluation changed nothing. It only removes conversations or changes their status. */
+export function isAsPlanned(planned: readonly Move[], evaluated: readonly Move[]): boolean {
+  return (
+    evaluated.length === planned.length &&
+    evaluated.every(({ status, conversationIds }, index) => {
+      const move = planned[index];
+      return status === move?.status && conversationIds.length === move.conversationIds.length;
+    })
+  );
+}
+
+/** Adds up shortfalls by target. */
+export function addShortfalls(...lists: readonly (readonly Shortfall[])[]): Shortfall[] {
+  const counts = new Map<Assignee, number>();
+  for (const { to, count } of lists.flat()) counts.set(to, (counts.get(to) ?? 0) + count);
+  return [...counts].map(([to, count]) => ({ to, count }));
 }
 
 /** Returns the moves that were planned and not written, by target. */

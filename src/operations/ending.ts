@@ -71,7 +71,7 @@ async function storeRotation(stores: Stores, operation: Operation, plan: Plan, n
 }
 
 /**
- * Counts the conversations that a cancelled operation would still have selected: those of dropped batches and all after
+ * Counts the conversations that a cancelled operation would still have selected: those of dropped batches, the unapplied moves of others, and all after
  * the position of planning. The receipt has everything before that position.
  */
 async function countLeft(stores: Stores, operation: Operation, moved: number): Promise<number> {
@@ -80,7 +80,9 @@ async function countLeft(stores: Stores, operation: Operation, moved: number): P
   if (!plan) return 0;
   const recent = await stores.batches.recent(operationId, UNAPPLIED_MAX);
   const unplanned = await kindOf(request).planBatches(stores, request, plan).countUnplanned(recent.at(-1));
-  const left = countSelected(recent.filter(({ state }) => state === 'dropped')) + unplanned;
+  const dropped = countSelected(recent.filter(({ state }) => state === 'dropped'));
+  const unapplied = countMoves(recent.flatMap(({ unappliedMoves = [] }) => unappliedMoves));
+  const left = dropped + unapplied + unplanned;
   return plan.limit === null ? left : Math.min(left, Math.max(0, plan.limit - moved));
 }
 

@@ -9,7 +9,7 @@
  * planner, batch, evaluate, sources-and-targets   pure rules
  * ports                  what all this needs from the database; *-store and apply-batch implement it
  */
-export { MongoBatchStore } from './batch-store.ts';
+export { continuePartlyApplied, MongoBatchStore } from './batch-store.ts';
 export type { StoredBatch } from './batch.ts';
 export { cancel } from './cancel.ts';
 export {
@@ -52,5 +52,6 @@ export { MongoOperationStore, nextSequence } from './operation-store.ts';
 export { type Operation, type OperationOrClaim, type Plan, isClaim, NO_SEQUENCE } from './operation.ts';
 export { type AnyOperation, type OperationViewStore, type Stores, Overtaken } from './ports.ts';
 export { countSelected, preview, refuseEarly } from './preview.ts';
-export { BATCHES_IN_FLIGHT_LIMIT, type SliceLimits } from './run.ts';
+export { BATCHES_IN_FLIGHT_LIMIT, type Progress, type SliceLimits } from './run.ts';
+export { TransactionSizes } from './transaction-size.ts';
 export { MongoOperationViewStore } from './view-store.ts';

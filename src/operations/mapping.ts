@@ -1,8 +1,8 @@
-import { Types, type QueryFilter } from 'mongoose';
+import { Types, type mongo, type QueryFilter } from 'mongoose';
 import { toClaim } from '../claims/index.ts';
 import { batchId, objectIds, type BatchDoc, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import type { BatchState } from '../domain/operation.ts';
-import type { Batch, Move, PlanState, Skip, StoredBatch } from './batch.ts';
+import type { Batch, BatchResult, Move, PlanState, Skip, StoredBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 import type { Operation, OperationOrClaim, Run } from './operation.ts';
 import type { AnyOperation } from './ports.ts';
@@ -51,8 +51,16 @@ export function toMoveDoc({ conversationIds, ...move }: Move): BatchDoc['moves']
   return { ...move, count: conversationIds.length, conversationIds: objectIds(conversationIds) };
 }
 
-export function toSkipDoc({ conversationIds, reason }: Skip): BatchDoc['skips'][number] {
+function toSkipDoc({ conversationIds, reason }: Skip): BatchDoc['skips'][number] {
   return { reason, count: conversationIds.length, conversationIds: objectIds(conversationIds) };
+}
+
+export function toResultDoc({ moves, skips, shortfalls }: BatchResult): mongo.Document {
+  return {
+    ...(moves && { moves: moves.map(toMoveDoc) }),
+    ...(skips && { skips: skips.map(toSkipDoc) }),
+    ...(shortfalls && { shortfalls: [...shortfalls] }),
+  };
 }
 
 export function toBatch(doc: BatchDoc): StoredBatch {
@@ -61,18 +69,21 @@ export function toBatch(doc: BatchDoc): StoredBatch {
     campaignId: doc.campaignId,
     number: doc.number,
     state: doc.state,
-    moves: doc.moves.map(({ from, to, status, conversationIds }) => ({
-      from,
-      to,
-      status,
-      conversationIds: conversationIds.map((id) => id.toHexString()),
-    })),
-    skips: doc.skips.map(({ reason, conversationIds }) => ({
-      reason,
-      conversationIds: conversationIds.map((id) => id.toHexString()),
-    })),
+    moves: doc.moves.map(toMove),
+    skips: doc.skips.map(toSkip),
     after: toPlanState(doc.after),
+    ...(doc.parts !== undefined && { progress: { parts: doc.parts, appliedCount: doc.appliedCount ?? 0 } }),
+    ...(doc.shortfalls && { shortfalls: doc.shortfalls }),
+    ...(doc.unappliedMoves && { unappliedMoves: doc.unappliedMoves.map(toMove) }),
   };
+}
+
+function toSkip({ reason, conversationIds }: BatchDoc['skips'][number]): Skip {
+  return { reason, conversationIds: conversationIds.map((id) => id.toHexString()) };
+}
+
+function toMove({ from, to, status, conversationIds }: BatchDoc['moves'][number]): Move {
+  return { from, to, status, conversationIds: conversationIds.map((id) => id.toHexString()) };
 }
 
 function toAfterDoc({ position, loads, planned }: PlanState): BatchDoc['after'] {

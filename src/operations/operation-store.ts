@@ -1,14 +1,18 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
 import type { StoredError } from '../domain/stored-error.ts';
+import { countConflict } from '../telemetry/index.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { CampaignDoc, ClaimDoc, OperationDoc } from '../mongo/documents.ts';
 import type { Models } from '../mongo/models.ts';
-import { BatchApplication, NotAsPlanned } from './apply-batch.ts';
+import { BatchApplication, NotAsPlanned, WHOLE } from './apply-batch.ts';
 import type { Batch } from './batch.ts';
 import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
 import type { Ending, OperationStore } from './ports.ts';
+
+/** The conflicts of a single move are counted. */
+const COUNTED = { onConflict: () => countConflict('move') };
 
 /** Neither a failure nor a cancellation is recorded. */
 const NOT_STOPPED = { error: null, cancellation: null } as const;
@@ -52,12 +56,12 @@ export class MongoOperationStore implements OperationStore {
 
   async insertDone(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean> {
     const guard = { statuses: operation.plan?.statuses ?? [], lastMovedBy: null };
-    const application = new BatchApplication(this.database, batch, operation.request, guard);
+    const application = new BatchApplication(this.database, batch, operation.request, { ...WHOLE, guard });
     try {
       await this.database.transaction(async (session) => {
         await this.insert(operation, session);
         await application.applyNew(endMarker, operation.endedAt ?? this.database.now(), session);
-      });
+      }, COUNTED);
       return true;
     } catch (error) {
       if (error instanceof NotAsPlanned || isDuplicateKey(error)) return false;

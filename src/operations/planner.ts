@@ -16,7 +16,8 @@ export class Planner {
   private readonly plan: Plan;
   private readonly dealer: Dealer;
   private readonly sources: ReadonlySet<Assignee>;
-  private readonly batchesWithShortfalls = new Set<number>();
+  /** The shortfalls that are taken into account, by batch. */
+  private readonly shortfalls = new Map<number, readonly Shortfall[]>();
   private draft = new BatchDraft();
   private state: PlanState;
   private number: number;
@@ -82,13 +83,17 @@ export class Planner {
     return this.finish(new BatchDraft());
   }
 
-  /** Lets the next candidates replace moves that were not written. A second call for the same batch changes nothing. */
+  /**
+   * Lets the next candidates replace moves that were not written. `shortfalls` lists all of the batch so far. A second
+   * call with the same list changes nothing.
+   */
   addShortfalls(batchNumber: number, shortfalls: readonly Shortfall[]): void {
-    if (this.batchesWithShortfalls.has(batchNumber)) return;
-    if (shortfalls.length > 0) this.batchesWithShortfalls.add(batchNumber);
-    for (const shortfall of shortfalls) {
-      this.shortfallCount += shortfall.count;
-      this.dealer.takeBack(shortfall.to, shortfall.count);
+    const known = this.shortfalls.get(batchNumber) ?? [];
+    if (shortfalls.length > 0) this.shortfalls.set(batchNumber, shortfalls);
+    for (const { to, count } of shortfalls) {
+      const more = count - (known.find((shortfall) => shortfall.to === to)?.count ?? 0);
+      this.shortfallCount += more;
+      this.dealer.takeBack(to, more);
     }
   }
 

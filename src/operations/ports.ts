@@ -4,7 +4,7 @@ import type { ConversationStore } from '../conversations/index.ts';
 import type { Cancellation, OperationRecord, OperationState } from '../domain/operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
 import type { StoredError } from '../domain/stored-error.ts';
-import type { Applied, Batch, Shortfall, StoredBatch } from './batch.ts';
+import type { Applied, Batch, Shortfall, StoredBatch, UnappliedBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 import type { Evaluation, WriteGuard } from './evaluate.ts';
 import type { Operation, OperationOrClaim, Plan, Run } from './operation.ts';
@@ -58,6 +58,15 @@ export interface OperationStore {
   nextOperation(campaignId: string): Promise<Operation | undefined>;
 }
 
+/** How a batch is applied. */
+export interface ApplyOptions {
+  readonly guard: WriteGuard;
+  /** The most conversations that one transaction moves. */
+  readonly sizeMax: number;
+  /** True to write as planned first, without reading a conversation. */
+  readonly asPlanned: boolean;
+}
+
 export interface BatchStore {
   /** Stores a planned batch. Throws {@link Overtaken} when its number exists. */
   insert(batch: Batch): Promise<void>;
@@ -69,11 +78,19 @@ export interface BatchStore {
   readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]>;
   /** Returns every shortfall of an operation so far, by batch. */
   shortfalls(operationId: string): Promise<{ readonly number: number; readonly shortfalls: readonly Shortfall[] }[]>;
-  /** Writes a batch's moves and marks it as applied, in one transaction. A second call writes nothing. */
-  apply(batch: Batch, request: OperationRequest, guard: WriteGuard): Promise<Applied>;
+  /** Returns the conversations that the operation has skipped; when there are more than `idsMax`, only some of them. */
+  skipped(operationId: string, idsMax: number): Promise<readonly string[]>;
+  /** Returns those of the conversations that the operation has skipped. It reads every batch that has skips. */
+  skippedAmong(operationId: string, conversationIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /**
+   * Writes the next part of a batch, in one transaction. The part that completes the batch marks it as applied. When
+   * another worker has written this part, it only returns the stored batch. Throws `WriteConflict`, and writes nothing,
+   * when another program wrote the same conversations.
+   */
+  apply(batch: UnappliedBatch, request: OperationRequest, options: ApplyOptions): Promise<Applied>;
   /** Evaluates a batch without writing anything. */
   evaluate(batch: Batch, request: OperationRequest, guard: WriteGuard): Promise<Evaluation>;
-  /** Closes the list of batches of an unfinished run at its current end, and drops every batch that is not applied. */
+  /** Closes the list of batches of an unfinished run at its current end, and drops what is not applied. */
   stop(operation: Operation): Promise<void>;
   /** Adds up the applied batches. */
   totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }>;

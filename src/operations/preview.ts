@@ -23,7 +23,7 @@ export async function preview(stores: Stores, request: OperationRequest): Promis
   const plan = { ...resolved, limit: kind.requestedCount(request) };
   const batches = kind.planBatches(stores, request, plan);
   const counts = new PreviewCounts();
-  for await (const batch of batches.batches(BATCH_CONVERSATIONS)) {
+  for await (const batch of batches.batches(() => BATCH_CONVERSATIONS)) {
     counts.add(batches.readsConversations ? batch : await stores.batches.evaluate(batch, request, batches.guard));
   }
   const current = await stores.conversations.countByAssignee(request.campaignId);

@@ -1,8 +1,18 @@
 import { InFlight } from '../domain/in-flight.ts';
-import { countMoves, type Applied, type Batch, type Shortfall, type StoredBatch } from './batch.ts';
+import { applyInParts, type PartsDeps } from './apply-in-parts.ts';
+import {
+  countApplied,
+  countMoves,
+  type Applied,
+  type Batch,
+  type Shortfall,
+  type StoredBatch,
+  type UnappliedBatch,
+} from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 import type { WriteGuard } from './evaluate.ts';
-import { Overtaken, type Stores } from './ports.ts';
+import type { Stores } from './ports.ts';
+import { TransactionSize } from './transaction-size.ts';
 
 /** The upper limit of {@link SliceLimits.batchesInFlightMax}. It is the same in every process. */
 export const BATCHES_IN_FLIGHT_LIMIT = 16;
@@ -29,10 +39,10 @@ export interface BatchPlan {
   readonly readsConversations: boolean;
   /** Continues after the newest stored batch. `shortfalls` lists those of every batch so far. */
   resume(newest: Batch, shortfalls: readonly BatchShortfalls[]): Promise<void> | void;
-  /** Plans batches of at most `sizeMax` conversations. Call it again while {@link isComplete} is false. */
-  batches(sizeMax: number): AsyncIterable<Batch>;
-  /** Takes note of an applied batch. Its shortfalls are planned anew, and inactive targets get nothing more. */
-  addApplied(batch: Batch, applied: Applied): void;
+  /** Plans batches of at most `sizeMax()` conversations. Call it again while {@link isComplete} is false. */
+  batches(sizeMax: () => number): AsyncIterable<Batch>;
+  /** Takes note of an applied part. Its shortfalls are planned anew, and inactive targets get nothing more. */
+  addApplied(applied: Applied): void;
   /** The empty batch that closes the list. */
   endMarker(): Batch;
   /** Counts the conversations that batches after `newest` would select. */
@@ -54,10 +64,16 @@ export interface SliceLimits {
 export interface Progress {
   /** How many conversations the operation has moved so far. */
   readonly moved: number;
+  /** How often this slice met the writes of other programs; absent when it met none. */
+  readonly conflicts?: number;
+  /** The present limit of conversations in one transaction; absent without conflicts. */
+  readonly transactionSize?: number;
 }
 
 export interface SliceControls {
   readonly limits: SliceLimits;
+  /** The size of transactions, which a worker keeps between slices. Default: the full size of a batch. */
+  readonly transactionSize?: TransactionSize;
   /** Called after each batch. Return true to stop after the batches in progress. */
   readonly shouldStop: () => boolean;
   readonly onProgress?: (progress: Progress) => void;
@@ -82,14 +98,27 @@ class Slice {
   private readonly plan: BatchPlan;
   private readonly controls: SliceControls;
   private readonly inFlight: InFlight;
+  private readonly size: TransactionSize;
+  private readonly parts: PartsDeps;
   private moved = 0;
+  private conflicts = 0;
 
   constructor(stores: Stores, request: OperationRequest, plan: BatchPlan, controls: SliceControls) {
     this.stores = stores;
     this.request = request;
     this.plan = plan;
     this.controls = controls;
-    this.inFlight = new InFlight(() => controls.limits.batchesInFlightMax);
+    const size = controls.transactionSize ?? new TransactionSize(controls.limits.batchConversationsMax);
+    this.size = size;
+    this.inFlight = new InFlight(() => this.batchesInFlightMax);
+    this.parts = {
+      stores,
+      request,
+      plan,
+      size,
+      onApplied: (applied, movedCount) => this.addApplied(applied, movedCount),
+      onConflict: () => (this.conflicts += 1),
+    };
   }
 
   async run(): Promise<boolean> {
@@ -117,19 +146,25 @@ class Slice {
     return newest.state === 'end-marker';
   }
 
-  private async resume(newest: StoredBatch, unapplied: readonly Batch[]): Promise<void> {
+  private get batchesInFlightMax(): number {
+    const withFullSize = this.controls.limits.batchesInFlightMax;
+    return Math.min(this.size.batchesInFlight(withFullSize), BATCHES_IN_FLIGHT_LIMIT);
+  }
+
+  private async resume(newest: StoredBatch, unapplied: readonly StoredBatch[]): Promise<void> {
     const shortfalls = await this.stores.batches.shortfalls(this.request.operationId);
     await this.plan.resume(newest, shortfalls);
     const missing = shortfalls.flatMap((batch) => batch.shortfalls).reduce((sum, { count }) => sum + count, 0);
-    const unappliedMoves = unapplied.reduce((sum, { moves }) => sum + countMoves(moves), 0);
+    const unappliedMoves = unapplied.reduce((sum, batch) => sum + countMoves(batch.moves) - countApplied(batch), 0);
     this.moved = newest.after.planned - missing - unappliedMoves;
   }
 
   /** Returns false when `shouldStop` ended it. */
   private async planAndApply(): Promise<boolean> {
     const { limits, shouldStop } = this.controls;
+    const sizeMax = (): number => Math.min(this.size.ofBatch, limits.batchConversationsMax);
     while (!this.plan.isComplete()) {
-      for await (const batch of this.plan.batches(limits.batchConversationsMax)) {
+      for await (const batch of this.plan.batches(sizeMax)) {
         await this.stores.batches.insert(batch);
         await this.startApplying(batch);
         if (shouldStop() && !this.plan.isComplete()) return false;
@@ -140,24 +175,22 @@ class Slice {
     return true;
   }
 
-  /** Starts to apply a batch as soon as fewer than `batchesInFlightMax` are in flight. */
-  private async startApplying(batch: Batch): Promise<void> {
-    await this.inFlight.add(async () => {
-      await this.refuseStopped();
-      const applied = await this.stores.batches.apply(batch, this.request, this.plan.guard);
-      this.plan.addApplied(batch, applied);
-      this.moved += countMoves(applied.moves);
-      this.controls.onProgress?.({ moved: this.moved });
-    });
+  /** Starts to apply a batch as soon as there is room in flight. */
+  private async startApplying(batch: UnappliedBatch): Promise<void> {
+    await this.inFlight.add(() => applyInParts(this.parts, batch));
   }
 
-  /**
-   * Checks for a recorded failure or cancellation before each batch. Otherwise workers could add batches faster than the
-   * canceller can close the list.
-   */
-  private async refuseStopped(): Promise<void> {
-    const { operationId } = this.request;
-    if (!(await this.stores.operations.isStopped(operationId))) return;
-    throw new Overtaken(`operation ${operationId} has been stopped`);
+  private addApplied(applied: Applied, movedCount: number): void {
+    this.plan.addApplied(applied);
+    this.moved += movedCount;
+    this.report();
+  }
+
+  private report(): void {
+    const { moved, conflicts } = this;
+    this.controls.onProgress?.({
+      moved,
+      ...(conflicts > 0 && { conflicts, transactionSize: this.size.current }),
+    });
   }
 }

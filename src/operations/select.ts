@@ -8,6 +8,7 @@ import type { Plan } from './operation.ts';
 import { Planner } from './planner.ts';
 import type { Stores } from './ports.ts';
 import type { BatchPlan, BatchShortfalls } from './run.ts';
+import { SeenConversations } from './seen.ts';
 
 /** The conversations that a request selects, in order, after a position; `null` is the beginning. */
 interface Candidates {
@@ -48,6 +49,7 @@ class Selection implements BatchPlan {
   private readonly request: OperationRequest;
   private readonly plan: Plan;
   private readonly candidates: Candidates;
+  private readonly seen: SeenConversations;
   private planner: Planner;
   private isExhausted = false;
 
@@ -58,6 +60,7 @@ class Selection implements BatchPlan {
     this.candidates = candidates;
     this.guard = { statuses: plan.statuses, lastMovedBy: null };
     this.planner = new Planner({ request, plan, newest: null });
+    this.seen = new SeenConversations(stores.batches, request.operationId);
   }
 
   isComplete(): boolean {
@@ -70,19 +73,22 @@ class Selection implements BatchPlan {
 
   async resume(newest: Batch, shortfallsByBatch: readonly BatchShortfalls[]): Promise<void> {
     this.planner = new Planner({ request: this.request, plan: this.plan, newest });
+    await this.seen.load();
     for (const { number, shortfalls } of shortfallsByBatch) this.planner.addShortfalls(number, shortfalls);
     const texters = await this.stores.texters.list(this.request.campaignId);
     this.planner.leaveOut(texters.filter(({ active }) => !active).map(({ texterId }) => texterId));
   }
 
   /** Reads on from the planner's position. Ends at the limit, or when there are no more candidates. */
-  async *batches(sizeMax: number): AsyncGenerator<Batch> {
+  async *batches(sizeMax: () => number): AsyncGenerator<Batch> {
     const { planner } = this;
     this.haltWithoutTargets();
     for await (const page of this.candidates.read(planner.position)) {
+      await this.seen.prepare(page);
       for (const candidate of page) {
+        if (!this.seen.add(candidate.id)) continue;
         planner.add(candidate);
-        if (planner.selectedCount < sizeMax && !planner.isAtLimit) continue;
+        if (planner.selectedCount < sizeMax() && !planner.isAtLimit) continue;
         yield* this.closeBatch();
         if (planner.isAtLimit) return;
         this.haltWithoutTargets();
@@ -92,9 +98,10 @@ class Selection implements BatchPlan {
     yield* this.closeBatch();
   }
 
-  addApplied(batch: Batch, { shortfalls, inactive }: Applied): void {
-    this.planner.addShortfalls(batch.number, shortfalls);
+  addApplied({ batch, inactive }: Applied): void {
+    this.planner.addShortfalls(batch.number, batch.shortfalls ?? []);
     this.planner.leaveOut(inactive);
+    this.seen.addSkips(batch.skips);
   }
 
   endMarker(): Batch {

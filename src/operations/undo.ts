@@ -82,7 +82,7 @@ class Undo implements BatchPlan {
     this.planned = newest.after.planned;
   }
 
-  async *batches(sizeMax: number): AsyncGenerator<Batch> {
+  async *batches(sizeMax: () => number): AsyncGenerator<Batch> {
     for await (const moves of this.movesOf(await this.findUndone(), sizeMax)) {
       this.planned += countMoves(moves);
       this.number += 1;
@@ -104,14 +104,12 @@ class Undo implements BatchPlan {
   }
 
   /** Yields the moves of each batch of the undone operation, from the current position. */
-  private async *movesOf(undone: OperationOrClaim, sizeMax: number): AsyncGenerator<readonly Move[]> {
+  private async *movesOf(undone: OperationOrClaim, sizeMax: () => number): AsyncGenerator<readonly Move[]> {
     if (!isClaim(undone)) {
       yield* this.movesAfter(this.number, undone.operationId);
       return;
     }
-    for (let from = this.planned; from < undone.granted.length; from += sizeMax) {
-      yield [grantedMove(undone, from, sizeMax)];
-    }
+    while (this.planned < undone.granted.length) yield [grantedMove(undone, this.planned, sizeMax())];
   }
 
   private async *movesAfter(number: number, operationId: string): AsyncGenerator<readonly Move[]> {

@@ -1,6 +1,7 @@
 import type { mongo, QueryFilter } from 'mongoose';
 import type { FailureStore } from './ports.ts';
 import {
+  continuePartlyApplied,
   nextSequence,
   NO_SEQUENCE,
   toAnyOperation,
@@ -64,6 +65,7 @@ export class MongoFailureStore implements FailureStore {
     const _id = batchIdsOf(operationId);
     await batches.deleteMany({ _id, state: 'end-marker' }, { session });
     await batches.updateMany({ _id, state: 'dropped' }, { $set: { state: 'planned' } }, { session });
+    await continuePartlyApplied(this.database, operationId, session);
     return toOperation(reopened);
   }
 }

@@ -5,7 +5,7 @@ import { UNAPPLIED_MAX } from '../../src/operations/run.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
-import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
+import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
 
 const pool = (count: number): Seeded[] =>
@@ -67,7 +67,39 @@ describe('a change between two steps of an operation', () => {
     expect(Math.abs(t2 - t3)).toBeLessThanOrEqual(1);
   });
 
-  it('deals the rest to the last active target when all others are paused', async () => {
+  it.each(['opted-out', 'already-there', 'target-inactive'] as const)(
+    'counts a conversation once that was skipped as %s and then changes its status',
+    async (reason) => {
+      const campaignId = await harness.seedCampaign(2);
+      const isOwn = reason === 'already-there';
+      const ids = await harness.seedConversations(campaignId, [
+        { status: 'needs-reply', assigneeId: isOwn ? 't1' : null, optedOut: reason === 'opted-out' },
+        ...Array.from({ length: 12 }, () => ({ status: 'in-progress', assigneeId: null }) as const),
+      ]);
+      const request = deal(campaignId, { from: 'everyone' });
+      const first = new Types.ObjectId(ids[0]);
+      if (reason === 'target-inactive') {
+        let isFirst = true;
+        const pausing = intercepted(stores, async (_number, name, call) => {
+          if (name === 'batches.apply' && isFirst) {
+            isFirst = false;
+            await harness.pause(campaignId, 't1');
+          }
+          return call();
+        });
+        await oneSlice(pausing, request);
+      } else await oneSlice(stores, request);
+      await harness.context.database.conversations.updateOne({ _id: first }, { $set: { status: 'closed' } });
+      const ended = await runToEnd(stores, request);
+      expect(ended?.receipt?.selected).toBe(13);
+      expect(ended?.receipt?.skipped.find((skip) => skip.reason === reason)?.count).toBeGreaterThan(0);
+      const batches = await rawBatches(harness, request.operationId);
+      const all = batches.flatMap(({ moves, skips }) => [...idsOf(moves), ...idsOf(skips)]);
+      expect(new Set(all).size).toBe(all.length);
+    },
+  );
+
+  it('gives the rest to the last active target when all others are paused', async () => {
     const campaignId = await harness.seedCampaign(3);
     await harness.seedConversations(campaignId, pool(60));
     const request = deal(campaignId, { count: 40 });

@@ -4,7 +4,26 @@ import { parseRequest, type CancelRequest } from '../../src/operations/contract.
 import { accept, runOperation, type SliceResult } from '../../src/operations/lifecycle.ts';
 import type { Operation, OperationCommand, OperationOrClaim } from '../../src/operations/operation.ts';
 import type { Stores } from '../../src/operations/ports.ts';
+import { TransactionSize } from '../../src/operations/transaction-size.ts';
 import type { AnyRequest } from './send.ts';
+
+/** Applies batches of full size in parts. */
+class FixedSize extends TransactionSize {
+  private readonly partMax: number;
+
+  constructor(partMax: number, batchConversationsMax: number) {
+    super(batchConversationsMax);
+    this.partMax = partMax;
+  }
+
+  override get current(): number {
+    return this.partMax;
+  }
+
+  override get ofBatch(): number {
+    return this.sizeMax;
+  }
+}
 
 /** More slices than any operation of a test needs. */
 const SLICES_MAX = 500;
@@ -14,6 +33,8 @@ interface SliceSettings {
   readonly batchesInFlightMax: number;
   /** True when a slice stops after its first new batch. */
   readonly short: boolean;
+  /** The most conversations in one transaction; smaller than a batch when batches are applied in parts. */
+  readonly partMax?: number;
 }
 
 const DEFAULTS: SliceSettings = { batchConversationsMax: 4, batchesInFlightMax: 2, short: true };
@@ -36,8 +57,9 @@ export function oneSlice(
   input: AnyRequest,
   settings: Partial<SliceSettings> = {},
 ): Promise<SliceResult> {
-  const { short, ...limits } = { ...DEFAULTS, ...settings };
-  return runOperation({ stores, clock }, commandOf(input), { limits, shouldStop: () => short });
+  const { short, partMax, ...limits } = { ...DEFAULTS, ...settings };
+  const parts = partMax === undefined ? {} : { transactionSize: new FixedSize(partMax, limits.batchConversationsMax) };
+  return runOperation({ stores, clock }, commandOf(input), { limits, ...parts, shouldStop: () => short });
 }
 
 /** Runs slices until the operation ends. Returns `undefined` when another operation goes first. */
