@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { Refusal, shown } from './errors.ts';
 
 /** The type with all fields readonly. */
-export type Unchanged<Type> = { readonly [Key in keyof Type]: Unchanged<Type[Key]> };
+export type DeepReadonly<Type> = { readonly [Key in keyof Type]: DeepReadonly<Type[Key]> };
 
 /**
  * Checks a value from outside against a schema. Throws a `bad-request` refusal that names the wrong field and the rule that

@@ -3,10 +3,10 @@ import type { ErrorListener, RedisConnection } from '../queue/connection.ts';
 import { RECONCILE_QUEUE } from '../queue/job.ts';
 
 /** The job that runs one reconcile pass, and the name of the BullMQ job scheduler that creates it. */
-export const RECONCILE_JOB = 'reconcile';
+const RECONCILE_JOB = 'reconcile';
 
 /** A failed pass is not retried: the next pass does its work. */
-export const RECONCILE_JOB_OPTIONS = { attempts: 1, removeOnComplete: true, removeOnFail: true } as const;
+const RECONCILE_JOB_OPTIONS = { attempts: 1, removeOnComplete: true, removeOnFail: true } as const;
 
 /** Over all workers together. */
 const PASSES_AT_ONCE_MAX = 1;

@@ -1,5 +1,5 @@
 import type { Assignee } from '../../src/domain/conversation.ts';
-import type { ClaimInput } from '../../src/producer/producer-port.ts';
+import type { ClaimInput } from '../../src/claims/contract.ts';
 import {
   STRANGER,
   type AskRequest,

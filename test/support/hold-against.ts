@@ -114,11 +114,11 @@ export function holdPreview(preview: Preview, expected: Expectation, model: Mode
   expect(inOrder(preview.moves)).toEqual(inOrder(moves));
   expect(inOrder(preview.skipped)).toEqual(inOrder(skipped));
   const all = [...model.conversations.values()];
-  for (const { assigneeId, holds, wouldHold } of preview.assignees) {
+  for (const { assigneeId, before, after } of preview.assignees) {
     const leaving = expected.moves.filter(({ from }) => from === assigneeId).length;
     const coming = expected.moves.filter(({ to }) => to === assigneeId).length;
     const held = all.filter((each) => each.assigneeId === assigneeId).length;
-    expect({ assigneeId, holds, wouldHold }).toEqual({ assigneeId, holds: held, wouldHold: held - leaving + coming });
+    expect({ assigneeId, before, after }).toEqual({ assigneeId, before: held, after: held - leaving + coming });
   }
   const touched = new Set(expected.moves.flatMap(({ from, to }) => [from, to]));
   expect(preview.assignees.map(({ assigneeId }) => assigneeId)).toEqual(expect.arrayContaining([...touched]));
