@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Refusal } from './domain/errors.ts';
 import { BATCHES_IN_FLIGHT_LIMIT } from './domain/in-flight.ts';
+import { ruleOf } from './domain/requests.ts';
 import { DEFAULT_QUEUE_PREFIX } from './queue/job.ts';
 
 const DEFAULT_BATCH_CONVERSATIONS = 2_000;
@@ -121,13 +122,19 @@ export const WORKER_NODE_FLAGS = [
 
 /** Reads and checks the environment. Throws a `bad-config` refusal that names every wrong variable, but no values. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const parsed = environment.safeParse(withoutEmpty(env));
-  if (!parsed.success) throw badConfig(parsed.error.issues);
+  const given = withoutEmpty(env);
+  const parsed = environment.safeParse(given, { error: ruleOf });
+  if (!parsed.success) throw badConfig(parsed.error.issues, given);
   return toConfig(parsed.data);
 }
 
-function badConfig(issues: readonly z.core.$ZodIssue[]): Refusal {
-  const wrong = issues.map((issue) => `${issue.path.join('.')} (${issue.message})`).join('; ');
+function badConfig(issues: readonly z.core.$ZodIssue[], env: NodeJS.ProcessEnv): Refusal {
+  const wrong = issues
+    .map(({ path, message }) => {
+      const name = path.join('.');
+      return env[name] === undefined ? `${name} is missing` : `${name} ${message}`;
+    })
+    .join('; ');
   return new Refusal('bad-config', {
     message: `the environment is not valid: ${wrong}. See .env.example`,
     expected: 'a valid environment, see .env.example',

@@ -8,20 +8,16 @@ import { Database } from './mongo/database.ts';
 import { requireSchema } from './mongo/schema-version.ts';
 import {
   MongoBatchStore,
+  MongoFailureStore,
   MongoOperationStore,
   MongoOperationViewStore,
   OperationQueue,
+  type FailureStore,
   type OperationViewStore,
   type Stores,
 } from './operations/index.ts';
 import { CONNECTION_FAILED, connectWorker, type ErrorReporter, type RedisConnection } from './queue/connection.ts';
-import {
-  MongoFailureStore,
-  MongoReconcileStore,
-  ReconcileSchedule,
-  type FailureStore,
-  type ReconcileStore,
-} from './reconcile/index.ts';
+import { MongoReconcileStore, ReconcileSchedule, type ReconcileStore } from './reconcile/index.ts';
 import { MongoHealthStore, type HealthStore } from './telemetry/index.ts';
 
 /** The database and its stores, for every process. */

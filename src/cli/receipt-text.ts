@@ -1,4 +1,5 @@
 import { STATUSES, type Assignee } from '../domain/conversation.ts';
+import { isRetryable } from '../domain/operation.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { AnyOperation, Preview } from '../operations/index.ts';
 import type { AssigneeNames } from './lookup.ts';
@@ -84,7 +85,7 @@ export function operationText(operation: AnyOperation, names: AssigneeNames): st
       ['started', moment(operation.startedAt)],
       ['ended', moment(operation.endedAt)],
     ]),
-    error && `It failed: ${error.code}: ${error.message}`,
+    error && `${isRetryable(operation) ? 'It failed' : 'It was refused'}: ${error.code}: ${error.message}`,
     failures.length > 0 && failuresText(failures),
     receipt && receiptText(receipt, names),
   );
