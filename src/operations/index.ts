@@ -23,6 +23,7 @@ export {
   parseRequest,
 } from './contract.ts';
 export { failWith } from './ending.ts';
+export { MongoFailureStore } from './failure-store.ts';
 export {
   type CancelAnswer,
   type OperationAnswer,
@@ -46,11 +47,11 @@ export {
 } from './jobs.ts';
 export { needsCampaignLock } from './kinds.ts';
 export { type SliceResult, runOperation } from './lifecycle.ts';
-export { toAnyOperation, toOperation } from './mapping.ts';
+export { toOperationOrClaim } from './mapping.ts';
 export { OperationQueue } from './operation-queue.ts';
-export { MongoOperationStore, nextSequence } from './operation-store.ts';
-export { type Operation, type OperationOrClaim, type Plan, isClaim, NO_SEQUENCE } from './operation.ts';
-export { type AnyOperation, type OperationViewStore, type Stores, Overtaken } from './ports.ts';
+export { MongoOperationStore } from './operation-store.ts';
+export { type Operation, type OperationOrClaim, type Plan, isClaim } from './operation.ts';
+export { type AnyOperation, type FailureStore, type OperationViewStore, type Stores, Overtaken } from './ports.ts';
 export { countSelected, preview, refuseEarly } from './preview.ts';
-export { BATCHES_IN_FLIGHT_LIMIT, type SliceLimits } from './run.ts';
+export type { SliceLimits } from './run.ts';
 export { MongoOperationViewStore } from './view-store.ts';

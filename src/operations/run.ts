@@ -1,11 +1,8 @@
-import { InFlight } from '../domain/in-flight.ts';
+import { BATCHES_IN_FLIGHT_LIMIT, InFlight } from '../domain/in-flight.ts';
 import { countMoves, type Applied, type Batch, type Shortfall, type StoredBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 import type { WriteGuard } from './evaluate.ts';
 import { Overtaken, type Stores } from './ports.ts';
-
-/** The upper limit of {@link SliceLimits.batchesInFlightMax}. It is the same in every process. */
-export const BATCHES_IN_FLIGHT_LIMIT = 16;
 
 /**
  * The newest batches that can still be unapplied. Batches are applied in order, except for those in flight, and no

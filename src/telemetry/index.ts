@@ -1,3 +1,3 @@
 export { MongoHealthStore, type DatabaseFacts, type HealthStore } from './database-health.ts';
-export { connectionErrorLogger, createLogger, type Logger } from './logger.ts';
+export { createLogger, errorReporter, type Logger } from './logger.ts';
 export { countWorkers, readQueueFacts, type QueueFacts, type QueueState } from './queue-health.ts';

@@ -2,10 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Overtaken } from '../../src/operations/ports.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import type { Operation } from '../../src/operations/operation.ts';
-import { cancelWithoutQueue } from '../support/run-operation.ts';
+import { cancelWithoutQueue, oneSlice, runToEnd } from '../support/run-operation.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, dieAfter, runBeforeCall, ProcessDied } from '../support/intercepted-stores.ts';
-import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { everyConversation, idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
 

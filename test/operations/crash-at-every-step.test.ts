@@ -1,9 +1,8 @@
 import { Types } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Overtaken } from '../../src/operations/ports.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, MIXED } from '../support/harness.ts';
 import { callsOf, dieAfter, runBeforeCall, ProcessDied } from '../support/intercepted-stores.ts';
-import { MIXED } from '../support/harness.ts';
 import { runToEnd } from '../support/run-operation.ts';
 import type { AnyRequest, BulkInput } from '../support/send.ts';
 import { outcomeOf } from '../support/raw.ts';

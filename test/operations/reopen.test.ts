@@ -3,13 +3,11 @@ import { failWith } from '../../src/operations/ending.ts';
 import { Overtaken, type Stores } from '../../src/operations/ports.ts';
 import { isEnded } from '../../src/domain/operation.ts';
 import type { BulkRequest } from '../../src/operations/contract.ts';
-import { cancelWithoutQueue } from '../support/run-operation.ts';
+import { cancelWithoutQueue, oneSlice, runToEnd } from '../support/run-operation.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, dieAfter, runBeforeCall, ProcessDied } from '../support/intercepted-stores.ts';
-import { oneSlice, runToEnd } from '../support/run-operation.ts';
-import { rawOperation } from '../support/raw.ts';
+import { outcomeOf, rawOperation } from '../support/raw.ts';
 import type { AnyRequest } from '../support/send.ts';
-import { outcomeOf } from '../support/raw.ts';
 
 const AT_ONCE = 6;
 /** Generous, because many tests run at the same time. */

@@ -3,10 +3,9 @@ import { requestHash } from '../../src/domain/requests.ts';
 import { PREVIEWS_QUEUE } from '../../src/queue/job.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
-import { resultOrCode } from '../support/send.ts';
+import { resultOrCode, send } from '../support/send.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
-import { send } from '../support/send.ts';
 import { ReconcileSetup } from '../support/reconcile-setup.ts';
 import { until } from '../support/until.ts';
 
