@@ -1,6 +1,5 @@
 import { expect } from 'vitest';
-import type { ClaimInput } from '../../src/claims/contract.ts';
-import type { Producer } from '../../src/producer/producer-port.ts';
+import type { ClaimInput, Producer } from '../../src/index.ts';
 import { claimFor, requestFor } from './campaign-actions.ts';
 import { holdInvariants, pastIn, snapshotOf } from './campaign-invariants.ts';
 import type { CampaignRequest, ClaimRequest, Action, Step, WorldRequest } from './campaign-requests.ts';
