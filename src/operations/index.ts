@@ -13,9 +13,7 @@ export { MongoBatchStore } from './batch-store.ts';
 export type { StoredBatch } from './batch.ts';
 export { cancel } from './cancel.ts';
 export {
-  type CancelInput,
   type OperationRequest,
-  type PreviewRequest,
   type RequestInput,
   type Sources,
   type Targets,
@@ -27,23 +25,11 @@ export { MongoFailureStore } from './failure-store.ts';
 export {
   type CancelAnswer,
   type OperationAnswer,
-  type OperationJob,
   type Preview,
-  CANCEL_JOB,
-  CANCEL_JOB_OPTIONS,
-  cancelJob,
-  newCancelJob,
-  newOperationJob,
-  newPreviewJob,
-  OPERATION_JOB,
-  OPERATION_JOB_OPTIONS,
   operationJob,
   parseCancelJob,
   parseOperationJob,
   parsePreviewJob,
-  PREVIEW_JOB,
-  PREVIEW_JOB_OPTIONS,
-  previewJob,
 } from './jobs.ts';
 export { needsCampaignLock } from './kinds.ts';
 export { type SliceResult, runOperation } from './lifecycle.ts';
