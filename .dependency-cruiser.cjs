@@ -17,6 +17,12 @@ const LAYERS = [
 ];
 const SUBJECTS = 'campaigns|conversations|claims|operations|contacts|reconcile|producer|telemetry';
 
+/**
+ * The requests and jobs of a subject. The producer imports them instead of the index, because the index also exports the
+ * stores: an app that only sends requests must not load the database driver.
+ */
+const CONTRACTS = '^src/(claims|operations)/(contract|jobs)\\.ts$';
+
 const layerRules = LAYERS.slice(0, -1).map((folders, index) => ({
   name: `${folders.join('-')}-imports-lower-layers-only`,
   severity: 'error',
@@ -45,7 +51,7 @@ module.exports = {
       severity: 'error',
       comment:
         'The index of a subject is its contract with the other subjects. Everything else in its folder may change.',
-      from: { path: '^(src|workers)/', pathNot: `^src/(${SUBJECTS})/` },
+      from: { path: '^(src|workers)/', pathNot: [`^src/(${SUBJECTS})/`, '^src/index\\.ts$'] },
       to: { path: `^src/(${SUBJECTS})/`, pathNot: '/index\\.ts$' },
     },
     {
@@ -53,8 +59,31 @@ module.exports = {
       severity: 'error',
       comment:
         'The index of a subject is its contract with the other subjects. Everything else in its folder may change.',
-      from: { path: `^src/(${SUBJECTS})/` },
+      from: { path: `^src/(${SUBJECTS})/`, pathNot: '^src/producer/' },
       to: { path: `^src/(${SUBJECTS})/`, pathNot: ['^src/$1/', '/index\\.ts$'] },
+    },
+    {
+      name: 'the-producer-imports-contracts-only',
+      severity: 'error',
+      comment: 'An app that sends requests needs only Redis. Importing the index of a subject would load mongoose.',
+      from: { path: '^src/(producer/|index\\.ts$)' },
+      to: {
+        path: '^src/',
+        pathNot: ['^src/(domain|queue|producer)/', CONTRACTS],
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'contracts-import-only-domain-and-jobs',
+      severity: 'error',
+      comment:
+        'The producer imports the contracts, so everything that they import is loaded by apps that send requests.',
+      from: { path: CONTRACTS },
+      to: {
+        path: ['^src/', 'mongoose', 'mongodb'],
+        pathNot: ['^src/domain/', '^src/queue/job\\.ts$', CONTRACTS],
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'src-is-a-library',

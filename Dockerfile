@@ -17,5 +17,5 @@ COPY --from=build /app/dist dist
 USER node
 # On SIGTERM the worker finishes its batches and returns its jobs. Give it time: see stop_grace_period in docker-compose.yml.
 STOPSIGNAL SIGTERM
-# The Node flags must equal those in src/worker-flags.ts, which gives the reasons. A test compares them.
+# The Node flags must equal those in src/config.ts, which gives the reasons. A test compares them.
 CMD ["node", "--max-semi-space-size=16", "--min-semi-space-size=16", "--heap-growing-percent=50", "dist/workers/main.js"]

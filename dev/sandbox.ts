@@ -2,11 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { readConfig, type Config } from '../src/config.ts';
+import { readConfig, WORKER_NODE_FLAGS, type Config } from '../src/config.ts';
 import { createContext, type Context } from '../src/context.ts';
 import { migrate } from '../src/mongo/migrate.ts';
 import { connectProducer } from '../src/queue/connection.ts';
-import { WORKER_NODE_FLAGS } from '../src/worker-flags.ts';
 import type { Producer } from '../src/producer/producer-port.ts';
 import { createProducer } from '../src/producer/producer.ts';
 

@@ -1,5 +1,5 @@
 import { MongoCampaignStore, MongoTexterStore } from './campaigns/index.ts';
-import { ClaimCoordinator, ClaimQueue, MongoClaimStore, type Claim } from './claims/index.ts';
+import { ClaimCoordinator, ClaimQueue, MongoClaimStore } from './claims/index.ts';
 import type { Config } from './config.ts';
 import { MongoContactStore, type ContactStore } from './contacts/index.ts';
 import { MongoConversationStore, MongoViewStore, type ViewStore } from './conversations/index.ts';
@@ -8,23 +8,19 @@ import { Database } from './mongo/database.ts';
 import { requireSchema } from './mongo/schema-version.ts';
 import {
   MongoBatchStore,
+  MongoFailureStore,
   MongoOperationStore,
   MongoOperationViewStore,
   OperationQueue,
+  type FailureStore,
   type OperationViewStore,
   type Stores,
 } from './operations/index.ts';
-import { connectWorker, type ErrorListener, type RedisConnection } from './queue/connection.ts';
-import {
-  MongoFailureStore,
-  MongoReconcileStore,
-  ReconcileSchedule,
-  type FailureStore,
-  type ReconcileStore,
-} from './reconcile/index.ts';
+import { CONNECTION_FAILED, connectWorker, type ErrorReporter, type RedisConnection } from './queue/connection.ts';
+import { MongoReconcileStore, ReconcileSchedule, type ReconcileStore } from './reconcile/index.ts';
 import { MongoHealthStore, type HealthStore } from './telemetry/index.ts';
 
-/** The database and its stores: what every process needs. */
+/** The database and its stores, for every process. */
 export interface Context {
   readonly database: Database;
   /** The stores that operations work on. */
@@ -36,10 +32,11 @@ export interface Context {
   readonly reconcileStore: ReconcileStore;
   readonly health: HealthStore;
   readonly clock: Clock;
+  /** Cuts the connections at once. */
   close(): Promise<void>;
 }
 
-/** What a worker process needs in addition: its connections to Redis and what uses them. */
+/** The parts that only a worker process needs: a connection to Redis, the queues, and the claim coordinator. */
 export interface WorkerContext extends Context {
   readonly redis: RedisConnection;
   readonly operationQueue: OperationQueue;
@@ -90,35 +87,55 @@ function createStores(database: Database, batchConversationsMax: number): Stores
   };
 }
 
-/** Creates the context and connects to Redis. `close` closes everything in reverse order. */
-export async function createWorkerContext(config: Config, onError: ErrorListener): Promise<WorkerContext> {
+/** Opens the context and connects to Redis. `reporter` gets the errors that no caller receives. */
+export async function createWorkerContext(config: Config, reporter: ErrorReporter): Promise<WorkerContext> {
   const context = await openContext(config);
-  const { redisUrl, prefix } = config.queue;
-  const redis = connectWorker(redisUrl, onError);
-  const subscriber = connectWorker(redisUrl, onError);
-  const operationQueue = new OperationQueue(redis, prefix, onError);
-  const claimQueue = new ClaimQueue(redis, prefix, onError);
-  const schedule = new ReconcileSchedule(redis, prefix, config.worker.reconcileEveryMs, onError);
-  const onCompleted = (completed: readonly Claim[]): void => {
-    for (const { operationId } of completed) claimQueue.wake(operationId).catch(onError);
-  };
-  const { claims } = context.stores;
-  const coordinator = new ClaimCoordinator({
-    redis,
-    subscriber,
-    prefix,
-    serve: (campaignId, commands) => claims.serve(campaignId, commands),
-    onCompleted,
-    onError,
-  });
-  await coordinator.open();
-  const closeQueues = async (): Promise<void> => {
-    await Promise.all([claimQueue.close(), operationQueue.close()]);
-  };
+  const onConnectionError = reporter(CONNECTION_FAILED);
+  const redis = connectWorker(config.queue.redisUrl, onConnectionError);
+  const subscriber = connectWorker(config.queue.redisUrl, onConnectionError);
   const close = async (): Promise<void> => {
     subscriber.disconnect();
     redis.disconnect();
     await context.close();
   };
-  return { ...context, redis, operationQueue, claimQueue, coordinator, schedule, closeQueues, close };
+  try {
+    const parts = await createQueueParts(config, context, { redis, subscriber, reporter });
+    return { ...context, ...parts, redis, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface RedisParts {
+  readonly redis: RedisConnection;
+  /** A connection of its own, because a connection that subscribes cannot send commands. */
+  readonly subscriber: RedisConnection;
+  readonly reporter: ErrorReporter;
+}
+
+async function createQueueParts(
+  { queue: { prefix }, worker }: Config,
+  { stores: { claims } }: Context,
+  { redis, subscriber, reporter }: RedisParts,
+): Promise<Omit<WorkerContext, keyof Context | 'redis'>> {
+  const operationQueue = new OperationQueue(redis, prefix, reporter(CONNECTION_FAILED));
+  const claimQueue = new ClaimQueue(redis, prefix, reporter(CONNECTION_FAILED));
+  const schedule = new ReconcileSchedule(redis, prefix, worker.reconcileEveryMs, reporter);
+  const onWakeError = reporter('a completed claim could not be woken; its job checks the claim by itself');
+  const coordinator = new ClaimCoordinator({
+    redis,
+    subscriber,
+    prefix,
+    serve: (campaignId, commands) => claims.serve(campaignId, commands),
+    onCompleted: (completed) => {
+      for (const { operationId } of completed) claimQueue.wake(operationId).catch(onWakeError);
+    },
+    onError: reporter('a message between claim coordinators was lost; its claim is sent again'),
+  });
+  await coordinator.open();
+  const closeQueues = async (): Promise<void> => {
+    await Promise.all([claimQueue.close(), operationQueue.close()]);
+  };
+  return { operationQueue, claimQueue, coordinator, schedule, closeQueues };
 }

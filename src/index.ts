@@ -1,15 +1,9 @@
 /** What an upstream app imports to send requests. Importing it opens no connection and reads no environment. */
 export { createProducer } from './producer/index.ts';
-export type {
-  ClaimInput,
-  ClaimResult,
-  OperationResult,
-  Producer,
-  ProducerOptions,
-  Sent,
-  SentClaim,
-} from './producer/index.ts';
-export type { CancelAnswer, CancelInput, Preview, PreviewRequest, RequestInput } from './operations/index.ts';
+export type { ClaimResult, OperationResult, Producer, ProducerOptions, Sent, SentClaim } from './producer/index.ts';
+export type { ClaimInput } from './claims/contract.ts';
+export type { CancelInput, PreviewRequest, RequestInput } from './operations/contract.ts';
+export type { CancelAnswer, Preview } from './operations/jobs.ts';
 export type { WaitOptions } from './queue/result-waiter.ts';
 export {
   HALT_CODES,
@@ -18,6 +12,7 @@ export {
   QueueUnavailable,
   Refusal,
   REFUSAL_CODES,
+  UnknownFailure,
   WaitTimeout,
   type HaltCode,
   type RefusalCode,

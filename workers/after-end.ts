@@ -21,7 +21,10 @@ export class AfterEnd {
     if (next) await this.queue.wake(next);
   }
 
-  /** Wakes claims that may be granted more now: conversations came back to the pool, or a texter has fewer. */
+  /**
+   * Wakes claims that may be granted more now: conversations came back to the pool, or a texter has fewer
+   * not-started conversations.
+   */
   async wakeWaitingClaims({ plan, campaignId }: Operation): Promise<void> {
     const isFromPoolOnly = plan?.sources.every((assignee) => assignee === null) ?? true;
     if (isFromPoolOnly) return;

@@ -11,7 +11,7 @@ export class LockWatch {
   private readonly released = new Map<string, NodeJS.Timeout>();
   private readonly lockMs: number;
 
-  /** `lockMs`: the duration of a lock. A renewal that was on its way at a release has failed before that time. */
+  /** `lockMs`: the duration of a lock. A renewal sent before the release fails within this time. */
   constructor(lockMs: number) {
     this.lockMs = lockMs;
   }

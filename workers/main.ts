@@ -1,10 +1,7 @@
 import { readConfig } from '../src/config.ts';
-import { Refusal } from '../src/domain/errors.ts';
+import { EXIT_REFUSED, Refusal } from '../src/domain/errors.ts';
 import { createLogger } from '../src/telemetry/index.ts';
 import { startService } from './service.ts';
-
-/** The exit status of the command line for refusals. */
-const EXIT_REFUSED = 2;
 
 const config = readConfig(process.env);
 const logger = createLogger(config.log);

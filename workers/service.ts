@@ -2,10 +2,10 @@ import type { Worker } from 'bullmq';
 import pTimeout from 'p-timeout';
 import type { Config } from '../src/config.ts';
 import { createWorkerContext, type WorkerContext } from '../src/context.ts';
-import type { ErrorListener } from '../src/queue/connection.ts';
+import type { ErrorReporter } from '../src/queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCILE_QUEUE } from '../src/queue/job.ts';
 import { ReconciledQueues } from '../src/reconcile/index.ts';
-import { connectionErrorLogger, type Logger } from '../src/telemetry/index.ts';
+import { errorReporter, type Logger } from '../src/telemetry/index.ts';
 import { AfterEnd } from './after-end.ts';
 import { CancelHandler } from './cancel-handler.ts';
 import { ClaimHandler } from './claim-handler.ts';
@@ -37,9 +37,9 @@ export interface Service {
 
 /** Starts the work of a worker process: connections, handlers, and one BullMQ worker for each queue. */
 export async function startService(config: Config, logger: Logger): Promise<Service> {
-  const onError = connectionErrorLogger(logger);
-  const context = await createWorkerContext(config, onError);
-  const workers = startWorkers(config, context, logger, onError);
+  const reporter = errorReporter(logger);
+  const context = await createWorkerContext(config, reporter);
+  const workers = startWorkers(config, context, logger, reporter);
   context.schedule.start();
   return {
     ready: Promise.all(workers.map((worker) => worker.waitUntilReady())).then(() => undefined),
@@ -47,7 +47,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   };
 }
 
-function startWorkers(config: Config, context: WorkerContext, logger: Logger, onError: ErrorListener): Worker[] {
+function startWorkers(config: Config, context: WorkerContext, logger: Logger, reporter: ErrorReporter): Worker[] {
   const { operationConcurrency, previewConcurrency, claimConcurrency, receiptsKeptDays } = config.worker;
   const { redis, operationQueue, claimQueue, coordinator } = context;
   const afterEnd = new AfterEnd(context, operationQueue, claimQueue);
@@ -55,6 +55,7 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, on
   const reconcileDeps = { ...context, jobs: new ReconciledQueues(operationQueue, claimQueue), receiptsKeptDays };
   const start = (name: string, handler: Handler, concurrency: number): Worker => {
     const locks = new LockWatch(config.worker.lockMs);
+    const onError = reporter(`error of the worker of the queue ${name}`);
     const processor = processorOf(handler, logger, locks);
     return startQueueWorker(config, { name, processor, locks, concurrency, redis, onError });
   };

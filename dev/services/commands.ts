@@ -1,4 +1,4 @@
-import { WORKER_NODE_FLAGS } from '../../src/worker-flags.ts';
+import { WORKER_NODE_FLAGS } from '../../src/config.ts';
 
 /** A command of `node dev/run.mjs`, for example `test`. To add a command, add a line to COMMANDS. */
 export interface Command {

@@ -1,10 +1,10 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { campaignId, count, operationId, texterId } from '../domain/ids.ts';
-import { parseWith } from '../domain/requests.ts';
+import { parseWith, type DeepReadonly } from '../domain/requests.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { StoredError } from '../domain/stored-error.ts';
-import { DAY_S, envelope, JOB_VERSION, KEPT_FOR_ITS_ASKER, version, withItsId } from '../queue/job.ts';
+import { DAY_S, envelope, JOB_VERSION, RETAINED_FOR_RESENDING, version, requireMatchingId } from '../queue/job.ts';
 
 /** No texter waits longer than a day for conversations. */
 const WAIT_MS_MAX = 24 * 60 * 60 * 1_000;
@@ -28,6 +28,9 @@ export const claimRequest = z.strictObject({
 
 export type ClaimRequest = z.infer<typeof claimRequest>;
 
+/** A request as callers write it. The producer's method adds the kind. */
+export type ClaimInput = DeepReadonly<Omit<z.input<typeof claimRequest>, 'kind'>>;
+
 export function parseClaimRequest(input: unknown): ClaimRequest {
   return parseWith(claimRequest, input);
 }
@@ -43,7 +46,7 @@ export const CLAIM_JOB_OPTIONS = {
   attempts: 8,
   backoff: { type: 'exponential', delay: 100, jitter: 0.5 },
   removeOnComplete: { age: DAY_S, count: 20_000 },
-  ...KEPT_FOR_ITS_ASKER,
+  ...RETAINED_FOR_RESENDING,
 } as const satisfies JobsOptions;
 
 /** The return value of a claim's job. */
@@ -61,7 +64,7 @@ export function newClaimJob(request: ClaimRequest, sendId: string): ClaimJob {
 
 /** Throws a `bad-request` refusal when the data is not a claim's, or when the job has another operation's id. */
 export function parseClaimJob(jobId: string, data: unknown): ClaimJob {
-  return withItsId(jobId, parseWith(claimJob, data));
+  return requireMatchingId(jobId, parseWith(claimJob, data));
 }
 
 /** Serves the waiting claims of a campaign: conversations came back to the pool, or a rule was relaxed. */
@@ -69,7 +72,7 @@ export const POOL_REFILLED_JOB = 'pool-refilled';
 
 export const poolRefilledJob = z.strictObject({ version, campaignId });
 
-export type PoolRefilledJob = z.infer<typeof poolRefilledJob>;
+type PoolRefilledJob = z.infer<typeof poolRefilledJob>;
 
 /** However often a refill is reported, at most one job of the campaign waits and one runs. */
 export function poolRefilledJobOptions(id: string): JobsOptions {
@@ -87,7 +90,7 @@ export function parsePoolRefilledJob(data: unknown): PoolRefilledJob {
   return parseWith(poolRefilledJob, data);
 }
 
-/** A claim as one sending asks for it. */
+/** A claim and the id of the call that sent it. */
 const claimCommand = z.object({ request: claimRequest, requestHash: z.string(), sendId: z.string() });
 
 export type ClaimCommand = z.infer<typeof claimCommand>;

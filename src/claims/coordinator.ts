@@ -111,7 +111,9 @@ export class ClaimCoordinator {
         else if (await lease.releaseIfIdle()) return true;
       }
     } catch (error) {
-      await lease.release();
+      stopRenewing();
+      // Without a release the lease expires by itself. The caller has to receive the first error.
+      await lease.release().catch(() => undefined);
       throw error;
     } finally {
       stopRenewing();

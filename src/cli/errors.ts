@@ -1,10 +1,9 @@
 import { CommanderError } from 'commander';
-import { Refusal } from '../domain/errors.ts';
+import { EXIT_REFUSED, Refusal, UnknownFailure } from '../domain/errors.ts';
 
-/** Exit codes. After `EXIT_REFUSED` nothing has changed: the request was refused or the command line was wrong. */
+/** Exit codes. The third is `EXIT_REFUSED`. */
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
-export const EXIT_REFUSED = 2;
 
 interface ErrorValues {
   readonly expected: string;
@@ -37,7 +36,7 @@ export interface Failure {
 
 export function failureOf(error: unknown): Failure {
   if (error instanceof CommanderError) return wrongCommandLine(error);
-  if (error instanceof Refusal) {
+  if (error instanceof Refusal || error instanceof UnknownFailure) {
     const { code, message, expected, received } = error;
     return { code, message, expected, received };
   }

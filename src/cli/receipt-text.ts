@@ -1,4 +1,5 @@
 import { STATUSES, type Assignee } from '../domain/conversation.ts';
+import { isRetryable } from '../domain/operation.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { AnyOperation, Preview } from '../operations/index.ts';
 import type { AssigneeNames } from './lookup.ts';
@@ -7,7 +8,7 @@ import { blocks, counted, facts, moment, table } from './terminal.ts';
 /** Why fewer conversations moved than were asked for. */
 export const SHORT_BECAUSE = {
   'none-left': 'no more conversations match',
-  'batch-max': 'that is the most at once',
+  'batch-max': 'the campaign allows no more in one claim',
   'open-max': 'that is the most not-started conversations for one texter',
   stopped: 'it was stopped',
 } as const satisfies Record<NonNullable<Receipt['shortBecause']>, string>;
@@ -32,7 +33,7 @@ export function receiptText(receipt: Receipt, names: AssigneeNames): string {
 
 export function previewText(preview: Preview, names: AssigneeNames): string {
   const moves = preview.moves.map(({ from, to, status, count }) => [names.of(from), names.of(to), status, count]);
-  const assignees = preview.assignees.map((each) => [names.of(each.assigneeId), each.holds, each.wouldHold]);
+  const assignees = preview.assignees.map((each) => [names.of(each.assigneeId), each.before, each.after]);
   return blocks(
     `Would move ${preview.moved} of ${counted(preview.selected, 'conversation')} selected. Nothing was changed.`,
     countTable(['from', 'to', 'status', 'would move'], moves),
@@ -84,7 +85,7 @@ export function operationText(operation: AnyOperation, names: AssigneeNames): st
       ['started', moment(operation.startedAt)],
       ['ended', moment(operation.endedAt)],
     ]),
-    error && `It failed: ${error.code}: ${error.message}`,
+    error && `${isRetryable(operation) ? 'It failed' : 'It was refused'}: ${error.code}: ${error.message}`,
     failures.length > 0 && failuresText(failures),
     receipt && receiptText(receipt, names),
   );

@@ -73,7 +73,7 @@ export class Session {
   private readonly warnOnce = ({ message }: Error): void => {
     if (this.warned.has(message)) return;
     this.warned.add(message);
-    createLogger(this.config.log, this.terminal.stderr).warn({ trouble: message }, 'queue connection');
+    createLogger(this.config.log, this.terminal.stderr).warn({ error: message }, 'connection to Redis failed');
   };
 }
 
@@ -82,7 +82,7 @@ function configOf(env: NodeJS.ProcessEnv): Config {
     return readConfig(env);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const message = `the environment must set ${HOW_TO_CONFIGURE}; wrong or missing: ${error.received}`;
+    const message = `${error.received}. The environment must set ${HOW_TO_CONFIGURE}`;
     throw new Refusal(error.code, { message, expected: HOW_TO_CONFIGURE, received: error.received });
   }
 }

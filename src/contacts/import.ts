@@ -16,7 +16,7 @@ export const REJECTED_LISTED_MAX = 1_000;
 export type FileRecord =
   { readonly line: number; readonly cells: readonly string[] } | { readonly line: number; readonly problem: string };
 
-export interface RejectedRow {
+interface RejectedRow {
   readonly line: number;
   readonly reason: string;
 }

@@ -36,7 +36,7 @@ export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
 export interface ErrorDetails {
   /** A sentence for people, such as "campaign c1 is closed". It contains no name and no phone number. */
-  readonly message?: string;
+  readonly message: string;
   /** For programs: a description of the values that would have been accepted. */
   readonly expected: string;
   /** For programs: the value that was received. */
@@ -51,12 +51,15 @@ export class Refusal extends Error {
   readonly received: string;
 
   constructor(code: RefusalCode, details: ErrorDetails) {
-    super(messageOf(details));
+    super(details.message);
     this.code = code;
     this.expected = details.expected;
     this.received = details.received;
   }
 }
+
+/** The exit code of a process after a refusal. Nothing has changed: the request or the command line was refused. */
+export const EXIT_REFUSED = 2;
 
 /** Codes of operations that stopped half-way. */
 export const HALT_CODES = ['targets-lost'] as const;
@@ -71,19 +74,33 @@ export class Halted extends Error {
   readonly received: string;
 
   constructor(code: HaltCode, details: ErrorDetails) {
-    super(messageOf(details));
+    super(details.message);
     this.code = code;
     this.expected = details.expected;
     this.received = details.received;
   }
 }
 
-function messageOf({ message, expected, received }: ErrorDetails): string {
-  return message ?? `expected ${expected}, got ${received}`;
+/**
+ * A permanent error whose code this version does not know: the worker that ended the operation is newer. The receipt of the
+ * operation says whether conversations moved.
+ */
+export class UnknownFailure extends Error {
+  override readonly name = 'UnknownFailure';
+  readonly code: string;
+  readonly expected: string;
+  readonly received: string;
+
+  constructor(code: string, details: ErrorDetails) {
+    super(details.message);
+    this.code = code;
+    this.expected = details.expected;
+    this.received = details.received;
+  }
 }
 
 /** An error that ends an operation. A retry would end in the same way. */
-export type PermanentError = Refusal | Halted;
+export type PermanentError = Refusal | Halted | UnknownFailure;
 
 /**
  * Returns true for errors that must not be retried. Every other error counts as transient and is retried with backoff:
@@ -91,7 +108,7 @@ export type PermanentError = Refusal | Halted;
  * bug. A bug uses up the attempts of its job, stays visible as a failed operation, and can be retried after a fix.
  */
 export function isPermanent(error: unknown): error is PermanentError {
-  return error instanceof Refusal || error instanceof Halted;
+  return error instanceof Refusal || error instanceof Halted || error instanceof UnknownFailure;
 }
 
 export function operationConflict(operationId: string): Refusal {
@@ -141,7 +158,7 @@ export class QueueUnavailable extends Error {
   readonly code = 'queue-unavailable';
 }
 
-/** The job used up its attempts on transient errors. A retry of the operation may succeed. */
+/** The operation used up its attempts on transient errors. `baton retry` may succeed. */
 export class JobFailed extends Error {
   override readonly name = 'JobFailed';
   readonly code = 'operation-failed';

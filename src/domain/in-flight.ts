@@ -1,3 +1,6 @@
+/** The highest number of batches of one operation that may be applied at the same time. The same in every process. */
+export const BATCHES_IN_FLIGHT_LIMIT = 16;
+
 /**
  * Runs at most `max()` tasks at the same time. When the limit is reached, adding a task waits for the oldest one. So no
  * task runs while a task more than `max()` places before it is unfinished. p-queue and p-limit start the next task when

@@ -1,4 +1,4 @@
-import type { FailedAttempt, StoredError } from './stored-error.ts';
+import { ATTEMPTS_EXHAUSTED, type FailedAttempt, type StoredError } from './stored-error.ts';
 import type { Receipt } from './receipt.ts';
 
 /**
@@ -33,9 +33,6 @@ export function isEnded(state: OperationState): boolean {
 }
 
 export const UNFINISHED_STATES = OPERATION_STATES.filter((state) => !isEnded(state));
-
-/** The error code of an operation whose job used up its attempts. */
-export const ATTEMPTS_EXHAUSTED = 'attempts-exhausted';
 
 /** Error codes of failed operations that a retry can reopen. A refused operation is never retried. */
 export const RETRYABLE_CODES = [ATTEMPTS_EXHAUSTED, 'targets-lost'] as const;

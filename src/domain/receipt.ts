@@ -7,7 +7,6 @@ export const SKIP_REASONS = [
   'opted-out',
   'target-inactive',
   'already-there',
-  'over-cap',
   'gone',
 ] as const;
 

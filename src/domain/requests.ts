@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { Refusal, shown } from './errors.ts';
 
 /** The type with all fields readonly. */
-export type Unchanged<Type> = { readonly [Key in keyof Type]: Unchanged<Type[Key]> };
+export type DeepReadonly<Type> = { readonly [Key in keyof Type]: DeepReadonly<Type[Key]> };
 
 /**
  * Checks a value from outside against a schema. Throws a `bad-request` refusal that names the wrong field and the rule that
@@ -24,7 +24,7 @@ export function parseWith<Schema extends z.ZodType>(schema: Schema, input: unkno
   });
 }
 
-/** When none of several alternatives matched, the issue of the alternative that matched furthest says the most. */
+/** When none of several alternatives matched, reports the alternative that matched furthest. */
 function mostSpecific(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
   const [first] = issues;
   if (first?.code !== 'invalid_union') return first;
@@ -41,7 +41,7 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 /** Describes the rule that a value breaks, for schemas without an error text of their own. */
-function ruleOf(issue: z.core.$ZodRawIssue): string {
+export function ruleOf(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case 'invalid_type':
       return `must be ${NOUNS[issue.expected] ?? issue.expected}`;

@@ -1,6 +1,18 @@
-import { HALT_CODES, Halted, Refusal, REFUSAL_CODES, type PermanentError } from './errors.ts';
+import {
+  HALT_CODES,
+  Halted,
+  JobFailed,
+  Refusal,
+  REFUSAL_CODES,
+  UnknownFailure,
+  type ErrorDetails,
+  type PermanentError,
+} from './errors.ts';
 
-/** The fields of a permanent error, as MongoDB and the queue store them. */
+/** The error code of an operation whose job used up its attempts. */
+export const ATTEMPTS_EXHAUSTED = 'attempts-exhausted';
+
+/** The fields of the error that ended an operation, as MongoDB and the queue store them. */
 export interface StoredError {
   readonly code: string;
   readonly message: string;
@@ -12,23 +24,36 @@ export function toStoredError({ code, message, expected, received }: PermanentEr
   return { code, message, expected, received };
 }
 
-/** Starts the failure text of a job that ended with a permanent error. BullMQ keeps only a text of an error. */
+/** The start of the failure text of a job whose operation has ended. BullMQ stores only the message of an error. */
 const PERMANENT_PREFIX = 'permanent ';
 
-/** Writes a permanent error as the failure text of a job. {@link parseFailureText} reads it. */
+/** Writes the error that ended an operation as the failure text of a job. {@link parseFailureText} reads it. */
 export function toFailureText({ code, message, expected, received }: StoredError): string {
   return PERMANENT_PREFIX + JSON.stringify({ code, message, expected, received });
 }
 
-/** Returns the permanent error in a job's failure text, or `undefined` when the text describes another failure. */
-export function parseFailureText(text: string | undefined): PermanentError | undefined {
+/**
+ * Returns the error that ended the operation of a failed job. Returns `undefined` when the job failed with a transient
+ * error: then the operation has not ended, and the job can be retried.
+ */
+export function parseFailureText(text: string | undefined): PermanentError | JobFailed | undefined {
   if (!text?.startsWith(PERMANENT_PREFIX)) return undefined;
   const { code, message, expected, received } = parseStoredError(text.slice(PERMANENT_PREFIX.length));
-  const details = { message: String(message), expected: String(expected ?? ''), received: String(received ?? '') };
+  if (typeof code !== 'string' || code === '') return undefined;
+  return errorOf(code, {
+    message: String(message),
+    expected: String(expected ?? ''),
+    received: String(received ?? ''),
+  });
+}
+
+/** Codes are added over time, and workers of several versions run at once. So an unknown code is permanent as well. */
+function errorOf(code: string, details: ErrorDetails): PermanentError | JobFailed {
+  if (code === ATTEMPTS_EXHAUSTED) return new JobFailed(details.message);
   const refusalCode = REFUSAL_CODES.find((known) => known === code);
   if (refusalCode) return new Refusal(refusalCode, details);
   const haltCode = HALT_CODES.find((known) => known === code);
-  return haltCode && new Halted(haltCode, details);
+  return haltCode ? new Halted(haltCode, details) : new UnknownFailure(code, details);
 }
 
 function parseStoredError(json: string): Partial<StoredError> {
@@ -51,8 +76,11 @@ export const FAILED_ATTEMPTS_KEPT_MAX = 20;
 
 const MESSAGE_CHARS_MAX = 300;
 
-/** Database errors quote values. Phone numbers must not be stored. */
-const PHONE_NUMBER = /\+\d[\d ()-]{5,}\d/g;
+/**
+ * Database errors quote values, and phone numbers must not be stored. An import accepts 7 to 15 digits with punctuation,
+ * with or without "+". Digits that are part of an id or an address are not masked.
+ */
+const PHONE_NUMBER = /(?<![\w.-])\+?\(?\d(?:[\s().-]{0,3}\d){6,14}(?![\w:]|\.\d)/g;
 
 // eslint-disable-next-line no-control-regex
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;

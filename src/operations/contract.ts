@@ -1,12 +1,16 @@
 import { z } from 'zod';
 import { STATUSES } from '../domain/conversation.ts';
 import { SPREADS } from '../domain/dealing.ts';
+import type { OperationKind } from '../domain/operation.ts';
 import { actorId, campaignId, conversationId, count, COUNT_MAX, operationId, texterId } from '../domain/ids.ts';
-import { parseWith, type Unchanged } from '../domain/requests.ts';
+import { parseWith, type DeepReadonly } from '../domain/requests.ts';
 
 /** More texters than any campaign has. A longer list is a mistake or an attack. */
 const TEXTERS_MAX = 2_000;
 const REASON_CHARS_MAX = 200;
+
+/** Every kind is one of the kinds that the database stores. */
+const kindOf = <Kind extends OperationKind>(kind: Kind) => z.literal(kind);
 
 const texters = z.strictObject({ texterIds: z.array(texterId).max(TEXTERS_MAX) });
 const atLeastOneTexter = z.strictObject({ texterIds: z.array(texterId).min(1).max(TEXTERS_MAX) });
@@ -29,7 +33,7 @@ const oneConversation = {
 };
 
 const reassignRequest = z.strictObject({
-  kind: z.literal('reassign'),
+  kind: kindOf('reassign'),
   ...common,
   from: z.union([z.enum(['pool', 'everyone']), atLeastOneTexter], {
     error: `must be "pool", "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
@@ -43,7 +47,7 @@ const reassignRequest = z.strictObject({
 });
 
 const unassignRequest = z.strictObject({
-  kind: z.literal('unassign'),
+  kind: kindOf('unassign'),
   ...common,
   from: z.union([z.literal('everyone'), atLeastOneTexter], {
     error: `must be "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
@@ -59,15 +63,15 @@ const unassignRequest = z.strictObject({
 });
 
 const reassignOneRequest = z.strictObject({
-  kind: z.literal('reassign-one'),
+  kind: kindOf('reassign-one'),
   ...oneConversation,
   to: z.strictObject({ texterIds: z.tuple([texterId]) }),
 });
 
-const unassignOneRequest = z.strictObject({ kind: z.literal('unassign-one'), ...oneConversation });
+const unassignOneRequest = z.strictObject({ kind: kindOf('unassign-one'), ...oneConversation });
 
 const undoRequest = z.strictObject({
-  kind: z.literal('undo'),
+  kind: kindOf('undo'),
   ...common,
   undoes: operationId.describe(
     'The operation or claim to undo. Each conversation goes back if nothing has moved it since.',
@@ -90,16 +94,16 @@ export const cancelRequest = z.strictObject({
   operationId: operationId.describe('The operation or waiting claim to cancel.'),
 });
 
-export type OperationRequest = Unchanged<z.output<typeof operationRequest>>;
-export type OperationKind = OperationRequest['kind'];
-export type RequestOf<Kind extends OperationKind> = Extract<OperationRequest, { kind: Kind }>;
+export type OperationRequest = DeepReadonly<z.output<typeof operationRequest>>;
+export type RequestKind = Exclude<OperationKind, 'self-assign'>;
+export type RequestOf<Kind extends RequestKind> = Extract<OperationRequest, { kind: Kind }>;
 
 export type ReassignRequest = RequestOf<'reassign'>;
 export type UnassignRequest = RequestOf<'unassign'>;
 export type UndoRequest = RequestOf<'undo'>;
 export type BulkRequest = ReassignRequest | UnassignRequest;
 export type OneRequest = RequestOf<'reassign-one' | 'unassign-one'>;
-export type CancelRequest = Unchanged<z.output<typeof cancelRequest>>;
+export type CancelRequest = DeepReadonly<z.output<typeof cancelRequest>>;
 
 /** `everyone` means the pool and all texters of the campaign. */
 export type Sources = ReassignRequest['from'];
@@ -107,13 +111,13 @@ export type Sources = ReassignRequest['from'];
 export type Targets = ReassignRequest['to'];
 
 /** A request as callers write it, before defaults. The producer's method adds the kind. */
-export type RequestInput<Kind extends OperationKind> = Unchanged<
+export type RequestInput<Kind extends RequestKind> = DeepReadonly<
   Omit<Extract<z.input<typeof operationRequest>, { kind: Kind }>, 'kind'>
 >;
-export type PreviewRequest = Unchanged<z.input<typeof previewRequest>>;
-export type CancelInput = Unchanged<z.input<typeof cancelRequest>>;
+export type PreviewRequest = DeepReadonly<z.input<typeof previewRequest>>;
+export type CancelInput = DeepReadonly<z.input<typeof cancelRequest>>;
 
-/** Parses a request. Throws a `bad-request` refusal that names the field, the expected and the received value. */
+/** Parses a request. Throws a `bad-request` refusal that names the field. */
 export function parseRequest(input: unknown): OperationRequest {
   return parseWith(operationRequest, input);
 }

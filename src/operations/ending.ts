@@ -1,6 +1,6 @@
-import { ATTEMPTS_EXHAUSTED, isEnded, type Clock } from '../domain/operation.ts';
+import { isEnded, type Clock } from '../domain/operation.ts';
 import { isPermanent, Refusal } from '../domain/errors.ts';
-import { failedAttempt, toStoredError } from '../domain/stored-error.ts';
+import { ATTEMPTS_EXHAUSTED, failedAttempt, toStoredError } from '../domain/stored-error.ts';
 import { sumOf, totalUp } from '../domain/receipt.ts';
 import { countMoves, type StoredBatch } from './batch.ts';
 import { kindOf, resolvePlan } from './kinds.ts';

@@ -13,9 +13,7 @@ export { continuePartlyApplied, MongoBatchStore } from './batch-store.ts';
 export type { StoredBatch } from './batch.ts';
 export { cancel } from './cancel.ts';
 export {
-  type CancelInput,
   type OperationRequest,
-  type PreviewRequest,
   type RequestInput,
   type Sources,
   type Targets,
@@ -23,35 +21,24 @@ export {
   parseRequest,
 } from './contract.ts';
 export { failWith } from './ending.ts';
+export { MongoFailureStore } from './failure-store.ts';
 export {
   type CancelAnswer,
   type OperationAnswer,
-  type OperationJob,
   type Preview,
-  CANCEL_JOB,
-  CANCEL_JOB_OPTIONS,
-  cancelJob,
-  newCancelJob,
-  newOperationJob,
-  newPreviewJob,
-  OPERATION_JOB,
-  OPERATION_JOB_OPTIONS,
   operationJob,
   parseCancelJob,
   parseOperationJob,
   parsePreviewJob,
-  PREVIEW_JOB,
-  PREVIEW_JOB_OPTIONS,
-  previewJob,
 } from './jobs.ts';
 export { needsCampaignLock } from './kinds.ts';
 export { type SliceResult, runOperation } from './lifecycle.ts';
-export { toAnyOperation, toOperation } from './mapping.ts';
+export { toOperationOrClaim } from './mapping.ts';
 export { OperationQueue } from './operation-queue.ts';
-export { MongoOperationStore, nextSequence } from './operation-store.ts';
-export { type Operation, type OperationOrClaim, type Plan, isClaim, NO_SEQUENCE } from './operation.ts';
-export { type AnyOperation, type OperationViewStore, type Stores, Overtaken } from './ports.ts';
+export { MongoOperationStore } from './operation-store.ts';
+export { type Operation, type OperationOrClaim, type Plan, isClaim } from './operation.ts';
+export { type AnyOperation, type FailureStore, type OperationViewStore, type Stores, Overtaken } from './ports.ts';
 export { countSelected, preview, refuseEarly } from './preview.ts';
-export { BATCHES_IN_FLIGHT_LIMIT, type Progress, type SliceLimits } from './run.ts';
+export type { Progress, SliceLimits } from './run.ts';
 export { TransactionSizes } from './transaction-size.ts';
 export { MongoOperationViewStore } from './view-store.ts';

@@ -8,10 +8,10 @@ import {
   envelope,
   JOB_VERSION,
   jobIdOf,
-  KEPT_FOR_ITS_ASKER,
-  KEPT_SHORTLY,
+  RETAINED_FOR_RESENDING,
+  RETAINED_BRIEFLY,
   version,
-  withItsId,
+  requireMatchingId,
 } from '../queue/job.ts';
 import { cancelRequest, operationRequest, previewRequest, type OperationRequest } from './contract.ts';
 
@@ -26,7 +26,7 @@ export const OPERATION_JOB_OPTIONS = {
   attempts: 10,
   backoff: { type: 'exponential', delay: 500, jitter: 0.5 },
   removeOnComplete: { age: DAY_S, count: 5_000 },
-  ...KEPT_FOR_ITS_ASKER,
+  ...RETAINED_FOR_RESENDING,
 } as const satisfies JobsOptions;
 
 /** The return value of the job. */
@@ -49,7 +49,7 @@ export function newOperationJob(request: OperationRequest, sendId: string): Oper
 
 /** Parses the data of a job from any producer. Throws a `bad-request` refusal. */
 export function parseOperationJob(jobId: string, data: unknown): OperationJob {
-  return withItsId(jobId, parseWith(operationJob, data));
+  return requireMatchingId(jobId, parseWith(operationJob, data));
 }
 
 // ---- cancel: stops an operation, or a waiting claim ----
@@ -59,9 +59,9 @@ export const CANCEL_JOB = 'cancel';
 
 /** The job has a random id: cancelling twice does no harm. */
 export const cancelJob = z.strictObject({ version, request: cancelRequest });
-export type CancelJob = z.output<typeof cancelJob>;
+type CancelJob = z.output<typeof cancelJob>;
 
-export const CANCEL_JOB_OPTIONS = { attempts: 8, ...KEPT_SHORTLY } as const satisfies JobsOptions;
+export const CANCEL_JOB_OPTIONS = { attempts: 8, ...RETAINED_BRIEFLY } as const satisfies JobsOptions;
 
 /** The return value of the job. */
 export interface CancelAnswer {
@@ -85,9 +85,9 @@ export const PREVIEW_JOB = 'preview';
 
 /** The job has a random id. Nothing is stored under the operation id of the request. */
 export const previewJob = z.strictObject({ version, request: previewRequest });
-export type PreviewJob = z.output<typeof previewJob>;
+type PreviewJob = z.output<typeof previewJob>;
 
-export const PREVIEW_JOB_OPTIONS = { attempts: 3, ...KEPT_SHORTLY } as const satisfies JobsOptions;
+export const PREVIEW_JOB_OPTIONS = { attempts: 3, ...RETAINED_BRIEFLY } as const satisfies JobsOptions;
 
 /** The return value of the job: what the operation would do now. Assignees are texter ids, `null` is the pool. */
 export interface Preview {
@@ -97,8 +97,8 @@ export interface Preview {
   /** By source, target and status. */
   readonly moves: readonly MoveCount[];
   readonly skipped: readonly SkipCount[];
-  /** How many conversations, in any status, each source and target has now and would have afterwards. */
-  readonly assignees: readonly { readonly assigneeId: Assignee; readonly holds: number; readonly wouldHold: number }[];
+  /** How many conversations, in any status, each source and target has before and after the operation. */
+  readonly assignees: readonly { readonly assigneeId: Assignee; readonly before: number; readonly after: number }[];
 }
 
 /** Parses the request and makes the job. Throws a `bad-request` refusal. */

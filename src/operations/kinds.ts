@@ -1,4 +1,4 @@
-import type { OperationKind, OperationRequest, RequestOf } from './contract.ts';
+import type { OperationRequest, RequestKind, RequestOf } from './contract.ts';
 import type { Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
 import {
@@ -33,7 +33,7 @@ const all = (): null => null;
  * To add a kind of operation, add its schema to `contract.ts` and its row to this table. The other files of this
  * folder do not branch on the kind.
  */
-const KINDS: { readonly [Name in OperationKind]: Kind<RequestOf<Name>> } = {
+const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
   reassign: {
     needsCampaignLock: true,
     resolvePlan: resolveReassign,

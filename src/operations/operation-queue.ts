@@ -1,7 +1,16 @@
 import { Queue } from 'bullmq';
 import { requestHash } from '../domain/requests.ts';
 import type { RedisConnection } from '../queue/connection.ts';
-import { ensureJob, findJob, isIdFree, removeJob, runNow, type JobRepair } from '../queue/job-state.ts';
+import {
+  ensureJob,
+  findJob,
+  isIdFree,
+  removeEnded,
+  removeJob,
+  runNow,
+  willRun,
+  type JobRepair,
+} from '../queue/job-state.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
 import { newOperationJob, OPERATION_JOB, operationJob, operationJobOptions } from './jobs.ts';
 import type { Operation, OperationCommand } from './operation.ts';
@@ -24,6 +33,14 @@ export class OperationQueue {
     if (job && isIdFree(job)) await job.remove();
     if (!job || isIdFree(job)) return this.add(operation);
     await runNow(job);
+  }
+
+  /** Makes sure that a reopened operation has a job that will run. A new job has all its attempts. */
+  async renew(operation: Operation): Promise<void> {
+    const job = await findJob(this.queue, operation.operationId);
+    if (job && (await willRun(job))) return runNow(job);
+    if (job && !(await removeEnded(job))) return;
+    await this.add(operation);
   }
 
   /** Returns the request of a job that is in the queue. Returns `undefined` when no worker could ever accept it. */

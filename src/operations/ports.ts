@@ -3,7 +3,7 @@ import type { Claim, ClaimRequest, ClaimStore } from '../claims/index.ts';
 import type { ConversationStore } from '../conversations/index.ts';
 import type { Cancellation, OperationRecord, OperationState } from '../domain/operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
-import type { StoredError } from '../domain/stored-error.ts';
+import type { FailedAttempt, StoredError } from '../domain/stored-error.ts';
 import type { Applied, Batch, Shortfall, StoredBatch, UnappliedBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 import type { Evaluation, WriteGuard } from './evaluate.ts';
@@ -115,4 +115,16 @@ export interface OperationViewStore {
   findOperation(operationId: string): Promise<AnyOperation | undefined>;
   /** The batches of an operation, in order. */
   batchesOf(operationId: string): AsyncIterable<StoredBatch>;
+}
+
+export interface FailureStore {
+  /** Adds a failed attempt to an operation or claim, if one with this request is stored. */
+  note(operationId: string, requestHash: string, attempt: FailedAttempt): Promise<void>;
+  /** Returns the failed operations and claims that can be retried, of one campaign or of all, oldest first. */
+  failedOperations(campaignId: string | undefined): AsyncIterable<AnyOperation>;
+  /**
+   * Makes a failed operation `accepted` again. It continues where it stopped, after the operations that its campaign has
+   * accepted since. Returns `undefined` when the operation cannot be reopened, or another process has reopened it.
+   */
+  reopen(operationId: string): Promise<Operation | undefined>;
 }

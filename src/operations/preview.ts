@@ -77,10 +77,10 @@ class PreviewCounts {
       moves,
       skipped,
       assignees: assignees.map((assigneeId) => {
-        const holds = sumOf(current.filter((count) => count.assigneeId === assigneeId));
+        const before = sumOf(current.filter((count) => count.assigneeId === assigneeId));
         const leaving = sumOf(moves.filter((move) => move.from === assigneeId));
         const coming = sumOf(moves.filter((move) => move.to === assigneeId));
-        return { assigneeId, holds, wouldHold: holds - leaving + coming };
+        return { assigneeId, before, after: before - leaving + coming };
       }),
     };
   }

@@ -1,4 +1,4 @@
-import { InFlight } from '../domain/in-flight.ts';
+import { BATCHES_IN_FLIGHT_LIMIT, InFlight } from '../domain/in-flight.ts';
 import { applyInParts, type PartsDeps } from './apply-in-parts.ts';
 import {
   countApplied,
@@ -13,9 +13,6 @@ import type { OperationRequest } from './contract.ts';
 import type { WriteGuard } from './evaluate.ts';
 import type { Stores } from './ports.ts';
 import { TransactionSize } from './transaction-size.ts';
-
-/** The upper limit of {@link SliceLimits.batchesInFlightMax}. It is the same in every process. */
-export const BATCHES_IN_FLIGHT_LIMIT = 16;
 
 /**
  * The newest batches that can still be unapplied. Batches are applied in order, except for those in flight, and no

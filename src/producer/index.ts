@@ -1,10 +1,2 @@
-export type {
-  ClaimInput,
-  ClaimResult,
-  OperationResult,
-  Producer,
-  ProducerOptions,
-  Sent,
-  SentClaim,
-} from './producer-port.ts';
+export type { ClaimResult, OperationResult, Producer, ProducerOptions, Sent, SentClaim } from './producer-port.ts';
 export { createProducer } from './producer.ts';

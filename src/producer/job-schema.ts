@@ -6,7 +6,7 @@ import {
   POOL_REFILLED_JOB,
   poolRefilledJob,
   poolRefilledJobOptions,
-} from '../claims/index.ts';
+} from '../claims/contract.ts';
 import {
   CANCEL_JOB,
   CANCEL_JOB_OPTIONS,
@@ -17,7 +17,7 @@ import {
   PREVIEW_JOB,
   PREVIEW_JOB_OPTIONS,
   previewJob,
-} from '../operations/index.ts';
+} from '../operations/jobs.ts';
 import {
   CLAIMS_QUEUE,
   CONTROLS_QUEUE,

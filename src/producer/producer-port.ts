@@ -1,5 +1,7 @@
-import type { CancelAnswer, CancelInput, Preview, PreviewRequest, RequestInput } from '../operations/index.ts';
+import type { ClaimInput } from '../claims/contract.ts';
 import type { Receipt } from '../domain/receipt.ts';
+import type { CancelInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
+import type { CancelAnswer, Preview } from '../operations/jobs.ts';
 import type { WaitOptions } from '../queue/result-waiter.ts';
 
 export interface ProducerOptions {
@@ -14,7 +16,7 @@ export interface ProducerOptions {
 /** The result of an operation that ended as `done` or `cancelled`. */
 export interface OperationResult {
   readonly operationId: string;
-  /** `created`: this sending created the operation. `exists`: an earlier sending of the same request did. */
+  /** `created`: this call created the operation. `exists`: an earlier call with the same request did. */
   readonly outcome: 'created' | 'exists';
   readonly state: 'done' | 'cancelled';
   /** Counts of conversations, taken from what was written. Assignees are texter ids; `null` is the pool. */
@@ -31,7 +33,9 @@ export interface Sent {
    * Throws:
    * - `Refusal`: the operation was refused and changed nothing. `code` is one of `REFUSAL_CODES`.
    * - `Halted` (`targets-lost`): the operation stopped half-way. What it moved stays moved.
-   * - `JobFailed` (`operation-failed`): the attempts were used up on transient errors. `baton retry` continues it.
+   * - `JobFailed` (`operation-failed`): the attempts were used up on transient errors. `baton retry` continues the
+   *   operation.
+   * - `UnknownFailure`: a newer worker ended the operation with a code that this version does not know.
    * - `WaitTimeout` (`wait-timeout`): the time to wait is over. The operation continues.
    * - `QueueUnavailable` (`queue-unavailable`): Redis no longer has the job. Send the same request again.
    */
@@ -41,22 +45,11 @@ export interface Sent {
 /** The result of a claim. */
 export interface ClaimResult {
   readonly operationId: string;
-  /** `created`: this sending created the claim. `exists`: an earlier sending of the same request did. */
+  /** `created`: this call created the claim. `exists`: an earlier call with the same request did. */
   readonly outcome: 'created' | 'exists';
   /** The conversations that the texter received, in the order they were assigned: longest waiting first. */
   readonly conversationIds: readonly string[];
   readonly receipt: Receipt;
-}
-
-export interface ClaimInput {
-  /** A new id for each claim, made by the caller. Sending it again returns the same result. */
-  readonly operationId: string;
-  readonly campaignId: string;
-  readonly texterId: string;
-  /** How many conversations the texter wants. Default: as many as the campaign allows in one claim. */
-  readonly count?: number;
-  /** How long the claim waits for conversations that the pool lacks, in milliseconds. Default: 0. */
-  readonly waitMs?: number;
 }
 
 /** A claim that the queue has confirmed. */
@@ -93,8 +86,8 @@ export interface Producer {
   /** Assigns a texter more conversations from the pool, longest waiting first, within the campaign's limits. */
   selfAssign(request: ClaimInput): Promise<SentClaim>;
   /**
-   * Makes the waiting claims of a campaign look for conversations. Call it after another program has returned
-   * conversations to the pool or raised a limit; Baton's own operations do so themselves. Extra calls do no harm.
+   * Starts a round for the waiting claims of a campaign. Call it after another program has returned conversations to
+   * the pool or raised a limit; Baton's own operations do so themselves. Extra calls do no harm.
    */
   poolRefilled(campaignId: string): Promise<void>;
   /** Returns what an operation would do now. Changes nothing. Throws the errors of {@link Sent.result}. */

@@ -1,26 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
 import {
-  CANCEL_JOB,
-  CANCEL_JOB_OPTIONS,
-  newCancelJob,
-  newOperationJob,
-  newPreviewJob,
-  OPERATION_JOB,
-  OPERATION_JOB_OPTIONS,
-  operationJob,
-  parseRequest,
-  PREVIEW_JOB,
-  PREVIEW_JOB_OPTIONS,
-  type CancelAnswer,
-  type CancelInput,
-  type OperationAnswer,
-  type OperationJob,
-  type Preview,
-  type PreviewRequest,
-  type RequestInput,
-} from '../operations/index.ts';
-import {
   CLAIM_JOB,
   CLAIM_JOB_OPTIONS,
   claimJob,
@@ -30,10 +10,28 @@ import {
   POOL_REFILLED_JOB,
   poolRefilledJobOptions,
   type ClaimAnswer,
+  type ClaimInput,
   type ClaimJob,
-} from '../claims/index.ts';
+} from '../claims/contract.ts';
 import { operationConflict } from '../domain/errors.ts';
 import { requestHash } from '../domain/requests.ts';
+import { parseRequest, type CancelInput, type PreviewRequest, type RequestInput } from '../operations/contract.ts';
+import {
+  CANCEL_JOB,
+  CANCEL_JOB_OPTIONS,
+  newCancelJob,
+  newOperationJob,
+  newPreviewJob,
+  OPERATION_JOB,
+  OPERATION_JOB_OPTIONS,
+  operationJob,
+  PREVIEW_JOB,
+  PREVIEW_JOB_OPTIONS,
+  type CancelAnswer,
+  type OperationAnswer,
+  type OperationJob,
+  type Preview,
+} from '../operations/jobs.ts';
 import { connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
 import {
   CLAIMS_QUEUE,
@@ -45,15 +43,7 @@ import {
 } from '../queue/job.ts';
 import type { WaitOptions } from '../queue/result-waiter.ts';
 import { Sender } from '../queue/sender.ts';
-import type {
-  ClaimInput,
-  ClaimResult,
-  OperationResult,
-  Producer,
-  ProducerOptions,
-  Sent,
-  SentClaim,
-} from './producer-port.ts';
+import type { ClaimResult, OperationResult, Producer, ProducerOptions, Sent, SentClaim } from './producer-port.ts';
 
 /** Creates a producer with a connection of its own, which it opens in the background. */
 export function createProducer(options: ProducerOptions): Producer {

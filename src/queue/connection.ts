@@ -38,6 +38,12 @@ export type RedisConnection = Redis | Cluster;
 
 export type ErrorListener = (error: Error) => void;
 
+/** The event of errors that the connection itself reports. BullMQ's queues pass the same errors on. */
+export const CONNECTION_FAILED = 'connection to Redis failed';
+
+/** Returns a listener that reports its errors with this sentence, which says what failed. */
+export type ErrorReporter = (event: string) => ErrorListener;
+
 export interface QueueAddress {
   /** One address, or several nodes of one Redis Cluster separated by commas. */
   readonly redisUrl: string;

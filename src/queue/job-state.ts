@@ -62,6 +62,17 @@ async function unlessMoved(job: Job, act: () => Promise<void>): Promise<void> {
   }
 }
 
+/** Removes a job that has ended. Returns false if another process has retried the job and a worker runs it now. */
+export async function removeEnded(job: Job): Promise<boolean> {
+  try {
+    await job.remove();
+    return true;
+  } catch (error) {
+    if (await willRun(job)) return false;
+    throw error;
+  }
+}
+
 /** Removes the job of an operation or claim. A job that a worker runs now stays. */
 export async function removeJob(queue: Queue, operationId: string): Promise<void> {
   const job = await findJob(queue, operationId);

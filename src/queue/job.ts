@@ -16,21 +16,21 @@ const SHORTLY = { age: 600, count: 1_000 } as const;
 
 export const version = z.literal(JOB_VERSION);
 
-/** The fields next to `request` in a job whose sender learns whether this sending created the operation. */
+/** The fields beside `request` in every job that creates an operation. */
 export const envelope = {
   version,
   sendId: z
     .string()
     .min(1)
     .max(64)
-    .describe('A new id for each sending. It tells the sending that created an operation from repeated sendings.'),
+    .describe('A new id for each call. The answer names the call that created the operation.'),
 };
 
-/** Options for jobs whose result may be asked for again. MongoDB keeps the operation; Redis keeps the job for a while. */
-export const KEPT_FOR_ITS_ASKER = { ...LIMITS, removeOnFail: { age: 14 * DAY_S, count: 20_000 } } as const;
+/** Options for jobs whose request may be sent again. MongoDB keeps the operation; Redis keeps the job for 14 days. */
+export const RETAINED_FOR_RESENDING = { ...LIMITS, removeOnFail: { age: 14 * DAY_S, count: 20_000 } } as const;
 
-/** Options for jobs whose sender waits for the result and otherwise sends a new job. */
-export const KEPT_SHORTLY = {
+/** Options for jobs that are never sent again with the same id: a caller without a result sends a new job. */
+export const RETAINED_BRIEFLY = {
   ...LIMITS,
   backoff: { type: 'exponential', delay: 200, jitter: 0.5 },
   removeOnComplete: SHORTLY,
@@ -46,7 +46,7 @@ export function jobIdOf(operationId: string): string {
 }
 
 /** Returns the job, or throws a `bad-request` refusal if its id belongs to another operation. */
-export function withItsId<Job extends { request: { operationId: string } }>(jobId: string, job: Job): Job {
+export function requireMatchingId<Job extends { request: { operationId: string } }>(jobId: string, job: Job): Job {
   const { operationId } = job.request;
   // Programs that do not use Baton's producer may have sent the job under the bare operation id.
   if (jobId === jobIdOf(operationId) || jobId === operationId) return job;

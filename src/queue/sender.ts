@@ -7,6 +7,8 @@ import { hasFailed, isIdFree, runNow } from './job-state.ts';
 import { CLOSE_MS_MAX, ResultWaiter, type WaitOptions } from './result-waiter.ts';
 
 const DEFAULT_WAIT_MS = 60_000;
+/** Another caller may send a job under the id that became free; it may be refused too. Each round removes one such job. */
+const ADD_ROUNDS_MAX = 5;
 /** Sending takes a few commands. Some failures of Redis make no single command fail, so the sum has a limit too. */
 const SEND_TIMEOUT_MS = 2 * COMMAND_TIMEOUT_MS;
 
@@ -61,19 +63,23 @@ export class Sender {
   }
 
   private async add<Data>(name: string, data: Data, options: JobsOptions): Promise<SentJob> {
-    const { id: jobId = '' } = await this.queue.add(name, data, options);
-    if (options.jobId === undefined) return { jobId, kept: data };
-    // BullMQ keeps the first of two jobs with one id and does not report which job it kept.
-    const kept = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
-    if (!kept) return { jobId, kept: data };
-    if (isIdFree(kept)) {
+    for (let round = 0; round < ADD_ROUNDS_MAX; round += 1) {
+      const { id: jobId = '' } = await this.queue.add(name, data, options);
+      if (options.jobId === undefined) return { jobId, kept: data };
+      // BullMQ keeps the first of two jobs with one id and does not report which job it kept.
+      const kept = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
+      if (!kept) return { jobId, kept: data };
+      if (!isIdFree(kept)) return keepJob(jobId, kept);
       await kept.remove();
-      return this.add(name, data, options);
     }
-    // The kept job used up its attempts on transient errors. Sending the request again asks for a retry.
-    if (hasFailed(kept) && !parseFailureText(kept.failedReason)) await runNow(kept);
-    return { jobId, kept: kept.data };
+    throw new Error(`job ${options.jobId ?? ''} was refused ${ADD_ROUNDS_MAX} times while it was sent`);
   }
+}
+
+/** A job that used up its attempts, and whose operation has not ended, runs again: sending again asks for a retry. */
+async function keepJob(jobId: string, kept: Job<unknown, unknown>): Promise<SentJob> {
+  if (hasFailed(kept) && !parseFailureText(kept.failedReason)) await runNow(kept);
+  return { jobId, kept: kept.data };
 }
 
 function unavailable(error: unknown): QueueUnavailable {

@@ -2,16 +2,10 @@ import { Queue, type Job } from 'bullmq';
 import { z } from 'zod';
 import { claimJob } from '../claims/index.ts';
 import { failedAttempt, parseFailureText } from '../domain/stored-error.ts';
-import {
-  newOperationJob,
-  OPERATION_JOB,
-  OPERATION_JOB_OPTIONS,
-  operationJob,
-  type Operation,
-} from '../operations/index.ts';
+import { operationJob, OperationQueue, type Operation } from '../operations/index.ts';
 import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
 import { findJob, hasFailed, hasStalledTooOften, runNow, willRun } from '../queue/job-state.ts';
-import { CLAIMS_QUEUE, jobIdOf, OPERATIONS_QUEUE } from '../queue/job.ts';
+import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../queue/job.ts';
 import type { FailedJob, FailedJobs } from './ports.ts';
 
 const FAILED_PAGE = 200;
@@ -35,12 +29,12 @@ export async function withFailedJobs<Result>(
 
 /** The failed jobs of both queues. For an operation that was never recorded, its failed job is the only trace. */
 class FailedJobQueues implements FailedJobs {
-  private readonly operations: Queue;
+  private readonly operations: OperationQueue;
   private readonly queues: readonly Queue[];
 
   constructor(connection: RedisConnection, prefix: string) {
-    this.operations = new Queue(OPERATIONS_QUEUE, { connection, prefix });
-    this.queues = [this.operations, new Queue(CLAIMS_QUEUE, { connection, prefix })];
+    this.operations = new OperationQueue(connection, prefix, () => undefined);
+    this.queues = [OPERATIONS_QUEUE, CLAIMS_QUEUE].map((name) => new Queue(name, { connection, prefix }));
     for (const queue of this.queues) queue.on('error', () => undefined);
   }
 
@@ -56,37 +50,34 @@ class FailedJobQueues implements FailedJobs {
   }
 
   async find(operationId: string): Promise<FailedJob | 'will-run' | undefined> {
-    const { job } = await this.locate(operationId);
-    if (!job) return undefined;
-    return (await willRun(job)) ? 'will-run' : toFailedJob(job);
+    const found = await this.locate(operationId);
+    if (!found) return undefined;
+    return (await willRun(found.job)) ? 'will-run' : toFailedJob(found.job);
   }
 
   async retry(operationId: string): Promise<boolean> {
-    const { queue, job } = await this.locate(operationId);
-    if (!job || !toFailedJob(job)) return false;
+    const found = await this.locate(operationId);
+    if (!found || !toFailedJob(found.job)) return false;
+    const { queue, job } = found;
     if (hasStalledTooOften(job)) await replace(queue, job);
     else await runNow(job);
     return true;
   }
 
-  async renew({ operationId, request, createdBySendId }: Operation): Promise<void> {
-    const job = await findJob(this.operations, operationId);
-    if (job && (await willRun(job))) return runNow(job);
-    if (job && !(await remove(job))) return;
-    const options = { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operationId) };
-    await this.operations.add(OPERATION_JOB, newOperationJob(request, createdBySendId), options);
+  renew(operation: Operation): Promise<void> {
+    return this.operations.renew(operation);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.queues.map((queue) => queue.close()));
+    await Promise.all([this.operations, ...this.queues].map((queue) => queue.close()));
   }
 
-  private async locate(operationId: string): Promise<{ queue: Queue; job: Job | undefined }> {
+  private async locate(operationId: string): Promise<{ queue: Queue; job: Job } | undefined> {
     for (const queue of this.queues) {
       const job = await findJob(queue, operationId);
       if (job) return { queue, job };
     }
-    return { queue: this.operations, job: undefined };
+    return undefined;
   }
 }
 
@@ -98,17 +89,6 @@ function toFailedJob(job: Job<unknown, unknown>): FailedJob | undefined {
   const { operationId, campaignId, kind } = data.request;
   const last = failedAttempt(job.failedReason, new Date(job.finishedOn ?? 0));
   return { operationId, campaignId, kind, attempts: job.attemptsMade, last };
-}
-
-/** Returns false if another process has retried the job and a worker runs it now. */
-async function remove(job: Job): Promise<boolean> {
-  try {
-    await job.remove();
-    return true;
-  } catch (error) {
-    if (await willRun(job)) return false;
-    throw error;
-  }
 }
 
 /** BullMQ never resets a job's count of stalls, so a retried job would fail again at once. */

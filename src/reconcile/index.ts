@@ -1,6 +1,5 @@
 export { withFailedJobs } from './failed-jobs.ts';
-export { MongoFailureStore } from './failure-store.ts';
-export type { FailureStore, ReconcileStore } from './ports.ts';
+export type { ReconcileStore } from './ports.ts';
 export { reconcile, type ReconcileDeps } from './reconcile.ts';
 export { MongoReconcileStore } from './reconcile-store.ts';
 export { ReconciledQueues } from './reconciled-jobs.ts';

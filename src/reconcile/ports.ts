@@ -1,15 +1,11 @@
 import type { Claim } from '../claims/index.ts';
 import type { FailedAttempt } from '../domain/stored-error.ts';
-import type { AnyOperation, Operation } from '../operations/index.ts';
+import type { AnyOperation, Operation, OperationOrClaim } from '../operations/index.ts';
 import type { JobRepair } from '../queue/job-state.ts';
-
-/** An operation or a claim that has not ended. */
-export type AnyUnfinished =
-  { readonly operation: Operation; readonly claim?: never } | { readonly claim: Claim; readonly operation?: never };
 
 export interface ReconcileStore {
   /** Returns everything that has not ended, in pages, in the order of acceptance. */
-  unfinished(): AsyncIterable<readonly AnyUnfinished[]>;
+  unfinished(): AsyncIterable<readonly OperationOrClaim[]>;
   isUnfinished(operationId: string): Promise<boolean>;
   /** Returns true if the campaign's pool has a conversation that a claim could receive. */
   hasClaimable(campaignId: string): Promise<boolean>;
@@ -25,25 +21,13 @@ export interface ReconcileStore {
 /** The changes to jobs that a reconcile pass makes. */
 export interface ReconciledJobs {
   /** Makes sure that an unfinished operation or claim has a job that will run; see `ensureJob` of the queue. */
-  ensureJob(unfinished: AnyUnfinished, isUnfinished: () => Promise<boolean>): Promise<JobRepair>;
+  ensureJob(unfinished: OperationOrClaim, isUnfinished: () => Promise<boolean>): Promise<JobRepair>;
   /** Makes sure that the job of a claim that has ended reports the end to its sender. */
   answer(claim: Claim): Promise<void>;
-  /** Makes the waiting claims of a campaign look for conversations in its pool. */
+  /** Starts a round for the waiting claims of a campaign. */
   poolRefilled(campaignId: string): Promise<void>;
   /** Removes the jobs of operations and claims that are about to be removed from the database. */
   forget(operationIds: readonly string[]): Promise<void>;
-}
-
-export interface FailureStore {
-  /** Adds a failed attempt to an operation or claim, if one with this request is stored. */
-  note(operationId: string, requestHash: string, attempt: FailedAttempt): Promise<void>;
-  /** Returns the failed operations and claims that can be retried, of one campaign or of all, oldest first. */
-  failedOperations(campaignId: string | undefined): AsyncIterable<AnyOperation>;
-  /**
-   * Makes a failed operation `accepted` again. It continues where it stopped, after the operations that its campaign has
-   * accepted since. Returns `undefined` when the operation cannot be reopened, or another process has reopened it.
-   */
-  reopen(operationId: string): Promise<Operation | undefined>;
 }
 
 /** A job that used up its attempts on transient errors. */

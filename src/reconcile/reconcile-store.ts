@@ -1,11 +1,10 @@
 import type { QueryFilter, QueryOptions } from 'mongoose';
-import type { AnyUnfinished, ReconcileStore } from './ports.ts';
+import type { ReconcileStore } from './ports.ts';
 import { ENDED_STATES, UNFINISHED_STATES, type OperationState } from '../domain/operation.ts';
-import { toClaim } from '../claims/index.ts';
 import type { Database } from '../mongo/database.ts';
-import { batchIdsOf, CLAIMABLE, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
+import { batchIdsOf, CLAIMABLE, type OperationDoc } from '../mongo/documents.ts';
 import { CLAIMABLE_INDEX, STATE_INDEX } from '../mongo/indexes.ts';
-import { toOperation } from '../operations/index.ts';
+import { toOperationOrClaim, type OperationOrClaim } from '../operations/index.ts';
 
 const UNFINISHED_PAGE = 100;
 const EXPIRED_PAGE = 100;
@@ -26,12 +25,12 @@ export class MongoReconcileStore implements ReconcileStore {
     this.database = database;
   }
 
-  async *unfinished(): AsyncGenerator<AnyUnfinished[]> {
+  async *unfinished(): AsyncGenerator<OperationOrClaim[]> {
     for (const state of UNFINISHED_STATES) {
       let last: Place | undefined;
       do {
         const page = await this.page(state, last);
-        if (page.length > 0) yield page.map(fromDoc);
+        if (page.length > 0) yield page.map(toOperationOrClaim);
         last = page.at(-1);
       } while (last);
     }
@@ -87,8 +86,4 @@ export class MongoReconcileStore implements ReconcileStore {
 /** Leaves out operations that were reopened before they could be marked. */
 function markedOf(ids: readonly string[]): QueryFilter<OperationDoc> {
   return { _id: { $in: [...ids] }, expiring: true };
-}
-
-function fromDoc(doc: OperationDoc | ClaimDoc): AnyUnfinished {
-  return 'granted' in doc ? { claim: toClaim(doc) } : { operation: toOperation(doc) };
 }

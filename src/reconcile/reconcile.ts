@@ -1,8 +1,12 @@
 import type { Claim } from '../claims/index.ts';
 import type { Clock } from '../domain/operation.ts';
-import { failWith, type Stores } from '../operations/index.ts';
-import { expire } from './expire.ts';
-import type { AnyUnfinished, ReconciledJobs, ReconcileStore } from './ports.ts';
+import { failWith, isClaim, type OperationOrClaim, type Stores } from '../operations/index.ts';
+import type { ReconciledJobs, ReconcileStore } from './ports.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+/** One pass removes at most this many pages. The next pass removes the rest. */
+const PAGES_MAX = 100;
 
 export interface ReconcileDeps {
   readonly stores: Stores;
@@ -66,18 +70,17 @@ async function attempt(report: ReconcileReport, step: () => Promise<void>): Prom
 
 async function reconcileOne(
   deps: ReconcileDeps,
-  each: AnyUnfinished,
+  each: OperationOrClaim,
   report: ReconcileReport,
   campaignsWithWaitingClaims: Set<string>,
 ): Promise<void> {
-  if (each.claim && isOverdue(each.claim, deps.clock)) return endClaim(deps, each.claim, report);
-  if (each.claim) campaignsWithWaitingClaims.add(each.claim.campaignId);
-  const { operationId } = each.operation ?? each.claim;
-  const repair = await deps.jobs.ensureJob(each, () => deps.reconcileStore.isUnfinished(operationId));
+  if (isClaim(each) && isOverdue(each, deps.clock)) return endClaim(deps, each, report);
+  if (isClaim(each)) campaignsWithWaitingClaims.add(each.campaignId);
+  const repair = await deps.jobs.ensureJob(each, () => deps.reconcileStore.isUnfinished(each.operationId));
   if (repair.kind === 'created') report.jobsCreated += 1;
   if (repair.kind === 'retried') report.jobsRetried += 1;
-  if (repair.kind !== 'exhausted' || !each.operation) return;
-  await failWith(deps, each.operation, new Error(repair.reason));
+  if (repair.kind !== 'exhausted' || isClaim(each)) return;
+  await failWith(deps, each, new Error(repair.reason));
   report.failed += 1;
 }
 
@@ -96,4 +99,19 @@ async function notifyPool(deps: ReconcileDeps, campaignId: string, report: Recon
   if (!(await deps.reconcileStore.hasClaimable(campaignId))) return;
   await deps.jobs.poolRefilled(campaignId);
   report.poolsNotified += 1;
+}
+
+/** Removes operations and claims that ended more than `receiptsKeptDays` ago. Counts them in `report.expired`. */
+async function expire(deps: ReconcileDeps, report: ReconcileReport): Promise<void> {
+  const { reconcileStore, jobs, clock, receiptsKeptDays } = deps;
+  if (receiptsKeptDays === 0) return;
+  const before = new Date(clock.now().getTime() - receiptsKeptDays * DAY_MS);
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const ids = await reconcileStore.markExpired(before);
+    if (ids.length === 0) return;
+    // The jobs go first: without its operation, a retried job would carry out the request a second time.
+    await jobs.forget(ids);
+    await reconcileStore.removeExpired(ids);
+    report.expired += ids.length;
+  }
 }

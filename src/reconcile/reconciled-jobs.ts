@@ -1,7 +1,7 @@
 import type { Claim, ClaimQueue } from '../claims/index.ts';
-import type { OperationQueue } from '../operations/index.ts';
+import { isClaim, type OperationOrClaim, type OperationQueue } from '../operations/index.ts';
 import type { JobRepair } from '../queue/job-state.ts';
-import type { AnyUnfinished, ReconciledJobs } from './ports.ts';
+import type { ReconciledJobs } from './ports.ts';
 
 /** Passes each change on to the queue of operations or the queue of claims. */
 export class ReconciledQueues implements ReconciledJobs {
@@ -13,9 +13,9 @@ export class ReconciledQueues implements ReconciledJobs {
     this.claims = claims;
   }
 
-  ensureJob(unfinished: AnyUnfinished, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
-    if (unfinished.claim) return this.claims.ensureJob(unfinished.claim, isUnfinished);
-    return this.operations.ensureJob(unfinished.operation, isUnfinished);
+  ensureJob(unfinished: OperationOrClaim, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
+    if (isClaim(unfinished)) return this.claims.ensureJob(unfinished, isUnfinished);
+    return this.operations.ensureJob(unfinished, isUnfinished);
   }
 
   answer(claim: Claim): Promise<void> {

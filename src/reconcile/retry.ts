@@ -1,8 +1,8 @@
 import { Refusal, shown, unknownOperation } from '../domain/errors.ts';
 import type { FailedAttempt } from '../domain/stored-error.ts';
 import { isEnded, isRetryable } from '../domain/operation.ts';
-import type { AnyOperation, OperationViewStore } from '../operations/index.ts';
-import type { FailedJob, FailedJobs, FailureStore } from './ports.ts';
+import type { AnyOperation, FailureStore, OperationViewStore } from '../operations/index.ts';
+import type { FailedJob, FailedJobs } from './ports.ts';
 
 export interface RetryDeps {
   readonly failures: FailureStore;

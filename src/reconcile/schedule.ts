@@ -1,12 +1,12 @@
 import { Queue } from 'bullmq';
-import type { ErrorListener, RedisConnection } from '../queue/connection.ts';
+import { CONNECTION_FAILED, type ErrorReporter, type RedisConnection } from '../queue/connection.ts';
 import { RECONCILE_QUEUE } from '../queue/job.ts';
 
 /** The job that runs one reconcile pass, and the name of the BullMQ job scheduler that creates it. */
-export const RECONCILE_JOB = 'reconcile';
+const RECONCILE_JOB = 'reconcile';
 
 /** A failed pass is not retried: the next pass does its work. */
-export const RECONCILE_JOB_OPTIONS = { attempts: 1, removeOnComplete: true, removeOnFail: true } as const;
+const RECONCILE_JOB_OPTIONS = { attempts: 1, removeOnComplete: true, removeOnFail: true } as const;
 
 /** Over all workers together. */
 const PASSES_AT_ONCE_MAX = 1;
@@ -22,20 +22,20 @@ const JITTER = 0.25;
 export class ReconcileSchedule {
   private readonly queue: Queue;
   private readonly everyMs: number;
-  private readonly onError: ErrorListener;
+  private readonly onScheduleError: (error: Error) => void;
   private timer: NodeJS.Timeout | undefined;
   private isClosed = false;
 
-  constructor(connection: RedisConnection, prefix: string, everyMs: number, onError: ErrorListener) {
+  constructor(connection: RedisConnection, prefix: string, everyMs: number, reporter: ErrorReporter) {
     this.everyMs = everyMs;
-    this.onError = onError;
+    this.onScheduleError = reporter('the schedule of reconcile could not be written; the next check tries again');
     this.queue = new Queue(RECONCILE_QUEUE, { connection, prefix });
-    this.queue.on('error', onError);
+    this.queue.on('error', reporter(CONNECTION_FAILED));
   }
 
   /** Writes the schedule with this worker's settings, and starts the checks. */
   start(): void {
-    this.write().catch(this.onError);
+    this.write().catch(this.onScheduleError);
     this.checkLater();
   }
 
@@ -52,7 +52,7 @@ export class ReconcileSchedule {
   }
 
   private async check(): Promise<void> {
-    await this.restore().catch(this.onError);
+    await this.restore().catch(this.onScheduleError);
     this.checkLater();
   }
 

@@ -1,4 +1,5 @@
 import { pino, stdTimeFunctions, type DestinationStream, type LevelWithSilent, type Logger } from 'pino';
+import type { ErrorReporter } from '../queue/connection.ts';
 
 export type { Logger } from 'pino';
 
@@ -6,8 +7,8 @@ export type { Logger } from 'pino';
 const PERSONAL = ['name', 'phone', 'contact', 'reason', 'uri', 'redisUrl'];
 const redactedPaths = PERSONAL.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
 
-/** Each message of a connection error is logged at most once in this time. A lost connection reports many. */
-const CONNECTION_ERROR_EVERY_MS = 10_000;
+/** The same error of the same event is logged at most once in this time. A lost connection reports many. */
+const REPEATED_ERROR_EVERY_MS = 10_000;
 
 /** Logs one JSON object a line. The default is stderr, because a command's stdout belongs to its answer. */
 export function createLogger(
@@ -23,13 +24,14 @@ export function createLogger(
   return pino(options, destination);
 }
 
-/** Returns a listener that logs connection errors and leaves repetitions out. */
-export function connectionErrorLogger(logger: Logger): (error: Error) => void {
+/** Logs the errors that no caller receives, each with the event that failed, and leaves repetitions out. */
+export function errorReporter(logger: Logger): ErrorReporter {
   const silentUntil = new Map<string, number>();
-  return (error) => {
+  return (event) => (error) => {
     const now = performance.now();
-    if ((silentUntil.get(error.message) ?? 0) > now) return;
-    silentUntil.set(error.message, now + CONNECTION_ERROR_EVERY_MS);
-    logger.error({ err: error }, 'error on a connection to Redis');
+    const key = `${event}: ${error.message}`;
+    if ((silentUntil.get(key) ?? 0) > now) return;
+    silentUntil.set(key, now + REPEATED_ERROR_EVERY_MS);
+    logger.error({ err: error }, event);
   };
 }

@@ -168,7 +168,7 @@ describe('the views of the command line', () => {
   });
 
   it('previews a move and changes nothing', async () => {
-    const preview = await cli.json<{ moved: number; skipped: unknown; assignees: { wouldHold: number }[] }>([
+    const preview = await cli.json<{ moved: number; skipped: unknown; assignees: { after: number }[] }>([
       ...['reassign', campaignId, '--from', 'pool', '--to', 't1,t3', '--status', 'needs-reply', '--preview'],
     ]);
     const pool = raw.filter((doc) => doc.assigneeId === null && doc.status === 'needs-reply');
@@ -177,9 +177,7 @@ describe('the views of the command line', () => {
       moved: pool.length - optedOut,
       skipped: [{ reason: 'opted-out', count: optedOut }],
     });
-    expect(preview.assignees.reduce((sum, { wouldHold }) => sum + wouldHold, 0)).toBe(
-      count(null) + count('t1') + count('t3'),
-    );
+    expect(preview.assignees.reduce((sum, { after }) => sum + after, 0)).toBe(count(null) + count('t1') + count('t3'));
     expect(await harness.context.database.conversations.find({ campaignId }).toArray()).toEqual(raw);
   });
 });

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { generatedFiles } from '../../dev/generate.ts';
-import { readConfig } from '../../src/config.ts';
-import { WORKER_NODE_FLAGS } from '../../src/worker-flags.ts';
+import { readConfig, WORKER_NODE_FLAGS } from '../../src/config.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HALT_CODES, Halted, isPermanent, Refusal, REFUSAL_CODES, shown } from '../../src/domain/errors.ts';
+import {
+  HALT_CODES,
+  Halted,
+  isPermanent,
+  Refusal,
+  REFUSAL_CODES,
+  shown,
+  UnknownFailure,
+} from '../../src/domain/errors.ts';
 import { Overtaken } from '../../src/operations/ports.ts';
 
 const DETAILS = { message: 'the list of targets is empty', expected: 'at least one texter', received: 'none' };
@@ -20,7 +28,11 @@ describe('a refusal', () => {
 });
 
 describe('isPermanent', () => {
-  it.each([new Refusal('no-targets', DETAILS), new Halted('targets-lost', DETAILS)])('returns true for %s', (error) => {
+  it.each([
+    new Refusal('no-targets', DETAILS),
+    new Halted('targets-lost', DETAILS),
+    new UnknownFailure('a-newer-code', DETAILS),
+  ])('returns true for %s', (error) => {
     expect(isPermanent(error)).toBe(true);
   });
 

@@ -27,12 +27,16 @@ describe('a failed attempt', () => {
   it.each([
     'E11000 duplicate key: { campaignId: "c", contact.phone: "+15550100001" }',
     'cannot text +1 (555) 010-0001',
+    'E11000 duplicate key: { contact.phone: "5550100001" }',
+    'cannot text (555) 010-0001 or 555.010.0001.',
+    'no such number: phone:5550100001',
   ])('contains no phone number: %s', (message) => {
     expect(messageOf(new Error(message))).not.toMatch(/555/);
   });
 
   it('keeps ports, ids and counts', () => {
-    const message = 'connect ECONNREFUSED 127.0.0.1:27017, operation op_1234567890, 100000 left';
+    const message =
+      'connect ECONNREFUSED 127.0.0.1:27017, operation op_1234567890, conversation 65f0a1b2c3d4e5f6a7b8c9d0, 100000 left';
     expect(messageOf(new Error(message))).toBe(`Error: ${message}`);
   });
 });

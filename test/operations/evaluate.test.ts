@@ -142,7 +142,6 @@ describe('evaluating a planned conversation', () => {
       'opted-out',
       'target-inactive',
       'already-there',
-      'over-cap',
       'gone',
     ]);
   });

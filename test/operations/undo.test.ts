@@ -207,7 +207,7 @@ describe('undoing an operation', () => {
     await change([3, 4], { status: 'closed' });
     const request: UndoRequest = { kind: 'undo', ...asked(), undoes: operationId };
     const before = await rawConversations(harness, campaignId);
-    const { moved, selected, skipped, assignees: wouldHold } = await preview(harness.context.stores, request);
+    const { moved, selected, skipped, assignees } = await preview(harness.context.stores, request);
     expect(await rawConversations(harness, campaignId)).toEqual(before);
     const { receipt } = await run({ ...request });
     expect({ moved, selected, skipped }).toEqual({
@@ -216,8 +216,8 @@ describe('undoing an operation', () => {
       skipped: receipt?.skipped,
     });
     const loads = await harness.loads(campaignId);
-    expect(wouldHold.map((assignee) => assignee.wouldHold)).toEqual(
-      wouldHold.map(({ assigneeId }) => loads[assigneeId ?? 'pool'] ?? 0),
+    expect(assignees.map(({ after }) => after)).toEqual(
+      assignees.map(({ assigneeId }) => loads[assigneeId ?? 'pool'] ?? 0),
     );
   });
 });

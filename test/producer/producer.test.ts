@@ -1,8 +1,16 @@
 import { UnrecoverableError, Worker, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Halted, isPermanent, JobFailed, QueueUnavailable, Refusal, WaitTimeout } from '../../src/domain/errors.ts';
-import { toFailureText, toStoredError } from '../../src/domain/stored-error.ts';
+import {
+  Halted,
+  isPermanent,
+  JobFailed,
+  QueueUnavailable,
+  Refusal,
+  UnknownFailure,
+  WaitTimeout,
+} from '../../src/domain/errors.ts';
+import { ATTEMPTS_EXHAUSTED, toFailureText, toStoredError } from '../../src/domain/stored-error.ts';
 import { type OperationJob } from '../../src/operations/jobs.ts';
 import { CONTROLS_QUEUE, jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
@@ -156,6 +164,29 @@ describe('the producer', () => {
     expect(halt).toMatchObject({ code: 'targets-lost', ...details });
     expect(failure).toBeInstanceOf(JobFailed);
     expect(failure).toMatchObject({ code: 'operation-failed', message: 'disk full' });
+  });
+
+  it.each([
+    ['JobFailed', JobFailed, ATTEMPTS_EXHAUSTED, 'operation-failed'],
+    ['UnknownFailure', UnknownFailure, 'a-newer-code', 'a-newer-code'],
+  ] as const)('throws %s, and does not run the job again, when the operation is stored as failed', async (...row) => {
+    const [, type, stored, code] = row;
+    const producer = open();
+    const asked = request();
+    const sent = await producer.reassign(asked);
+    let runs = 0;
+    await work(() => {
+      runs += 1;
+      const message = 'MongoNetworkError: connection closed';
+      throw new UnrecoverableError(toFailureText({ code: stored, message, expected: null, received: null }));
+    });
+    const first = await sent.result().catch((error: unknown) => error);
+    const second = await (await producer.reassign(asked)).result().catch((error: unknown) => error);
+    for (const error of [first, second]) {
+      expect(error).toBeInstanceOf(type);
+      expect(error).toMatchObject({ code, message: 'MongoNetworkError: connection closed' });
+    }
+    expect(runs).toBe(1);
   });
 
   it('throws WaitTimeout when the time is over, and the operation continues', async () => {

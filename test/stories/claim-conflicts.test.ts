@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ClaimInput } from '../../src/producer/producer-port.ts';
+import type { ClaimInput } from '../../src/claims/contract.ts';
 import { cliEnv, Cli } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 import { removeJob } from '../support/raw-queue.ts';

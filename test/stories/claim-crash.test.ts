@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { CLAIM_JOB } from '../../src/claims/contract.ts';
+import { CLAIM_JOB, type ClaimInput } from '../../src/claims/contract.ts';
 import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
-import type { ClaimInput, ClaimResult } from '../../src/producer/producer-port.ts';
+import type { ClaimResult } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService } from '../../workers/service.ts';

@@ -146,6 +146,22 @@ describe('a failed operation', () => {
     expect(await listed(campaignId)).toEqual([]);
   });
 
+  it('answers its stored failure in plain words when its request is sent again, and stays listed once', async () => {
+    const campaignId = await campaign();
+    const { input } = await poisoned(campaignId, 25);
+    const { operationId } = input;
+    await failed(operationId);
+    const { message } = (await rawOperation(harness, operationId)).error ?? {};
+    for (let repetition = 0; repetition < 2; repetition += 1) {
+      const sent = await harness.producer.reassign(input as never);
+      await expect(sent.result()).rejects.toMatchObject({ name: 'JobFailed', code: 'operation-failed', message });
+    }
+    expect(await listed(campaignId)).toMatchObject([{ operationId, foundIn: 'database', error: message }]);
+    const { out } = await cli.run(['operation', operationId]);
+    expect(out).toContain(`It failed: attempts-exhausted: ${message}`);
+    expect(await cli.json<Retried>(['retry', operationId])).toMatchObject({ operations: [{ operationId }] });
+  });
+
   it('is reopened once by several retries, behind the operations accepted since', async () => {
     const campaignId = await campaign();
     const { input, plan } = await poisoned(campaignId, 25);

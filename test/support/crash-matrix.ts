@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { ClaimInput } from '../../src/producer/producer-port.ts';
+import type { ClaimInput } from '../../src/claims/contract.ts';
 import { audit } from './audit/audit.ts';
 import type { Answer, SeededCampaign, SentRequest } from './audit/records.ts';
 import { Harness, type Seeded } from './harness.ts';

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { connectionErrorLogger, createLogger, type Logger } from '../../src/telemetry/logger.ts';
+import { createLogger, errorReporter, type Logger } from '../../src/telemetry/logger.ts';
 
 type Line = Record<string, unknown>;
 
@@ -25,13 +25,21 @@ describe('the logger', () => {
   });
 });
 
-describe('the logger of connection errors', () => {
+describe('the error reporter', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
   afterEach(() => void vi.useRealTimers());
 
-  it('logs each message once in ten seconds', () => {
+  it('logs what failed, and not only the error', () => {
     const lines: Line[] = [];
-    const log = connectionErrorLogger(loggerTo(lines));
+    const reporter = errorReporter(loggerTo(lines));
+    reporter('connection to Redis failed')(new Error('no'));
+    reporter('a waiting claim could not be woken')(new Error('no'));
+    expect(lines.map(({ msg }) => msg)).toEqual(['connection to Redis failed', 'a waiting claim could not be woken']);
+  });
+
+  it('logs each message of an event once in ten seconds', () => {
+    const lines: Line[] = [];
+    const log = errorReporter(loggerTo(lines))('connection to Redis failed');
     for (let repetition = 0; repetition < 3; repetition += 1) {
       log(new Error('connect ECONNREFUSED'));
       log(new Error('read ECONNRESET'));

@@ -13,7 +13,11 @@ const QUEUE = 'toys';
 const LOCK_MS = 30_000;
 const completed = (result: unknown): Outcome => ({ kind: 'completed', result });
 
-const NO_TARGETS = new Refusal('no-targets', { expected: 'a target', received: 'an empty list' });
+const NO_TARGETS = new Refusal('no-targets', {
+  message: 'the list of targets is empty',
+  expected: 'a target',
+  received: 'an empty list',
+});
 
 /** The handler runs the next step of the test's script in each run of the job. */
 describe('the executor', () => {

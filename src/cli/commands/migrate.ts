@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { createContext } from '../../context.ts';
 import { migrate, planMigrations, type MigrationReport, type PlannedChanges } from '../../mongo/migrate.ts';
-import { EXIT_REFUSED } from '../errors.ts';
+import { EXIT_REFUSED } from '../../domain/errors.ts';
 import { counted, type Output } from '../terminal.ts';
 import type { Session } from '../session.ts';
 

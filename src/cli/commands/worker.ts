@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { WORKER_NODE_FLAGS } from '../../worker-flags.ts';
+import { WORKER_NODE_FLAGS } from '../../config.ts';
 import type { Session } from '../session.ts';
 
 const SIGNAL_EXIT_BASE = 128;

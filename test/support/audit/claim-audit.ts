@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
 import type { ClaimDoc, ConversationDoc } from '../../../src/mongo/documents.ts';
 import type { SelfAssignSettings } from '../../../src/campaigns/campaign.ts';
-import type { ClaimInput, ClaimResult } from '../../../src/producer/producer-port.ts';
+import type { ClaimInput } from '../../../src/claims/contract.ts';
+import type { ClaimResult } from '../../../src/producer/producer-port.ts';
 import type { Harness } from '../harness.ts';
 import { rawConversations } from '../raw.ts';
 import { isClaim, storedMoves, type StoredMove } from './records.ts';

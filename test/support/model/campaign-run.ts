@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { ClaimInput } from '../../../src/producer/producer-port.ts';
+import type { ClaimInput } from '../../../src/claims/contract.ts';
 import { bytesOf, rawOperation } from '../raw.ts';
 import { isLockInput, resultOrCode, send, type AnyRequest, type LockInput } from '../send.ts';
 import { cancelAlone } from './cancellations.ts';

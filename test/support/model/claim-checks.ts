@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { ClaimInput } from '../../../src/producer/producer-port.ts';
+import type { ClaimInput } from '../../../src/claims/contract.ts';
 import { resultOrCode } from '../send.ts';
 import { until } from '../until.ts';
 import { serveClaims, type ServedClaim } from './claim-rules.ts';

@@ -77,11 +77,11 @@ export function checkPreview(preview: Preview, expected: Expectation, model: Mod
   expect(sortedRows(preview.moves)).toEqual(sortedRows(moves));
   expect(sortedRows(preview.skipped)).toEqual(sortedRows(skipped));
   const all = [...model.conversations.values()];
-  for (const { assigneeId, holds, wouldHold } of preview.assignees) {
+  for (const { assigneeId, before, after } of preview.assignees) {
     const leaving = expected.moves.filter(({ from }) => from === assigneeId).length;
     const coming = expected.moves.filter(({ to }) => to === assigneeId).length;
     const load = all.filter((each) => each.assigneeId === assigneeId).length;
-    expect({ assigneeId, holds, wouldHold }).toEqual({ assigneeId, holds: load, wouldHold: load - leaving + coming });
+    expect({ assigneeId, before, after }).toEqual({ assigneeId, before: load, after: load - leaving + coming });
   }
   const affected = new Set(expected.moves.flatMap(({ from, to }) => [from, to]));
   expect(preview.assignees.map(({ assigneeId }) => assigneeId)).toEqual(expect.arrayContaining([...affected]));

@@ -1,5 +1,5 @@
 import type { Assignee } from '../../../src/domain/conversation.ts';
-import type { ClaimInput } from '../../../src/producer/producer-port.ts';
+import type { ClaimInput } from '../../../src/claims/contract.ts';
 import type { AnyRequest } from '../send.ts';
 import type { Model } from './model.ts';
 import { UNKNOWN, type ClaimAction, type OperationAction, type SourceChoice, type TargetChoice } from './steps.ts';

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
-import type { ClaimInput, Producer } from '../../../src/producer/producer-port.ts';
+import type { Producer } from '../../../src/producer/producer-port.ts';
+import type { ClaimInput } from '../../../src/claims/contract.ts';
 import { rawOperation } from '../raw.ts';
 import { isLockInput, resultOrCode, send, type AnyRequest } from '../send.ts';
 import { until } from '../until.ts';

@@ -1,19 +1,14 @@
 import type { mongo, QueryFilter } from 'mongoose';
-import type { FailureStore } from './ports.ts';
-import {
-  continuePartlyApplied,
-  nextSequence,
-  NO_SEQUENCE,
-  toAnyOperation,
-  toOperation,
-  type AnyOperation,
-  type Operation,
-} from '../operations/index.ts';
 import { FAILED_ATTEMPTS_KEPT_MAX, type FailedAttempt } from '../domain/stored-error.ts';
 import { RETRYABLE_CODES } from '../domain/operation.ts';
 import { stream, type Database } from '../mongo/database.ts';
 import { batchIdsOf, type OperationDoc } from '../mongo/documents.ts';
 import { STATE_INDEX } from '../mongo/indexes.ts';
+import { continuePartlyApplied } from './batch-store.ts';
+import { toAnyOperation, toOperation } from './mapping.ts';
+import { nextSequence } from './operation-store.ts';
+import { NO_SEQUENCE, type Operation } from './operation.ts';
+import type { AnyOperation, FailureStore } from './ports.ts';
 
 const FAILED_PAGE = 100;
 
