@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { BATCHES_IN_FLIGHT_LIMIT } from './operations/index.ts';
 import { Refusal } from './domain/errors.ts';
+import { BATCHES_IN_FLIGHT_LIMIT } from './domain/in-flight.ts';
 
 const DEFAULT_BATCH_CONVERSATIONS = 2_000;
 const RECEIPTS_KEPT_DAYS_MAX = 36_500;

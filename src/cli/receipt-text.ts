@@ -7,6 +7,7 @@ import { blocks, counted, facts, moment, table } from './terminal.ts';
 /** Why fewer conversations moved than were asked for. */
 export const SHORT_BECAUSE = {
   'none-left': 'no more conversations match',
+  'being-reassigned': 'a running operation has planned all others; ask again when it has ended',
   'batch-max': 'that is the most at once',
   'open-max': 'that is the most not-started conversations for one texter',
   stopped: 'it was stopped',

@@ -147,6 +147,11 @@ export class JobFailed extends Error {
   readonly code = 'operation-failed';
 }
 
+/** A transaction met the write of another program or worker. It was rolled back. It can succeed when it is repeated. */
+export class WriteConflict extends Error {
+  override readonly name = 'WriteConflict';
+}
+
 /** The operation did not end within the time the caller wanted to wait. The operation continues. */
 export class WaitTimeout extends Error {
   override readonly name = 'WaitTimeout';

@@ -10,6 +10,7 @@ import type {
 } from './documents.ts';
 import { createModels, type Models } from './models.ts';
 import { ServerClock } from './server-clock.ts';
+import { repeated, transactionOnce, type TransactionOptions } from './transaction.ts';
 
 export interface MongoOptions {
   readonly uri: string;
@@ -103,15 +104,14 @@ export class Database {
 
   /**
    * Runs `work` in a transaction and returns its result. After a conflict or a failover `work` runs again from the
-   * start, so it must not do anything that a rollback does not undo: no jobs, no messages, no log lines.
+   * start, so it must not do anything that a rollback does not undo: no jobs, no messages, no log lines. Throws
+   * `WriteConflict` when the transaction still meets other writers after `repeatForMs`.
    */
-  async transaction<Result>(work: (session: mongo.ClientSession) => Promise<Result>): Promise<Result> {
-    return this.client.withSession((session) =>
-      session.withTransaction(() => work(session), {
-        readConcern: { level: 'snapshot' },
-        writeConcern: { w: 'majority' },
-      }),
-    );
+  async transaction<Result>(
+    work: (session: mongo.ClientSession) => Promise<Result>,
+    options: TransactionOptions = {},
+  ): Promise<Result> {
+    return this.client.withSession((session) => repeated(() => transactionOnce(session, work), options));
   }
 
   async command(command: mongo.Document): Promise<mongo.Document> {

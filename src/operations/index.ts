@@ -52,5 +52,5 @@ export { MongoOperationStore, nextSequence } from './operation-store.ts';
 export { type Operation, type OperationOrClaim, type Plan, isClaim, NO_SEQUENCE } from './operation.ts';
 export { type AnyOperation, type OperationViewStore, type Stores, Overtaken } from './ports.ts';
 export { countSelected, preview, refuseEarly } from './preview.ts';
-export { BATCHES_IN_FLIGHT_LIMIT, type SliceLimits } from './run.ts';
+export type { SliceLimits } from './run.ts';
 export { MongoOperationViewStore } from './view-store.ts';

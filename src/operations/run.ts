@@ -1,18 +1,8 @@
-import { InFlight } from '../domain/in-flight.ts';
+import { InFlight, UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { countMoves, type Applied, type Batch, type Shortfall, type StoredBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 import type { WriteGuard } from './evaluate.ts';
 import { Overtaken, type Stores } from './ports.ts';
-
-/** The upper limit of {@link SliceLimits.batchesInFlightMax}. It is the same in every process. */
-export const BATCHES_IN_FLIGHT_LIMIT = 16;
-
-/**
- * The newest batches that can still be unapplied. Batches are applied in order, except for those in flight, and no
- * worker plans a batch before it has applied what earlier workers left. One more batch may be stored and not started,
- * and the end marker may follow.
- */
-export const UNAPPLIED_MAX = BATCHES_IN_FLIGHT_LIMIT + 2;
 
 /**
  * Plans the batches of one operation, in order. `select.ts` and `undo.ts` implement it; `run.ts` applies the batches and

@@ -7,21 +7,26 @@ import type { WriteGuard } from './evaluate.ts';
 import type { Plan } from './operation.ts';
 import { Planner } from './planner.ts';
 import type { Stores } from './ports.ts';
+import { ReadAhead } from './read-ahead.ts';
 import type { BatchPlan, BatchShortfalls } from './run.ts';
 
 /** The conversations that a request selects, in order, after a position; `null` is the beginning. */
 interface Candidates {
   read(after: Position | null): AsyncIterable<readonly Candidate[]>;
   count(after: Position | null): Promise<number>;
+  /** How far the part of the pool that claims receive has been read. */
+  readAhead?(): Promise<Position | null>;
 }
 
 /** Plans a request that selects conversations by source and status. */
 export function selectMany(stores: Stores, request: BulkRequest, plan: Plan): BatchPlan {
   const { campaignId, operationId } = request;
   const { sources, statuses, limit } = plan;
+  const reader = new ReadAhead(stores.conversations);
   return new Selection(stores, request, plan, {
-    read: (after) => readInOrder(stores.conversations, { campaignId, operationId, sources, statuses, limit }, after),
+    read: (after) => readInOrder(reader, { campaignId, operationId, sources, statuses, limit }, after),
     count: (after) => countAfter(stores, campaignId, plan, after),
+    readAhead: () => reader.position(),
   });
 }
 
@@ -105,9 +110,12 @@ class Selection implements BatchPlan {
     return this.candidates.count(newest?.after.position ?? null);
   }
 
-  private *closeBatch(): Generator<Batch> {
+  private async *closeBatch(): AsyncGenerator<Batch> {
     const batch = this.planner.closeBatch();
-    if (batch) yield batch;
+    if (!batch) return;
+    // At the limit, nothing more is planned of what was read.
+    const readAhead = this.planner.isAtLimit ? null : await this.candidates.readAhead?.();
+    yield { ...batch, after: { ...batch.after, readAhead: readAhead ?? null } };
   }
 
   private haltWithoutTargets(): void {
