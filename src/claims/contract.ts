@@ -130,7 +130,10 @@ const claimReply = z.object({
   id: z.string(),
   served: servedClaim.optional(),
   failure: z.string().optional(),
-  isDelayed: z.boolean().optional().describe('The failure: other writers were in the way; the claim can be served later.'),
+  isDelayed: z
+    .boolean()
+    .optional()
+    .describe('The failure: other writers were in the way; the claim can be served later.'),
 });
 
 export type ClaimReply = z.infer<typeof claimReply>;

@@ -14,12 +14,7 @@ export class ReadAhead implements Pick<ConversationStore, 'readPage'> {
     this.store = store;
   }
 
-  readPage(
-    range: ConversationRange,
-    after: Position | null,
-    limit: number,
-    operationId: string,
-  ): Promise<Candidate[]> {
+  readPage(range: ConversationRange, after: Position | null, limit: number, operationId: string): Promise<Candidate[]> {
     const page = this.store.readPage(range, after, limit, operationId);
     if (range.assigneeId === null && range.status === CLAIMED_STATUS) {
       // The reader of the page handles an error.

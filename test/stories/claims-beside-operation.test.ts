@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClaimCommand } from '../../src/claims/contract.ts';
+import { ClaimsDelayed } from '../../src/claims/ports.ts';
 import { requestHash } from '../../src/domain/requests.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
+import { conflictCounts } from '../../src/telemetry/conflicts.ts';
 import { Harness } from '../support/harness.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { send } from '../support/send.ts';
@@ -132,6 +134,45 @@ describe('claims beside an operation on the same pool', () => {
     });
   });
 
+  describe('and other writers', () => {
+    /** Keeps a transaction open that has written these conversations, while `work` runs. */
+    async function whileWritten<Result>(ids: readonly string[], work: () => Promise<Result>): Promise<Result> {
+      const { database } = harness.context;
+      const session = database.client.startSession();
+      try {
+        session.startTransaction();
+        await database.conversations.updateMany(
+          { _id: { $in: objectIds(ids) } },
+          { $inc: { assignmentVersion: 1 } },
+          { session },
+        );
+        return await work();
+      } finally {
+        await session.abortTransaction();
+        await session.endSession();
+      }
+    }
+
+    it('go on behind the head of the pool while another transaction has written it', async () => {
+      const { campaignId, ids } = await seed(400);
+      const before = conflictCounts().claim;
+      const { granted } = await whileWritten(ids.slice(0, 40), () => claim(campaignId, 't1', 10));
+      expect(granted).toHaveLength(10);
+      expect(granted.every((id) => ids.indexOf(id) >= 40)).toBe(true);
+      expect(conflictCounts().claim).toBeGreaterThan(before);
+      expect((await claim(campaignId, 't1', 10)).granted).toEqual(ids.slice(0, 10));
+    });
+
+    it('end with an error within a bounded time when every conversation is being written', async () => {
+      const { campaignId, ids } = await seed(30);
+      const startedAt = performance.now();
+      const delayed = await whileWritten(ids, () => claim(campaignId, 't1', 10).catch((error: unknown) => error));
+      expect(delayed).toBeInstanceOf(ClaimsDelayed);
+      expect(performance.now() - startedAt).toBeLessThan(30_000);
+      expect((await claim(campaignId, 't1', 10)).granted).toEqual(ids.slice(0, 10));
+    });
+  });
+
   describe('with workers', () => {
     beforeAll(async () => {
       // No reconcile pass may continue the operations that a test leaves half done.
@@ -155,7 +196,9 @@ describe('claims beside an operation on the same pool', () => {
           expect(performance.now() - startedAt).toBeLessThan(QUICK_MS);
           granted += conversationIds.length;
           if (conversationIds.length < RULES.batchMax) {
-            expect(receipt.shortBecause).toBe((await poolSize(campaignId)) > 0 ? 'being-reassigned' : receipt.shortBecause);
+            expect(receipt.shortBecause).toBe(
+              (await poolSize(campaignId)) > 0 ? 'being-reassigned' : receipt.shortBecause,
+            );
             await sleep(50);
           }
         }
