@@ -137,6 +137,21 @@ describe('a round', () => {
     ]);
   });
 
+  it('gives the present reason to a waiting claim that is still short', async () => {
+    const store = new MemoryRound(0);
+    const [first] = (await serveRound(store, [command('w1', 5, 60_000)], 1_000)).answered;
+    if (!first) throw new Error('the round did not serve the claim');
+    expect(first.receipt?.shortBecause).toBe('none-left');
+    store.waiting = [first];
+    store.shortage = 'being-reassigned';
+    store.writes.length = 0;
+    await serveRound(store, [], 1_000);
+    expect(store.writes).toEqual(['update w1 0']);
+    store.shortage = 'none-left';
+    await serveRound(store, [], 1_000);
+    expect(store.writes).toEqual(['update w1 0']);
+  });
+
   it('keeps a refused waiting claim waiting, and completes one that has all it may have', async () => {
     const store = new MemoryRound(0, { batchMax: 2 });
     store.waiting = [waitingClaim('w1', 5, 1), waitingClaim('w2', 5, 2, ['earlier 1', 'earlier 2'])];
