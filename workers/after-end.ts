@@ -1,5 +1,6 @@
 import type { ClaimQueue } from '../src/claims/index.ts';
 import type { Context } from '../src/context.ts';
+import { isEnded } from '../src/domain/operation.ts';
 import { needsCampaignLock, type Operation, type OperationQueue } from '../src/operations/index.ts';
 
 /** Wakes the jobs that wait for an operation to end, or for the conversations that it moved. Safe to repeat. */
@@ -22,12 +23,13 @@ export class AfterEnd {
   }
 
   /**
-   * Wakes claims that may be granted more now: conversations came back to the pool, or a texter has fewer
-   * not-started conversations.
+   * Wakes claims that may be granted more now: conversations came back to the pool, a texter has fewer, or an operation has
+   * ended that claims waited for, because it had planned the rest of the pool.
    */
-  async wakeWaitingClaims({ plan, campaignId }: Operation): Promise<void> {
+  async wakeWaitingClaims({ request, plan, campaignId, state }: Operation): Promise<void> {
     const isFromPoolOnly = plan?.sources.every((assignee) => assignee === null) ?? true;
-    if (isFromPoolOnly) return;
+    const freesThePool = isEnded(state) && needsCampaignLock(request);
+    if (isFromPoolOnly && !freesThePool) return;
     if (await this.context.stores.claims.firstWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
   }
 }

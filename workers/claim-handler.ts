@@ -2,6 +2,7 @@ import {
   type ClaimAnswer,
   type ClaimCoordinator,
   type ClaimQueue,
+  ClaimsDelayed,
   needsAnotherRound,
   parseClaimJob,
   parsePoolRefilledJob,
@@ -16,6 +17,9 @@ import { failedAttempt } from '../src/domain/stored-error.ts';
 import { requestHash } from '../src/domain/requests.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
+
+/** How long a claim pauses after other writers were in the way of its round. */
+const DELAYED_MS = 500;
 
 /** Handles the jobs of the queue of claims: texters who ask for more conversations, and refilled pools. */
 export class ClaimHandler implements Handler {
@@ -32,6 +36,16 @@ export class ClaimHandler implements Handler {
   }
 
   async handle(attempt: Attempt): Promise<Outcome> {
+    try {
+      return await this.serve(attempt);
+    } catch (error) {
+      if (!(error instanceof ClaimsDelayed)) throw error;
+      attempt.log.warn({ err: error }, 'claim delayed by other writers, requeued');
+      return { kind: 'requeued', delayMs: DELAYED_MS };
+    }
+  }
+
+  private async serve(attempt: Attempt): Promise<Outcome> {
     if (attempt.job.name === POOL_REFILLED_JOB) return this.serveWaiting(attempt);
     const { request, sendId } = parseClaimJob(attempt.job.id ?? '', attempt.job.data);
     const hash = requestHash(request);

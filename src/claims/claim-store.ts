@@ -1,11 +1,21 @@
+import type { mongo } from 'mongoose';
+import { WriteConflict } from '../domain/errors.ts';
 import type { Cancellation } from '../domain/operation.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { ClaimDoc } from '../mongo/documents.ts';
+import { countConflict } from '../telemetry/index.ts';
 import { CANCELLED_RECEIPT, type Claim } from './claim.ts';
 import type { ClaimCommand } from './contract.ts';
-import type { ClaimStore, Round } from './ports.ts';
+import { PoolReader } from './pool-reader.ts';
+import { ClaimsDelayed, type ClaimStore, type Round } from './ports.ts';
 import { MongoRoundStore, toClaim } from './round-store.ts';
 import { serveRound } from './serve-round.ts';
+
+/** How long a round is repeated while it meets other writers. Then its claims go back into the queue. */
+const ROUND_REPEATED_FOR_MS = 10_000;
+
+/** The most conversations at the head of the pool that a round passes over after conflicts. */
+const SKIP_MAX = 2_000;
 
 export class MongoClaimStore implements ClaimStore {
   private readonly database: Database;
@@ -69,9 +79,26 @@ export class MongoClaimStore implements ClaimStore {
     return (await found.lean<ClaimDoc[]>()).map(toClaim);
   }
 
-  private serveInTransaction(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {
-    return this.database.transaction((session) =>
-      serveRound(new MongoRoundStore(this.database, session, campaignId), claims, this.conversationsMax),
-    );
+  /** After a conflict about conversations, the round goes on behind them: their writer may need a while. */
+  private async serveInTransaction(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round> {
+    let skip = 0;
+    const attempt = async (session: mongo.ClientSession): Promise<Round> => {
+      const pool = new PoolReader(this.database, session, campaignId, skip);
+      const store = new MongoRoundStore(this.database, session, campaignId, pool);
+      try {
+        const round = await serveRound(store, claims, this.conversationsMax);
+        return { ...round, isBesideOperation: await pool.isBesideOperation() };
+      } catch (error) {
+        skip = Math.min(skip + Math.max(skip, store.assigning), SKIP_MAX);
+        throw error;
+      }
+    };
+    try {
+      const options = { repeatForMs: ROUND_REPEATED_FOR_MS, onConflict: () => countConflict('claim') };
+      return await this.database.transaction(attempt, options);
+    } catch (error) {
+      if (!(error instanceof WriteConflict)) throw error;
+      throw new ClaimsDelayed(`a round of claims met other writers for ${ROUND_REPEATED_FOR_MS} ms`, { cause: error });
+    }
   }
 }

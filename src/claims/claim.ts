@@ -23,6 +23,17 @@ export interface Claim extends OperationRecord<ClaimRequest> {
   readonly waiting: { readonly sequence: number; readonly until: Date } | null;
 }
 
+/** Why the pool has no more conversations for claims. */
+export type Shortage = 'none-left' | 'being-reassigned';
+
+/** What a round read of the pool. */
+export interface Pool {
+  /** Conversations that no running operation has planned, longest waiting first. */
+  readonly ids: readonly string[];
+  /** Why there are no more: the pool is empty, or a running operation has planned all others. */
+  readonly shortage: Shortage;
+}
+
 /** How many more conversations a claim may be granted, and the rule that keeps it from all that it asked for. */
 export interface Room {
   readonly count: number;
@@ -31,7 +42,8 @@ export interface Room {
 
 /** The decision of one round on one claim: the conversations granted to it, within its room, or a refusal. */
 export type Decision = { readonly claim: Claim; readonly granted: readonly string[] } & (
-  { readonly room: Room; readonly refusal: null } | { readonly room: null; readonly refusal: Refusal }
+  | { readonly room: Room; readonly shortage: Shortage; readonly refusal: null }
+  | { readonly room: null; readonly refusal: Refusal }
 );
 
 export function newClaim({ request, requestHash, sendId }: ClaimCommand, now: Date): Claim {
@@ -60,12 +72,13 @@ export function startsToWait({ claim, room, granted }: Decision): boolean {
 }
 
 /** A new claim after its first round: refused, done, or waiting with a sequence number of its own. */
-export function settleNew({ claim, room, refusal, granted }: Decision, now: Date, sequence: number | null): Claim {
+export function settleNew(decision: Decision, now: Date, sequence: number | null): Claim {
+  const { claim, refusal, granted } = decision;
   const { request } = claim;
   const settled = {
     ...claim,
     granted,
-    receipt: room ? claimReceipt(request, granted.length, room) : null,
+    receipt: refusal ? null : claimReceipt(request, granted.length, decision.room, decision.shortage),
     error: refusal ? toStoredError(refusal) : null,
   };
   if (sequence === null) return { ...settled, state: refusal ? 'failed' : 'done', endedAt: now };
@@ -74,25 +87,29 @@ export function settleNew({ claim, room, refusal, granted }: Decision, now: Date
 }
 
 /** A waiting claim after another round. Returns `undefined` when the round changed nothing: a refused claim waits on. */
-export function settleWaiting({ claim, room, granted }: Decision, now: Date): Claim | undefined {
+export function settleWaiting(decision: Decision, now: Date): Claim | undefined {
   // The rule that refuses a waiting claim now may allow it before its deadline.
-  if (!room) return undefined;
+  if (decision.refusal) return undefined;
+  const { claim, room, shortage, granted } = decision;
   const isComplete = granted.length === room.count;
-  if (granted.length === 0 && !isComplete) return undefined;
   const all = [...claim.granted, ...granted];
-  const receipt = claimReceipt(claim.request, all.length, { ...room, count: claim.granted.length + room.count });
+  const roomForAll = { ...room, count: claim.granted.length + room.count };
+  const receipt = claimReceipt(claim.request, all.length, roomForAll, shortage);
+  // The receipt is final when the claim reaches its deadline, so it must have the present reason.
+  const hasOtherReason = claim.receipt !== null && receipt.shortBecause !== claim.receipt.shortBecause;
+  if (granted.length === 0 && !isComplete && !hasOtherReason) return undefined;
   const settled = { ...claim, granted: all, receipt };
   return isComplete ? { ...settled, state: 'done', endedAt: now, waiting: null } : settled;
 }
 
 /** The receipt of a claim that was granted `granted` of the conversations for which it had room. */
-export function claimReceipt(request: ClaimRequest, granted: number, room: Room): Receipt {
+export function claimReceipt(request: ClaimRequest, granted: number, room: Room, shortage: Shortage): Receipt {
   const groups = granted > 0 ? [{ count: granted }] : [];
   return {
     selected: granted,
     moved: granted,
     asked: request.count ?? null,
-    shortBecause: granted < room.count ? 'none-left' : room.limitedBy,
+    shortBecause: granted < room.count ? shortage : room.limitedBy,
     left: null,
     skipped: [],
     bySource: groups.map((group) => ({ assigneeId: null, ...group })),

@@ -128,8 +128,16 @@ const servedClaim = z.object({
 
 export type ServedClaim = z.infer<typeof servedClaim>;
 
-/** The reply to a forwarded claim. A reply to a request for a round has neither `served` nor `failure`. */
-const claimReply = z.object({ id: z.string(), served: servedClaim.optional(), failure: z.string().optional() });
+/** The reply to a forwarded claim. A reply to a request for a round has no more than the id when the round was served. */
+const claimReply = z.object({
+  id: z.string(),
+  served: servedClaim.optional(),
+  failure: z.string().optional(),
+  isDelayed: z
+    .boolean()
+    .optional()
+    .describe('The failure: other writers were in the way; the claim can be served later.'),
+});
 
 export type ClaimReply = z.infer<typeof claimReply>;
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisConnection } from '../queue/connection.ts';
 import { ClaimBacklog } from './backlog.ts';
 import { toServedClaim, type Claim } from './claim.ts';
@@ -10,8 +11,17 @@ import {
   type ServedClaim,
 } from './contract.ts';
 import { Leases, type Lease } from './lease.ts';
-import type { Round } from './ports.ts';
+import { ClaimsDelayed, type Round } from './ports.ts';
 import { ClaimReplies, messageOf, readMessage } from './replies.ts';
+
+/**
+ * How long claims are gathered before a round while a bulk operation takes from the same pool. Fewer, larger rounds leave
+ * more of the database to the operation.
+ */
+const GATHER_MS = 75;
+
+/** How long a campaign counts as having such an operation after a round met one. */
+const GATHERING_LASTS_MS = 1_000;
 
 export interface CoordinatorOptions {
   readonly redis: RedisConnection;
@@ -37,6 +47,8 @@ export class ClaimCoordinator {
   private readonly backlogs = new Map<string, ClaimBacklog>();
   private readonly replies: ClaimReplies;
   private readonly leases: Leases;
+  /** When a round last met a bulk operation on the same pool, by campaign. */
+  private readonly besideOperation = new Map<string, number>();
 
   constructor(options: CoordinatorOptions) {
     this.options = options;
@@ -104,6 +116,7 @@ export class ClaimCoordinator {
     const stopRenewing = lease.keepRenewing();
     try {
       for (;;) {
+        await this.gather(campaignId);
         const taken = await lease.renewAndTake(backlog.forwardedMax);
         if (!taken) return false;
         backlog.fillRound(this.readForwarded(taken, campaignId));
@@ -118,6 +131,16 @@ export class ClaimCoordinator {
     } finally {
       stopRenewing();
     }
+  }
+
+  private async gather(campaignId: string): Promise<void> {
+    const metAt = this.besideOperation.get(campaignId) ?? -Infinity;
+    if (performance.now() - metAt < GATHERING_LASTS_MS) await delay(GATHER_MS);
+  }
+
+  private noteOperation(campaignId: string, { isBesideOperation }: Round): void {
+    if (isBesideOperation) this.besideOperation.set(campaignId, performance.now());
+    if (isBesideOperation === false) this.besideOperation.delete(campaignId);
   }
 
   private readForwarded(texts: readonly string[], campaignId: string): ForwardedClaim[] {
@@ -143,14 +166,16 @@ export class ClaimCoordinator {
     const ids = entries.map(({ id }) => id);
     const commands = new Map(entries.flatMap(({ id, command }) => (command ? [[id, command]] : [])));
     try {
-      const { answered, completed, servedAllWaiting } = await this.options.serve(campaignId, [...commands.values()]);
+      const round = await this.options.serve(campaignId, [...commands.values()]);
+      this.noteOperation(campaignId, round);
+      const { answered, completed, servedAllWaiting } = round;
       if (completed.length > 0) this.options.onCompleted(completed);
       const requestsForRound = servedAllWaiting ? ids.filter((id) => !commands.has(id)) : [];
       const served = answered.map((claim) => ({ id: claim.operationId, served: toServedClaim(claim) }));
       return byId([...requestsForRound.map((id) => ({ id })), ...served]);
     } catch (error) {
-      const failure = messageOf(error);
-      return byId(ids.map((id) => ({ id, failure })));
+      const failure = { failure: messageOf(error), isDelayed: error instanceof ClaimsDelayed };
+      return byId(ids.map((id) => ({ id, ...failure })));
     }
   }
 

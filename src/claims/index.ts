@@ -11,5 +11,5 @@ export {
   type ServedClaim,
 } from './contract.ts';
 export { ClaimCoordinator } from './coordinator.ts';
-export type { ClaimStore } from './ports.ts';
+export { ClaimsDelayed, type ClaimStore } from './ports.ts';
 export { toClaim } from './round-store.ts';

@@ -1,5 +1,5 @@
 import type { Cancellation } from '../domain/operation.ts';
-import type { Claim, Decision } from './claim.ts';
+import type { Claim, Decision, Pool } from './claim.ts';
 import type { ClaimCommand } from './contract.ts';
 import type { CampaignRules, TexterLoad } from './rules.ts';
 
@@ -14,6 +14,13 @@ export interface Round {
   readonly completed: readonly Claim[];
   /** True when the round reached the last waiting claim, or the end of the pool. */
   readonly servedAllWaiting: boolean;
+  /** Whether a bulk operation that takes from the same pool was running; `undefined` when the round does not know. */
+  readonly isBesideOperation?: boolean | undefined;
+}
+
+/** A round met the writes of other programs or workers until its time was over. It wrote nothing. Serve it again later. */
+export class ClaimsDelayed extends Error {
+  override readonly name = 'ClaimsDelayed';
 }
 
 export interface ClaimStore {
@@ -40,8 +47,8 @@ export interface RoundStore {
    * the same texters. Replies are counted only on request, because most campaigns have no rule about them.
    */
   lockTexters(texterIds: readonly string[], countReplies: boolean): Promise<ReadonlyMap<string, TexterLoad>>;
-  /** The ids of the conversations that have been in the pool longest. */
-  readPool(limit: number): Promise<string[]>;
+  /** Reads at most `limit` conversations of the pool that claims can receive. */
+  readPool(limit: number): Promise<Pool>;
   /** Reserves `count` sequence numbers for waiting claims, and returns the number before the first. */
   reserveSequences(count: number): Promise<number>;
   /** Throws a duplicate-key error when an operation id exists already. */

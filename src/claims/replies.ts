@@ -1,5 +1,6 @@
 import type { RedisConnection } from '../queue/connection.ts';
 import { parseClaimReplies, type ClaimReply } from './contract.ts';
+import { ClaimsDelayed } from './ports.ts';
 
 /** An entry without a reply by then is added again, because the worker that was to serve it may have died. */
 const REPLY_MS_MAX = 3_000;
@@ -38,8 +39,9 @@ export class ClaimReplies {
       const repeat = setInterval(add, REPLY_MS_MAX);
       const settle = (reply: ClaimReply): void => {
         clearInterval(repeat);
-        if (reply.failure === undefined) resolve(reply);
-        else reject(new Error(`claim ${id} was not served: ${reply.failure}`));
+        if (reply.failure === undefined) return resolve(reply);
+        const message = `claim ${id} was not served: ${reply.failure}`;
+        reject(reply.isDelayed ? new ClaimsDelayed(message) : new Error(message));
       };
       this.pending.set(id, (this.pending.get(id) ?? new Set()).add(settle));
       add();

@@ -9,8 +9,8 @@ import {
   type ConversationDoc,
   type TexterDoc,
 } from '../mongo/documents.ts';
-import { CLAIMABLE_INDEX } from '../mongo/indexes.ts';
-import type { Claim, Decision } from './claim.ts';
+import type { Claim, Decision, Pool } from './claim.ts';
+import type { PoolReader } from './pool-reader.ts';
 import type { RoundStore } from './ports.ts';
 import type { CampaignRules, TexterLoad } from './rules.ts';
 
@@ -29,15 +29,19 @@ interface CountedTexter extends Pick<TexterDoc, 'texterId' | 'active'> {
 
 export class MongoRoundStore implements RoundStore {
   readonly now: Date;
+  /** How many conversations are being assigned. Not 0 after an error: other writers may have caused it. */
+  assigning = 0;
   private readonly database: Database;
   private readonly session: mongo.ClientSession;
   private readonly campaignId: string;
+  private readonly pool: PoolReader;
 
-  constructor(database: Database, session: mongo.ClientSession, campaignId: string) {
+  constructor(database: Database, session: mongo.ClientSession, campaignId: string, pool: PoolReader) {
     this.now = database.now();
     this.database = database;
     this.session = session;
     this.campaignId = campaignId;
+    this.pool = pool;
   }
 
   async findCampaign(): Promise<CampaignRules | undefined> {
@@ -75,20 +79,8 @@ export class MongoRoundStore implements RoundStore {
     return new Map((await texters.toArray()).map((texter) => [texter.texterId, toLoad(texter)]));
   }
 
-  async readPool(limit: number): Promise<string[]> {
-    if (limit === 0) return [];
-    const pool = this.database.conversations.find<Pick<ConversationDoc, '_id'>>(
-      { campaignId: this.campaignId, ...CLAIMABLE },
-      {
-        session: this.session,
-        limit,
-        projection: { _id: 1 },
-        sort: { waitingSince: 1, _id: 1 },
-        hint: CLAIMABLE_INDEX,
-        batchSize: limit + 1,
-      },
-    );
-    return (await pool.toArray()).map(({ _id }) => _id.toHexString());
+  async readPool(limit: number): Promise<Pool> {
+    return limit === 0 ? { ids: [], shortage: 'none-left' } : this.pool.read(limit);
   }
 
   async reserveSequences(count: number): Promise<number> {
@@ -106,8 +98,10 @@ export class MongoRoundStore implements RoundStore {
 
   async assign(decisions: readonly Decision[]): Promise<void> {
     const updates = decisions.map((decision) => ({ updateMany: this.assignment(decision) }));
-    const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session: this.session });
     const expected = decisions.reduce((sum, { granted }) => sum + granted.length, 0);
+    this.assigning = expected;
+    const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session: this.session });
+    this.assigning = 0;
     if (modifiedCount !== expected) {
       throw new Error(`a round of claims assigned ${modifiedCount} of ${expected} conversations`);
     }

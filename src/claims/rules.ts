@@ -1,6 +1,6 @@
 import type { SelfAssignSettings } from '../campaigns/index.ts';
 import { campaignClosed, Refusal, unknownCampaign, unknownTexter } from '../domain/errors.ts';
-import type { Claim, Decision, Room } from './claim.ts';
+import type { Claim, Decision, Pool, Room } from './claim.ts';
 
 export interface CampaignRules {
   readonly closed: boolean;
@@ -82,16 +82,16 @@ export function claimsThatFit(
  * of one claim count for the next claim of the same texter. A waiting claim is not granted a conversation again that was
  * taken away from its texter.
  */
-export function dealPool(claims: readonly Claim[], snapshot: Snapshot, pool: readonly string[]): Decision[] {
+export function dealPool(claims: readonly Claim[], snapshot: Snapshot, { ids, shortage }: Pool): Decision[] {
   const texters = new Map(snapshot.texters);
-  let left = pool;
+  let left = ids;
   return claims.map((claim) => {
     const room = roomOf(claim, { ...snapshot, texters });
     if (room instanceof Refusal) return { claim, granted: [], room: null, refusal: room };
     const granted = withoutThose(left, claim.granted).slice(0, room.count);
     left = withoutThose(left, granted);
     addNotStarted(texters, claim.request.texterId, granted.length);
-    return { claim, granted, room, refusal: null };
+    return { claim, granted, room, shortage, refusal: null };
   });
 }
 

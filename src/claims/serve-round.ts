@@ -88,7 +88,7 @@ class RoundInProgress {
     this.grantedCount += granted;
     await this.write(decisions);
     // Claims may need less than `poolNeeded`. The pool is empty when it had less, and all of that was granted.
-    return { servedCount: fitting.length, isPoolEmpty: pool.length < poolNeeded && granted === pool.length };
+    return { servedCount: fitting.length, isPoolEmpty: pool.ids.length < poolNeeded && granted === pool.ids.length };
   }
 
   private async readSnapshot(queue: readonly Claim[]): Promise<Snapshot> {

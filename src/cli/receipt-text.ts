@@ -9,6 +9,7 @@ import { blocks, counted, facts, moment, table } from './terminal.ts';
 export const SHORT_BECAUSE = {
   'none-left': 'no more conversations match',
   'batch-max': 'the campaign allows no more in one claim',
+  'being-reassigned': 'a running operation has planned all others; ask again when it has ended',
   'open-max': 'that is the most not-started conversations for one texter',
   stopped: 'it was stopped',
 } as const satisfies Record<NonNullable<Receipt['shortBecause']>, string>;

@@ -1,6 +1,7 @@
 export { MongoConversationStore } from './conversation-store.ts';
 export type {
   AssigneeCount,
+  ConversationRange,
   ConversationRecord,
   ConversationStore,
   ConversationWithHistory,

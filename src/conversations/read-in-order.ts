@@ -15,6 +15,8 @@ const PAGE_MIN = 50;
 /** The number of conversations in memory while several sources are merged. The sources share it equally. */
 const MERGE_BUFFER_MAX = 20_000;
 
+type PageStore = Pick<ConversationStore, 'readPage'>;
+
 export interface Selection {
   readonly campaignId: string;
   readonly sources: readonly Assignee[];
@@ -31,7 +33,7 @@ export interface Selection {
  * place that it had.
  */
 export async function* readInOrder(
-  store: ConversationStore,
+  store: PageStore,
   selection: Selection,
   from: Position | null,
 ): AsyncGenerator<Candidate[]> {
@@ -64,7 +66,7 @@ function pageSizes({ sources, limit }: Selection): PageSizes {
 }
 
 interface RangeReading {
-  readonly store: ConversationStore;
+  readonly store: PageStore;
   readonly range: ConversationRange;
   readonly after: Position | null;
   readonly sizes: PageSizes;

@@ -13,6 +13,9 @@ export const STATUSES = ['needs-reply', 'not-started', 'in-progress', 'awaiting-
 
 export type Status = (typeof STATUSES)[number];
 
+/** Claims receive conversations of this status only. */
+export const CLAIMED_STATUS: Status = 'not-started';
+
 /** The statuses that a request selects: one of them, or all. */
 export type StatusChoice = Status | 'any';
 

@@ -1,5 +1,12 @@
-/** The highest number of batches of one operation that may be applied at the same time. The same in every process. */
+/** The most batches of one operation that are applied at the same time. It is the same in every process. */
 export const BATCHES_IN_FLIGHT_LIMIT = 16;
+
+/**
+ * The newest batches that can still be unapplied. Batches are applied in order, except for those in flight, and no
+ * worker plans a batch before it has applied what earlier workers left. One more batch may be stored and not started,
+ * and the end marker may follow.
+ */
+export const UNAPPLIED_MAX = BATCHES_IN_FLIGHT_LIMIT + 2;
 
 /**
  * Runs at most `max()` tasks at the same time. When the limit is reached, adding a task waits for the oldest one. So no

@@ -35,7 +35,7 @@ export interface Receipt {
   /** The count that the request asked for; `null` for all. */
   readonly asked: number | null;
   /** Why fewer conversations moved than the request asked for. */
-  readonly shortBecause: 'none-left' | 'stopped' | 'batch-max' | 'open-max' | null;
+  readonly shortBecause: 'none-left' | 'being-reassigned' | 'stopped' | 'batch-max' | 'open-max' | null;
   /** How many more conversations a cancelled operation would have selected, up to its limit; else `null`. */
   readonly left: number | null;
   readonly skipped: readonly SkipCount[];

@@ -21,6 +21,7 @@ export const POOL_INDEX = 'pool_in_order';
 export const CLAIMABLE_INDEX = 'claimable_in_order';
 export const PHONE_INDEX = 'contact_by_phone';
 export const NEWEST_INDEX = 'campaign_newest_first';
+export const LOCK_INDEX = 'campaign_lock';
 export const STATE_INDEX = 'state_in_order';
 
 /**
@@ -76,13 +77,15 @@ export const INDEXES: readonly Index[] = [
   { collection: 'operations', name: NEWEST_INDEX, keys: { campaignId: 1, acceptedAt: -1, _id: 1 }, isHint: true },
   // Reads the unfinished operations (reconcile), the failed ones (`baton failed`) and those old enough to be deleted.
   { collection: 'operations', name: STATE_INDEX, keys: { state: 1, acceptedAt: 1, _id: 1 }, isHint: true },
-  // Lets one bulk operation of a campaign run at a time: taking the lock a second time is a duplicate key.
+  // Lets one bulk operation of a campaign run at a time: taking the lock a second time is a duplicate key. Finds the running
+  // bulk operation for a round of claims.
   {
     collection: 'operations',
-    name: 'campaign_lock',
+    name: LOCK_INDEX,
     keys: { campaignLock: 1 },
     isUnique: true,
     where: { campaignLock: { $exists: true } },
+    isHint: true,
   },
   // Reads the waiting claims of a campaign in order.
   {

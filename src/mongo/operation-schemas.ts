@@ -109,6 +109,8 @@ const position = Schema.create(
 const planState = Schema.create(
   {
     position: required<InferRawDocTypeFromSchema<typeof position> | null>({ type: position, default: null }),
+    /** How far the pool was read, but not planned. */
+    readAhead: optional<InferRawDocTypeFromSchema<typeof position> | null>({ type: position, default: null }),
     loads: { type: [Number], required: true },
     planned: count,
   },

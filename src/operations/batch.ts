@@ -19,6 +19,11 @@ export interface Skip {
 export interface PlanState {
   /** The last conversation that was read; `null` before the first. */
   readonly position: Position | null;
+  /**
+   * The last conversation of the pool that claims can receive and that was read, but not planned yet; `null` or absent
+   * when the pool was not read beyond `position`. Claims leave the conversations up to here to the operation.
+   */
+  readonly readAhead?: Position | null;
   /** The load of each target, in the order of the plan's targets. Shortfalls are not subtracted. */
   readonly loads: readonly number[];
   /** Moves planned so far, those of this batch included. Shortfalls are not subtracted. */

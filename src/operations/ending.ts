@@ -1,12 +1,12 @@
 import { isEnded, type Clock } from '../domain/operation.ts';
 import { isPermanent, Refusal } from '../domain/errors.ts';
+import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { ATTEMPTS_EXHAUSTED, failedAttempt, toStoredError } from '../domain/stored-error.ts';
 import { sumOf, totalUp } from '../domain/receipt.ts';
 import { countMoves, type StoredBatch } from './batch.ts';
 import { kindOf, resolvePlan } from './kinds.ts';
 import type { Operation, Plan } from './operation.ts';
 import type { Ending, Stores } from './ports.ts';
-import { UNAPPLIED_MAX } from './run.ts';
 
 interface EndingDeps {
   readonly stores: Stores;

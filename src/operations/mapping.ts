@@ -1,6 +1,7 @@
 import { Types, type mongo, type QueryFilter } from 'mongoose';
 import { toClaim } from '../claims/index.ts';
 import { batchId, objectIds, type BatchDoc, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
+import type { Position } from '../domain/conversation.ts';
 import type { BatchState } from '../domain/operation.ts';
 import type { Batch, BatchResult, Move, PlanState, Skip, StoredBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
@@ -86,20 +87,21 @@ function toMove({ from, to, status, conversationIds }: BatchDoc['moves'][number]
   return { from, to, status, conversationIds: conversationIds.map((id) => id.toHexString()) };
 }
 
-function toAfterDoc({ position, loads, planned }: PlanState): BatchDoc['after'] {
-  const at = position && {
-    status: position.status,
-    waitingSince: new Date(position.waitingSince),
-    id: new Types.ObjectId(position.id),
-  };
-  return { position: at, loads: [...loads], planned };
+function toAfterDoc({ position, readAhead = null, loads, planned }: PlanState): BatchDoc['after'] {
+  return { position: toPositionDoc(position), readAhead: toPositionDoc(readAhead), loads: [...loads], planned };
 }
 
-function toPlanState({ position, loads, planned }: BatchDoc['after']): PlanState {
-  const at = position && {
-    status: position.status,
-    waitingSince: position.waitingSince.getTime(),
-    id: position.id.toHexString(),
-  };
-  return { position: at, loads, planned };
+/** Batches that were planned by an older version lack `readAhead`. */
+function toPlanState({ position, readAhead = null, loads, planned }: BatchDoc['after']): PlanState {
+  return { position: position && toPosition(position), readAhead: readAhead && toPosition(readAhead), loads, planned };
+}
+
+function toPositionDoc(position: Position | null): BatchDoc['after']['position'] {
+  if (!position) return null;
+  const { status, waitingSince, id } = position;
+  return { status, waitingSince: new Date(waitingSince), id: new Types.ObjectId(id) };
+}
+
+function toPosition({ status, waitingSince, id }: NonNullable<BatchDoc['after']['position']>): Position {
+  return { status, waitingSince: waitingSince.getTime(), id: id.toHexString() };
 }

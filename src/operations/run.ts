@@ -1,4 +1,4 @@
-import { BATCHES_IN_FLIGHT_LIMIT, InFlight } from '../domain/in-flight.ts';
+import { BATCHES_IN_FLIGHT_LIMIT, InFlight, UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { applyInParts, type PartsDeps } from './apply-in-parts.ts';
 import {
   countApplied,
@@ -13,13 +13,6 @@ import type { OperationRequest } from './contract.ts';
 import type { WriteGuard } from './evaluate.ts';
 import type { Stores } from './ports.ts';
 import { TransactionSize } from './transaction-size.ts';
-
-/**
- * The newest batches that can still be unapplied. Batches are applied in order, except for those in flight, and no
- * worker plans a batch before it has applied what earlier workers left. One more batch may be stored and not started,
- * and the end marker may follow.
- */
-export const UNAPPLIED_MAX = BATCHES_IN_FLIGHT_LIMIT + 2;
 
 /**
  * Plans the batches of one operation, in order. `select.ts` and `undo.ts` implement it; `run.ts` applies the batches and

@@ -7,6 +7,7 @@ import type { WriteGuard } from './evaluate.ts';
 import type { Plan } from './operation.ts';
 import { Planner } from './planner.ts';
 import type { Stores } from './ports.ts';
+import { ReadAhead } from './read-ahead.ts';
 import type { BatchPlan, BatchShortfalls } from './run.ts';
 import { SeenConversations } from './seen.ts';
 
@@ -14,15 +15,19 @@ import { SeenConversations } from './seen.ts';
 interface Candidates {
   read(after: Position | null): AsyncIterable<readonly Candidate[]>;
   count(after: Position | null): Promise<number>;
+  /** How far the part of the pool that claims receive has been read. */
+  readAhead?(): Promise<Position | null>;
 }
 
 /** Plans a request that selects conversations by source and status. */
 export function selectMany(stores: Stores, request: BulkRequest, plan: Plan): BatchPlan {
   const { campaignId, operationId } = request;
   const { sources, statuses, limit } = plan;
+  const reader = new ReadAhead(stores.conversations);
   return new Selection(stores, request, plan, {
-    read: (after) => readInOrder(stores.conversations, { campaignId, operationId, sources, statuses, limit }, after),
+    read: (after) => readInOrder(reader, { campaignId, operationId, sources, statuses, limit }, after),
     count: (after) => countAfter(stores, campaignId, plan, after),
+    readAhead: () => reader.position(),
   });
 }
 
@@ -112,9 +117,12 @@ class Selection implements BatchPlan {
     return this.candidates.count(newest?.after.position ?? null);
   }
 
-  private *closeBatch(): Generator<Batch> {
+  private async *closeBatch(): AsyncGenerator<Batch> {
     const batch = this.planner.closeBatch();
-    if (batch) yield batch;
+    if (!batch) return;
+    // At the limit, nothing more is planned of what was read.
+    const readAhead = this.planner.isAtLimit ? null : await this.candidates.readAhead?.();
+    yield { ...batch, after: { ...batch.after, readAhead: readAhead ?? null } };
   }
 
   private haltWithoutTargets(): void {

@@ -91,7 +91,7 @@ describe('the rules of self-assign', () => {
 /** Deals as a round does: reads as much of the pool as the claims need, and deals it. */
 function deal(claims: readonly Claim[], snapshot: Snapshot, pool: readonly string[]): Decision[] {
   const { poolNeeded } = claimsThatFit(claims, snapshot, { conversationsMax: Infinity, grantedSoFar: 0 });
-  return dealPool(claims, snapshot, pool.slice(0, poolNeeded));
+  return dealPool(claims, snapshot, { ids: pool.slice(0, poolNeeded), shortage: 'none-left' });
 }
 
 const codesOf = (decisions: readonly Decision[]): unknown[] => decisions.map(({ refusal }) => refusal?.code ?? null);
@@ -281,7 +281,7 @@ describe('the receipt of a claim', () => {
   ] as const)(
     'with %i conversations granted in the room %j says why it is short: %s',
     (granted, room, shortBecause) => {
-      expect(claimReceipt(request, granted, room)).toMatchObject({
+      expect(claimReceipt(request, granted, room, 'none-left')).toMatchObject({
         asked: 8,
         selected: granted,
         moved: granted,
@@ -292,13 +292,13 @@ describe('the receipt of a claim', () => {
   );
 
   it('counts the moves from the pool to the texter, and has no groups when nothing moved', () => {
-    const some = claimReceipt(request, 3, { count: 8, limitedBy: null });
+    const some = claimReceipt(request, 3, { count: 8, limitedBy: null }, 'none-left');
     expect(some).toMatchObject({
       bySource: [{ assigneeId: null, count: 3 }],
       byTarget: [{ assigneeId: 't1', count: 3 }],
       byStatus: [{ status: 'not-started', count: 3 }],
     });
-    const none = claimReceipt(request, 0, { count: 8, limitedBy: null });
+    const none = claimReceipt(request, 0, { count: 8, limitedBy: null }, 'none-left');
     expect(none).toMatchObject({ bySource: [], byTarget: [], byStatus: [] });
   });
 });

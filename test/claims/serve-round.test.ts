@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
-import { newClaim, type Claim, type Decision } from '../../src/claims/claim.ts';
+import { newClaim, type Claim, type Decision, type Pool } from '../../src/claims/claim.ts';
 import type { ClaimCommand } from '../../src/claims/contract.ts';
 import type { RoundStore } from '../../src/claims/ports.ts';
 import type { CampaignRules, TexterLoad } from '../../src/claims/rules.ts';
@@ -15,6 +15,7 @@ class MemoryRound implements RoundStore {
   readonly writes: string[] = [];
   waiting: Claim[] = [];
   pool: string[];
+  shortage: Pool['shortage'] = 'none-left';
   private readonly campaign: CampaignRules;
 
   constructor(poolSize: number, settings: Partial<SelfAssignSettings> = {}) {
@@ -35,8 +36,8 @@ class MemoryRound implements RoundStore {
     return Promise.resolve(new Map(texterIds.map((id) => [id, { active: true, notStarted: 0, needsReply: 0 }])));
   }
 
-  readPool(limit: number): Promise<string[]> {
-    return Promise.resolve(this.pool.slice(0, limit));
+  readPool(limit: number): Promise<Pool> {
+    return Promise.resolve({ ids: this.pool.slice(0, limit), shortage: this.shortage });
   }
 
   reserveSequences(): Promise<number> {
@@ -134,6 +135,21 @@ describe('a round', () => {
       ['n2', 0],
       ['n3', 0],
     ]);
+  });
+
+  it('gives the present reason to a waiting claim that is still short', async () => {
+    const store = new MemoryRound(0);
+    const [first] = (await serveRound(store, [command('w1', 5, 60_000)], 1_000)).answered;
+    if (!first) throw new Error('the round did not serve the claim');
+    expect(first.receipt?.shortBecause).toBe('none-left');
+    store.waiting = [first];
+    store.shortage = 'being-reassigned';
+    store.writes.length = 0;
+    await serveRound(store, [], 1_000);
+    expect(store.writes).toEqual(['update w1 0']);
+    store.shortage = 'none-left';
+    await serveRound(store, [], 1_000);
+    expect(store.writes).toEqual(['update w1 0']);
   });
 
   it('keeps a refused waiting claim waiting, and completes one that has all it may have', async () => {

@@ -1,8 +1,12 @@
 import mongoose, { type mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Pool } from '../../src/claims/claim.ts';
+import { PoolReader } from '../../src/claims/pool-reader.ts';
+import { positionOf, type Position } from '../../src/domain/conversation.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
 import { claimDoc } from '../support/documents.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
+import { oneSlice } from '../support/run-operation.ts';
 
 /** The fields of an `explain` that these tests use. */
 interface Explained {
@@ -135,6 +139,48 @@ describe('the database, without scanning more documents than it returns', () => 
       // Two texters, the twenty conversations that they just received, and those that the rules count.
       expect(sumOf(each, 'totalDocsExamined')).toBeLessThanOrEqual(2 + 20 + 30 + 20 + 3);
     }
+  });
+
+  it('reads the pool for a round of claims beside an operation, on both sides of what the operation has planned', async () => {
+    const claiming = await harness.seedCampaign(4);
+    // Many conversations have waited since the same moment as those at the bounds.
+    const pool = Array.from({ length: 600 }, (_, at) => ({ waitedMs: 1_000_000 - Math.floor(at / 100) }));
+    const inOrder = (await harness.seedConversations(claiming, pool)).map((id, at) => ({ id, at }));
+    // The first batch takes these, so that no conversation leaves the ranges below.
+    await harness.seedConversations(claiming, [{ status: 'needs-reply' }, { status: 'needs-reply' }]);
+    const positionAt = async (index: number): Promise<Position> => {
+      const id = inOrder[index]?.id ?? '';
+      const found = await harness.context.stores.conversations.findOne(claiming, id);
+      if (!found) throw new Error('the conversation was not seeded');
+      return positionOf(found);
+    };
+    const to = { texterIds: ['t1'] };
+    const asked = {
+      kind: 'reassign',
+      operationId: harness.newId('op'),
+      campaignId: claiming,
+      from: 'pool',
+      to,
+    } as const;
+    const { stores, database } = harness.context;
+    await oneSlice(stores, { ...asked, status: 'any', count: 4 }, { batchConversationsMax: 2 });
+    const planned = inOrder.slice(240, 250).map(({ id }) => id);
+    const move = { from: null, to: 't1', status: 'not-started', conversationIds: planned } as const;
+    const after = { position: await positionAt(250), readAhead: await positionAt(350), loads: [0], planned: 12 };
+    const batch = { operationId: asked.operationId, campaignId: claiming, number: 99, moves: [move], skips: [], after };
+    await stores.batches.insert(batch);
+    const read = (limit: number): Promise<Pool> =>
+      database.transaction((session) => new PoolReader(database, session, claiming, 0).read(limit));
+    await expectTight(async () => {
+      expect((await read(20)).ids).toEqual(inOrder.slice(351, 371).map(({ id }) => id));
+    });
+    await expectTight(async () => {
+      const { ids: free, shortage } = await read(1_000);
+      // Without those that are planned or read ahead.
+      expect(free).toHaveLength(600 - 10 - 100);
+      expect(shortage).toBe('being-reassigned');
+      expect(free.some((id) => planned.includes(id))).toBe(false);
+    });
   });
 
   it('reads the newest batches of an operation, and those with shortfalls', async () => {

@@ -1,7 +1,7 @@
 import { Types } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Stores } from '../../src/operations/ports.ts';
-import { UNAPPLIED_MAX } from '../../src/operations/run.ts';
+import { UNAPPLIED_MAX } from '../../src/domain/in-flight.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';

@@ -1,0 +1,174 @@
+import type { mongo } from 'mongoose';
+import { CLAIMED_STATUS, STATUSES } from '../domain/conversation.ts';
+import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
+import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
+import { batchIdsOf, CLAIMABLE, type BatchDoc, type ConversationDoc } from '../mongo/documents.ts';
+import { CLAIMABLE_INDEX, LOCK_INDEX } from '../mongo/indexes.ts';
+import type { Pool } from './claim.ts';
+
+type Place = Pick<ConversationDoc, 'waitingSince' | '_id'>;
+type Bound = Place | 'start' | 'end';
+type StoredPosition = BatchDoc['after']['position'];
+
+/** What the running bulk operation of the campaign has of the pool. */
+interface Planned {
+  readonly operationId: string;
+  /** Every conversation up to here has been planned or left out. */
+  readonly plannedTo: Bound;
+  /** The operation has read the conversations up to here, and plans them next. */
+  readonly readTo: Bound;
+}
+
+/** Reads the conversations that claims can receive: those that no running operation has planned, longest waiting first. */
+export class PoolReader {
+  private readonly database: Database;
+  private readonly session: mongo.ClientSession;
+  private readonly campaignId: string;
+  private readonly skip: number;
+  private planned: Promise<Planned | undefined> | undefined;
+
+  /** The first `skip` conversations are used last, because other transactions are writing them. */
+  constructor(database: Database, session: mongo.ClientSession, campaignId: string, skip: number) {
+    this.database = database;
+    this.session = session;
+    this.campaignId = campaignId;
+    this.skip = skip;
+  }
+
+  /** Whether a bulk operation takes from the same pool; `undefined` when the pool was not read. */
+  async isBesideOperation(): Promise<boolean | undefined> {
+    return this.planned && (await this.planned) !== undefined;
+  }
+
+  async read(limit: number): Promise<Pool> {
+    this.planned ??= this.findPlanned();
+    const planned = await this.planned;
+    const { ids, shortage } = await (planned
+      ? this.readUnplanned(planned, limit + this.skip)
+      : this.readAll(limit + this.skip));
+    return { ids: [...ids.slice(this.skip), ...ids.slice(0, this.skip)].slice(0, limit), shortage };
+  }
+
+  private async readAll(limit: number): Promise<Pool> {
+    return { ids: idsOf(await this.readRanges([{}], limit)), shortage: 'none-left' };
+  }
+
+  /**
+   * Most often the conversations behind those that the operation has read are enough. Otherwise it also reads those that
+   * the operation has passed: some came back to the pool after their place was planned.
+   */
+  private async readUnplanned(planned: Planned, limit: number): Promise<Pool> {
+    const behind = await this.readRanges(behindOf(planned.readTo), limit);
+    if (behind.length === limit) return { ids: idsOf(behind), shortage: 'being-reassigned' };
+    const plannedIds = await this.readPlannedIds(planned.operationId);
+    const passed = await this.readRanges(upTo(planned.plannedTo), limit - behind.length + plannedIds.size);
+    const free = passed.filter(({ _id }) => !plannedIds.has(_id.toHexString()));
+    const isPlannedLeft = free.length < passed.length || (await this.hasReadAhead(planned));
+    const ids = idsOf([...free, ...behind]).slice(0, limit);
+    return { ids, shortage: isPlannedLeft ? 'being-reassigned' : 'none-left' };
+  }
+
+  /** Finds the running operation by the campaign lock. Its newest batch has the place that planning has reached. */
+  private async findPlanned(): Promise<Planned | undefined> {
+    const { operations, batches } = this.database;
+    const operation = await operations.findOne(
+      { campaignLock: this.campaignId },
+      { session: this.session, projection: { kind: 1, 'plan.sources': 1, 'plan.statuses': 1 }, hint: LOCK_INDEX },
+    );
+    const { sources = [], statuses = [] } = operation?.plan ?? {};
+    if (!operation || !sources.includes(null) || !statuses.includes(CLAIMED_STATUS)) return undefined;
+    const operationId = operation._id;
+    // An undo plans conversations in the order in which they were moved, so it has no place in the pool.
+    if (operation.kind === 'undo') return { operationId, plannedTo: 'end', readTo: 'end' };
+    const newest = await batches.findOne<Pick<BatchDoc, 'after'>>(
+      { _id: batchIdsOf(operationId) },
+      { session: this.session, sort: { _id: -1 }, projection: { 'after.position': 1, 'after.readAhead': 1 } },
+    );
+    const plannedTo = boundOf(newest?.after.position ?? null);
+    return { operationId, plannedTo, readTo: later(plannedTo, boundOf(newest?.after.readAhead ?? null)) };
+  }
+
+  private async readPlannedIds(operationId: string): Promise<ReadonlySet<string>> {
+    const planned = this.database.batches.aggregate<Pick<BatchDoc, 'moves'>>(
+      [
+        { $match: { _id: batchIdsOf(operationId) } },
+        { $sort: { _id: -1 } },
+        { $limit: UNAPPLIED_MAX },
+        { $match: { state: 'planned' } },
+        { $project: { _id: 0, 'moves.conversationIds': 1 } },
+      ],
+      { session: this.session, ...IN_ONE_BATCH },
+    );
+    const moves = (await planned.toArray()).flatMap((batch) => batch.moves);
+    return new Set(moves.flatMap(({ conversationIds }) => conversationIds.map((id) => id.toHexString())));
+  }
+
+  /** Returns true when the pool has a conversation that the operation has read and not planned yet. */
+  private async hasReadAhead({ plannedTo, readTo }: Planned): Promise<boolean> {
+    const [next] = await this.readRanges(behindOf(plannedTo), 1);
+    return next !== undefined && later(next, readTo) === readTo;
+  }
+
+  /** Reads the ranges one after the other until it has `limit` conversations. */
+  private async readRanges(ranges: readonly mongo.Filter<ConversationDoc>[], limit: number): Promise<Place[]> {
+    const found: Place[] = [];
+    for (const range of ranges) {
+      if (found.length < limit) found.push(...(await this.readRange(range, limit - found.length)));
+    }
+    return found;
+  }
+
+  private readRange(range: mongo.Filter<ConversationDoc>, limit: number): Promise<Place[]> {
+    const pool = this.database.conversations.find<Place>(
+      { campaignId: this.campaignId, ...CLAIMABLE, ...range },
+      {
+        session: this.session,
+        limit,
+        projection: { waitingSince: 1 },
+        sort: { waitingSince: 1, _id: 1 },
+        hint: CLAIMABLE_INDEX,
+        batchSize: limit + 1,
+      },
+    );
+    return pool.toArray();
+  }
+}
+
+/** The place in the pool that a position in the order of selection stands for. */
+function boundOf(position: StoredPosition): Bound {
+  if (!position) return 'start';
+  if (position.status === CLAIMED_STATUS) return { waitingSince: position.waitingSince, _id: position.id };
+  return STATUSES.indexOf(position.status) < STATUSES.indexOf(CLAIMED_STATUS) ? 'start' : 'end';
+}
+
+/** Returns the later of two bounds, and `b` when they are equal. */
+function later(a: Bound, b: Bound): Bound {
+  if (a === 'start' || b === 'end') return b;
+  if (a === 'end' || b === 'start') return a;
+  const difference = a.waitingSince.getTime() - b.waitingSince.getTime();
+  if (difference !== 0) return difference > 0 ? a : b;
+  return a._id.toHexString() > b._id.toHexString() ? a : b;
+}
+
+/*
+ * Moments are whole milliseconds. A bound one millisecond away starts or ends a range at the conversations of another
+ * moment; `$gt` and `$lt` would scan those of the same moment.
+ */
+
+function behindOf(bound: Bound): mongo.Filter<ConversationDoc>[] {
+  if (bound === 'start') return [{}];
+  if (bound === 'end') return [];
+  const { waitingSince, _id } = bound;
+  return [{ waitingSince, _id: { $gt: _id } }, { waitingSince: { $gte: new Date(waitingSince.getTime() + 1) } }];
+}
+
+function upTo(bound: Bound): mongo.Filter<ConversationDoc>[] {
+  if (bound === 'start') return [];
+  if (bound === 'end') return [{}];
+  const { waitingSince, _id } = bound;
+  return [{ waitingSince: { $lte: new Date(waitingSince.getTime() - 1) } }, { waitingSince, _id: { $lte: _id } }];
+}
+
+function idsOf(places: readonly Place[]): string[] {
+  return places.map(({ _id }) => _id.toHexString());
+}
