@@ -15,6 +15,7 @@ import {
   type OperationQueue,
   type SliceResult,
 } from '../src/operations/index.ts';
+import { conflictCounts } from '../src/telemetry/index.ts';
 import type { AfterEnd } from './after-end.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
@@ -114,6 +115,8 @@ function logEnd(operation: Operation, log: Attempt['log']): void {
   const durationMs = startedAt && endedAt ? endedAt.getTime() - startedAt.getTime() : undefined;
   const counts = { selected: receipt?.selected, moved: receipt?.moved, skipped: receipt?.skipped };
   log.info({ campaignId, kind: operation.request.kind, state, durationMs, ...counts }, 'operation ended');
+  // Counted since the start of the process. `npm run bench:day` adds up the newest line of each worker.
+  log.debug({ conflicts: conflictCounts() }, 'conflicts');
 }
 
 function answerOf({ operationId, createdBySendId, state, receipt }: Operation): OperationAnswer {

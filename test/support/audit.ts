@@ -5,7 +5,7 @@ import type { BatchDoc, ClaimDoc, ConversationDoc, OperationDoc } from '../../sr
 import { HistoryAudit, type RecordedMove, type SeededCampaign } from './audit-history.ts';
 import { UndoAudit } from './audit-undos.ts';
 import { groupBy } from './group-by.ts';
-import type { Harness } from './harness.ts';
+import type { Context } from '../../src/context.ts';
 import { idsOf, requestOf } from './raw.ts';
 
 /** What somebody asked for, and what they were told, as often as they asked. */
@@ -41,17 +41,18 @@ const NONE_CHECKED = {
 
 /**
  * Holds everything that the database says against everything that was asked and told, by raw queries only. To be called
- * when nothing is going on any more.
+ * when nothing is going on any more. `isWorldStill`: no other program paused texters or opted contacts out meanwhile.
  */
 export async function audit(
-  harness: Harness,
+  { context }: { readonly context: Pick<Context, 'database'> },
   campaigns: readonly SeededCampaign[],
   asked: readonly AskedFor[],
+  { isWorldStill = true }: { readonly isWorldStill?: boolean } = {},
 ): Promise<Audited> {
   const violations: string[] = [];
   const checked = { ...NONE_CHECKED };
   for (const campaign of campaigns) {
-    const of = await CampaignAudit.of(harness, campaign);
+    const of = await CampaignAudit.of(context, campaign, isWorldStill);
     violations.push(...of.run(asked.filter(({ campaignId }) => campaignId === campaign.campaignId)));
     for (const name of Object.keys(checked) as (keyof typeof checked)[]) checked[name] += of.checked[name];
   }
@@ -66,6 +67,7 @@ class CampaignAudit {
   private readonly batches: ReadonlyMap<string, BatchDoc[]>;
   private readonly moves: readonly RecordedMove[];
   private readonly operationCount: number;
+  private readonly isWorldStill: boolean;
   private readonly violations: string[] = [];
 
   private constructor(campaign: SeededCampaign, found: Found) {
@@ -74,6 +76,7 @@ class CampaignAudit {
     this.operations = found.operations.filter(({ request }) => !isClaim(request));
     this.claims = found.claims.filter(({ request }) => isClaim(request));
     this.operationCount = found.operationCount;
+    this.isWorldStill = found.isWorldStill;
     this.batches = groupBy(found.batches, ({ operationId }) => operationId);
     this.moves = [
       ...found.batches.filter(({ state }) => state === 'applied').flatMap(movesOf),
@@ -81,9 +84,12 @@ class CampaignAudit {
     ];
   }
 
-  static async of({ context }: Harness, campaign: SeededCampaign): Promise<CampaignAudit> {
+  static async of(
+    { database }: Pick<Context, 'database'>,
+    campaign: SeededCampaign,
+    isWorldStill: boolean,
+  ): Promise<CampaignAudit> {
     const { campaignId } = campaign;
-    const { database } = context;
     const doc = await database.campaigns.findOne({ _id: campaignId });
     return new CampaignAudit(campaign, {
       conversations: await database.conversations.find({ campaignId }).toArray(),
@@ -91,6 +97,7 @@ class CampaignAudit {
       claims: await database.claims.find({ campaignId }).toArray(),
       batches: await database.batches.find({ campaignId }, { sort: { _id: 1 } }).toArray(),
       operationCount: doc?.operationCount ?? 0,
+      isWorldStill,
     });
   }
 
@@ -110,10 +117,10 @@ class CampaignAudit {
 
   run(asked: readonly AskedFor[]): readonly string[] {
     const { campaign, conversations, moves } = this;
-    const { operations, claims, batches } = this;
+    const { operations, claims, batches, isWorldStill } = this;
     this.violations.push(...new HistoryAudit(campaign, conversations, moves).run());
     this.violations.push(
-      ...new UndoAudit({ conversations, operations, claims, batches, moves, isWorldStill: true }).run(),
+      ...new UndoAudit({ conversations, operations, claims, batches, moves, isWorldStill }).run(),
     );
     for (const operation of this.operations) this.holdOperation(operation);
     for (const claim of this.claims) this.holdClaim(claim);
@@ -272,6 +279,7 @@ interface Found {
   readonly claims: readonly ClaimDoc[];
   readonly batches: readonly BatchDoc[];
   readonly operationCount: number;
+  readonly isWorldStill: boolean;
 }
 
 function isClaim(request: { readonly kind: string }): boolean {
