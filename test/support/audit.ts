@@ -119,9 +119,7 @@ class CampaignAudit {
     const { campaign, conversations, moves } = this;
     const { operations, claims, batches, isWorldStill } = this;
     this.violations.push(...new HistoryAudit(campaign, conversations, moves).run());
-    this.violations.push(
-      ...new UndoAudit({ conversations, operations, claims, batches, moves, isWorldStill }).run(),
-    );
+    this.violations.push(...new UndoAudit({ conversations, operations, claims, batches, moves, isWorldStill }).run());
     for (const operation of this.operations) this.holdOperation(operation);
     for (const claim of this.claims) this.holdClaim(claim);
     this.holdOrder();
