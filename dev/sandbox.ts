@@ -126,7 +126,7 @@ export class Sandbox {
     });
   }
 
-  /** Waits for the log line of a worker that is ready. Prints only warnings and errors of its log. */
+  /** Waits for the log line of a worker that is ready. Prints only warnings and errors of its log, without refusals. */
   private async isReady(worker: ChildProcess): Promise<void> {
     const { stderr } = worker;
     if (!stderr) throw new Error('a worker has no log');
@@ -134,13 +134,18 @@ export class Sandbox {
       worker.once('exit', () => reject(new Error('a worker exited before it was ready')));
       createInterface({ input: stderr }).on('line', (text) => {
         const line = parseLine(text);
-        if (line === undefined || line.level >= LEVEL_WARN) process.stderr.write(`${text}\n`);
+        if (line === undefined || isTrouble(line)) process.stderr.write(`${text}\n`);
         if (line === undefined) return;
         if (line.msg === 'worker ready') resolve();
         this.options.onWorkerLog?.(line);
       });
     });
   }
+}
+
+/** The warning about a refusal has the code of the refusal. The caller receives the same code. */
+function isTrouble({ level, code }: LogLine): boolean {
+  return level > LEVEL_WARN || (level === LEVEL_WARN && code === undefined);
 }
 
 /** Returns `undefined` for a line that is not a line of the log, such as the stack of a crash. */

@@ -4,13 +4,15 @@ import { importContacts } from '../../../src/contacts/index.ts';
 import { viewSenders } from '../../../src/conversations/index.ts';
 import { send, type AnyRequest } from '../../../test/support/send.ts';
 import type { Sandbox } from '../../sandbox.ts';
-import { CHOICES, CONFIRMED_CHOICES, type Known, type UnassignAll } from './choices.ts';
+import { CHOICES, CONFIRMED_CHOICES, EMPTIES_POOL, type Known, type UnassignAll } from './choices.ts';
 import type { Requests, Target } from './requests.ts';
 
 const COUNTS_EVERY_MS = 2_000;
 /** A cancellation follows its operation after a part of this time. */
 const CANCEL_AFTER_MS_MAX = 1_000;
 const PAUSE_MS = { least: 3_000, most: 10_000 };
+/** An operation that empties the pool is taken back after this time. */
+const TAKE_BACK_AFTER_MS = { least: 1_000, most: 5_000 };
 /** More than the preview showed, because the campaign changes meanwhile. */
 const CONFIRM_MARGIN = 1.1;
 const CONFIRM_MARGIN_MIN = 50;
@@ -23,37 +25,40 @@ export class Administrators {
   private readonly sandbox: Sandbox;
   private readonly requests: Requests;
   private readonly known: Known;
+  private readonly stopped: AbortSignal;
+  /** The operations that have ended, oldest first. */
   private readonly ended: string[] = [];
   private readonly acts: Readonly<Record<string, () => Promise<unknown>>>;
 
-  constructor(sandbox: Sandbox, requests: Requests, known: Known) {
+  constructor(sandbox: Sandbox, requests: Requests, known: Known, stopped: AbortSignal) {
     this.sandbox = sandbox;
     this.requests = requests;
     this.known = known;
+    this.stopped = stopped;
     this.acts = {
-      ...mapValues(CHOICES, (choose, kind) => () => this.operate(kind, choose(known))),
+      ...mapValues(CHOICES, (choose, kind) => () => this.choose(kind, choose(known))),
       ...mapValues(CONFIRMED_CHOICES, (choose, kind) => () => this.confirm(kind, choose(known))),
-      undo: () => this.undo(),
+      undo: () => this.undoOneOf(this.ended.slice(-UNDO_OF_NEWEST)),
       cancel: () => this.cancel(),
       'pause and resume': () => this.pause(),
     };
   }
 
   /** Chooses each kind once before it chooses one again. */
-  async work(everyMs: number, stopped: AbortSignal): Promise<void> {
+  async work(everyMs: number): Promise<void> {
     const { random } = this.known;
     const names = Object.keys(this.acts);
     let deck: string[] = [];
-    for (let dueAt = performance.now(); !stopped.aborted; dueAt += everyMs) {
+    for (let dueAt = performance.now(); !this.stopped.aborted; dueAt += everyMs) {
       await sleep(Math.max(0, dueAt - performance.now()));
       if (deck.length === 0) deck = random.some(names, names.length);
       void this.acts[deck.pop() ?? '']?.();
     }
   }
 
-  async readCounts(stopped: AbortSignal): Promise<void> {
+  async readCounts(): Promise<void> {
     const { context } = this.sandbox;
-    while (!stopped.aborted) {
+    while (!this.stopped.aborted) {
       await this.requests.do(this.target('read counts'), () => viewSenders(context, this.known.campaignId));
       await sleep(COUNTS_EVERY_MS);
     }
@@ -76,6 +81,17 @@ export class Administrators {
     return result?.added ?? 0;
   }
 
+  private async choose(kind: string, request: AnyRequest): Promise<void> {
+    await this.operate(kind, request);
+    if (!EMPTIES_POOL.has(kind) || this.stopped.aborted) return;
+    const { random } = this.known;
+    await sleep(random.between(TAKE_BACK_AFTER_MS.least, TAKE_BACK_AFTER_MS.most));
+    if (this.stopped.aborted) return;
+    if (random.chance(0.5)) return this.undoOneOf([request.operationId]);
+    const unassign = 'unassign everyone, all not started';
+    await this.confirm(unassign, CONFIRMED_CHOICES[unassign](this.known));
+  }
+
   private async operate(kind: string, request: AnyRequest): Promise<void> {
     const target = this.target(kind, request.operationId);
     const result = await this.requests.ask(target, () => send(this.sandbox.producer, request));
@@ -91,10 +107,10 @@ export class Administrators {
     await this.operate(kind, { ...unassign, confirm });
   }
 
-  private async undo(): Promise<void> {
+  private async undoOneOf(operationIds: readonly string[]): Promise<void> {
     const { random, campaignId, newId } = this.known;
-    if (this.ended.length === 0) return;
-    const undoes = random.pick(this.ended.slice(-UNDO_OF_NEWEST));
+    if (operationIds.length === 0) return;
+    const undoes = random.pick(operationIds);
     await this.operate('undo', { kind: 'undo', operationId: newId('un'), campaignId, undoes });
   }
 

@@ -43,11 +43,22 @@ export const CHOICES: Readonly<Record<string, (known: Known) => AnyRequest>> = {
   },
 };
 
+/**
+ * The choices that leave the pool empty. Administrators take such an operation back soon, because texters claim only
+ * while the pool is filled.
+ */
+export const EMPTIES_POOL: ReadonlySet<string> = new Set([
+  'pool to everyone, even',
+  'pool to everyone, level',
+  'everyone to everyone, level',
+  'everyone to everyone, even',
+]);
+
 /** Unassigns that an administrator confirms with the number of a preview. */
-export const CONFIRMED_CHOICES: Readonly<Record<string, (known: Known) => UnassignAll>> = {
+export const CONFIRMED_CHOICES = {
   'unassign one texter, all': (known) => ({ ...ids(known), status: 'any', from: some(known, 1) }),
   'unassign everyone, all not started': (known) => ({ ...ids(known), status: 'not-started', from: 'everyone' }),
-};
+} as const satisfies Readonly<Record<string, (known: Known) => UnassignAll>>;
 
 type Reassign = Extract<AnyRequest, { kind: 'reassign' }>;
 export type UnassignAll = Omit<Extract<AnyRequest, { kind: 'unassign' }>, 'kind'>;

@@ -77,7 +77,7 @@ class Day {
     const deps = { producer: sandbox.producer, requests: this.requests, app: this.app, random, newId };
     this.texters = texterIds.map((texterId) => new SimulatedTexter(deps, campaignId, texterId));
     const known = { campaignId, texterIds, random, newId, pickConversation: () => random.pick(ids) };
-    this.administrators = new Administrators(sandbox, this.requests, known);
+    this.administrators = new Administrators(sandbox, this.requests, known, this.stop.signal);
     [this.bench, this.campaign, this.options, this.conflicts, this.random] = [
       bench,
       campaign,
@@ -115,8 +115,8 @@ class Day {
     };
     await Promise.all([
       ...this.texters.map((texter) => texter.work(actions, signal)),
-      this.administrators.work(every * 1_000, signal),
-      this.administrators.readCounts(signal),
+      this.administrators.work(every * 1_000),
+      this.administrators.readCounts(),
       importing(),
       this.killWorkers(log),
     ]);
