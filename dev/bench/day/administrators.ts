@@ -83,7 +83,7 @@ export class Administrators {
 
   private async choose(kind: string, request: AnyRequest): Promise<void> {
     await this.operate(kind, request);
-    if (!EMPTIES_POOL.has(kind) || this.stopped.aborted) return;
+    if (!EMPTIES_POOL.has(kind)) return;
     const { random } = this.known;
     await sleep(random.between(TAKE_BACK_AFTER_MS.least, TAKE_BACK_AFTER_MS.most));
     if (this.stopped.aborted) return;
