@@ -46,7 +46,7 @@ const SMOKE: typeof FULL = {
   trips: 500,
   starts: 1,
   warmUp: 200,
-  alive: { conversations: 400, claimConversations: 400, writeRates: [20, 'most'], limitMs: 20_000 },
+  alive: { conversations: 400, claimConversations: 2_000, writeRates: [20, 'most'], limitMs: 5_000 },
 };
 
 const scope = values.smoke ? SMOKE : FULL;

@@ -93,7 +93,8 @@ class Claims {
       const claim = { operationId: sandbox.newId('cl'), campaignId: this.campaignId, texterId, count: CLAIM_COUNT };
       try {
         const sent = await sandbox.producer.selfAssign(claim);
-        this.granted += (await sent.result({ waitMs: CLAIM_LIMIT_MS })).conversationIds.length;
+        const { conversationIds } = await sent.result({ waitMs: CLAIM_LIMIT_MS });
+        this.granted += conversationIds.length;
       } catch {
         this.failed += 1;
       }
