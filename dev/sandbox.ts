@@ -20,6 +20,8 @@ export type LogLine = Readonly<Record<string, unknown>> & { readonly level: numb
 export interface SandboxOptions {
   /** Further variables of the workers' environment. */
   readonly workerEnv?: Readonly<Record<string, string>>;
+  /** Print warnings and errors of the workers' logs. Default: true. */
+  readonly printsLog?: boolean;
   /** Called for each line of the workers' logs. */
   readonly onWorkerLog?: (line: LogLine) => void;
 }
@@ -134,7 +136,8 @@ export class Sandbox {
       worker.once('exit', () => reject(new Error('a worker exited before it was ready')));
       createInterface({ input: stderr }).on('line', (text) => {
         const line = parseLine(text);
-        if (line === undefined || isTrouble(line)) process.stderr.write(`${text}\n`);
+        const isPrinted = this.options.printsLog !== false && (line === undefined || isTrouble(line));
+        if (isPrinted) process.stderr.write(`${text}\n`);
         if (line === undefined) return;
         if (line.msg === 'worker ready') resolve();
         this.options.onWorkerLog?.(line);

@@ -34,7 +34,7 @@ function writesRow(rate: WriteRate, runs: readonly WritesRun[]): string[] {
   const other = runs.filter(({ writeRate, beside }) => writeRate === rate && beside === 'other campaign');
   const p99 = ({ writes }: WritesRun): number => writes?.p99Ms ?? NaN;
   return [
-    String(rate),
+    rate === 'most' ? 'as many as possible' : String(rate),
     spread(
       [...same, ...other].map(({ writes }) => writes?.perSecond ?? NaN),
       0,

@@ -24,15 +24,19 @@ const EVENT_LOOP_RESOLUTION_MS = 10;
 export interface DayEnvironment {
   /** Further variables of the workers' environment. */
   readonly workerEnv?: Readonly<Record<string, string>>;
+  /** Print warnings and errors of the workers' logs. Default: true. */
+  readonly printsLog?: boolean;
   readonly log?: (line: string) => void;
 }
 
 /** Runs a day with worker processes of its own and audits the database afterwards. */
-export async function runDay(options: DayOptions, { workerEnv = {}, log = () => undefined }: DayEnvironment = {}) {
+export async function runDay(options: DayOptions, environment: DayEnvironment = {}): Promise<DayReport> {
+  const { workerEnv = {}, printsLog = true, log = () => undefined } = environment;
   const conflicts = new ConflictLog();
   const bench = await BenchSandbox.open({
     // At this level, workers log their conflicts.
     workerEnv: { BATON_LOG_LEVEL: 'debug', ...workerEnv },
+    printsLog,
     onWorkerLog: (line) => conflicts.note(line),
   });
   try {
