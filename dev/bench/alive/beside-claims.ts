@@ -1,6 +1,6 @@
 import type { BenchSandbox } from '../bench-sandbox.ts';
 import { quantile } from '../load.ts';
-import { dealPool, measureOperation, type Rate } from './operation.ts';
+import { dealPool, measureOperation, noteRun, type Rate } from './operation.ts';
 
 export interface ClaimsOptions {
   readonly conversations: number;
@@ -32,7 +32,7 @@ export async function benchBesideClaims(bench: BenchSandbox, options: ClaimsOpti
   for (let round = 1; round <= options.rounds; round += 1) {
     for (const beside of round % 2 === 0 ? order.toReversed() : order) {
       runs.push(await run(bench, options, round, beside));
-      process.stderr.write('.');
+      noteRun(`claims: ${beside}, p99 ${runs.at(-1)?.p99Ms.toFixed(0)} ms`, runs.at(-1));
     }
   }
   return runs;

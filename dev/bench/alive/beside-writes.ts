@@ -1,5 +1,5 @@
 import type { BenchSandbox } from '../bench-sandbox.ts';
-import { dealPool, measureOperation, type Rate } from './operation.ts';
+import { dealPool, measureOperation, noteRun, type Rate } from './operation.ts';
 import { OutsideWriter, type Written } from './outside-writer.ts';
 
 /** Writes a second, or as many as eight connections can send. */
@@ -28,12 +28,13 @@ export async function benchBesideWrites(bench: BenchSandbox, options: WritesOpti
   await run(bench, options, { round: 0, writeRate: null, beside: 'nothing' });
   for (let round = 1; round <= options.rounds; round += 1) {
     runs.push(await run(bench, options, { round, writeRate: null, beside: 'nothing' }));
+    noteRun('no other writers', runs.at(-1));
     for (const writeRate of options.writeRates) {
       // The order changes, because the speed of the machine changes over time.
       const order = ['other campaign', 'same campaign'] as const;
       for (const beside of round % 2 === 0 ? order.toReversed() : order) {
         runs.push(await run(bench, options, { round, writeRate, beside }));
-        process.stderr.write('.');
+        noteRun(`${writeRate} writes a second, ${beside}`, runs.at(-1));
       }
     }
   }

@@ -50,6 +50,13 @@ export async function measureOperation(
   return rateOf(moved, seconds, false);
 }
 
+/** Prints a run as soon as it has ended, because all runs together take long. */
+export function noteRun(what: string, rate: Rate | undefined): void {
+  if (!rate) return;
+  const ending = rate.hasEnded ? '' : ', cancelled at its time limit';
+  process.stderr.write(`${what}: ${rate.perSecond.toFixed(0)} conversations a second${ending}\n`);
+}
+
 function rateOf(moved: number, seconds: number, hasEnded: boolean): Rate {
   return { moved, seconds, perSecond: moved / seconds, hasEnded };
 }

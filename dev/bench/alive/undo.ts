@@ -1,5 +1,5 @@
 import type { BenchSandbox } from '../bench-sandbox.ts';
-import { measureOperation, type Rate } from './operation.ts';
+import { measureOperation, noteRun, type Rate } from './operation.ts';
 import { OutsideWriter } from './outside-writer.ts';
 
 export interface UndoOptions {
@@ -25,7 +25,8 @@ export async function benchUndo(bench: BenchSandbox, options: UndoOptions): Prom
   for (let round = 1; round <= options.rounds; round += 1) {
     for (const isAlive of [false, true]) {
       runs.push(await run(bench, options, round, isAlive));
-      process.stderr.write('.');
+      noteRun(`reassign, ${isAlive ? 'alive' : 'quiet'}`, runs.at(-1)?.reassign);
+      noteRun(`undo, ${isAlive ? 'alive' : 'quiet'}`, runs.at(-1)?.undo);
     }
   }
   return runs;
