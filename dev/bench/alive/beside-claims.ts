@@ -32,7 +32,7 @@ export async function benchBesideClaims(bench: BenchSandbox, options: ClaimsOpti
   for (let round = 1; round <= options.rounds; round += 1) {
     for (const beside of round % 2 === 0 ? order.toReversed() : order) {
       runs.push(await run(bench, options, round, beside));
-      noteRun(`claims: ${beside}, p99 ${runs.at(-1)?.p99Ms.toFixed(0)} ms`, runs.at(-1));
+      noteRun(`claims beside: ${beside}`, runs.at(-1));
     }
   }
   return runs;
