@@ -88,11 +88,18 @@ function drawClaims(runs: readonly ClaimsRun[]): string {
 function drawUndos(runs: readonly UndoRun[]): string {
   const rows = [false, true].map((isAlive) => {
     const own = runs.filter((run) => run.isAlive === isAlive);
-    const rate = (kind: 'reassign' | 'undo') => own.map((run) => run[kind].perSecond);
+    // The writes end when the reassign is cancelled at its time limit. The undo after that is not beside writes.
+    const undone = own.filter(({ reassign }) => reassign.hasEnded);
     return [
       isAlive ? '100 writes a second' : 'quiet',
-      spread(rate('reassign'), 0),
-      spread(rate('undo'), 0),
+      spread(
+        own.map(({ reassign }) => perSecond(reassign)),
+        0,
+      ),
+      spread(
+        undone.map(({ undo }) => undo.perSecond),
+        0,
+      ),
       spread(
         own.map(({ reassign, undo }) => undo.perSecond / reassign.perSecond),
         2,
