@@ -137,6 +137,8 @@ function logEnd(operation: Operation, log: Attempt['log']): void {
   const durationMs = startedAt && endedAt ? endedAt.getTime() - startedAt.getTime() : undefined;
   const counts = { selected: receipt?.selected, moved: receipt?.moved, skipped: receipt?.skipped };
   log.info({ campaignId, kind: operation.request.kind, state, durationMs, ...counts }, 'operation ended');
+  // Counted since the start of the process. `npm run bench:day` adds up the newest line of each worker.
+  log.debug({ conflicts: conflictCounts() }, 'conflicts');
 }
 
 function answerOf({ operationId, createdBySendId, state, receipt }: Operation): OperationAnswer {

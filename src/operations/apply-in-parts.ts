@@ -5,7 +5,7 @@ import { countConflict } from '../telemetry/index.ts';
 import { countApplied, countMoves, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 import { Overtaken, type Stores } from './ports.ts';
-import type { BatchPlan } from './run.ts';
+import type { BatchPlan } from './batch-plan.ts';
 import type { TransactionSize } from './transaction-size.ts';
 
 /**

@@ -9,7 +9,7 @@
  * planner, batch, evaluate, sources-and-targets   pure rules
  * ports                  what all this needs from the database; *-store and apply-batch implement it
  */
-export { continuePartlyApplied, MongoBatchStore } from './batch-store.ts';
+export { MongoBatchStore } from './batch-store.ts';
 export type { StoredBatch } from './batch.ts';
 export { cancel } from './cancel.ts';
 export {

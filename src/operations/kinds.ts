@@ -9,7 +9,7 @@ import {
   resolveUnassignOne,
   resolveUndo,
 } from './resolve-plan.ts';
-import type { BatchPlan } from './run.ts';
+import type { BatchPlan } from './batch-plan.ts';
 import { selectMany, selectOne } from './select.ts';
 import { undoBatches } from './undo.ts';
 

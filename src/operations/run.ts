@@ -1,48 +1,10 @@
+import type { BatchPlan } from './batch-plan.ts';
 import { BATCHES_IN_FLIGHT_LIMIT, InFlight, UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { applyInParts, type PartsDeps } from './apply-in-parts.ts';
-import {
-  countApplied,
-  countMoves,
-  type Applied,
-  type Batch,
-  type Shortfall,
-  type StoredBatch,
-  type UnappliedBatch,
-} from './batch.ts';
+import { countApplied, countMoves, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
-import type { WriteGuard } from './evaluate.ts';
 import type { Stores } from './ports.ts';
 import { TransactionSize } from './transaction-size.ts';
-
-/**
- * Plans the batches of one operation, in order. `select.ts` and `undo.ts` implement it; `run.ts` applies the batches and
- * reports back what was written.
- */
-export interface BatchPlan {
-  /** What the write of each batch checks again. */
-  readonly guard: WriteGuard;
-  /** True when there is nothing left to plan, unless a batch in flight falls short. */
-  isComplete(): boolean;
-  /** The texter that the campaign's next operation starts its dealing with; `null` leaves it unchanged. */
-  readonly nextTarget: string | null;
-  /** True when conversations are read before they are planned, so that a planned batch needs no evaluation. */
-  readonly readsConversations: boolean;
-  /** Continues after the newest stored batch. `shortfalls` lists those of every batch so far. */
-  resume(newest: Batch, shortfalls: readonly BatchShortfalls[]): Promise<void> | void;
-  /** Plans batches of at most `sizeMax()` conversations. Call it again while {@link isComplete} is false. */
-  batches(sizeMax: () => number): AsyncIterable<Batch>;
-  /** Takes note of an applied part. Its shortfalls are planned anew, and inactive targets get nothing more. */
-  addApplied(applied: Applied): void;
-  /** The empty batch that closes the list. */
-  endMarker(): Batch;
-  /** Counts the conversations that batches after `newest` would select. */
-  countUnplanned(newest: Batch | undefined): Promise<number>;
-}
-
-export interface BatchShortfalls {
-  readonly number: number;
-  readonly shortfalls: readonly Shortfall[];
-}
 
 export interface SliceLimits {
   /** The most conversations in a batch: what one transaction can hold. */

@@ -8,7 +8,7 @@ import type { Plan } from './operation.ts';
 import { Planner } from './planner.ts';
 import type { Stores } from './ports.ts';
 import { ReadAhead } from './read-ahead.ts';
-import type { BatchPlan, BatchShortfalls } from './run.ts';
+import type { BatchPlan, BatchShortfalls } from './batch-plan.ts';
 import { SeenConversations } from './seen.ts';
 
 /** The conversations that a request selects, in order, after a position; `null` is the beginning. */

@@ -7,7 +7,7 @@ import type { UndoRequest } from './contract.ts';
 import type { WriteGuard } from './evaluate.ts';
 import { isClaim, type OperationOrClaim, type Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
-import type { BatchPlan } from './run.ts';
+import type { BatchPlan } from './batch-plan.ts';
 
 /** How many batches of the undone operation one query reads. Few, because each lists its conversations. */
 const PAGE_BATCHES = 4;

@@ -1,4 +1,4 @@
 export { MongoHealthStore, type DatabaseFacts, type HealthStore } from './database-health.ts';
-export { type ConflictKind, conflictCounts, countConflict } from './conflicts.ts';
+export { conflictCounts, countConflict } from './conflicts.ts';
 export { createLogger, errorReporter, type Logger } from './logger.ts';
 export { countWorkers, readQueueFacts, type QueueFacts, type QueueState } from './queue-health.ts';
