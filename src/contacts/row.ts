@@ -1,6 +1,7 @@
 import { isoMoment, normalisedPhone, waitingSinceOf } from './contact.ts';
 import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
-import { NAME_CHARS_MAX, type Texter } from '../campaigns/index.ts';
+import type { Texter } from '../campaigns/index.ts';
+import { NAME_CHARS_MAX } from '../domain/ids.ts';
 import type { Column } from './columns.ts';
 import type { NewConversation } from './ports.ts';
 
