@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readConfig, WORKER_NODE_FLAGS, type Config } from '../src/config.ts';
+import { createInterface } from 'node:readline';
 import { createContext, type Context } from '../src/context.ts';
 import { migrate } from '../src/mongo/migrate.ts';
 import { connectProducer } from '../src/queue/connection.ts';
@@ -11,6 +12,21 @@ import { createProducer } from '../src/producer/producer.ts';
 
 /** Written to /proc/PID/clear_refs, this resets the peak of a process's resident memory to its present value. */
 const RESET_PEAK = '5';
+
+/** A line of a worker's log. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly level: number; readonly msg: string };
+
+export interface SandboxOptions {
+  /** Further variables of the workers' environment. */
+  readonly workerEnv?: Readonly<Record<string, string>>;
+  /** Print warnings and errors of the workers' logs. Default: true. */
+  readonly printsLog?: boolean;
+  /** Called for each line of the workers' logs. */
+  readonly onWorkerLog?: (line: LogLine) => void;
+}
+
+/** pino's number for warnings. */
+const LEVEL_WARN = 40;
 
 /**
  * A database and queues for one demo or benchmark, on the services that the environment names, with worker processes.
@@ -21,16 +37,18 @@ export class Sandbox {
   readonly producer: Producer;
   readonly config: Config;
   private readonly env: NodeJS.ProcessEnv;
+  private readonly options: SandboxOptions;
   private workers: ChildProcess[] = [];
 
-  private constructor(config: Config, context: Context, env: NodeJS.ProcessEnv) {
+  private constructor(config: Config, context: Context, env: NodeJS.ProcessEnv, options: SandboxOptions) {
     this.config = config;
     this.context = context;
     this.env = env;
+    this.options = options;
     this.producer = createProducer(config.queue);
   }
 
-  static async open(purpose: string): Promise<Sandbox> {
+  static async open(purpose: string, options: SandboxOptions = {}): Promise<Sandbox> {
     const name = `baton_${purpose}_${randomBytes(4).toString('hex')}`;
     const uri = new URL(process.env['MONGODB_URI'] ?? '');
     uri.pathname = `/${name}`;
@@ -38,14 +56,25 @@ export class Sandbox {
     const config = readConfig(env);
     const context = await createContext(config);
     await migrate(context.database);
-    return new Sandbox(config, context, env);
+    return new Sandbox(config, context, env, options);
   }
 
   /** Stops the present workers and starts `count` new ones. Resolves when they are ready. */
   async setWorkers(count: number): Promise<void> {
     await this.stopWorkers();
-    this.workers = Array.from({ length: count }, () => startWorker(this.env));
-    await Promise.all(this.workers.map(isReady));
+    this.workers = Array.from({ length: count }, () => this.startWorker());
+    await Promise.all(this.workers.map((worker) => this.isReady(worker)));
+  }
+
+  /** Kills a worker, as a power failure would, and starts another in its place. Resolves when that one is ready. */
+  async killWorker(index: number): Promise<void> {
+    const worker = this.workers[index];
+    if (!worker) throw new Error(`there is no worker ${index}; the sandbox has ${this.workers.length}`);
+    worker.kill('SIGKILL');
+    await once(worker, 'exit');
+    const replacement = this.startWorker();
+    this.workers[index] = replacement;
+    await this.isReady(replacement);
   }
 
   get redisUrl(): string {
@@ -90,23 +119,42 @@ export class Sandbox {
     if (keys.length > 0) await redis.del(...keys);
     redis.disconnect();
   }
-}
 
-function startWorker(env: NodeJS.ProcessEnv): ChildProcess {
-  return spawn(process.execPath, [...WORKER_NODE_FLAGS, '--import', 'tsx', 'workers/main.ts'], {
-    env: { ...env, BATON_LOG_LEVEL: 'info' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-}
-
-/** Waits for the log line of a worker that is ready. Prints only warnings and errors of its log. */
-async function isReady(worker: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    worker.once('exit', () => reject(new Error('a worker exited before it was ready')));
-    worker.stderr?.on('data', (piece: Buffer) => {
-      const lines = piece.toString();
-      if (lines.includes('worker ready')) resolve();
-      if (/"level":[456]0/.test(lines)) process.stderr.write(lines);
+  private startWorker(): ChildProcess {
+    return spawn(process.execPath, [...WORKER_NODE_FLAGS, '--import', 'tsx', 'workers/main.ts'], {
+      env: { ...this.env, BATON_LOG_LEVEL: 'info', ...this.options.workerEnv },
+      stdio: ['ignore', 'ignore', 'pipe'],
     });
-  });
+  }
+
+  /** Waits for the log line of a worker that is ready. Prints only warnings and errors of its log, without refusals. */
+  private async isReady(worker: ChildProcess): Promise<void> {
+    const { stderr } = worker;
+    if (!stderr) throw new Error('a worker has no log');
+    return new Promise((resolve, reject) => {
+      worker.once('exit', () => reject(new Error('a worker exited before it was ready')));
+      createInterface({ input: stderr }).on('line', (text) => {
+        const line = parseLine(text);
+        const isPrinted = this.options.printsLog !== false && (line === undefined || isTrouble(line));
+        if (isPrinted) process.stderr.write(`${text}\n`);
+        if (line === undefined) return;
+        if (line.msg === 'worker ready') resolve();
+        this.options.onWorkerLog?.(line);
+      });
+    });
+  }
+}
+
+/** The warning about a refusal has the code of the refusal. The caller receives the same code. */
+function isTrouble({ level, code }: LogLine): boolean {
+  return level > LEVEL_WARN || (level === LEVEL_WARN && code === undefined);
+}
+
+/** Returns `undefined` for a line that is not a line of the log, such as the stack of a crash. */
+function parseLine(text: string): LogLine | undefined {
+  try {
+    return JSON.parse(text) as LogLine;
+  } catch {
+    return undefined;
+  }
 }

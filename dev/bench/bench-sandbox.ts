@@ -1,11 +1,21 @@
-import { addTexter, createCampaign } from '../../src/campaigns/index.ts';
+import { addTexter, createCampaign, type SelfAssignSettings } from '../../src/campaigns/index.ts';
 import { Types } from 'mongoose';
+import type { Assignee } from '../../src/domain/conversation.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
-import { Sandbox } from '../sandbox.ts';
+import { Sandbox, type SandboxOptions } from '../sandbox.ts';
 
 const SEED_INSERT_MAX = 5_000;
 const SEED_CONCURRENCY = 2;
 const FIRST_WAITING = Date.UTC(2026, 0, 1);
+
+/** Rules that never stop a claim. */
+const NO_LIMITS: SelfAssignSettings = { enabled: true, batchMax: 5_000, openMax: 1_000_000_000, repliesMax: null };
+
+export interface SeedOptions {
+  readonly rules?: SelfAssignSettings;
+  /** The assignee of each conversation, by its index. Default: the pool. */
+  readonly assigneeIdOf?: (index: number) => Assignee;
+}
 
 /** A sandbox with campaigns of any size, for benchmarks. */
 export class BenchSandbox {
@@ -16,18 +26,19 @@ export class BenchSandbox {
     this.sandbox = sandbox;
   }
 
-  static async open(): Promise<BenchSandbox> {
-    return new BenchSandbox(await Sandbox.open('bench'));
+  static async open(options: SandboxOptions = {}): Promise<BenchSandbox> {
+    return new BenchSandbox(await Sandbox.open('bench', options));
   }
 
-  async seedCampaign(texters: number, conversations: number): Promise<string> {
+  async seedCampaign(texters: number, conversations: number, options: SeedOptions = {}): Promise<string> {
+    const { rules = NO_LIMITS, assigneeIdOf = () => null } = options;
     const campaignId = this.sandbox.newId('c');
     const { context } = this.sandbox;
     const { database } = context;
     await createCampaign(context, {
       campaignId,
       name: campaignId,
-      selfAssign: { enabled: true, batchMax: 5_000, openMax: 1_000_000_000, repliesMax: null },
+      selfAssign: rules,
     });
     for (let index = 0; index < texters; index += 1) {
       await addTexter(context, { campaignId, texterId: `t${index}`, name: `Texter ${index}` });
@@ -38,7 +49,9 @@ export class BenchSandbox {
         const from = next;
         next += SEED_INSERT_MAX;
         const count = Math.min(SEED_INSERT_MAX, conversations - from);
-        const docs = Array.from({ length: count }, (_, index) => this.conversation(campaignId, from + index));
+        const docs = Array.from({ length: count }, (_, index) => {
+          return this.conversation(campaignId, from + index, assigneeIdOf(from + index));
+        });
         await database.conversations.insertMany(docs, { ordered: false });
       }
     };
@@ -63,7 +76,7 @@ export class BenchSandbox {
     await this.sandbox.context.database.conversations.deleteMany({ campaignId });
   }
 
-  private conversation(campaignId: string, index: number): ConversationDoc {
+  private conversation(campaignId: string, index: number, assigneeId: Assignee): ConversationDoc {
     this.contacts += 1;
     const waitingSince = new Date(FIRST_WAITING + index);
     return {
@@ -71,7 +84,7 @@ export class BenchSandbox {
       campaignId,
       externalId: null,
       contact: { name: `Contact ${index}`, phone: `+1${String(this.contacts).padStart(10, '0')}` },
-      assigneeId: null,
+      assigneeId,
       status: 'not-started',
       waitingSince,
       optedOut: false,

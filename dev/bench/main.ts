@@ -1,5 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { benchAlive, type AliveOptions } from './alive/alive.ts';
+import { drawAlive } from './alive/draw.ts';
 import { benchBulk, drawBulk, type BulkRow } from './bulk.ts';
 import { BenchSandbox } from './bench-sandbox.ts';
 import { benchSingle, benchStart, drawSingle } from './latency.ts';
@@ -11,6 +13,7 @@ const { values } = parseArgs({
   options: {
     sizes: { type: 'string', default: '20000,100000,1000000' },
     rounds: { type: 'string', default: '3' },
+    /** `alive` takes long and is not in the default. */
     parts: { type: 'string', default: 'start,trips,bulk,single,scale' },
     /** Runs every part with a few hundred conversations, to check that it works. */
     smoke: { type: 'boolean', default: false },
@@ -28,6 +31,12 @@ const FULL = {
   trips: 20_000,
   starts: 5,
   warmUp: 60_000,
+  alive: {
+    conversations: 20_000,
+    claimConversations: 50_000,
+    writeRates: [100, 500, 'most'],
+    limitMs: 60_000,
+  } as Omit<AliveOptions, 'rounds'>,
 };
 const SMOKE: typeof FULL = {
   requests: 3,
@@ -37,6 +46,7 @@ const SMOKE: typeof FULL = {
   trips: 500,
   starts: 1,
   warmUp: 200,
+  alive: { conversations: 400, claimConversations: 2_000, writeRates: [20, 'most'], limitMs: 5_000 },
 };
 
 const scope = values.smoke ? SMOKE : FULL;
@@ -85,6 +95,12 @@ try {
     const scale = await benchScaleOut(bench, { conversations: scope.scale, workers: scope.workers, rounds });
     print('workers', drawScaleOut(scale));
     report['scaleOut'] = scale;
+  }
+  if (parts.has('alive')) {
+    await bench.sandbox.setWorkers(1);
+    const alive = await benchAlive(bench, { ...scope.alive, rounds });
+    print('campaigns that others change at the same time', drawAlive(alive));
+    report['alive'] = alive;
   }
   if (values.out) writeFileSync(values.out, `${JSON.stringify(report, null, 2)}\n`);
 } finally {

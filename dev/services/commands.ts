@@ -42,6 +42,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   demo: { services: 'own', run: tsx('dev/demo/main.ts') },
   bench: { services: 'own', run: tsx('dev/bench/main.ts') },
   'bench:claims': { services: 'own', run: tsx('dev/bench/claims.ts') },
+  'bench:day': { services: 'own', run: tsx('dev/bench/day/main.ts') },
   'bench:fairness': { services: 'own', run: tsx('dev/bench/fairness.ts') },
   torture: { services: 'announced', run: tsx('test/torture/main.ts') },
   start: {

@@ -14,6 +14,11 @@ interface Report {
   readonly roundTrips: readonly { readonly what: string; readonly trips: number }[];
   readonly bulk: readonly { readonly way: string; readonly measuredOn: number; readonly perSecond: number }[];
   readonly single: readonly { readonly what: string; readonly requests: number }[];
+  readonly alive: {
+    readonly writes: readonly { readonly beside: string }[];
+    readonly claims: readonly { readonly beside: string; readonly claims: number }[];
+    readonly undos: readonly { readonly isAlive: boolean }[];
+  };
   readonly scaleOut: readonly { readonly workers: number }[];
 }
 
@@ -40,6 +45,23 @@ describe('the benchmarks', { timeout: TIMEOUT_MS }, () => {
     expect(new Set(report.scaleOut.map(({ workers }) => workers)).size).toBeGreaterThan(1);
     expect(readFileSync(svg, 'utf8')).toMatch(/^<svg[\s\S]*one raw updateMany[\s\S]*<\/svg>$/);
     expect(stdout).toContain('one raw updateMany');
+  });
+
+  it('measure operations beside outside writes, claims and their undo', async () => {
+    const json = join(folder, 'alive.json');
+    const { stdout } = await bench('main.ts', ['--smoke', '--parts', 'alive', '--out', json]);
+    const { alive } = JSON.parse(readFileSync(json, 'utf8')) as Pick<Report, 'alive'>;
+    const beside = new Set([...alive.writes, ...alive.claims].map((run) => run.beside));
+    expect([...beside].sort()).toEqual(['nothing', 'other campaign', 'same campaign', 'same pool']);
+    for (const { claims, beside } of alive.claims) expect(claims > 0).toBe(beside !== 'nothing');
+    expect(alive.undos.map(({ isAlive }) => isAlive)).toEqual([false, true]);
+    expect(stdout).toContain('as many as possible');
+  });
+
+  it('prints the help of a simulated day without a service', async () => {
+    const { stdout } = await bench('day/main.ts', ['--help']);
+    expect(stdout).toContain('--texters <number>');
+    expect(stdout).toContain('--kills <seconds>');
   });
 
   it('measure claims and compare them with other ways', async () => {

@@ -1,4 +1,4 @@
-import type { Harness } from '../harness.ts';
+import type { Context } from '../../../src/context.ts';
 import { AnswerAudit } from './answer-audit.ts';
 import { HistoryAudit } from './history-audit.ts';
 import { OperationAudit } from './operation-audit.ts';
@@ -32,22 +32,23 @@ const NONE_CHECKED = {
 
 /**
  * Compares everything that the database stores with the requests that were sent and their answers, with raw queries only.
- * Call it when every operation has ended.
+ * Call it when every operation has ended. `changedOutside`: another program paused texters or opted contacts out meanwhile.
  */
 export async function audit(
-  harness: Harness,
+  { context }: { readonly context: Pick<Context, 'database'> },
   campaigns: readonly SeededCampaign[],
   sent: readonly SentRequest[],
+  { changedOutside = false }: { readonly changedOutside?: boolean } = {},
 ): Promise<AuditReport> {
   const violations: string[] = [];
   const checked = { ...NONE_CHECKED };
   for (const campaign of campaigns) {
     const { campaignId } = campaign;
-    const { records, operationCount } = await readCampaign(harness, campaignId);
+    const { records, operationCount } = await readCampaign(context, campaignId);
     const sentToCampaign = sent.filter((each) => each.campaignId === campaignId);
     violations.push(
       ...new HistoryAudit(campaign, records).run(),
-      ...new UndoAudit(records, { changedOutside: false }).run(),
+      ...new UndoAudit(records, { changedOutside }).run(),
       ...new OperationAudit(campaign, records, operationCount).run(),
       ...new AnswerAudit(campaignId, records, sentToCampaign).run(),
     );
@@ -58,7 +59,7 @@ export async function audit(
 }
 
 async function readCampaign(
-  { context: { database } }: Harness,
+  { database }: Pick<Context, 'database'>,
   campaignId: string,
 ): Promise<{ records: CampaignRecords; operationCount: number }> {
   const campaign = await database.campaigns.findOne({ _id: campaignId });
