@@ -2,8 +2,8 @@
 export const BATCHES_IN_FLIGHT_LIMIT = 16;
 
 /**
- * Runs at most `max()` tasks at the same time. When the limit is reached, adding a task waits for the oldest one. So no
- * task runs while a task more than `max()` places before it is unfinished. p-queue and p-limit start the next task when
+ * Runs at most `max()` tasks at the same time. When the limit is reached, adding a task waits for the oldest one. So a
+ * task starts only when the task that was added `max()` places earlier has ended. p-queue and p-limit start the next task when
  * any task ends, which does not keep this bound.
  */
 export class InFlight {

@@ -5,9 +5,9 @@ import type { WriteGuard } from './evaluate.ts';
 import { Overtaken, type Stores } from './ports.ts';
 
 /**
- * The newest batches that can still be unapplied. Batches are applied in order, except for those in flight, and no
- * worker plans a batch before it has applied what earlier workers left. One more batch may be stored and not started,
- * and the end marker may follow.
+ * Only this many of the newest batches can be unapplied. Batches are applied in order, except for those in flight, and no
+ * worker plans a batch before it has applied the batches that earlier workers left. One more batch may be stored and not
+ * started, and the end marker may follow.
  */
 export const UNAPPLIED_MAX = BATCHES_IN_FLIGHT_LIMIT + 2;
 
@@ -28,7 +28,7 @@ export interface BatchPlan {
   resume(newest: Batch, shortfalls: readonly BatchShortfalls[]): Promise<void> | void;
   /** Plans batches of at most `sizeMax` conversations. Call it again while {@link isComplete} is false. */
   batches(sizeMax: number): AsyncIterable<Batch>;
-  /** Takes note of an applied batch. Its shortfalls are planned anew, and inactive targets get nothing more. */
+  /** Records an applied batch. Its shortfalls are planned anew, and inactive targets get nothing more. */
   addApplied(batch: Batch, applied: Applied): void;
   /** The empty batch that closes the list. */
   endMarker(): Batch;
@@ -62,7 +62,7 @@ export interface SliceControls {
 
 /**
  * Works on a running operation until its batches are complete or `shouldStop` returns true. Returns true when every batch
- * is applied and the end marker is stored. Applied batches stay applied, whatever happens to the worker.
+ * is applied and the end marker is stored. Applied batches stay applied, even if the worker dies.
  */
 export async function runSlice(
   stores: Stores,
