@@ -1,3 +1,4 @@
+import { NAME_CHARS_MAX } from '../domain/ids.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 import type { SelfAssignSettings } from '../domain/self-assign.ts';
 
@@ -28,8 +29,6 @@ export interface Texter {
 
 /** Words that a command accepts in the place of a texter's name or id. */
 const RESERVED_WORDS: readonly string[] = ['pool', 'everyone'];
-
-export const NAME_CHARS_MAX = 200;
 
 /** Control characters would act on the terminals and files that names are written to. */
 // eslint-disable-next-line no-control-regex

@@ -1,6 +1,5 @@
 export { MongoCampaignStore } from './campaign-store.ts';
 export {
-  NAME_CHARS_MAX,
   SELF_ASSIGN_BATCH_MAX,
   SELF_ASSIGN_DEFAULT,
   type Campaign,

@@ -8,7 +8,7 @@ import type { CampaignRules, TexterLoad } from './rules.ts';
  * that were not served need another round.
  */
 export interface Round {
-  /** Those of the given claims that were served. */
+  /** The served claims. */
   readonly answered: readonly Claim[];
   /** The waiting claims that this round completed. */
   readonly completed: readonly Claim[];

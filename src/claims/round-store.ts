@@ -167,7 +167,7 @@ function toClaimDoc({ operationId, granted, waiting, ...fields }: Claim): ClaimD
   };
 }
 
-/** Reads any operation, because an operation id may belong to another kind: that one was granted nothing. */
+/** Reads any operation, because an operation id may belong to another kind. Operations of other kinds have no grants. */
 export function toClaim(doc: ClaimDoc): Claim {
   const { _id: operationId, kind, granted, waiting, ...fields } = doc;
   const ids = (granted as ClaimDoc['granted'] | undefined) ?? [];

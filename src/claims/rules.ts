@@ -24,7 +24,7 @@ export interface Snapshot {
   readonly texters: ReadonlyMap<string, TexterLoad>;
 }
 
-/** Applies the rules of a campaign to one claim: its room, or the refusal of a rule that leaves no room at all. */
+/** Returns how many conversations a claim may get, or the refusal of a rule that allows none. */
 export function roomOf({ request, granted }: Claim, { campaign, texters }: Snapshot): Room | Refusal {
   const { campaignId, texterId, count } = request;
   if (!campaign) return unknownCampaign(campaignId);
@@ -79,8 +79,8 @@ export function claimsThatFit(
 
 /**
  * Deals the pool, longest waiting first, to the claims in their order, to each as many as it has room for. The conversations
- * of one claim count for the next claim of the same texter. A waiting claim is not granted a conversation again that was
- * taken away from its texter.
+ * of one claim count for the next claim of the same texter. A waiting claim never gets back a conversation that its texter
+ * has lost.
  */
 export function dealPool(claims: readonly Claim[], snapshot: Snapshot, { ids, shortage }: Pool): Decision[] {
   const texters = new Map(snapshot.texters);

@@ -40,8 +40,8 @@ class RoundInProgress {
       const isLastPage = waiting.length < WAITING_PAGE;
       const { ended, left } = await this.serveQueue(isLastPage ? [...waiting, ...newClaims] : waiting);
       if (ended === 'pool-empty') {
-        // The other claims are granted nothing. New claims are answered, and waiting claims of this page that already have
-        // all they may have are completed.
+        // The other claims are granted nothing. New claims are answered, and waiting claims of this page that have
+        // reached their maximum are completed.
         await this.serveFront(isLastPage ? left : [...left, ...newClaims], Infinity);
         return this.result(true);
       }

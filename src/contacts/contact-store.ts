@@ -1,5 +1,5 @@
 import { Types, type mongo } from 'mongoose';
-import type { ContactStore, NewConversation } from './ports.ts';
+import type { ContactStore, NewConversation } from './contact.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 

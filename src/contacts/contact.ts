@@ -1,4 +1,4 @@
-import type { Status } from '../domain/conversation.ts';
+import type { Assignee, Status } from '../domain/conversation.ts';
 
 const PHONE = /^\+?[0-9]{7,15}$/;
 const PHONE_PUNCTUATION = /[\s().-]/g;
@@ -56,4 +56,28 @@ export function waitingSinceOf(status: Status, { createdAt, lastInboundAt, lastO
 function later(a: Date | null, b: Date | null): Date | null {
   if (!a || !b) return a ?? b;
   return a > b ? a : b;
+}
+
+/** A conversation as an import creates it, with the contact that it belongs to. */
+export interface NewConversation {
+  /** The id of the contact in another system; `null` when the file gives none. */
+  readonly externalId: string | null;
+  readonly name: string;
+  /** Identifies the contact within the campaign. */
+  readonly phone: string;
+  readonly assigneeId: Assignee;
+  readonly status: Status;
+  readonly waitingSince: Date;
+  readonly optedOut: boolean;
+  readonly lastInboundAt: Date | null;
+  readonly lastOutboundAt: Date | null;
+  readonly createdAt: Date;
+}
+
+export interface ContactStore {
+  /**
+   * Inserts the conversations whose phone number is new to the campaign and returns how many these are. Existing
+   * conversations stay unchanged, so the call is safe to repeat.
+   */
+  insertNew(campaignId: string, conversations: readonly NewConversation[], at: Date): Promise<number>;
 }

@@ -1,5 +1,5 @@
 import { badHeader, readHeader } from './columns.ts';
-import type { ContactStore, NewConversation } from './ports.ts';
+import type { ContactStore, NewConversation } from './contact.ts';
 import { BadRow, ContactReader } from './row.ts';
 import type { CampaignStore, TexterStore } from '../campaigns/index.ts';
 import type { Clock } from '../domain/operation.ts';

@@ -1,8 +1,8 @@
-import { isoMoment, normalisedPhone, waitingSinceOf } from './contact.ts';
+import { isoMoment, normalisedPhone, waitingSinceOf, type NewConversation } from './contact.ts';
 import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
-import { NAME_CHARS_MAX, type Texter } from '../campaigns/index.ts';
+import type { Texter } from '../campaigns/index.ts';
+import { NAME_CHARS_MAX } from '../domain/ids.ts';
 import type { Column } from './columns.ts';
-import type { NewConversation } from './ports.ts';
 
 /** Says in a sentence why a row is rejected. The sentence never repeats a cell, which could be a name or a phone number. */
 export class BadRow extends Error {

@@ -1,6 +1,6 @@
 import type { Candidate, Assignee } from './conversation.ts';
 
-/** `even`: every target gets as many of the dealt conversations. `level`: the target with the lowest load is filled first. */
+/** `even`: every target gets the same number of the dealt conversations. `level`: the target with the lowest load is filled first. */
 export const SPREADS = ['even', 'level'] as const;
 
 export type Spread = (typeof SPREADS)[number];

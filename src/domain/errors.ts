@@ -43,19 +43,22 @@ export interface ErrorDetails {
   readonly received: string;
 }
 
-/** A request that cannot be carried out. Nothing has changed, and the same request will be refused again. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal';
-  readonly code: RefusalCode;
+abstract class DetailedError<Code extends string> extends Error {
+  readonly code: Code;
   readonly expected: string;
   readonly received: string;
 
-  constructor(code: RefusalCode, details: ErrorDetails) {
+  constructor(code: Code, details: ErrorDetails) {
     super(details.message);
     this.code = code;
     this.expected = details.expected;
     this.received = details.received;
   }
+}
+
+/** A request that cannot be carried out. Nothing has changed, and the same request will be refused again. */
+export class Refusal extends DetailedError<RefusalCode> {
+  override readonly name = 'Refusal';
 }
 
 /** The exit code of a process after a refusal. Nothing has changed: the request or the command line was refused. */
@@ -67,36 +70,16 @@ export const HALT_CODES = ['targets-lost'] as const;
 export type HaltCode = (typeof HALT_CODES)[number];
 
 /** An operation that stopped half-way. The conversations that it moved stay moved, and its receipt counts them. */
-export class Halted extends Error {
+export class Halted extends DetailedError<HaltCode> {
   override readonly name = 'Halted';
-  readonly code: HaltCode;
-  readonly expected: string;
-  readonly received: string;
-
-  constructor(code: HaltCode, details: ErrorDetails) {
-    super(details.message);
-    this.code = code;
-    this.expected = details.expected;
-    this.received = details.received;
-  }
 }
 
 /**
  * A permanent error whose code this version does not know: the worker that ended the operation is newer. The receipt of the
  * operation says whether conversations moved.
  */
-export class UnknownFailure extends Error {
+export class UnknownFailure extends DetailedError<string> {
   override readonly name = 'UnknownFailure';
-  readonly code: string;
-  readonly expected: string;
-  readonly received: string;
-
-  constructor(code: string, details: ErrorDetails) {
-    super(details.message);
-    this.code = code;
-    this.expected = details.expected;
-    this.received = details.received;
-  }
 }
 
 /** An error that ends an operation. A retry would end in the same way. */

@@ -34,3 +34,6 @@ export const COUNT_MAX = 1_000_000_000;
 const COUNT_RULE = `must be a whole number from 1 to ${COUNT_MAX.toLocaleString('en-US')}`;
 
 export const count = z.int({ error: COUNT_RULE }).min(1, { error: COUNT_RULE }).max(COUNT_MAX, { error: COUNT_RULE });
+
+/** The longest name of a campaign, a texter or a contact. */
+export const NAME_CHARS_MAX = 200;

@@ -2,16 +2,16 @@
 export const BATCHES_IN_FLIGHT_LIMIT = 16;
 
 /**
- * The newest batches that can still be unapplied. Batches are applied in order, except for those in flight, and no
- * worker plans a batch before it has applied what earlier workers left. One more batch may be stored and not started,
- * and the end marker may follow.
+ * Only this many of the newest batches can be unapplied. Batches are applied in order, except for those in flight, and no
+ * worker plans a batch before it has applied the batches that earlier workers left. One more batch may be stored and not
+ * started, and the end marker may follow.
  */
 export const UNAPPLIED_MAX = BATCHES_IN_FLIGHT_LIMIT + 2;
 
 /**
- * Runs at most `max()` tasks at the same time. When the limit is reached, adding a task waits for the oldest one. So no
- * task runs while a task more than `max()` places before it is unfinished. p-queue and p-limit start the next task when
- * any task ends, which does not keep this bound.
+ * Runs at most `max()` tasks at the same time. When the limit is reached, adding a task waits for the oldest one. So a
+ * task starts only when the task that was added `max()` places earlier has ended. p-queue and p-limit start the next
+ * task when any task ends, which does not keep this bound.
  */
 export class InFlight {
   private readonly max: () => number;

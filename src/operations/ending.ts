@@ -13,7 +13,7 @@ interface EndingDeps {
   readonly clock: Clock;
 }
 
-/** Ends an operation whose batches are complete as done, unless it is to fail or to be cancelled. */
+/** Ends an operation whose batches are complete as done, unless a failure or cancellation is recorded. */
 export async function finish(
   deps: EndingDeps,
   operation: Operation,
@@ -32,14 +32,14 @@ export async function failWith(deps: EndingDeps, operation: Operation, error: Er
   const stored = isPermanent(error)
     ? toStoredError(error)
     : { code: ATTEMPTS_EXHAUSTED, message: attempt.message, expected: null, received: null };
-  // Recorded before the batches are stopped: after a crash, no worker may take the stopped operation for a complete one.
+  // Recorded before the batches are stopped: after a crash, no worker may mistake the stopped operation for a complete one.
   const recorded = await deps.stores.operations.recordError(operation, stored);
   return (await endStopped(deps, recorded)) ?? recorded;
 }
 
 /**
- * Stops and ends an operation that is to fail or to be cancelled, and returns one that has ended as it is. Returns
- * `undefined` when the operation is to continue.
+ * Stops and ends an operation that has a recorded failure or cancellation. Returns an ended operation unchanged, and
+ * `undefined` when the operation continues.
  */
 export async function endStopped(deps: EndingDeps, operation: Operation): Promise<Operation | undefined> {
   const { error, cancellation, state } = operation;

@@ -10,7 +10,7 @@ export interface Found extends Omit<Candidate, 'waitingSince'> {
   readonly lastOperationId: string | null;
 }
 
-/** What each write checks again, besides the assignee. */
+/** The conditions that each write checks again, besides the assignee. */
 export interface WriteGuard {
   readonly statuses: readonly Status[];
   /** The operation that must have moved the conversation last; `null` for any. */
@@ -22,7 +22,7 @@ export interface Guard extends WriteGuard {
   readonly inactive: ReadonlySet<string>;
 }
 
-/** What can be written of a batch now, and what cannot. */
+/** The moves of a batch that can be written now, and the skips. */
 export interface Evaluation {
   readonly moves: readonly Move[];
   readonly skips: readonly Skip[];
@@ -30,7 +30,7 @@ export interface Evaluation {
 
 /**
  * Divides planned moves into moves that still hold and skips with their reasons. A move in the result has the current
- * status, which may differ from the planned one. Of a conversation that was planned twice, the first move counts.
+ * status, which may differ from the planned one. If a conversation was planned twice, its first move counts.
  */
 export function evaluate(planned: readonly Move[], found: ReadonlyMap<string, Found>, guard: Guard): Evaluation {
   const skips = new SkipLists();

@@ -7,7 +7,7 @@
  * resolve-plan           from a request to its sources, targets and limit
  * run                    the loop that applies batches; select and undo plan them
  * planner, batch, evaluate, sources-and-targets   pure rules
- * ports                  what all this needs from the database; *-store and apply-batch implement it
+ * ports                  the database as the use cases see it; *-store and apply-batch implement it
  */
 export { MongoBatchStore } from './batch-store.ts';
 export type { StoredBatch } from './batch.ts';

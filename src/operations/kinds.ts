@@ -27,11 +27,11 @@ interface Kind<Request extends OperationRequest> {
   checkConfirmation?(stores: Stores, request: Request, plan: Plan): Promise<void>;
 }
 
-const all = (): null => null;
+const noCount = (): null => null;
 
 /**
- * To add a kind of operation, add its schema to `contract.ts` and its row to this table. The other files of this
- * folder do not branch on the kind.
+ * To add a kind of operation: add its schema to `contract.ts`, its name to `OPERATION_KINDS` in `domain/operation.ts`, a row
+ * to this table, and a method to the producer. No other file of this folder decides anything by the kind.
  */
 const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
   reassign: {
@@ -51,19 +51,19 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
     needsCampaignLock: false,
     resolvePlan: resolveReassignOne,
     planBatches: selectOne,
-    requestedCount: all,
+    requestedCount: noCount,
   },
   'unassign-one': {
     needsCampaignLock: false,
     resolvePlan: resolveUnassignOne,
     planBatches: selectOne,
-    requestedCount: all,
+    requestedCount: noCount,
   },
   undo: {
     needsCampaignLock: true,
     resolvePlan: resolveUndo,
     planBatches: undoBatches,
-    requestedCount: all,
+    requestedCount: noCount,
   },
 };
 

@@ -24,8 +24,7 @@ export interface SliceResult {
 /**
  * Accepts an operation, or finds the accepted one, and works on it for one slice.
  *
- * It can be called any number of times, and by several workers at once: each step is recorded under the operation id or
- * guarded by it. A `Refusal` is thrown only when the id belongs to a different request; any other refusal ends the
+ * Several workers may call it, and any number of times: each step is recorded under the operation id or guarded by it. A `Refusal` is thrown only when the id belongs to a different request; any other refusal ends the
  * operation as failed. Every other error is transient: call again.
  */
 export async function runOperation(

@@ -10,7 +10,7 @@ import { givesBackToTexters, refuseUnfinished, undoPlan } from './undo.ts';
 
 const TO_THE_POOL = { targets: [null] as readonly Assignee[], loads: [0], spread: 'even' } as const;
 
-/** The texter whose turn it is for the remainder comes first in `targets`: see `rotated` in `domain/dealing.ts`. */
+/** The texter who gets the next remainder comes first in `targets`: see `rotated` in `domain/dealing.ts`. */
 export async function resolveReassign(stores: Stores, request: ReassignRequest): Promise<Plan> {
   const { campaignId, from, spread } = request;
   const campaign = refuseClosed(await findCampaign(stores, campaignId));

@@ -33,7 +33,7 @@ export interface SliceControls {
 
 /**
  * Works on a running operation until its batches are complete or `shouldStop` returns true. Returns true when every batch
- * is applied and the end marker is stored. Applied batches stay applied, whatever happens to the worker.
+ * is applied and the end marker is stored. Applied batches stay applied, even if the worker dies.
  */
 export async function runSlice(
   stores: Stores,

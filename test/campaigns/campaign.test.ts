@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkedName, NAME_CHARS_MAX, refuseReservedWord } from '../../src/campaigns/campaign.ts';
+import { checkedName, refuseReservedWord } from '../../src/campaigns/campaign.ts';
+import { NAME_CHARS_MAX } from '../../src/domain/ids.ts';
 
 describe('checkedName', () => {
   it('removes the blanks around a name', () => {

@@ -29,6 +29,8 @@ export class Administrators {
   /** The operations that have ended, oldest first. */
   private readonly ended: string[] = [];
   private readonly acts: Readonly<Record<string, () => Promise<unknown>>>;
+  /** Acts that still wait for an answer, or for the time of their next request. */
+  private readonly unfinished = new Set<Promise<unknown>>();
 
   constructor(sandbox: Sandbox, requests: Requests, known: Known, stopped: AbortSignal) {
     this.sandbox = sandbox;
@@ -44,7 +46,7 @@ export class Administrators {
     };
   }
 
-  /** Chooses each kind once before it chooses one again. */
+  /** Chooses each kind once before it chooses one again. Returns when every act has finished. */
   async work(everyMs: number): Promise<void> {
     const { random } = this.known;
     const names = Object.keys(this.acts);
@@ -52,8 +54,9 @@ export class Administrators {
     for (let dueAt = performance.now(); !this.stopped.aborted; dueAt += everyMs) {
       await sleep(Math.max(0, dueAt - performance.now()));
       if (deck.length === 0) deck = random.some(names, names.length);
-      void this.acts[deck.pop() ?? '']?.();
+      this.start(this.acts[deck.pop() ?? '']);
     }
+    while (this.unfinished.size > 0) await Promise.all(this.unfinished);
   }
 
   async readCounts(): Promise<void> {
@@ -81,11 +84,17 @@ export class Administrators {
     return result?.added ?? 0;
   }
 
+  private start(act: (() => Promise<unknown>) | undefined): void {
+    if (!act) return;
+    const finished = act().finally(() => this.unfinished.delete(finished));
+    this.unfinished.add(finished);
+  }
+
   private async choose(kind: string, request: AnyRequest): Promise<void> {
     await this.operate(kind, request);
     if (!EMPTIES_POOL.has(kind)) return;
     const { random } = this.known;
-    await sleep(random.between(TAKE_BACK_AFTER_MS.least, TAKE_BACK_AFTER_MS.most));
+    await this.pass(random.between(TAKE_BACK_AFTER_MS.least, TAKE_BACK_AFTER_MS.most));
     if (this.stopped.aborted) return;
     if (random.chance(0.5)) return this.undoOneOf([request.operationId]);
     const unassign = 'unassign everyone, all not started';
@@ -119,8 +128,8 @@ export class Administrators {
     const kind = 'pool to everyone, even';
     const request = CHOICES[kind]?.(this.known);
     if (!request) return;
-    void this.operate(`${kind}, cancelled`, request);
-    await sleep(random.between(0, CANCEL_AFTER_MS_MAX));
+    this.start(() => this.operate(`${kind}, cancelled`, request));
+    await this.pass(random.between(0, CANCEL_AFTER_MS_MAX));
     const { operationId } = request;
     const cancel = ({ waitMs }: { waitMs: number }) =>
       this.sandbox.producer.cancel({ operationId, campaignId }, { waitMs });
@@ -133,8 +142,13 @@ export class Administrators {
     const texterId = random.pick(texterIds);
     const setTo = (active: boolean) => () => setActive(this.sandbox.context, campaignId, texterId, active);
     await this.requests.do(this.target('pause'), setTo(false));
-    await sleep(random.between(PAUSE_MS.least, PAUSE_MS.most));
+    await this.pass(random.between(PAUSE_MS.least, PAUSE_MS.most));
     await this.requests.do(this.target('resume'), setTo(true));
+  }
+
+  /** Waits, but not longer than the day lasts. */
+  private async pass(waitMs: number): Promise<void> {
+    await sleep(waitMs, undefined, { signal: this.stopped }).catch(() => undefined);
   }
 
   private target(kind: string, operationId = ''): Target {

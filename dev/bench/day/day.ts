@@ -95,14 +95,14 @@ class Day {
     const delay = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
     delay.enable();
     const startedAt = performance.now();
-    const ended = this.start(log);
+    const finished = this.start(log);
     await sleep(this.options.minutes * 60_000);
     const seconds = (performance.now() - startedAt) / 1_000;
     const writes = this.app.writeMs.length;
     delay.disable();
     this.stop.abort();
     log('the day is over; waiting for the last answers');
-    await Promise.all([this.requests.drain(DRAIN_MS), ended]);
+    await this.requests.endWithin(DRAIN_MS, finished);
     await this.app.close();
     log('auditing');
     const audited = await this.audit();

@@ -28,13 +28,12 @@ export interface Target {
 
 type StoredAnswer = Exclude<Answer, { readonly code: string }>;
 
-/** Longer than any day. {@link Requests.endWaiting} ends the waiting. */
+/** Longer than any day. {@link Requests.endWithin} ends the waiting. */
 const WAIT = { waitMs: 24 * 3_600_000 };
 
 /** Sends requests, waits for their answers, and keeps both. */
 export class Requests {
   readonly all: DayRequest[] = [];
-  private readonly pending = new Set<Promise<unknown>>();
   private readonly waitingEnded: Promise<'waiting-ended'>;
   private end: () => void = () => undefined;
 
@@ -55,11 +54,10 @@ export class Requests {
     return this.run(target, false, work);
   }
 
-  /** Waits until every request has ended, for at most `waitMs`. */
-  async drain(waitMs: number): Promise<void> {
+  /** Waits for `finished`, the work that sends the requests. After `waitMs`, requests are no longer waited for. */
+  async endWithin(waitMs: number, finished: Promise<void>): Promise<void> {
     const timer = setTimeout(this.end, waitMs);
-    // An administrator's request can be followed by another one, such as an unassign by its preview.
-    while (this.pending.size > 0) await Promise.all(this.pending);
+    await finished;
     clearTimeout(timer);
   }
 
@@ -71,10 +69,7 @@ export class Requests {
     const request: DayRequest = { ...target, isStored, answers: [], ending: 'unanswered', waitedMs: 0, code: null };
     this.all.push(request);
     const startedAt = performance.now();
-    const ended = this.finish(request, work);
-    this.pending.add(ended);
-    const result = await ended;
-    this.pending.delete(ended);
+    const result = await this.finish(request, work);
     request.waitedMs = performance.now() - startedAt;
     return result;
   }
