@@ -61,7 +61,7 @@ module.exports = {
       from: { path: RULES },
       to: {
         path: '.',
-        pathNot: [...RULES, '^src/queue/job\\.ts$', 'node_modules/zod/'],
+        pathNot: [...RULES, '^src/queue/job\\.ts$', 'node_modules/(zod|libphonenumber-js)/'],
         dependencyTypesNot: ['type-only', 'core'],
       },
     },

@@ -46,6 +46,6 @@ function* contacts(): Generator<string[]> {
   yield ['name', 'phone', 'status'];
   for (let index = 0; index < CONVERSATIONS; index += 1) {
     const status = index % 3 === 0 ? 'needs-reply' : 'not-started';
-    yield [`Contact ${index}`, `+1555${String(index).padStart(7, '0')}`, status];
+    yield [`Contact ${index}`, `+1212${2_000_000 + index}`, status];
   }
 }

@@ -13,12 +13,12 @@ const HEADER = ['name', 'phone', 'status', 'created_at', 'last_inbound_at', 'las
 
 /** Six conversations in different statuses. A selection takes the two that need a reply first. */
 const CONTACTS = [
-  ['Alma', '+15550100001', 'needs-reply', '2020-09-01T09:00:00Z', '2020-09-02T10:00:00Z', '2020-09-01T12:00:00Z'],
-  ['Chris', '+15550100002', 'needs-reply', '2020-09-01T09:00:00Z', '2020-09-02T11:00:00Z', '2020-09-01T12:00:00Z'],
-  ['Dana', '+15550100003', 'not-started', '2020-09-01T09:00:00Z', '', ''],
-  ['Eli', '+15550100004', 'not-started', '2020-09-01T09:05:00Z', '', ''],
-  ['Fatima', '+15550100005', 'in-progress', '2020-09-01T09:00:00Z', '2020-09-02T08:00:00Z', '2020-09-02T09:00:00Z'],
-  ['Gus', '+15550100006', 'closed', '2020-09-01T09:00:00Z', '2020-09-01T18:00:00Z', '2020-09-01T19:00:00Z'],
+  ['Alma', '+12025550101', 'needs-reply', '2020-09-01T09:00:00Z', '2020-09-02T10:00:00Z', '2020-09-01T12:00:00Z'],
+  ['Chris', '+12025550102', 'needs-reply', '2020-09-01T09:00:00Z', '2020-09-02T11:00:00Z', '2020-09-01T12:00:00Z'],
+  ['Dana', '+12025550103', 'not-started', '2020-09-01T09:00:00Z', '', ''],
+  ['Eli', '+12025550104', 'not-started', '2020-09-01T09:05:00Z', '', ''],
+  ['Fatima', '+12025550105', 'in-progress', '2020-09-01T09:00:00Z', '2020-09-02T08:00:00Z', '2020-09-02T09:00:00Z'],
+  ['Gus', '+12025550106', 'closed', '2020-09-01T09:00:00Z', '2020-09-01T18:00:00Z', '2020-09-01T19:00:00Z'],
 ];
 
 /** Performs the steps of the help video through the queue. Calls `show` after each step. */

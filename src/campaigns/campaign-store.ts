@@ -5,6 +5,9 @@ import { Refusal, shown } from '../domain/errors.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { CampaignDoc } from '../mongo/documents.ts';
 
+/** A worker of the version before creates campaigns without a country. */
+type StoredCampaign = Omit<CampaignDoc, 'country'> & Partial<Pick<CampaignDoc, 'country'>>;
+
 const NEWEST_FIRST = { createdAt: -1, _id: 1 } as const;
 
 export class MongoCampaignStore implements CampaignStore {
@@ -29,22 +32,26 @@ export class MongoCampaignStore implements CampaignStore {
   }
 
   async find(campaignId: string): Promise<Campaign | undefined> {
-    const doc = await this.database.models.campaigns.findById(campaignId).lean<CampaignDoc>();
+    const doc = await this.database.models.campaigns.findById(campaignId).lean<StoredCampaign>();
     return doc ? toCampaign(doc) : undefined;
   }
 
   async findByName(name: string, limit: number): Promise<Campaign[]> {
-    const docs = await this.database.models.campaigns.find({ name }).limit(limit).lean<CampaignDoc[]>();
+    const docs = await this.database.models.campaigns.find({ name }).limit(limit).lean<StoredCampaign[]>();
     return docs.map(toCampaign);
   }
 
   async list(limit: number): Promise<Campaign[]> {
-    const docs = await this.database.models.campaigns.find().sort(NEWEST_FIRST).limit(limit).lean<CampaignDoc[]>();
+    const docs = await this.database.models.campaigns.find().sort(NEWEST_FIRST).limit(limit).lean<StoredCampaign[]>();
     return docs.map(toCampaign);
   }
 
   setClosed(campaignId: string, closed: boolean): Promise<Campaign | undefined> {
     return this.set(campaignId, { closed });
+  }
+
+  setCountry(campaignId: string, country: string | null): Promise<Campaign | undefined> {
+    return this.set(campaignId, { country });
   }
 
   changeRules(campaignId: string, changes: Partial<SelfAssignSettings>): Promise<Campaign | undefined> {
@@ -62,17 +69,18 @@ export class MongoCampaignStore implements CampaignStore {
   private async set(campaignId: string, fields: mongo.MatchKeysAndValues<CampaignDoc>): Promise<Campaign | undefined> {
     const options = { returnDocument: 'after', runValidators: true } as const;
     const update = this.database.models.campaigns.findByIdAndUpdate(campaignId, { $set: fields }, options);
-    const doc = await update.lean<CampaignDoc>();
+    const doc = await update.lean<StoredCampaign>();
     return doc ? toCampaign(doc) : undefined;
   }
 }
 
-function toCampaign(doc: CampaignDoc): Campaign {
-  const { _id: campaignId, name, closed, selfAssign, texterCount, rotation, createdAt } = doc;
+function toCampaign(doc: StoredCampaign): Campaign {
+  const { _id: campaignId, name, closed, country, selfAssign, texterCount, rotation, createdAt } = doc;
   return {
     campaignId,
     name,
     closed,
+    country: country ?? null,
     selfAssign,
     texterCount,
     nextJoinedOrder: rotation.nextJoinedOrder,

@@ -9,6 +9,8 @@ export interface Campaign {
   readonly name: string;
   /** Conversations of a closed campaign can go back to the pool, but not to a texter. */
   readonly closed: boolean;
+  /** The ISO 3166 code of the country of phone numbers without a country code; `null`: such numbers are not read. */
+  readonly country: string | null;
   readonly selfAssign: SelfAssignSettings;
   /** The number of texters that ever joined. */
   readonly texterCount: number;

@@ -6,6 +6,6 @@ export {
   type SelfAssignSettings,
   type Texter,
 } from './campaign.ts';
-export { addTexter, changeRules, createCampaign, setActive, setClosed } from './manage.ts';
+export { addTexter, changeRules, checkedCountry, createCampaign, setActive, setClosed, setCountry } from './manage.ts';
 export type { CampaignStore, TexterStore } from './ports.ts';
 export { MongoTexterStore } from './texter-store.ts';

@@ -8,7 +8,7 @@ import {
 } from './campaign.ts';
 import type { CampaignStore, TexterStore } from './ports.ts';
 import type { Clock } from '../domain/operation.ts';
-import { unknownCampaign, unknownTexter } from '../domain/errors.ts';
+import { Refusal, shown, unknownCampaign, unknownTexter } from '../domain/errors.ts';
 
 export interface CampaignDeps {
   readonly stores: { readonly campaigns: CampaignStore; readonly texters: TexterStore };
@@ -18,6 +18,8 @@ export interface CampaignDeps {
 export interface CampaignRequest {
   readonly campaignId: string;
   readonly name: string;
+  /** The ISO 3166 code of a country. Default: none. */
+  readonly country?: string;
   readonly selfAssign?: Partial<SelfAssignSettings>;
 }
 
@@ -27,6 +29,7 @@ export async function createCampaign({ stores, clock }: CampaignDeps, request: C
     campaignId: request.campaignId,
     name: checkedName(request.name),
     closed: false,
+    country: request.country === undefined ? null : await checkedCountry(request.country),
     selfAssign: { ...SELF_ASSIGN_DEFAULT, ...request.selfAssign },
     texterCount: 0,
     nextJoinedOrder: 0,
@@ -41,6 +44,25 @@ export async function setClosed({ stores }: CampaignDeps, campaignId: string, cl
   const campaign = await stores.campaigns.setClosed(campaignId, closed);
   if (!campaign) throw unknownCampaign(campaignId);
   return campaign;
+}
+
+/** Changes the country whose phone numbers need no country code. Stored numbers do not change. Safe to repeat. */
+export async function setCountry({ stores }: CampaignDeps, campaignId: string, country: string): Promise<Campaign> {
+  const campaign = await stores.campaigns.setCountry(campaignId, await checkedCountry(country));
+  if (!campaign) throw unknownCampaign(campaignId);
+  return campaign;
+}
+
+/** Returns the code of a country in upper case. Throws a `bad-request` refusal for a word that names no country. */
+export async function checkedCountry(code: string): Promise<string> {
+  const { countryOf } = await import('../domain/phone.ts');
+  const country = countryOf(code);
+  if (country !== undefined) return country;
+  throw new Refusal('bad-request', {
+    message: `${shown(code)} is not the code of a country with phone numbers`,
+    expected: 'an ISO 3166 code of two letters, such as US',
+    received: shown(code),
+  });
 }
 
 /**

@@ -9,6 +9,8 @@ export interface CampaignStore {
   list(limit: number): Promise<Campaign[]>;
   /** Returns the changed campaign, or `undefined` when it does not exist. */
   setClosed(campaignId: string, closed: boolean): Promise<Campaign | undefined>;
+  /** Returns the changed campaign, or `undefined` when it does not exist. */
+  setCountry(campaignId: string, country: string | null): Promise<Campaign | undefined>;
   /** Changes only the given rules. Returns the changed campaign, or `undefined` when it does not exist. */
   changeRules(campaignId: string, changes: Partial<SelfAssignSettings>): Promise<Campaign | undefined>;
   /**

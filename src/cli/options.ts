@@ -48,6 +48,10 @@ export function conversationOption(help: string, conflicts: string[]): Option {
   return new Option('--conversation <id>', `${help}, by id, external id or contact`).conflicts(conflicts);
 }
 
+export function countryOption(): Option {
+  return new Option('--country <code>', 'the country of phone numbers without a country code, such as US');
+}
+
 export function waitOption(): Option {
   return new Option('--wait <seconds>', 'how long to wait for the result')
     .argParser(seconds('--wait'))

@@ -8,6 +8,7 @@ import { addFailed, addRetry } from './commands/failed.ts';
 import { addImport } from './commands/import.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addOperations } from './commands/operations.ts';
+import { addPhones } from './commands/phones.ts';
 import { addPreview } from './commands/preview.ts';
 import { addReassign } from './commands/reassign.ts';
 import { addSelfAssign } from './commands/self-assign.ts';
@@ -24,6 +25,7 @@ const COMMANDS = [
   addCampaign,
   addTexter,
   addImport,
+  addPhones,
   addSenders,
   addConversations,
   addReassign,

@@ -1,14 +1,5 @@
 import type { Assignee, Status } from '../domain/conversation.ts';
 
-const PHONE = /^\+?[0-9]{7,15}$/;
-const PHONE_PUNCTUATION = /[\s().-]/g;
-
-/** Returns a phone number without punctuation, or `undefined` when the text is no phone number. */
-export function normalisedPhone(text: string): string | undefined {
-  const plain = text.replace(PHONE_PUNCTUATION, '');
-  return PHONE.test(plain) ? plain : undefined;
-}
-
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
 const SECONDS = /^:(\d{2})(?:\.(\d+))?$/;
 
@@ -63,7 +54,7 @@ export interface NewConversation {
   /** The id of the contact in another system; `null` when the file gives none. */
   readonly externalId: string | null;
   readonly name: string;
-  /** Identifies the contact within the campaign. */
+  /** Identifies the contact within the campaign. In the form of E.164. */
   readonly phone: string;
   readonly assigneeId: Assignee;
   readonly status: Status;

@@ -1,7 +1,7 @@
 import { badHeader, readHeader } from './columns.ts';
 import type { ContactStore, NewConversation } from './contact.ts';
-import { BadRow, ContactReader } from './row.ts';
-import type { CampaignStore, TexterStore } from '../campaigns/index.ts';
+import { BadRow, ContactReader, type ReaderParts } from './row.ts';
+import { checkedCountry, type Campaign, type CampaignStore, type TexterStore } from '../campaigns/index.ts';
 import type { Clock } from '../domain/operation.ts';
 import { campaignClosed, unknownCampaign } from '../domain/errors.ts';
 import { InFlight } from '../domain/in-flight.ts';
@@ -36,6 +36,11 @@ export interface ImportDeps {
   readonly clock: Clock;
 }
 
+export interface ImportOptions {
+  /** The country of phone numbers without a country code. Default: the country of the campaign. */
+  readonly country?: string | undefined;
+}
+
 /**
  * Adds the contacts of a file to a campaign while the file is read. The first record is the header line. Bad rows are
  * rejected, and the other rows are added. Safe to repeat: a contact that exists stays unchanged.
@@ -44,19 +49,20 @@ export async function importContacts(
   deps: ImportDeps,
   campaignId: string,
   records: AsyncIterable<readonly FileRecord[]>,
+  options: ImportOptions = {},
 ): Promise<ImportResult> {
   const campaign = await deps.stores.campaigns.find(campaignId);
   if (!campaign) throw unknownCampaign(campaignId);
   if (campaign.closed) throw campaignClosed(campaignId);
-  const texters = await deps.stores.texters.list(campaignId);
   const at = deps.clock.now();
+  const parts = await readerParts(deps, campaign, options, at);
   const rows = new RowImport(new BatchWriter(deps.contacts, campaignId, at));
   let reader: ContactReader | undefined;
   try {
     for await (const some of records) {
       for (const record of some) {
         if (reader) await rows.add(record, reader);
-        else reader = new ContactReader(readHeader(headerCells(record)), texters, at);
+        else reader = new ContactReader(readHeader(headerCells(record)), parts);
       }
     }
     if (!reader) throw badHeader('the file is empty; it must start with a header line', 'an empty file');
@@ -64,6 +70,18 @@ export async function importContacts(
   } finally {
     await rows.stop();
   }
+}
+
+async function readerParts(
+  { stores }: ImportDeps,
+  { campaignId, country: ofCampaign }: Campaign,
+  { country: wanted }: ImportOptions,
+  at: Date,
+): Promise<ReaderParts> {
+  const country = wanted === undefined ? ofCampaign : await checkedCountry(wanted);
+  const texters = await stores.texters.list(campaignId);
+  const { readPhone } = await import('../domain/phone.ts');
+  return { texters, readPhone: (text) => readPhone(text, country), at };
 }
 
 function headerCells(record: FileRecord): readonly string[] {

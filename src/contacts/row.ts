@@ -1,6 +1,7 @@
-import { isoMoment, normalisedPhone, waitingSinceOf, type NewConversation } from './contact.ts';
+import { isoMoment, waitingSinceOf, type NewConversation } from './contact.ts';
 import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
 import type { Texter } from '../campaigns/index.ts';
+import type { PhoneReading } from '../domain/phone.ts';
 import { NAME_CHARS_MAX } from '../domain/ids.ts';
 import type { Column } from './columns.ts';
 
@@ -20,17 +21,23 @@ const REPLACEMENT_CHARACTER = '\ufffd';
 
 type Row = ReadonlyMap<Column, string>;
 
+export interface ReaderParts {
+  readonly texters: readonly Texter[];
+  readonly readPhone: (text: string) => PhoneReading;
+  /** The moment of the import: the default of `created_at`. */
+  readonly at: Date;
+}
+
 /** Reads the rows of one import. */
 export class ContactReader {
   private readonly columns: readonly Column[];
   private readonly texterIds: TexterIds;
-  private readonly at: Date;
+  private readonly parts: ReaderParts;
 
-  /** `at` is the moment of the import: the default of `created_at`. */
-  constructor(columns: readonly Column[], texters: readonly Texter[], at: Date) {
+  constructor(columns: readonly Column[], parts: ReaderParts) {
     this.columns = columns;
-    this.texterIds = texterIdsByWord(texters);
-    this.at = at;
+    this.texterIds = texterIdsByWord(parts.texters);
+    this.parts = parts;
   }
 
   /** Throws {@link BadRow}. */
@@ -38,13 +45,13 @@ export class ContactReader {
     const row = rowOf(cells, this.columns);
     const status = statusOf(row);
     const moments = {
-      createdAt: momentOf(row, 'created_at') ?? this.at,
+      createdAt: momentOf(row, 'created_at') ?? this.parts.at,
       lastInboundAt: momentOf(row, 'last_inbound_at') ?? null,
       lastOutboundAt: momentOf(row, 'last_outbound_at') ?? null,
     };
     return {
       name: nameOf(row),
-      phone: phoneOf(row),
+      phone: this.phoneOf(row),
       externalId: textOf(row, 'external_id', EXTERNAL_ID_CHARS_MAX) || null,
       assigneeId: assigneeOf(row, this.texterIds),
       status,
@@ -52,6 +59,14 @@ export class ContactReader {
       waitingSince: momentOf(row, 'waiting_since') ?? waitingSinceOf(status, moments),
       ...moments,
     };
+  }
+
+  private phoneOf(row: Row): string {
+    const text = cell(row, 'phone');
+    if (text === '') throw new BadRow('the phone number is missing');
+    const reading = this.parts.readPhone(text);
+    if ('problem' in reading) throw new BadRow(reading.problem);
+    return reading.phone;
   }
 }
 
@@ -102,14 +117,6 @@ function textOf(row: Row, column: Column, charsMax: number): string {
   if (text.includes(REPLACEMENT_CHARACTER)) throw new BadRow(`the ${words(column)} is not UTF-8 text`);
   if (CONTROL_CHARACTER.test(text)) throw new BadRow(`the ${words(column)} must not contain control characters`);
   return text;
-}
-
-function phoneOf(row: Row): string {
-  const text = cell(row, 'phone');
-  if (text === '') throw new BadRow('the phone number is missing');
-  const phone = normalisedPhone(text);
-  if (phone === undefined) throw new BadRow('the phone number must have 7 to 15 digits, with or without a leading "+"');
-  return phone;
 }
 
 function statusOf(row: Row): Status {

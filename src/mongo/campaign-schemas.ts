@@ -20,6 +20,8 @@ export const campaignSchema = Schema.create(
     _id: text,
     name: text,
     closed: { type: Boolean, default: false },
+    /** The country of phone numbers without a country code. Campaigns of the version before have no such field. */
+    country: textOrNull,
     selfAssign: { type: selfAssign, required: true },
     /** The number of bulk operations that were accepted. */
     operationCount: { ...count, default: 0 },

@@ -104,7 +104,7 @@ async function runPlan(
   for (const { migration, plan } of steps) {
     await logged(`migration ${migration.version} (${migration.name})`, log, async () => {
       await changeLayout(database, plan);
-      await migration.documents?.run(database);
+      await migration.documents?.run(database, log);
       await lock.record(migration);
     });
   }

@@ -1,4 +1,6 @@
-import type { Database } from './database.ts';
+import { writeCanonicalPhones } from './canonical-phones.ts';
+import { IN_ONE_BATCH, type Database } from './database.ts';
+import type { CampaignDoc } from './documents.ts';
 import type { Layout } from './layout-plan.ts';
 
 /**
@@ -19,8 +21,8 @@ export interface Migration extends Layout {
   readonly documents?: {
     /** The sentence for the dry run: "set the field `closed` of campaigns". */
     readonly change: string;
-    /** Must be safe to repeat: a process can die after any of its writes. */
-    run(database: Database): Promise<void>;
+    /** Must be safe to repeat: a process can die after any of its writes. `log` writes a line for people. */
+    run(database: Database, log: (line: string) => void): Promise<void>;
   };
 }
 
@@ -86,4 +88,27 @@ export const MIGRATIONS: readonly Migration[] = [
       { collection: 'batches', name: 'shortfalls', keys: { operationId: 1 }, where: { shortfalls: { $exists: true } } },
     ],
   },
+  {
+    version: 2,
+    name: 'write phone numbers in one form',
+    oldestCodeVersion: 1,
+    documents: {
+      change: 'set the field `country` of campaigns, and write phone numbers in the form of E.164',
+      run: writeAllPhones,
+    },
+  },
 ];
+
+/** No campaign has a country yet, so national numbers stay as they are until `baton phones` runs. */
+async function writeAllPhones(database: Database, log: (line: string) => void): Promise<void> {
+  await database.campaigns.updateMany({ country: { $exists: false } }, { $set: { country: null } });
+  const found = database.models.campaigns.find({}, { country: 1 }, IN_ONE_BATCH);
+  for (const { _id: campaignId, country } of await found.lean<Pick<CampaignDoc, '_id' | 'country'>[]>()) {
+    const { rewritten, unreadable, sharedCount } = await writeCanonicalPhones(database, campaignId, country);
+    if (rewritten + unreadable + sharedCount === 0) continue;
+    log(
+      `campaign ${campaignId}: ${rewritten} phone numbers rewritten, ${unreadable} cannot be read, ${sharedCount} are ` +
+        `shared by several conversations; see \`baton phones ${campaignId}\``,
+    );
+  }
+}

@@ -28,6 +28,7 @@ describe('a campaign', () => {
       campaignId,
       name: 'Rally',
       closed: false,
+      country: null,
       selfAssign: { ...SELF_ASSIGN_DEFAULT, batchMax: 7 },
       texterCount: 0,
       nextJoinedOrder: 0,

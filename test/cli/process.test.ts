@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cliEnv, spawnCli } from '../support/cli.ts';
+import { phoneOf } from '../support/phones.ts';
 import { Harness } from '../support/harness.ts';
 
 const CONTACTS = 5_000;
@@ -32,8 +33,8 @@ describe('the command line as a process', () => {
   });
 
   it('imports a file and stdin, and reports bad rows with their line numbers', async () => {
-    const rows = Array.from({ length: CONTACTS }, (_, index) => `"Contact\n${index}",${5_550_000 + index},not-started`);
-    const text = ['name,phone,status', ...rows, 'Bad,none,not-started', 'Bad,5550100001,lost'].join('\r\n');
+    const rows = Array.from({ length: CONTACTS }, (_, index) => `"Contact\n${index}",${phoneOf(index)},not-started`);
+    const text = ['name,phone,status', ...rows, 'Bad,none,not-started', 'Bad,+12025550101,lost'].join('\r\n');
     const file = join(folder, 'contacts.csv');
     await writeFile(file, text);
     const first = await spawnCli(env, ['import', 'rally', file, '--json']);

@@ -114,7 +114,7 @@ describe('a refused command line', () => {
     await cli.json(['texter', 'pause', 'C', 'Paul']);
     await cli.json(
       ['import', 'C', '-'],
-      'name,phone,external_id,assignee\nX,5550001,x1,\nY,5550002,x2,Bob\nZ,5550003,x3,Bob\n',
+      'name,phone,external_id,assignee\nX,+12025550101,x1,\nY,+12025550102,x2,Bob\nZ,+12025550103,x3,Bob\n',
     );
     await cli.json(['campaign', 'close', 'Shut']);
   });

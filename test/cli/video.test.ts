@@ -14,12 +14,12 @@ interface Result {
 }
 
 const CONTACTS = `name,phone,status,external_id,last_inbound_at
-Ann,5550100001,needs-reply,ann,2020-09-01T10:00:00Z
-Chris,5550100002,needs-reply,chris,2020-09-01T11:00:00Z
-Dan,5550100003,not-started,dan,
-Eve,5550100004,not-started,eve,
-Fay,5550100005,in-progress,fay,2020-09-01T12:00:00Z
-Gus,5550100006,closed,gus,2020-09-01T13:00:00Z
+Ann,+12025550101,needs-reply,ann,2020-09-01T10:00:00Z
+Chris,+12025550102,needs-reply,chris,2020-09-01T11:00:00Z
+Dan,+12025550103,not-started,dan,
+Eve,+12025550104,not-started,eve,
+Fay,+12025550105,in-progress,fay,2020-09-01T12:00:00Z
+Gus,+12025550106,closed,gus,2020-09-01T13:00:00Z
 `;
 const RALLY = 'Bartlett 2020 Interest Rally September';
 

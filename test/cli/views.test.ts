@@ -153,18 +153,19 @@ describe('the views of the command line', () => {
 
   it('escapes formulas in an export, but never a phone number', async () => {
     const id = await harness.seedCampaign(1);
-    const contacts = 'name,phone,external_id\n"=cmd|\' /C calc\'!A0",+15550001,@x\n-1+2,5550002,plain\nAnn,5550003,';
+    const contacts =
+      'name,phone,external_id\n"=cmd|\' /C calc\'!A0",+12025550101,@x\n-1+2,+12025550102,plain\nAnn,+12025550103,';
     await cli.json(['import', id, '-'], contacts);
     const cells = async (...more: string[]) => {
       const rows = parse<Record<string, string>>((await cli.run(['export', id, ...more])).out, { columns: true });
       return rows.map((row) => [row['name'], row['phone'], row['external_id']]).sort();
     };
     expect(await cells()).toEqual([
-      ["'-1+2", '5550002', 'plain'],
-      ["'=cmd|' /C calc'!A0", '+15550001', "'@x"],
-      ['Ann', '5550003', ''],
+      ["'-1+2", '+12025550102', 'plain'],
+      ["'=cmd|' /C calc'!A0", '+12025550101', "'@x"],
+      ['Ann', '+12025550103', ''],
     ]);
-    expect(await cells('--raw')).toContainEqual(["=cmd|' /C calc'!A0", '+15550001', '@x']);
+    expect(await cells('--raw')).toContainEqual(["=cmd|' /C calc'!A0", '+12025550101', '@x']);
   });
 
   it('previews a move and changes nothing', async () => {

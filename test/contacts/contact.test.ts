@@ -1,19 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isoMoment, normalisedPhone, waitingSinceOf } from '../../src/contacts/contact.ts';
-
-describe('normalisedPhone', () => {
-  it.each([
-    ['+1 (555) 010-0001', '+15550100001'],
-    ['555.010.0001', '5550100001'],
-    ['1234567', '1234567'],
-  ])('reads %s as %s', (text, phone) => expect(normalisedPhone(text)).toBe(phone));
-
-  it.each(['', '123456', '1234567890123456', '555 CALL NOW', '++15550100001', '1+5550100001', '٠١٢٣٤٥٦٧'])(
-    'accepts no phone number in %j',
-    (text) => expect(normalisedPhone(text)).toBeUndefined(),
-  );
-});
+import { isoMoment, waitingSinceOf } from '../../src/contacts/contact.ts';
 
 describe('isoMoment', () => {
   it.each([

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { importContacts, REJECTED_LISTED_MAX, type FileRecord, type ImportResult } from '../../src/contacts/import.ts';
 import { STATUSES } from '../../src/domain/conversation.ts';
 import { Harness } from '../support/harness.ts';
+import { phoneOf } from '../support/phones.ts';
 
 const HEADER = ['phone', 'Name ', 'STATUS', 'assignee', 'opted_out', 'created_at', 'external_id'];
 
@@ -11,7 +12,7 @@ interface Row {
   readonly isGood: boolean;
 }
 
-const phone = fc.integer({ min: 0, max: 30 }).map((tail) => `+1 (555) 010-${String(tail).padStart(4, '0')}`);
+const phone = fc.integer({ min: 0, max: 30 }).map((tail) => `+1 (202) 555-01${String(tail).padStart(2, '0')}`);
 const good = fc.record({
   phone,
   name: fc
@@ -28,6 +29,8 @@ const flaw = fc.constantFrom<[number, string]>(
   [0, ''],
   [0, '12'],
   [0, 'call me'],
+  [0, '(202) 555-0199'],
+  [0, '+15550100001'],
   [1, '  '],
   [1, 'bell \u0007'],
   [1, 'x'.repeat(201)],
@@ -95,8 +98,8 @@ describe('importing contacts', () => {
 
   it('writes every field of a row', async () => {
     const campaignId = await harness.seedCampaign(2);
-    await run(campaignId, ['555-010-0001', ' Ann ', 'needs-reply', 'Texter 2', 'yes', '2020-09-01', 'x1']);
-    await run(campaignId, ['555-010-0002', 'Bob', '', '', '', '', '']);
+    await run(campaignId, ['+1 202-555-0101', ' Ann ', 'needs-reply', 'Texter 2', 'yes', '2020-09-01', 'x1']);
+    await run(campaignId, ['+1 202-555-0102', 'Bob', '', '', '', '', '']);
     const byName = (name: string) =>
       harness.context.database.conversations.findOne({ campaignId, 'contact.name': name });
     const createdAt = new Date('2020-09-01T00:00:00Z');
@@ -104,7 +107,7 @@ describe('importing contacts', () => {
       _id: expect.anything() as unknown,
       campaignId,
       externalId: 'x1',
-      contact: { name: 'Ann', phone: '5550100001' },
+      contact: { name: 'Ann', phone: '+12025550101' },
       assigneeId: 't2',
       status: 'needs-reply',
       waitingSince: createdAt,
@@ -130,7 +133,7 @@ describe('importing contacts', () => {
 
   it('adds each contact once when several imports run at the same time', async () => {
     const campaignId = await harness.seedCampaign(1);
-    const cells = Array.from({ length: 3_000 }, (_, index) => [String(5_550_000 + index), 'N', '', '', '', '', '']);
+    const cells = Array.from({ length: 3_000 }, (_, index) => [phoneOf(index), 'N', '', '', '', '', '']);
     const results = await Promise.all([
       run(campaignId, ...cells),
       run(campaignId, ...cells.toReversed()),
@@ -144,11 +147,11 @@ describe('importing contacts', () => {
 
   it('repeats no cell of a bad row in its reason', async () => {
     const campaignId = await harness.seedCampaign(1);
-    const good = ['5550100001', 'Ann', '', '', '', '', ''];
+    const good = ['+12025550101', 'Ann', '', '', '', '', ''];
     const bad = good.map((_, column) => good.with(column, column === 1 ? 'secret\u0007' : 'secret'));
     const result = await run(campaignId, ...bad.slice(0, -1), [...good, 'secret']);
     expect(result.rejected.map(({ reason }) => reason)).toEqual([
-      'the phone number must have 7 to 15 digits, with or without a leading "+"',
+      'the phone number contains letters',
       'the name must not contain control characters',
       'the status must be needs-reply, not-started, in-progress, awaiting-contact, closed, or empty for not-started',
       'the assignee is not a texter of the campaign; write an id or an exact name, or leave the cell empty for the pool',
@@ -171,7 +174,7 @@ describe('importing contacts', () => {
     const withHeader = async function* (header: string[]): AsyncGenerator<FileRecord[]> {
       yield await Promise.resolve([
         { line: 1, cells: header },
-        { line: 2, cells: ['Ann', '5550100001', 'x'] },
+        { line: 2, cells: ['Ann', '+12025550101', 'x'] },
       ]);
     };
     for (const header of [['name', 'phone', 'shoe size'], ['name', 'status'], ['name', 'phone', 'Phone'], ['']]) {
@@ -184,7 +187,7 @@ describe('importing contacts', () => {
   it('repeats no cell of an unknown header line, because a file without one starts with a contact', async () => {
     const campaignId = await harness.seedCampaign(1);
     const withoutHeader = (async function* (): AsyncGenerator<FileRecord[]> {
-      yield await Promise.resolve([{ line: 1, cells: ['Secret Name', '5550100001'] }]);
+      yield await Promise.resolve([{ line: 1, cells: ['Secret Name', '+12025550101'] }]);
     })();
     const refusal: unknown = await importContacts(harness.context, campaignId, withoutHeader).catch(
       (error: unknown) => error,

@@ -14,8 +14,8 @@ import { testConfig } from '../support/harness.ts';
 
 const config = testConfig();
 /** The hash of each migration's layout, in the order of their versions. */
-const RELEASED = ['Oa_5q9RGiyn7WIIHpViKAvgZ_totXLU2L7LKzt1GlWk'];
-
+const RELEASED = ['Oa_5q9RGiyn7WIIHpViKAvgZ_totXLU2L7LKzt1GlWk', '_kSozM2J7a5wtUxeWDmZeb19ixJkOoOWrWLQiaeBtpI'];
+const NEWEST = MIGRATIONS.length;
 const NOTHING = { changes: [], conflicts: [] };
 const FAST = { lockMs: 600, waitMs: 10_000, pollMs: 20 };
 
@@ -58,11 +58,12 @@ function fakes(
 describe('migrating an empty database', () => {
   it('creates every collection and every index, and a second run changes nothing', async () => {
     const report = await migrate(database);
-    expect(report).toMatchObject({ from: 0, to: 1, migrations: [{ version: 1 }] });
-    expect(report.migrations[0]?.changes).toHaveLength(COLLECTIONS.length + INDEXES.length);
+    expect(report).toMatchObject({ from: 0, to: NEWEST, migrations: MIGRATIONS.map(({ version }) => ({ version })) });
+    const layout = report.migrations.flatMap(({ changes }) => changes.filter((each) => /^(create|build) /.test(each)));
+    expect(layout).toHaveLength(COLLECTIONS.length + INDEXES.length);
     expect(await collectionNames()).toEqual(expect.arrayContaining([...COLLECTIONS]));
-    expect(await planMigrations(database)).toEqual({ from: 1, to: 1, migrations: [], repair: NOTHING });
-    expect(await migrate(database)).toEqual({ from: 1, to: 1, migrations: [], repair: NOTHING });
+    expect(await planMigrations(database)).toEqual({ from: NEWEST, to: NEWEST, migrations: [], repair: NOTHING });
+    expect(await migrate(database)).toEqual({ from: NEWEST, to: NEWEST, migrations: [], repair: NOTHING });
   });
 
   it('writes nothing in a dry run', async () => {
@@ -118,7 +119,7 @@ describe('collections and indexes of another program', () => {
       'drop it with db.conversations.dropIndex("not_unique"), then run `baton migrate` again';
     await expect(migrate(database)).rejects.toMatchObject({ code: 'schema-conflict', message: conflict });
     const { migrations, repair } = await planMigrations(database);
-    expect(migrations.map(({ conflicts }) => conflicts)).toEqual([[conflict]]);
+    expect(migrations.flatMap(({ conflicts }) => conflicts)).toEqual([conflict]);
     expect(repair).toEqual(NOTHING);
     expect(await database.conversations.indexExists('assignee_in_order')).toBe(false);
     await database.conversations.dropIndex('not_unique');
@@ -127,8 +128,8 @@ describe('collections and indexes of another program', () => {
 });
 
 describe('a migration that changes the indexes of the version before', () => {
-  /** Version 2 of a schema with one index that version 1 built in another form. */
-  const [first] = MIGRATIONS;
+  /** The next version of a schema, with one index that version 1 built in another form. */
+  const next = NEWEST + 1;
   const changed: Index = {
     collection: 'operations',
     name: 'state_in_order',
@@ -136,21 +137,21 @@ describe('a migration that changes the indexes of the version before', () => {
     isHint: true,
   };
   function upgrade(built: Index, drops: Migration['drops'] = []): SchemaTarget {
-    const second: Migration = { version: 2, name: 'change an index', oldestCodeVersion: 1, drops, indexes: [built] };
+    const last: Migration = { version: next, name: 'change an index', oldestCodeVersion: 1, drops, indexes: [built] };
     const kept = INDEXES.filter(({ name }) => name !== built.name && !drops.some((drop) => drop.name === name));
     const layout = { collections: COLLECTIONS, indexes: [...kept, built] };
-    return { migrations: [...(first ? [first] : []), second], layout };
+    return { migrations: [...MIGRATIONS, last], layout };
   }
 
   it('replaces an index under its name, and the dry run lists the same changes', async () => {
     await migrate(database);
     const target = upgrade(changed, [{ collection: 'operations', name: changed.name }]);
     const expected = {
-      from: 1,
-      to: 2,
+      from: NEWEST,
+      to: next,
       migrations: [
         {
-          version: 2,
+          version: next,
           name: 'change an index',
           changes: ['drop index state_in_order of operations', 'build index state_in_order of operations'],
           conflicts: [],
@@ -162,7 +163,7 @@ describe('a migration that changes the indexes of the version before', () => {
     expect(await migrate(database, { target })).toEqual(expected);
     const built = (await database.operations.indexes()).find(({ name }) => name === changed.name);
     expect(Object.entries(built?.key ?? {})).toEqual(Object.entries(changed.keys));
-    expect(await migrate(database, { target })).toEqual({ from: 2, to: 2, migrations: [], repair: NOTHING });
+    expect(await migrate(database, { target })).toEqual({ from: next, to: next, migrations: [], repair: NOTHING });
   });
 
   it('builds a changed index under a new name beside the old one, which the previous version still uses', async () => {
@@ -176,19 +177,19 @@ describe('a migration that changes the indexes of the version before', () => {
     };
     const { migrations } = await planMigrations(database, upgrade(renamed));
     expect(migrations).toMatchObject([
-      { version: 2, changes: ['build index claimable_in_order_2 of conversations'], conflicts: [] },
+      { version: next, changes: ['build index claimable_in_order_2 of conversations'], conflicts: [] },
     ]);
   });
 
-  it('runs after version 1 on an empty database, and leaves only the indexes of version 2', async () => {
+  it('runs after the versions before it on an empty database, and leaves only the newest indexes', async () => {
     const target = upgrade(changed, [{ collection: 'operations', name: changed.name }]);
-    expect(await migrate(database, { target })).toMatchObject({ from: 0, to: 2, repair: NOTHING });
-    expect(await migrate(database, { target })).toEqual({ from: 2, to: 2, migrations: [], repair: NOTHING });
+    expect(await migrate(database, { target })).toMatchObject({ from: 0, to: next, repair: NOTHING });
+    expect(await migrate(database, { target })).toEqual({ from: next, to: next, migrations: [], repair: NOTHING });
   });
 
   it('is not undone by `baton migrate` of the previous version', async () => {
     await migrate(database, { target: upgrade(changed, [{ collection: 'operations', name: changed.name }]) });
-    expect(await migrate(database)).toEqual({ from: 2, to: 2, migrations: [], repair: NOTHING });
+    expect(await migrate(database)).toEqual({ from: next, to: next, migrations: [], repair: NOTHING });
   });
 });
 

@@ -29,7 +29,8 @@ afterAll(() => harness.close());
 describe('the stores write exactly the document of the builder for', () => {
   it('a campaign', async () => {
     const campaignId = harness.newId('c');
-    const campaign = { campaignId, name: 'A', closed: false, selfAssign: SETTINGS, texterCount: 0, createdAt: AT };
+    const fields = { name: 'A', closed: false, country: null, selfAssign: SETTINGS, texterCount: 0, createdAt: AT };
+    const campaign = { campaignId, ...fields };
     await harness.context.stores.campaigns.insert({ ...campaign, nextJoinedOrder: 1 });
     const rotation = { sequence: 0, nextJoinedOrder: 1 };
     expect(await harness.context.database.campaigns.findOne({ _id: campaignId })).toStrictEqual(

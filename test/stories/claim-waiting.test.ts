@@ -109,7 +109,7 @@ describe('claims that wait for the pool to be refilled', () => {
     expect((await sent[0]?.result())?.conversationIds).toEqual(assigned.slice(0, 3));
     await (await harness.producer.unassignOne({ ...id(), conversationId: assigned[3] ?? '' })).result();
     expect((await sent[1]?.result())?.conversationIds).toEqual(assigned.slice(3));
-    const file = 'name,phone\nAda,+15550009991\nBea,+15550009992\nCal,+15550009993\n';
+    const file = 'name,phone\nAda,+12025550191\nBea,+12025550192\nCal,+12025550193\n';
     await new Cli(cliEnv(harness.config)).json(['import', campaignId, '-'], file);
     expect((await sent[2]?.result())?.receipt).toMatchObject({ moved: 2, shortBecause: null });
     expect(await harness.loads(campaignId)).toEqual({ t1: 3, t2: 1, t3: 2, pool: 1 });

@@ -1,4 +1,5 @@
 import { Types, type Model } from 'mongoose';
+import { phoneOf } from './phones.ts';
 import type { Database } from '../../src/mongo/database.ts';
 import type { Models } from '../../src/mongo/models.ts';
 import type { CampaignDoc, ClaimDoc, ConversationDoc, OperationDoc, TexterDoc } from '../../src/mongo/documents.ts';
@@ -11,6 +12,7 @@ export function campaignDoc(fields: Partial<CampaignDoc> & Pick<CampaignDoc, '_i
   return {
     name: `Campaign ${fields._id}`,
     closed: false,
+    country: null,
     selfAssign: { enabled: false, batchMax: 300, openMax: 300, repliesMax: null },
     operationCount: 0,
     waitingCount: 0,
@@ -42,7 +44,7 @@ export function conversationDoc(
   return {
     _id: new Types.ObjectId(),
     externalId: null,
-    contact: { name: `Contact ${number}`, phone: `+1555${String(number).padStart(7, '0')}` },
+    contact: { name: `Contact ${number}`, phone: phoneOf(number) },
     assigneeId: null,
     status: 'not-started',
     waitingSince,

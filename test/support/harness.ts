@@ -129,11 +129,12 @@ export class Harness {
     {
       campaignId = this.newId('c'),
       selfAssign = {},
-    }: { campaignId?: string; selfAssign?: Partial<SelfAssignSettings> } = {},
+      country = null,
+    }: { campaignId?: string; selfAssign?: Partial<SelfAssignSettings>; country?: string | null } = {},
   ): Promise<string> {
     const rules = { enabled: false, batchMax: 300, openMax: 300, repliesMax: null, ...selfAssign };
     await this.seeder.campaign(
-      campaignDoc({ _id: campaignId, texterCount, selfAssign: rules }),
+      campaignDoc({ _id: campaignId, texterCount, selfAssign: rules, country }),
       Array.from({ length: texterCount }, (_, index) => texterDoc({ campaignId, joinedOrder: index + 1 })),
     );
     return campaignId;

@@ -84,6 +84,7 @@ export function campaignOutput(campaign: Campaign): Output {
     ['campaign', campaign.campaignId],
     ['name', campaign.name],
     ['state', stateOf(campaign)],
+    ['country', campaign.country ?? '–'],
     ['texters', campaign.texterCount],
     ['self-assign', rulesText(campaign.selfAssign)],
     ['created', moment(campaign.createdAt)],

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { createCampaign, SELF_ASSIGN_DEFAULT, setClosed } from '../../campaigns/index.ts';
+import { createCampaign, SELF_ASSIGN_DEFAULT, setClosed, setCountry } from '../../campaigns/index.ts';
 import { campaignId } from '../../domain/ids.ts';
 import { id, newId } from '../arguments.ts';
 import { findCampaign } from '../lookup.ts';
-import { CAMPAIGN, limitOption } from '../options.ts';
+import { CAMPAIGN, countryOption, limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
 import { moment, table, type Output } from '../terminal.ts';
 import { addLimitOptions, addRules, campaignOutput, limitsOf, stateOf, type LimitOptions } from './campaign-rules.ts';
@@ -11,6 +11,7 @@ import { addLimitOptions, addRules, campaignOutput, limitsOf, stateOf, type Limi
 interface CreateOptions extends LimitOptions {
   readonly id?: string;
   readonly selfAssign?: true;
+  readonly country?: string;
 }
 
 export function addCampaign(program: Command, session: Session): void {
@@ -27,6 +28,16 @@ export function addCampaign(program: Command, session: Session): void {
     .summary('show a campaign')
     .argument(...CAMPAIGN)
     .action(async (typed: string) => session.print(campaignOutput(await findCampaign(await session.context(), typed))));
+  group
+    .command('country')
+    .summary('set the country of phone numbers without a country code')
+    .description(
+      'Sets the country of phone numbers without a country code, for imports and look-ups. To read the numbers that are ' +
+        'already stored in the new way, run `baton phones`.',
+    )
+    .argument(...CAMPAIGN)
+    .argument('<code>', 'the ISO 3166 code of the country, such as US')
+    .action(async (typed: string, code: string) => session.print(await changeCountry(session, typed, code)));
   group
     .command('close')
     .summary('assign no more conversations; they can still be unassigned')
@@ -45,7 +56,8 @@ function addCreate(group: Command, session: Session): void {
     .summary('create a campaign')
     .argument('<name>', 'the name of the campaign')
     .option('--id <id>', 'the id of the campaign. Default: a new id', id('--id', campaignId))
-    .option('--self-assign', 'let texters claim conversations from the pool');
+    .option('--self-assign', 'let texters claim conversations from the pool')
+    .addOption(countryOption());
   addLimitOptions(command, SELF_ASSIGN_DEFAULT).action(async (name: string, options: CreateOptions) =>
     session.print(await create(session, name, options)),
   );
@@ -53,7 +65,8 @@ function addCreate(group: Command, session: Session): void {
 
 async function create(session: Session, name: string, options: CreateOptions): Promise<Output> {
   const selfAssign = { enabled: options.selfAssign === true, ...limitsOf(options) };
-  const wanted = { campaignId: options.id ?? newId('c'), name, selfAssign };
+  const { country } = options;
+  const wanted = { campaignId: options.id ?? newId('c'), name, selfAssign, ...(country !== undefined && { country }) };
   return campaignOutput(await createCampaign(await session.context(), wanted));
 }
 
@@ -68,6 +81,12 @@ async function list(session: Session, limit: number): Promise<Output> {
     moment(campaign.createdAt),
   ]);
   return { json: { campaigns: listed }, text: table(['id', 'name', 'state', 'texters', 'created'], rows) };
+}
+
+async function changeCountry(session: Session, typed: string, code: string): Promise<Output> {
+  const context = await session.context();
+  const { campaignId } = await findCampaign(context, typed);
+  return campaignOutput(await setCountry(context, campaignId, code));
 }
 
 async function close(session: Session, typed: string, closed: boolean): Promise<Output> {

@@ -1,10 +1,10 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { csvRecords, importContacts, type ImportResult } from '../../contacts/index.ts';
+import { csvRecords, importContacts, type ImportOptions, type ImportResult } from '../../contacts/index.ts';
 import { isSystemError, unusableFile } from '../errors.ts';
 import { findCampaign } from '../lookup.ts';
-import { CAMPAIGN } from '../options.ts';
+import { CAMPAIGN, countryOption } from '../options.ts';
 import type { Session } from '../session.ts';
 import { blocks, counted, progressBar, table, type Output, type Progress } from '../terminal.ts';
 
@@ -15,7 +15,11 @@ const HELP = `
 The file is CSV with a header line. Columns: name and phone, and optionally external_id, status, assignee (a texter by
 id or exact name; empty: the pool), opted_out (true or false), created_at, waiting_since, last_inbound_at and
 last_outbound_at (ISO 8601; UTC without an offset). Bad rows are reported, and the other rows are added. A contact
-whose phone number the campaign already has does not change, so importing a file twice adds nothing.`;
+whose phone number the campaign already has does not change, so importing a file twice adds nothing.
+
+Phone numbers are stored in one form, such as +12025550199, however the file writes them. Numbers without a country code
+are read as numbers of the country of the campaign (\`baton campaign country\`), or of --country for this file. There
+is no default: a wrong country would turn a number into the number of another person.`;
 
 export function addImport(program: Command, session: Session): void {
   program
@@ -23,16 +27,20 @@ export function addImport(program: Command, session: Session): void {
     .summary('add contacts from a CSV file')
     .argument(...CAMPAIGN)
     .argument('<file>', 'the file, or - for stdin')
+    .addOption(countryOption())
     .addHelpText('after', HELP)
-    .action(async (campaign: string, file: string) => session.print(await importFile(session, campaign, file)));
+    .action(async (campaign: string, file: string, options: ImportOptions) =>
+      session.print(await importFile(session, campaign, file, options)),
+    );
 }
 
-async function importFile(session: Session, campaign: string, file: string): Promise<Output> {
+async function importFile(session: Session, campaign: string, file: string, options: ImportOptions): Promise<Output> {
   const context = await session.context();
   const { campaignId } = await findCampaign(context, campaign);
   const source = await openSource(session, file);
   try {
-    const result = await importContacts(context, campaignId, csvRecords(textOf(source.stream, source.progress)));
+    const records = csvRecords(textOf(source.stream, source.progress));
+    const result = await importContacts(context, campaignId, records, options);
     if (result.added > 0) await session.serveWaitingClaims(campaignId);
     return { json: { campaignId, ...result }, text: resultText(result) };
   } finally {

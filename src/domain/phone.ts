@@ -1,0 +1,94 @@
+import { isSupportedCountry, parsePhoneNumberFromString, type PhoneNumber } from 'libphonenumber-js/max';
+
+/**
+ * Reads phone numbers. Import this file with `import()` where numbers are read: its tables take 0.15 seconds to load, and
+ * most processes read no number.
+ */
+
+/** A phone number in the form of E.164, such as "+12025550199", or the reason why a text is none. */
+export type PhoneReading = { readonly phone: string } | { readonly problem: string };
+
+/** Returns the ISO 3166 code of a country in upper case, such as "US", or `undefined` for other words. */
+export function countryOf(code: string): string | undefined {
+  const upper = code.trim().toUpperCase();
+  return isSupportedCountry(upper) ? upper : undefined;
+}
+
+const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu;
+/** What spreadsheets and address books put around a number: `'2025550199`, `="2025550199"`, `tel:2025550199`, `2025550199.0`. */
+const WRAPPINGS: readonly (readonly [RegExp, string])[] = [
+  [/^'/, ''],
+  [/^="(.*)"$/, '$1'],
+  [/^tel:/i, ''],
+  [/^(\d+)\.0+$/, '$1'],
+];
+const SCIENTIFIC = /^(\d)\.(\d+)e\+?(\d+)$/i;
+
+/** Texts that mean something else, or two numbers. The library would read a number in some of them. */
+const UNREADABLE: readonly (readonly [RegExp, string])[] = [
+  [SCIENTIFIC, 'the phone number has lost digits in a spreadsheet'],
+  [/^[-=@]/, 'the phone number begins like a formula'],
+  [/\p{L}/u, 'the phone number contains letters'],
+  [/^\d{4}-\d{2}-\d{2}$|^\d{1,2}\/\d{1,2}\/\d{2,4}$/, 'the phone number is a date'],
+  [/^\d+\.\d+$/, 'the phone number is a decimal number'],
+  [/\+.*\+/, 'the phone number has two plus signs'],
+  [/[/,;|:]/, 'the cell has more than one phone number'],
+];
+
+const UNREACHABLE = ['FIXED_LINE', 'TOLL_FREE', 'PREMIUM_RATE', 'SHARED_COST', 'PAGER', 'UAN', 'VOICEMAIL'];
+
+/**
+ * Reads a phone number. A number without a country code is read as one of `country`; `null`: such numbers are not read,
+ * because a wrong country makes another person's number of it. The problem never repeats the text.
+ */
+export function readPhone(text: string, country: string | null): PhoneReading {
+  const plain = unwrapped(text);
+  const unreadable = UNREADABLE.find(([pattern]) => pattern.test(plain));
+  if (unreadable) return { problem: unreadable[1] };
+  const number = parse(plain, country);
+  if (!number) return { problem: problemOf(plain, country) };
+  if (number.ext !== undefined) return { problem: 'the phone number has an extension' };
+  const type = number.getType();
+  if (type !== undefined && UNREACHABLE.includes(type)) return { problem: 'the phone number is not a mobile number' };
+  return { phone: number.number };
+}
+
+/** Returns the number of E.164 that a stored phone number means, or `undefined`. Accepts fixed lines too. */
+export function canonicalPhone(stored: string, country: string | null): string | undefined {
+  return parse(stored, country)?.number;
+}
+
+function unwrapped(text: string): string {
+  let plain = text.normalize('NFKC').replace(INVISIBLE, '').trim();
+  for (const [pattern, replacement] of WRAPPINGS) plain = plain.replace(pattern, replacement);
+  return plain.replace(SCIENTIFIC, withEveryDigit);
+}
+
+/** Writes scientific notation out if it has all digits of the number: as many decimals as its exponent. */
+function withEveryDigit(text: string, first: string, decimals: string, exponent: string): string {
+  return decimals.length === Number(exponent) ? first + decimals : text;
+}
+
+/**
+ * The national reading comes first, because some countries dial 00 and another digit. If it is no valid number, 00 at the
+ * start stands for the plus sign of an international number.
+ */
+function parse(text: string, country: string | null): PhoneNumber | undefined {
+  return parseValid(text, country) ?? parseValid(text.replace(/^\(?00\)?/, '+'), country);
+}
+
+function parseValid(text: string, country: string | null): PhoneNumber | undefined {
+  const options = {
+    extract: false,
+    ...(country !== null && isSupportedCountry(country) && { defaultCountry: country }),
+  };
+  const number = parsePhoneNumberFromString(text, options);
+  return number?.isValid() ? number : undefined;
+}
+
+function problemOf(text: string, country: string | null): string {
+  if (/^\+|^\(?00/.test(text)) return 'the phone number is not valid';
+  return country === null
+    ? 'the phone number has no country code, and neither the campaign nor --country names a country'
+    : `the phone number is not valid in the country ${country}`;
+}
