@@ -21,14 +21,14 @@ const SUBJECTS = 'campaigns|conversations|claims|operations|contacts|reconcile|p
  * The requests and jobs of a subject. The producer imports them instead of the index, because the index also exports the
  * stores: an app that only sends requests must not load the database driver.
  */
-const CONTRACTS = '^src/(claims|operations)/(contract|jobs)\\.ts$';
+const CONTRACTS = '^src/(claims|operations|contacts)/(contract|jobs)\\.ts$';
 
 /** Files that only decide: they read no clock and call no database, queue or file system. */
 const RULES = [
   '^src/domain/',
   '^src/campaigns/campaign\\.ts$',
   '^src/claims/(claim|contract|rules)\\.ts$',
-  '^src/contacts/(columns|contact|row)\\.ts$',
+  '^src/contacts/(columns|contact|contract|row)\\.ts$',
   '^src/operations/(batch|contract|evaluate|operation|planner|sources-and-targets)\\.ts$',
 ];
 

@@ -9,15 +9,17 @@ import { errorReporter, type Logger } from '../src/telemetry/index.ts';
 import { AfterEnd } from './after-end.ts';
 import { CancelHandler } from './cancel-handler.ts';
 import { ClaimHandler } from './claim-handler.ts';
+import { ControlHandler } from './control-handler.ts';
 import { processorOf, type Handler } from './executor.ts';
 import { LockWatch } from './lock-watch.ts';
 import { OperationHandler } from './operation-handler.ts';
+import { OptOutHandler } from './opt-out-handler.ts';
 import { Pace } from './pace.ts';
 import { PreviewHandler } from './preview-handler.ts';
 import { startQueueWorker } from './queue-worker.ts';
 import { ReconcileHandler } from './reconcile-handler.ts';
 
-/** Requests to cancel are few and short. */
+/** Requests to cancel and to opt out are few and short. */
 const CONTROL_CONCURRENCY = 4;
 /** The queue also limits reconcile passes to one at a time over all workers. */
 const RECONCILE_CONCURRENCY = 1;
@@ -53,6 +55,10 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
   const afterEnd = new AfterEnd(context, operationQueue, claimQueue);
   const pace = new Pace();
   const reconcileDeps = { ...context, jobs: new ReconciledQueues(operationQueue, claimQueue), receiptsKeptDays };
+  const controls = {
+    cancel: new CancelHandler(context, operationQueue, claimQueue, afterEnd),
+    optOut: new OptOutHandler(context, claimQueue),
+  };
   const start = (name: string, handler: Handler, concurrency: number): Worker => {
     const locks = new LockWatch(config.worker.lockMs);
     const onError = reporter(`error of the worker of the queue ${name}`);
@@ -67,7 +73,7 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
     ),
     start(CLAIMS_QUEUE, new ClaimHandler(context, coordinator, claimQueue, pace), claimConcurrency),
     start(PREVIEWS_QUEUE, new PreviewHandler(context), previewConcurrency),
-    start(CONTROLS_QUEUE, new CancelHandler(context, operationQueue, claimQueue, afterEnd), CONTROL_CONCURRENCY),
+    start(CONTROLS_QUEUE, new ControlHandler(controls), CONTROL_CONCURRENCY),
     start(RECONCILE_QUEUE, new ReconcileHandler(reconcileDeps), RECONCILE_CONCURRENCY),
   ];
 }

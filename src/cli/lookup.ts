@@ -1,4 +1,4 @@
-import type { Campaign, Texter } from '../campaigns/index.ts';
+import { checkedCountry, type Campaign, type Texter } from '../campaigns/index.ts';
 import type { Context } from '../context.ts';
 import type { ViewStore } from '../conversations/index.ts';
 import type { Assignee } from '../domain/conversation.ts';
@@ -74,6 +74,18 @@ export async function findConversationId(views: ViewStore, campaignId: string, t
     expected: 'the id, external id or contact of a conversation of the campaign',
     received: shown(typed),
   });
+}
+
+/** Reads a phone number of the country of the campaign, or of another one. The refusal does not repeat the number. */
+export async function phoneOf(campaign: Campaign, typed: string, country: string | undefined): Promise<string> {
+  const { canonicalPhone, readPhone } = await import('../domain/phone.ts');
+  const inCountry = country === undefined ? campaign.country : await checkedCountry(country);
+  const phone = canonicalPhone(typed, inCountry);
+  // An earlier version stored fixed lines, so this command accepts them.
+  const reading = phone === undefined ? readPhone(typed, inCountry) : { phone };
+  if ('phone' in reading) return reading.phone;
+  const expected = 'a phone number, such as +12025550199';
+  throw misused(`--phone cannot be read: ${reading.problem}`, { expected, received: reading.problem });
 }
 
 function ids<Key extends string>(records: readonly Readonly<Record<Key, string>>[], key: Key): string[] {

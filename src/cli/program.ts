@@ -8,6 +8,7 @@ import { addFailed, addRetry } from './commands/failed.ts';
 import { addImport } from './commands/import.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addOperations } from './commands/operations.ts';
+import { addLiftOptOut, addOptOut } from './commands/opt-out.ts';
 import { addPhones } from './commands/phones.ts';
 import { addPreview } from './commands/preview.ts';
 import { addReassign } from './commands/reassign.ts';
@@ -26,6 +27,8 @@ const COMMANDS = [
   addTexter,
   addImport,
   addPhones,
+  addOptOut,
+  addLiftOptOut,
   addSenders,
   addConversations,
   addReassign,

@@ -65,10 +65,30 @@ export interface NewConversation {
   readonly createdAt: Date;
 }
 
+export interface ImportBatch {
+  readonly conversations: readonly NewConversation[];
+  /** Phone numbers of people who have opted out, without a conversation to insert. */
+  readonly optOuts: readonly string[];
+  readonly at: Date;
+}
+
+export interface Imported {
+  readonly added: number;
+  /** The number of conversations that this call opted out: added ones and existing ones. */
+  readonly optedOut: number;
+}
+
 export interface ContactStore {
   /**
-   * Inserts the conversations whose phone number is new to the campaign and returns how many these are. Existing
-   * conversations stay unchanged, so the call is safe to repeat.
+   * Inserts the conversations whose phone number is new to the campaign. If one conversation of a number is opted out, the
+   * stored one is too. Existing conversations do not change in another way, so the call is safe to repeat.
    */
-  insertNew(campaignId: string, conversations: readonly NewConversation[], at: Date): Promise<number>;
+  importBatch(campaignId: string, batch: ImportBatch): Promise<Imported>;
+  findPhone(campaignId: string, conversationId: string): Promise<string | undefined>;
+  /** Changes the opt-out of all conversations with one of these phone numbers. Returns them, with how many changed. */
+  setOptedOut(
+    campaignId: string,
+    phones: readonly string[],
+    optedOut: boolean,
+  ): Promise<{ readonly conversationIds: readonly string[]; readonly changed: number }>;
 }

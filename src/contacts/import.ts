@@ -1,5 +1,5 @@
 import { badHeader, readHeader } from './columns.ts';
-import type { ContactStore, NewConversation } from './contact.ts';
+import type { ContactStore, Imported, NewConversation } from './contact.ts';
 import { BadRow, ContactReader, type ReaderParts } from './row.ts';
 import { checkedCountry, type Campaign, type CampaignStore, type TexterStore } from '../campaigns/index.ts';
 import type { Clock } from '../domain/operation.ts';
@@ -25,6 +25,11 @@ export interface ImportResult {
   readonly added: number;
   /** The number of rows whose phone number an earlier row or an earlier import has brought. */
   readonly alreadyThere: number;
+  /**
+   * The number of contacts that this import opted out: new ones, and ones that were there. An opt-out in a rejected row
+   * holds as well if its phone number can be read.
+   */
+  readonly optedOut: number;
   readonly rejectedCount: number;
   /** The first {@link REJECTED_LISTED_MAX} rejected rows. */
   readonly rejected: readonly RejectedRow[];
@@ -43,7 +48,8 @@ export interface ImportOptions {
 
 /**
  * Adds the contacts of a file to a campaign while the file is read. The first record is the header line. Bad rows are
- * rejected, and the other rows are added. Safe to repeat: a contact that exists stays unchanged.
+ * rejected, and the other rows are added. A contact that exists can be opted out, and does not change in another way. Safe
+ * to repeat.
  */
 export async function importContacts(
   deps: ImportDeps,
@@ -93,6 +99,8 @@ function headerCells(record: FileRecord): readonly string[] {
 class RowImport {
   private readonly writer: BatchWriter;
   private readonly rejected: RejectedRow[] = [];
+  /** Phone numbers of rejected rows that say that the person has opted out. */
+  private readonly optOuts = new Set<string>();
   private accepted = 0;
   private rejectedCount = 0;
 
@@ -102,24 +110,27 @@ class RowImport {
 
   async add(record: FileRecord, reader: ContactReader): Promise<void> {
     const row = readRow(record, reader);
-    if (row instanceof BadRow) return this.reject({ line: record.line, reason: row.message });
+    if (row instanceof BadRow) return this.reject(record.line, row);
     this.accepted += 1;
-    await this.writer.add(row);
+    await this.writer.add(this.optOuts.has(row.phone) ? { ...row, optedOut: true } : row);
   }
 
   async finish(): Promise<ImportResult> {
-    const added = await this.writer.finish();
+    const { added, optedOut } = await this.writer.finish();
     const { accepted, rejectedCount, rejected } = this;
-    return { added, alreadyThere: accepted - added, rejectedCount, rejected };
+    return { added, alreadyThere: accepted - added, optedOut, rejectedCount, rejected };
   }
 
   async stop(): Promise<void> {
     await this.writer.stop();
   }
 
-  private reject(row: RejectedRow): void {
+  private reject(line: number, { message: reason, optOut }: BadRow): void {
     this.rejectedCount += 1;
-    if (this.rejected.length < REJECTED_LISTED_MAX) this.rejected.push(row);
+    if (this.rejected.length < REJECTED_LISTED_MAX) this.rejected.push({ line, reason });
+    if (optOut === undefined || this.optOuts.has(optOut)) return;
+    this.optOuts.add(optOut);
+    this.writer.addOptOut(optOut);
   }
 }
 
@@ -139,7 +150,9 @@ class BatchWriter {
   private readonly at: Date;
   private readonly inFlight = new InFlight(() => BATCHES_IN_FLIGHT_MAX);
   private batch: NewConversation[] = [];
+  private optOuts: string[] = [];
   private added = 0;
+  private optedOut = 0;
 
   constructor(contacts: ContactStore, campaignId: string, at: Date) {
     this.contacts = contacts;
@@ -152,11 +165,17 @@ class BatchWriter {
     if (this.batch.length >= BATCH_ROWS_MAX) await this.flush();
   }
 
-  /** Writes the rest and returns how many conversations were added in all. */
-  async finish(): Promise<number> {
+  /** Written with the next batch. */
+  addOptOut(phone: string): void {
+    this.optOuts.push(phone);
+  }
+
+  /** Writes the rest and returns the counts of all batches. */
+  async finish(): Promise<Imported> {
     await this.flush();
     await this.inFlight.settled();
-    return this.added;
+    const { added, optedOut } = this;
+    return { added, optedOut };
   }
 
   /** Waits for the inserts in progress after an error, so that none of them outlives the import. */
@@ -165,13 +184,15 @@ class BatchWriter {
   }
 
   private async flush(): Promise<void> {
-    const batch = this.batch;
+    const { batch: conversations, optOuts, at } = this;
     this.batch = [];
-    if (batch.length === 0) return;
+    this.optOuts = [];
+    if (conversations.length + optOuts.length === 0) return;
     await this.inFlight.add(async () => {
-      const added = await this.contacts.insertNew(this.campaignId, batch, this.at);
-      // `this.added` must be read after the wait: another insert may have changed it.
+      const { added, optedOut } = await this.contacts.importBatch(this.campaignId, { conversations, optOuts, at });
+      // The sums must be read after the wait: another insert may have changed them.
       this.added += added;
+      this.optedOut += optedOut;
     });
   }
 }

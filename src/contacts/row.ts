@@ -8,6 +8,8 @@ import type { Column } from './columns.ts';
 /** Says in a sentence why a row is rejected. The sentence never repeats a cell, which could be a name or a phone number. */
 export class BadRow extends Error {
   override readonly name = 'BadRow';
+  /** The phone number of the row if the row says that the person has opted out: this holds although the row is bad. */
+  optOut: string | undefined;
 }
 
 const EXTERNAL_ID_CHARS_MAX = 200;
@@ -43,6 +45,15 @@ export class ContactReader {
   /** Throws {@link BadRow}. */
   read(cells: readonly string[]): NewConversation {
     const row = rowOf(cells, this.columns);
+    try {
+      return this.conversationOf(row);
+    } catch (error) {
+      if (error instanceof BadRow) error.optOut = this.optOutOf(row);
+      throw error;
+    }
+  }
+
+  private conversationOf(row: Row): NewConversation {
     const status = statusOf(row);
     const moments = {
       createdAt: momentOf(row, 'created_at') ?? this.parts.at,
@@ -59,6 +70,12 @@ export class ContactReader {
       waitingSince: momentOf(row, 'waiting_since') ?? waitingSinceOf(status, moments),
       ...moments,
     };
+  }
+
+  private optOutOf(row: Row): string | undefined {
+    const isOptedOut = YES.includes(cell(row, 'opted_out').toLowerCase());
+    const reading = this.parts.readPhone(cell(row, 'phone'));
+    return isOptedOut && 'phone' in reading ? reading.phone : undefined;
   }
 
   private phoneOf(row: Row): string {

@@ -1,4 +1,9 @@
-import { isSupportedCountry, parsePhoneNumberFromString, type PhoneNumber } from 'libphonenumber-js/max';
+import {
+  getCountryCallingCode,
+  isSupportedCountry,
+  parsePhoneNumberFromString,
+  type PhoneNumber,
+} from 'libphonenumber-js/max';
 
 /**
  * Reads phone numbers. Import this file with `import()` where numbers are read: its tables take 0.15 seconds to load, and
@@ -56,6 +61,23 @@ export function readPhone(text: string, country: string | null): PhoneReading {
 /** Returns the number of E.164 that a stored phone number means, or `undefined`. Accepts fixed lines too. */
 export function canonicalPhone(stored: string, country: string | null): string | undefined {
   return parse(stored, country)?.number;
+}
+
+/**
+ * Returns the forms in which the conversations of a phone number may be stored: E.164, and the forms of an earlier version,
+ * which only removed punctuation. National forms are those of `country`, so that they name no other person.
+ */
+export function storedSpellings(phone: string, country: string | null): readonly string[] {
+  const number = parse(phone, country);
+  if (!number) return [phone];
+  const digits = number.number.slice(1);
+  const spellings = [phone, number.number, digits, `00${digits}`, `011${digits}`];
+  if (country === null || number.countryCallingCode !== callingCodeOf(country)) return [...new Set(spellings)];
+  return [...new Set([...spellings, number.nationalNumber, `0${number.nationalNumber}`])];
+}
+
+function callingCodeOf(country: string): string | undefined {
+  return isSupportedCountry(country) ? getCountryCallingCode(country) : undefined;
 }
 
 function unwrapped(text: string): string {

@@ -1,3 +1,4 @@
+import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import {
   CLAIM_JOB,
@@ -7,6 +8,7 @@ import {
   poolRefilledJob,
   poolRefilledJobOptions,
 } from '../claims/contract.ts';
+import { LIFT_OPT_OUT_JOB, OPT_OUT_JOB, OPT_OUT_JOB_OPTIONS, optOutJob } from '../contacts/contract.ts';
 import {
   CANCEL_JOB,
   CANCEL_JOB_OPTIONS,
@@ -62,16 +64,16 @@ export function jobSchemas(): object {
           options: poolRefilledJobOptions('{campaignId}'),
         },
       },
-      cancel: {
-        ...bodyOf(cancelJob),
-        'x-baton': { ...addressOf(CONTROLS_QUEUE, CANCEL_JOB), jobId: NEW_JOB_ID, options: CANCEL_JOB_OPTIONS },
-      },
-      preview: {
-        ...bodyOf(previewJob),
-        'x-baton': { ...addressOf(PREVIEWS_QUEUE, PREVIEW_JOB), jobId: NEW_JOB_ID, options: PREVIEW_JOB_OPTIONS },
-      },
+      cancel: withNewId(cancelJob, CONTROLS_QUEUE, CANCEL_JOB, CANCEL_JOB_OPTIONS),
+      optOut: withNewId(optOutJob, CONTROLS_QUEUE, OPT_OUT_JOB, OPT_OUT_JOB_OPTIONS),
+      liftOptOut: withNewId(optOutJob, CONTROLS_QUEUE, LIFT_OPT_OUT_JOB, OPT_OUT_JOB_OPTIONS),
+      preview: withNewId(previewJob, PREVIEWS_QUEUE, PREVIEW_JOB, PREVIEW_JOB_OPTIONS),
     },
   };
+}
+
+function withNewId(body: z.ZodType, queue: string, job: string, options: JobsOptions): object {
+  return { ...bodyOf(body), 'x-baton': { ...addressOf(queue, job), jobId: NEW_JOB_ID, options } };
 }
 
 function addressOf(queue: string, job: string): object {

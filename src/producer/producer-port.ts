@@ -1,4 +1,5 @@
 import type { ClaimInput } from '../claims/contract.ts';
+import type { OptOutAnswer, OptOutRequest } from '../contacts/contract.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { CancelInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
 import type { CancelAnswer, Preview } from '../operations/jobs.ts';
@@ -83,6 +84,15 @@ export interface Producer {
    * the errors of {@link Sent.result}.
    */
   cancel(request: CancelInput, options?: Partial<WaitOptions>): Promise<CancelAnswer>;
+  /**
+   * Opts a person out of a campaign, named by phone number (E.164) or by conversation, and waits until this holds: no texter
+   * gets a conversation of theirs any more. Safe to repeat. The phone number is in Redis only until a worker has run the
+   * job. Throws a `Refusal` (`unknown-campaign`, `unknown-conversation`) and the errors of {@link Sent.result}. After
+   * `WaitTimeout` the job continues.
+   */
+  optOut(request: OptOutRequest, options?: Partial<WaitOptions>): Promise<OptOutAnswer>;
+  /** Lifts the opt-out of a person. Nothing else lifts it. Safe to repeat. Throws the errors of {@link optOut}. */
+  liftOptOut(request: OptOutRequest, options?: Partial<WaitOptions>): Promise<OptOutAnswer>;
   /** Assigns a texter more conversations from the pool, longest waiting first, within the campaign's limits. */
   selfAssign(request: ClaimInput): Promise<SentClaim>;
   /**

@@ -13,6 +13,14 @@ import {
   type ClaimInput,
   type ClaimJob,
 } from '../claims/contract.ts';
+import {
+  LIFT_OPT_OUT_JOB,
+  newOptOutJob,
+  OPT_OUT_JOB,
+  OPT_OUT_JOB_OPTIONS,
+  type OptOutAnswer,
+  type OptOutRequest,
+} from '../contacts/contract.ts';
 import { operationConflict } from '../domain/errors.ts';
 import { requestHash } from '../domain/requests.ts';
 import { parseRequest, type CancelInput, type PreviewRequest, type RequestInput } from '../operations/contract.ts';
@@ -98,6 +106,14 @@ class QueueProducer implements Producer {
     return (await this.controls.wait(jobId, wait)) as CancelAnswer;
   }
 
+  optOut(request: OptOutRequest, wait?: Partial<WaitOptions>): Promise<OptOutAnswer> {
+    return this.sendOptOut(OPT_OUT_JOB, request, wait);
+  }
+
+  liftOptOut(request: OptOutRequest, wait?: Partial<WaitOptions>): Promise<OptOutAnswer> {
+    return this.sendOptOut(LIFT_OPT_OUT_JOB, request, wait);
+  }
+
   async selfAssign({ operationId, ...rest }: ClaimInput): Promise<SentClaim> {
     const request = parseClaimRequest({ ...rest, operationId, kind: 'self-assign' });
     const job = newClaimJob(request, randomUUID());
@@ -126,6 +142,11 @@ class QueueProducer implements Producer {
   async close(): Promise<void> {
     await Promise.all([this.operations, this.claims, this.previews, this.controls].map((sender) => sender.close()));
     for (const connection of this.connections) connection.disconnect();
+  }
+
+  private async sendOptOut(name: string, request: OptOutRequest, wait?: Partial<WaitOptions>): Promise<OptOutAnswer> {
+    const { jobId } = await this.controls.send(name, newOptOutJob(request), withNewId(OPT_OUT_JOB_OPTIONS));
+    return (await this.controls.wait(jobId, wait)) as OptOutAnswer;
   }
 
   private async send(input: unknown): Promise<Sent> {

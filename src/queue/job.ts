@@ -69,7 +69,7 @@ export function operationIdOfJob(data: unknown): string | undefined {
 export const OPERATIONS_QUEUE = 'operations';
 export const CLAIMS_QUEUE = 'claims';
 export const PREVIEWS_QUEUE = 'previews';
-/** Requests to cancel. Bulk operations can occupy every worker of their own queue, so these have another. */
+/** Requests to cancel and opt-outs. Bulk operations can occupy every worker of their own queue, so these have another. */
 export const CONTROLS_QUEUE = 'controls';
 export const RECONCILE_QUEUE = 'reconcile';
 

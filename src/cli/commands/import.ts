@@ -17,6 +17,9 @@ id or exact name; empty: the pool), opted_out (true or false), created_at, waiti
 last_outbound_at (ISO 8601; UTC without an offset). Bad rows are reported, and the other rows are added. A contact
 whose phone number the campaign already has does not change, so importing a file twice adds nothing.
 
+An opt-out holds in any row and is never lifted by an import: a contact of the campaign is opted out if one row of their
+number says so, even if this row is bad for another reason. To lift an opt-out, use \`baton lift-opt-out\`.
+
 Phone numbers are stored in one form, such as +12025550199, however the file writes them. Numbers without a country code
 are read as numbers of the country of the campaign (\`baton campaign country\`), or of --country for this file. There
 is no default: a wrong country would turn a number into the number of another person.`;
@@ -82,12 +85,13 @@ async function* textOf(stream: Readable, progress: Progress): AsyncGenerator<str
   yield decoder.decode();
 }
 
-function resultText({ added, alreadyThere, rejectedCount, rejected }: ImportResult): string {
+function resultText({ added, alreadyThere, optedOut, rejectedCount, rejected }: ImportResult): string {
   const listed = rejected.slice(0, REJECTED_SHOWN_MAX);
   const more = rejectedCount - listed.length;
   const rows = listed.map(({ line, reason }) => [line, reason]);
   return blocks(
-    `Added ${counted(added, 'contact')}; ${alreadyThere} already existed; ${counted(rejectedCount, 'bad row')}.`,
+    `Added ${counted(added, 'contact')}; ${alreadyThere} already existed; ${optedOut} opted out; ` +
+      `${counted(rejectedCount, 'bad row')}.`,
     rows.length > 0 && table(['line', 'problem'], rows),
     more > 0 && `… and ${more} more; --json lists the first ${rejected.length}.`,
   );

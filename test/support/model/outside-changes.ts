@@ -88,15 +88,15 @@ export class OutsideChanges {
   }
 
   private async import({ statuses, waitedMinutes }: OutsideChange & { does: 'import' }): Promise<void> {
-    const contacts = statuses.map((status) => {
+    const conversations = statuses.map((status) => {
       const { contact } = this.newConversation({ ...NEW, status });
       const waitingSince = new Date(since(waitedMinutes));
       const { optedOut } = NEW;
       const times = { waitingSince, lastInboundAt: null, lastOutboundAt: null, createdAt: waitingSince };
       return { ...contact, ...times, externalId: null, assigneeId: null, status, optedOut };
     });
-    await this.harness.context.contacts.insertNew(this.campaignId, contacts, new Date());
-    const phones = new Set(contacts.map(({ phone }) => phone));
+    await this.harness.context.contacts.importBatch(this.campaignId, { conversations, optOuts: [], at: new Date() });
+    const phones = new Set(conversations.map(({ phone }) => phone));
     for (const doc of (await rawConversations(this.harness, this.campaignId)).values()) {
       if (phones.has(doc.contact.phone)) this.addToModel({ ...doc, assigneeId: null, assignmentVersion: 0 });
     }

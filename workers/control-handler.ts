@@ -1,0 +1,28 @@
+import { LIFT_OPT_OUT_JOB, OPT_OUT_JOB } from '../src/contacts/index.ts';
+import type { Attempt, Handler, Outcome } from './executor.ts';
+
+export interface ControlHandlers {
+  readonly cancel: Handler;
+  readonly optOut: Handler;
+}
+
+/** Handles the jobs of the queue of controls, each by the handler of its name. */
+export class ControlHandler implements Handler {
+  private readonly handlers: ControlHandlers;
+
+  constructor(handlers: ControlHandlers) {
+    this.handlers = handlers;
+  }
+
+  handle(attempt: Attempt): Promise<Outcome> {
+    return this.handlerOf(attempt).handle(attempt);
+  }
+
+  async recordFailure(attempt: Attempt, error: Error): Promise<void> {
+    await this.handlerOf(attempt).recordFailure?.(attempt, error);
+  }
+
+  private handlerOf({ job: { name } }: Attempt): Handler {
+    return name === OPT_OUT_JOB || name === LIFT_OPT_OUT_JOB ? this.handlers.optOut : this.handlers.cancel;
+  }
+}
