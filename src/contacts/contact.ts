@@ -70,12 +70,23 @@ export interface ImportBatch {
   /** Phone numbers of people who have opted out, without a conversation to insert. */
   readonly optOuts: readonly string[];
   readonly at: Date;
+  /** Gives conversations to paused texters too, and those of opted-out contacts to their assignees. */
+  readonly keepsAssignees: boolean;
+}
+
+/** A conversation that was not inserted, although its row can be read. */
+export interface Refused {
+  readonly conversation: NewConversation;
+  readonly because: 'assignee-inactive';
 }
 
 export interface Imported {
   readonly added: number;
   /** The number of conversations that this call opted out: added ones and existing ones. */
   readonly optedOut: number;
+  /** The number of added conversations that got no assignee, because the contact has opted out. */
+  readonly leftInPool: number;
+  readonly refused: readonly Refused[];
 }
 
 export interface ContactStore {

@@ -1,4 +1,4 @@
-import type { FileRecord } from './import.ts';
+import type { FileRecord } from './row-import.ts';
 
 /** The longest record. An open quote in a longer one is taken for a mistake. */
 const RECORD_CHARS_MAX = 64 * 1024;

@@ -28,17 +28,19 @@ export interface ReaderParts {
   readonly readPhone: (text: string) => PhoneReading;
   /** The moment of the import: the default of `created_at`. */
   readonly at: Date;
+  /** Accepts paused assignees too. */
+  readonly keepsAssignees: boolean;
 }
 
 /** Reads the rows of one import. */
 export class ContactReader {
   private readonly columns: readonly Column[];
-  private readonly texterIds: TexterIds;
+  private readonly texters: TextersByWord;
   private readonly parts: ReaderParts;
 
   constructor(columns: readonly Column[], parts: ReaderParts) {
     this.columns = columns;
-    this.texterIds = texterIdsByWord(parts.texters);
+    this.texters = textersByWord(parts.texters);
     this.parts = parts;
   }
 
@@ -64,12 +66,20 @@ export class ContactReader {
       name: nameOf(row),
       phone: this.phoneOf(row),
       externalId: textOf(row, 'external_id', EXTERNAL_ID_CHARS_MAX) || null,
-      assigneeId: assigneeOf(row, this.texterIds),
+      assigneeId: this.assigneeOf(row),
       status,
       optedOut: optedOutOf(row),
       waitingSince: momentOf(row, 'waiting_since') ?? waitingSinceOf(status, moments),
       ...moments,
     };
+  }
+
+  /** The assignee of an opted-out contact may be paused, because the conversation stays in the pool. */
+  private assigneeOf(row: Row): Assignee {
+    const texter = texterOf(row, this.texters);
+    if (!texter) return null;
+    if (texter.active || this.parts.keepsAssignees || optedOutOf(row)) return texter.texterId;
+    throw new BadRow('the assignee is paused; resume the texter, leave the cell empty, or use --keep-assignees');
   }
 
   private optOutOf(row: Row): string | undefined {
@@ -99,24 +109,25 @@ function cell(row: Row, column: Column): string {
   return row.get(column) ?? '';
 }
 
-/** Texter ids by texter id and by name. The id is `undefined` for a name that several texters have. */
-type TexterIds = ReadonlyMap<string, string | undefined>;
+/** Texters by texter id and by name. The texter is `undefined` for a name that several texters have. */
+type TextersByWord = ReadonlyMap<string, Texter | undefined>;
 
 /** If one texter's id is another texter's name, the word stands for the id. */
-function texterIdsByWord(texters: readonly Texter[]): TexterIds {
-  const byWord = new Map<string, string | undefined>();
-  for (const { name, texterId } of texters) byWord.set(name, byWord.has(name) ? undefined : texterId);
-  for (const { texterId } of texters) byWord.set(texterId, texterId);
+function textersByWord(texters: readonly Texter[]): TextersByWord {
+  const byWord = new Map<string, Texter | undefined>();
+  for (const texter of texters) byWord.set(texter.name, byWord.has(texter.name) ? undefined : texter);
+  for (const texter of texters) byWord.set(texter.texterId, texter);
   return byWord;
 }
 
-function assigneeOf(row: Row, texterIds: TexterIds): Assignee {
+/** Returns `undefined` for the pool. */
+function texterOf(row: Row, texters: TextersByWord): Texter | undefined {
   const word = cell(row, 'assignee');
-  if (word === '') return null;
-  const texterId = texterIds.get(word);
-  if (texterId !== undefined) return texterId;
+  if (word === '') return undefined;
+  const texter = texters.get(word);
+  if (texter !== undefined) return texter;
   throw new BadRow(
-    texterIds.has(word)
+    texters.has(word)
       ? 'the assignee is a name that several texters have; write the id of the texter instead'
       : 'the assignee is not a texter of the campaign; write an id or an exact name, or leave the cell empty for the pool',
   );

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { importContacts, REJECTED_LISTED_MAX, type FileRecord, type ImportResult } from '../../src/contacts/import.ts';
+import { setActive, setClosed } from '../../src/campaigns/index.ts';
+import { importContacts, type FileRecord, type ImportResult } from '../../src/contacts/import.ts';
+import { REJECTED_LISTED_MAX } from '../../src/contacts/row-import.ts';
 import { STATUSES } from '../../src/domain/conversation.ts';
 import { Harness } from '../support/harness.ts';
 import { phoneOf } from '../support/phones.ts';
@@ -98,8 +100,8 @@ describe('importing contacts', () => {
 
   it('writes every field of a row', async () => {
     const campaignId = await harness.seedCampaign(2);
-    await run(campaignId, ['+1 202-555-0101', ' Ann ', 'needs-reply', 'Texter 2', 'yes', '2020-09-01', 'x1']);
-    await run(campaignId, ['+1 202-555-0102', 'Bob', '', '', '', '', '']);
+    await run(campaignId, ['+1 202-555-0101', ' Ann ', 'needs-reply', 'Texter 2', 'no', '2020-09-01', 'x1']);
+    await run(campaignId, ['+1 202-555-0102', 'Bob', '', '', 'yes', '', '']);
     const byName = (name: string) =>
       harness.context.database.conversations.findOne({ campaignId, 'contact.name': name });
     const createdAt = new Date('2020-09-01T00:00:00Z');
@@ -111,7 +113,7 @@ describe('importing contacts', () => {
       assigneeId: 't2',
       status: 'needs-reply',
       waitingSince: createdAt,
-      optedOut: true,
+      optedOut: false,
       assignmentVersion: 0,
       assignedAt: expect.any(Date) as unknown,
       lastInboundAt: null,
@@ -126,7 +128,7 @@ describe('importing contacts', () => {
       assignedAt: null,
       externalId: null,
       status: 'not-started',
-      optedOut: false,
+      optedOut: true,
     });
     expect(bob?.waitingSince).toEqual(bob?.createdAt);
   });
@@ -196,6 +198,73 @@ describe('importing contacts', () => {
     expect((refusal as Error).message).toMatch(
       /^column 1 of the header line is unknown; the columns are name, phone, /,
     );
+  });
+
+  describe('with assignees', () => {
+    const assigned = (phone: string, assignee: string, optedOut = 'no') => [phone, 'N', '', assignee, optedOut, '', ''];
+    const keepAll = (campaignId: string, ...cells: string[][]): Promise<ImportResult> =>
+      importContacts(harness.context, campaignId, records(...cells), { keepAssignees: true });
+
+    it('rejects the rows of a paused texter, and leaves opted-out contacts in the pool', async () => {
+      const campaignId = await harness.seedCampaign(3);
+      await harness.pause(campaignId, 't2');
+      const cells = [
+        assigned(phoneOf(1), 't1'),
+        assigned(phoneOf(2), 't2'),
+        assigned(phoneOf(3), 't1', 'yes'),
+        assigned(phoneOf(4), 't2', 'yes'),
+        assigned(phoneOf(5), 't3'),
+        assigned(phoneOf(5), 't3', 'yes'),
+      ];
+      expect(await run(campaignId, ...cells)).toMatchObject({
+        added: 4,
+        leftInPool: 3,
+        optedOut: 3,
+        rejected: [{ line: 3, reason: expect.stringMatching(/^the assignee is paused/) as string }],
+      });
+      expect(await harness.loads(campaignId)).toEqual({ t1: 1, pool: 3 });
+    });
+
+    it('keeps the assignees of another system if it is asked to', async () => {
+      const campaignId = await harness.seedCampaign(2);
+      await harness.pause(campaignId, 't2');
+      const cells = [assigned(phoneOf(1), 't1', 'yes'), assigned(phoneOf(2), 't2')];
+      expect(await keepAll(campaignId, ...cells)).toMatchObject({ added: 2, leftInPool: 0, rejectedCount: 0 });
+      expect(await harness.loads(campaignId)).toEqual({ t1: 1, t2: 1 });
+    });
+
+    /** Imports 9,998 conversations for t1, and calls `stop` in the middle of the file. */
+    const importAndStop = async (campaignId: string, stop: () => Promise<unknown>) => {
+      let givenAtStop = 0;
+      const file = (async function* () {
+        yield [{ line: 1, cells: HEADER }];
+        for (let line = 2; line < 10_000; line += 1) {
+          if (line === 5_000) {
+            await stop();
+            givenAtStop = (await harness.loads(campaignId))['t1'] ?? 0;
+          }
+          yield [{ line, cells: assigned(phoneOf(line), 't1') }];
+        }
+      })();
+      const { added, rejectedCount } = await importContacts(harness.context, campaignId, file);
+      expect(added + rejectedCount).toBe(9_998);
+      const { t1: given = 0 } = await harness.loads(campaignId);
+      return { given, givenAtStop };
+    };
+
+    it('gives nothing more to a texter once a pause is acknowledged while the file is read', async () => {
+      const campaignId = await harness.seedCampaign(1);
+      const pause = () => setActive(harness.context, campaignId, 't1', false);
+      const { given, givenAtStop } = await importAndStop(campaignId, pause);
+      expect(givenAtStop).toBeGreaterThan(0);
+      expect(given).toBe(givenAtStop);
+    });
+
+    it('starts no batch with assignees after the campaign is closed while the file is read', async () => {
+      const campaignId = await harness.seedCampaign(1);
+      const { given } = await importAndStop(campaignId, () => setClosed(harness.context, campaignId, true));
+      expect(given).toBeLessThanOrEqual(5_000);
+    });
   });
 
   it('refuses an unknown campaign and a closed one', async () => {

@@ -20,6 +20,9 @@ whose phone number the campaign already has does not change, so importing a file
 An opt-out holds in any row and is never lifted by an import: a contact of the campaign is opted out if one row of their
 number says so, even if this row is bad for another reason. To lift an opt-out, use \`baton lift-opt-out\`.
 
+The assignee column follows the rules of reassign: a row whose assignee is paused is rejected, and a contact who opted
+out stays in the pool. To bring in the assignments of another system as they are, use --keep-assignees.
+
 Phone numbers are stored in one form, such as +12025550199, however the file writes them. Numbers without a country code
 are read as numbers of the country of the campaign (\`baton campaign country\`), or of --country for this file. There
 is no default: a wrong country would turn a number into the number of another person.`;
@@ -31,6 +34,7 @@ export function addImport(program: Command, session: Session): void {
     .argument(...CAMPAIGN)
     .argument('<file>', 'the file, or - for stdin')
     .addOption(countryOption())
+    .option('--keep-assignees', 'give to paused texters too, and keep opted-out contacts with their assignees')
     .addHelpText('after', HELP)
     .action(async (campaign: string, file: string, options: ImportOptions) =>
       session.print(await importFile(session, campaign, file, options)),
@@ -85,13 +89,15 @@ async function* textOf(stream: Readable, progress: Progress): AsyncGenerator<str
   yield decoder.decode();
 }
 
-function resultText({ added, alreadyThere, optedOut, rejectedCount, rejected }: ImportResult): string {
+function resultText({ added, alreadyThere, optedOut, leftInPool, rejectedCount, rejected }: ImportResult): string {
   const listed = rejected.slice(0, REJECTED_SHOWN_MAX);
   const more = rejectedCount - listed.length;
   const rows = listed.map(({ line, reason }) => [line, reason]);
   return blocks(
     `Added ${counted(added, 'contact')}; ${alreadyThere} already existed; ${optedOut} opted out; ` +
       `${counted(rejectedCount, 'bad row')}.`,
+    leftInPool > 0 &&
+      `${counted(leftInPool, 'contact')} stayed in the pool despite an assignee, because they opted out.`,
     rows.length > 0 && table(['line', 'problem'], rows),
     more > 0 && `… and ${more} more; --json lists the first ${rejected.length}.`,
   );

@@ -1,0 +1,153 @@
+import { Types, type mongo } from 'mongoose';
+import type { ImportBatch, Imported, NewConversation, Refused } from './contact.ts';
+import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
+import type { ConversationDoc } from '../mongo/documents.ts';
+import { PHONE_INDEX } from '../mongo/indexes.ts';
+
+/** Another import may insert the same numbers in the meantime. Each attempt finds the numbers of the one before. */
+const ATTEMPTS_MAX = 5;
+
+interface Inserted {
+  readonly added: readonly ConversationDoc[];
+  readonly refused: readonly Refused[];
+}
+
+/** Inserts one batch of an import. */
+export class BatchImport {
+  private readonly database: Database;
+  private readonly campaignId: string;
+  private readonly batch: ImportBatch;
+  /** The phone numbers of the batch that are opted out. */
+  private readonly optedOut: ReadonlySet<string>;
+
+  constructor(database: Database, campaignId: string, batch: ImportBatch) {
+    this.database = database;
+    this.campaignId = campaignId;
+    this.batch = batch;
+    const optedOut = batch.conversations.filter((each) => each.optedOut).map(({ phone }) => phone);
+    this.optedOut = new Set([...batch.optOuts, ...optedOut]);
+  }
+
+  /** `optOut` opts out the stored conversations of phone numbers and returns how many changed. */
+  async run(optOut: (phones: readonly string[]) => Promise<number>): Promise<Imported> {
+    const { conversations, keepsAssignees } = this.batch;
+    const isGuarded = !keepsAssignees && conversations.some((each) => this.assigneeOf(each) !== null);
+    const { added, refused } = isGuarded ? await this.insertGuarded() : await this.insertUnguarded();
+    // After the insert, so that it also reaches a conversation that another import has just inserted.
+    const changed = await optOut([...this.optedOut]);
+    const assigned = new Set(conversations.filter((each) => each.assigneeId !== null).map(({ phone }) => phone));
+    return {
+      added: added.length,
+      optedOut: added.filter((doc) => doc.optedOut).length + changed,
+      leftInPool: added.filter((doc) => doc.assigneeId === null && assigned.has(doc.contact.phone)).length,
+      refused,
+    };
+  }
+
+  /** If two imports insert the same number at the same time, the unique index accepts one of them. */
+  private async insertUnguarded(): Promise<Inserted> {
+    const docs = await this.newDocs(this.batch.conversations);
+    if (docs.length === 0) return { added: [], refused: [] };
+    try {
+      await this.database.conversations.insertMany(docs, { ordered: false });
+      return { added: docs, refused: [] };
+    } catch (error) {
+      const duplicates = duplicatesIn(error);
+      return { added: docs.filter((_, index) => !duplicates.has(index)), refused: [] };
+    }
+  }
+
+  /** Gives nothing to a texter who has been paused, and nothing on a campaign that has been closed, meanwhile. */
+  private async insertGuarded(): Promise<Inserted> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.database.transaction((session) => this.insertIfActive(session));
+      } catch (error) {
+        // A duplicate key ends the transaction.
+        if (!isDuplicateKey(error) || attempt === ATTEMPTS_MAX) throw error;
+      }
+    }
+  }
+
+  private async insertIfActive(session: mongo.ClientSession): Promise<Inserted> {
+    const active = await this.lockTexters(session);
+    const { conversations } = this.batch;
+    const refused = conversations.filter((each) => !isAllowed(this.assigneeOf(each), active));
+    const allowed = conversations.filter((each) => !refused.includes(each));
+    const docs = await this.newDocs(allowed, session);
+    if (docs.length > 0) await this.database.conversations.insertMany(docs, { session });
+    return { added: docs, refused: refused.map((conversation) => ({ conversation, because: 'assignee-inactive' })) };
+  }
+
+  /**
+   * Returns the assignees of the batch that may be given conversations. Writes their documents, so that a pause at the same
+   * time makes this transaction begin again.
+   */
+  private async lockTexters(session: mongo.ClientSession): Promise<ReadonlySet<string>> {
+    const { database, campaignId } = this;
+    const texterIds = new Set(this.batch.conversations.map((each) => this.assigneeOf(each)));
+    const filter = { campaignId, texterId: { $in: [...texterIds].filter((texterId) => texterId !== null) } };
+    await database.texters.updateMany(filter, { $inc: { claimRounds: 1 } }, { session });
+    const campaign = await database.campaigns.findOne({ _id: campaignId }, { session, projection: { closed: 1 } });
+    if (campaign?.closed !== false) return new Set();
+    const options = { session, projection: { _id: 0, texterId: 1 }, ...IN_ONE_BATCH };
+    const active = await database.texters.find({ ...filter, active: true }, options).toArray();
+    return new Set(active.map(({ texterId }) => texterId));
+  }
+
+  private assigneeOf({ assigneeId, phone }: NewConversation): string | null {
+    return this.optedOut.has(phone) && !this.batch.keepsAssignees ? null : assigneeId;
+  }
+
+  /** Leaves out the known phone numbers, so that a repeated import writes nothing. */
+  private async newDocs(
+    conversations: readonly NewConversation[],
+    session?: mongo.ClientSession,
+  ): Promise<ConversationDoc[]> {
+    if (conversations.length === 0) return [];
+    const known = await this.knownPhones(conversations, session);
+    return conversations.filter(({ phone }) => !known.has(phone) && known.add(phone)).map((each) => this.toDoc(each));
+  }
+
+  private async knownPhones(
+    conversations: readonly NewConversation[],
+    session?: mongo.ClientSession,
+  ): Promise<Set<string>> {
+    const phones = conversations.map(({ phone }) => phone);
+    const filter = { campaignId: this.campaignId, 'contact.phone': { $in: phones } };
+    const options = { hint: PHONE_INDEX, batchSize: phones.length + 1, ...(session && { session }) };
+    const found = this.database.conversations.find(filter, { ...options, projection: { _id: 0, 'contact.phone': 1 } });
+    return new Set((await found.toArray()).map(({ contact }) => contact.phone));
+  }
+
+  /** Writes every field, because partial indexes do not treat a missing field as `null` in every case. */
+  private toDoc(conversation: NewConversation): ConversationDoc {
+    const { name, phone, ...fields } = conversation;
+    const assigneeId = this.assigneeOf(conversation);
+    return {
+      _id: new Types.ObjectId(),
+      campaignId: this.campaignId,
+      ...fields,
+      contact: { name, phone },
+      optedOut: this.optedOut.has(phone),
+      assigneeId,
+      assignmentVersion: 0,
+      assignedAt: assigneeId === null ? null : this.batch.at,
+      lastOperationId: null,
+      history: [],
+    };
+  }
+}
+
+function isAllowed(assigneeId: string | null, active: ReadonlySet<string>): boolean {
+  return assigneeId === null || active.has(assigneeId);
+}
+
+/** Returns the indexes of the documents that an insert refused as duplicates. Rethrows any other error. */
+function duplicatesIn(error: unknown): ReadonlySet<number> {
+  if (!isDuplicateKey(error)) throw error;
+  const { writeErrors } = error as mongo.MongoBulkWriteError;
+  const errors: readonly mongo.WriteError[] = Array.isArray(writeErrors) ? writeErrors : [writeErrors];
+  if (!errors.every(isDuplicateKey)) throw error;
+  return new Set(errors.map(({ index }) => index));
+}

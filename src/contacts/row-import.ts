@@ -1,0 +1,148 @@
+import type { ContactStore, Imported, NewConversation, Refused } from './contact.ts';
+import { BadRow, type ContactReader } from './row.ts';
+import { InFlight } from '../domain/in-flight.ts';
+
+/** Rows per insert and inserts at the same time: enough to keep the database busy, few enough for memory. */
+const BATCH_ROWS_MAX = 1_000;
+const BATCHES_IN_FLIGHT_MAX = 3;
+/** The number of rejected rows that a result lists. It counts the others. */
+export const REJECTED_LISTED_MAX = 1_000;
+
+/** One record of a file: its cells, or the reason why it could not be read. `line` is the line it starts on, from 1. */
+export type FileRecord =
+  { readonly line: number; readonly cells: readonly string[] } | { readonly line: number; readonly problem: string };
+
+interface RejectedRow {
+  readonly line: number;
+  readonly reason: string;
+}
+
+export interface ImportResult {
+  readonly added: number;
+  /** The number of rows whose phone number an earlier row or an earlier import has brought. */
+  readonly alreadyThere: number;
+  /**
+   * The number of contacts that this import opted out: new ones, and ones that were there. An opt-out in a rejected row
+   * holds as well if its phone number can be read.
+   */
+  readonly optedOut: number;
+  /** The number of added contacts who got no assignee, although their row names one, because they have opted out. */
+  readonly leftInPool: number;
+  readonly rejectedCount: number;
+  /** The first {@link REJECTED_LISTED_MAX} rejected rows, by line. */
+  readonly rejected: readonly RejectedRow[];
+}
+
+interface ReadRow {
+  readonly line: number;
+  readonly conversation: NewConversation;
+}
+
+export interface RowImportParts {
+  readonly contacts: ContactStore;
+  readonly campaignId: string;
+  /** The moment of the import. */
+  readonly at: Date;
+  readonly keepsAssignees: boolean;
+}
+
+/** Reads the rows of one import, inserts them in batches, and counts what became of them. */
+export class RowImport {
+  private readonly parts: RowImportParts;
+  private readonly reader: ContactReader;
+  private readonly inFlight = new InFlight(() => BATCHES_IN_FLIGHT_MAX);
+  private batch: ReadRow[] = [];
+  /** Phone numbers of rejected rows that say that the person has opted out. */
+  private readonly optOuts = new Set<string>();
+  private readonly rejected: RejectedRow[] = [];
+  private readonly counts = { accepted: 0, rejectedCount: 0, added: 0, optedOut: 0, leftInPool: 0 };
+
+  constructor(parts: RowImportParts, reader: ContactReader) {
+    this.parts = parts;
+    this.reader = reader;
+  }
+
+  async add(record: FileRecord): Promise<void> {
+    const { line } = record;
+    const conversation = readRow(record, this.reader);
+    if (conversation instanceof BadRow) return this.reject(line, conversation.message, conversation.optOut);
+    this.counts.accepted += 1;
+    this.batch.push({ line, conversation });
+    if (this.batch.length >= BATCH_ROWS_MAX) await this.flush();
+  }
+
+  /** Writes the rest and returns the result of the import. */
+  async finish(): Promise<ImportResult> {
+    await this.flush();
+    await this.inFlight.settled();
+    await this.writeOptOuts();
+    const { accepted, ...counts } = this.counts;
+    const rejected = this.rejected.toSorted((a, b) => a.line - b.line);
+    return { ...counts, alreadyThere: accepted - counts.added, rejected };
+  }
+
+  /** Waits for the inserts in progress after an error, so that none of them outlives the import. */
+  async stop(): Promise<void> {
+    await this.inFlight.abandoned();
+  }
+
+  private async flush(): Promise<void> {
+    const { batch } = this;
+    this.batch = [];
+    if (batch.length > 0) await this.inFlight.add(() => this.write(batch));
+  }
+
+  private async write(batch: readonly ReadRow[]): Promise<void> {
+    const conversations = batch.map(({ conversation }) => this.withOptOut(conversation));
+    const imported = await this.importBatch(conversations, []);
+    for (const refused of imported.refused) {
+      const { line = 0 } = batch[conversations.indexOf(refused.conversation)] ?? {};
+      this.refuse(line, refused);
+    }
+  }
+
+  /** Comes last, because an earlier batch that is still in progress may insert the conversation of such a number. */
+  private async writeOptOuts(): Promise<void> {
+    const optOuts = [...this.optOuts];
+    for (let at = 0; at < optOuts.length; at += BATCH_ROWS_MAX) {
+      await this.importBatch([], optOuts.slice(at, at + BATCH_ROWS_MAX));
+    }
+  }
+
+  private async importBatch(conversations: readonly NewConversation[], optOuts: readonly string[]): Promise<Imported> {
+    const { contacts, campaignId, at, keepsAssignees } = this.parts;
+    const imported = await contacts.importBatch(campaignId, { conversations, optOuts, at, keepsAssignees });
+    this.counts.added += imported.added;
+    this.counts.optedOut += imported.optedOut;
+    this.counts.leftInPool += imported.leftInPool;
+    return imported;
+  }
+
+  private withOptOut(conversation: NewConversation): NewConversation {
+    return this.optOuts.has(conversation.phone) ? { ...conversation, optedOut: true } : conversation;
+  }
+
+  private refuse(line: number, { conversation, because }: Refused): void {
+    this.counts.accepted -= 1;
+    this.reject(line, REASONS[because], conversation.optedOut ? conversation.phone : undefined);
+  }
+
+  private reject(line: number, reason: string, optOut: string | undefined): void {
+    this.counts.rejectedCount += 1;
+    if (this.rejected.length < REJECTED_LISTED_MAX) this.rejected.push({ line, reason });
+    if (optOut !== undefined) this.optOuts.add(optOut);
+  }
+}
+
+const REASONS: Readonly<Record<Refused['because'], string>> = {
+  'assignee-inactive': 'the assignee was paused, or the campaign was closed, during the import',
+};
+
+function readRow(record: FileRecord, reader: ContactReader): NewConversation | BadRow {
+  try {
+    return 'cells' in record ? reader.read(record.cells) : new BadRow(record.problem);
+  } catch (error) {
+    if (error instanceof BadRow) return error;
+    throw error;
+  }
+}
