@@ -18,7 +18,7 @@ export class BatchImport {
   private readonly campaignId: string;
   private readonly batch: ImportBatch;
   /** The phone numbers of the batch that are opted out. */
-  private readonly optedOut: ReadonlySet<string>;
+  private readonly optedOut: Set<string>;
 
   constructor(database: Database, campaignId: string, batch: ImportBatch) {
     this.database = database;
@@ -30,9 +30,11 @@ export class BatchImport {
 
   /** `optOut` opts out the stored conversations of phone numbers and returns how many changed. */
   async run(optOut: (phones: readonly string[]) => Promise<number>): Promise<Imported> {
-    const { conversations, keepsAssignees } = this.batch;
-    const isGuarded = !keepsAssignees && conversations.some((each) => this.assigneeOf(each) !== null);
-    const { added, refused } = isGuarded ? await this.insertGuarded() : await this.insertUnguarded();
+    const { conversations, keepsAssignees, sharesIds } = this.batch;
+    const shared = sharesIds ? [] : await this.refuseSharedIds();
+    const own = conversations.filter((each) => !shared.includes(each));
+    const isGuarded = !keepsAssignees && own.some((each) => this.assigneeOf(each) !== null);
+    const { added, refused } = isGuarded ? await this.insertGuarded(own) : await this.insertUnguarded(own);
     // After the insert, so that it also reaches a conversation that another import has just inserted.
     const changed = await optOut([...this.optedOut]);
     const assigned = new Set(conversations.filter((each) => each.assigneeId !== null).map(({ phone }) => phone));
@@ -40,13 +42,41 @@ export class BatchImport {
       added: added.length,
       optedOut: added.filter((doc) => doc.optedOut).length + changed,
       leftInPool: added.filter((doc) => doc.assigneeId === null && assigned.has(doc.contact.phone)).length,
-      refused,
+      refused: [...refused, ...shared.map((conversation) => ({ conversation, because: 'external-id-taken' as const }))],
     };
   }
 
+  /**
+   * Returns the conversations whose external id belongs to another phone number: of the campaign, or of an earlier row. If
+   * such a row says that the person has opted out, this holds for the number that the campaign knows.
+   */
+  private async refuseSharedIds(): Promise<NewConversation[]> {
+    const phoneById = await this.phonesByExternalId();
+    return this.batch.conversations.filter(({ externalId, phone, optedOut }) => {
+      if (externalId === null) return false;
+      const phones = phoneById.get(externalId) ?? new Set([phone]);
+      phoneById.set(externalId, phones);
+      const isTaken = !phones.has(phone);
+      if (isTaken && optedOut) phones.forEach((known) => this.optedOut.add(known));
+      return isTaken;
+    });
+  }
+
+  private async phonesByExternalId(): Promise<Map<string, Set<string>>> {
+    const externalIds = new Set(this.batch.conversations.flatMap(({ externalId }) => externalId ?? []));
+    const phones = new Map<string, Set<string>>();
+    if (externalIds.size === 0) return phones;
+    const filter = { campaignId: this.campaignId, externalId: { $in: [...externalIds] } };
+    const options = { projection: { _id: 0, externalId: 1, 'contact.phone': 1 }, ...IN_ONE_BATCH };
+    for (const { externalId, contact } of await this.database.conversations.find(filter, options).toArray()) {
+      if (externalId !== null) phones.set(externalId, (phones.get(externalId) ?? new Set()).add(contact.phone));
+    }
+    return phones;
+  }
+
   /** If two imports insert the same number at the same time, the unique index accepts one of them. */
-  private async insertUnguarded(): Promise<Inserted> {
-    const docs = await this.newDocs(this.batch.conversations);
+  private async insertUnguarded(conversations: readonly NewConversation[]): Promise<Inserted> {
+    const docs = await this.newDocs(conversations);
     if (docs.length === 0) return { added: [], refused: [] };
     try {
       await this.database.conversations.insertMany(docs, { ordered: false });
@@ -58,10 +88,10 @@ export class BatchImport {
   }
 
   /** Gives nothing to a texter who has been paused, and nothing on a campaign that has been closed, meanwhile. */
-  private async insertGuarded(): Promise<Inserted> {
+  private async insertGuarded(conversations: readonly NewConversation[]): Promise<Inserted> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.database.transaction((session) => this.insertIfActive(session));
+        return await this.database.transaction((session) => this.insertIfActive(conversations, session));
       } catch (error) {
         // A duplicate key ends the transaction.
         if (!isDuplicateKey(error) || attempt === ATTEMPTS_MAX) throw error;
@@ -69,9 +99,11 @@ export class BatchImport {
     }
   }
 
-  private async insertIfActive(session: mongo.ClientSession): Promise<Inserted> {
+  private async insertIfActive(
+    conversations: readonly NewConversation[],
+    session: mongo.ClientSession,
+  ): Promise<Inserted> {
     const active = await this.lockTexters(session);
-    const { conversations } = this.batch;
     const refused = conversations.filter((each) => !isAllowed(this.assigneeOf(each), active));
     const allowed = conversations.filter((each) => !refused.includes(each));
     const docs = await this.newDocs(allowed, session);

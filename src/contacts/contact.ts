@@ -72,12 +72,14 @@ export interface ImportBatch {
   readonly at: Date;
   /** Gives conversations to paused texters too, and those of opted-out contacts to their assignees. */
   readonly keepsAssignees: boolean;
+  /** Accepts several phone numbers with one external id. */
+  readonly sharesIds: boolean;
 }
 
 /** A conversation that was not inserted, although its row can be read. */
 export interface Refused {
   readonly conversation: NewConversation;
-  readonly because: 'assignee-inactive';
+  readonly because: 'assignee-inactive' | 'external-id-taken';
 }
 
 export interface Imported {

@@ -22,6 +22,8 @@ export interface ImportOptions {
    * their assignees. Default: false.
    */
   readonly keepAssignees?: boolean | undefined;
+  /** Accepts several phone numbers with one external id, such as the members of a household. Default: false. */
+  readonly sharedIds?: boolean | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export async function importContacts(
   const at = deps.clock.now();
   const parts = await readerParts(deps, campaign, options, at);
   const { keepsAssignees } = parts;
+  const sharesIds = options.sharedIds ?? false;
   let rows: RowImport | undefined;
   try {
     for await (const some of records) {
@@ -48,7 +51,7 @@ export async function importContacts(
         if (rows) await rows.add(record);
         else {
           const reader = new ContactReader(readHeader(headerCells(record)), parts);
-          rows = new RowImport({ contacts: deps.contacts, campaignId, at, keepsAssignees }, reader);
+          rows = new RowImport({ contacts: deps.contacts, campaignId, at, keepsAssignees, sharesIds }, reader);
         }
       }
     }

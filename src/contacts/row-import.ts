@@ -44,13 +44,14 @@ export interface RowImportParts {
   /** The moment of the import. */
   readonly at: Date;
   readonly keepsAssignees: boolean;
+  readonly sharesIds: boolean;
 }
 
 /** Reads the rows of one import, inserts them in batches, and counts what became of them. */
 export class RowImport {
   private readonly parts: RowImportParts;
   private readonly reader: ContactReader;
-  private readonly inFlight = new InFlight(() => BATCHES_IN_FLIGHT_MAX);
+  private readonly inFlight: InFlight;
   private batch: ReadRow[] = [];
   /** Phone numbers of rejected rows that say that the person has opted out. */
   private readonly optOuts = new Set<string>();
@@ -60,6 +61,9 @@ export class RowImport {
   constructor(parts: RowImportParts, reader: ContactReader) {
     this.parts = parts;
     this.reader = reader;
+    // A batch must find the external ids of the batch before it, and batches with the same texters would conflict.
+    const isOneByOne = reader.columns.some((column) => column === 'external_id' || column === 'assignee');
+    this.inFlight = new InFlight(() => (isOneByOne ? 1 : BATCHES_IN_FLIGHT_MAX));
   }
 
   async add(record: FileRecord): Promise<void> {
@@ -110,8 +114,8 @@ export class RowImport {
   }
 
   private async importBatch(conversations: readonly NewConversation[], optOuts: readonly string[]): Promise<Imported> {
-    const { contacts, campaignId, at, keepsAssignees } = this.parts;
-    const imported = await contacts.importBatch(campaignId, { conversations, optOuts, at, keepsAssignees });
+    const { contacts, campaignId, ...options } = this.parts;
+    const imported = await contacts.importBatch(campaignId, { conversations, optOuts, ...options });
     this.counts.added += imported.added;
     this.counts.optedOut += imported.optedOut;
     this.counts.leftInPool += imported.leftInPool;
@@ -136,6 +140,8 @@ export class RowImport {
 
 const REASONS: Readonly<Record<Refused['because'], string>> = {
   'assignee-inactive': 'the assignee was paused, or the campaign was closed, during the import',
+  'external-id-taken':
+    'the external id belongs to a contact with another phone number; correct one of them, or use --shared-ids for households',
 };
 
 function readRow(record: FileRecord, reader: ContactReader): NewConversation | BadRow {

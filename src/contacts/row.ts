@@ -34,7 +34,7 @@ export interface ReaderParts {
 
 /** Reads the rows of one import. */
 export class ContactReader {
-  private readonly columns: readonly Column[];
+  readonly columns: readonly Column[];
   private readonly texters: TextersByWord;
   private readonly parts: ReaderParts;
 

@@ -15,17 +15,18 @@ interface Row {
 }
 
 const phone = fc.integer({ min: 0, max: 30 }).map((tail) => `+1 (202) 555-01${String(tail).padStart(2, '0')}`);
-const good = fc.record({
-  phone,
-  name: fc
-    .string({ minLength: 1, maxLength: 20, unit: fc.constantFrom('A', 'ö', '"', ',', ' b', '\n') })
-    .map((text) => `N${text}`),
-  status: fc.constantFrom('', ...STATUSES, 'Needs-Reply'),
-  assignee: fc.constantFrom('', 't1', 'Texter 2'),
-  optedOut: fc.constantFrom('', 'true', 'no', '1', 'YES'),
-  createdAt: fc.constantFrom('', '2020-09-01', '2020-09-01T10:00:00Z'),
-  externalId: fc.constantFrom('', 'x1'),
-});
+const good = fc
+  .record({
+    phone,
+    name: fc
+      .string({ minLength: 1, maxLength: 20, unit: fc.constantFrom('A', 'ö', '"', ',', ' b', '\n') })
+      .map((text) => `N${text}`),
+    status: fc.constantFrom('', ...STATUSES, 'Needs-Reply'),
+    assignee: fc.constantFrom('', 't1', 'Texter 2'),
+    optedOut: fc.constantFrom('', 'true', 'no', '1', 'YES'),
+    createdAt: fc.constantFrom('', '2020-09-01', '2020-09-01T10:00:00Z'),
+  })
+  .chain((row) => fc.constantFrom('', `x${row.phone}`).map((externalId) => ({ ...row, externalId })));
 const goodRow = good.map((row): Row => ({ cells: Object.values(orderedCells(row)), isGood: true }));
 const flaw = fc.constantFrom<[number, string]>(
   [0, ''],
@@ -198,6 +199,45 @@ describe('importing contacts', () => {
     expect((refusal as Error).message).toMatch(
       /^column 1 of the header line is unknown; the columns are name, phone, /,
     );
+  });
+
+  describe('with external ids', () => {
+    const row = (phone: string, externalId: string, optedOut = '') => [phone, 'N', '', '', optedOut, '', externalId];
+    const rejection = (line: number) => ({
+      line,
+      reason: expect.stringMatching(/^the external id belongs to a contact with another phone number/) as string,
+    });
+
+    it('rejects a row whose external id belongs to another phone number, in the file and in the campaign', async () => {
+      const campaignId = await harness.seedCampaign(1);
+      const first = await run(campaignId, row(phoneOf(1), 'x1'), row(phoneOf(2), 'x2'), row(phoneOf(3), 'x1'));
+      expect(first).toMatchObject({ added: 2, rejectedCount: 1, rejected: [rejection(4)] });
+      const second = await run(campaignId, row(phoneOf(4), 'x2'), row(phoneOf(2), 'x2'), row(phoneOf(5), ''));
+      expect(second).toMatchObject({ added: 1, alreadyThere: 1, rejected: [rejection(2)] });
+      expect(await run(await harness.seedCampaign(1), row(phoneOf(4), 'x2'))).toMatchObject({ added: 1 });
+    });
+
+    it('finds such rows in a large file, wherever they stand', async () => {
+      const campaignId = await harness.seedCampaign(1);
+      const rows = Array.from({ length: 4_500 }, (_, index) => row(phoneOf(index), `x${index % 2_250}`));
+      expect(await run(campaignId, ...rows)).toMatchObject({ added: 2_250, alreadyThere: 0, rejectedCount: 2_250 });
+    });
+
+    it('accepts the members of a household if it is asked to', async () => {
+      const campaignId = await harness.seedCampaign(1);
+      const family = records(row(phoneOf(1), 'x1'), row(phoneOf(2), 'x1'), row(phoneOf(2), 'x1'));
+      const result = await importContacts(harness.context, campaignId, family, { sharedIds: true });
+      expect(result).toMatchObject({ added: 2, alreadyThere: 1, rejectedCount: 0 });
+    });
+
+    it('opts the known number out if a rejected row says that the person has opted out', async () => {
+      const campaignId = await harness.seedCampaign(1);
+      await run(campaignId, row(phoneOf(1), 'x1'));
+      const result = await run(campaignId, row(phoneOf(2), 'x1', 'yes'), row(phoneOf(3), 'x3'));
+      expect(result).toMatchObject({ added: 1, optedOut: 1, rejected: [rejection(2)] });
+      const { conversations } = harness.context.database;
+      expect(await conversations.distinct('contact.phone', { campaignId, optedOut: true })).toEqual([phoneOf(1)]);
+    });
   });
 
   describe('with assignees', () => {

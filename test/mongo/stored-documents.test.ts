@@ -52,7 +52,13 @@ describe('the stores write exactly the document of the builder for', () => {
     const { externalId, assigneeId, status, waitingSince, optedOut, lastInboundAt, lastOutboundAt, createdAt } = built;
     const dates = { waitingSince, lastInboundAt, lastOutboundAt, createdAt };
     const conversation = { externalId, ...contact, assigneeId, status, optedOut, ...dates };
-    await harness.context.contacts.importBatch(campaignId, { conversations: [conversation], optOuts: [], at: AT, keepsAssignees: false });
+    await harness.context.contacts.importBatch(campaignId, {
+      conversations: [conversation],
+      optOuts: [],
+      at: AT,
+      keepsAssignees: false,
+      sharesIds: false,
+    });
     const doc = await harness.context.database.conversations.findOne({ campaignId });
     expect(doc).toStrictEqual({ ...built, contact, ...(doc && { _id: doc._id }) });
   });

@@ -23,6 +23,9 @@ number says so, even if this row is bad for another reason. To lift an opt-out, 
 The assignee column follows the rules of reassign: a row whose assignee is paused is rejected, and a contact who opted
 out stays in the pool. To bring in the assignments of another system as they are, use --keep-assignees.
 
+A row whose external id belongs to a contact with another phone number is rejected: a second conversation could go to
+another texter. If a household has one id for several numbers, use --shared-ids.
+
 Phone numbers are stored in one form, such as +12025550199, however the file writes them. Numbers without a country code
 are read as numbers of the country of the campaign (\`baton campaign country\`), or of --country for this file. There
 is no default: a wrong country would turn a number into the number of another person.`;
@@ -35,6 +38,7 @@ export function addImport(program: Command, session: Session): void {
     .argument('<file>', 'the file, or - for stdin')
     .addOption(countryOption())
     .option('--keep-assignees', 'give to paused texters too, and keep opted-out contacts with their assignees')
+    .option('--shared-ids', 'accept several phone numbers with one external id, such as those of a household')
     .addHelpText('after', HELP)
     .action(async (campaign: string, file: string, options: ImportOptions) =>
       session.print(await importFile(session, campaign, file, options)),
