@@ -1,4 +1,5 @@
 import { NAME_CHARS_MAX } from '../domain/ids.ts';
+import { readName } from '../domain/visible-text.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 import type { SelfAssignSettings } from '../domain/self-assign.ts';
 
@@ -32,23 +33,19 @@ export interface Texter {
 /** Words that a command accepts in the place of a texter's name or id. */
 const RESERVED_WORDS: readonly string[] = ['pool', 'everyone'];
 
-/** Control characters would act on the terminals and files that names are written to. */
-// eslint-disable-next-line no-control-regex
-const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
-
-/** Returns the name of a campaign or texter without blanks around it. Throws a `bad-request` refusal. */
+/**
+ * Returns the name of a campaign or texter as people see it, with single blanks and without invisible characters. Throws a
+ * `bad-request` refusal.
+ */
 export function checkedName(name: string): string {
-  const trimmed = name.trim();
-  if (trimmed === '') {
-    throw badName('the name must not be empty', 'an empty name');
+  const reading = readName(name);
+  if ('broken' in reading) throw badName(`the name ${reading.broken}`, 'a name with such characters');
+  const { length } = reading.name;
+  if (length === 0) throw badName('the name must have a visible character', 'a name without one');
+  if (length > NAME_CHARS_MAX) {
+    throw badName(`the name must have at most ${NAME_CHARS_MAX} characters`, `${length} characters`);
   }
-  if (trimmed.length > NAME_CHARS_MAX) {
-    throw badName(`the name must have at most ${NAME_CHARS_MAX} characters`, `${trimmed.length} characters`);
-  }
-  if (CONTROL_CHARACTER.test(trimmed)) {
-    throw badName('the name must be one line without control characters', 'a name with control characters');
-  }
-  return trimmed;
+  return reading.name;
 }
 
 /** Throws a `bad-request` refusal when the name or id of a texter is a reserved word. */

@@ -19,7 +19,7 @@ import { addUnassign } from './commands/unassign.ts';
 import { addWorker } from './commands/worker.ts';
 import { exitStatusOf, failureOf } from './errors.ts';
 import { batonVersion, Session } from './session.ts';
-import type { Terminal } from './terminal.ts';
+import { plainLines, type Terminal } from './terminal.ts';
 
 /** In the order of `baton --help`. */
 const COMMANDS = [
@@ -85,7 +85,7 @@ function buildProgram(session: Session): Command {
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       // With --json, the failure document replaces the help that commander prints when a command is missing.
-      writeErr: (text) => (session.json ? true : terminal.stderr.write(text)),
+      writeErr: (text) => (session.json ? true : terminal.stderr.write(plainLines(text))),
       outputError: () => undefined,
     })
     .addHelpText('after', HELP)

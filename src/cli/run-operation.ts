@@ -9,7 +9,7 @@ import type { CampaignSession } from './lookup.ts';
 import type { OperationOptions } from './options.ts';
 import { previewText } from './receipt-text.ts';
 import { sendOperation } from './send.ts';
-import { counted, type Output, type Terminal } from './terminal.ts';
+import { counted, plainLines, type Output, type Terminal } from './terminal.ts';
 
 /** The fields that every request has. They are checked later, with the rest of the request. */
 export function commonFields({ campaign }: CampaignSession, options: OperationOptions) {
@@ -79,7 +79,7 @@ async function ask({ stdin, stderr }: Terminal, question: string): Promise<strin
   const terminal = createInterface({ input: stdin, output: stderr });
   try {
     const ended = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
-    return (await Promise.race([terminal.question(question), ended])).trim();
+    return (await Promise.race([terminal.question(plainLines(question)), ended])).trim();
   } finally {
     terminal.close();
   }

@@ -5,7 +5,7 @@ import { Refusal } from '../domain/errors.ts';
 import { createProducer, type Producer } from '../producer/index.ts';
 import { createLogger } from '../telemetry/index.ts';
 import { EXIT_DONE, messageOf } from './errors.ts';
-import type { Output, Terminal } from './terminal.ts';
+import { plainLines, printedJson, type Output, type Terminal } from './terminal.ts';
 
 const HOW_TO_CONFIGURE =
   'MONGODB_URI (mongodb://host:27017/baton?replicaSet=rs0) and REDIS_URL (redis://host:6379), see .env.example';
@@ -42,12 +42,12 @@ export class Session {
   }
 
   print({ json, text }: Output): void {
-    this.terminal.stdout.write(this.json ? `${JSON.stringify(json, undefined, 2)}\n` : `${text}\n`);
+    this.terminal.stdout.write(this.json ? `${printedJson(json)}\n` : `${plainLines(text)}\n`);
   }
 
   /** Writes a line for people to stderr. */
   note(line: string): void {
-    this.terminal.stderr.write(`baton: ${line}\n`);
+    this.terminal.stderr.write(`baton: ${plainLines(line)}\n`);
   }
 
   /**

@@ -18,12 +18,32 @@ export interface Output {
 
 type Cell = string | number;
 
-// eslint-disable-next-line no-control-regex
-const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]+/g;
+/** Control characters and line separators. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
+/** Characters that change how a terminal shows others, such as their direction. Joined emoji have them too. */
+const FORMAT = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+const CONTROL_OR_FORMAT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Replaces control characters. A stored name could otherwise move the cursor or change the colours of a terminal. */
+/** One line without control and format characters. A stored name could otherwise move the cursor or hide other text. */
 export function plain(text: string): string {
-  return text.replace(CONTROL_CHARACTERS, ' ');
+  return text.replace(FORMAT, '').replace(CONTROL, ' ');
+}
+
+/** Several lines of {@link plain} text. */
+export function plainLines(text: string): string {
+  return text.split('\n').map(plain).join('\n');
+}
+
+/** A JSON document in which control and format characters are escaped, so that its values are complete. */
+export function printedJson(document: unknown): string {
+  const lines = JSON.stringify(document, undefined, 2).split('\n');
+  return lines.map((line) => line.replace(CONTROL_OR_FORMAT, escaped)).join('\n');
+}
+
+/** A character outside the basic plane has two code units. */
+function escaped(character: string): string {
+  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
 }
 
 /** No outer border and a line under the head only: the widest table must fit into 80 columns. */

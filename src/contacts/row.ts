@@ -3,6 +3,7 @@ import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts'
 import type { Texter } from '../campaigns/index.ts';
 import type { PhoneReading } from '../domain/phone.ts';
 import { NAME_CHARS_MAX } from '../domain/ids.ts';
+import { readName } from '../domain/visible-text.ts';
 import type { Column } from './columns.ts';
 
 /** Says in a sentence why a row is rejected. The sentence never repeats a cell, which could be a name or a phone number. */
@@ -16,8 +17,6 @@ const EXTERNAL_ID_CHARS_MAX = 200;
 const YES = ['true', 'yes', '1'];
 const NO = ['false', 'no', '0', ''];
 
-// eslint-disable-next-line no-control-regex
-const CONTROL_CHARACTER = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 /** A decoder writes this character in the place of bytes that are not UTF-8. */
 const REPLACEMENT_CHARACTER = '\ufffd';
 
@@ -135,16 +134,17 @@ function texterOf(row: Row, texters: TextersByWord): Texter | undefined {
 
 function nameOf(row: Row): string {
   const name = textOf(row, 'name', NAME_CHARS_MAX);
-  if (name === '') throw new BadRow('the name is missing');
+  if (name === '') throw new BadRow('the name is missing, or has no visible character');
   return name;
 }
 
 function textOf(row: Row, column: Column, charsMax: number): string {
   const text = cell(row, column);
-  if (text.length > charsMax) throw new BadRow(`the ${words(column)} must have at most ${charsMax} characters`);
   if (text.includes(REPLACEMENT_CHARACTER)) throw new BadRow(`the ${words(column)} is not UTF-8 text`);
-  if (CONTROL_CHARACTER.test(text)) throw new BadRow(`the ${words(column)} must not contain control characters`);
-  return text;
+  const reading = readName(text);
+  if ('broken' in reading) throw new BadRow(`the ${words(column)} ${reading.broken}`);
+  if (reading.name.length > charsMax) throw new BadRow(`the ${words(column)} must have at most ${charsMax} characters`);
+  return reading.name;
 }
 
 function statusOf(row: Row): Status {

@@ -165,11 +165,11 @@ export class WaitTimeout extends Error {
 const SHOWN_CHARS_MAX = 80;
 
 /** Characters that JSON does not escape but terminals and log readers act on. */
-const UNPRINTABLE = /[\u007f-\u009f\u2028\u2029]/g;
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** Formats a value from outside for an error message or a log line: one printable line of limited length. */
 export function shown(value: unknown): string {
-  const text = toJson(value).replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const text = toJson(value).replace(UNPRINTABLE, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
   return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text;
 }
 

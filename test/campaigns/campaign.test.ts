@@ -9,11 +9,14 @@ describe('checkedName', () => {
   });
 
   it.each([
-    ['the name must not be empty', '   '],
+    ['the name must have a visible character', '   '],
+    ['the name must have a visible character', '\u200b\u2060\u3164\u2800'],
+    ['the name must have a visible character', '\u0301'],
     ['the name must have at most 200 characters', 'x'.repeat(NAME_CHARS_MAX + 1)],
-    ['the name must be one line without control characters', 'two\nlines'],
-    ['the name must be one line without control characters', 'bell\u0007'],
-    ['the name must be one line without control characters', 'escape \u009b31m'],
+    ['the name must not contain control characters', 'bell\u0007'],
+    ['the name must not contain control characters', 'escape \u009b31m'],
+    ['the name must not contain characters that change the direction of text', 'Kevin\u202enoitca'],
+    ['the name must not contain characters that change the direction of text', '\u2066Kevin\u2069'],
   ])('refuses a bad name: %s', (message, name) => {
     expect(() => checkedName(name)).toThrow(expect.objectContaining({ code: 'bad-request', message }) as Error);
   });

@@ -19,7 +19,7 @@ const good = fc
   .record({
     phone,
     name: fc
-      .string({ minLength: 1, maxLength: 20, unit: fc.constantFrom('A', 'ö', '"', ',', ' b', '\n') })
+      .string({ minLength: 1, maxLength: 20, unit: fc.constantFrom('A', 'ö', '"', ',', ' b', '\n', '\u200b', '👩‍👩‍👧') })
       .map((text) => `N${text}`),
     status: fc.constantFrom('', ...STATUSES, 'Needs-Reply'),
     assignee: fc.constantFrom('', 't1', 'Texter 2'),
@@ -36,6 +36,8 @@ const flaw = fc.constantFrom<[number, string]>(
   [0, '+15550100001'],
   [1, '  '],
   [1, 'bell \u0007'],
+  [1, 'right \u202e left'],
+  [1, '\u200b\u3164'],
   [1, 'x'.repeat(201)],
   [1, 'latin \ufffd'],
   [2, 'started'],

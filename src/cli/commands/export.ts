@@ -10,7 +10,7 @@ import { isSystemError, misused, unusableFile } from '../errors.ts';
 import { openCampaign, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN } from '../options.ts';
 import type { Session } from '../session.ts';
-import { counted, isInteractive, progressBar, type Progress } from '../terminal.ts';
+import { counted, isInteractive, plain, progressBar, type Progress } from '../terminal.ts';
 
 interface ExportOptions {
   readonly out?: string;
@@ -46,7 +46,13 @@ async function exportTo(of: CampaignSession, { out, raw }: ExportOptions): Promi
   const { session, context } = of;
   const { campaignId } = of.campaign;
   const progress = progressBar(session.terminal, 'exporting', out === undefined ? 0 : await totalOf(of));
-  const rows = new CountedRows(exportConversations(context, campaignId), raw === true, progress);
+  const isShown = out === undefined && session.terminal.stdout.isTTY === true;
+  const form = raw === true ? asStored : withoutFormulas;
+  const rows = new CountedRows(
+    exportConversations(context, campaignId),
+    isShown ? (row) => plainRow(form(row)) : form,
+    progress,
+  );
   try {
     if (out === undefined) return await write(rows, session.terminal.stdout, false);
     await writeFile(rows, out);
@@ -81,15 +87,23 @@ async function write(rows: CountedRows, to: Writable, end: boolean): Promise<voi
   await pipeline(Readable.from(rows.all()), csv, to, { end });
 }
 
+type RowForm = (row: ExportRow) => ExportRow;
+
+const asStored: RowForm = (row) => row;
+
+/** On a screen the rows are read by people: without characters that act on the terminal. */
+const plainRow: RowForm = (row) =>
+  Object.fromEntries(Object.entries(row).map(([column, cell]) => [column, plain(cell)])) as ExportRow;
+
 class CountedRows {
   count = 0;
   private readonly rows: AsyncIterable<ExportRow>;
-  private readonly raw: boolean;
+  private readonly form: RowForm;
   private readonly progress: Progress;
 
-  constructor(rows: AsyncIterable<ExportRow>, raw: boolean, progress: Progress) {
+  constructor(rows: AsyncIterable<ExportRow>, form: RowForm, progress: Progress) {
     this.rows = rows;
-    this.raw = raw;
+    this.form = form;
     this.progress = progress;
   }
 
@@ -97,7 +111,7 @@ class CountedRows {
     for await (const row of this.rows) {
       this.count += 1;
       this.progress.update(this.count);
-      yield this.raw ? row : withoutFormulas(row);
+      yield this.form(row);
     }
   }
 }
