@@ -8,4 +8,5 @@ export {
 } from './campaign.ts';
 export { addTexter, changeRules, checkedCountry, createCampaign, setActive, setClosed, setCountry } from './manage.ts';
 export type { CampaignStore, TexterStore } from './ports.ts';
+export { readWord, TexterWords } from './texter-words.ts';
 export { MongoTexterStore } from './texter-store.ts';

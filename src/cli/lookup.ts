@@ -1,4 +1,4 @@
-import { checkedCountry, type Campaign, type Texter } from '../campaigns/index.ts';
+import { checkedCountry, readWord, TexterWords, type Campaign, type Texter } from '../campaigns/index.ts';
 import type { Context } from '../context.ts';
 import type { ViewStore } from '../conversations/index.ts';
 import type { Assignee } from '../domain/conversation.ts';
@@ -31,14 +31,21 @@ export function listTexters({ stores }: Context, campaignId: string): Promise<Te
   return stores.texters.list(campaignId);
 }
 
-/** Finds a campaign by its id, or by its exact name if only one campaign has it. */
+/** Finds a campaign by its id or its exact name. Refuses a word that matches several campaigns. */
 export async function findCampaign({ stores: { campaigns } }: Context, typed: string): Promise<Campaign> {
-  const byId = await campaigns.find(typed);
-  if (byId) return byId;
-  const named = await campaigns.findByName(typed.trim(), SAME_NAME_SHOWN_MAX);
-  const [campaign] = named;
-  if (campaign && named.length === 1) return campaign;
-  if (campaign) throw ambiguousName('campaign', ids(named, 'campaignId'), typed);
+  const { isId, isName, word } = readWord(typed);
+  const byId = isId ? await campaigns.find(word) : undefined;
+  const named = isName ? await campaigns.findByName(word, SAME_NAME_SHOWN_MAX) : [];
+  const found = [...(byId ? [byId] : []), ...named.filter(({ campaignId }) => campaignId !== byId?.campaignId)];
+  const [campaign] = found;
+  if (campaign && found.length === 1) return campaign;
+  if (campaign) {
+    const matches = found.map(({ campaignId }) => ({
+      id: campaignId,
+      by: campaignId === byId?.campaignId ? 'id' : 'name',
+    }));
+    throw ambiguous('campaign', matches, typed);
+  }
   throw new Refusal('unknown-campaign', {
     message: `no campaign has the id or the name ${shown(typed)}`,
     expected: 'the id or exact name of a campaign',
@@ -46,14 +53,18 @@ export async function findCampaign({ stores: { campaigns } }: Context, typed: st
   });
 }
 
-/** Finds a texter of the campaign by id, or by exact name if only one texter has it. */
+/** Finds a texter of the campaign by id or exact name. Refuses a word that matches several texters. */
 export function findTexter({ campaign, texters }: TextersOf, typed: string): Texter {
-  const byId = texters.find(({ texterId }) => texterId === typed);
-  if (byId) return byId;
-  const named = texters.filter(({ name }) => name === typed);
-  const [texter] = named;
-  if (texter && named.length === 1) return texter;
-  if (texter) throw ambiguousName('texter', ids(named, 'texterId'), typed);
+  const found = new TexterWords(texters).find(typed);
+  const [texter] = found;
+  if (texter && found.length === 1) return texter;
+  if (texter) {
+    const matches = found.map(({ texterId }) => ({
+      id: texterId,
+      by: texterId === readWord(typed).word ? 'id' : 'name',
+    }));
+    throw ambiguous('texter', matches, typed);
+  }
   throw new Refusal('unknown-texter', {
     message: `no texter of campaign ${campaign.campaignId} has the id or the name ${shown(typed)}`,
     expected: 'the id or exact name of a texter of the campaign',
@@ -63,12 +74,21 @@ export function findTexter({ campaign, texters }: TextersOf, typed: string): Tex
 
 type TextersOf = Pick<CampaignSession, 'campaign' | 'texters'>;
 
-/** Finds the id of a conversation by its id, its external id, or the exact name of its contact. */
+/**
+ * Finds the id of a conversation by its id, its external id, or the exact name of its contact. Refuses a word that matches
+ * several conversations.
+ */
 export async function findConversationId(views: ViewStore, campaignId: string, typed: string): Promise<string> {
-  const found = await views.findIdsByText(campaignId, typed, SAME_NAME_SHOWN_MAX);
-  const [id] = found;
-  if (id !== undefined && found.length === 1) return id;
-  if (id !== undefined) throw ambiguousName('conversation', found, typed);
+  const { isId, isName, word } = readWord(typed);
+  const all = await views.findByText(campaignId, [...new Set([word, typed])], SAME_NAME_SHOWN_MAX);
+  const found = all.filter(({ by }) => (by === 'id' ? isId : isName));
+  const [first] = found;
+  const isOne = found.every(({ conversationId }) => conversationId === first?.conversationId);
+  if (first && isOne) return first.conversationId;
+  if (first) {
+    const matches = found.map(({ conversationId, by }) => ({ id: conversationId, by }));
+    throw ambiguous('conversation', matches, typed);
+  }
   throw new Refusal('unknown-conversation', {
     message: `no conversation of campaign ${campaignId} has the id, the external id or the contact ${shown(typed)}`,
     expected: 'the id, external id or contact of a conversation of the campaign',
@@ -92,12 +112,19 @@ function ids<Key extends string>(records: readonly Readonly<Record<Key, string>>
   return records.map((record) => record[key]);
 }
 
-function ambiguousName(what: string, found: readonly string[], typed: string): Refusal {
-  const listed = found.slice(0, SAME_NAME_SHOWN_MAX).join(', ');
+interface Match {
+  readonly id: string;
+  /** What the word is to this record: its id, its name … */
+  readonly by: string;
+}
+
+function ambiguous(what: string, matches: readonly Match[], typed: string): Refusal {
+  const listed = matches.slice(0, SAME_NAME_SHOWN_MAX).map(({ id, by }) => `${id} by its ${by}`);
+  const [first] = matches;
   return new Refusal('ambiguous-name', {
-    message: `more than one ${what} is called ${shown(typed)}: use one of the ids ${listed}`,
-    expected: `the id of one ${what}`,
-    received: `a name that these have: ${listed}`,
+    message: `${shown(typed)} matches more than one ${what}: ${listed.join(', ')}; write id= and the id, such as id=${first?.id ?? ''}`,
+    expected: `a word that matches one ${what}`,
+    received: `a word that matches ${listed.join(', ')}`,
   });
 }
 

@@ -52,6 +52,8 @@ Exit codes:
   1  the command failed
   2  the command was refused, and nothing was changed
 
+A word can be an id or a name. If it matches several records, it is refused; write id=WORD or name=WORD.
+
 MONGODB_URI and REDIS_URL must be set to the addresses of the services.`;
 
 /** Runs one command line and returns its exit code. Never throws. */

@@ -2,7 +2,13 @@ import { badHeader, readHeader } from './columns.ts';
 import type { ContactStore } from './contact.ts';
 import { RowImport, type FileRecord, type ImportResult } from './row-import.ts';
 import { ContactReader, type ReaderParts } from './row.ts';
-import { checkedCountry, type Campaign, type CampaignStore, type TexterStore } from '../campaigns/index.ts';
+import {
+  checkedCountry,
+  TexterWords,
+  type Campaign,
+  type CampaignStore,
+  type TexterStore,
+} from '../campaigns/index.ts';
 import type { Clock } from '../domain/operation.ts';
 import { campaignClosed, unknownCampaign } from '../domain/errors.ts';
 
@@ -69,7 +75,7 @@ async function readerParts(
   at: Date,
 ): Promise<ReaderParts> {
   const country = wanted === undefined ? ofCampaign : await checkedCountry(wanted);
-  const texters = await stores.texters.list(campaignId);
+  const texters = new TexterWords(await stores.texters.list(campaignId));
   const { readPhone } = await import('../domain/phone.ts');
   return { texters, readPhone: (text) => readPhone(text, country), at, keepsAssignees: keepAssignees };
 }

@@ -1,6 +1,6 @@
 import { isoMoment, waitingSinceOf, type NewConversation } from './contact.ts';
 import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
-import type { Texter } from '../campaigns/index.ts';
+import type { Texter, TexterWords } from '../campaigns/index.ts';
 import type { PhoneReading } from '../domain/phone.ts';
 import { NAME_CHARS_MAX } from '../domain/ids.ts';
 import { readName } from '../domain/visible-text.ts';
@@ -23,7 +23,7 @@ const REPLACEMENT_CHARACTER = '\ufffd';
 type Row = ReadonlyMap<Column, string>;
 
 export interface ReaderParts {
-  readonly texters: readonly Texter[];
+  readonly texters: TexterWords;
   readonly readPhone: (text: string) => PhoneReading;
   /** The moment of the import: the default of `created_at`. */
   readonly at: Date;
@@ -34,12 +34,10 @@ export interface ReaderParts {
 /** Reads the rows of one import. */
 export class ContactReader {
   readonly columns: readonly Column[];
-  private readonly texters: TextersByWord;
   private readonly parts: ReaderParts;
 
   constructor(columns: readonly Column[], parts: ReaderParts) {
     this.columns = columns;
-    this.texters = textersByWord(parts.texters);
     this.parts = parts;
   }
 
@@ -75,7 +73,7 @@ export class ContactReader {
 
   /** The assignee of an opted-out contact may be paused, because the conversation stays in the pool. */
   private assigneeOf(row: Row): Assignee {
-    const texter = texterOf(row, this.texters);
+    const texter = texterOf(row, this.parts.texters);
     if (!texter) return null;
     if (texter.active || this.parts.keepsAssignees || optedOutOf(row)) return texter.texterId;
     throw new BadRow('the assignee is paused; resume the texter, leave the cell empty, or use --keep-assignees');
@@ -108,26 +106,15 @@ function cell(row: Row, column: Column): string {
   return row.get(column) ?? '';
 }
 
-/** Texters by texter id and by name. The texter is `undefined` for a name that several texters have. */
-type TextersByWord = ReadonlyMap<string, Texter | undefined>;
-
-/** If one texter's id is another texter's name, the word stands for the id. */
-function textersByWord(texters: readonly Texter[]): TextersByWord {
-  const byWord = new Map<string, Texter | undefined>();
-  for (const texter of texters) byWord.set(texter.name, byWord.has(texter.name) ? undefined : texter);
-  for (const texter of texters) byWord.set(texter.texterId, texter);
-  return byWord;
-}
-
 /** Returns `undefined` for the pool. */
-function texterOf(row: Row, texters: TextersByWord): Texter | undefined {
+function texterOf(row: Row, texters: TexterWords): Texter | undefined {
   const word = cell(row, 'assignee');
   if (word === '') return undefined;
-  const texter = texters.get(word);
-  if (texter !== undefined) return texter;
+  const [texter, another] = texters.find(word);
+  if (texter && !another) return texter;
   throw new BadRow(
-    texters.has(word)
-      ? 'the assignee is a name that several texters have; write the id of the texter instead'
+    texter
+      ? 'the assignee matches several texters by id or name; write id= and the id of the texter'
       : 'the assignee is not a texter of the campaign; write an id or an exact name, or leave the cell empty for the pool',
   );
 }

@@ -56,15 +56,21 @@ export interface ConversationWithHistory extends ConversationRecord {
   readonly history: readonly HistoryMove[];
 }
 
+/** A conversation that a text names, and what it names it by. */
+export interface TextMatch {
+  readonly conversationId: string;
+  readonly by: 'id' | 'external id' | 'contact';
+}
+
 /** The reads that people see. Operations do not use them. */
 export interface ViewStore {
   /** Returns the conversations with these ids that exist, in any order. */
   findByIds(campaignId: string, conversationIds: readonly string[]): Promise<ConversationRecord[]>;
   /**
-   * Finds conversations by what a person typed: a conversation id, otherwise an external id, otherwise the exact name of a
-   * contact. Returns at most `limit` ids.
+   * Finds every conversation that has one of these texts as its id, its external id or the exact name of its contact.
+   * Returns at most `limit` matches of each kind.
    */
-  findIdsByText(campaignId: string, typed: string, limit: number): Promise<string[]>;
+  findByText(campaignId: string, texts: readonly string[], limit: number): Promise<TextMatch[]>;
   findWithHistory(campaignId: string, conversationId: string): Promise<ConversationWithHistory | undefined>;
   /** Yields every conversation of a campaign exactly once, even while conversations move. */
   everyConversation(campaignId: string): AsyncIterable<ConversationRecord>;

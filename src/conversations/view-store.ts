@@ -1,5 +1,5 @@
 import { Types, type QueryFilter } from 'mongoose';
-import type { ConversationRecord, ConversationWithHistory, ViewStore } from './ports.ts';
+import type { ConversationRecord, ConversationWithHistory, TextMatch, ViewStore } from './ports.ts';
 import { stream, type Database } from '../mongo/database.ts';
 import { objectIds, type ConversationDoc } from '../mongo/documents.ts';
 import { PHONE_INDEX } from '../mongo/indexes.ts';
@@ -25,14 +25,14 @@ export class MongoViewStore implements ViewStore {
     return (await found.lean<ConversationDoc[]>()).map(toRecord);
   }
 
-  async findIdsByText(campaignId: string, typed: string, limit: number): Promise<string[]> {
-    if (OBJECT_ID.test(typed)) {
-      const byId = await this.findIds({ _id: new Types.ObjectId(typed), campaignId }, limit);
-      if (byId.length > 0) return byId;
-    }
-    const byExternalId = await this.findIds({ campaignId, externalId: typed }, limit);
-    if (byExternalId.length > 0) return byExternalId;
-    return this.findIds({ campaignId, 'contact.name': typed }, limit);
+  async findByText(campaignId: string, texts: readonly string[], limit: number): Promise<TextMatch[]> {
+    const ids = texts.filter((text) => OBJECT_ID.test(text));
+    const found = await Promise.all([
+      ids.length === 0 ? [] : this.findIds('id', { _id: { $in: objectIds(ids) }, campaignId }, limit),
+      this.findIds('external id', { campaignId, externalId: { $in: [...texts] } }, limit),
+      this.findIds('contact', { campaignId, 'contact.name': { $in: [...texts] } }, limit),
+    ]);
+    return found.flat();
   }
 
   async findWithHistory(campaignId: string, conversationId: string): Promise<ConversationWithHistory | undefined> {
@@ -49,10 +49,14 @@ export class MongoViewStore implements ViewStore {
     for await (const doc of stream<ConversationDoc>(byPhone, EXPORT_BATCH_SIZE)) yield toRecord(doc);
   }
 
-  private async findIds(filter: QueryFilter<ConversationDoc>, limit: number): Promise<string[]> {
+  private async findIds(
+    by: TextMatch['by'],
+    filter: QueryFilter<ConversationDoc>,
+    limit: number,
+  ): Promise<TextMatch[]> {
     const found = this.database.models.conversations.find(filter, { _id: 1 }).limit(limit);
     const docs = await found.lean<Pick<ConversationDoc, '_id'>[]>();
-    return docs.map(({ _id }) => _id.toHexString());
+    return docs.map(({ _id }) => ({ conversationId: _id.toHexString(), by }));
   }
 }
 

@@ -83,7 +83,7 @@ const REFUSED: readonly (readonly [code: string, args: readonly string[]])[] = [
   ['bad-request', ['campaign', 'create', 'x', '--open-max', 'many']],
   ['bad-request', ['texter', 'add', 'C', 'Pool']],
   ['bad-request', ['texter', 'add', 'C', 'x', '--id', 'everyone']],
-  ['bad-request', ['texter', 'add', 'C', 'two\nlines']],
+  ['bad-request', ['texter', 'add', 'C', 'right\u202eleft']],
   ['bad-request', ['texter', 'add', 'C']],
   ['bad-request', ['dance']],
   ['bad-request', []],
@@ -155,7 +155,10 @@ describe('a refused command line', () => {
       ['reassign', 'C', '--from', 'pool', '--to', 'Kevin', ...ANY],
       'no texter of campaign C has the id or the name "Kevin"',
     ],
-    [['texter', 'pause', 'C', 'Ann'], 'more than one texter is called "Ann": use one of the ids a1, a2'],
+    [
+      ['texter', 'pause', 'C', 'Ann'],
+      '"Ann" matches more than one texter: a1 by its name, a2 by its name; write id= and the id, such as id=a1',
+    ],
     [['import', 'C', '/no/such/file'], '/no/such/file cannot be read (ENOENT)'],
     [
       ['reassign', 'C', '--conversation', 'x1', '--to', 'Bob', '--count', '1'],

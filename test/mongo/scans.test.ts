@@ -229,10 +229,11 @@ describe('the database, without scanning more documents than it returns', () => 
       { $set: { externalId: 'x7' } },
     );
     await expectTight(async () => {
-      expect(await views.findIdsByText(campaignId, 'x7', 10)).toEqual(named.slice(0, 1));
+      const [conversationId] = named;
+      expect(await views.findByText(campaignId, ['x7'], 10)).toEqual([{ conversationId, by: 'external id' }]);
     });
     await expectTight(async () => {
-      expect(await views.findIdsByText(campaignId, 'Alma', 10)).toHaveLength(2);
+      expect(await views.findByText(campaignId, ['Alma'], 10)).toHaveLength(2);
     });
   });
 
