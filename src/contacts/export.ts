@@ -1,4 +1,5 @@
 import type { TexterStore } from '../campaigns/index.ts';
+import { BIDI_CONTROL } from '../domain/visible-text.ts';
 import type { ConversationRecord, ViewStore } from '../conversations/index.ts';
 
 export const EXPORT_COLUMNS = [
@@ -53,20 +54,32 @@ function toRow(conversation: ConversationRecord, names: ReadonlyMap<string, stri
   };
 }
 
-/** Columns whose text comes from people and files. */
-const FREE_TEXT: readonly (keyof ExportRow)[] = ['external_id', 'name', 'assignee'];
+/** Columns whose text comes from people, files and other systems. */
+const FREE_TEXT: readonly (keyof ExportRow)[] = ['external_id', 'name', 'assignee_id', 'assignee'];
 /** A spreadsheet reads digits after a plus sign as a number, never as a formula. */
 const PLAIN_PHONE = /^\+?[0-9]*$/;
-/** Spreadsheets skip blanks before a formula and accept full-width forms of its first character. */
-const FORMULA = /^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/;
+
+/** Spreadsheets split cells at these, depending on the country of the computer and on what the user chooses. */
+const SEPARATOR = '[,;\\t|\\r\\n\\u2028\\u2029]';
+/** Spreadsheets skip blanks and invisible characters before a formula, and the quotes around a cell. */
+const SKIPPED = '[\\s\\p{Cc}\\p{Cf}\\p{Default_Ignorable_Code_Point}"]*';
+/** Spreadsheets accept the full-width forms too. */
+const FORMULA_START = '[=+\\-@\\uff1d\\uff0b\\uff0d\\uff20]';
+/** The beginning of each formula: at the start of the cell, or where a spreadsheet would split it. */
+const FORMULAS = new RegExp(`(?<=^|${SEPARATOR})(?=${SKIPPED}${FORMULA_START})`, 'gu');
+const LINE_START = /^(?=[\t\r\n])/;
+const DIRECTIONS = new RegExp(BIDI_CONTROL.source, 'g');
 
 /**
- * Puts an apostrophe before each cell that a spreadsheet would run as a formula. Spreadsheets read the apostrophe as "this
- * is text".
+ * Puts an apostrophe before everything that a spreadsheet would run as a formula, also where it would split a cell.
+ * Spreadsheets read the apostrophe as "this is text". Drops characters that change the direction of text, because they
+ * show a cell in another order than it has.
  */
 export function withoutFormulas(row: ExportRow): ExportRow {
-  const guarded = FREE_TEXT.filter((column) => FORMULA.test(row[column]));
-  const columns = PLAIN_PHONE.test(row.phone) ? guarded : [...guarded, 'phone' as const];
-  if (columns.length === 0) return row;
-  return { ...row, ...Object.fromEntries(columns.map((column) => [column, `'${row[column]}`])) };
+  const columns = PLAIN_PHONE.test(row.phone) ? FREE_TEXT : [...FREE_TEXT, 'phone' as const];
+  return { ...row, ...Object.fromEntries(columns.map((column) => [column, guarded(row[column])])) };
+}
+
+function guarded(cell: string): string {
+  return cell.replace(DIRECTIONS, '').replace(FORMULAS, "'").replace(LINE_START, "'");
 }

@@ -22,8 +22,9 @@ const OWNER_ONLY = 0o600;
 
 const HELP = `
 The export has all conversations of the campaign, also those of opted-out contacts and of contacts who never replied.
-A name or an id that begins with = + - or @ gets an apostrophe in front, because a spreadsheet would run it as a
-formula. --raw leaves it as it is stored.`;
+A name or an id gets an apostrophe wherever a spreadsheet would run a formula: before = + - and @ at its beginning, and
+after a separator such as ; at which spreadsheets split cells. Characters that change the direction of text are left out.
+--raw leaves everything as it is stored.`;
 
 export function addExport(program: Command, session: Session): void {
   program
