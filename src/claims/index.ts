@@ -13,3 +13,4 @@ export {
 export { ClaimCoordinator } from './coordinator.ts';
 export { ClaimsDelayed, type ClaimStore } from './ports.ts';
 export { toClaim } from './round-store.ts';
+export { serveClaims } from './serve-round.ts';

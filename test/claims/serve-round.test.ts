@@ -12,6 +12,7 @@ const RULES: SelfAssignSettings = { enabled: true, batchMax: 10, openMax: 20, re
 /** The state of one campaign in memory. Every texter is active and has no conversations. */
 class MemoryRound implements RoundStore {
   readonly now = NOW;
+  readonly isBesideOperation = false;
   readonly writes: string[] = [];
   waiting: Claim[] = [];
   pool: string[];
@@ -160,7 +161,8 @@ describe('a round', () => {
     expect(store.writes).toEqual(['update w2 0']);
     const refused = new MemoryRound(10, { enabled: false });
     refused.waiting = [waitingClaim('w1', 5, 1)];
-    expect(await serveRound(refused, [], 1_000)).toEqual({ answered: [], completed: [], servedAllWaiting: true });
+    const served = { answered: [], completed: [], servedAllWaiting: true, isBesideOperation: false };
+    expect(await serveRound(refused, [], 1_000)).toEqual(served);
     expect(refused.writes).toEqual([]);
   });
 });

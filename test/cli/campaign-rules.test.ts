@@ -1,3 +1,4 @@
+import { serveClaims } from '../../src/claims/index.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
 import type { SentClaim } from '../../src/producer/producer-port.ts';
@@ -94,7 +95,7 @@ describe('baton campaign rules', () => {
       campaignId,
       Array.from({ length: 6 }, () => ({})),
     );
-    await harness.context.stores.claims.serve(campaignId, []);
+    await serveClaims(harness.context.stores.claims, campaignId, []);
     expect(await harness.isWaiting(operationId)).toBe(true);
   }
 

@@ -1,7 +1,8 @@
+import { serveClaims } from '../../src/claims/index.ts';
 import mongoose, { type mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Pool } from '../../src/claims/claim.ts';
-import { PoolReader } from '../../src/claims/pool-reader.ts';
+import { MongoRoundStore } from '../../src/claims/round-store.ts';
 import { positionOf, type Position } from '../../src/domain/conversation.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
 import { claimDoc } from '../support/documents.ts';
@@ -120,6 +121,8 @@ describe('the database, without scanning more documents than it returns', () => 
       ...many(3, { assigneeId: 't2', status: 'needs-reply' }),
       ...many(400, {}),
     ]);
+    const ended = Array.from({ length: 500 }, (_, at) => claimDoc({ _id: `cl_${at}`, campaignId: claiming }));
+    await harness.seeder.operations(ended);
     const commands = ['t1', 't2'].map((texterId) => {
       const request = {
         kind: 'self-assign',
@@ -129,15 +132,19 @@ describe('the database, without scanning more documents than it returns', () => 
       } as const;
       return { request, requestHash: 'h', sendId: 's' };
     });
-    const explained = await explainedPipelines(() => harness.context.stores.claims.serve(claiming, commands));
-    expect(explained).toHaveLength(1);
-    for (const each of explained) {
-      const plan = JSON.stringify(each);
-      expect(plan).toContain('"assignee_in_order"');
-      expect(plan).not.toContain('"COLLSCAN"');
-      expect(sumOf(each, 'collectionScans')).toBe(0);
+    const explained = await explainedPipelines(() => serveClaims(harness.context.stores.claims, claiming, commands));
+    const expected = [
+      { index: '"campaign_lock"', examinedMax: 1 },
       // Two texters, the twenty conversations that they just received, and those that the rules count.
-      expect(sumOf(each, 'totalDocsExamined')).toBeLessThanOrEqual(2 + 20 + 30 + 20 + 3);
+      { index: '"assignee_in_order"', examinedMax: 2 + 20 + 30 + 20 + 3 },
+    ];
+    expect(explained).toHaveLength(expected.length);
+    for (const [at, { index, examinedMax }] of expected.entries()) {
+      const plan = JSON.stringify(explained[at]);
+      expect(plan).toContain(index);
+      expect(plan).not.toContain('"COLLSCAN"');
+      expect(sumOf(explained[at], 'collectionScans')).toBe(0);
+      expect(sumOf(explained[at], 'totalDocsExamined')).toBeLessThanOrEqual(examinedMax);
     }
   });
 
@@ -170,7 +177,11 @@ describe('the database, without scanning more documents than it returns', () => 
     const batch = { operationId: asked.operationId, campaignId: claiming, number: 99, moves: [move], skips: [], after };
     await stores.batches.insert(batch);
     const read = (limit: number): Promise<Pool> =>
-      database.transaction((session) => new PoolReader(database, session, claiming, 0).read(limit));
+      database.transaction(async (session) => {
+        const round = new MongoRoundStore(database, session, claiming, 0);
+        await round.findCampaign();
+        return round.readPool(limit);
+      });
     await expectTight(async () => {
       expect((await read(20)).ids).toEqual(inOrder.slice(351, 371).map(({ id }) => id));
     });

@@ -1,3 +1,4 @@
+import { serveClaims } from '../../src/claims/index.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Overtaken } from '../../src/operations/ports.ts';
 import { Refusal } from '../../src/domain/errors.ts';
@@ -178,7 +179,7 @@ describe('cancelling an operation', { timeout: TIMEOUT_MS }, () => {
     const operationId = harness.newId('cl');
     const request = { kind: 'self-assign', operationId, campaignId, texterId: 't1', count: 5, waitMs: 60_000 } as const;
     const { stores } = harness.context;
-    await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sendId: 's' }]);
+    await serveClaims(stores.claims, campaignId, [{ request, requestHash: 'h', sendId: 's' }]);
     const first = await cancelWithoutQueue(stores, request);
     expect(first).toMatchObject({ state: 'cancelled', receipt: { moved: 2, shortBecause: 'stopped', left: 0 } });
     expect(await cancelWithoutQueue(stores, request)).toEqual(first);

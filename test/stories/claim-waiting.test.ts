@@ -1,3 +1,4 @@
+import { serveClaims } from '../../src/claims/index.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MongoClaimStore } from '../../src/claims/claim-store.ts';
 import type { SentClaim } from '../../src/producer/producer-port.ts';
@@ -130,12 +131,12 @@ describe('claims that wait for the pool to be refilled', () => {
 
   it('are granted conversations that came back, without a notification, just before their job was snoozed', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
-    const serve = Reflect.get<MongoClaimStore, 'serve'>(MongoClaimStore.prototype, 'serve');
-    const spy = vi.spyOn(MongoClaimStore.prototype, 'serve').mockImplementationOnce(async function (
+    const inRound = Reflect.get<MongoClaimStore, 'inRound'>(MongoClaimStore.prototype, 'inRound');
+    const spy = vi.spyOn(MongoClaimStore.prototype, 'inRound').mockImplementationOnce(async function (
       this: MongoClaimStore,
       ...args
     ) {
-      const round = await serve.apply(this, args);
+      const round = await inRound.apply(this, args);
       await harness.seedConversations(campaignId, many(2));
       return round;
     });
@@ -255,7 +256,7 @@ describe('claims that wait for the pool to be refilled', () => {
     const [sent] = await sendAllWaiting(campaignId, [2]);
     await harness.seedConversations(campaignId, many(2));
     // Such a worker has written the round and nothing else.
-    await claims().serve(campaignId, []);
+    await serveClaims(claims(), campaignId, []);
     expect(await harness.isWaiting(sent?.operationId ?? '')).toBe(false);
     const job = await queue.job(sent?.operationId ?? '');
     expect(job?.delay).toBeLessThanOrEqual(SNOOZE_MS_MAX);
