@@ -76,7 +76,7 @@ export class MongoRoundStore implements RoundStore {
   async lockTexters(texterIds: readonly string[], countReplies: boolean): Promise<ReadonlyMap<string, TexterLoad>> {
     const { session, campaignId } = this;
     const filter = { campaignId, texterId: { $in: [...texterIds] } };
-    await this.database.texters.updateMany(filter, { $inc: { claimRounds: 1 } }, { session });
+    await this.database.texters.updateMany(filter, { $inc: { fence: 1 } }, { session });
     const pipeline = [
       { $match: filter },
       { $project: { _id: 0, texterId: 1, active: 1 } },

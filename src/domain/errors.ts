@@ -65,7 +65,7 @@ export class Refusal extends DetailedError<RefusalCode> {
 export const EXIT_REFUSED = 2;
 
 /** Codes of operations that stopped half-way. */
-export const HALT_CODES = ['targets-lost'] as const;
+export const HALT_CODES = ['closed-meanwhile', 'targets-lost'] as const;
 
 export type HaltCode = (typeof HALT_CODES)[number];
 

@@ -134,6 +134,8 @@ export const batchSchema = Schema.create(
       type: [Schema.create({ to: textOrNull, count }, nested)],
       default: undefined,
     }),
+    /** Counts the changes of rules that waited for this batch; see `campaigns/fence.ts`. */
+    fence: { type: Number, allowNull: false },
     /** The transactions that have applied a part of the batch. Only while a batch is partly applied. */
     parts: { type: Number, allowNull: false },
     /** How many of the conversations in `moves` have moved, in order. Only while a batch is partly applied. */

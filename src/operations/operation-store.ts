@@ -1,5 +1,6 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
+import { Halted } from '../domain/errors.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import { countConflict } from '../telemetry/index.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
@@ -64,7 +65,7 @@ export class MongoOperationStore implements OperationStore {
       }, COUNTED);
       return true;
     } catch (error) {
-      if (error instanceof NotAsPlanned || isDuplicateKey(error)) return false;
+      if (error instanceof NotAsPlanned || error instanceof Halted || isDuplicateKey(error)) return false;
       throw error;
     }
   }
