@@ -92,6 +92,7 @@ export class OperationHandler implements Handler {
       limits: this.pace.limits(this.config),
       transactionSize: this.sizes.of(request.campaignId),
       shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
+      onClaimsEnded: (claimIds) => this.afterEnd.wakeEndedClaims(claimIds),
       onProgress: (progress) => {
         onProgress();
         reportProgress(progress);

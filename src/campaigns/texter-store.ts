@@ -42,7 +42,11 @@ export class MongoTexterStore implements TexterStore {
     const filter = { campaignId, texterId };
     const options = { returnDocument: 'after', projection: TEXTER_FIELDS } as const;
     // The write is also the fence of the texter's claims and single moves.
-    const update = this.database.models.texters.findOneAndUpdate(filter, { $set: { active }, $inc: { fence: 1 } }, options);
+    const update = this.database.models.texters.findOneAndUpdate(
+      filter,
+      { $set: { active }, $inc: { fence: 1 } },
+      options,
+    );
     const doc = await update.lean<TexterFields>();
     if (!active) await fenceBatches(this.database, campaignId);
     return doc ? toTexter(doc) : undefined;

@@ -1,7 +1,8 @@
 import type { mongo } from 'mongoose';
 import { WriteConflict } from '../domain/errors.ts';
 import type { Cancellation } from '../domain/operation.ts';
-import type { Database } from '../mongo/database.ts';
+import type { ClaimEndedReason } from '../domain/receipt.ts';
+import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ClaimDoc } from '../mongo/documents.ts';
 import { countConflict } from '../telemetry/index.ts';
 import { CANCELLED_RECEIPT, type Claim } from './claim.ts';
@@ -69,10 +70,48 @@ export class MongoClaimStore implements ClaimStore {
     return ended ? toClaim(ended) : this.find(operationId);
   }
 
+  async endRefused(campaignId: string): Promise<readonly string[]> {
+    const { campaigns, texters } = this.database;
+    const campaign = await campaigns.findOne(
+      { _id: campaignId },
+      { projection: { closed: 1, 'selfAssign.enabled': 1 } },
+    );
+    if (campaign?.closed) return endWaitingClaims(this.database, { campaignId }, 'campaign-closed');
+    if (campaign?.selfAssign.enabled === false)
+      return endWaitingClaims(this.database, { campaignId }, 'self-assign-off');
+    const options = { projection: { _id: 0, texterId: 1 }, ...IN_ONE_BATCH };
+    const inactive = await texters.find({ campaignId, active: false }, options).toArray();
+    if (inactive.length === 0) return [];
+    const texterIds = inactive.map(({ texterId }) => texterId);
+    return endWaitingClaims(this.database, { campaignId, texterIds }, 'texter-inactive');
+  }
+
   async firstWaiting(campaignId: string): Promise<Claim | undefined> {
     const filter = { campaignId, 'waiting.sequence': { $exists: true }, 'waiting.until': { $gt: this.database.now() } };
     const first = this.database.models.claims.findOne(filter).sort({ 'waiting.sequence': 1 });
     const doc = await first.lean<ClaimDoc>();
     return doc ? toClaim(doc) : undefined;
   }
+}
+
+/**
+ * Ends the waiting claims of a campaign, or those of some of its texters, with the conversations they have. Returns their
+ * operation ids. Their jobs still have to be woken.
+ */
+export async function endWaitingClaims(
+  database: Database,
+  { campaignId, texterIds }: { readonly campaignId: string; readonly texterIds?: readonly string[] },
+  reason: ClaimEndedReason,
+  session?: mongo.ClientSession,
+): Promise<readonly string[]> {
+  const ofTexters = texterIds ? { 'request.texterId': { $in: [...texterIds] } } : {};
+  const filter = { campaignId, 'waiting.sequence': { $exists: true }, ...ofTexters };
+  const options = session ? { session } : {};
+  const waiting = await database.claims.find(filter, { ...options, projection: { _id: 1 } }).toArray();
+  const ids = waiting.map(({ _id }) => _id);
+  if (ids.length === 0) return ids;
+  const $set = { state: 'done' as const, endedAt: database.now(), 'receipt.shortBecause': reason };
+  const update = { $set, $unset: { waiting: '' as const } };
+  await database.claims.updateMany({ _id: { $in: ids }, waiting: { $exists: true } }, update, options);
+  return ids;
 }

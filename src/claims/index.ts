@@ -1,6 +1,6 @@
 export { type Claim, needsAnotherRound, snoozeDelayMs, toServedClaim } from './claim.ts';
 export { ClaimQueue } from './claim-queue.ts';
-export { MongoClaimStore } from './claim-store.ts';
+export { endWaitingClaims, MongoClaimStore } from './claim-store.ts';
 export {
   type ClaimAnswer,
   claimJob,

@@ -38,6 +38,11 @@ export interface ClaimStore {
   inRound(campaignId: string, work: (store: RoundStore) => Promise<Round>): Promise<Round>;
   /** Ends a waiting claim with the conversations it has. Returns the claim as it is stored then. */
   endWaiting(operationId: string, cancellation?: Cancellation): Promise<Claim | undefined>;
+  /**
+   * Ends the waiting claims that no rule can let through any more: the campaign is closed or no longer allows self-assign,
+   * or the texter is paused. Returns their operation ids.
+   */
+  endRefused(campaignId: string): Promise<readonly string[]>;
   firstWaiting(campaignId: string): Promise<Claim | undefined>;
 }
 

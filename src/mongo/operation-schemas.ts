@@ -55,6 +55,8 @@ export const operationSchema = Schema.create(
     error: required<StoredError | null>({ type: Value, default: null }),
     cancellation: required<Cancellation | null>({ type: Value, default: null }),
     failures: optional<readonly FailedAttempt[]>({ type: Value }),
+    /** How many waiting claims an unassign of everything has ended. */
+    claimsEnded: { type: Number, allowNull: false },
     /** How often the operation was reopened. */
     reopened: { type: Number, allowNull: false },
     /** Set before the operation and its batches are deleted. From then on the operation cannot be reopened. */

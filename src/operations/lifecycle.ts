@@ -88,9 +88,22 @@ async function run(
   const { request } = operation;
   const kind = kindOf(request);
   await kind.checkConfirmation?.(stores, request, plan);
+  const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const batches = kind.planBatches(stores, request, plan);
-  if (!(await runSlice(stores, request, batches, controls))) return { kind: 'unfinished', operation };
-  return { kind: 'ended', operation: await finish(deps, operation, plan, batches.nextTarget) };
+  if (!(await runSlice(stores, request, batches, controls))) return { kind: 'unfinished', operation: prepared };
+  return { kind: 'ended', operation: await finish(deps, prepared, plan, batches.nextTarget) };
+}
+
+async function endClaims(
+  { stores }: LifecycleDeps,
+  started: Operation,
+  plan: Plan,
+  { onClaimsEnded }: SliceControls,
+): Promise<Operation> {
+  if (started.claimsEnded !== undefined) return started;
+  const { operation, claimIds } = await stores.operations.endClaimsOfSources(started, plan);
+  if (claimIds.length > 0) onClaimsEnded?.(claimIds);
+  return operation;
 }
 
 /** Ends the operation on a permanent error. Rethrows transient errors. */

@@ -1,4 +1,5 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
+import { endWaitingClaims } from '../claims/index.ts';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
 import { Halted } from '../domain/errors.ts';
 import type { StoredError } from '../domain/stored-error.ts';
@@ -86,6 +87,24 @@ export class MongoOperationStore implements OperationStore {
   async storePlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation> {
     const unplanned = { state: 'running', plan: null, ...NOT_STOPPED } as const;
     return this.update(operationId, unplanned, { $set: { plan, startedAt } });
+  }
+
+  async endClaimsOfSources(
+    { operationId, campaignId }: Operation,
+    { sources }: Plan,
+  ): Promise<{ operation: Operation; claimIds: readonly string[] }> {
+    const texterIds = sources.filter((assignee) => assignee !== null);
+    const claimIds = await this.database.transaction(async (session) => {
+      const before = { _id: operationId, state: 'running' as const, claimsEnded: { $exists: false } };
+      const { matchedCount } = await this.operations.updateOne(before, { $set: { claimsEnded: 0 } }, { session });
+      if (matchedCount === 0) return [];
+      const ended = await endWaitingClaims(this.database, { campaignId, texterIds }, 'unassigned', session);
+      const claimsEnded = ended.length;
+      if (claimsEnded > 0)
+        await this.operations.updateOne({ _id: operationId }, { $set: { claimsEnded } }, { session });
+      return ended;
+    });
+    return { operation: await this.expect(operationId), claimIds };
   }
 
   async recordError(run: Run, error: StoredError): Promise<Operation> {

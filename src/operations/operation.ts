@@ -27,6 +27,8 @@ export interface Plan {
 export interface Operation extends OperationRecord<OperationRequest> {
   /** `null` until the operation starts; fixed from then on. */
   readonly plan: Plan | null;
+  /** How many waiting claims the operation has ended; absent before that, and for kinds that end none. */
+  readonly claimsEnded?: number;
   /** How often the operation was reopened by a retry; absent when it never was. */
   readonly reopened?: number;
 }

@@ -33,7 +33,7 @@ async function importFile(session: Session, campaign: string, file: string): Pro
   const source = await openSource(session, file);
   try {
     const result = await importContacts(context, campaignId, csvRecords(textOf(source.stream, source.progress)));
-    if (result.added > 0) await session.serveWaitingClaims(campaignId);
+    if (result.added > 0) await session.notifyWaitingClaims(campaignId);
     return { json: { campaignId, ...result }, text: resultText(result) };
   } finally {
     source.progress.stop();
