@@ -1,11 +1,11 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
 import { endWaitingClaims } from '../claims/index.ts';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
-import { Halted } from '../domain/errors.ts';
+import { CONFIRMATION_CODES, Halted } from '../domain/errors.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import { countConflict } from '../telemetry/index.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
-import type { CampaignDoc, ClaimDoc, OperationDoc } from '../mongo/documents.ts';
+import { batchIdsOf, type CampaignDoc, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import type { Models } from '../mongo/models.ts';
 import { BatchApplication, NotAsPlanned, WHOLE } from './apply-batch.ts';
 import type { Batch } from './batch.ts';
@@ -54,6 +54,19 @@ export class MongoOperationStore implements OperationStore {
       if (!isDuplicateKey(error)) throw error;
       return this.expect(operation.operationId);
     }
+  }
+
+  async acceptConfirmed(operation: Omit<Operation, 'sequence'>): Promise<Operation> {
+    const { operationId, campaignId } = operation;
+    const refused = { _id: operationId, state: 'failed' as const, 'error.code': { $in: [...CONFIRMATION_CODES] } };
+    await this.database.transaction(async (session) => {
+      const { deletedCount } = await this.operations.deleteOne(refused, { session });
+      if (deletedCount === 0) return;
+      // The end marker of the refused operation.
+      await this.database.batches.deleteMany({ _id: batchIdsOf(operationId) }, { session });
+      await this.insert({ ...operation, sequence: await nextSequence(this.database, campaignId, session) }, session);
+    });
+    return this.expect(operationId);
   }
 
   async insertDone(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean> {

@@ -35,6 +35,11 @@ export interface OperationStore {
    */
   accept(operation: Omit<Operation, 'sequence'>, inSequence: boolean): Promise<Operation>;
   /**
+   * Replaces an operation that was refused because of its confirmation by the same operation with another one. Returns the
+   * operation as it is stored then.
+   */
+  acceptConfirmed(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
+  /**
    * Inserts an operation that has ended, with the moves of its only batch, in one transaction. Returns false, and writes
    * nothing, when the id exists or when a conversation is not as planned.
    */
