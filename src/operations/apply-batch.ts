@@ -3,13 +3,11 @@ import { HISTORY_MOVES_MAX, STATUSES, type HistoryMove } from '../domain/convers
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { batchId, objectIds, type ConversationDoc } from '../mongo/documents.ts';
 import {
-  addShortfalls,
   byDirection,
   countMoves,
   isAsPlanned,
   mergeMoves,
   NOT_BEGUN,
-  shortfallsBetween,
   splitMoves,
   type Applied,
   type Batch,
@@ -23,6 +21,7 @@ import type { OperationRequest } from './contract.ts';
 import { evaluate, mergeSkips, type Evaluation, type Found } from './evaluate.ts';
 import { toBatch, toBatchDoc, toResultDoc } from './mapping.ts';
 import { Overtaken, type ApplyOptions } from './ports.ts';
+import { addShortfalls, shortfallsBetween } from './shortfalls.ts';
 
 /** A conversation or target is not as planned. The transaction is rolled back and repeated with an evaluation. */
 export class NotAsPlanned extends Error {}
