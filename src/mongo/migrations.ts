@@ -86,4 +86,18 @@ export const MIGRATIONS: readonly Migration[] = [
       { collection: 'batches', name: 'shortfalls', keys: { operationId: 1 }, where: { shortfalls: { $exists: true } } },
     ],
   },
+  {
+    version: 2,
+    name: 'index the conversations of contacts who opted out',
+    oldestCodeVersion: 1,
+    indexes: [
+      {
+        collection: 'conversations',
+        name: 'opted_out_by_assignee',
+        keys: { campaignId: 1, assigneeId: 1, status: 1, optedOut: 1 },
+        where: { optedOut: true },
+        isHint: true,
+      },
+    ],
+  },
 ];

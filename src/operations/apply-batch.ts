@@ -3,12 +3,10 @@ import { Halted } from '../domain/errors.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchId } from '../mongo/documents.ts';
 import {
-  addShortfalls,
   countMoves,
   isAsPlanned,
   mergeMoves,
   NOT_BEGUN,
-  shortfallsBetween,
   splitMoves,
   type Applied,
   type Batch,
@@ -23,6 +21,7 @@ import { evaluate, mergeSkips, type Evaluation } from './evaluate.ts';
 import { toBatch, toBatchDoc, toResultDoc } from './mapping.ts';
 import { MoveWriter } from './move-writer.ts';
 import { Overtaken, type ApplyOptions } from './ports.ts';
+import { addShortfalls, shortfallsBetween } from './shortfalls.ts';
 
 /** A conversation or target is not as planned. The transaction is rolled back and repeated with an evaluation. */
 export class NotAsPlanned extends Error {}

@@ -14,9 +14,13 @@ import { testConfig } from '../support/harness.ts';
 
 const config = testConfig();
 /** The hash of each migration's layout, in the order of their versions. */
-const RELEASED = ['Oa_5q9RGiyn7WIIHpViKAvgZ_totXLU2L7LKzt1GlWk'];
+const RELEASED = ['Oa_5q9RGiyn7WIIHpViKAvgZ_totXLU2L7LKzt1GlWk', 'vW2rcXTxSO5CVgqw_XVmFYzY2jrk4rHs6J8OOT5Q-UQ'];
+/** The schema version of this code. */
+const NEWEST = RELEASED.length;
 
 const NOTHING = { changes: [], conflicts: [] };
+/** The report of a run that finds nothing to do. */
+const nothingAt = (version: number) => ({ from: version, to: version, migrations: [], repair: NOTHING });
 const FAST = { lockMs: 600, waitMs: 10_000, pollMs: 20 };
 
 let database: Database;
@@ -58,11 +62,13 @@ function fakes(
 describe('migrating an empty database', () => {
   it('creates every collection and every index, and a second run changes nothing', async () => {
     const report = await migrate(database);
-    expect(report).toMatchObject({ from: 0, to: 1, migrations: [{ version: 1 }] });
-    expect(report.migrations[0]?.changes).toHaveLength(COLLECTIONS.length + INDEXES.length);
+    expect(report).toMatchObject({ from: 0, to: NEWEST });
+    expect(report.migrations.map(({ version }) => version)).toEqual(RELEASED.map((_, index) => index + 1));
+    const changes = report.migrations.flatMap((migration) => migration.changes);
+    expect(changes).toHaveLength(COLLECTIONS.length + INDEXES.length);
     expect(await collectionNames()).toEqual(expect.arrayContaining([...COLLECTIONS]));
-    expect(await planMigrations(database)).toEqual({ from: 1, to: 1, migrations: [], repair: NOTHING });
-    expect(await migrate(database)).toEqual({ from: 1, to: 1, migrations: [], repair: NOTHING });
+    expect(await planMigrations(database)).toEqual(nothingAt(NEWEST));
+    expect(await migrate(database)).toEqual(nothingAt(NEWEST));
   });
 
   it('writes nothing in a dry run', async () => {
@@ -118,7 +124,7 @@ describe('collections and indexes of another program', () => {
       'drop it with db.conversations.dropIndex("not_unique"), then run `baton migrate` again';
     await expect(migrate(database)).rejects.toMatchObject({ code: 'schema-conflict', message: conflict });
     const { migrations, repair } = await planMigrations(database);
-    expect(migrations.map(({ conflicts }) => conflicts)).toEqual([[conflict]]);
+    expect(migrations.flatMap(({ conflicts }) => conflicts)).toEqual([conflict]);
     expect(repair).toEqual(NOTHING);
     expect(await database.conversations.indexExists('assignee_in_order')).toBe(false);
     await database.conversations.dropIndex('not_unique');
@@ -127,8 +133,8 @@ describe('collections and indexes of another program', () => {
 });
 
 describe('a migration that changes the indexes of the version before', () => {
-  /** Version 2 of a schema with one index that version 1 built in another form. */
-  const [first] = MIGRATIONS;
+  /** The version after the newest one. It has one index in another form. */
+  const next = NEWEST + 1;
   const changed: Index = {
     collection: 'operations',
     name: 'state_in_order',
@@ -136,21 +142,21 @@ describe('a migration that changes the indexes of the version before', () => {
     isHint: true,
   };
   function upgrade(built: Index, drops: Migration['drops'] = []): SchemaTarget {
-    const second: Migration = { version: 2, name: 'change an index', oldestCodeVersion: 1, drops, indexes: [built] };
+    const last: Migration = { version: next, name: 'change an index', oldestCodeVersion: 1, drops, indexes: [built] };
     const kept = INDEXES.filter(({ name }) => name !== built.name && !drops.some((drop) => drop.name === name));
     const layout = { collections: COLLECTIONS, indexes: [...kept, built] };
-    return { migrations: [...(first ? [first] : []), second], layout };
+    return { migrations: [...MIGRATIONS, last], layout };
   }
 
   it('replaces an index under its name, and the dry run lists the same changes', async () => {
     await migrate(database);
     const target = upgrade(changed, [{ collection: 'operations', name: changed.name }]);
     const expected = {
-      from: 1,
-      to: 2,
+      from: NEWEST,
+      to: next,
       migrations: [
         {
-          version: 2,
+          version: next,
           name: 'change an index',
           changes: ['drop index state_in_order of operations', 'build index state_in_order of operations'],
           conflicts: [],
@@ -162,7 +168,7 @@ describe('a migration that changes the indexes of the version before', () => {
     expect(await migrate(database, { target })).toEqual(expected);
     const built = (await database.operations.indexes()).find(({ name }) => name === changed.name);
     expect(Object.entries(built?.key ?? {})).toEqual(Object.entries(changed.keys));
-    expect(await migrate(database, { target })).toEqual({ from: 2, to: 2, migrations: [], repair: NOTHING });
+    expect(await migrate(database, { target })).toEqual(nothingAt(next));
   });
 
   it('builds a changed index under a new name beside the old one, which the previous version still uses', async () => {
@@ -176,19 +182,19 @@ describe('a migration that changes the indexes of the version before', () => {
     };
     const { migrations } = await planMigrations(database, upgrade(renamed));
     expect(migrations).toMatchObject([
-      { version: 2, changes: ['build index claimable_in_order_2 of conversations'], conflicts: [] },
+      { version: next, changes: ['build index claimable_in_order_2 of conversations'], conflicts: [] },
     ]);
   });
 
-  it('runs after version 1 on an empty database, and leaves only the indexes of version 2', async () => {
+  it('runs after the versions before on an empty database, and leaves only the indexes of the last one', async () => {
     const target = upgrade(changed, [{ collection: 'operations', name: changed.name }]);
-    expect(await migrate(database, { target })).toMatchObject({ from: 0, to: 2, repair: NOTHING });
-    expect(await migrate(database, { target })).toEqual({ from: 2, to: 2, migrations: [], repair: NOTHING });
+    expect(await migrate(database, { target })).toMatchObject({ from: 0, to: next, repair: NOTHING });
+    expect(await migrate(database, { target })).toEqual(nothingAt(next));
   });
 
   it('is not undone by `baton migrate` of the previous version', async () => {
     await migrate(database, { target: upgrade(changed, [{ collection: 'operations', name: changed.name }]) });
-    expect(await migrate(database)).toEqual({ from: 2, to: 2, migrations: [], repair: NOTHING });
+    expect(await migrate(database)).toEqual(nothingAt(next));
   });
 });
 
@@ -297,12 +303,7 @@ describe('code and database of different versions', () => {
   it('lets the previous version work with a newer schema that still supports it', async () => {
     await migrate(database, { target: fakes([], 2) });
     await expect(requireSchema(database, fakes([], 1).migrations)).resolves.toBeUndefined();
-    expect(await migrate(database, { target: fakes([], 1) })).toEqual({
-      from: 2,
-      to: 2,
-      migrations: [],
-      repair: NOTHING,
-    });
+    expect(await migrate(database, { target: fakes([], 1) })).toEqual(nothingAt(2));
   });
 
   it('refuses code that is older than the oldest version that the database supports', async () => {

@@ -5,6 +5,7 @@ import type { Pool } from '../../src/claims/claim.ts';
 import { MongoRoundStore } from '../../src/claims/round-store.ts';
 import { positionOf, type Position } from '../../src/domain/conversation.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
+import { ASSIGNEE_INDEX, INDEXES } from '../../src/mongo/indexes.ts';
 import { claimDoc } from '../support/documents.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { oneSlice } from '../support/run-operation.ts';
@@ -47,9 +48,12 @@ async function explainedFinds(work: () => Promise<unknown>): Promise<Explained[]
 async function explainedPipelines(work: () => Promise<unknown>): Promise<mongo.Document[]> {
   const spy = vi.spyOn(mongoose.mongo.Collection.prototype, 'aggregate');
   await work();
-  const ran = spy.mock.calls.map(([pipeline], at) => ({ on: spy.mock.contexts[at] as mongo.Collection, pipeline }));
+  const ran = spy.mock.calls.map(([pipeline, options], at) => {
+    const hint = options?.hint === undefined ? {} : { hint: options.hint };
+    return { on: spy.mock.contexts[at] as mongo.Collection, pipeline, hint };
+  });
   spy.mockRestore();
-  return Promise.all(ran.map(({ on, pipeline }) => on.aggregate(pipeline).explain('executionStats')));
+  return Promise.all(ran.map(({ on, pipeline, hint }) => on.aggregate(pipeline, hint).explain('executionStats')));
 }
 
 /** Adds up the values of a key wherever it stands: servers nest the stages of a pipeline in different ways. */
@@ -108,6 +112,50 @@ describe('the database, without scanning more documents than it returns', () => 
       if (last) await expectTight(() => conversations.readPage(range, last, 200, 'op_x'));
     },
   );
+
+  it.each([null, 't2'])(
+    'reads the last conversations assigned to %s from the end, and those before',
+    async (assigneeId) => {
+      const range = { campaignId, assigneeId, status: 'not-started' } as const;
+      const { conversations } = harness.context.stores;
+      await expectTight(() => conversations.readPageBefore(range, null, 50, 'op_x'));
+      const last = (await conversations.readPageBefore(range, null, 700, 'op_x')).at(-1);
+      expect(last).toBeDefined();
+      if (last) await expectTight(() => conversations.readPageBefore(range, last, 200, 'op_x'));
+    },
+  );
+
+  it('counts a campaign by assignee and status from the keys of its own conversations', async () => {
+    const counted = await harness.seedCampaign(2);
+    const many = (count: number, more: Seeded): Seeded[] => Array.from({ length: count }, () => more);
+    await harness.seedConversations(counted, [
+      ...many(300, {}),
+      ...many(200, { assigneeId: 't1', status: 'closed' }),
+      ...many(20, { assigneeId: 't2', optedOut: true }),
+    ]);
+    const { conversations } = harness.context.stores;
+    const [all] = await explainedPipelines(() => conversations.countByAssignee(counted));
+    expect(JSON.stringify(all)).toContain('"assignee_in_order"');
+    expect(sumOf(all, 'collectionScans')).toBe(0);
+    expect(sumOf(all, 'totalKeysExamined')).toBeLessThanOrEqual(520 + KEYS_BEYOND);
+    // MongoDB answers from the keys alone, because the pipeline needs no other field. The development server fetches the
+    // document of each key.
+    const keys = Object.keys(INDEXES.find(({ name }) => name === ASSIGNEE_INDEX)?.keys ?? {});
+    expect(keys).toEqual(expect.arrayContaining(['campaignId', 'assigneeId', 'status']));
+    expect(sumOf(all, 'totalDocsExamined')).toBeLessThanOrEqual(520);
+    const [optedOut] = await explainedPipelines(() => conversations.countOptedOut(counted));
+    expect(JSON.stringify(optedOut)).toContain('"opted_out_by_assignee"');
+    expect(sumOf(optedOut, 'totalKeysExamined')).toBeLessThanOrEqual(20 + KEYS_BEYOND);
+    const sorted = (await conversations.countByAssignee(counted)).toSorted((a, b) => b.count - a.count);
+    expect(sorted).toEqual([
+      { assigneeId: null, status: 'not-started', count: 300 },
+      { assigneeId: 't1', status: 'closed', count: 200 },
+      { assigneeId: 't2', status: 'not-started', count: 20 },
+    ]);
+    expect(await conversations.countOptedOut(counted)).toEqual([
+      { assigneeId: 't2', status: 'not-started', count: 20 },
+    ]);
+  });
 
   it('counts the conversations of the texters in a round of claims without reading those of other texters', async () => {
     const rules = { enabled: true, batchMax: 10, openMax: 50, repliesMax: 5 };
@@ -205,7 +253,7 @@ describe('the database, without scanning more documents than it returns', () => 
     await expectTight(() => harness.context.stores.batches.readAfter('op_a', 20, 4));
     await harness.context.database.batches.updateOne(
       { operationId: 'op_b' },
-      { $set: { shortfalls: [{ to: null, count: 1 }] } },
+      { $set: { shortfalls: [{ from: 't1', to: null, count: 1 }] } },
     );
     await expectTight(() => harness.context.stores.batches.shortfalls('op_b'));
   });
