@@ -77,13 +77,9 @@ export class BusyCampaign implements SeededCampaign {
     );
   }
 
-  /** The number of refused requests by code. */
-  get refusals(): Readonly<Record<string, number>> {
-    const counts: Record<string, number> = {};
-    for (const answer of this.sent.flatMap(({ answers }) => answers)) {
-      if ('code' in answer) counts[answer.code] = (counts[answer.code] ?? 0) + 1;
-    }
-    return counts;
+  /** The code of each refused request. */
+  get refusals(): readonly string[] {
+    return this.sent.flatMap(({ answers }) => answers.flatMap((answer) => ('code' in answer ? answer.code : [])));
   }
 
   /** Sends an operation of any kind and waits for its answer. */
