@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OTHER_PROGRAMS } from '../pairs/support/other-programs.ts';
 import { NO_FAULTS, runPair } from '../pairs/support/pair.ts';
+import { pairsOf, titleOf } from '../pairs/support/test-pairs.ts';
 import { WRITERS } from '../pairs/support/writers.ts';
 import { Harness } from '../support/harness.ts';
 import { WorkerGroup } from '../torture/worker-group.ts';
@@ -22,12 +23,7 @@ const TIMEOUT_MS = 180_000;
 
 /** Operations and claims beside each kind of writer. */
 const BULK = WRITERS.filter(({ repeats, name }) => !repeats || name.startsWith('claims'));
-const PAIRS = BULK.flatMap((writer, index) =>
-  [...BULK.slice(index), ...OTHER_PROGRAMS].map((other) => ({
-    title: `${writer.name} and ${other.name}`,
-    pair: [writer, other] as const,
-  })),
-);
+const PAIRS = [...pairsOf(BULK), ...BULK.flatMap((writer) => OTHER_PROGRAMS.map((other) => [writer, other] as const))];
 
 describe('two writers on one campaign while workers are killed:', { timeout: TIMEOUT_MS }, () => {
   let harness: Harness;
@@ -55,8 +51,8 @@ describe('two writers on one campaign while workers are killed:', { timeout: TIM
     }
   }
 
-  for (const [index, { title, pair }] of PAIRS.entries()) {
-    it.concurrent(title, async () => {
+  for (const [index, pair] of PAIRS.entries()) {
+    it.concurrent(titleOf(pair), async () => {
       const options = { conversations: CONVERSATIONS, randomSeed: index + 1, waitMsMax: WAIT_MS_MAX };
       expect(await runPair(harness, pair, options)).toEqual(NO_FAULTS);
     });

@@ -48,7 +48,9 @@ describe('the writes of other programs', { timeout: TIMEOUT_MS }, () => {
         return stores.batches.apply(batch, request, options);
       writes += 1;
       try {
-        return await whileWritten(new Types.ObjectId(unapplied[0]), () => stores.batches.apply(batch, request, options));
+        return await whileWritten(new Types.ObjectId(unapplied[0]), () =>
+          stores.batches.apply(batch, request, options),
+        );
       } catch (error) {
         if (error instanceof WriteConflict) repeated.push(Math.min(options.sizeMax, unapplied.length));
         throw error;

@@ -24,7 +24,9 @@ async function updateAll(campaign: BusyCampaign, isOver: () => boolean): Promise
   const before = await campaign.progress();
   await until('the other writer to be under way', async () => isOver() || (await campaign.progress()) > before);
   const $set = { waitingSince: new Date() };
-  await campaign.timed('update of all', () => harness.context.database.conversations.updateMany({ campaignId }, { $set }));
+  await campaign.timed('update of all', () =>
+    harness.context.database.conversations.updateMany({ campaignId }, { $set }),
+  );
   campaign.freeAt = performance.now();
 }
 
