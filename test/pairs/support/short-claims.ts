@@ -2,7 +2,7 @@ import { CLAIMABLE } from '../../../src/mongo/documents.ts';
 import type { BusyCampaign } from './busy-campaign.ts';
 
 /** A round reads the pool a little later than the time that it stores. */
-const ROUND_MS_MAX = 1_000;
+const ROUND_MS_MAX = 250;
 
 /**
  * Returns the claims that ended with `none-left` while a conversation that they could have received was in the pool. It
