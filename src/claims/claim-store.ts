@@ -9,8 +9,11 @@ import { CANCELLED_RECEIPT, type Claim } from './claim.ts';
 import { ClaimsDelayed, type ClaimStore, type Round, type RoundStore } from './ports.ts';
 import { MongoRoundStore, toClaim } from './round-store.ts';
 
-/** How long a round is repeated while it meets other writers. Then its claims go back into the queue. */
-const ROUND_REPEATED_FOR_MS = 10_000;
+/**
+ * How long a round is repeated while it meets other writers. Then its claims go back into the queue, so that they do not
+ * occupy the worker while they wait for another program.
+ */
+const ROUND_REPEATED_FOR_MS = 2_000;
 
 /** The most conversations at the head of the pool that a round passes over after conflicts. */
 const SKIP_MAX = 2_000;

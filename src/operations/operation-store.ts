@@ -13,8 +13,13 @@ import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
 import type { Ending, OperationStore } from './ports.ts';
 
-/** The conflicts of a single move are counted. */
-const COUNTED = { onConflict: () => countConflict('move') };
+/**
+ * How long a single move is repeated while it meets other writers. Long enough for a batch of an operation. A longer wait
+ * would occupy the worker, so the job waits in the queue instead.
+ */
+const MOVE_REPEATED_FOR_MS = 500;
+
+const MOVE_OPTIONS = { repeatForMs: MOVE_REPEATED_FOR_MS, onConflict: () => countConflict('move') };
 
 /** Neither a failure nor a cancellation is recorded. */
 const NOT_STOPPED = { error: null, cancellation: null } as const;
@@ -76,7 +81,7 @@ export class MongoOperationStore implements OperationStore {
       await this.database.transaction(async (session) => {
         await this.insert(operation, session);
         await application.applyNew(endMarker, operation.endedAt ?? this.database.now(), session);
-      }, COUNTED);
+      }, MOVE_OPTIONS);
       return true;
     } catch (error) {
       if (error instanceof NotAsPlanned || error instanceof Halted || isDuplicateKey(error)) return false;
