@@ -108,7 +108,7 @@ export function requestHash(request: object): string {
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (key, inner: unknown) => {
     if (NOT_HASHED.has(key)) return undefined;
-    if (Array.isArray(inner)) return SETS.has(key) ? [...new Set(inner as string[])].sort() : inner;
+    if (Array.isArray(inner)) return SETS.has(key) ? [...new Set<unknown>(inner)].sort() : (inner as unknown[]);
     if (typeof inner !== 'object' || inner === null) return inner;
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
   });

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database } from '../../src/mongo/database.ts';
+import { MIGRATIONS } from '../../src/mongo/migrations.ts';
 import { Cli, cliEnv, spawnCli } from '../support/cli.ts';
 import { testConfig } from '../support/harness.ts';
 
 /** The steps build on each other: a database is empty, and is then migrated. */
+const NEWEST = MIGRATIONS.length;
+
 describe('baton migrate', () => {
   const config = testConfig();
   const env = cliEnv(config);
@@ -41,19 +44,20 @@ describe('baton migrate', () => {
   it('lists the changes in a dry run without making them', async () => {
     const ran = await cli.run(['migrate', '--dry-run']);
     expect(ran.status).toBe(0);
-    expect(ran.out).toContain('The database has schema version 0. 1 step to run, up to version 1:');
+    expect(ran.out).toContain(`The database has schema version 0. ${NEWEST} steps to run, up to version ${NEWEST}:`);
     expect(ran.out).toContain('   create collection conversations');
     expect(await database.listCollections()).toEqual([]);
   });
 
   it('migrates, with a line before and after each step, and has nothing to do the second time', async () => {
     const ran = await cli.run(['migrate']);
-    expect(ran.out).toBe('The database has schema version 1. 1 step completed.\n');
-    expect(ran.err.replace(/\d+ ms/, 'n ms')).toBe(
-      'baton: migration 1 (create the collections and indexes): start\n' +
-        'baton: migration 1 (create the collections and indexes): done after n ms\n',
-    );
-    const nothing = { from: 1, to: 1, migrations: [], repair: { changes: [], conflicts: [] } };
+    expect(ran.out).toBe(`The database has schema version ${NEWEST}. ${NEWEST} steps completed.\n`);
+    const lines = MIGRATIONS.flatMap(({ version, name }) => [
+      `baton: migration ${version} (${name}): start\n`,
+      `baton: migration ${version} (${name}): done after n ms\n`,
+    ]);
+    expect(ran.err.replaceAll(/\d+ ms/g, 'n ms')).toBe(lines.join(''));
+    const nothing = { from: NEWEST, to: NEWEST, migrations: [], repair: { changes: [], conflicts: [] } };
     expect(await cli.json(['migrate'])).toEqual({ dryRun: false, ...nothing });
     expect((await cli.run(['campaign', 'list'])).status).toBe(0);
   });

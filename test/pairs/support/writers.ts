@@ -155,7 +155,7 @@ export const WRITERS: readonly Writer[] = [
     name: 'changes of the rules',
     write: repeated(PER_SECOND.rules, changeTheRules),
     repeats: true,
-    causes: ['campaign-closed', 'self-assign-off'],
+    causes: ['campaign-closed', 'closed-meanwhile', 'self-assign-off'],
   },
   { name: 'cancellations', write: cancelUnanswered, refusals: ['operation-ended', 'unknown-operation'] },
 ];
