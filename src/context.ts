@@ -1,5 +1,5 @@
 import { MongoCampaignStore, MongoTexterStore } from './campaigns/index.ts';
-import { ClaimCoordinator, ClaimQueue, MongoClaimStore } from './claims/index.ts';
+import { ClaimCoordinator, ClaimQueue, MongoClaimStore, serveClaims } from './claims/index.ts';
 import type { Config } from './config.ts';
 import { MongoContactStore, type ContactStore } from './contacts/index.ts';
 import { MongoConversationStore, MongoViewStore, type ViewStore } from './conversations/index.ts';
@@ -127,7 +127,7 @@ async function createQueueParts(
     redis,
     subscriber,
     prefix,
-    serve: (campaignId, commands) => claims.serve(campaignId, commands),
+    serve: (campaignId, commands) => serveClaims(claims, campaignId, commands),
     onCompleted: (completed) => {
       for (const { operationId } of completed) claimQueue.wake(operationId).catch(onWakeError);
     },

@@ -22,6 +22,11 @@ export class AfterEnd {
     if (next) await this.queue.wake(next);
   }
 
+  /** Wakes the jobs of waiting claims that have ended. A job that could not be woken finds the end by itself. */
+  wakeEndedClaims(claimIds: readonly string[]): void {
+    for (const id of claimIds) this.claims.wake(id).catch(() => undefined);
+  }
+
   /**
    * Wakes claims that may be granted more now: conversations came back to the pool, a texter has fewer, or an operation has
    * ended that claims waited for, because it had planned the rest of the pool.

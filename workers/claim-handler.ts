@@ -64,7 +64,10 @@ export class ClaimHandler implements Handler {
   }
 
   private async serveWaiting({ job }: Attempt): Promise<Outcome> {
-    await this.coordinator.serveWaiting(parsePoolRefilledJob(job.data).campaignId);
+    const { campaignId } = parsePoolRefilledJob(job.data);
+    const ended = await this.context.stores.claims.endRefused(campaignId);
+    await Promise.all(ended.map((operationId) => this.queue.wake(operationId)));
+    await this.coordinator.serveWaiting(campaignId);
     return { kind: 'completed', result: null };
   }
 

@@ -1,6 +1,6 @@
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
-import { Refusal } from '../src/domain/errors.ts';
+import { Refusal, WriteConflict } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/stored-error.ts';
 import { isEnded } from '../src/domain/operation.ts';
 import { requestHash } from '../src/domain/requests.ts';
@@ -26,7 +26,7 @@ import type { Pace } from './pace.ts';
 /** The operation that ends wakes the next one. If that fails, the waiting operation checks again after this time. */
 const SNOOZE_MS_MAX = 30_000;
 
-/** How long an operation pauses after an error in a slice that moved conversations. */
+/** How long an operation pauses after an error that uses no attempt. */
 const RETRY_SLICE_MS = 500;
 
 /** The conflicts in one slice from which on an operation counts as slowed down. */
@@ -59,11 +59,8 @@ export class OperationHandler implements Handler {
     try {
       return await this.runSlice(attempt, () => (slice.madeProgress = true));
     } catch (error) {
-      // BullMQ counts attempts over the whole life of a job. A long operation that makes progress between errors must not
-      // use them up.
-      const isAdvancing = slice.madeProgress || error instanceof Overtaken;
-      if (!isAdvancing || error instanceof Refusal) throw error;
-      attempt.log.warn({ err: error }, 'error in a slice that made progress, operation requeued');
+      if (!usesNoAttempt(error, slice)) throw error;
+      attempt.log.warn({ err: error }, 'error in a slice, operation requeued without using an attempt');
       return { kind: 'requeued', delayMs: RETRY_SLICE_MS };
     }
   }
@@ -92,6 +89,7 @@ export class OperationHandler implements Handler {
       limits: this.pace.limits(this.config),
       transactionSize: this.sizes.of(request.campaignId),
       shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
+      onClaimsEnded: (claimIds) => this.afterEnd.wakeEndedClaims(claimIds),
       onProgress: (progress) => {
         onProgress();
         reportProgress(progress);
@@ -130,6 +128,15 @@ export class OperationHandler implements Handler {
     if (stored && isEnded(stored.state)) await this.queue.wake(stored);
     await this.afterEnd.wakeNextOperation(operation);
   }
+}
+
+/**
+ * BullMQ counts attempts over the whole life of a job. An operation that makes progress between errors must not use them
+ * up, and neither must one that waits until other programs have written the same conversations.
+ */
+function usesNoAttempt(error: unknown, { madeProgress }: { readonly madeProgress: boolean }): boolean {
+  if (error instanceof Refusal) return false;
+  return madeProgress || error instanceof Overtaken || error instanceof WriteConflict;
 }
 
 function logEnd(operation: Operation, log: Attempt['log']): void {

@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Campaign, SelfAssignSettings } from './campaign.ts';
+import { fenceBatches, fenceTexters } from './fence.ts';
 import type { CampaignStore } from './ports.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
@@ -46,8 +47,10 @@ export class MongoCampaignStore implements CampaignStore {
     return docs.map(toCampaign);
   }
 
-  setClosed(campaignId: string, closed: boolean): Promise<Campaign | undefined> {
-    return this.set(campaignId, { closed });
+  async setClosed(campaignId: string, closed: boolean): Promise<Campaign | undefined> {
+    const campaign = await this.set(campaignId, { closed });
+    if (closed) await Promise.all([fenceTexters, fenceBatches].map((fence) => fence(this.database, campaignId)));
+    return campaign;
   }
 
   setCountry(campaignId: string, country: string | null): Promise<Campaign | undefined> {

@@ -39,7 +39,10 @@ export async function createCampaign({ stores, clock }: CampaignDeps, request: C
   return campaign;
 }
 
-/** Closes or reopens a campaign. Safe to repeat. */
+/**
+ * Closes or reopens a campaign. After it has closed the campaign, no texter is given a conversation any more: the batches in
+ * progress have ended, and operations that give to texters halt. Safe to repeat.
+ */
 export async function setClosed({ stores }: CampaignDeps, campaignId: string, closed: boolean): Promise<Campaign> {
   const campaign = await stores.campaigns.setClosed(campaignId, closed);
   if (!campaign) throw unknownCampaign(campaignId);
@@ -93,7 +96,7 @@ export async function addTexter({ stores, clock }: CampaignDeps, request: Texter
   return stores.texters.insert({ ...request, name, createdAt: clock.now() });
 }
 
-/** Pauses a texter or ends the pause. Safe to repeat. */
+/** Pauses a texter or ends the pause. After a pause, the texter is given nothing more. Safe to repeat. */
 export async function setActive(
   { stores }: CampaignDeps,
   campaignId: string,

@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Texter } from './campaign.ts';
+import { fenceBatches } from './fence.ts';
 import type { NewTexter, TexterStore } from './ports.ts';
 import { Refusal, shown, unknownCampaign } from '../domain/errors.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
@@ -40,8 +41,14 @@ export class MongoTexterStore implements TexterStore {
   async setActive(campaignId: string, texterId: string, active: boolean): Promise<Texter | undefined> {
     const filter = { campaignId, texterId };
     const options = { returnDocument: 'after', projection: TEXTER_FIELDS } as const;
-    const update = this.database.models.texters.findOneAndUpdate(filter, { $set: { active } }, options);
+    // The write is also the fence of the texter's claims and single moves.
+    const update = this.database.models.texters.findOneAndUpdate(
+      filter,
+      { $set: { active }, $inc: { fence: 1 } },
+      options,
+    );
     const doc = await update.lean<TexterFields>();
+    if (!active) await fenceBatches(this.database, campaignId);
     return doc ? toTexter(doc) : undefined;
   }
 

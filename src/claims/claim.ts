@@ -1,6 +1,6 @@
 import type { Refusal } from '../domain/errors.ts';
 import type { OperationRecord } from '../domain/operation.ts';
-import type { Receipt } from '../domain/receipt.ts';
+import { CLAIM_ENDED_REASONS, type ClaimEndedReason, type Receipt } from '../domain/receipt.ts';
 import { toStoredError } from '../domain/stored-error.ts';
 import type { ClaimCommand, ClaimRequest, ServedClaim } from './contract.ts';
 
@@ -86,10 +86,9 @@ export function settleNew(decision: Decision, now: Date, sequence: number | null
   return { ...settled, waiting: { sequence, until } };
 }
 
-/** A waiting claim after another round. Returns `undefined` when the round changed nothing: a refused claim waits on. */
+/** A waiting claim after another round. Returns `undefined` when the round changed nothing. */
 export function settleWaiting(decision: Decision, now: Date): Claim | undefined {
-  // The rule that refuses a waiting claim now may allow it before its deadline.
-  if (decision.refusal) return undefined;
+  if (decision.refusal) return endRefused(decision.claim, endingReason(decision.refusal), now);
   const { claim, room, shortage, granted } = decision;
   const isComplete = granted.length === room.count;
   const all = [...claim.granted, ...granted];
@@ -100,6 +99,21 @@ export function settleWaiting(decision: Decision, now: Date): Claim | undefined 
   if (granted.length === 0 && !isComplete && !hasOtherReason) return undefined;
   const settled = { ...claim, granted: all, receipt };
   return isComplete ? { ...settled, state: 'done', endedAt: now, waiting: null } : settled;
+}
+
+/**
+ * Returns why a waiting claim has to end at once, if its texter can be granted nothing before the deadline unless a person
+ * changes a rule back. Limits of the texter are no such reason: the texter can get below them by working.
+ */
+function endingReason({ code }: Refusal): ClaimEndedReason | undefined {
+  return CLAIM_ENDED_REASONS.find((reason) => reason === code);
+}
+
+/** A refused claim waits on if the rule may allow it before its deadline. */
+function endRefused(claim: Claim, reason: ClaimEndedReason | undefined, now: Date): Claim | undefined {
+  if (!reason || !claim.receipt) return undefined;
+  const receipt = { ...claim.receipt, shortBecause: reason };
+  return { ...claim, state: 'done', endedAt: now, waiting: null, receipt };
 }
 
 /** The receipt of a claim that was granted `granted` of the conversations for which it had room. */

@@ -140,7 +140,7 @@ export class ClaimCoordinator {
 
   private noteOperation(campaignId: string, { isBesideOperation }: Round): void {
     if (isBesideOperation) this.besideOperation.set(campaignId, performance.now());
-    if (isBesideOperation === false) this.besideOperation.delete(campaignId);
+    else this.besideOperation.delete(campaignId);
   }
 
   private readForwarded(texts: readonly string[], campaignId: string): ForwardedClaim[] {

@@ -1,6 +1,6 @@
 export { type Claim, needsAnotherRound, snoozeDelayMs, toServedClaim } from './claim.ts';
 export { ClaimQueue } from './claim-queue.ts';
-export { MongoClaimStore } from './claim-store.ts';
+export { endWaitingClaims, MongoClaimStore } from './claim-store.ts';
 export {
   type ClaimAnswer,
   claimJob,
@@ -13,3 +13,4 @@ export {
 export { ClaimCoordinator } from './coordinator.ts';
 export { ClaimsDelayed, type ClaimStore } from './ports.ts';
 export { toClaim } from './round-store.ts';
+export { serveClaims } from './serve-round.ts';

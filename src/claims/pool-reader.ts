@@ -2,13 +2,18 @@ import type { mongo } from 'mongoose';
 import { CLAIMED_STATUS, STATUSES } from '../domain/conversation.ts';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
-import { batchIdsOf, CLAIMABLE, type BatchDoc, type ConversationDoc } from '../mongo/documents.ts';
-import { CLAIMABLE_INDEX, LOCK_INDEX } from '../mongo/indexes.ts';
+import { batchIdsOf, CLAIMABLE, type BatchDoc, type ConversationDoc, type OperationDoc } from '../mongo/documents.ts';
+import { CLAIMABLE_INDEX } from '../mongo/indexes.ts';
 import type { Pool } from './claim.ts';
 
 type Place = Pick<ConversationDoc, 'waitingSince' | '_id'>;
 type Bound = Place | 'start' | 'end';
 type StoredPosition = BatchDoc['after']['position'];
+
+/** The fields of a bulk operation that say which conversations it takes. */
+export type PoolOperation = Pick<OperationDoc, '_id' | 'kind'> & {
+  readonly plan: Pick<NonNullable<OperationDoc['plan']>, 'sources' | 'statuses'> | null;
+};
 
 /** What the running bulk operation of the campaign has of the pool. */
 interface Planned {
@@ -25,7 +30,8 @@ export class PoolReader {
   private readonly session: mongo.ClientSession;
   private readonly campaignId: string;
   private readonly skip: number;
-  private planned: Promise<Planned | undefined> | undefined;
+  private planned: Promise<Planned> | undefined;
+  private running: PoolOperation | undefined;
 
   /** The first `skip` conversations are used last, because other transactions are writing them. */
   constructor(database: Database, session: mongo.ClientSession, campaignId: string, skip: number) {
@@ -35,14 +41,28 @@ export class PoolReader {
     this.skip = skip;
   }
 
-  /** Whether a bulk operation takes from the same pool; `undefined` when the pool was not read. */
-  async isBesideOperation(): Promise<boolean | undefined> {
-    return this.planned && (await this.planned) !== undefined;
+  /** The stage of a query on campaigns that finds the operation with the campaign lock. The constant id lets it use the index. */
+  lookup(as: string): mongo.Document {
+    const from = this.database.operations.collectionName;
+    const pipeline = [
+      { $match: { campaignLock: this.campaignId } },
+      { $project: { kind: 1, 'plan.sources': 1, 'plan.statuses': 1 } },
+    ];
+    return { $lookup: { from, pipeline, as } };
+  }
+
+  /** The operation that has the campaign lock, if it takes claimable conversations from the pool. */
+  set operation(running: PoolOperation | undefined) {
+    const { sources = [], statuses = [] } = running?.plan ?? {};
+    this.running = sources.includes(null) && statuses.includes(CLAIMED_STATUS) ? running : undefined;
+  }
+
+  get isBesideOperation(): boolean {
+    return this.running !== undefined;
   }
 
   async read(limit: number): Promise<Pool> {
-    this.planned ??= this.findPlanned();
-    const planned = await this.planned;
+    const planned = this.running && (await (this.planned ??= this.findPlanned(this.running)));
     const { ids, shortage } = await (planned
       ? this.readUnplanned(planned, limit + this.skip)
       : this.readAll(limit + this.skip));
@@ -68,19 +88,11 @@ export class PoolReader {
     return { ids, shortage: isPlannedLeft ? 'being-reassigned' : 'none-left' };
   }
 
-  /** Finds the running operation by the campaign lock. Its newest batch has the place that planning has reached. */
-  private async findPlanned(): Promise<Planned | undefined> {
-    const { operations, batches } = this.database;
-    const operation = await operations.findOne(
-      { campaignLock: this.campaignId },
-      { session: this.session, projection: { kind: 1, 'plan.sources': 1, 'plan.statuses': 1 }, hint: LOCK_INDEX },
-    );
-    const { sources = [], statuses = [] } = operation?.plan ?? {};
-    if (!operation || !sources.includes(null) || !statuses.includes(CLAIMED_STATUS)) return undefined;
-    const operationId = operation._id;
+  /** The newest batch of an operation has the place that planning has reached. */
+  private async findPlanned({ _id: operationId, kind }: PoolOperation): Promise<Planned> {
     // An undo plans conversations in the order in which they were moved, so it has no place in the pool.
-    if (operation.kind === 'undo') return { operationId, plannedTo: 'end', readTo: 'end' };
-    const newest = await batches.findOne<Pick<BatchDoc, 'after'>>(
+    if (kind === 'undo') return { operationId, plannedTo: 'end', readTo: 'end' };
+    const newest = await this.database.batches.findOne<Pick<BatchDoc, 'after'>>(
       { _id: batchIdsOf(operationId) },
       { session: this.session, sort: { _id: -1 }, projection: { 'after.position': 1, 'after.readAhead': 1 } },
     );

@@ -1,6 +1,5 @@
 import type { Cancellation } from '../domain/operation.ts';
 import type { Claim, Decision, Pool } from './claim.ts';
-import type { ClaimCommand } from './contract.ts';
 import type { CampaignRules, TexterLoad } from './rules.ts';
 
 /**
@@ -14,8 +13,8 @@ export interface Round {
   readonly completed: readonly Claim[];
   /** True when the round reached the last waiting claim, or the end of the pool. */
   readonly servedAllWaiting: boolean;
-  /** Whether a bulk operation that takes from the same pool was running; `undefined` when the round does not know. */
-  readonly isBesideOperation?: boolean | undefined;
+  /** True when a bulk operation that takes from the same pool was running. */
+  readonly isBesideOperation: boolean;
 }
 
 /** A round met the writes of other programs or workers until its time was over. It wrote nothing. Serve it again later. */
@@ -23,15 +22,27 @@ export class ClaimsDelayed extends Error {
   override readonly name = 'ClaimsDelayed';
 }
 
+/** A claim of a round has an operation id that exists already. The round wrote nothing. */
+export class KnownOperationId extends Error {}
+
 export interface ClaimStore {
+  /** The most conversations that the transaction of a round may write. */
+  readonly conversationsMax: number;
   find(operationId: string): Promise<Claim | undefined>;
+  /** Finds operations of any kind, because an operation id may belong to another kind. */
+  findAll(operationIds: readonly string[]): Promise<Claim[]>;
   /**
-   * Serves claims of one campaign together, in one transaction: the waiting claims first, then these in their order. An
-   * operation id that exists already is answered with the stored record, even if that is another request.
+   * Runs the work of a round in a transaction. After a conflict with another writer the work runs again from the start,
+   * until it throws {@link ClaimsDelayed}.
    */
-  serve(campaignId: string, claims: readonly ClaimCommand[]): Promise<Round>;
+  inRound(campaignId: string, work: (store: RoundStore) => Promise<Round>): Promise<Round>;
   /** Ends a waiting claim with the conversations it has. Returns the claim as it is stored then. */
   endWaiting(operationId: string, cancellation?: Cancellation): Promise<Claim | undefined>;
+  /**
+   * Ends the waiting claims that no rule can let through any more: the campaign is closed or no longer allows self-assign,
+   * or the texter is paused. Returns their operation ids.
+   */
+  endRefused(campaignId: string): Promise<readonly string[]>;
   firstWaiting(campaignId: string): Promise<Claim | undefined>;
 }
 
@@ -39,6 +50,9 @@ export interface ClaimStore {
 export interface RoundStore {
   /** The time of every write of the round. */
   readonly now: Date;
+  /** True when a running bulk operation takes from the same pool. */
+  readonly isBesideOperation: boolean;
+  /** Returns the campaign's rules, and finds the bulk operation that takes from its pool. Call it first. */
   findCampaign(): Promise<CampaignRules | undefined>;
   /** Waiting claims after a sequence number, in order. */
   readWaiting(afterSequence: number, limit: number): Promise<Claim[]>;
@@ -51,7 +65,7 @@ export interface RoundStore {
   readPool(limit: number): Promise<Pool>;
   /** Reserves `count` sequence numbers for waiting claims, and returns the number before the first. */
   reserveSequences(count: number): Promise<number>;
-  /** Throws a duplicate-key error when an operation id exists already. */
+  /** Throws {@link KnownOperationId}. */
   insert(claims: readonly Claim[]): Promise<void>;
   /** Throws unless every conversation is still in the pool. */
   assign(decisions: readonly Decision[]): Promise<void>;

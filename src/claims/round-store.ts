@@ -1,17 +1,10 @@
 import type { mongo } from 'mongoose';
 import { HISTORY_MOVES_MAX, type Status } from '../domain/conversation.ts';
-import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
-import {
-  CLAIMABLE,
-  objectIds,
-  type CampaignDoc,
-  type ClaimDoc,
-  type ConversationDoc,
-  type TexterDoc,
-} from '../mongo/documents.ts';
+import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
+import { CLAIMABLE, objectIds, type ClaimDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
 import type { Claim, Decision, Pool } from './claim.ts';
-import type { PoolReader } from './pool-reader.ts';
-import type { RoundStore } from './ports.ts';
+import { PoolReader, type PoolOperation } from './pool-reader.ts';
+import { KnownOperationId, type RoundStore } from './ports.ts';
 import type { CampaignRules, TexterLoad } from './rules.ts';
 
 const COUNTED_STATUS = { notStarted: 'not-started', needsReply: 'needs-reply' } as const satisfies Record<
@@ -21,6 +14,10 @@ const COUNTED_STATUS = { notStarted: 'not-started', needsReply: 'needs-reply' } 
 
 /** The result of `$count`: one document, or none when there is nothing to count. */
 type Counted = readonly { readonly count: number }[];
+
+interface CampaignAndOperation extends CampaignRules {
+  readonly running: readonly PoolOperation[];
+}
 
 interface CountedTexter extends Pick<TexterDoc, 'texterId' | 'active'> {
   readonly notStarted: Counted;
@@ -36,21 +33,32 @@ export class MongoRoundStore implements RoundStore {
   private readonly campaignId: string;
   private readonly pool: PoolReader;
 
-  constructor(database: Database, session: mongo.ClientSession, campaignId: string, pool: PoolReader) {
+  /** The first `skip` conversations of the pool are used last, because other transactions are writing them. */
+  constructor(database: Database, session: mongo.ClientSession, campaignId: string, skip: number) {
     this.now = database.now();
     this.database = database;
     this.session = session;
     this.campaignId = campaignId;
-    this.pool = pool;
+    this.pool = new PoolReader(database, session, campaignId, skip);
   }
 
+  get isBesideOperation(): boolean {
+    return this.pool.isBesideOperation;
+  }
+
+  /** One query, because each round trip delays every claim of the round. */
   async findCampaign(): Promise<CampaignRules | undefined> {
-    const projection = { closed: 1, selfAssign: 1, waitingCount: 1 };
-    const options = { session: this.session, projection };
-    const filter = { _id: this.campaignId };
-    return (
-      (await this.database.campaigns.findOne<Pick<CampaignDoc, keyof CampaignRules>>(filter, options)) ?? undefined
+    const found = this.database.campaigns.aggregate<CampaignAndOperation>(
+      [
+        { $match: { _id: this.campaignId } },
+        { $project: { _id: 1, closed: 1, selfAssign: 1, waitingCount: 1 } },
+        this.pool.lookup('running'),
+      ],
+      { session: this.session, ...IN_ONE_BATCH },
     );
+    const [campaign] = await found.toArray();
+    this.pool.operation = campaign?.running[0];
+    return campaign;
   }
 
   async readWaiting(afterSequence: number, limit: number): Promise<Claim[]> {
@@ -68,7 +76,7 @@ export class MongoRoundStore implements RoundStore {
   async lockTexters(texterIds: readonly string[], countReplies: boolean): Promise<ReadonlyMap<string, TexterLoad>> {
     const { session, campaignId } = this;
     const filter = { campaignId, texterId: { $in: [...texterIds] } };
-    await this.database.texters.updateMany(filter, { $inc: { claimRounds: 1 } }, { session });
+    await this.database.texters.updateMany(filter, { $inc: { fence: 1 } }, { session });
     const pipeline = [
       { $match: filter },
       { $project: { _id: 0, texterId: 1, active: 1 } },
@@ -93,7 +101,12 @@ export class MongoRoundStore implements RoundStore {
   }
 
   async insert(claims: readonly Claim[]): Promise<void> {
-    await this.database.claims.insertMany(claims.map(toClaimDoc), { session: this.session });
+    try {
+      await this.database.claims.insertMany(claims.map(toClaimDoc), { session: this.session });
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      throw new KnownOperationId('a claim has an operation id that exists already', { cause: error });
+    }
   }
 
   async assign(decisions: readonly Decision[]): Promise<void> {

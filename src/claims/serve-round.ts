@@ -1,15 +1,43 @@
 import { newClaim, settleNew, settleWaiting, startsToWait, type Claim, type Decision } from './claim.ts';
 import type { ClaimCommand } from './contract.ts';
-import type { Round, RoundStore } from './ports.ts';
+import { KnownOperationId, type ClaimStore, type Round, type RoundStore } from './ports.ts';
 import { claimsThatFit, dealPool, type CampaignRules, type Snapshot } from './rules.ts';
 
 /** How many waiting claims are read at a time. */
 const WAITING_PAGE = 100;
 
 /**
- * Serves one round on a campaign: the waiting claims in their order, then the new claims. A round ends when every claim is
- * served, when the pool is empty, or when the next claim would exceed `conversationsMax`. The limit keeps the transaction
- * short, because its conflicts and locks last as long as it does.
+ * Serves claims of one campaign together, in one transaction: the waiting claims first, then these in their order. A claim
+ * whose operation id exists already is answered with the stored record, even if that is another request.
+ *
+ * Almost all operation ids are new, so the known ones are looked up only after the insert has met one.
+ */
+export async function serveClaims(
+  store: ClaimStore,
+  campaignId: string,
+  commands: readonly ClaimCommand[],
+): Promise<Round> {
+  let known: readonly Claim[] = [];
+  for (;;) {
+    const knownIds = new Set(known.map(({ operationId }) => operationId));
+    const unknown = commands.filter(({ request }) => !knownIds.has(request.operationId));
+    try {
+      const round = await store.inRound(campaignId, (rounds) => serveRound(rounds, unknown, store.conversationsMax));
+      return { ...round, answered: [...known, ...round.answered] };
+    } catch (error) {
+      if (!(error instanceof KnownOperationId)) throw error;
+      const before = known.length;
+      known = await store.findAll(commands.map(({ request }) => request.operationId));
+      // Another worker can insert one of the ids at any time. Each repetition has at least one id fewer to insert.
+      if (known.length === before) throw error;
+    }
+  }
+}
+
+/**
+ * Serves the waiting claims in their order, then the new claims. A round ends when every claim is served, when the pool is
+ * empty, or when the next claim would exceed `conversationsMax`. The limit keeps the transaction short, because its
+ * conflicts and locks last as long as it does.
  */
 export async function serveRound(
   store: RoundStore,
@@ -57,7 +85,8 @@ class RoundInProgress {
   }
 
   private result(servedAllWaiting: boolean): Round {
-    return { answered: this.answered, completed: this.completed, servedAllWaiting };
+    const { answered, completed } = this;
+    return { answered, completed, servedAllWaiting, isBesideOperation: this.store.isBesideOperation };
   }
 
   private async serveQueue(

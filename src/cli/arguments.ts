@@ -42,7 +42,7 @@ function numberIn(
 
 /** Reads an id that the schema of its kind accepts. */
 export function id(option: string, schema: z.ZodType<string>): ValueReader<string> {
-  const expected = 'an id of at most 64 letters, digits, "-" and "_", with a letter or a digit first';
+  const expected = 'an id of at most 64 letters, digits, "-", "_", ".", ":" and "|", with a letter or a digit';
   return (typed) => {
     if (schema.safeParse(typed).success) return typed;
     throw misused(`${option} must be ${expected}`, { expected, received: shown(typed) });

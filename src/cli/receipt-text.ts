@@ -12,16 +12,22 @@ export const SHORT_BECAUSE = {
   'being-reassigned': 'a running operation has planned all others; ask again when it has ended',
   'open-max': 'that is the most not-started conversations for one texter',
   stopped: 'it was stopped',
+  'campaign-closed': 'the campaign was closed',
+  'self-assign-off': 'the campaign no longer allows self-assign',
+  'texter-inactive': 'the texter was paused',
+  'unknown-texter': 'the texter is no longer on the campaign',
+  unassigned: 'everything was unassigned from the texter',
 } as const satisfies Record<NonNullable<Receipt['shortBecause']>, string>;
 
 export function receiptText(receipt: Receipt, names: AssigneeNames): string {
   const byStatus = [...receipt.byStatus].sort((a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status));
-  const { moved, selected, asked, shortBecause, left } = receipt;
+  const { moved, selected, asked, shortBecause, left, claimsEnded = 0 } = receipt;
   const wanted = asked === null ? '' : `, of ${asked} asked for`;
   const short = shortBecause === null ? '' : `${wanted}: ${SHORT_BECAUSE[shortBecause]}`;
   return blocks(
     `Moved ${moved} of ${counted(selected, 'conversation')} selected${short}.`,
     left !== null && left > 0 && `${counted(left, 'more conversation')} had not been reached. They did not change.`,
+    claimsEnded > 0 && `${counted(claimsEnded, 'waiting claim')} of these texters ended.`,
     countTable(['to', 'moved'], assigneeRows(receipt.byTarget, names)),
     countTable(['from', 'moved'], assigneeRows(receipt.bySource, names)),
     countTable(

@@ -51,10 +51,10 @@ export class Session {
   }
 
   /**
-   * Starts another round for the campaign's waiting claims, after a command removed a reason for them to wait. The
-   * command itself is done by then, so an unreachable queue is only noted.
+   * Starts another round for the campaign's waiting claims, after a command changed what they can receive. The command
+   * itself is done by then, so an unreachable queue is only noted.
    */
-  async serveWaitingClaims(campaignId: string): Promise<void> {
+  async notifyWaitingClaims(campaignId: string): Promise<void> {
     const { stores } = await this.context();
     if (!(await stores.claims.firstWaiting(campaignId))) return;
     try {

@@ -119,7 +119,7 @@ export class BatchImport {
     const { database, campaignId } = this;
     const texterIds = new Set(this.batch.conversations.map((each) => this.assigneeOf(each)));
     const filter = { campaignId, texterId: { $in: [...texterIds].filter((texterId) => texterId !== null) } };
-    await database.texters.updateMany(filter, { $inc: { claimRounds: 1 } }, { session });
+    await database.texters.updateMany(filter, { $inc: { fence: 1 } }, { session });
     const campaign = await database.campaigns.findOne({ _id: campaignId }, { session, projection: { closed: 1 } });
     if (campaign?.closed !== false) return new Set();
     const options = { session, projection: { _id: 0, texterId: 1 }, ...IN_ONE_BATCH };

@@ -3,7 +3,7 @@ import type { AssigneeCount, ConversationRange, ConversationStore } from './port
 import type { Assignee, Candidate, Position, Status } from '../domain/conversation.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
-import { ASSIGNEE_INDEX, POOL_INDEX } from '../mongo/indexes.ts';
+import { ASSIGNEE_INDEX, OPTED_OUT_INDEX, POOL_INDEX } from '../mongo/indexes.ts';
 
 /** The fields that a range does not say already. A page can have thousands of documents, so nothing else is read. */
 type PageDoc = Pick<ConversationDoc, '_id' | 'waitingSince' | 'optedOut'>;
@@ -12,6 +12,8 @@ type CandidateDoc = PageDoc & Pick<ConversationDoc, 'assigneeId' | 'status'>;
 const PAGE_FIELDS = { waitingSince: 1, optedOut: 1 } as const;
 const CANDIDATE_FIELDS = { ...PAGE_FIELDS, assigneeId: 1, status: 1 } as const;
 const IN_ORDER = { waitingSince: 1, _id: 1 } as const;
+const FROM_END = { waitingSince: -1, _id: -1 } as const;
+type Direction = typeof IN_ORDER | typeof FROM_END;
 
 export class MongoConversationStore implements ConversationStore {
   private readonly database: Database;
@@ -26,9 +28,17 @@ export class MongoConversationStore implements ConversationStore {
     limit: number,
     operationId: string,
   ): Promise<Candidate[]> {
-    const { campaignId, assigneeId, status } = range;
-    const filter = { campaignId, assigneeId, status, 'history.operationId': { $ne: operationId } };
-    const docs = after ? await this.readAfter(filter, after, limit) : await this.read(filter, limit);
+    const docs = await this.readFrom(notMovedIn(range, operationId), after, limit, IN_ORDER);
+    return docs.map((doc) => toCandidate(doc, range));
+  }
+
+  async readPageBefore(
+    range: ConversationRange,
+    before: Position | null,
+    limit: number,
+    operationId: string,
+  ): Promise<Candidate[]> {
+    const docs = await this.readFrom(notMovedIn(range, operationId), before, limit, FROM_END);
     return docs.map((doc) => toCandidate(doc, range));
   }
 
@@ -60,28 +70,45 @@ export class MongoConversationStore implements ConversationStore {
   }
 
   async countByAssignee(campaignId: string): Promise<AssigneeCount[]> {
-    return this.database.models.conversations.aggregate<AssigneeCount>([
-      { $match: { campaignId } },
+    return this.countGroups({ campaignId }, ASSIGNEE_INDEX);
+  }
+
+  async countOptedOut(campaignId: string): Promise<AssigneeCount[]> {
+    return this.countGroups({ campaignId, optedOut: true }, OPTED_OUT_INDEX);
+  }
+
+  private async countGroups(filter: { campaignId: string; optedOut?: true }, hint: string): Promise<AssigneeCount[]> {
+    const groups = [
+      { $match: filter },
       { $group: { _id: { assigneeId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
       { $project: { _id: 0, assigneeId: '$_id.assigneeId', status: '$_id.status', count: 1 } },
-    ]);
+    ];
+    return this.database.models.conversations.aggregate<AssigneeCount>(groups, { hint });
   }
 
   /**
-   * Uses up to two queries: the conversations that have waited since the same moment as the position, then the later ones.
+   * Uses up to two queries: the conversations that have waited since the same moment as the position, then the others.
    * Each query is one range of the index; a single query with `$or` is not.
    */
-  private async readAfter(filter: QueryFilter<ConversationDoc>, after: Position, limit: number): Promise<PageDoc[]> {
-    const sameMoment = await this.read({ ...filter, ...sameMomentAfter(after) }, limit);
-    if (sameMoment.length === limit) return sameMoment;
-    // Moments are whole milliseconds. `$gte` the next one starts the range after all that share the moment; `$gt` would not.
-    const waitingSince = { $gte: new Date(after.waitingSince + 1) };
-    return [...sameMoment, ...(await this.read({ ...filter, waitingSince }, limit - sameMoment.length))];
+  private async readFrom(
+    filter: QueryFilter<ConversationDoc>,
+    position: Position | null,
+    limit: number,
+    direction: Direction,
+  ): Promise<PageDoc[]> {
+    if (!position) return this.read(filter, limit, direction);
+    const [sameMoment, otherMoments] =
+      direction === IN_ORDER
+        ? [sameMomentAfter(position), momentsAfter(position)]
+        : [sameMomentBefore(position), momentsBefore(position)];
+    const first = await this.read({ ...filter, ...sameMoment }, limit, direction);
+    if (first.length === limit) return first;
+    return [...first, ...(await this.read({ ...filter, ...otherMoments }, limit - first.length, direction))];
   }
 
-  private async read(filter: QueryFilter<ConversationDoc>, limit: number): Promise<PageDoc[]> {
+  private async read(filter: QueryFilter<ConversationDoc>, limit: number, sort: Direction): Promise<PageDoc[]> {
     const found = this.database.models.conversations.find(filter, PAGE_FIELDS, {
-      sort: IN_ORDER,
+      sort,
       limit,
       hint: filter.assigneeId === null ? POOL_INDEX : ASSIGNEE_INDEX,
       // The server answers in one batch, which saves a round trip for each further batch.
@@ -94,6 +121,27 @@ export class MongoConversationStore implements ConversationStore {
 /** Matches the conversations that have waited exactly as long as the one at the position, and come after it by id. */
 function sameMomentAfter({ waitingSince, id }: Position) {
   return { waitingSince: new Date(waitingSince), _id: { $gt: new Types.ObjectId(id) } };
+}
+
+function sameMomentBefore({ waitingSince, id }: Position) {
+  return { waitingSince: new Date(waitingSince), _id: { $lt: new Types.ObjectId(id) } };
+}
+
+/*
+ * Moments are whole milliseconds. A range that starts at the next millisecond leaves out all conversations of the same
+ * moment; `$gt` and `$lt` would scan them.
+ */
+
+function momentsAfter({ waitingSince }: Position) {
+  return { waitingSince: { $gte: new Date(waitingSince + 1) } };
+}
+
+function momentsBefore({ waitingSince }: Position) {
+  return { waitingSince: { $lte: new Date(waitingSince - 1) } };
+}
+
+function notMovedIn({ campaignId, assigneeId, status }: ConversationRange, operationId: string) {
+  return { campaignId, assigneeId, status, 'history.operationId': { $ne: operationId } };
 }
 
 function toCandidate(doc: PageDoc, { assigneeId, status }: Pick<Candidate, 'assigneeId' | 'status'>): Candidate {

@@ -7,6 +7,7 @@ export type {
   ConversationWithHistory,
   ViewStore,
 } from './ports.ts';
+export { readFromEnd } from './read-from-end.ts';
 export { readInOrder } from './read-in-order.ts';
 export { MongoViewStore } from './view-store.ts';
 export { type ConversationsView, type Load, type Sender, viewConversations, viewSenders } from './views.ts';

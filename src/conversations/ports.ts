@@ -20,6 +20,13 @@ export interface ConversationStore {
    * `operationId` has moved already. `after` must be a position in the status of the range; `null` starts the range.
    */
   readPage(range: ConversationRange, after: Position | null, limit: number, operationId: string): Promise<Candidate[]>;
+  /** The same in the opposite order: the last `limit` conversations of a range before a position, the last one first. */
+  readPageBefore(
+    range: ConversationRange,
+    before: Position | null,
+    limit: number,
+    operationId: string,
+  ): Promise<Candidate[]>;
   findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
   /** Counts the conversations of these assignees in these statuses, up to `limit`. */
   count(
@@ -30,8 +37,10 @@ export interface ConversationStore {
   ): Promise<number>;
   /** Counts the conversations of these assignees in the status of a position that come after the position. */
   countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number>;
-  /** Counts all conversations of a campaign by assignee and status. */
+  /** Counts all conversations of a campaign by assignee and status. Reads the keys of one index and no document. */
   countByAssignee(campaignId: string): Promise<AssigneeCount[]>;
+  /** Counts the conversations of contacts who opted out, by assignee and status. */
+  countOptedOut(campaignId: string): Promise<AssigneeCount[]>;
 }
 
 /** A conversation as people see it. */

@@ -9,11 +9,11 @@ import {
 import type { ConversationRange, ConversationStore } from './ports.ts';
 
 /** The largest number of conversations that one query reads. */
-const PAGE_MAX = 2_000;
+export const PAGE_MAX = 2_000;
 /** Smaller pages would cost more queries than they save. */
 const PAGE_MIN = 50;
 /** The number of conversations in memory while several sources are merged. The sources share it equally. */
-const MERGE_BUFFER_MAX = 20_000;
+export const MERGE_BUFFER_MAX = 20_000;
 
 type PageStore = Pick<ConversationStore, 'readPage'>;
 
@@ -131,12 +131,20 @@ class RangeReader {
   }
 }
 
+/** Reads pages of one range. */
+export type PageReader = Pick<RangeReader, 'fill' | 'head' | 'isPageUsedUp' | 'skipHead'>;
+
 /** Merges the readers' conversations into one order. A merged page ends where a reader has to load its next page. */
-async function* merge(readers: readonly RangeReader[]): AsyncGenerator<Candidate[]> {
+export async function* merge(
+  readers: readonly PageReader[],
+  compare: (a: Position, b: Position) => number = comparePositions,
+): AsyncGenerator<Candidate[]> {
+  const isBefore = (a: PageReader, b: PageReader): boolean =>
+    a.head !== undefined && b.head !== undefined && compare(a.head, b.head) < 0;
   let open = await withConversations(readers);
   while (open.length > 0) {
     const merged: Candidate[] = [];
-    let next: RangeReader;
+    let next: PageReader;
     do {
       next = open.reduce((a, b) => (isBefore(b, a) ? b : a));
       if (next.head) merged.push(next.head);
@@ -148,11 +156,7 @@ async function* merge(readers: readonly RangeReader[]): AsyncGenerator<Candidate
   }
 }
 
-async function withConversations(readers: readonly RangeReader[]): Promise<RangeReader[]> {
+async function withConversations(readers: readonly PageReader[]): Promise<PageReader[]> {
   const filled = await Promise.all(readers.map((reader) => reader.fill()));
   return readers.filter((_, index) => filled[index]);
-}
-
-function isBefore(a: RangeReader, b: RangeReader): boolean {
-  return a.head !== undefined && b.head !== undefined && comparePositions(a.head, b.head) < 0;
 }

@@ -32,6 +32,12 @@ export const REFUSAL_CODES = [
   'unknown-texter',
 ] as const;
 
+/** Refusals that ask for another confirmation. The operation may be sent again under its id with the new number. */
+export const CONFIRMATION_CODES = [
+  'confirmation-drifted',
+  'confirmation-needed',
+] as const satisfies readonly RefusalCode[];
+
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
 export interface ErrorDetails {
@@ -65,7 +71,7 @@ export class Refusal extends DetailedError<RefusalCode> {
 export const EXIT_REFUSED = 2;
 
 /** Codes of operations that stopped half-way. */
-export const HALT_CODES = ['targets-lost'] as const;
+export const HALT_CODES = ['closed-meanwhile', 'targets-lost'] as const;
 
 export type HaltCode = (typeof HALT_CODES)[number];
 

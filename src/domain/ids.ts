@@ -2,15 +2,22 @@ import { z } from 'zod';
 
 /** Ids are parts of job ids, database keys and log lines, so they are short and consist of plain characters. */
 const ID_CHARS_MAX = 64;
-const ID = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
-const ID_RULE = `must be 1 to ${ID_CHARS_MAX} letters, digits, "-" or "_", and start with a letter or digit`;
+/** The ids of common systems fit: `auth0|1`, `-Nabc`, `a:b`. No other character has a meaning in keys, paths or logs. */
+const ID = /^(?=.*[A-Za-z0-9])[A-Za-z0-9_|:.-]+$/;
+const ID_RULE = `must be 1 to ${ID_CHARS_MAX} letters, digits, "-", "_", ".", ":" or "|", with a letter or digit`;
 
 function id(description: string) {
-  return z
-    .string({ error: ID_RULE })
-    .max(ID_CHARS_MAX, { error: ID_RULE })
-    .regex(ID, { error: ID_RULE })
-    .describe(description);
+  const error = (issue: { readonly input?: unknown }): string => ruleFor(issue.input);
+  return z.string({ error }).max(ID_CHARS_MAX, { error }).regex(ID, { error }).describe(description);
+}
+
+/** Says what to send instead, for the mistakes that callers make most often. */
+function ruleFor(input: unknown): string {
+  if (typeof input === 'number') return `${ID_RULE}; send the number as a string`;
+  if (typeof input === 'string' && input.includes('@')) {
+    return `${ID_RULE}; an e-mail address is personal, so send the id that your system has for the person`;
+  }
+  return ID_RULE;
 }
 
 function opaqueId(noun: string) {

@@ -1,3 +1,4 @@
+import { HALT_CODES } from './errors.ts';
 import { ATTEMPTS_EXHAUSTED, type FailedAttempt, type StoredError } from './stored-error.ts';
 import type { Receipt } from './receipt.ts';
 
@@ -35,7 +36,7 @@ export function isEnded(state: OperationState): boolean {
 export const UNFINISHED_STATES = OPERATION_STATES.filter((state) => !isEnded(state));
 
 /** Error codes of failed operations that a retry can reopen. A refused operation is never retried. */
-export const RETRYABLE_CODES = [ATTEMPTS_EXHAUSTED, 'targets-lost'] as const;
+export const RETRYABLE_CODES = [ATTEMPTS_EXHAUSTED, ...HALT_CODES] as const;
 
 export function isRetryable({ state, error }: Pick<OperationRecord<unknown>, 'state' | 'error'>): boolean {
   return state === 'failed' && RETRYABLE_CODES.some((code) => code === error?.code);

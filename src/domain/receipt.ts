@@ -25,6 +25,19 @@ export interface SkipCount {
   readonly count: number;
 }
 
+/** Why a waiting claim ended before its deadline without all that it asked for. Waiting longer would not help. */
+export const CLAIM_ENDED_REASONS = [
+  'campaign-closed',
+  'self-assign-off',
+  'texter-inactive',
+  'unknown-texter',
+  'unassigned',
+] as const;
+
+export type ClaimEndedReason = (typeof CLAIM_ENDED_REASONS)[number];
+
+export type ShortBecause = 'none-left' | 'being-reassigned' | 'stopped' | 'batch-max' | 'open-max' | ClaimEndedReason;
+
 /**
  * The stored result of an operation. Its counts come from what was written: `selected` is `moved` plus all skips.
  * Assignees are texter ids, `null` is the pool.
@@ -35,9 +48,11 @@ export interface Receipt {
   /** The count that the request asked for; `null` for all. */
   readonly asked: number | null;
   /** Why fewer conversations moved than the request asked for. */
-  readonly shortBecause: 'none-left' | 'being-reassigned' | 'stopped' | 'batch-max' | 'open-max' | null;
+  readonly shortBecause: ShortBecause | null;
   /** How many more conversations a cancelled operation would have selected, up to its limit; else `null`. */
   readonly left: number | null;
+  /** How many waiting claims an unassign of everything has ended; absent when there were none. */
+  readonly claimsEnded?: number;
   readonly skipped: readonly SkipCount[];
   readonly bySource: readonly { readonly assigneeId: Assignee; readonly count: number }[];
   readonly byTarget: readonly { readonly assigneeId: Assignee; readonly count: number }[];
@@ -48,7 +63,12 @@ export interface Receipt {
 export function totalUp(
   moves: readonly MoveCount[],
   skipped: readonly SkipCount[],
-  wanted: { readonly asked: number | null; readonly ended: boolean; readonly left?: number },
+  wanted: {
+    readonly asked: number | null;
+    readonly ended: boolean;
+    readonly left?: number;
+    readonly claimsEnded?: number;
+  },
 ): Receipt {
   const moved = sumOf(moves);
   const short = wanted.asked !== null && moved < wanted.asked;
@@ -58,6 +78,7 @@ export function totalUp(
     asked: wanted.asked,
     shortBecause: wanted.ended ? (short ? 'none-left' : null) : 'stopped',
     left: wanted.left ?? null,
+    ...(wanted.claimsEnded !== undefined && wanted.claimsEnded > 0 && { claimsEnded: wanted.claimsEnded }),
     skipped,
     bySource: tally(moves, (move) => move.from).map(([assigneeId, count]) => ({ assigneeId, count })),
     byTarget: tally(moves, (move) => move.to).map(([assigneeId, count]) => ({ assigneeId, count })),

@@ -90,17 +90,26 @@ function amount(bound: 'at least' | 'at most', limit: number, origin: string): s
   return unit === undefined ? `be ${bound} ${number}` : `have ${bound} ${number} ${unit}${limit === 1 ? '' : 's'}`;
 }
 
+/** Fields that do not change what an operation does. A retry may have other values. */
+const NOT_HASHED: ReadonlySet<string> = new Set(['actorId', 'reason', 'confirm']);
+
+/** Lists of ids that stand for sets. */
+const SETS: ReadonlySet<string> = new Set(['texterIds', 'conversationIds']);
+
 /**
- * Hashes a request. Two requests have the same hash if they have the same fields, in any order. The producer and the
- * workers use this one function to recognise an operation id that comes again with a different request.
+ * Hashes what a request asks for: the order of fields and of the ids in a list, repeated ids, the actor, the reason and the
+ * confirmation make no difference. The producer and the workers use this one function to recognise an operation id that
+ * comes again with a different request.
  */
 export function requestHash(request: object): string {
   return createHash('sha256').update(canonicalJson(request)).digest('base64url');
 }
 
 function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) => {
-    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
+  return JSON.stringify(value, (key, inner: unknown) => {
+    if (NOT_HASHED.has(key)) return undefined;
+    if (Array.isArray(inner)) return SETS.has(key) ? [...new Set<unknown>(inner)].sort() : (inner as unknown[]);
+    if (typeof inner !== 'object' || inner === null) return inner;
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
 }

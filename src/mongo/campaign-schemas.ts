@@ -43,8 +43,8 @@ export const texterSchema = Schema.create(
     name: text,
     active: { type: Boolean, default: true },
     joinedOrder: count,
-    /** Each round of claims adds 1 for each texter in it. Two rounds with the same texter therefore conflict. */
-    claimRounds: { ...count, default: 0 },
+    /** Each round of claims and each single move to the texter adds 1, and so does a pause: two of them conflict. */
+    fence: { ...count, default: 0 },
     createdAt: time,
   },
   { ...strict, collection: 'texters' },

@@ -37,12 +37,13 @@ export const CLAIMABLE = { assigneeId: null, status: 'not-started', optedOut: fa
 const BATCH_NUMBER_DIGITS = 8;
 
 export function batchId(operationId: string, number: number): string {
-  return `${operationId}:${String(number).padStart(BATCH_NUMBER_DIGITS, '0')}`;
+  return `${encodeURIComponent(operationId)}:${String(number).padStart(BATCH_NUMBER_DIGITS, '0')}`;
 }
 
-/** The range of the ids that {@link batchId} makes for an operation. `;` follows `:`, and no operation id contains them. */
+/** The range of the ids that {@link batchId} makes for an operation. `;` follows `:`, and encoded ids contain neither. */
 export function batchIdsOf(operationId: string): { $gt: string; $lt: string } {
-  return { $gt: `${operationId}:`, $lt: `${operationId};` };
+  const encoded = encodeURIComponent(operationId);
+  return { $gt: `${encoded}:`, $lt: `${encoded};` };
 }
 
 /** The ids of a batch are written twice: in the batch and in the filter of its moves. This converts them once. */

@@ -18,6 +18,7 @@ export type CollectionName = (typeof COLLECTIONS)[number];
 
 export const ASSIGNEE_INDEX = 'assignee_in_order';
 export const POOL_INDEX = 'pool_in_order';
+export const OPTED_OUT_INDEX = 'opted_out_by_assignee';
 export const CLAIMABLE_INDEX = 'claimable_in_order';
 export const PHONE_INDEX = 'contact_by_phone';
 export const NEWEST_INDEX = 'campaign_newest_first';
@@ -47,6 +48,14 @@ export const INDEXES: readonly Index[] = [
     name: POOL_INDEX,
     keys: { campaignId: 1, status: 1, waitingSince: 1, _id: 1 },
     where: { assigneeId: null },
+    isHint: true,
+  },
+  // Counts the conversations that stay with their assignees because the contacts opted out.
+  {
+    collection: 'conversations',
+    name: OPTED_OUT_INDEX,
+    keys: { campaignId: 1, assigneeId: 1, status: 1, optedOut: 1 },
+    where: { optedOut: true },
     isHint: true,
   },
   // Reads the head of the pool for claims. Conversations that a claim cannot receive are not in the index.

@@ -90,6 +90,20 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   {
     version: 2,
+    name: 'index the conversations of contacts who opted out',
+    oldestCodeVersion: 1,
+    indexes: [
+      {
+        collection: 'conversations',
+        name: 'opted_out_by_assignee',
+        keys: { campaignId: 1, assigneeId: 1, status: 1, optedOut: 1 },
+        where: { optedOut: true },
+        isHint: true,
+      },
+    ],
+  },
+  {
+    version: 3,
     name: 'write phone numbers in one form',
     oldestCodeVersion: 1,
     documents: {

@@ -24,6 +24,14 @@ import {
   Value,
 } from './schema-parts.ts';
 
+const surplus = Schema.create(
+  {
+    emptied: required<readonly Assignee[]>({ type: [String] }),
+    shares: required<readonly number[]>({ type: [Number], required: true }),
+  },
+  nested,
+);
+
 const plan = Schema.create(
   {
     sources: required<readonly Assignee[]>({ type: [String] }),
@@ -32,6 +40,8 @@ const plan = Schema.create(
     spread: { type: String, enum: SPREADS, required: true },
     statuses: required<readonly Status[]>({ type: [{ type: String, enum: STATUSES }] }),
     limit: required<number | null>({ type: Number, default: null }),
+    /** Only when a target is a source too. */
+    surplus: optional<InferRawDocTypeFromSchema<typeof surplus>>({ type: surplus }),
   },
   nested,
 );
@@ -55,6 +65,8 @@ export const operationSchema = Schema.create(
     error: required<StoredError | null>({ type: Value, default: null }),
     cancellation: required<Cancellation | null>({ type: Value, default: null }),
     failures: optional<readonly FailedAttempt[]>({ type: Value }),
+    /** How many waiting claims an unassign of everything has ended. */
+    claimsEnded: { type: Number, allowNull: false },
     /** How often the operation was reopened. */
     reopened: { type: Number, allowNull: false },
     /** Set before the operation and its batches are deleted. From then on the operation cannot be reopened. */
@@ -130,10 +142,12 @@ export const batchSchema = Schema.create(
     /** How far the plan had come after this batch. */
     after: { type: planState, required: true },
     /** Only if planned moves were not written. */
-    shortfalls: optional<{ to: Assignee; count: number }[]>({
-      type: [Schema.create({ to: textOrNull, count }, nested)],
+    shortfalls: optional<{ from: Assignee; to: Assignee; count: number }[]>({
+      type: [Schema.create({ from: textOrNull, to: textOrNull, count }, nested)],
       default: undefined,
     }),
+    /** Counts the changes of rules that waited for this batch; see `campaigns/fence.ts`. */
+    fence: { type: Number, allowNull: false },
     /** The transactions that have applied a part of the batch. Only while a batch is partly applied. */
     parts: { type: Number, allowNull: false },
     /** How many of the conversations in `moves` have moved, in order. Only while a batch is partly applied. */

@@ -1,15 +1,12 @@
 import type { mongo } from 'mongoose';
-import { HISTORY_MOVES_MAX, STATUSES, type HistoryMove } from '../domain/conversation.ts';
-import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
-import { batchId, objectIds, type ConversationDoc } from '../mongo/documents.ts';
+import { Halted } from '../domain/errors.ts';
+import type { Database } from '../mongo/database.ts';
+import { batchId } from '../mongo/documents.ts';
 import {
-  addShortfalls,
-  byDirection,
   countMoves,
   isAsPlanned,
   mergeMoves,
   NOT_BEGUN,
-  shortfallsBetween,
   splitMoves,
   type Applied,
   type Batch,
@@ -20,9 +17,11 @@ import {
   type UnappliedBatch,
 } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
-import { evaluate, mergeSkips, type Evaluation, type Found } from './evaluate.ts';
+import { evaluate, mergeSkips, type Evaluation } from './evaluate.ts';
 import { toBatch, toBatchDoc, toResultDoc } from './mapping.ts';
+import { MoveWriter } from './move-writer.ts';
 import { Overtaken, type ApplyOptions } from './ports.ts';
+import { addShortfalls, shortfallsBetween } from './shortfalls.ts';
 
 /** A conversation or target is not as planned. The transaction is rolled back and repeated with an evaluation. */
 export class NotAsPlanned extends Error {}
@@ -47,6 +46,7 @@ export class BatchApplication {
   private readonly request: OperationRequest;
   private readonly options: ApplyOptions;
   private readonly id: string;
+  private readonly moves: MoveWriter;
   private readonly progress: BatchProgress;
   /** The moves that earlier parts have written. */
   private readonly applied: readonly Move[];
@@ -61,6 +61,7 @@ export class BatchApplication {
     this.request = request;
     this.options = options;
     this.id = batchId(batch.operationId, batch.number);
+    this.moves = new MoveWriter(database, request, options.guard);
     this.progress = batch.progress ?? NOT_BEGUN;
     const { first: applied, rest: unapplied } = splitMoves(batch.moves, this.progress.appliedCount);
     const { first: part, rest } = splitMoves(unapplied, options.sizeMax);
@@ -116,7 +117,7 @@ export class BatchApplication {
 
   private async writeAsPlanned(at: Date, session: mongo.ClientSession): Promise<void> {
     if ((await this.inactiveTargets(session)).size > 0) throw new NotAsPlanned();
-    if ((await this.write(this.part, at, session)) !== countMoves(this.part)) throw new NotAsPlanned();
+    if ((await this.moves.write(this.part, at, session)) !== countMoves(this.part)) throw new NotAsPlanned();
   }
 
   private async applyEvaluated(session: mongo.ClientSession): Promise<Applied> {
@@ -125,15 +126,25 @@ export class BatchApplication {
     const { moves, skips } = await this.evaluatePart(inactive, session);
     const result = isAsPlanned(this.part, moves) ? {} : this.resultOf({ moves, skips });
     const batch = await this.record(at, countMoves(moves), result, session);
-    const written = await this.write(moves, at, session);
+    const written = await this.moves.write(moves, at, session);
     if (written !== countMoves(moves)) {
       throw new Error(`${written} of ${countMoves(moves)} conversations of batch ${this.id} moved`);
     }
     return { batch, inactive: [...inactive] };
   }
 
+  /** Targets of this part that are not active texters of the campaign. Throws `Halted` when the campaign is closed. */
+  private async inactiveTargets(session?: mongo.ClientSession): Promise<ReadonlySet<string>> {
+    const targets = new Set(this.part.flatMap((move) => (move.to === null ? [] : [move.to])));
+    if (targets.size === 0) return targets;
+    const { isClosed, active } = await this.moves.readTargets([...targets], session);
+    if (isClosed) throw closedMeanwhile(this.request.campaignId);
+    for (const texterId of active) targets.delete(texterId);
+    return targets;
+  }
+
   private async evaluatePart(inactive: ReadonlySet<string>, session?: mongo.ClientSession): Promise<Evaluation> {
-    return evaluate(this.part, await this.find(session), { ...this.options.guard, inactive });
+    return evaluate(this.part, await this.moves.find(this.part, session), { ...this.options.guard, inactive });
   }
 
   private resultOf({ moves, skips }: Evaluation): BatchResult {
@@ -164,67 +175,6 @@ export class BatchApplication {
     return isComplete ? { ...stored, state: 'applied' } : { ...stored, state: 'planned', progress };
   }
 
-  /** Writes each group of moves under its guards. Returns the number of conversations that moved. */
-  private async write(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
-    if (moves.length === 0) return 0;
-    // One statement for each pair of assignees, because the statuses of a move do not matter to its write.
-    const updates = byDirection(moves).map((same) => ({
-      updateMany: { filter: this.guarded(same), update: this.update(same[0], at) },
-    }));
-    const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session });
-    return modifiedCount;
-  }
-
-  /** Every condition that the plan relied on, checked again in the write itself. */
-  private guarded(moves: readonly [Move, ...Move[]]): mongo.Filter<ConversationDoc> {
-    const [{ from, to }] = moves;
-    const { statuses, lastMovedBy } = this.options.guard;
-    return {
-      _id: { $in: moves.flatMap(({ conversationIds }) => objectIds(conversationIds)) },
-      campaignId: this.request.campaignId,
-      assigneeId: from,
-      'history.operationId': { $ne: this.request.operationId },
-      ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
-      ...(lastMovedBy !== null && { lastOperationId: lastMovedBy }),
-      ...(to !== null && { optedOut: false }),
-    };
-  }
-
-  private update(move: Move, at: Date): mongo.UpdateFilter<ConversationDoc> {
-    const { operationId, actorId } = this.request;
-    const entry: HistoryMove = { operationId, from: move.from, to: move.to, at, by: actorId ?? null };
-    return {
-      $set: { assigneeId: move.to, assignedAt: at, lastOperationId: operationId },
-      $inc: { assignmentVersion: 1 },
-      $push: { history: { $each: [entry], $slice: -HISTORY_MOVES_MAX } },
-    };
-  }
-
-  /** Targets of this part that are not active texters of the campaign. */
-  private async inactiveTargets(session?: mongo.ClientSession): Promise<ReadonlySet<string>> {
-    const targets = new Set(this.part.flatMap((move) => (move.to === null ? [] : [move.to])));
-    if (targets.size === 0) return targets;
-    const filter = { campaignId: this.request.campaignId, texterId: { $in: [...targets] }, active: true };
-    const options = { ...within(session), projection: { _id: 0, texterId: 1 }, ...IN_ONE_BATCH };
-    const active = this.database.texters.find(filter, options);
-    for (const { texterId } of await active.toArray()) targets.delete(texterId);
-    return targets;
-  }
-
-  private async find(session?: mongo.ClientSession): Promise<Map<string, Found>> {
-    const ids = objectIds(this.part.flatMap((move) => move.conversationIds));
-    const filter = { _id: { $in: ids }, campaignId: this.request.campaignId };
-    const projection = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
-    const options = { ...within(session), projection, batchSize: ids.length + 1 };
-    const found = this.database.conversations.find(filter, options);
-    const entries = (await found.toArray()).map(({ _id, assigneeId, status, optedOut, lastOperationId, history }) => {
-      const id = _id.toHexString();
-      const isMovedBefore = history.some((move) => move.operationId === this.request.operationId);
-      return [id, { id, assigneeId, status, optedOut, isMovedBefore, lastOperationId }] as const;
-    });
-    return new Map(entries);
-  }
-
   /** Returns the batch as another worker stored it. */
   private async readStored(): Promise<Applied> {
     const doc = await this.database.batches.findOne({ _id: this.id });
@@ -234,6 +184,10 @@ export class BatchApplication {
   }
 }
 
-function within(session: mongo.ClientSession | undefined): { session?: mongo.ClientSession } {
-  return session ? { session } : {};
+function closedMeanwhile(campaignId: string): Halted {
+  return new Halted('closed-meanwhile', {
+    message: `campaign ${campaignId} was closed; the operation gives no more conversations to texters`,
+    expected: 'an open campaign',
+    received: 'a campaign that was closed meanwhile',
+  });
 }

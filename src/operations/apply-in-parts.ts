@@ -9,10 +9,10 @@ import type { BatchPlan } from './batch-plan.ts';
 import type { TransactionSize } from './transaction-size.ts';
 
 /**
- * How long a batch is tried again while it meets other writers and makes no progress. Long enough for an update of the
- * whole campaign by another program.
+ * How long a batch is tried again while it meets other writers and makes no progress. Then its slice ends, so that an
+ * operation that waits for another program does not occupy the worker.
  */
-const NO_PROGRESS_MS_MAX = 15_000;
+const NO_PROGRESS_MS_MAX = 2_000;
 
 export interface PartsDeps {
   readonly stores: Stores;

@@ -17,7 +17,7 @@ export interface Skip {
 
 /** The state of planning after a batch: a worker that continues after a crash needs nothing else. */
 export interface PlanState {
-  /** The last conversation that was read; `null` before the first. */
+  /** The last conversation that was read in order; `null` before the first. A surplus is always read from the end. */
   readonly position: Position | null;
   /**
    * The last conversation of the pool that claims can receive and that was read, but not planned yet; `null` or absent
@@ -30,8 +30,9 @@ export interface PlanState {
   readonly planned: number;
 }
 
-/** Moves to one target that were planned and not written. */
+/** Moves from one assignee to one target that were planned and not written. */
 export interface Shortfall {
+  readonly from: Assignee;
   readonly to: Assignee;
   readonly count: number;
 }
@@ -190,19 +191,4 @@ export function isAsPlanned(planned: readonly Move[], evaluated: readonly Move[]
       return status === move?.status && conversationIds.length === move.conversationIds.length;
     })
   );
-}
-
-/** Adds up shortfalls by target. */
-export function addShortfalls(...lists: readonly (readonly Shortfall[])[]): Shortfall[] {
-  const counts = new Map<Assignee, number>();
-  for (const { to, count } of lists.flat()) counts.set(to, (counts.get(to) ?? 0) + count);
-  return [...counts].map(([to, count]) => ({ to, count }));
-}
-
-/** Returns the moves that were planned and not written, by target. */
-export function shortfallsBetween(planned: readonly Move[], written: readonly Move[]): Shortfall[] {
-  const missing = new Map<Assignee, number>();
-  for (const move of planned) missing.set(move.to, (missing.get(move.to) ?? 0) + move.conversationIds.length);
-  for (const move of written) missing.set(move.to, (missing.get(move.to) ?? 0) - move.conversationIds.length);
-  return [...missing].filter(([, count]) => count > 0).map(([to, count]) => ({ to, count }));
 }

@@ -58,7 +58,8 @@ async function endWith(
   const { moves, skipped } = await stores.batches.totals(operation.operationId);
   const asked = kindOf(operation.request).requestedCount(operation.request);
   const left = ending.state === 'cancelled' ? { left: await countLeft(stores, operation, sumOf(moves)) } : {};
-  const receipt = totalUp(moves, skipped, { asked, ended: ending.state === 'done', ...left });
+  const claims = operation.claimsEnded === undefined ? {} : { claimsEnded: operation.claimsEnded };
+  const receipt = totalUp(moves, skipped, { asked, ended: ending.state === 'done', ...left, ...claims });
   return stores.operations.end(operation, { ...ending, at: clock.now(), receipt });
 }
 

@@ -6,7 +6,7 @@
  * lifecycle, ending      accept, take the lock, run a slice, finish or fail; then cancel, move-one and preview
  * resolve-plan           from a request to its sources, targets and limit
  * run                    the loop that applies batches; select and undo plan them
- * planner, batch, evaluate, sources-and-targets   pure rules
+ * planner, batch, evaluate, surplus, shortfalls, sources-and-targets   pure rules
  * ports                  the database as the use cases see it; *-store and apply-batch implement it
  */
 export { MongoBatchStore } from './batch-store.ts';

@@ -1,3 +1,4 @@
+import { CLAIMED_STATUS } from '../domain/conversation.ts';
 import type { OperationRequest, RequestKind, RequestOf } from './contract.ts';
 import type { Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
@@ -23,6 +24,8 @@ interface Kind<Request extends OperationRequest> {
   planBatches(stores: Stores, request: Request, plan: Plan): BatchPlan;
   /** The count that the request asks for; `null` for all. */
   requestedCount(request: Request): number | null;
+  /** Returns true when the operation ends the waiting claims of the texters that it takes from. */
+  endsClaims?(request: Request): boolean;
   /** Called at the start of each slice. Throws a `Refusal` when a confirmation is missing or too low. */
   checkConfirmation?(stores: Stores, request: Request, plan: Plan): Promise<void>;
 }
@@ -45,6 +48,8 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
     resolvePlan: resolveUnassign,
     planBatches: selectMany,
     requestedCount: ({ count }) => count ?? null,
+    // Otherwise the conversations would come straight back to a texter whose claim waits.
+    endsClaims: ({ count, status }) => count === undefined && (status === 'any' || status === CLAIMED_STATUS),
     checkConfirmation,
   },
   'reassign-one': {

@@ -1,5 +1,6 @@
 import { isEnded, type Clock } from '../domain/operation.ts';
-import { isPermanent, operationConflict } from '../domain/errors.ts';
+import { CONFIRMATION_CODES, isPermanent, operationConflict } from '../domain/errors.ts';
+import type { OperationRequest } from './contract.ts';
 import { endStopped, failWith, finish } from './ending.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
 import { moveOne } from './move-one.ts';
@@ -50,7 +51,18 @@ export async function accept({ stores, clock }: LifecycleDeps, command: Operatio
     (await stores.operations.find(request.operationId)) ??
     (await stores.operations.accept(newOperation(command, clock.now()), needsCampaignLock(request)));
   if (operation.requestHash !== requestHash) throw operationConflict(operation.operationId);
-  return operation;
+  if (!isConfirmedAnew(operation, request)) return operation;
+  return stores.operations.acceptConfirmed(newOperation(command, clock.now()));
+}
+
+/** An operation that was refused because of its confirmation has moved nothing, and may be sent again with another number. */
+function isConfirmedAnew({ error, state, request }: Operation, sent: OperationRequest): boolean {
+  if (state !== 'failed' || !CONFIRMATION_CODES.some((code) => code === error?.code)) return false;
+  return confirmOf(request) !== confirmOf(sent);
+}
+
+function confirmOf(request: OperationRequest): number | undefined {
+  return 'confirm' in request ? request.confirm : undefined;
 }
 
 async function startAndRun(deps: LifecycleDeps, accepted: Operation, controls: SliceControls): Promise<SliceResult> {
@@ -88,9 +100,22 @@ async function run(
   const { request } = operation;
   const kind = kindOf(request);
   await kind.checkConfirmation?.(stores, request, plan);
+  const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const batches = kind.planBatches(stores, request, plan);
-  if (!(await runSlice(stores, request, batches, controls))) return { kind: 'unfinished', operation };
-  return { kind: 'ended', operation: await finish(deps, operation, plan, batches.nextTarget) };
+  if (!(await runSlice(stores, request, batches, controls))) return { kind: 'unfinished', operation: prepared };
+  return { kind: 'ended', operation: await finish(deps, prepared, plan, batches.nextTarget) };
+}
+
+async function endClaims(
+  { stores }: LifecycleDeps,
+  started: Operation,
+  plan: Plan,
+  { onClaimsEnded }: SliceControls,
+): Promise<Operation> {
+  if (started.claimsEnded !== undefined) return started;
+  const { operation, claimIds } = await stores.operations.endClaimsOfSources(started, plan);
+  if (claimIds.length > 0) onClaimsEnded?.(claimIds);
+  return operation;
 }
 
 /** Ends the operation on a permanent error. Rethrows transient errors. */

@@ -1,9 +1,11 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
+import { endWaitingClaims } from '../claims/index.ts';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
+import { CONFIRMATION_CODES, Halted } from '../domain/errors.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import { countConflict } from '../telemetry/index.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
-import type { CampaignDoc, ClaimDoc, OperationDoc } from '../mongo/documents.ts';
+import { batchIdsOf, type CampaignDoc, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import type { Models } from '../mongo/models.ts';
 import { BatchApplication, NotAsPlanned, WHOLE } from './apply-batch.ts';
 import type { Batch } from './batch.ts';
@@ -11,8 +13,13 @@ import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
 import type { Ending, OperationStore } from './ports.ts';
 
-/** The conflicts of a single move are counted. */
-const COUNTED = { onConflict: () => countConflict('move') };
+/**
+ * How long a single move is repeated while it meets other writers. Long enough for a batch of an operation. A longer wait
+ * would occupy the worker, so the job waits in the queue instead.
+ */
+const MOVE_REPEATED_FOR_MS = 500;
+
+const MOVE_OPTIONS = { repeatForMs: MOVE_REPEATED_FOR_MS, onConflict: () => countConflict('move') };
 
 /** Neither a failure nor a cancellation is recorded. */
 const NOT_STOPPED = { error: null, cancellation: null } as const;
@@ -54,6 +61,19 @@ export class MongoOperationStore implements OperationStore {
     }
   }
 
+  async acceptConfirmed(operation: Omit<Operation, 'sequence'>): Promise<Operation> {
+    const { operationId, campaignId } = operation;
+    const refused = { _id: operationId, state: 'failed' as const, 'error.code': { $in: [...CONFIRMATION_CODES] } };
+    await this.database.transaction(async (session) => {
+      const { deletedCount } = await this.operations.deleteOne(refused, { session });
+      if (deletedCount === 0) return;
+      // The end marker of the refused operation.
+      await this.database.batches.deleteMany({ _id: batchIdsOf(operationId) }, { session });
+      await this.insert({ ...operation, sequence: await nextSequence(this.database, campaignId, session) }, session);
+    });
+    return this.expect(operationId);
+  }
+
   async insertDone(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean> {
     const guard = { statuses: operation.plan?.statuses ?? [], lastMovedBy: null };
     const application = new BatchApplication(this.database, batch, operation.request, { ...WHOLE, guard });
@@ -61,10 +81,10 @@ export class MongoOperationStore implements OperationStore {
       await this.database.transaction(async (session) => {
         await this.insert(operation, session);
         await application.applyNew(endMarker, operation.endedAt ?? this.database.now(), session);
-      }, COUNTED);
+      }, MOVE_OPTIONS);
       return true;
     } catch (error) {
-      if (error instanceof NotAsPlanned || isDuplicateKey(error)) return false;
+      if (error instanceof NotAsPlanned || error instanceof Halted || isDuplicateKey(error)) return false;
       throw error;
     }
   }
@@ -85,6 +105,24 @@ export class MongoOperationStore implements OperationStore {
   async storePlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation> {
     const unplanned = { state: 'running', plan: null, ...NOT_STOPPED } as const;
     return this.update(operationId, unplanned, { $set: { plan, startedAt } });
+  }
+
+  async endClaimsOfSources(
+    { operationId, campaignId }: Operation,
+    { sources }: Plan,
+  ): Promise<{ operation: Operation; claimIds: readonly string[] }> {
+    const texterIds = sources.filter((assignee) => assignee !== null);
+    const claimIds = await this.database.transaction(async (session) => {
+      const before = { _id: operationId, state: 'running' as const, claimsEnded: { $exists: false } };
+      const { matchedCount } = await this.operations.updateOne(before, { $set: { claimsEnded: 0 } }, { session });
+      if (matchedCount === 0) return [];
+      const ended = await endWaitingClaims(this.database, { campaignId, texterIds }, 'unassigned', session);
+      const claimsEnded = ended.length;
+      if (claimsEnded > 0)
+        await this.operations.updateOne({ _id: operationId }, { $set: { claimsEnded } }, { session });
+      return ended;
+    });
+    return { operation: await this.expect(operationId), claimIds };
   }
 
   async recordError(run: Run, error: StoredError): Promise<Operation> {

@@ -22,11 +22,26 @@ export interface Plan {
   readonly statuses: readonly Status[];
   /** The most conversations that may move; `null` for no limit. */
   readonly limit: number | null;
+  /** Only when a target is a source too. */
+  readonly surplus?: Surplus;
+}
+
+/**
+ * What moves when targets are sources too. A target that has more than its share gives the rest, from the end of the order
+ * of selection. It is counted once, when the operation starts.
+ */
+export interface Surplus {
+  /** The sources that are no targets. All of their conversations move. Sources without conversations are left out. */
+  readonly emptied: readonly Assignee[];
+  /** The load that each target has in the end, in the order of the plan's targets. */
+  readonly shares: readonly number[];
 }
 
 export interface Operation extends OperationRecord<OperationRequest> {
   /** `null` until the operation starts; fixed from then on. */
   readonly plan: Plan | null;
+  /** How many waiting claims the operation has ended; absent before that, and for kinds that end none. */
+  readonly claimsEnded?: number;
   /** How often the operation was reopened by a retry; absent when it never was. */
   readonly reopened?: number;
 }

@@ -16,12 +16,14 @@ export class Planner {
   private readonly plan: Plan;
   private readonly dealer: Dealer;
   private readonly sources: ReadonlySet<Assignee>;
+  /** The targets that keep their share of their own conversations. */
+  private readonly keepers: ReadonlySet<Assignee>;
   /** The shortfalls that are taken into account, by batch. */
   private readonly shortfalls = new Map<number, readonly Shortfall[]>();
   private draft = new BatchDraft();
   private state: PlanState;
   private number: number;
-  private shortfallCount = 0;
+  private notWritten = 0;
 
   constructor({ request, plan, newest }: PlannerStart) {
     this.request = request;
@@ -29,15 +31,17 @@ export class Planner {
     this.sources = new Set(plan.sources);
     this.state = newest?.after ?? { position: null, loads: plan.loads, planned: 0 };
     this.number = (newest?.number ?? 0) + 1;
-    this.dealer = new Dealer({ targets: plan.targets, loads: this.state.loads, spread: plan.spread });
+    this.keepers = new Set(plan.surplus ? plan.targets : []);
+    this.dealer = dealerOf(plan, this.state.loads);
   }
 
   get position(): PlanState['position'] {
     return this.state.position;
   }
 
-  /** The target that the campaign's next operation starts its dealing with. */
+  /** The target that the campaign's next operation starts its dealing with; `null` when all keep what they have. */
   get nextTarget(): string | null {
+    if (this.plan.surplus && this.state.planned === 0) return null;
     return this.dealer.nextTarget ?? null;
   }
 
@@ -45,19 +49,34 @@ export class Planner {
     return this.draft.selectedCount;
   }
 
+  /** The number of planned moves that were not written so far. */
+  get shortfallCount(): number {
+    return this.notWritten;
+  }
+
   /** True when the planned moves reach the limit, provided that every batch in flight is written as planned. */
   get isAtLimit(): boolean {
-    if (this.plan.limit === null) return false;
-    return this.state.planned + this.draft.moveCount - this.shortfallCount >= this.plan.limit;
+    return this.roomLeft <= 0;
   }
 
   get isOutOfTargets(): boolean {
     return this.dealer.nextTarget === undefined;
   }
 
+  /** Returns how many more conversations a target gives to other targets. */
+  surplusOf(target: Assignee): number {
+    return Math.min(this.dealer.surplusOf(target), this.roomLeft);
+  }
+
+  /** Returns false for a conversation that stays with its assignee, because it is within the share of the assignee. */
+  selects({ assigneeId }: Candidate): boolean {
+    return !this.keepers.has(assigneeId) || this.dealer.surplusOf(assigneeId) > 0;
+  }
+
   /** Adds the next candidate in order to the current batch, as a move or as a skip. */
   add(candidate: Candidate): void {
-    this.state = { ...this.state, position: positionOf(candidate) };
+    // A surplus is always read from the end: what has moved is not there any more.
+    if (!this.keepers.has(candidate.assigneeId)) this.state = { ...this.state, position: positionOf(candidate) };
     // The status changed while the batch was being read, so the conversation was read a second time.
     if (this.draft.has(candidate)) return;
     if (!this.sources.has(candidate.assigneeId)) return this.draft.addSkip(candidate, 'assignee-changed');
@@ -90,10 +109,10 @@ export class Planner {
   addShortfalls(batchNumber: number, shortfalls: readonly Shortfall[]): void {
     const known = this.shortfalls.get(batchNumber) ?? [];
     if (shortfalls.length > 0) this.shortfalls.set(batchNumber, shortfalls);
-    for (const { to, count } of shortfalls) {
-      const more = count - (known.find((shortfall) => shortfall.to === to)?.count ?? 0);
-      this.shortfallCount += more;
-      this.dealer.takeBack(to, more);
+    for (const { from, to, count } of shortfalls) {
+      const more = count - (known.find((same) => same.from === from && same.to === to)?.count ?? 0);
+      this.notWritten += more;
+      this.dealer.takeBack({ from, to }, more);
     }
   }
 
@@ -106,7 +125,15 @@ export class Planner {
     return draft.finish({ operationId, campaignId, number: this.number, after: this.state });
   }
 
+  private get roomLeft(): number {
+    return (this.plan.limit ?? Infinity) - this.state.planned - this.draft.moveCount + this.notWritten;
+  }
+
   private get isUnassigning(): boolean {
     return this.plan.targets[0] === null;
   }
+}
+
+function dealerOf({ targets, spread, loads: before, surplus }: Plan, loads: readonly number[]): Dealer {
+  return new Dealer({ targets, loads, spread, ...(surplus && { shares: { before, after: surplus.shares } }) });
 }

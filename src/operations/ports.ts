@@ -35,6 +35,11 @@ export interface OperationStore {
    */
   accept(operation: Omit<Operation, 'sequence'>, inSequence: boolean): Promise<Operation>;
   /**
+   * Replaces an operation that was refused because of its confirmation by the same operation with another one. Returns the
+   * operation as it is stored then.
+   */
+  acceptConfirmed(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
+  /**
    * Inserts an operation that has ended, with the moves of its only batch, in one transaction. Returns false, and writes
    * nothing, when the id exists or when a conversation is not as planned.
    */
@@ -46,6 +51,14 @@ export interface OperationStore {
   start(operation: Operation, takesLock: boolean): Promise<Operation | undefined>;
   /** Stores the plan of a running operation, unless it has one, or is to fail or to be cancelled. */
   storePlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation>;
+  /**
+   * Ends the waiting claims of the texters that a running operation takes from, once, and counts them on the operation.
+   * Returns the ids of the claims that this call ended.
+   */
+  endClaimsOfSources(
+    operation: Operation,
+    plan: Plan,
+  ): Promise<{ readonly operation: Operation; readonly claimIds: readonly string[] }>;
   /** Records that a run is to fail, and why, before anything is stopped. The first recorded reason to stop stays. */
   recordError(run: Run, error: StoredError): Promise<Operation>;
   /** Records that a run is to be cancelled, before anything is stopped. The first recorded reason to stop stays. */

@@ -6,6 +6,7 @@ import type { OneRequest, ReassignRequest, RequestOf, UndoRequest, UnassignReque
 import type { Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
 import { resolveSources, resolveTargets } from './sources-and-targets.ts';
+import { countSurplus, findSurplus, type SurplusRequest } from './surplus.ts';
 import { givesBackToTexters, refuseUnfinished, undoPlan } from './undo.ts';
 
 const TO_THE_POOL = { targets: [null] as readonly Assignee[], loads: [0], spread: 'even' } as const;
@@ -16,14 +17,20 @@ export async function resolveReassign(stores: Stores, request: ReassignRequest):
   const campaign = refuseClosed(await findCampaign(stores, campaignId));
   const texters = await stores.texters.list(campaignId);
   const targets = rotated(resolveTargets(request, texters), campaign.nextJoinedOrder).map(({ texterId }) => texterId);
-  return {
-    sources: resolveSources(from, texters),
-    targets,
-    loads: spread === 'level' ? await loadsOf(stores, campaignId, targets) : targets.map(() => 0),
-    spread,
-    statuses: statusesOf(request.status),
-    limit: request.count ?? null,
-  };
+  const sources = resolveSources(from, texters);
+  const plan = { sources, targets, spread, statuses: statusesOf(request.status), limit: request.count ?? null };
+  if (targets.some((target) => sources.includes(target))) {
+    return { ...plan, ...(await resolveSurplus(stores, campaignId, plan)) };
+  }
+  return { ...plan, loads: spread === 'level' ? await loadsOf(stores, campaignId, targets) : targets.map(() => 0) };
+}
+
+/** Counts the campaign once. Only when something is to move, it also counts the conversations that cannot move. */
+async function resolveSurplus({ conversations }: Stores, campaignId: string, request: SurplusRequest) {
+  const all = await conversations.countByAssignee(campaignId);
+  const { loads, surplus } = findSurplus(request, { all, optedOut: [] });
+  if (surplus.emptied.length === 0 && countSurplus(surplus, loads) === 0) return { loads, surplus };
+  return findSurplus(request, { all, optedOut: await conversations.countOptedOut(campaignId) });
 }
 
 export async function resolveUnassign(stores: Stores, request: UnassignRequest): Promise<Plan> {

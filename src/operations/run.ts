@@ -29,6 +29,8 @@ export interface SliceControls {
   /** Called after each batch. Return true to stop after the batches in progress. */
   readonly shouldStop: () => boolean;
   readonly onProgress?: (progress: Progress) => void;
+  /** Called with waiting claims that the operation has ended. Their jobs have to be woken. */
+  readonly onClaimsEnded?: (claimIds: readonly string[]) => void;
 }
 
 /**

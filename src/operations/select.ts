@@ -1,5 +1,5 @@
-import { readInOrder } from '../conversations/index.ts';
-import { statusesFrom, type Candidate, type Position } from '../domain/conversation.ts';
+import { readFromEnd, readInOrder } from '../conversations/index.ts';
+import { statusesFrom, type Assignee, type Candidate, type Position } from '../domain/conversation.ts';
 import { Halted } from '../domain/errors.ts';
 import type { Applied, Batch } from './batch.ts';
 import type { BulkRequest, OneRequest, OperationRequest } from './contract.ts';
@@ -10,23 +10,41 @@ import type { Stores } from './ports.ts';
 import { ReadAhead } from './read-ahead.ts';
 import type { BatchPlan, BatchShortfalls } from './batch-plan.ts';
 import { SeenConversations } from './seen.ts';
+import { countSurplus } from './surplus.ts';
 
-/** The conversations that a request selects, in order, after a position; `null` is the beginning. */
+/** The conversations that a request selects, in order. */
 interface Candidates {
-  read(after: Position | null): AsyncIterable<readonly Candidate[]>;
-  count(after: Position | null): Promise<number>;
+  /** Reads on from the planner's position. */
+  read(planner: Planner): AsyncIterable<readonly Candidate[]>;
+  /** Counts the conversations after a batch; `undefined` is the beginning. */
+  count(newest: Batch | undefined): Promise<number>;
   /** How far the part of the pool that claims receive has been read. */
   readAhead?(): Promise<Position | null>;
 }
 
-/** Plans a request that selects conversations by source and status. */
+/**
+ * Plans a request that selects conversations by source and status. Targets that are sources too come last: each gives its
+ * surplus, from the end of the order.
+ */
 export function selectMany(stores: Stores, request: BulkRequest, plan: Plan): BatchPlan {
   const { campaignId, operationId } = request;
-  const { sources, statuses, limit } = plan;
+  const { targets, statuses, limit, surplus } = plan;
+  const common = { campaignId, operationId, statuses };
+  const inOrder = { ...common, sources: surplus?.emptied ?? plan.sources, limit };
   const reader = new ReadAhead(stores.conversations);
   return new Selection(stores, request, plan, {
-    read: (after) => readInOrder(reader, { campaignId, operationId, sources, statuses, limit }, after),
-    count: (after) => countAfter(stores, campaignId, plan, after),
+    async *read(planner) {
+      yield* readInOrder(reader, inOrder, planner.position);
+      const wanted = (target: Assignee): number => planner.surplusOf(target);
+      if (surplus) yield* readFromEnd(stores.conversations, { ...common, sources: targets, wanted });
+    },
+    async count(newest) {
+      const inOrderCount = await countAfter(stores, inOrder, newest?.after.position ?? null);
+      if (!surplus) return inOrderCount;
+      // Before the first move, the loads are those of the plan.
+      const loads = newest && newest.after.planned > 0 ? newest.after.loads : plan.loads;
+      return inOrderCount + countSurplus(surplus, loads);
+    },
     readAhead: () => reader.position(),
   });
 }
@@ -35,12 +53,12 @@ export function selectMany(stores: Stores, request: BulkRequest, plan: Plan): Ba
 export function selectOne(stores: Stores, request: OneRequest, plan: Plan): BatchPlan {
   const find = () => stores.conversations.findOne(request.campaignId, request.conversationId);
   return new Selection(stores, request, plan, {
-    async *read(after) {
-      const found = after ? undefined : await find();
+    async *read({ position }) {
+      const found = position ? undefined : await find();
       if (found) yield [found];
     },
-    async count(after) {
-      const found = after ? undefined : await find();
+    async count(newest) {
+      const found = newest?.after.position ? undefined : await find();
       return found && plan.sources.includes(found.assigneeId) ? 1 : 0;
     },
   });
@@ -56,7 +74,8 @@ class Selection implements BatchPlan {
   private readonly candidates: Candidates;
   private readonly seen: SeenConversations;
   private planner: Planner;
-  private isExhausted = false;
+  /** The number of shortfalls when the last complete reading began; `undefined` before the first. */
+  private exhaustedAt: number | undefined;
 
   constructor(stores: Stores, request: OperationRequest, plan: Plan, candidates: Candidates) {
     this.stores = stores;
@@ -69,7 +88,9 @@ class Selection implements BatchPlan {
   }
 
   isComplete(): boolean {
-    return this.isExhausted || this.planner.isAtLimit;
+    if (this.planner.isAtLimit) return true;
+    // The next conversations of a texter can replace those of a surplus. Everything else has been read.
+    return this.plan.surplus ? this.planner.shortfallCount === this.exhaustedAt : this.exhaustedAt !== undefined;
   }
 
   get nextTarget(): string | null {
@@ -87,11 +108,12 @@ class Selection implements BatchPlan {
   /** Reads on from the planner's position. Ends at the limit, or when there are no more candidates. */
   async *batches(sizeMax: () => number): AsyncGenerator<Batch> {
     const { planner } = this;
+    const { shortfallCount } = planner;
     this.haltWithoutTargets();
-    for await (const page of this.candidates.read(planner.position)) {
+    for await (const page of this.candidates.read(planner)) {
       await this.seen.prepare(page);
       for (const candidate of page) {
-        if (!this.seen.add(candidate.id)) continue;
+        if (!planner.selects(candidate) || !this.seen.add(candidate.id)) continue;
         planner.add(candidate);
         if (planner.selectedCount < sizeMax() && !planner.isAtLimit) continue;
         yield* this.closeBatch();
@@ -99,7 +121,7 @@ class Selection implements BatchPlan {
         this.haltWithoutTargets();
       }
     }
-    this.isExhausted = true;
+    this.exhaustedAt = shortfallCount;
     yield* this.closeBatch();
   }
 
@@ -114,7 +136,7 @@ class Selection implements BatchPlan {
   }
 
   countUnplanned(newest: Batch | undefined): Promise<number> {
-    return this.candidates.count(newest?.after.position ?? null);
+    return this.candidates.count(newest);
   }
 
   private async *closeBatch(): AsyncGenerator<Batch> {
@@ -138,10 +160,10 @@ class Selection implements BatchPlan {
 /** Counts whole ranges of the index and reads no document. */
 async function countAfter(
   { conversations }: Stores,
-  campaignId: string,
-  { sources, statuses }: Plan,
+  { campaignId, sources, statuses }: Pick<Plan, 'sources' | 'statuses'> & { readonly campaignId: string },
   after: Position | null,
 ): Promise<number> {
+  if (sources.length === 0) return 0;
   const wholeStatuses = statusesFrom(statuses, after).filter((status) => status !== after?.status);
   const [restOfStatus, laterStatuses] = await Promise.all([
     after ? conversations.countAfter(campaignId, sources, after) : 0,

@@ -29,6 +29,9 @@ import {
   PREVIEWS_QUEUE,
 } from '../queue/job.ts';
 
+/** The id of the job of an operation or claim. Ids that consist of letters, digits, `-`, `_` and `.` stay as they are. */
+const JOB_ID = jobIdOf('x').replace('x', '{request.operationId, percent-encoded as a part of a URL}');
+
 /** Without an id of its own, a job gets a number that BullMQ gives to another job after Redis has lost its data. */
 const NEW_JOB_ID = '{a new UUID}';
 
@@ -45,7 +48,7 @@ export function jobSchemas(): object {
         ...bodyOf(operationJob),
         'x-baton': {
           ...addressOf(OPERATIONS_QUEUE, OPERATION_JOB),
-          jobId: jobIdOf('{request.operationId}'),
+          jobId: JOB_ID,
           options: OPERATION_JOB_OPTIONS,
         },
       },
@@ -53,7 +56,7 @@ export function jobSchemas(): object {
         ...bodyOf(claimJob),
         'x-baton': {
           ...addressOf(CLAIMS_QUEUE, CLAIM_JOB),
-          jobId: jobIdOf('{request.operationId}'),
+          jobId: JOB_ID,
           options: CLAIM_JOB_OPTIONS,
         },
       },

@@ -33,7 +33,7 @@ export interface Sent {
    *
    * Throws:
    * - `Refusal`: the operation was refused and changed nothing. `code` is one of `REFUSAL_CODES`.
-   * - `Halted` (`targets-lost`): the operation stopped half-way. What it moved stays moved.
+   * - `Halted` (`targets-lost`, `closed-meanwhile`): the operation stopped half-way. What it moved stays moved.
    * - `JobFailed` (`operation-failed`): the attempts were used up on transient errors. `baton retry` continues the
    *   operation.
    * - `UnknownFailure`: a newer worker ended the operation with a code that this version does not know.

@@ -1,4 +1,5 @@
 import type { Job, Queue } from 'bullmq';
+import { CONFIRMATION_CODES } from '../domain/errors.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import { jobIdOf, operationIdOfJob } from './job.ts';
 
@@ -37,10 +38,16 @@ export function hasStalledTooOften(job: Job): boolean {
   return job.failedReason === STALLED_TOO_OFTEN;
 }
 
-/** Returns true if the job was refused before it became an operation. Another job may then use its id. */
+/**
+ * Refusals after which another job may use the id: the job never became an operation, or it has to be sent again with
+ * another confirmation.
+ */
+const ID_FREE_CODES: readonly (string | undefined)[] = ['bad-request', 'operation-conflict', ...CONFIRMATION_CODES];
+
+/** Returns true if another job may use the id of this one. */
 export function isIdFree(job: Job<unknown, unknown>): boolean {
   const code = parseFailureText(job.failedReason)?.code;
-  return hasFailed(job) && (code === 'bad-request' || code === 'operation-conflict');
+  return hasFailed(job) && ID_FREE_CODES.includes(code);
 }
 
 /** Makes a delayed or failed job run now. Leaves other jobs alone. Safe to repeat, also from several processes. */

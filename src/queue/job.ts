@@ -39,10 +39,11 @@ export const RETAINED_BRIEFLY = {
 
 /**
  * Returns the id of an operation's job. BullMQ stores a job next to keys of its own, such as "wait" and "events", and
- * refuses ids that are numbers. The prefix keeps every operation id away from both.
+ * refuses ids that are numbers. The prefix keeps every operation id away from both. BullMQ also refuses `:`, which the
+ * encoding replaces.
  */
 export function jobIdOf(operationId: string): string {
-  return `op-${operationId}`;
+  return `op-${encodeURIComponent(operationId)}`;
 }
 
 /** Returns the job, or throws a `bad-request` refusal if its id belongs to another operation. */

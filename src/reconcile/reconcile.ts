@@ -96,6 +96,8 @@ async function endClaim({ stores, jobs }: ReconcileDeps, claim: Claim, report: R
 }
 
 async function notifyPool(deps: ReconcileDeps, campaignId: string, report: ReconcileReport): Promise<void> {
+  const ended = await deps.stores.claims.endRefused(campaignId);
+  report.claimsEnded += ended.length;
   if (!(await deps.reconcileStore.hasClaimable(campaignId))) return;
   await deps.jobs.poolRefilled(campaignId);
   report.poolsNotified += 1;

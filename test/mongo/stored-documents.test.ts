@@ -1,3 +1,4 @@
+import { serveClaims } from '../../src/claims/index.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MongoClaimStore } from '../../src/claims/index.ts';
 import { parseClaimRequest } from '../../src/claims/contract.ts';
@@ -68,7 +69,7 @@ describe('the stores write exactly the document of the builder for', () => {
     const operationId = harness.newId('cl');
     const request = parseClaimRequest({ kind: 'self-assign', operationId, campaignId, texterId: 't1' });
     const store = new MongoClaimStore(harness.context.database, 100);
-    await store.serve(campaignId, [{ request, requestHash: 'hash', sendId: 'test' }]);
+    await serveClaims(store, campaignId, [{ request, requestHash: 'hash', sendId: 'test' }]);
     const doc = await harness.context.database.claims.findOne({ _id: operationId });
     const { receipt = null, acceptedAt = AT, startedAt = null, endedAt = null } = doc ?? {};
     const times = { acceptedAt, startedAt, endedAt };

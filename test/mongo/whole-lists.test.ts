@@ -28,7 +28,7 @@ describe('a list of texters that are written while it is read', () => {
     const { texters } = harness.context.database;
     for (let round = 0; !isOver; round += 1) {
       const some = texterIds.filter((_, at) => (at + round) % 4 === 0);
-      await texters.updateMany({ campaignId, texterId: { $in: some } }, { $inc: { claimRounds: 1 } });
+      await texters.updateMany({ campaignId, texterId: { $in: some } }, { $inc: { fence: 1 } });
     }
   }
 

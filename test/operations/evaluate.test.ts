@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { BatchDraft, countMoves, shortfallsBetween, type Move } from '../../src/operations/batch.ts';
+import { BatchDraft, countMoves, type Move } from '../../src/operations/batch.ts';
 import { SKIP_REASONS } from '../../src/domain/receipt.ts';
 import { evaluate, mergeSkips, type Found, type Guard } from '../../src/operations/evaluate.ts';
+import { shortfallsBetween } from '../../src/operations/shortfalls.ts';
 
 const move: Move = { from: 't1', to: 't2', status: 'not-started', conversationIds: ['c'] };
 const release: Move = { ...move, to: null };
@@ -167,7 +168,7 @@ describe('mergeSkips', () => {
 });
 
 describe('shortfallsBetween', () => {
-  it('counts the missing moves by target, from every source', () => {
+  it('counts the missing moves by source and target', () => {
     const planned: Move[] = [
       { ...move, conversationIds: ['a', 'b'] },
       { ...move, from: 't3', conversationIds: ['c'] },
@@ -180,8 +181,9 @@ describe('shortfallsBetween', () => {
       { ...release, conversationIds: ['e'] },
     ];
     expect(shortfallsBetween(planned, written)).toEqual([
-      { to: 't2', count: 2 },
-      { to: null, count: 1 },
+      { from: 't1', to: 't2', count: 1 },
+      { from: 't3', to: 't2', count: 1 },
+      { from: 't1', to: null, count: 1 },
     ]);
   });
 

@@ -71,25 +71,24 @@ describe('a change between two steps of an operation', () => {
     'counts a conversation once that was skipped as %s and then changes its status',
     async (reason) => {
       const campaignId = await harness.seedCampaign(2);
-      const isOwn = reason === 'already-there';
       const ids = await harness.seedConversations(campaignId, [
-        { status: 'needs-reply', assigneeId: isOwn ? 't1' : null, optedOut: reason === 'opted-out' },
+        { status: 'needs-reply', assigneeId: null, optedOut: reason === 'opted-out' },
         ...Array.from({ length: 12 }, () => ({ status: 'in-progress', assigneeId: null }) as const),
       ]);
       const request = deal(campaignId, { from: 'everyone' });
-      const first = new Types.ObjectId(ids[0]);
-      if (reason === 'target-inactive') {
-        let isFirst = true;
-        const pausing = intercepted(stores, async (_number, name, call) => {
-          if (name === 'batches.apply' && isFirst) {
-            isFirst = false;
-            await harness.pause(campaignId, 't1');
-          }
-          return call();
-        });
-        await oneSlice(pausing, request);
-      } else await oneSlice(stores, request);
-      await harness.context.database.conversations.updateOne({ _id: first }, { $set: { status: 'closed' } });
+      const { conversations } = harness.context.database;
+      const first = { _id: new Types.ObjectId(ids[0]) };
+      let isFirst = true;
+      const disturbed = intercepted(stores, async (_number, name, call) => {
+        if (name === 'batches.apply' && isFirst) {
+          isFirst = false;
+          if (reason === 'target-inactive') await harness.pause(campaignId, 't1');
+          if (reason === 'already-there') await conversations.updateOne(first, { $set: { assigneeId: 't1' } });
+        }
+        return call();
+      });
+      await oneSlice(disturbed, request);
+      await conversations.updateOne(first, { $set: { status: 'closed' } });
       const ended = await runToEnd(stores, request);
       expect(ended?.receipt?.selected).toBe(13);
       expect(ended?.receipt?.skipped.find((skip) => skip.reason === reason)?.count).toBeGreaterThan(0);
@@ -108,6 +107,19 @@ describe('a change between two steps of an operation', () => {
     await harness.pause(campaignId, 't2');
     const ended = await runToEnd(stores, request);
     expect(ended?.receipt).toMatchObject({ moved: 40, shortBecause: null });
+  });
+
+  it('skips conversations as target-inactive when the only target is paused after everything is planned', async () => {
+    const campaignId = await harness.seedCampaign(2);
+    await harness.seedConversations(campaignId, pool(4));
+    const pausing = intercepted(stores, async (_number, name, call) => {
+      if (name === 'batches.apply') await harness.pause(campaignId, 't1');
+      return call();
+    });
+    const request = deal(campaignId, { to: { texterIds: ['t1'] } });
+    const ended = await runToEnd(pausing, request, { batchConversationsMax: 10, short: false });
+    const skipped = [{ reason: 'target-inactive', count: 4 }];
+    expect(ended).toMatchObject({ state: 'done', receipt: { moved: 0, skipped } });
   });
 
   it('applies the batches that a dead worker left, also with fewer batches in flight', async () => {

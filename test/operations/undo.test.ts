@@ -1,3 +1,4 @@
+import { serveClaims } from '../../src/claims/index.ts';
 import { Types } from 'mongoose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { preview } from '../../src/operations/preview.ts';
@@ -118,7 +119,7 @@ describe('undoing an operation', () => {
   it('moves the conversations of a claim back to the pool in batches', async () => {
     const request = { kind: 'self-assign', ...asked(), texterId: 't4', count: 7 } as const;
     const { stores } = harness.context;
-    await stores.claims.serve(campaignId, [{ request, requestHash: 'h', sendId: 's' }]);
+    await serveClaims(stores.claims, campaignId, [{ request, requestHash: 'h', sendId: 's' }]);
     const { receipt } = await undo(request.operationId);
     expect(receipt).toMatchObject({ selected: 7, moved: 7, byTarget: [{ assigneeId: null, count: 7 }] });
     expect(await harness.loads(campaignId)).toEqual({ pool: 7, t1: 7, t2: 6 });

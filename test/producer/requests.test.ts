@@ -55,8 +55,6 @@ const HOSTILE_IDS: [string, unknown][] = [
   ['an id with a space', 'a b'],
   ['an id with a line end', 'op\n'],
   ['an id with a zero byte', 'op\u0000'],
-  ['an id with a colon, which separates keys in Redis', 'op:1'],
-  ['an id that starts with a dash, like an option', '-op'],
   ['65 characters', 'x'.repeat(65)],
   ['a million characters', 'x'.repeat(1_000_000)],
   ['similar letters of another alphabet', 'оp-1'],
@@ -160,8 +158,17 @@ describe('a request from outside', () => {
     ['the request must be an object', null],
     ['operationId is missing', { ...GOOD, operationId: undefined }],
     [
-      'operationId must be 1 to 64 letters, digits, "-" or "_", and start with a letter or digit',
+      'operationId must be 1 to 64 letters, digits, "-", "_", ".", ":" or "|", with a letter or digit',
       { ...GOOD, operationId: 'two words' },
+    ],
+    [
+      'campaignId must be 1 to 64 letters, digits, "-", "_", ".", ":" or "|", with a letter or digit; send the number as a string',
+      { ...GOOD, campaignId: 17 },
+    ],
+    [
+      'actorId must be 1 to 64 letters, digits, "-", "_", ".", ":" or "|", with a letter or digit; ' +
+        'an e-mail address is personal, so send the id that your system has for the person',
+      { ...GOOD, actorId: 'kevin@example.org' },
     ],
     ['conversationId must be 24 hexadecimal digits in lower case', { ...ONE, conversationId: 'Chris' }],
     ['count must be a whole number from 1 to 1,000,000,000', { ...GOOD, count: 'six' }],

@@ -1,3 +1,4 @@
+import { serveClaims } from '../../src/claims/index.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ClaimCommand } from '../../src/claims/contract.ts';
@@ -59,7 +60,7 @@ describe('rounds of claims that run at the same time', () => {
     const free = { $set: { assigneeId: null } };
     for (let round = 0; round < 8; round += 1) {
       const serving = both().flatMap(({ stores }) =>
-        [8, 5].map((count) => stores.claims.serve(campaignId, [command(campaignId, 't1', count)])),
+        [8, 5].map((count) => serveClaims(stores.claims, campaignId, [command(campaignId, 't1', count)])),
       );
       const rounds = await Promise.all(serving);
       const claims = rounds.flatMap(({ answered }) => answered);
@@ -80,13 +81,13 @@ describe('rounds of claims that run at the same time', () => {
       beforeAssigning(harness.context.database, async () => {
         if (meanwhile) return;
         await harness.seedConversations(campaignId, older);
-        meanwhile = other.stores.claims.serve(campaignId, [command(campaignId, 't1', 8)]);
+        meanwhile = serveClaims(other.stores.claims, campaignId, [command(campaignId, 't1', 8)]);
         // The second round either commits now or waits for the first one.
         await Promise.race([meanwhile, sleep(300)]);
       }),
       ROUND_MAX,
     );
-    await slow.serve(campaignId, [command(campaignId, 't1', 8)]);
+    await serveClaims(slow, campaignId, [command(campaignId, 't1', 8)]);
     await meanwhile;
     expect(await harness.loads(campaignId)).toEqual({ t1: OPEN_MAX, pool: 16 - OPEN_MAX });
   });
@@ -96,7 +97,7 @@ describe('rounds of claims that run at the same time', () => {
     const rounds = await Promise.all(
       Array.from({ length: 8 }, (_, at) => {
         const commands = Array.from({ length: 5 }, (_each, index) => command(campaignId, `t${at * 5 + index + 1}`, 5));
-        return (both()[at % 2] as Context).stores.claims.serve(campaignId, commands);
+        return serveClaims((both()[at % 2] as Context).stores.claims, campaignId, commands);
       }),
     );
     const granted = rounds.flatMap(({ answered }) => answered.flatMap((claim) => claim.granted));
@@ -115,8 +116,8 @@ describe('rounds of claims that run at the same time', () => {
         command(campaignId, 't2', 1),
       ];
       const [one, two] = await Promise.all([
-        harness.context.stores.claims.serve(campaignId, [mine, same]),
-        other.stores.claims.serve(campaignId, [same, theirs]),
+        serveClaims(harness.context.stores.claims, campaignId, [mine, same]),
+        serveClaims(other.stores.claims, campaignId, [same, theirs]),
       ]);
       const answers = [...one.answered, ...two.answered].filter(
         ({ operationId }) => operationId === same.request.operationId,
@@ -133,17 +134,17 @@ describe('rounds of claims that run at the same time', () => {
     const campaignId = await seed(3, 100);
     const [first, second, third] = ['t1', 't2', 't3'].map((texterId) => command(campaignId, texterId, 1));
     if (!first || !second || !third) throw new Error('expected three claims');
-    await other.stores.claims.serve(campaignId, [first]);
+    await serveClaims(other.stores.claims, campaignId, [first]);
     const overtaken = new MongoClaimStore(harness.context.database, ROUND_MAX);
     const transaction = harness.context.database.transaction.bind(harness.context.database);
     let rounds = 0;
     const spy = vi.spyOn(harness.context.database, 'transaction').mockImplementation(async (work) => {
       rounds += 1;
       // Between the lookup of known claims and the second transaction.
-      if (rounds === 2) await other.stores.claims.serve(campaignId, [second]);
+      if (rounds === 2) await serveClaims(other.stores.claims, campaignId, [second]);
       return transaction(work);
     });
-    const { answered } = await overtaken.serve(campaignId, [first, second, third]);
+    const { answered } = await serveClaims(overtaken, campaignId, [first, second, third]);
     spy.mockRestore();
     expect(rounds).toBe(3);
     expect(answered.map(({ operationId }) => operationId).sort()).toEqual(
@@ -155,7 +156,7 @@ describe('rounds of claims that run at the same time', () => {
   it('serve whole claims up to the limit of a round, and leave the others to the next round', async () => {
     const campaignId = await seed(6, 0);
     const claims = new MongoClaimStore(harness.context.database, 7);
-    await claims.serve(campaignId, [waiting(command(campaignId, 't6', 8))]);
+    await serveClaims(claims, campaignId, [waiting(command(campaignId, 't6', 8))]);
     await harness.seedConversations(
       campaignId,
       Array.from({ length: 40 }, () => ({})),
@@ -163,7 +164,7 @@ describe('rounds of claims that run at the same time', () => {
     const commands = [3, 4, 4, 8, 3].map((count, at) => command(campaignId, `t${at + 1}`, count));
     const rounds: unknown[] = [];
     for (let left = commands; left.length > 0;) {
-      const { answered, completed } = await claims.serve(campaignId, left);
+      const { answered, completed } = await serveClaims(claims, campaignId, left);
       rounds.push([completed.length, ...sizes(answered)]);
       left = left.slice(answered.length);
     }
@@ -176,14 +177,14 @@ describe('rounds of claims that run at the same time', () => {
     const asked = Array.from({ length: 102 }, (_, at) =>
       waiting(command(campaignId, `t${at + 1}`, at === 100 ? 8 : 1)),
     );
-    await claims.serve(campaignId, asked);
+    await serveClaims(claims, campaignId, asked);
     await harness.seedConversations(
       campaignId,
       Array.from({ length: 200 }, () => ({})),
     );
     const rounds: unknown[] = [];
     for (let isDone = false; !isDone;) {
-      const { completed, servedAllWaiting } = await claims.serve(campaignId, []);
+      const { completed, servedAllWaiting } = await serveClaims(claims, campaignId, []);
       rounds.push([completed.length, servedAllWaiting]);
       isDone = servedAllWaiting;
     }
@@ -202,14 +203,14 @@ describe('rounds of claims that run at the same time', () => {
       command(campaignId, 't2', 5),
       command(campaignId, 't3', 8),
     ];
-    await claims.serve(campaignId, [waiting(full)]);
+    await serveClaims(claims, campaignId, [waiting(full)]);
     await harness.seedConversations(campaignId, [{}, {}]);
-    await claims.serve(campaignId, []);
-    await claims.serve(campaignId, [waiting(first), waiting(second)]);
+    await serveClaims(claims, campaignId, []);
+    await serveClaims(claims, campaignId, [waiting(first), waiting(second)]);
     // The claim that was granted conversations moves behind the claims that were granted none.
     await database.claims.updateOne({ _id: full.request.operationId }, { $set: { 'waiting.sequence': 9 } });
     await database.campaigns.updateOne({ _id: campaignId }, { $set: { 'selfAssign.batchMax': 2 } });
-    const { completed } = await claims.serve(campaignId, []);
+    const { completed } = await serveClaims(claims, campaignId, []);
     expect(completed.map(({ operationId, granted }) => [operationId, granted.length])).toEqual([
       [full.request.operationId, 2],
     ]);
@@ -220,10 +221,10 @@ describe('rounds of claims that run at the same time', () => {
     const { stores, database } = harness.context;
     for (let round = 0; round < 20; round += 1) {
       const claim = command(campaignId, 't1', 3);
-      await stores.claims.serve(campaignId, [waiting(claim)]);
+      await serveClaims(stores.claims, campaignId, [waiting(claim)]);
       await harness.seedConversations(campaignId, [{}, {}]);
       const [, ended] = await Promise.all([
-        stores.claims.serve(campaignId, []),
+        serveClaims(stores.claims, campaignId, []),
         other.stores.claims.endWaiting(claim.request.operationId),
       ]);
       const assigned = await database.conversations.countDocuments({ campaignId, assigneeId: 't1' });
@@ -297,7 +298,7 @@ function replaced<Target extends object>(original: Target, key: keyof Target, re
 describe('workers with an empty pool', () => {
   it('do not poll the pool for waiting claims', async () => {
     const harness = await Harness.open();
-    const rounds = vi.spyOn(MongoClaimStore.prototype, 'serve');
+    const rounds = vi.spyOn(MongoClaimStore.prototype, 'inRound');
     const finds = vi.spyOn(MongoClaimStore.prototype, 'find');
     try {
       await harness.startWorker();

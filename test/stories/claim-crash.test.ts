@@ -161,7 +161,7 @@ describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
         from: { texterIds: ['t1'] },
         status: 'any',
       } as const;
-      await (await harness.producer.unassign({ ...unassign, confirm: CONVERSATIONS })).result();
+      await (await harness.producer.unassign({ ...unassign, count: CONVERSATIONS })).result();
       const results = await Promise.all(sent.map((each) => each.result()));
       expect(results.map(({ receipt }) => receipt.moved)).toEqual(claims.map(({ count }) => count));
       expect((await harness.loads(campaignId))['pool']).toBe(CONVERSATIONS - CLAIMED_COUNT);

@@ -1,3 +1,4 @@
+import { serveClaims } from '../../src/claims/index.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MongoClaimStore } from '../../src/claims/claim-store.ts';
 import type { SentClaim } from '../../src/producer/producer-port.ts';
@@ -120,7 +121,7 @@ describe('claims that wait for the pool to be refilled', () => {
     const ids = await harness.seedConversations(campaignId, many(2));
     const sent = await sendAllWaiting(campaignId, [4, 1]);
     const from = { texterIds: ['t1'] };
-    const unassign = { operationId: harness.newId('op'), campaignId, from, status: 'any', confirm: 2 } as const;
+    const unassign = { operationId: harness.newId('op'), campaignId, from, status: 'any', count: 2 } as const;
     await (await harness.producer.unassign(unassign)).result();
     expect((await sent[1]?.result())?.conversationIds).toEqual(ids.slice(0, 1));
     const fresh = await refill(campaignId, 2);
@@ -130,12 +131,12 @@ describe('claims that wait for the pool to be refilled', () => {
 
   it('are granted conversations that came back, without a notification, just before their job was snoozed', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
-    const serve = Reflect.get<MongoClaimStore, 'serve'>(MongoClaimStore.prototype, 'serve');
-    const spy = vi.spyOn(MongoClaimStore.prototype, 'serve').mockImplementationOnce(async function (
+    const inRound = Reflect.get<MongoClaimStore, 'inRound'>(MongoClaimStore.prototype, 'inRound');
+    const spy = vi.spyOn(MongoClaimStore.prototype, 'inRound').mockImplementationOnce(async function (
       this: MongoClaimStore,
       ...args
     ) {
-      const round = await serve.apply(this, args);
+      const round = await inRound.apply(this, args);
       await harness.seedConversations(campaignId, many(2));
       return round;
     });
@@ -182,21 +183,53 @@ describe('claims that wait for the pool to be refilled', () => {
     expect(order.flatMap(({ _id }) => results.get(_id)?.conversationIds ?? [])).toEqual(ids.slice(0, 500));
   });
 
-  it('do not delay later claims while their own texter is paused, at the limit, or behind with replies', async () => {
+  it('do not delay later claims while their own texter is at the limit or behind with replies', async () => {
     const campaignId = await harness.seedCampaign(4, { selfAssign: { ...RULES, openMax: 6, repliesMax: 0 } });
     const sent = await sendAllWaiting(campaignId, [3, 3, 3, 3]);
-    await harness.pause(campaignId, 't1');
     await harness.seedConversations(campaignId, [
+      ...many(6, { assigneeId: 't1' }),
       ...many(6, { assigneeId: 't2' }),
       { assigneeId: 't3', status: 'needs-reply' as const },
     ]);
     const ids = await refill(campaignId, 5);
     expect((await sent[3]?.result())?.conversationIds).toEqual(ids.slice(0, 3));
     expect(await grantedCounts(sent)).toEqual([0, 0, 0, 3]);
-    await harness.pause(campaignId, 't1', true);
-    await refill(campaignId, 1);
-    expect((await sent[0]?.result())?.receipt).toMatchObject({ moved: 3, shortBecause: null });
-    expect(await grantedCounts(sent)).toEqual([3, 0, 0, 3]);
+  });
+
+  it('end at once with the reason when their texter is paused, and keep what they have', async () => {
+    const campaignId = await harness.seedCampaign(2, { selfAssign: RULES });
+    await harness.seedConversations(campaignId, many(1));
+    const sent = await sendAllWaiting(campaignId, [3, 3]);
+    await harness.pause(campaignId, 't1');
+    await harness.producer.poolRefilled(campaignId);
+    expect((await sent[0]?.result())?.receipt).toMatchObject({ moved: 1, shortBecause: 'texter-inactive' });
+    expect(await harness.isWaiting(sent[1]?.operationId ?? '')).toBe(true);
+  });
+
+  it.each([
+    ['any', 'unassigned'],
+    ['needs-reply', null],
+  ] as const)('end when everything with status %s is unassigned from their texter: %s', async (status, reason) => {
+    const campaignId = await harness.seedCampaign(2, { selfAssign: RULES });
+    await harness.seedConversations(campaignId, many(2));
+    const sent = await sendAllWaiting(campaignId, [4, 1]);
+    const unassign = { operationId: harness.newId('op'), campaignId, from: { texterIds: ['t1'] }, status } as const;
+    const { receipt } = await (await harness.producer.unassign({ ...unassign, confirm: 2 })).result();
+    expect(receipt.claimsEnded).toBe(reason ? 1 : undefined);
+    if (!reason) return expect(await harness.isWaiting(sent[0]?.operationId ?? '')).toBe(true);
+    expect((await sent[0]?.result())?.receipt).toMatchObject({ moved: 2, shortBecause: reason });
+    expect((await sent[1]?.result())?.receipt).toMatchObject({ moved: 1 });
+    expect(await harness.loads(campaignId)).toEqual({ t2: 1, pool: 1 });
+  });
+
+  it('are not ended by an unassign that is refused', async () => {
+    const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
+    await harness.seedConversations(campaignId, many(2));
+    const [sent] = await sendAllWaiting(campaignId, [4]);
+    const unassign = { operationId: harness.newId('op'), campaignId, from: 'everyone', status: 'any' } as const;
+    const refused = (await harness.producer.unassign({ ...unassign, confirm: 1 })).result();
+    await expect(refused).rejects.toMatchObject({ code: 'confirmation-drifted' });
+    expect(await harness.isWaiting(sent?.operationId ?? '')).toBe(true);
   });
 
   it('do not delay later claims even when more of them are blocked than one page holds', async () => {
@@ -213,10 +246,10 @@ describe('claims that wait for the pool to be refilled', () => {
       await until(`${operationId} to wait`, () => harness.isWaiting(operationId));
     }
     const behind = await sendWaiting(campaignId, 't2', 3);
-    await harness.pause(campaignId, 't1');
+    await harness.seedConversations(campaignId, many(RULES.openMax, { assigneeId: 't1' }));
     await refill(campaignId, 4);
     expect((await behind.result()).receipt).toMatchObject({ moved: 3 });
-    expect(await harness.loads(campaignId)).toEqual({ t2: 3, pool: 1 });
+    expect(await harness.loads(campaignId)).toEqual({ t1: RULES.openMax, t2: 3, pool: 1 });
   });
 
   it('end with their conversations when the maximum for one claim is lowered to that number', async () => {
@@ -255,7 +288,7 @@ describe('claims that wait for the pool to be refilled', () => {
     const [sent] = await sendAllWaiting(campaignId, [2]);
     await harness.seedConversations(campaignId, many(2));
     // Such a worker has written the round and nothing else.
-    await claims().serve(campaignId, []);
+    await serveClaims(claims(), campaignId, []);
     expect(await harness.isWaiting(sent?.operationId ?? '')).toBe(false);
     const job = await queue.job(sent?.operationId ?? '');
     expect(job?.delay).toBeLessThanOrEqual(SNOOZE_MS_MAX);

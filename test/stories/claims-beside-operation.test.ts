@@ -1,3 +1,4 @@
+import { serveClaims } from '../../src/claims/index.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClaimCommand } from '../../src/claims/contract.ts';
@@ -36,7 +37,7 @@ describe('claims beside an operation on the same pool', () => {
 
   async function claim(campaignId: string, texterId: string, count: number, waitMs?: number) {
     const { stores } = harness.context;
-    const { answered, isBesideOperation } = await stores.claims.serve(campaignId, [
+    const { answered, isBesideOperation } = await serveClaims(stores.claims, campaignId, [
       command(campaignId, texterId, count, waitMs),
     ]);
     const [served] = answered;
@@ -99,7 +100,7 @@ describe('claims beside an operation on the same pool', () => {
       const waits = await claim(campaignId, 't2', 5, 60_000);
       expect(waits).toMatchObject({ granted: [], state: 'accepted', shortBecause: 'being-reassigned' });
       await runToEnd(harness.context.stores, asked);
-      await harness.context.stores.claims.serve(campaignId, []);
+      await serveClaims(harness.context.stores.claims, campaignId, []);
       const after = await harness.context.stores.claims.find(waits.operationId);
       expect(after?.receipt).toMatchObject({ moved: 0, shortBecause: 'none-left' });
       expect(await claim(campaignId, 't1', 5)).toMatchObject({ granted: [], shortBecause: 'none-left' });

@@ -140,6 +140,7 @@ export class Coordinators {
         answered: commands.slice(0, this.servedMax).map((command) => this.store(command)),
         completed: [],
         servedAllWaiting: commands.length <= this.servedMax,
+        isBesideOperation: false,
       };
     } finally {
       this.running.set(campaignId, (this.running.get(campaignId) ?? 1) - 1);

@@ -101,7 +101,7 @@ class ScenarioRun {
     const claim = await stores.claims.find(operationId);
     if (!claim?.waiting || worker.hasEnded) return claim !== undefined;
     const texter = await database.texters.findOne({ campaignId, texterId });
-    return (texter?.claimRounds ?? 0) >= 2;
+    return (texter?.fence ?? 0) >= 2;
   }
 }
 

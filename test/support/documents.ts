@@ -29,7 +29,7 @@ export function texterDoc(fields: Partial<TexterDoc> & Pick<TexterDoc, 'campaign
     texterId: `t${fields.joinedOrder}`,
     name: `Texter ${fields.joinedOrder}`,
     active: true,
-    claimRounds: 0,
+    fence: 0,
     createdAt: new Date(),
     ...fields,
   };

@@ -71,7 +71,7 @@ async function rules(session: Session, typed: string, options: RulesOptions): Pr
   const campaign = await findCampaign(context, typed);
   if (Object.keys(changes).length === 0) return campaignOutput(campaign);
   const changed = await changeRules(context, campaign.campaignId, changes);
-  await session.serveWaitingClaims(changed.campaignId);
+  await session.notifyWaitingClaims(changed.campaignId);
   return campaignOutput(changed);
 }
 

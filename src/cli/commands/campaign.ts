@@ -93,6 +93,6 @@ async function close(session: Session, typed: string, closed: boolean): Promise<
   const context = await session.context();
   const found = await findCampaign(context, typed);
   const campaign = await setClosed(context, found.campaignId, closed);
-  if (!closed) await session.serveWaitingClaims(campaign.campaignId);
+  await session.notifyWaitingClaims(campaign.campaignId);
   return campaignOutput(campaign);
 }

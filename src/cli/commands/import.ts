@@ -52,7 +52,7 @@ async function importFile(session: Session, campaign: string, file: string, opti
   try {
     const records = csvRecords(textOf(source.stream, source.progress));
     const result = await importContacts(context, campaignId, records, options);
-    if (result.added > 0) await session.serveWaitingClaims(campaignId);
+    if (result.added > 0) await session.notifyWaitingClaims(campaignId);
     return { json: { campaignId, ...result }, text: resultText(result) };
   } finally {
     source.progress.stop();

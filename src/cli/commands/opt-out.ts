@@ -55,7 +55,7 @@ async function change(session: Session, typed: string, options: OptOutOptions, o
       : { campaignId, conversationId: await findConversationId(context.views, campaignId, options.conversation) };
   if (optedOut) return outputOf(await optOut(context, request));
   const answer = await liftOptOut(context, request);
-  if (answer.changed > 0) await session.serveWaitingClaims(campaignId);
+  if (answer.changed > 0) await session.notifyWaitingClaims(campaignId);
   return outputOf(answer);
 }
 

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { operationId } from '../../domain/ids.ts';
-import type { ClaimResult } from '../../producer/index.ts';
+import type { ClaimResult, SentClaim } from '../../producer/index.ts';
 import { id, newId, seconds } from '../arguments.ts';
-import { findTexter, openCampaign } from '../lookup.ts';
+import { messageOf } from '../errors.ts';
+import { findTexter, openCampaign, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN, countOption, waitOption } from '../options.ts';
 import { SHORT_BECAUSE } from '../receipt-text.ts';
 import type { Session } from '../session.ts';
@@ -49,8 +50,37 @@ async function selfAssign(session: Session, campaign: string, options: SelfAssig
     ...(count !== undefined && { count }),
     ...(waitForMore !== undefined && { waitMs: waitForMore * 1_000 }),
   });
-  const result = await sent.result({ waitMs: (options.wait + (waitForMore ?? 0)) * 1_000 });
+  const waitMs = (options.wait + (waitForMore ?? 0)) * 1_000;
+  const result = await (waitForMore === undefined ? sent.result({ waitMs }) : waitForMoreOf(session, of, sent, waitMs));
   return { json: result, text: claimText(result, texter.name) };
+}
+
+/**
+ * Names the claim before it waits, so that it can be looked up, and cancels it on Ctrl-C. Otherwise a texter who has left
+ * would still be given conversations.
+ */
+async function waitForMoreOf(
+  session: Session,
+  { campaign: { campaignId } }: CampaignSession,
+  sent: SentClaim,
+  waitMs: number,
+): Promise<ClaimResult> {
+  const { operationId } = sent;
+  session.note(`claim ${operationId} waits for conversations. Ctrl-C cancels the claim.`);
+  const cancel = (): void => {
+    const cancelled = session.producer().cancel({ operationId, campaignId });
+    // A claim that has ended meanwhile cannot be cancelled, and its result is printed.
+    cancelled.then(
+      () => session.note(`claim ${operationId} was cancelled.`),
+      (error: unknown) => session.note(`claim ${operationId} was not cancelled: ${messageOf(error)}`),
+    );
+  };
+  process.once('SIGINT', cancel);
+  try {
+    return await sent.result({ waitMs });
+  } finally {
+    process.off('SIGINT', cancel);
+  }
 }
 
 function claimText({ operationId: claimId, outcome, conversationIds, receipt }: ClaimResult, name: string): string {

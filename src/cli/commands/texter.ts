@@ -48,7 +48,7 @@ async function pause(session: Session, typed: string, typedTexter: string, activ
   const of = await openCampaign(session, typed);
   const { campaignId } = of.campaign;
   const texter = await setActive(of.context, campaignId, findTexter(of, typedTexter).texterId, active);
-  if (active) await session.serveWaitingClaims(campaignId);
+  await session.notifyWaitingClaims(campaignId);
   return texterOutput(campaignId, texter);
 }
 

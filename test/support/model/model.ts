@@ -53,6 +53,8 @@ export interface Expectation {
   readonly nextJoinedOrder: number | null;
 }
 
+export const NOTHING: Expectation = { refusals: [], batches: [], moves: [], skips: new Map(), nextJoinedOrder: null };
+
 /** The moves of an operation that has ended, by batch. */
 export type PastMoves = readonly (readonly ExpectedMove[])[];
 

@@ -2,7 +2,8 @@ import type { Assignee } from '../../../src/domain/conversation.ts';
 import type { RefusalCode } from '../../../src/domain/errors.ts';
 import type { SkipReason } from '../../../src/domain/receipt.ts';
 import type { AnyRequest, LockInput } from '../send.ts';
-import type { Expectation, ExpectedMove, Model, ModelConversation, ModelTexter } from './model.ts';
+import { NOTHING, type Expectation, type ExpectedMove, type Model, type ModelTexter } from './model.ts';
+import { deal, dealSurplus } from './deal-rules.ts';
 
 type Of<Kind extends AnyRequest['kind']> = AnyRequest & { kind: Kind };
 
@@ -40,7 +41,14 @@ function expectedReassign(model: Model, request: Of<'reassign'>): Expectation {
   if (refusals.length > 0) return refusedWith(refusals);
   const selected = model.select(sourcesOf(model, request.from), request.status);
   const level = request.spread === 'level';
-  return deal(model, { selected, targets: targetsOf(model, request), level, count: request.count ?? Infinity });
+  const asked = { selected, targets: targetsOf(model, request), level, count: request.count ?? Infinity };
+  return hasTargetsAsSources(model, request) ? dealSurplus(model, asked) : deal(model, asked);
+}
+
+/** Returns true when a texter both gives and receives. */
+export function hasTargetsAsSources(model: Model, request: Of<'reassign'>): boolean {
+  const sources = sourcesOf(model, request.from);
+  return targetsOf(model, request).some(({ texterId }) => sources.includes(texterId));
 }
 
 function refusalsOfReassign(model: Model, request: Of<'reassign'>): RefusalCode[] {
@@ -110,48 +118,6 @@ function expectedUndo(model: Model, { undoes }: Of<'undo'>): Expectation {
   return { ...NOTHING, batches: past.map((batch) => batch.map(({ id }) => id)), moves, skips };
 }
 
-interface Deal {
-  readonly selected: readonly ModelConversation[];
-  readonly targets: readonly ModelTexter[];
-  readonly level: boolean;
-  readonly count: number;
-}
-
-function deal(model: Model, { selected, targets, level, count }: Deal): Expectation {
-  const order = dealingOrder(model, targets);
-  const loads = new Map(order.map(({ texterId }) => [texterId, level ? model.loadOf(texterId) : 0]));
-  const handled: string[] = [];
-  const moves: ExpectedMove[] = [];
-  const skips = new Map<string, SkipReason>();
-  for (const { id, assigneeId, status, optedOut } of selected) {
-    if (moves.length >= count) break;
-    handled.push(id);
-    if (optedOut) {
-      skips.set(id, 'opted-out');
-      continue;
-    }
-    if (level && assigneeId !== null && loads.has(assigneeId)) loads.set(assigneeId, (loads.get(assigneeId) ?? 0) - 1);
-    const to = firstWithLowestLoad(order, loads);
-    loads.set(to, (loads.get(to) ?? 0) + 1);
-    if (to === assigneeId) skips.set(id, 'already-there');
-    else moves.push({ id, from: assigneeId, to, status });
-  }
-  const next = order.length < 2 ? null : (model.texter(firstWithLowestLoad(order, loads))?.joinedOrder ?? null);
-  return { ...NOTHING, batches: model.inBatches(handled), moves, skips, nextJoinedOrder: next };
-}
-
-/** Returns the targets in the order in which they joined, from the stored place on. */
-function dealingOrder(model: Model, targets: readonly ModelTexter[]): ModelTexter[] {
-  const joined = [...targets].sort((a, b) => a.joinedOrder - b.joinedOrder);
-  const later = joined.filter(({ joinedOrder }) => joinedOrder >= model.nextJoinedOrder);
-  return [...later, ...joined.filter((each) => !later.includes(each))];
-}
-
-function firstWithLowestLoad(order: readonly ModelTexter[], loads: ReadonlyMap<string, number>): string {
-  const lowest = Math.min(...loads.values());
-  return order.find(({ texterId }) => loads.get(texterId) === lowest)?.texterId ?? '';
-}
-
 function sourcesOf(model: Model, from: Of<'reassign'>['from']): Assignee[] {
   if (from === 'pool') return [null];
   if (from === 'everyone') return [null, ...model.texters.map(({ texterId }) => texterId)];
@@ -169,8 +135,6 @@ function namedSources(from: Of<'reassign'>['from']): readonly string[] {
 function isSameTexter(sources: readonly string[], targets: readonly string[]): boolean {
   return new Set(sources).size === 1 && new Set([...sources, ...targets]).size === 1 && targets.length > 0;
 }
-
-const NOTHING: Expectation = { refusals: [], batches: [], moves: [], skips: new Map(), nextJoinedOrder: null };
 
 function refusedWith(refusals: readonly RefusalCode[]): Expectation {
   return { ...NOTHING, refusals };

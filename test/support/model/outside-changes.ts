@@ -95,7 +95,13 @@ export class OutsideChanges {
       const times = { waitingSince, lastInboundAt: null, lastOutboundAt: null, createdAt: waitingSince };
       return { ...contact, ...times, externalId: null, assigneeId: null, status, optedOut };
     });
-    await this.harness.context.contacts.importBatch(this.campaignId, { conversations, optOuts: [], at: new Date(), keepsAssignees: false, sharesIds: false });
+    await this.harness.context.contacts.importBatch(this.campaignId, {
+      conversations,
+      optOuts: [],
+      at: new Date(),
+      keepsAssignees: false,
+      sharesIds: false,
+    });
     const phones = new Set(conversations.map(({ phone }) => phone));
     for (const doc of (await rawConversations(this.harness, this.campaignId)).values()) {
       if (phones.has(doc.contact.phone)) this.addToModel({ ...doc, assigneeId: null, assignmentVersion: 0 });

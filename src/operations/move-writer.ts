@@ -1,0 +1,116 @@
+import type { mongo } from 'mongoose';
+import { HISTORY_MOVES_MAX, STATUSES, type HistoryMove } from '../domain/conversation.ts';
+import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
+import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
+import { byDirection, type Move } from './batch.ts';
+import { isOne, type OperationRequest } from './contract.ts';
+import type { Found, WriteGuard } from './evaluate.ts';
+
+interface CampaignAndTexters extends Pick<CampaignDoc, 'closed'> {
+  readonly active: readonly Pick<TexterDoc, 'texterId'>[];
+}
+
+/** Reads and writes the conversations and targets of moves, within the transaction of a part. */
+export class MoveWriter {
+  private readonly database: Database;
+  private readonly request: OperationRequest;
+  private readonly guard: WriteGuard;
+
+  constructor(database: Database, request: OperationRequest, guard: WriteGuard) {
+    this.database = database;
+    this.request = request;
+    this.guard = guard;
+  }
+
+  /** Reads whether the campaign is closed, and which of these texters are active, in one query. */
+  async readTargets(
+    texterIds: readonly string[],
+    session?: mongo.ClientSession,
+  ): Promise<{ readonly isClosed: boolean; readonly active: readonly string[] }> {
+    const { campaignId } = this.request;
+    const active = [
+      { $match: { campaignId, texterId: { $in: texterIds }, active: true } },
+      { $project: { _id: 0, texterId: 1 } },
+    ];
+    const found = this.database.campaigns.aggregate<CampaignAndTexters>(
+      [
+        { $match: { _id: campaignId } },
+        { $project: { _id: 0, closed: 1 } },
+        { $lookup: { from: this.database.texters.collectionName, pipeline: active, as: 'active' } },
+      ],
+      { ...within(session), ...IN_ONE_BATCH },
+    );
+    const [campaign] = await found.toArray();
+    return { isClosed: campaign?.closed ?? false, active: campaign?.active.map(({ texterId }) => texterId) ?? [] };
+  }
+
+  /** Writes each group of moves under its guards. Returns the number of conversations that moved. */
+  async write(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
+    if (moves.length === 0) return 0;
+    // One statement for each pair of assignees, because the statuses of a move do not matter to its write.
+    const updates = byDirection(moves).map((same) => ({
+      updateMany: { filter: this.guarded(same), update: this.update(same[0], at) },
+    }));
+    const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session });
+    if (isOne(this.request)) await this.writeFence(moves, session);
+    return modifiedCount;
+  }
+
+  /**
+   * Makes a pause of the target wait for this transaction. A pause finds the batches of bulk operations by the campaign
+   * lock, which a single move does not have; see `campaigns/fence.ts`.
+   */
+  private async writeFence(moves: readonly Move[], session: mongo.ClientSession): Promise<void> {
+    const { campaignId } = this.request;
+    const targets = moves.flatMap(({ to }) => to ?? []);
+    if (targets.length === 0) return;
+    await this.database.texters.updateMany(
+      { campaignId, texterId: { $in: targets } },
+      { $inc: { fence: 1 } },
+      { session },
+    );
+  }
+
+  /** Every condition that the plan relied on, checked again in the write itself. */
+  private guarded(moves: readonly [Move, ...Move[]]): mongo.Filter<ConversationDoc> {
+    const [{ from, to }] = moves;
+    const { statuses, lastMovedBy } = this.guard;
+    return {
+      _id: { $in: moves.flatMap(({ conversationIds }) => objectIds(conversationIds)) },
+      campaignId: this.request.campaignId,
+      assigneeId: from,
+      'history.operationId': { $ne: this.request.operationId },
+      ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
+      ...(lastMovedBy !== null && { lastOperationId: lastMovedBy }),
+      ...(to !== null && { optedOut: false }),
+    };
+  }
+
+  private update(move: Move, at: Date): mongo.UpdateFilter<ConversationDoc> {
+    const { operationId, actorId } = this.request;
+    const entry: HistoryMove = { operationId, from: move.from, to: move.to, at, by: actorId ?? null };
+    return {
+      $set: { assigneeId: move.to, assignedAt: at, lastOperationId: operationId },
+      $inc: { assignmentVersion: 1 },
+      $push: { history: { $each: [entry], $slice: -HISTORY_MOVES_MAX } },
+    };
+  }
+
+  async find(moves: readonly Move[], session?: mongo.ClientSession): Promise<Map<string, Found>> {
+    const ids = objectIds(moves.flatMap((move) => move.conversationIds));
+    const filter = { _id: { $in: ids }, campaignId: this.request.campaignId };
+    const projection = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
+    const options = { ...within(session), projection, batchSize: ids.length + 1 };
+    const found = this.database.conversations.find(filter, options);
+    const entries = (await found.toArray()).map(({ _id, assigneeId, status, optedOut, lastOperationId, history }) => {
+      const id = _id.toHexString();
+      const isMovedBefore = history.some((move) => move.operationId === this.request.operationId);
+      return [id, { id, assigneeId, status, optedOut, isMovedBefore, lastOperationId }] as const;
+    });
+    return new Map(entries);
+  }
+}
+
+function within(session: mongo.ClientSession | undefined): { session?: mongo.ClientSession } {
+  return session ? { session } : {};
+}

@@ -1,0 +1,83 @@
+import type { AssigneeCount } from '../conversations/index.ts';
+import type { Assignee } from '../domain/conversation.ts';
+import type { Plan, Surplus } from './operation.ts';
+
+export interface SurplusCounts {
+  /** All conversations of the campaign by assignee and status. */
+  readonly all: readonly AssigneeCount[];
+  /** Those of contacts who opted out. They stay where they are. */
+  readonly optedOut: readonly AssigneeCount[];
+}
+
+export type SurplusRequest = Pick<Plan, 'sources' | 'targets' | 'spread' | 'statuses'>;
+
+/**
+ * Computes the shares: as equal as the selected conversations allow, with the fewest moves. `level` makes the numbers of
+ * all conversations equal, and `even` those of the selected ones.
+ */
+export function findSurplus(
+  request: SurplusRequest,
+  { all, optedOut }: SurplusCounts,
+): Required<Pick<Plan, 'loads' | 'surplus'>> {
+  const { sources, targets, statuses, spread } = request;
+  const isSource = new Set(sources);
+  const isTarget = new Set(targets);
+  const isSelected = ({ assigneeId, status }: AssigneeCount): boolean =>
+    isSource.has(assigneeId) && statuses.includes(status);
+  const selected = byAssignee(all.filter(isSelected));
+  const fixed = byAssignee(optedOut.filter(isSelected));
+  // Contacts may opt out between the two counts.
+  const movable = (source: Assignee): number => Math.max(0, countOf(selected, source) - countOf(fixed, source));
+  const counted = spread === 'level' ? byAssignee(all) : selected;
+  const loads = targets.map((target) => countOf(counted, target));
+  const floors = targets.map((target, seat) => (loads[seat] ?? 0) - movable(target));
+  const amount = sources.reduce((sum, source) => sum + movable(source), 0);
+  const emptied = sources.filter((source) => !isTarget.has(source) && countOf(selected, source) > 0);
+  return { loads, surplus: { emptied, shares: fill(amount, floors, loads) } };
+}
+
+/** Counts the conversations that targets have above their shares. */
+export function countSurplus({ shares }: Surplus, loads: readonly number[]): number {
+  return shares.reduce((sum, share, seat) => sum + Math.max(0, (loads[seat] ?? 0) - share), 0);
+}
+
+/**
+ * Adds `amount` to the floors so that the results are as equal as possible. The remainder goes to the targets that can keep
+ * it, because they have more than the others already, and then to the first in order.
+ */
+function fill(amount: number, floors: readonly number[], loads: readonly number[]): number[] {
+  const level = highestLevel(amount, floors);
+  const shares = floors.map((floor) => Math.max(floor, level));
+  const remainder = amount - needed(level, floors);
+  const seats = floors.flatMap((floor, seat) => (floor <= level ? [seat] : []));
+  const keepers = seats.filter((seat) => (loads[seat] ?? 0) > level);
+  const others = seats.filter((seat) => (loads[seat] ?? 0) <= level);
+  for (const seat of [...keepers, ...others].slice(0, remainder)) shares[seat] = level + 1;
+  return shares;
+}
+
+/** Returns the highest level that `amount` can raise all lower floors to. */
+function highestLevel(amount: number, floors: readonly number[]): number {
+  let level = Math.min(...floors);
+  let tooHigh = level + amount + 1;
+  while (tooHigh - level > 1) {
+    const middle = Math.floor((level + tooHigh) / 2);
+    if (needed(middle, floors) <= amount) level = middle;
+    else tooHigh = middle;
+  }
+  return level;
+}
+
+function needed(level: number, floors: readonly number[]): number {
+  return floors.reduce((sum, floor) => sum + Math.max(0, level - floor), 0);
+}
+
+function byAssignee(counts: readonly AssigneeCount[]): ReadonlyMap<Assignee, number> {
+  const sums = new Map<Assignee, number>();
+  for (const { assigneeId, count } of counts) sums.set(assigneeId, countOf(sums, assigneeId) + count);
+  return sums;
+}
+
+function countOf(counts: ReadonlyMap<Assignee, number>, assigneeId: Assignee): number {
+  return counts.get(assigneeId) ?? 0;
+}
