@@ -70,7 +70,7 @@ export class Administrators {
   /** Imports new contacts into the pool. Returns the number of those that were added. */
   async importContacts(count: number): Promise<number> {
     const rows = Array.from({ length: count }, (_, index) => {
-      return { line: index + 2, cells: [`Imported ${index}`, `+2${String(index).padStart(PHONE_DIGITS, '0')}`] };
+      return { line: index + 2, cells: [`Imported ${index}`, `+919${String(index).padStart(PHONE_DIGITS, '0')}`] };
     });
     const records = async function* () {
       await Promise.resolve();

@@ -119,10 +119,10 @@ export class BusyCampaign implements SeededCampaign {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  /** Returns a prefix of phone numbers that no conversation has yet. */
+  /** Returns a prefix of phone numbers that no conversation has yet. Six digits make a mobile number of it. */
   newPhonePrefix(): string {
     this.phonePrefixes += 1;
-    return `+4420${this.phonePrefixes}`;
+    return `+91${9_000 + this.phonePrefixes}`;
   }
 
   /** Adds the imported conversations to those that the audit expects. */
