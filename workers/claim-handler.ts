@@ -56,7 +56,7 @@ export class ClaimHandler implements Handler {
     return this.outcomeOf(served, attempt);
   }
 
-  async noteFailure({ job }: Attempt, error: Error): Promise<void> {
+  async noteFailedAttempt({ job }: Attempt, error: Error): Promise<void> {
     if (job.name === POOL_REFILLED_JOB) return;
     const { request } = parseClaimJob(job.id ?? '', job.data);
     const attempt = failedAttempt(error, this.context.clock.now());

@@ -41,9 +41,9 @@ export interface Attempt {
 export interface Handler {
   handle(attempt: Attempt): Promise<Outcome>;
   /** Called after each attempt that failed with a transient error. */
-  noteFailure?(attempt: Attempt, error: Error): Promise<void>;
+  noteFailedAttempt?(attempt: Attempt, error: Error): Promise<void>;
   /** Called after the last attempt that failed with a transient error. */
-  recordFailure?(attempt: Attempt, error: Error): Promise<void>;
+  failOperation?(attempt: Attempt, error: Error): Promise<void>;
 }
 
 export function failedWith(error: StoredError): Outcome {
@@ -126,10 +126,12 @@ async function afterFailure(handler: Handler, attempt: Attempt, error: Error): P
   const { job, log } = attempt;
   const attemptsLeft = (job.opts.attempts ?? 1) - (job.attemptsMade + 1);
   log.warn({ err: error, attemptsLeft }, attemptsLeft > 0 ? 'attempt failed and is retried' : 'last attempt failed');
-  await handler.noteFailure?.(attempt, error).catch((err: unknown) => log.warn({ err }, 'could not note the failure'));
+  await handler
+    .noteFailedAttempt?.(attempt, error)
+    .catch((err: unknown) => log.warn({ err }, 'could not note the failure'));
   if (attemptsLeft > 0) return;
   await handler
-    .recordFailure?.(attempt, error)
+    .failOperation?.(attempt, error)
     .catch((err: unknown) => log.error({ err }, 'could not record the failure'));
 }
 

@@ -65,13 +65,13 @@ export class OperationHandler implements Handler {
     }
   }
 
-  async noteFailure({ job }: Attempt, error: Error): Promise<void> {
+  async noteFailedAttempt({ job }: Attempt, error: Error): Promise<void> {
     const { request } = parseOperationJob(job.id ?? '', job.data);
     const attempt = failedAttempt(error, this.context.clock.now());
     await this.context.failures.note(request.operationId, requestHash(request), attempt);
   }
 
-  async recordFailure({ job }: Attempt, error: Error): Promise<void> {
+  async failOperation({ job }: Attempt, error: Error): Promise<void> {
     const { request } = parseOperationJob(job.id ?? '', job.data);
     const operation = await this.context.stores.operations.find(request.operationId);
     if (!operation || isEnded(operation.state) || operation.requestHash !== requestHash(request)) return;

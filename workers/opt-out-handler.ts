@@ -31,7 +31,7 @@ export class OptOutHandler implements Handler {
     }
   }
 
-  async recordFailure(attempt: Attempt): Promise<void> {
+  async failOperation(attempt: Attempt): Promise<void> {
     await forgetPhone(attempt);
   }
 

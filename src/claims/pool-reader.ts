@@ -11,7 +11,7 @@ type Bound = Place | 'start' | 'end';
 type StoredPosition = BatchDoc['after']['position'];
 
 /** The fields of a bulk operation that say which conversations it takes. */
-export type PoolOperation = Pick<OperationDoc, '_id' | 'kind'> & {
+export type PoolOperation = Pick<OperationDoc, '_id'> & {
   readonly plan: Pick<NonNullable<OperationDoc['plan']>, 'sources' | 'statuses'> | null;
 };
 
@@ -46,7 +46,7 @@ export class PoolReader {
     const from = this.database.operations.collectionName;
     const pipeline = [
       { $match: { campaignLock: this.campaignId } },
-      { $project: { kind: 1, 'plan.sources': 1, 'plan.statuses': 1 } },
+      { $project: { 'plan.sources': 1, 'plan.statuses': 1 } },
     ];
     return { $lookup: { from, pipeline, as } };
   }
@@ -89,15 +89,16 @@ export class PoolReader {
   }
 
   /** The newest batch of an operation has the place that planning has reached. */
-  private async findPlanned({ _id: operationId, kind }: PoolOperation): Promise<Planned> {
-    // An undo plans conversations in the order in which they were moved, so it has no place in the pool.
-    if (kind === 'undo') return { operationId, plannedTo: 'end', readTo: 'end' };
+  private async findPlanned({ _id: operationId }: PoolOperation): Promise<Planned> {
     const newest = await this.database.batches.findOne<Pick<BatchDoc, 'after'>>(
       { _id: batchIdsOf(operationId) },
       { session: this.session, sort: { _id: -1 }, projection: { 'after.position': 1, 'after.readAhead': 1 } },
     );
-    const plannedTo = boundOf(newest?.after.position ?? null);
-    return { operationId, plannedTo, readTo: later(plannedTo, boundOf(newest?.after.readAhead ?? null)) };
+    if (!newest) return { operationId, plannedTo: 'start', readTo: 'start' };
+    const { position, readAhead } = newest.after;
+    // Without a place, the operation does not plan in the order of the pool: only what it has planned is taken.
+    const plannedTo = position ? boundOf(position) : 'end';
+    return { operationId, plannedTo, readTo: readAhead ? later(plannedTo, boundOf(readAhead)) : plannedTo };
   }
 
   private async readPlannedIds(operationId: string): Promise<ReadonlySet<string>> {
@@ -147,8 +148,7 @@ export class PoolReader {
 }
 
 /** The place in the pool that a position in the order of selection stands for. */
-function boundOf(position: StoredPosition): Bound {
-  if (!position) return 'start';
+function boundOf(position: NonNullable<StoredPosition>): Bound {
   if (position.status === CLAIMED_STATUS) return { waitingSince: position.waitingSince, _id: position.id };
   return STATUSES.indexOf(position.status) < STATUSES.indexOf(CLAIMED_STATUS) ? 'start' : 'end';
 }

@@ -5,7 +5,7 @@ import { countConflict } from '../telemetry/index.ts';
 import { countApplied, countMoves, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 import { Overtaken, type Stores } from './ports.ts';
-import type { BatchPlan } from './batch-plan.ts';
+import type { BatchSource } from './batch-source.ts';
 import type { TransactionSize } from './transaction-size.ts';
 
 /**
@@ -17,7 +17,7 @@ const NO_PROGRESS_MS_MAX = 2_000;
 export interface PartsDeps {
   readonly stores: Stores;
   readonly request: OperationRequest;
-  readonly plan: BatchPlan;
+  readonly source: BatchSource;
   readonly size: TransactionSize;
   /** Called after each part, with the number of conversations that it moved. */
   readonly onApplied: (applied: Applied, movedCount: number) => void;
@@ -53,11 +53,11 @@ export async function applyInParts(deps: PartsDeps, planned: UnappliedBatch): Pr
 }
 
 async function applyPart(
-  { stores, request, plan, onApplied }: PartsDeps,
+  { stores, request, source, onApplied }: PartsDeps,
   batch: StoredBatch,
   sizeMax: number,
 ): Promise<StoredBatch> {
-  const options = { guard: plan.guard, sizeMax, asPlanned: plan.readsConversations };
+  const options = { guard: source.guard, sizeMax, asPlanned: source.readsConversations };
   const applied = await stores.batches.apply(batch, request, options);
   onApplied(applied, countApplied(applied.batch) - countApplied(batch));
   return applied.batch;

@@ -80,7 +80,7 @@ async function countLeft(stores: Stores, operation: Operation, moved: number): P
   const plan = operation.plan ?? (await planUnlessRefused(stores, operation));
   if (!plan) return 0;
   const recent = await stores.batches.recent(operationId, UNAPPLIED_MAX);
-  const unplanned = await kindOf(request).planBatches(stores, request, plan).countUnplanned(recent.at(-1));
+  const unplanned = await kindOf(request).batchSource(stores, request, plan).countUnplanned(recent.at(-1));
   const dropped = countSelected(recent.filter(({ state }) => state === 'dropped'));
   const unapplied = countMoves(recent.flatMap(({ unappliedMoves = [] }) => unappliedMoves));
   const left = dropped + unapplied + unplanned;

@@ -10,7 +10,7 @@ import {
   resolveUnassignOne,
   resolveUndo,
 } from './resolve-plan.ts';
-import type { BatchPlan } from './batch-plan.ts';
+import type { BatchSource } from './batch-source.ts';
 import { selectMany, selectOne } from './select.ts';
 import { undoBatches } from './undo.ts';
 
@@ -21,7 +21,7 @@ interface Kind<Request extends OperationRequest> {
   /** Resolves sources, targets and limit on the campaign as it is now. Throws a `Refusal`. Writes nothing. */
   resolvePlan(stores: Stores, request: Request): Promise<Plan>;
   /** Plans the batches. The returned plan also has the guard of their writes. */
-  planBatches(stores: Stores, request: Request, plan: Plan): BatchPlan;
+  batchSource(stores: Stores, request: Request, plan: Plan): BatchSource;
   /** The count that the request asks for; `null` for all. */
   requestedCount(request: Request): number | null;
   /** Returns true when the operation ends the waiting claims of the texters that it takes from. */
@@ -40,13 +40,13 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
   reassign: {
     needsCampaignLock: true,
     resolvePlan: resolveReassign,
-    planBatches: selectMany,
+    batchSource: selectMany,
     requestedCount: ({ count }) => count ?? null,
   },
   unassign: {
     needsCampaignLock: true,
     resolvePlan: resolveUnassign,
-    planBatches: selectMany,
+    batchSource: selectMany,
     requestedCount: ({ count }) => count ?? null,
     // Otherwise the conversations would come straight back to a texter whose claim waits.
     endsClaims: ({ count, status }) => count === undefined && (status === 'any' || status === CLAIMED_STATUS),
@@ -55,19 +55,19 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
   'reassign-one': {
     needsCampaignLock: false,
     resolvePlan: resolveReassignOne,
-    planBatches: selectOne,
+    batchSource: selectOne,
     requestedCount: noCount,
   },
   'unassign-one': {
     needsCampaignLock: false,
     resolvePlan: resolveUnassignOne,
-    planBatches: selectOne,
+    batchSource: selectOne,
     requestedCount: noCount,
   },
   undo: {
     needsCampaignLock: true,
     resolvePlan: resolveUndo,
-    planBatches: undoBatches,
+    batchSource: undoBatches,
     requestedCount: noCount,
   },
 };

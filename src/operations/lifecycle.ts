@@ -101,9 +101,9 @@ async function run(
   const kind = kindOf(request);
   await kind.checkConfirmation?.(stores, request, plan);
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
-  const batches = kind.planBatches(stores, request, plan);
-  if (!(await runSlice(stores, request, batches, controls))) return { kind: 'unfinished', operation: prepared };
-  return { kind: 'ended', operation: await finish(deps, prepared, plan, batches.nextTarget) };
+  const source = kind.batchSource(stores, request, plan);
+  if (!(await runSlice(stores, request, source, controls))) return { kind: 'unfinished', operation: prepared };
+  return { kind: 'ended', operation: await finish(deps, prepared, plan, source.nextTarget) };
 }
 
 async function endClaims(

@@ -21,7 +21,7 @@ export async function preview(stores: Stores, request: OperationRequest): Promis
   const resolved = await kind.resolvePlan(stores, request);
   // A confirmed number limits the operation. The preview has to show the real number.
   const plan = { ...resolved, limit: kind.requestedCount(request) };
-  const batches = kind.planBatches(stores, request, plan);
+  const batches = kind.batchSource(stores, request, plan);
   const counts = new PreviewCounts();
   for await (const batch of batches.batches(() => BATCH_CONVERSATIONS)) {
     counts.add(batches.readsConversations ? batch : await stores.batches.evaluate(batch, request, batches.guard));
@@ -48,7 +48,7 @@ export async function refuseEarly(
 /** Counts the conversations that a bulk request would select now, for a progress bar; 0 for a single conversation. */
 export async function countSelected(stores: Stores, request: OperationRequest, plan: Plan): Promise<number> {
   if (!needsCampaignLock(request)) return 0;
-  const selected = await kindOf(request).planBatches(stores, request, plan).countUnplanned(undefined);
+  const selected = await kindOf(request).batchSource(stores, request, plan).countUnplanned(undefined);
   return Math.min(selected, plan.limit ?? selected);
 }
 

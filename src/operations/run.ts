@@ -1,4 +1,4 @@
-import type { BatchPlan } from './batch-plan.ts';
+import type { BatchSource } from './batch-source.ts';
 import { BATCHES_IN_FLIGHT_LIMIT, InFlight, UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { applyInParts, type PartsDeps } from './apply-in-parts.ts';
 import { countApplied, countMoves, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
@@ -40,16 +40,16 @@ export interface SliceControls {
 export async function runSlice(
   stores: Stores,
   request: OperationRequest,
-  plan: BatchPlan,
+  source: BatchSource,
   controls: SliceControls,
 ): Promise<boolean> {
-  return new Slice(stores, request, plan, controls).run();
+  return new Slice(stores, request, source, controls).run();
 }
 
 class Slice {
   private readonly stores: Stores;
   private readonly request: OperationRequest;
-  private readonly plan: BatchPlan;
+  private readonly source: BatchSource;
   private readonly controls: SliceControls;
   private readonly inFlight: InFlight;
   private readonly size: TransactionSize;
@@ -57,10 +57,10 @@ class Slice {
   private moved = 0;
   private conflicts = 0;
 
-  constructor(stores: Stores, request: OperationRequest, plan: BatchPlan, controls: SliceControls) {
+  constructor(stores: Stores, request: OperationRequest, source: BatchSource, controls: SliceControls) {
     this.stores = stores;
     this.request = request;
-    this.plan = plan;
+    this.source = source;
     this.controls = controls;
     const size = controls.transactionSize ?? new TransactionSize(controls.limits.batchConversationsMax);
     this.size = size;
@@ -68,7 +68,7 @@ class Slice {
     this.parts = {
       stores,
       request,
-      plan,
+      source,
       size,
       onApplied: (applied, movedCount) => this.addApplied(applied, movedCount),
       onConflict: () => (this.conflicts += 1),
@@ -80,7 +80,7 @@ class Slice {
       if (await this.applyUnapplied()) return true;
       const isComplete = await this.planAndApply();
       await this.inFlight.settled();
-      if (isComplete) await this.stores.batches.insertEndMarker(this.plan.endMarker());
+      if (isComplete) await this.stores.batches.insertEndMarker(this.source.endMarker());
       return isComplete;
     } finally {
       await this.inFlight.abandoned();
@@ -107,7 +107,7 @@ class Slice {
 
   private async resume(newest: StoredBatch, unapplied: readonly StoredBatch[]): Promise<void> {
     const shortfalls = await this.stores.batches.shortfalls(this.request.operationId);
-    await this.plan.resume(newest, shortfalls);
+    await this.source.resume(newest, shortfalls);
     const missing = shortfalls.flatMap((batch) => batch.shortfalls).reduce((sum, { count }) => sum + count, 0);
     const unappliedMoves = unapplied.reduce((sum, batch) => sum + countMoves(batch.moves) - countApplied(batch), 0);
     this.moved = newest.after.planned - missing - unappliedMoves;
@@ -117,11 +117,11 @@ class Slice {
   private async planAndApply(): Promise<boolean> {
     const { limits, shouldStop } = this.controls;
     const sizeMax = (): number => Math.min(this.size.ofBatch, limits.batchConversationsMax);
-    while (!this.plan.isComplete()) {
-      for await (const batch of this.plan.batches(sizeMax)) {
+    while (!this.source.isComplete()) {
+      for await (const batch of this.source.batches(sizeMax)) {
         await this.stores.batches.insert(batch);
         await this.startApplying(batch);
-        if (shouldStop() && !this.plan.isComplete()) return false;
+        if (shouldStop() && !this.source.isComplete()) return false;
       }
       // The limit counts as reached only when no batch in flight can fall short any more.
       await this.inFlight.settled();
@@ -135,7 +135,7 @@ class Slice {
   }
 
   private addApplied(applied: Applied, movedCount: number): void {
-    this.plan.addApplied(applied);
+    this.source.addApplied(applied);
     this.moved += movedCount;
     this.report();
   }

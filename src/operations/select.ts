@@ -8,7 +8,7 @@ import type { Plan } from './operation.ts';
 import { Planner } from './planner.ts';
 import type { Stores } from './ports.ts';
 import { ReadAhead } from './read-ahead.ts';
-import type { BatchPlan, BatchShortfalls } from './batch-plan.ts';
+import type { BatchSource, BatchShortfalls } from './batch-source.ts';
 import { SeenConversations } from './seen.ts';
 import { countSurplus } from './surplus.ts';
 
@@ -26,7 +26,7 @@ interface Candidates {
  * Plans a request that selects conversations by source and status. Targets that are sources too come last: each gives its
  * surplus, from the end of the order.
  */
-export function selectMany(stores: Stores, request: BulkRequest, plan: Plan): BatchPlan {
+export function selectMany(stores: Stores, request: BulkRequest, plan: Plan): BatchSource {
   const { campaignId, operationId } = request;
   const { targets, statuses, limit, surplus } = plan;
   const common = { campaignId, operationId, statuses };
@@ -50,7 +50,7 @@ export function selectMany(stores: Stores, request: BulkRequest, plan: Plan): Ba
 }
 
 /** Plans a request that names one conversation. */
-export function selectOne(stores: Stores, request: OneRequest, plan: Plan): BatchPlan {
+export function selectOne(stores: Stores, request: OneRequest, plan: Plan): BatchSource {
   const find = () => stores.conversations.findOne(request.campaignId, request.conversationId);
   return new Selection(stores, request, plan, {
     async *read({ position }) {
@@ -65,7 +65,7 @@ export function selectOne(stores: Stores, request: OneRequest, plan: Plan): Batc
 }
 
 /** Deals candidates to the targets until none is left or the limit is reached. */
-class Selection implements BatchPlan {
+class Selection implements BatchSource {
   readonly guard: WriteGuard;
   readonly readsConversations = true;
   private readonly stores: Stores;

@@ -7,7 +7,7 @@ import type { UndoRequest } from './contract.ts';
 import type { WriteGuard } from './evaluate.ts';
 import { isClaim, type OperationOrClaim, type Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
-import type { BatchPlan } from './batch-plan.ts';
+import type { BatchSource } from './batch-source.ts';
 
 /** How many batches of the undone operation one query reads. Few, because each lists its conversations. */
 const PAGE_BATCHES = 4;
@@ -46,7 +46,7 @@ export function undoPlan({ receipt }: OperationRecord<unknown>): Plan {
   return { sources, targets, loads, spread: 'even', statuses: STATUSES, limit: receipt?.moved ?? 0 };
 }
 
-export function undoBatches(stores: Stores, request: UndoRequest, plan: Plan): BatchPlan {
+export function undoBatches(stores: Stores, request: UndoRequest, plan: Plan): BatchSource {
   return new Undo(stores, request, plan);
 }
 
@@ -55,7 +55,7 @@ export function undoBatches(stores: Stores, request: UndoRequest, plan: Plan): B
  * empty when that batch was dropped, so the newest batch is enough to continue from. The write of each batch checks that
  * the undone operation was the last to move the conversation.
  */
-class Undo implements BatchPlan {
+class Undo implements BatchSource {
   readonly guard: WriteGuard;
   readonly nextTarget = null;
   readonly readsConversations = false;

@@ -47,7 +47,7 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
   }
 
   /** Does what a worker does after the last failed attempt. */
-  async function recordFailure({ operationId }: AnyRequest, stores: Stores = harness.context.stores): Promise<void> {
+  async function failOperation({ operationId }: AnyRequest, stores: Stores = harness.context.stores): Promise<void> {
     const operation = await stores.operations.find(operationId);
     const clock = { now: () => new Date() };
     if (operation) await failWith({ stores, clock }, operation, new Error('no attempts left'));
@@ -76,7 +76,7 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
     await atEachStep(async (step) => {
       const request = await newRequest();
       await expect(runToEnd(dieAfter(harness.context.stores, step), request)).rejects.toThrow(ProcessDied);
-      await recordFailure(request);
+      await failOperation(request);
       if (await retry(request)) retried += 1;
       await runAgain(request);
       expect(await outcomeOf(harness, request), `step ${step}`).toEqual(undisturbed);
@@ -89,7 +89,7 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
     for (const died of [1, 2, 3, 4, 5]) {
       const request = await newRequest();
       await expect(runToEnd(dieAfter(harness.context.stores, middle), request)).rejects.toThrow(ProcessDied);
-      await recordFailure(request, dieAfter(harness.context.stores, died)).catch((error: unknown) => {
+      await failOperation(request, dieAfter(harness.context.stores, died)).catch((error: unknown) => {
         if (!(error instanceof ProcessDied)) throw error;
       });
       await runAgain(request);
@@ -103,7 +103,7 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
     await atEachStep(async (step) => {
       const request = await newRequest();
       const old = runBeforeCall(harness.context.stores, step, async () => {
-        await recordFailure(request);
+        await failOperation(request);
         await retry(request);
       });
       await runAgain(request, old);
@@ -115,7 +115,7 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
     await atEachStep(async (step) => {
       const request = await newRequest();
       const old = runBeforeCall(harness.context.stores, step, async () => {
-        await recordFailure(request);
+        await failOperation(request);
         if (await retry(request)) await runAgain(request);
       });
       await runAgain(request, old);

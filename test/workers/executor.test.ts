@@ -36,12 +36,12 @@ describe('the executor', () => {
       if (!next) throw new Error('the script of the test has no step left');
       return next(attempt);
     },
-    noteFailure: (_attempt, error) => {
+    noteFailedAttempt: (_attempt, error) => {
       noted.push(error.message);
       // The database, too, may be away.
       return Promise.reject(new Error('the database is away'));
     },
-    recordFailure: (_attempt, error) => {
+    failOperation: (_attempt, error) => {
       recorded.push(error.message);
       return Promise.resolve();
     },

@@ -5,7 +5,7 @@ import type { WriteGuard } from './evaluate.ts';
  * Plans the batches of one operation, in order. `select.ts` and `undo.ts` implement it; `run.ts` applies the batches and
  * reports back what was written.
  */
-export interface BatchPlan {
+export interface BatchSource {
   /** What the write of each batch checks again. */
   readonly guard: WriteGuard;
   /** True when there is nothing left to plan, unless a batch in flight falls short. */
