@@ -1,49 +1,56 @@
 /** A smaller transaction would cost more for its commit than it saves when it has to be repeated. */
 const SIZE_MIN = 25;
+/** Doubles with each transaction, until the first one meets a conflict. */
+const SIZE_START = 250;
 const SHRINK_FACTOR = 0.5;
-/** The growth for each conversation of a transaction that met no conflict. */
-const GROWTH = 0.05;
+/** The growth for each conversation of a transaction that met no conflict. At this growth, one transaction in seven does. */
+const GROWTH = 0.12;
+/** A batch of fewer conversations has more statements for each conversation: one for each target, however few it gets. */
+const BATCH_SIZE_MIN = 1_000;
 /** How many times more batches are in flight while transactions are small, because each one waits for its commit. */
-const IN_FLIGHT_FACTOR_MAX = 3;
+const IN_FLIGHT_FACTOR_MAX = 1.5;
 
-/** The campaigns whose sizes are remembered. Older ones start again with the full size. */
+/** The campaigns whose sizes are remembered. Other campaigns begin with the size of the start. */
 const CAMPAIGNS_MAX = 1_000;
 
 /**
  * The number of conversations that one transaction of a campaign moves. Other programs write conversations at the same
  * time, and one such write makes a whole transaction repeat. So the size shrinks at once after a conflict, and grows
- * slowly while there are none.
+ * slowly while there are none. `npm run bench -- --parts alive` measures the constants.
  */
 export class TransactionSize {
   readonly sizeMax: number;
   private readonly sizeMin: number;
   private size: number;
+  private hasMetConflict = false;
 
   constructor(sizeMax: number, sizeMin = SIZE_MIN) {
     this.sizeMax = sizeMax;
     this.sizeMin = Math.min(sizeMin, sizeMax);
-    this.size = sizeMax;
+    this.size = Math.min(SIZE_START, sizeMax);
   }
 
   get current(): number {
     return Math.floor(this.size);
   }
 
-  /** How many conversations to plan for a batch. A batch that fits into one transaction is written once. */
+  /** How many conversations to plan for a batch. A batch that does not fit into one transaction is written in parts. */
   get ofBatch(): number {
-    return this.current;
+    return Math.min(this.sizeMax, Math.max(this.current, BATCH_SIZE_MIN));
   }
 
   /** Several transactions of the same size can meet the same writer. Together they shrink the size only once. */
   shrink(conflictingSize: number): void {
+    this.hasMetConflict = true;
     this.size = Math.max(this.sizeMin, Math.min(this.size, conflictingSize * SHRINK_FACTOR));
   }
 
   grow(cleanSize: number): void {
-    this.size = Math.min(this.sizeMax, this.size + Math.min(cleanSize, this.size) * GROWTH);
+    const growth = this.hasMetConflict ? GROWTH : 1;
+    this.size = Math.min(this.sizeMax, this.size + Math.min(cleanSize, this.size) * growth);
   }
 
-  /** Returns how many batches to apply at the same time: together as many conversations as with the full size. */
+  /** Returns how many batches to apply at the same time, of the number that is right for the full size. */
   batchesInFlight(withFullSize: number): number {
     const factor = Math.min(this.sizeMax / this.size, IN_FLIGHT_FACTOR_MAX);
     return Math.floor(withFullSize * factor);

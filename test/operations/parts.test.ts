@@ -14,11 +14,26 @@ const IN_PARTS = { batchConversationsMax: 8, partMax: 3, short: false } as const
 const TIMEOUT_MS = 120_000;
 
 describe('the size of a transaction', () => {
-  it('halves after a conflict, and only once for transactions that began with the same size', () => {
+  it('doubles until the first conflict, then halves after each conflict and grows slowly', () => {
     const size = new TransactionSize(2_000);
+    const sizes = [size.current];
+    for (let at = 0; at < 4; at += 1) {
+      size.grow(size.current);
+      sizes.push(size.current);
+    }
+    expect(sizes).toEqual([250, 500, 1_000, 2_000, 2_000]);
     size.shrink(2_000);
     size.shrink(2_000);
     expect(size.current).toBe(1_000);
+    size.grow(1_000);
+    expect(size.current).toBe(1_120);
+  });
+
+  it('leaves batches large, so that each of their statements moves many conversations', () => {
+    const size = new TransactionSize(2_000);
+    size.shrink(100);
+    expect([size.current, size.ofBatch]).toEqual([50, 1_000]);
+    expect(new TransactionSize(300).ofBatch).toBe(300);
   });
 
   it('stays between its limits', () => {
@@ -30,19 +45,17 @@ describe('the size of a transaction', () => {
     expect(new TransactionSize(4).current).toBe(4);
   });
 
-  it('lets more batches be in flight while it is small', () => {
+  it('lets one more batch be in flight while it is small', () => {
     const size = new TransactionSize(2_000);
+    expect(size.batchesInFlight(2)).toBe(3);
+    for (let at = 0; at < 3; at += 1) size.grow(size.current);
     expect(size.batchesInFlight(2)).toBe(2);
-    size.shrink(2_000);
-    expect(size.batchesInFlight(2)).toBe(4);
-    size.shrink(200);
-    expect(size.batchesInFlight(2)).toBe(6);
   });
 
   it('is kept for each campaign', () => {
     const sizes = new TransactionSizes(2_000);
-    sizes.of('c1').shrink(2_000);
-    expect([sizes.of('c1').current, sizes.of('c2').current]).toEqual([1_000, 2_000]);
+    sizes.of('c1').shrink(200);
+    expect([sizes.of('c1').current, sizes.of('c2').current]).toEqual([100, 250]);
   });
 });
 
