@@ -49,7 +49,10 @@ export interface Receipt {
   readonly asked: number | null;
   /** Why fewer conversations moved than the request asked for. */
   readonly shortBecause: ShortBecause | null;
-  /** How many more conversations a cancelled operation would have selected, up to its limit; else `null`. */
+  /**
+   * How many more conversations a cancelled operation would have selected, up to its limit, or how many still match after
+   * an operation on all of them; else `null`.
+   */
   readonly left: number | null;
   /** How many waiting claims an unassign of everything has ended; absent when there were none. */
   readonly claimsEnded?: number;

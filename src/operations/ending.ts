@@ -2,11 +2,15 @@ import { isEnded, type Clock } from '../domain/operation.ts';
 import { isPermanent, Refusal } from '../domain/errors.ts';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { ATTEMPTS_EXHAUSTED, failedAttempt, toStoredError } from '../domain/stored-error.ts';
-import { sumOf, totalUp } from '../domain/receipt.ts';
+import { sumOf, totalUp, type SkipCount, type SkipReason } from '../domain/receipt.ts';
+import type { BatchSource } from './batch-source.ts';
 import { countMoves, type StoredBatch } from './batch.ts';
 import { kindOf, resolvePlan } from './kinds.ts';
 import type { Operation, Plan } from './operation.ts';
 import type { Ending, Stores } from './ports.ts';
+
+/** Conversations that are skipped for these reasons still match the request. */
+const SKIPPED_IN_PLACE: readonly SkipReason[] = ['already-there', 'opted-out'];
 
 interface EndingDeps {
   readonly stores: Stores;
@@ -18,10 +22,11 @@ export async function finish(
   deps: EndingDeps,
   operation: Operation,
   plan: Plan,
-  nextTarget: string | null,
+  source: BatchSource,
 ): Promise<Operation> {
+  const { nextTarget } = source;
   if (nextTarget !== null) await storeRotation(deps.stores, operation, plan, nextTarget);
-  const ended = await endWith(deps, operation, { state: 'done' });
+  const ended = await endWith(deps, operation, { state: 'done' }, source);
   // A failure or cancellation may have been recorded meanwhile. Then the operation is not done yet.
   return (await endStopped(deps, ended)) ?? ended;
 }
@@ -54,13 +59,32 @@ async function endWith(
   { stores, clock }: EndingDeps,
   operation: Operation,
   ending: Pick<Ending, 'state' | 'error'>,
+  source?: BatchSource,
 ): Promise<Operation> {
   const { moves, skipped } = await stores.batches.totals(operation.operationId);
   const asked = kindOf(operation.request).requestedCount(operation.request);
-  const left = ending.state === 'cancelled' ? { left: await countLeft(stores, operation, sumOf(moves)) } : {};
+  const left =
+    ending.state === 'cancelled'
+      ? { left: await countLeft(stores, operation, sumOf(moves)) }
+      : await leftBehind(source, skipped, asked);
   const claims = operation.claimsEnded === undefined ? {} : { claimsEnded: operation.claimsEnded };
   const receipt = totalUp(moves, skipped, { asked, ended: ending.state === 'done', ...left, ...claims });
   return stores.operations.end(operation, { ...ending, at: clock.now(), receipt });
+}
+
+/**
+ * Counts what an operation on all conversations has left behind: those beyond a confirmed number, or those that other
+ * programs changed again and again. An operation with a count leaves the others on purpose.
+ */
+async function leftBehind(
+  source: BatchSource | undefined,
+  skipped: readonly SkipCount[],
+  asked: number | null,
+): Promise<{ readonly left?: number }> {
+  if (!source || asked !== null) return {};
+  const inPlace = sumOf(skipped.filter(({ reason }) => SKIPPED_IN_PLACE.includes(reason)));
+  const left = await source.countLeft(inPlace);
+  return left > 0 ? { left } : {};
 }
 
 /** Stored before the end, so that a crash between the two writes repeats the rotation and does not lose it. */

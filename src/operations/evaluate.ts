@@ -15,6 +15,8 @@ export interface WriteGuard {
   readonly statuses: readonly Status[];
   /** The operation that must have moved the conversation last; `null` for any. */
   readonly lastMovedBy: string | null;
+  /** True when conversations that were planned for a target that is inactive now are dealt again to the others. */
+  readonly dealsAgain: boolean;
 }
 
 export interface Guard extends WriteGuard {
@@ -40,12 +42,17 @@ export function evaluate(planned: readonly Move[], found: ReadonlyMap<string, Fo
       if (evaluated.has(id)) return false;
       evaluated.add(id);
       const decision = decide(move, found.get(id), guard);
-      if (decision !== 'move' && decision !== 'moved-before') skips.add(decision, id);
+      if (decision !== 'move' && !isLeftOut(decision, guard)) skips.add(decision, id);
       return decision === 'move';
     });
     return byStatus(move, conversationIds, found);
   });
   return { moves, skips: skips.all };
+}
+
+/** Returns true for a conversation that has its place in the receipt elsewhere: in an earlier batch or in a later one. */
+function isLeftOut(decision: Decision, { dealsAgain }: Guard): decision is 'moved-before' {
+  return decision === 'moved-before' || (decision === 'target-inactive' && dealsAgain);
 }
 
 function byStatus(move: Move, ids: readonly string[], found: ReadonlyMap<string, Found>): Move[] {

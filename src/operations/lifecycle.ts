@@ -103,7 +103,7 @@ async function run(
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const source = kind.batchSource(stores, request, plan);
   if (!(await runSlice(stores, request, source, controls))) return { kind: 'unfinished', operation: prepared };
-  return { kind: 'ended', operation: await finish(deps, prepared, plan, source.nextTarget) };
+  return { kind: 'ended', operation: await finish(deps, prepared, plan, source) };
 }
 
 async function endClaims(

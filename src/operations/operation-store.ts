@@ -75,7 +75,7 @@ export class MongoOperationStore implements OperationStore {
   }
 
   async insertDone(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean> {
-    const guard = { statuses: operation.plan?.statuses ?? [], lastMovedBy: null };
+    const guard = { statuses: operation.plan?.statuses ?? [], lastMovedBy: null, dealsAgain: false };
     const application = new BatchApplication(this.database, batch, operation.request, { ...WHOLE, guard });
     try {
       await this.database.transaction(async (session) => {

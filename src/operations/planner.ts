@@ -45,6 +45,11 @@ export class Planner {
     return this.dealer.nextTarget ?? null;
   }
 
+  /** Starts another pass over the candidates. */
+  restart(): void {
+    this.state = { ...this.state, position: null };
+  }
+
   get selectedCount(): number {
     return this.draft.selectedCount;
   }

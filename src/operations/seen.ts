@@ -45,6 +45,12 @@ export class SeenConversations {
     return true;
   }
 
+  /** Forgets the conversations that were planned and not skipped. Call it when no batch is in flight. */
+  forgetPlanned(): void {
+    this.recent = new Set();
+    this.older = new Set();
+  }
+
   addSkips(skips: readonly Skip[]): void {
     for (const { conversationIds } of skips) for (const id of conversationIds) this.addSkipped(id);
   }

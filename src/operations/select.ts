@@ -12,8 +12,19 @@ import type { BatchSource, BatchShortfalls } from './batch-source.ts';
 import { SeenConversations } from './seen.ts';
 import { countSurplus } from './surplus.ts';
 
+/**
+ * How often an operation reads its candidates from the beginning. Most operations read them once and count once more. The
+ * receipt of an operation that needs more reports the rest as `left`.
+ */
+const PASSES_MAX = 10;
+
 /** The conversations that a request selects, in order. */
 interface Candidates {
+  /**
+   * True when the candidates are read again until none is left. False for a surplus, whose size is fixed, and for a request
+   * that names its conversation.
+   */
+  readonly isRepeated: boolean;
   /** Reads on from the planner's position. */
   read(planner: Planner): AsyncIterable<readonly Candidate[]>;
   /** Counts the conversations after a batch; `undefined` is the beginning. */
@@ -31,9 +42,11 @@ export function selectMany(stores: Stores, request: BulkRequest, plan: Plan): Ba
   const { targets, statuses, limit, surplus } = plan;
   const common = { campaignId, operationId, statuses };
   const inOrder = { ...common, sources: surplus?.emptied ?? plan.sources, limit };
-  const reader = new ReadAhead(stores.conversations);
+  let reader = new ReadAhead(stores.conversations);
   return new Selection(stores, request, plan, {
+    isRepeated: !surplus,
     async *read(planner) {
+      reader = new ReadAhead(stores.conversations);
       yield* readInOrder(reader, inOrder, planner.position);
       const wanted = (target: Assignee): number => planner.surplusOf(target);
       if (surplus) yield* readFromEnd(stores.conversations, { ...common, sources: targets, wanted });
@@ -53,6 +66,7 @@ export function selectMany(stores: Stores, request: BulkRequest, plan: Plan): Ba
 export function selectOne(stores: Stores, request: OneRequest, plan: Plan): BatchSource {
   const find = () => stores.conversations.findOne(request.campaignId, request.conversationId);
   return new Selection(stores, request, plan, {
+    isRepeated: false,
     async *read({ position }) {
       const found = position ? undefined : await find();
       if (found) yield [found];
@@ -64,7 +78,11 @@ export function selectOne(stores: Stores, request: OneRequest, plan: Plan): Batc
   });
 }
 
-/** Deals candidates to the targets until none is left or the limit is reached. */
+/**
+ * Deals candidates to the targets until none is left or the limit is reached. Other programs and operations change
+ * conversations meanwhile, and such a conversation can match at a place that was read already. So the candidates are read
+ * again from the beginning until a whole pass finds none.
+ */
 class Selection implements BatchSource {
   readonly guard: WriteGuard;
   readonly readsConversations = true;
@@ -74,7 +92,8 @@ class Selection implements BatchSource {
   private readonly candidates: Candidates;
   private readonly seen: SeenConversations;
   private planner: Planner;
-  /** The number of shortfalls when the last complete reading began; `undefined` before the first. */
+  private passes = 0;
+  /** The number of shortfalls before a pass that found nothing; `undefined` before the first such pass. */
   private exhaustedAt: number | undefined;
 
   constructor(stores: Stores, request: OperationRequest, plan: Plan, candidates: Candidates) {
@@ -82,15 +101,16 @@ class Selection implements BatchSource {
     this.request = request;
     this.plan = plan;
     this.candidates = candidates;
-    this.guard = { statuses: plan.statuses, lastMovedBy: null };
+    this.guard = { statuses: plan.statuses, lastMovedBy: null, dealsAgain: candidates.isRepeated };
     this.planner = new Planner({ request, plan, newest: null });
     this.seen = new SeenConversations(stores.batches, request.operationId);
   }
 
   isComplete(): boolean {
-    if (this.planner.isAtLimit) return true;
-    // The next conversations of a texter can replace those of a surplus. Everything else has been read.
-    return this.plan.surplus ? this.planner.shortfallCount === this.exhaustedAt : this.exhaustedAt !== undefined;
+    if (this.planner.isAtLimit || this.passes >= PASSES_MAX) return true;
+    // The next conversations of a texter replace those of a surplus that did not move.
+    const readsAgain = this.candidates.isRepeated || this.plan.surplus;
+    return readsAgain ? this.planner.shortfallCount === this.exhaustedAt : this.passes > 0;
   }
 
   get nextTarget(): string | null {
@@ -105,24 +125,35 @@ class Selection implements BatchSource {
     this.planner.leaveOut(texters.filter(({ active }) => !active).map(({ texterId }) => texterId));
   }
 
-  /** Reads on from the planner's position. Ends at the limit, or when there are no more candidates. */
+  /** Makes one pass. Ends at the limit, or when there are no more candidates. No batch may be in flight. */
   async *batches(sizeMax: () => number): AsyncGenerator<Batch> {
-    const { planner } = this;
+    const { planner, passes } = this;
     const { shortfallCount } = planner;
-    this.haltWithoutTargets();
+    const { isRepeated } = this.candidates;
+    const isWhole = planner.position === null;
+    this.passes += 1;
+    // Almost always the first pass has moved everything, and one count is cheaper than reading from every source.
+    if (isRepeated && passes > 0 && (await this.candidates.count(undefined)) === 0) {
+      this.exhaustedAt = shortfallCount;
+      return;
+    }
+    if (isRepeated) this.seen.forgetPlanned();
+    let hasFound = false;
     for await (const page of this.candidates.read(planner)) {
       await this.seen.prepare(page);
       for (const candidate of page) {
         if (!planner.selects(candidate) || !this.seen.add(candidate.id)) continue;
+        hasFound = true;
+        this.haltWithoutTargets();
         planner.add(candidate);
         if (planner.selectedCount < sizeMax() && !planner.isAtLimit) continue;
         yield* this.closeBatch();
         if (planner.isAtLimit) return;
-        this.haltWithoutTargets();
       }
     }
-    this.exhaustedAt = shortfallCount;
     yield* this.closeBatch();
+    if (!isRepeated || (!hasFound && isWhole)) this.exhaustedAt = shortfallCount;
+    if (isRepeated) planner.restart();
   }
 
   addApplied({ batch, inactive }: Applied): void {
@@ -137,6 +168,12 @@ class Selection implements BatchSource {
 
   countUnplanned(newest: Batch | undefined): Promise<number> {
     return this.candidates.count(newest);
+  }
+
+  async countLeft(skippedInPlace: number): Promise<number> {
+    const isComplete = this.candidates.isRepeated && this.planner.shortfallCount === this.exhaustedAt;
+    if (isComplete || !this.candidates.isRepeated) return 0;
+    return Math.max(0, (await this.candidates.count(undefined)) - skippedInPlace);
   }
 
   private async *closeBatch(): AsyncGenerator<Batch> {

@@ -70,7 +70,7 @@ class Undo implements BatchSource {
     this.stores = stores;
     this.request = request;
     this.plan = plan;
-    this.guard = { statuses: plan.statuses, lastMovedBy: request.undoes };
+    this.guard = { statuses: plan.statuses, lastMovedBy: request.undoes, dealsAgain: false };
   }
 
   isComplete(): boolean {
@@ -93,6 +93,10 @@ class Undo implements BatchSource {
 
   addApplied(): void {
     // A conversation that cannot go back stays where it is. No other conversation replaces it.
+  }
+
+  countLeft(): Promise<number> {
+    return Promise.resolve(0);
   }
 
   endMarker(): Batch {

@@ -62,7 +62,7 @@ describe('a list of texters that are written while it is read', () => {
     }));
     const after = { position: null, loads: [], planned: TEXTERS };
     const batch = { operationId, campaignId, number: 1, moves, skips: [], after };
-    const guard = { statuses: STATUSES, lastMovedBy: null };
+    const guard = { statuses: STATUSES, lastMovedBy: null, dealsAgain: false };
     for (let read = 0; read < READS; read += 1) {
       const outcome = await harness.context.stores.batches.evaluate(batch, request, guard);
       expect(outcome).toEqual({ moves, skips: [] });

@@ -14,7 +14,12 @@ const asPlanned: Found = {
   isMovedBefore: false,
   lastOperationId: 'a',
 };
-const usual: Guard = { statuses: ['not-started', 'needs-reply'], lastMovedBy: null, inactive: new Set() };
+const usual: Guard = {
+  statuses: ['not-started', 'needs-reply'],
+  lastMovedBy: null,
+  dealsAgain: false,
+  inactive: new Set(),
+};
 
 /** Returns `moves`, the skip reason, or `nothing` when the conversation is not counted. */
 function decisionOn(planned: Move, found: Partial<Found> | undefined, guard: Partial<Guard> = {}): string {
