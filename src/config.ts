@@ -55,6 +55,9 @@ export const environment = z.object({
     .max(BATCHES_IN_FLIGHT_LIMIT)
     .default(2)
     .describe('How many batches of one operation are applied at the same time.'),
+  BATON_ROUND_REPEATED_FOR_MS: ms(2_000).describe(
+    'How long a round of claims is repeated while other programs write the same conversations, in milliseconds.',
+  ),
   BATON_SLICE_MS: ms(2_000).describe(
     'How long an operation runs before its job goes to the back of the queue, in milliseconds.',
   ),
@@ -99,6 +102,7 @@ export interface WorkerConfig {
   readonly claimConcurrency: number;
   readonly batchConversationsMax: number;
   readonly batchesInFlightMax: number;
+  readonly roundRepeatedForMs: number;
   readonly sliceMs: number;
   readonly lockMs: number;
   readonly stalledCheckMs: number;
@@ -158,6 +162,7 @@ function toConfig(env: Environment): Config {
       claimConcurrency: env.BATON_CLAIM_CONCURRENCY,
       batchConversationsMax: env.BATON_BATCH_CONVERSATIONS_MAX,
       batchesInFlightMax: env.BATON_BATCHES_IN_FLIGHT_MAX,
+      roundRepeatedForMs: env.BATON_ROUND_REPEATED_FOR_MS,
       sliceMs: env.BATON_SLICE_MS,
       lockMs: env.BATON_LOCK_MS,
       stalledCheckMs: env.BATON_STALLED_CHECK_MS,

@@ -52,7 +52,7 @@ export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): P
   const database = await Database.open(config.mongo);
   return {
     database,
-    stores: createStores(database, config.worker.batchConversationsMax),
+    stores: createStores(database, config.worker),
     contacts: new MongoContactStore(database),
     views: new MongoViewStore(database),
     operationViews: new MongoOperationViewStore(database),
@@ -76,14 +76,14 @@ export async function openContext(config: Pick<Config, 'mongo' | 'worker'>): Pro
   }
 }
 
-function createStores(database: Database, batchConversationsMax: number): Stores {
+function createStores(database: Database, { batchConversationsMax, roundRepeatedForMs }: Config['worker']): Stores {
   return {
     campaigns: new MongoCampaignStore(database),
     texters: new MongoTexterStore(database),
     conversations: new MongoConversationStore(database),
     operations: new MongoOperationStore(database),
     batches: new MongoBatchStore(database),
-    claims: new MongoClaimStore(database, batchConversationsMax),
+    claims: new MongoClaimStore(database, batchConversationsMax, roundRepeatedForMs),
   };
 }
 

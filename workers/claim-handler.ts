@@ -53,7 +53,7 @@ export class ClaimHandler implements Handler {
     const stored = await this.findStored(request.operationId, attempt);
     const served = stored ?? (await this.coordinator.submit({ request, requestHash: hash, sendId }));
     if (served.requestHash !== hash) throw operationConflict(served.operationId);
-    return this.outcomeOf(served, attempt);
+    return this.outcomeOf(served, attempt, stored === undefined);
   }
 
   async noteFailedAttempt({ job }: Attempt, error: Error): Promise<void> {
@@ -81,11 +81,11 @@ export class ClaimHandler implements Handler {
     return current && toServedClaim(current);
   }
 
-  private outcomeOf(served: ServedClaim, attempt: Attempt): Outcome {
+  private outcomeOf(served: ServedClaim, attempt: Attempt, isNew: boolean): Outcome {
     const { waitsUntilMs, receipt, error } = served;
     if (waitsUntilMs !== null) {
       const delayMs = snoozeDelayMs(waitsUntilMs, this.context.clock.now().getTime());
-      return { kind: 'snoozed', delayMs, recheck: () => this.recheck(attempt) };
+      return { kind: 'snoozed', delayMs, recheck: () => this.recheck(attempt, isNew) };
     }
     if (error) return failedWith(error);
     const { moved, asked, shortBecause } = receipt ?? {};
@@ -93,9 +93,9 @@ export class ClaimHandler implements Handler {
     return { kind: 'completed', result: answerOf(served) };
   }
 
-  private async recheck({ job }: Attempt): Promise<void> {
+  private async recheck({ job }: Attempt, isNew: boolean): Promise<void> {
     const { operationId, campaignId } = parseClaimJob(job.id ?? '', job.data).request;
-    if (needsAnotherRound(job.attemptsStarted)) await this.coordinator.serveWaiting(campaignId);
+    if (isNew || needsAnotherRound(job.attemptsStarted)) await this.coordinator.serveWaiting(campaignId);
     const claim = await this.context.stores.claims.find(operationId);
     if (!claim?.waiting) await this.queue.wake(operationId);
   }

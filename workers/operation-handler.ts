@@ -87,7 +87,8 @@ export class OperationHandler implements Handler {
     const command = { request, requestHash: requestHash(request), sendId };
     const result = await runOperation(this.context, command, {
       limits: this.pace.limits(this.config),
-      transactionSize: this.sizes.of(request.campaignId),
+      // A single move says nothing about the size that suits the campaign's bulk operations.
+      ...(!isOne(request) && { transactionSize: this.sizes.of(request.campaignId) }),
       shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
       onClaimsEnded: (claimIds) => this.afterEnd.wakeEndedClaims(claimIds),
       onProgress: (progress) => {

@@ -21,10 +21,12 @@ const SKIP_MAX = 2_000;
 export class MongoClaimStore implements ClaimStore {
   readonly conversationsMax: number;
   private readonly database: Database;
+  private readonly roundRepeatedForMs: number;
 
-  constructor(database: Database, conversationsMax: number) {
+  constructor(database: Database, conversationsMax: number, roundRepeatedForMs = ROUND_REPEATED_FOR_MS) {
     this.database = database;
     this.conversationsMax = conversationsMax;
+    this.roundRepeatedForMs = roundRepeatedForMs;
   }
 
   async find(operationId: string): Promise<Claim | undefined> {
@@ -37,7 +39,7 @@ export class MongoClaimStore implements ClaimStore {
     return (await found.lean<ClaimDoc[]>()).map(toClaim);
   }
 
-  /** After a conflict about conversations, the round goes on behind them: their writer may need a while. */
+  /** After a conflict about conversations, the next attempt takes later ones, because the other transaction may last. */
   async inRound(campaignId: string, work: (store: RoundStore) => Promise<Round>): Promise<Round> {
     let skip = 0;
     const attempt = async (session: mongo.ClientSession): Promise<Round> => {
@@ -45,16 +47,18 @@ export class MongoClaimStore implements ClaimStore {
       try {
         return await work(store);
       } catch (error) {
-        skip = Math.min(skip + Math.max(skip, store.assigning), SKIP_MAX);
+        if (store.assigning > 0) skip = Math.min(skip + Math.max(skip, store.assigning), SKIP_MAX);
         throw error;
       }
     };
     try {
-      const options = { repeatForMs: ROUND_REPEATED_FOR_MS, onConflict: () => countConflict('claim') };
+      const options = { repeatForMs: this.roundRepeatedForMs, onConflict: () => countConflict('claim') };
       return await this.database.transaction(attempt, options);
     } catch (error) {
       if (!(error instanceof WriteConflict)) throw error;
-      throw new ClaimsDelayed(`a round of claims met other writers for ${ROUND_REPEATED_FOR_MS} ms`, { cause: error });
+      throw new ClaimsDelayed(`a round of claims met other writers for ${this.roundRepeatedForMs} ms`, {
+        cause: error,
+      });
     }
   }
 

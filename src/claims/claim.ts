@@ -102,14 +102,14 @@ export function settleWaiting(decision: Decision, now: Date): Claim | undefined 
 }
 
 /**
- * Returns why a waiting claim has to end at once, if its texter can be granted nothing before the deadline unless a person
- * changes a rule back. Limits of the texter are no such reason: the texter can get below them by working.
+ * Returns the reason to end a waiting claim now: only a change of the rules could let it receive more. Limits that the
+ * texter can work off are no such reason.
  */
 function endingReason({ code }: Refusal): ClaimEndedReason | undefined {
   return CLAIM_ENDED_REASONS.find((reason) => reason === code);
 }
 
-/** A refused claim waits on if the rule may allow it before its deadline. */
+/** A refused claim keeps waiting if its texter can meet the rule before the deadline. */
 function endRefused(claim: Claim, reason: ClaimEndedReason | undefined, now: Date): Claim | undefined {
   if (!reason || !claim.receipt) return undefined;
   const receipt = { ...claim.receipt, shortBecause: reason };

@@ -136,7 +136,7 @@ const claimReply = z.object({
   isDelayed: z
     .boolean()
     .optional()
-    .describe('The failure: other writers were in the way; the claim can be served later.'),
+    .describe('The failure: conflicts with other writers; the claim can be served later.'),
 });
 
 export type ClaimReply = z.infer<typeof claimReply>;

@@ -15,7 +15,7 @@ export type PoolOperation = Pick<OperationDoc, '_id'> & {
   readonly plan: Pick<NonNullable<OperationDoc['plan']>, 'sources' | 'statuses'> | null;
 };
 
-/** What the running bulk operation of the campaign has of the pool. */
+/** The part of the pool that the running bulk operation has planned or read. */
 interface Planned {
   readonly operationId: string;
   /** Every conversation up to here has been planned or left out. */
@@ -74,8 +74,8 @@ export class PoolReader {
   }
 
   /**
-   * Most often the conversations behind those that the operation has read are enough. Otherwise it also reads those that
-   * the operation has passed: some came back to the pool after their place was planned.
+   * Claims first take what lies after the operation's reading position. If that is not enough, they take unplanned
+   * conversations before it, such as those that returned to the pool.
    */
   private async readUnplanned(planned: Planned, limit: number): Promise<Pool> {
     const behind = await this.readRanges(behindOf(planned.readTo), limit);
@@ -96,7 +96,7 @@ export class PoolReader {
     );
     if (!newest) return { operationId, plannedTo: 'start', readTo: 'start' };
     const { position, readAhead } = newest.after;
-    // Without a place, the operation does not plan in the order of the pool: only what it has planned is taken.
+    // An operation without a position, such as an undo, does not read the pool in order: only its planned ones are excluded.
     const plannedTo = position ? boundOf(position) : 'end';
     return { operationId, plannedTo, readTo: readAhead ? later(plannedTo, boundOf(readAhead)) : plannedTo };
   }

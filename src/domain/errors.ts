@@ -88,7 +88,7 @@ export class UnknownFailure extends DetailedError<string> {
   override readonly name = 'UnknownFailure';
 }
 
-/** An error that ends an operation. A retry would end in the same way. */
+/** An error that ends an operation. Running its job again at once would end in the same way. */
 export type PermanentError = Refusal | Halted | UnknownFailure;
 
 /**

@@ -59,5 +59,5 @@ function isTransient(error: unknown): error is mongo.MongoError {
 }
 
 function asConflict(error: mongo.MongoError): WriteConflict {
-  return new WriteConflict(`a transaction met the write of another program: ${error.message}`, { cause: error });
+  return new WriteConflict(`a transaction was rolled back by a transient error: ${error.message}`, { cause: error });
 }

@@ -26,7 +26,7 @@ import { addShortfalls, shortfallsBetween } from './shortfalls.ts';
 /** A conversation or target is not as planned. The transaction is rolled back and repeated with an evaluation. */
 export class NotAsPlanned extends Error {}
 
-/** The stored batch is not the one of this write: another worker has applied a part of it, or has stopped it. */
+/** The stored batch has changed since this worker read it: another worker applied a part of it, or stopped it. */
 class BatchChanged extends Error {}
 
 /** Applies all of a batch in one transaction. */
@@ -175,7 +175,7 @@ export class BatchApplication {
     return isComplete ? { ...stored, state: 'applied' } : { ...stored, state: 'planned', progress };
   }
 
-  /** Returns the batch as another worker stored it. */
+  /** Reads the batch again after another worker changed it. Throws `Overtaken` if it was stopped. */
   private async readStored(): Promise<Applied> {
     const doc = await this.database.batches.findOne({ _id: this.id });
     const isStopped = doc?.state === 'dropped' || doc?.unappliedMoves !== undefined;

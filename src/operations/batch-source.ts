@@ -8,7 +8,7 @@ import type { WriteGuard } from './evaluate.ts';
 export interface BatchSource {
   /** What the write of each batch checks again. */
   readonly guard: WriteGuard;
-  /** True when there is nothing left to plan, unless a batch in flight falls short. */
+  /** True when nothing is left to plan. A shortfall in a later result can make it false again. */
   isComplete(): boolean;
   /** The texter that the campaign's next operation starts its dealing with; `null` leaves it unchanged. */
   readonly nextTarget: string | null;

@@ -108,7 +108,7 @@ export class BatchDraft {
 
   addMove(candidate: Candidate, to: Assignee): void {
     const move = { from: candidate.assigneeId, to, status: candidate.status };
-    const key = `${move.status}|${move.from ?? ''}|${move.to ?? ''}`;
+    const key = moveKey(move);
     const group = this.moves.get(key);
     if (group) group.ids.push(candidate.id);
     else this.moves.set(key, { move, ids: [candidate.id] });
@@ -159,11 +159,21 @@ export function splitMoves(moves: readonly Move[], count: number): { first: Move
   return { first, rest };
 }
 
+/** Identifies the two assignees of a move. No id contains a blank. */
+export function directionKey({ from, to }: Pick<Move, 'from' | 'to'>): string {
+  return `${from ?? ''} ${to ?? ''}`;
+}
+
+/** Identifies what moves with the same key have in common. */
+export function moveKey({ status, from, to }: Pick<Move, 'from' | 'to' | 'status'>): string {
+  return `${status} ${directionKey({ from, to })}`;
+}
+
 /** Joins moves that differ only in their conversations. */
 export function mergeMoves(moves: readonly Move[]): Move[] {
   const merged = new Map<string, Move>();
   for (const move of moves) {
-    const key = `${move.status}|${move.from ?? ''}|${move.to ?? ''}`;
+    const key = moveKey(move);
     const same = merged.get(key);
     merged.set(key, same ? { ...same, conversationIds: [...same.conversationIds, ...move.conversationIds] } : move);
   }
@@ -174,7 +184,7 @@ export function mergeMoves(moves: readonly Move[]): Move[] {
 export function byDirection(moves: readonly Move[]): [Move, ...Move[]][] {
   const groups = new Map<string, [Move, ...Move[]]>();
   for (const move of moves) {
-    const key = `${move.from ?? ''}|${move.to ?? ''}`;
+    const key = directionKey(move);
     const same = groups.get(key);
     if (same) same.push(move);
     else groups.set(key, [move]);

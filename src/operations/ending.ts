@@ -96,8 +96,8 @@ async function storeRotation(stores: Stores, operation: Operation, plan: Plan, n
 }
 
 /**
- * Counts the conversations that a cancelled operation would still have selected: those of dropped batches, the unapplied moves of others, and all after
- * the position of planning. The receipt has everything before that position.
+ * Counts what a cancelled operation would still have selected: dropped batches, unapplied moves, and everything after the
+ * position of planning. The receipt has everything before that position.
  */
 async function countLeft(stores: Stores, operation: Operation, moved: number): Promise<number> {
   const { operationId, request } = operation;

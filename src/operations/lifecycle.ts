@@ -25,8 +25,9 @@ export interface SliceResult {
 /**
  * Accepts an operation, or finds the accepted one, and works on it for one slice.
  *
- * Several workers may call it, and any number of times: each step is recorded under the operation id or guarded by it. A `Refusal` is thrown only when the id belongs to a different request; any other refusal ends the
- * operation as failed. Every other error is transient: call again.
+ * Several workers may call it any number of times. Each step is recorded under the operation id or guarded by it. A
+ * `Refusal` is thrown only when the id belongs to a different request; any other refusal ends the operation as failed. Every
+ * other error is transient: call again.
  */
 export async function runOperation(
   deps: LifecycleDeps,
@@ -99,10 +100,11 @@ async function run(
   const { stores } = deps;
   const { request } = operation;
   const kind = kindOf(request);
-  await kind.checkConfirmation?.(stores, request, plan);
+  // Once claims have ended, a refusal would not be without effect. The limit of the plan still holds.
+  if (operation.claimsEnded === undefined) await kind.checkConfirmation?.(stores, request, plan);
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const source = kind.batchSource(stores, request, plan);
-  if (!(await runSlice(stores, request, source, controls))) return { kind: 'unfinished', operation: prepared };
+  if (!(await runSlice(stores, prepared, source, controls))) return { kind: 'unfinished', operation: prepared };
   return { kind: 'ended', operation: await finish(deps, prepared, plan, source) };
 }
 

@@ -47,7 +47,7 @@ export class MoveWriter {
   /** Writes each group of moves under its guards. Returns the number of conversations that moved. */
   async write(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
     if (moves.length === 0) return 0;
-    // One statement for each pair of assignees, because the statuses of a move do not matter to its write.
+    // One statement for each pair of assignees. The guard checks the statuses of the plan, not those of each group.
     const updates = byDirection(moves).map((same) => ({
       updateMany: { filter: this.guarded(same), update: this.update(same[0], at) },
     }));

@@ -63,13 +63,18 @@ export class MongoOperationStore implements OperationStore {
 
   async acceptConfirmed(operation: Omit<Operation, 'sequence'>): Promise<Operation> {
     const { operationId, campaignId } = operation;
-    const refused = { _id: operationId, state: 'failed' as const, 'error.code': { $in: [...CONFIRMATION_CODES] } };
+    const refused = {
+      ...{ _id: operationId, state: 'failed' as const, expiring: { $exists: false } },
+      ...{ 'error.code': { $in: [...CONFIRMATION_CODES] }, 'receipt.moved': 0 },
+    };
     await this.database.transaction(async (session) => {
-      const { deletedCount } = await this.operations.deleteOne(refused, { session });
-      if (deletedCount === 0) return;
+      const before = await this.operations.findOneAndDelete(refused, { session }).lean<OperationDoc>();
+      if (!before) return;
       // The end marker of the refused operation.
       await this.database.batches.deleteMany({ _id: batchIdsOf(operationId) }, { session });
-      await this.insert({ ...operation, sequence: await nextSequence(this.database, campaignId, session) }, session);
+      const sequence = await nextSequence(this.database, campaignId, session);
+      // A run of its own, so that a worker that still works on the refused one changes nothing.
+      await this.insert({ ...operation, sequence, reopened: (before.reopened ?? 0) + 1 }, session);
     });
     return this.expect(operationId);
   }
@@ -133,8 +138,8 @@ export class MongoOperationStore implements OperationStore {
     return this.record(run, 'cancelled', { cancellation });
   }
 
-  async isStopped(operationId: string): Promise<boolean> {
-    return (await this.operations.exists({ _id: operationId, state: 'running', ...NOT_STOPPED })) === null;
+  async isStopped(run: Run): Promise<boolean> {
+    return (await this.operations.exists({ ...ofRun(run), state: 'running', ...NOT_STOPPED })) === null;
   }
 
   async end(run: Run, ending: Ending): Promise<Operation> {

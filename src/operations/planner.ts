@@ -80,7 +80,7 @@ export class Planner {
 
   /** Adds the next candidate in order to the current batch, as a move or as a skip. */
   add(candidate: Candidate): void {
-    // A surplus is always read from the end: what has moved is not there any more.
+    // A surplus needs no position: each reading starts at the end, and moved conversations are no longer found.
     if (!this.keepers.has(candidate.assigneeId)) this.state = { ...this.state, position: positionOf(candidate) };
     // The status changed while the batch was being read, so the conversation was read a second time.
     if (this.draft.has(candidate)) return;

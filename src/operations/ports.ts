@@ -35,7 +35,7 @@ export interface OperationStore {
    */
   accept(operation: Omit<Operation, 'sequence'>, inSequence: boolean): Promise<Operation>;
   /**
-   * Replaces an operation that was refused because of its confirmation by the same operation with another one. Returns the
+   * Replaces an operation that was refused for its confirmation with the same request and a new confirmation. Returns the
    * operation as it is stored then.
    */
   acceptConfirmed(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
@@ -63,8 +63,8 @@ export interface OperationStore {
   recordError(run: Run, error: StoredError): Promise<Operation>;
   /** Records that a run is to be cancelled, before anything is stopped. The first recorded reason to stop stays. */
   recordCancellation(run: Run, cancellation: Cancellation): Promise<Operation>;
-  /** Returns true when the operation has ended, or is to fail or to be cancelled. */
-  isStopped(operationId: string): Promise<boolean>;
+  /** Returns true when the run has ended, or is to fail or to be cancelled. */
+  isStopped(run: Run): Promise<boolean>;
   /** Ends a run once. A run that is to fail or to be cancelled never becomes done. */
   end(run: Run, ending: Ending): Promise<Operation>;
   /** Returns the operation that has the campaign lock, or else the accepted one with the lowest sequence. */

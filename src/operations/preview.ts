@@ -3,6 +3,7 @@ import type { Assignee } from '../domain/conversation.ts';
 import { operationConflict } from '../domain/errors.ts';
 import { sumOf, type MoveCount, type SkipCount } from '../domain/receipt.ts';
 import type { OperationRequest } from './contract.ts';
+import { moveKey } from './batch.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { Preview } from './jobs.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
@@ -58,7 +59,7 @@ class PreviewCounts {
 
   add({ moves, skips }: Evaluation): void {
     for (const { from, to, status, conversationIds } of moves) {
-      const key = `${status}|${from ?? ''}|${to ?? ''}`;
+      const key = moveKey({ status, from, to });
       const before = this.moves.get(key)?.count ?? 0;
       this.moves.set(key, { from, to, status, count: before + conversationIds.length });
     }

@@ -1,8 +1,9 @@
 import type { BatchSource } from './batch-source.ts';
 import { BATCHES_IN_FLIGHT_LIMIT, InFlight, UNAPPLIED_MAX } from '../domain/in-flight.ts';
-import { applyInParts, type PartsDeps } from './apply-in-parts.ts';
+import { applyInParts, refuseStopped, type PartsDeps } from './apply-in-parts.ts';
 import { countApplied, countMoves, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
+import type { Operation } from './operation.ts';
 import type { Stores } from './ports.ts';
 import { TransactionSize } from './transaction-size.ts';
 
@@ -39,11 +40,11 @@ export interface SliceControls {
  */
 export async function runSlice(
   stores: Stores,
-  request: OperationRequest,
+  operation: Operation,
   source: BatchSource,
   controls: SliceControls,
 ): Promise<boolean> {
-  return new Slice(stores, request, source, controls).run();
+  return new Slice(stores, operation, source, controls).run();
 }
 
 class Slice {
@@ -56,10 +57,12 @@ class Slice {
   private readonly parts: PartsDeps;
   private moved = 0;
   private conflicts = 0;
+  /** How many batches `shouldStop` ended between two of their parts. */
+  private interrupted = 0;
 
-  constructor(stores: Stores, request: OperationRequest, source: BatchSource, controls: SliceControls) {
+  constructor(stores: Stores, operation: Operation, source: BatchSource, controls: SliceControls) {
     this.stores = stores;
-    this.request = request;
+    this.request = operation.request;
     this.source = source;
     this.controls = controls;
     const size = controls.transactionSize ?? new TransactionSize(controls.limits.batchConversationsMax);
@@ -67,9 +70,10 @@ class Slice {
     this.inFlight = new InFlight(() => this.batchesInFlightMax);
     this.parts = {
       stores,
-      request,
+      operation,
       source,
       size,
+      shouldStop: controls.shouldStop,
       onApplied: (applied, movedCount) => this.addApplied(applied, movedCount),
       onConflict: () => (this.conflicts += 1),
     };
@@ -78,10 +82,13 @@ class Slice {
   async run(): Promise<boolean> {
     try {
       if (await this.applyUnapplied()) return true;
+      if (this.interrupted > 0) return false;
       const isComplete = await this.planAndApply();
       await this.inFlight.settled();
-      if (isComplete) await this.stores.batches.insertEndMarker(this.source.endMarker());
-      return isComplete;
+      if (!isComplete || this.interrupted > 0) return false;
+      await refuseStopped(this.parts);
+      await this.stores.batches.insertEndMarker(this.source.endMarker());
+      return true;
     } finally {
       await this.inFlight.abandoned();
     }
@@ -97,7 +104,7 @@ class Slice {
     for (const batch of unapplied) await this.startApplying(batch);
     // A batch that cannot be applied stops the slice here. Otherwise more and more batches would be planned after it.
     await this.inFlight.settled();
-    return newest.state === 'end-marker';
+    return newest.state === 'end-marker' && this.interrupted === 0;
   }
 
   private get batchesInFlightMax(): number {
@@ -125,13 +132,16 @@ class Slice {
       }
       // The limit counts as reached only when no batch in flight can fall short any more.
       await this.inFlight.settled();
+      if (this.interrupted > 0) return false;
     }
     return true;
   }
 
   /** Starts to apply a batch as soon as there is room in flight. */
   private async startApplying(batch: UnappliedBatch): Promise<void> {
-    await this.inFlight.add(() => applyInParts(this.parts, batch));
+    await this.inFlight.add(async () => {
+      if (!(await applyInParts(this.parts, batch))) this.interrupted += 1;
+    });
   }
 
   private addApplied(applied: Applied, movedCount: number): void {

@@ -108,7 +108,7 @@ class Selection implements BatchSource {
 
   isComplete(): boolean {
     if (this.planner.isAtLimit || this.passes >= PASSES_MAX) return true;
-    // The next conversations of a texter replace those of a surplus that did not move.
+    // A shortfall of a surplus is replaced by the texter's next conversations, so the sources are read again.
     const readsAgain = this.candidates.isRepeated || this.plan.surplus;
     return readsAgain ? this.planner.shortfallCount === this.exhaustedAt : this.passes > 0;
   }

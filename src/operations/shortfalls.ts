@@ -1,10 +1,10 @@
-import type { Move, Shortfall } from './batch.ts';
+import { directionKey, type Move, type Shortfall } from './batch.ts';
 
 /** Adds up shortfalls by assignee and target. */
 export function addShortfalls(...lists: readonly (readonly Shortfall[])[]): Shortfall[] {
   const sums = new Map<string, Shortfall>();
   for (const { from, to, count } of lists.flat()) {
-    const key = `${from ?? ''}|${to ?? ''}`;
+    const key = directionKey({ from, to });
     sums.set(key, { from, to, count: (sums.get(key)?.count ?? 0) + count });
   }
   return [...sums.values()].filter(({ count }) => count > 0);

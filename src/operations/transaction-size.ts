@@ -1,11 +1,11 @@
 /** A smaller transaction would cost more for its commit than it saves when it has to be repeated. */
 const SIZE_MIN = 25;
-/** Doubles with each transaction, until the first one meets a conflict. */
+/** The first size. It doubles after each clean transaction until the first conflict. */
 const SIZE_START = 250;
 const SHRINK_FACTOR = 0.5;
-/** The growth for each conversation of a transaction that met no conflict. At this growth, one transaction in seven does. */
+/** The growth for each conversation of a clean transaction. With it, about one transaction in seven meets a conflict. */
 const GROWTH = 0.12;
-/** A batch of fewer conversations has more statements for each conversation: one for each target, however few it gets. */
+/** A smaller batch needs more statements for each conversation, because each target needs a statement of its own. */
 const BATCH_SIZE_MIN = 1_000;
 /** How many times more batches are in flight while transactions are small, because each one waits for its commit. */
 const IN_FLIGHT_FACTOR_MAX = 1.5;
@@ -39,7 +39,7 @@ export class TransactionSize {
     return Math.min(this.sizeMax, Math.max(this.current, BATCH_SIZE_MIN));
   }
 
-  /** Several transactions of the same size can meet the same writer. Together they shrink the size only once. */
+  /** The new size depends on the size of the failed transaction, so several failures of one size shrink it once. */
   shrink(conflictingSize: number): void {
     this.hasMetConflict = true;
     this.size = Math.max(this.sizeMin, Math.min(this.size, conflictingSize * SHRINK_FACTOR));

@@ -2,7 +2,7 @@ import type { Claim } from '../claims/index.ts';
 import { STATUSES } from '../domain/conversation.ts';
 import { Refusal } from '../domain/errors.ts';
 import { isEnded, type OperationRecord } from '../domain/operation.ts';
-import { countMoves, type Batch, type Move, type StoredBatch } from './batch.ts';
+import { countApplied, countMoves, splitMoves, type Batch, type Move, type StoredBatch } from './batch.ts';
 import type { UndoRequest } from './contract.ts';
 import type { WriteGuard } from './evaluate.ts';
 import { isClaim, type OperationOrClaim, type Plan } from './operation.ts';
@@ -121,11 +121,13 @@ class Undo implements BatchSource {
     let page: readonly StoredBatch[];
     do {
       page = await this.stores.batches.readAfter(operationId, last, PAGE_BATCHES);
-      for (const { number: next, state, moves } of page) {
+      for (const batch of page) {
+        const { number: next, state, moves } = batch;
         if (next !== last + 1) throw this.deleted();
         if (state === 'end-marker') return;
         last = next;
-        yield state === 'applied' ? moves : [];
+        // An operation that was reopened meanwhile can have partly applied batches.
+        yield state === 'applied' ? moves : splitMoves(moves, countApplied(batch)).first;
       }
     } while (page.length === PAGE_BATCHES);
     // The list has no end marker: the operation was reopened meanwhile, or it is being deleted.

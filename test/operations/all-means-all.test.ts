@@ -36,10 +36,10 @@ describe('an operation on all conversations', () => {
       const ids = objectIds(await harness.seedConversations(campaignId, seeded));
       const request = { operationId: harness.newId('op'), campaignId, from: 'everyone', status: 'any' } as const;
       const sent = await harness.producer.unassign({ ...request, confirm: ids.length });
-      let isOver = false;
-      const ended = sent.result().finally(() => (isOver = true));
+      const over = new AbortController();
+      const ended = sent.result().finally(() => over.abort());
       const { conversations } = harness.context.database;
-      while (!isOver) {
+      while (!over.signal.aborted) {
         await conversations.updateOne({ _id: random.pick(ids) }, { $set: { status: random.pick(STATUSES) } });
       }
       expect((await ended).receipt).toMatchObject({ selected: 900, moved: 900, left: null, skipped: [] });

@@ -128,7 +128,9 @@ describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
     ClaimCrashTest.run({}, async (test) => {
       const { harness, queue } = test;
       const { prefix } = harness.config.queue;
-      const { worker, proxy } = await test.startBehindProxy({ BATON_CLAIM_CONCURRENCY: '1' });
+      // Its first round waits until the other worker has forwarded the other claims.
+      const env = { BATON_CLAIM_CONCURRENCY: '1', BATON_ROUND_REPEATED_FOR_MS: '30000' };
+      const { worker, proxy } = await test.startBehindProxy(env);
       const [local, ...rest] = test.claims;
       const [first, second] = [await test.blockAt(0), await test.blockAt(3)];
       const sent = [await harness.producer.selfAssign(local as ClaimInput)];

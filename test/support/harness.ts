@@ -40,6 +40,7 @@ export function testConfig(worker: Partial<Config['worker']> = {}, addresses = s
       claimConcurrency: 200,
       batchConversationsMax: 1_000,
       batchesInFlightMax: 2,
+      roundRepeatedForMs: 2_000,
       sliceMs: 2_000,
       lockMs: 10_000,
       stalledCheckMs: 5_000,
