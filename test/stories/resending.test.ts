@@ -54,6 +54,28 @@ describe('a request that is sent again under its operation id', () => {
     expect(await harness.loads(campaignId)).toEqual({ pool: 5 });
   });
 
+  it('is a run of its own: a worker that still ends the refused run changes nothing', async () => {
+    const campaignId = await seed(1, 5);
+    const { stores } = harness.context;
+    const request = {
+      operationId: harness.newId('op'),
+      campaignId,
+      from: { texterIds: ['t1'] },
+      status: 'any',
+    } as const;
+    await expect((await harness.producer.unassign({ ...request, confirm: 3 })).result()).rejects.toMatchObject({
+      code: 'confirmation-drifted',
+    });
+    const refused = await stores.operations.find(request.operationId);
+    const confirmed = await (await harness.producer.unassign({ ...request, confirm: 5 })).result();
+    expect(confirmed.receipt.moved).toBe(5);
+    if (!refused?.error) throw new Error('the operation was not refused');
+    await stores.operations.recordError(refused, refused.error);
+    await stores.batches.stop(refused);
+    expect(await stores.operations.isStopped(refused)).toBe(true);
+    expect(await stores.operations.find(request.operationId)).toMatchObject({ state: 'done', error: null });
+  });
+
   it.each(['auth0|1', '-Nabc', '_x', 'a:b', 'a.b'])('may have the id %s everywhere', async (id) => {
     const campaignId = await harness.seedCampaign(0, {
       campaignId: `${id}-${harness.newId('c')}`,
