@@ -7,6 +7,11 @@ import type { Operation } from './operation.ts';
 import type { Stores } from './ports.ts';
 import { TransactionSize } from './transaction-size.ts';
 
+/** A batch of the usual size has about 30 conversations for each of this many texters. */
+const ASSIGNEES_OF_BATCH_MAX = 60;
+/** A batch is one document, and is kept in memory until it is applied. */
+const BATCH_FACTOR_MAX = 5;
+
 export interface SliceLimits {
   /** The most conversations in a batch: what one transaction can hold. */
   readonly batchConversationsMax: number;
@@ -49,6 +54,7 @@ export async function runSlice(
 
 class Slice {
   private readonly stores: Stores;
+  private readonly operation: Operation;
   private readonly request: OperationRequest;
   private readonly source: BatchSource;
   private readonly controls: SliceControls;
@@ -62,6 +68,7 @@ class Slice {
 
   constructor(stores: Stores, operation: Operation, source: BatchSource, controls: SliceControls) {
     this.stores = stores;
+    this.operation = operation;
     this.request = operation.request;
     this.source = source;
     this.controls = controls;
@@ -123,7 +130,8 @@ class Slice {
   /** Returns false when `shouldStop` ended it. */
   private async planAndApply(): Promise<boolean> {
     const { limits, shouldStop } = this.controls;
-    const sizeMax = (): number => Math.min(this.size.ofBatch, limits.batchConversationsMax);
+    const factor = this.batchFactor();
+    const sizeMax = (): number => factor * Math.min(this.size.ofBatch, limits.batchConversationsMax);
     while (!this.source.isComplete()) {
       for await (const batch of this.source.batches(sizeMax)) {
         await this.stores.batches.insert(batch);
@@ -135,6 +143,16 @@ class Slice {
       if (this.interrupted > 0) return false;
     }
     return true;
+  }
+
+  /**
+   * Each pair of assignees in a batch needs a statement of its own. With many texters, a larger batch has more conversations
+   * for each statement. Its transactions do not get larger: the batch is applied in parts.
+   */
+  private batchFactor(): number {
+    const { sources = [], targets = [] } = this.operation.plan ?? {};
+    const assignees = Math.max(sources.length, targets.length);
+    return Math.max(1, Math.min(BATCH_FACTOR_MAX, Math.ceil(assignees / ASSIGNEES_OF_BATCH_MAX)));
   }
 
   /** Starts to apply a batch as soon as there is room in flight. */
