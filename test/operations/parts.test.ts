@@ -95,6 +95,22 @@ describe('a batch that is applied in parts', { timeout: TIMEOUT_MS }, () => {
     });
   }
 
+  it('is larger for many texters, so that each of its statements moves more conversations', async () => {
+    const campaignId = await harness.seedCampaign(130);
+    await harness.seedConversations(
+      campaignId,
+      Array.from({ length: 260 }, () => ({})),
+    );
+    const operationId = harness.newId('op');
+    const request = { kind: 'reassign', operationId, campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
+    const limits = { batchConversationsMax: 20, partMax: 20, short: false } as const;
+    const ended = await runToEnd(stores, request, limits);
+    expect(ended).toMatchObject({ state: 'done', receipt: { selected: 260, moved: 260, skipped: [] } });
+    const [first] = await rawBatches(harness, operationId);
+    expect(idsOf(first?.moves ?? [])).toHaveLength(60);
+    expect(new Set(Object.values(await harness.loads(campaignId)))).toEqual(new Set([2]));
+  });
+
   it('is cancelled between two parts with exactly what has moved, and nothing moves afterwards', async () => {
     const { request, ids } = await campaignOf(8);
     const clock = { now: () => new Date() };
