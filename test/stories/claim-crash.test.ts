@@ -6,7 +6,7 @@ import { createProducer } from '../../src/producer/producer.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService } from '../../workers/service.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
-import { blockMoves, type Block } from '../support/blocked-conversation.ts';
+import { blockClaims, type Block } from '../support/blocked-conversation.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { rawConversations } from '../support/raw.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -15,6 +15,8 @@ import { WorkerProcess } from '../support/worker-process.ts';
 
 const RULES = { enabled: true, batchMax: 50, openMax: 60 };
 const SETTINGS = { BATON_LOCK_MS: '2000', BATON_STALLED_CHECK_MS: '1000' };
+/** A blocked round is repeated until the test removes the block, however slow the machine is. */
+const PATIENT = { BATON_ROUND_REPEATED_FOR_MS: '60000' };
 const REPLACEMENT = { lockMs: 2_000, stalledCheckMs: 1_000 };
 const CONVERSATIONS = 40;
 const TEXTERS = 6;
@@ -72,9 +74,9 @@ class ClaimCrashTest {
     this.endings.push(end);
   }
 
-  /** Blocks every move of one conversation of the pool until the block is removed. */
-  blockAt(place: number): Promise<Block> {
-    return blockMoves(this.harness, this.ids[place] ?? '');
+  /** Blocks every round with this claim until the block is removed. */
+  blockRounds(claim: ClaimInput | undefined): Promise<Block> {
+    return blockClaims(this.harness, this.campaignId, claim?.texterId ?? '');
   }
 
   async storedCount(claims: readonly ClaimInput[]): Promise<number> {
@@ -102,8 +104,8 @@ describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
   it('is answered with the stored list, each time it is sent, when the worker is killed before it answers', () =>
     ClaimCrashTest.run({}, async (test) => {
       const { harness, queue, claims } = test;
-      const { worker, proxy } = await test.startBehindProxy();
-      const block = await test.blockAt(0);
+      const { worker, proxy } = await test.startBehindProxy(PATIENT);
+      const block = await test.blockRounds(claims[0]);
       const sent = await Promise.all(claims.map((each) => harness.producer.selfAssign(each)));
       await until('the worker to have started all jobs', async () => (await queue.queue.getActiveCount()) === TEXTERS);
       proxy.away();
@@ -128,11 +130,9 @@ describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
     ClaimCrashTest.run({}, async (test) => {
       const { harness, queue } = test;
       const { prefix } = harness.config.queue;
-      // Its first round waits until the other worker has forwarded the other claims.
-      const env = { BATON_CLAIM_CONCURRENCY: '1', BATON_ROUND_REPEATED_FOR_MS: '30000' };
-      const { worker, proxy } = await test.startBehindProxy(env);
+      const { worker, proxy } = await test.startBehindProxy({ ...PATIENT, BATON_CLAIM_CONCURRENCY: '1' });
       const [local, ...rest] = test.claims;
-      const [first, second] = [await test.blockAt(0), await test.blockAt(3)];
+      const [first, second] = [await test.blockRounds(local), await test.blockRounds(rest[0])];
       const sent = [await harness.producer.selfAssign(local as ClaimInput)];
       await until('the worker to have the lease', () => queue.redis.get(`${prefix}:claims:lease:${test.campaignId}`));
       await harness.startWorker();

@@ -1,4 +1,4 @@
-import { Types } from 'mongoose';
+import { Types, type mongo } from 'mongoose';
 import type { Harness } from './harness.ts';
 
 export interface Block {
@@ -7,14 +7,26 @@ export interface Block {
 
 /**
  * Blocks every move of one conversation with an uncommitted write to it, until the block is removed. A test can then act
- * in the middle of an operation, however fast the machine is.
+ * in the middle of an operation, however fast the machine is. A round of claims passes over such a conversation.
  */
-export async function blockMoves(harness: Harness, conversationId: string): Promise<Block> {
-  const { client, conversations } = harness.context.database;
-  const session = client.startSession();
-  session.startTransaction();
+export function blockMoves(harness: Harness, conversationId: string): Promise<Block> {
+  const { conversations } = harness.context.database;
   const filter = { _id: new Types.ObjectId(conversationId) };
-  await conversations.updateOne(filter, { $set: { lastInboundAt: new Date() } }, { session });
+  return block(harness, (session) =>
+    conversations.updateOne(filter, { $set: { lastInboundAt: new Date() } }, { session }),
+  );
+}
+
+/** Blocks every round of claims that has a claim of the texter. */
+export function blockClaims(harness: Harness, campaignId: string, texterId: string): Promise<Block> {
+  const { texters } = harness.context.database;
+  return block(harness, (session) => texters.updateOne({ campaignId, texterId }, { $inc: { fence: 1 } }, { session }));
+}
+
+async function block(harness: Harness, write: (session: mongo.ClientSession) => Promise<unknown>): Promise<Block> {
+  const session = harness.context.database.client.startSession();
+  session.startTransaction();
+  await write(session);
   return {
     async remove() {
       await session.abortTransaction();
