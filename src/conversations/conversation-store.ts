@@ -59,6 +59,17 @@ export class MongoConversationStore implements ConversationStore {
     return this.database.models.conversations.countDocuments(filter, limit === undefined ? {} : { limit });
   }
 
+  async countNotMoved(
+    campaignId: string,
+    assignees: readonly Assignee[],
+    statuses: readonly Status[],
+    operationId: string,
+  ): Promise<number> {
+    const range = { campaignId, assigneeId: { $in: [...assignees] }, status: { $in: [...statuses] } };
+    const filter = { ...range, 'history.operationId': { $ne: operationId } };
+    return this.database.models.conversations.countDocuments(filter);
+  }
+
   async countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number> {
     const filter = { campaignId, assigneeId: { $in: [...assignees] }, status: after.status };
     const filters = [

@@ -35,6 +35,13 @@ export interface ConversationStore {
     statuses: readonly Status[],
     limit?: number,
   ): Promise<number>;
+  /** Counts the conversations of these assignees in these statuses that an operation has not moved. Reads them. */
+  countNotMoved(
+    campaignId: string,
+    assignees: readonly Assignee[],
+    statuses: readonly Status[],
+    operationId: string,
+  ): Promise<number>;
   /** Counts the conversations of these assignees in the status of a position that come after the position. */
   countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number>;
   /** Counts all conversations of a campaign by assignee and status. Reads the keys of one index and no document. */

@@ -1,0 +1,80 @@
+import { readFromEnd, readInOrder } from '../conversations/index.ts';
+import { statusesFrom, type Assignee, type Candidate, type Position } from '../domain/conversation.ts';
+import type { Batch } from './batch.ts';
+import type { BulkRequest, OneRequest } from './contract.ts';
+import type { Plan } from './operation.ts';
+import type { Planner } from './planner.ts';
+import type { Stores } from './ports.ts';
+import { ReadAhead } from './read-ahead.ts';
+import { countSurplus } from './surplus.ts';
+
+/** The conversations that a request selects, in order. */
+export interface Candidates {
+  /**
+   * Counts the conversations that match and that the operation has not moved. They are read again until none is left.
+   * Absent for a surplus, whose size is fixed, and for a request that names its conversation.
+   */
+  countLeft?(): Promise<number>;
+  /** Reads on from the planner's position. */
+  read(planner: Planner): AsyncIterable<readonly Candidate[]>;
+  /** Counts the conversations after a batch; `undefined` is the beginning. */
+  count(newest: Batch | undefined): Promise<number>;
+  /** How far the part of the pool that claims receive has been read. */
+  readAhead?(): Promise<Position | null>;
+}
+
+/** Selects by source and status. Targets that are sources too come last: each gives its surplus, from the end of the order. */
+export function manyCandidates({ conversations }: Stores, request: BulkRequest, plan: Plan): Candidates {
+  const { campaignId, operationId } = request;
+  const { sources, targets, statuses, limit, surplus } = plan;
+  const common = { campaignId, operationId, statuses };
+  const inOrder = { ...common, sources: surplus?.emptied ?? sources, limit };
+  let reader = new ReadAhead(conversations);
+  return {
+    async *read(planner) {
+      reader = new ReadAhead(conversations);
+      yield* readInOrder(reader, inOrder, planner.position);
+      const wanted = (target: Assignee): number => planner.surplusOf(target);
+      if (surplus) yield* readFromEnd(conversations, { ...common, sources: targets, wanted });
+    },
+    async count(newest) {
+      const inOrderCount = await countAfter(conversations, inOrder, newest?.after.position ?? null);
+      if (!surplus) return inOrderCount;
+      // Before the first move, the loads are those of the plan.
+      const loads = newest && newest.after.planned > 0 ? newest.after.loads : plan.loads;
+      return inOrderCount + countSurplus(surplus, loads);
+    },
+    ...(!surplus && { countLeft: () => conversations.countNotMoved(campaignId, sources, statuses, operationId) }),
+    readAhead: () => reader.position(),
+  };
+}
+
+/** Selects the conversation that a request names. */
+export function oneCandidate({ conversations }: Stores, request: OneRequest, plan: Plan): Candidates {
+  const find = () => conversations.findOne(request.campaignId, request.conversationId);
+  return {
+    async *read({ position }) {
+      const found = position ? undefined : await find();
+      if (found) yield [found];
+    },
+    async count(newest) {
+      const found = newest?.after.position ? undefined : await find();
+      return found && plan.sources.includes(found.assigneeId) ? 1 : 0;
+    },
+  };
+}
+
+/** Counts whole ranges of the index and reads no document. */
+async function countAfter(
+  conversations: Stores['conversations'],
+  { campaignId, sources, statuses }: Pick<Plan, 'sources' | 'statuses'> & { readonly campaignId: string },
+  after: Position | null,
+): Promise<number> {
+  if (sources.length === 0) return 0;
+  const wholeStatuses = statusesFrom(statuses, after).filter((status) => status !== after?.status);
+  const [restOfStatus, laterStatuses] = await Promise.all([
+    after ? conversations.countAfter(campaignId, sources, after) : 0,
+    wholeStatuses.length > 0 ? conversations.count(campaignId, sources, wholeStatuses) : 0,
+  ]);
+  return restOfStatus + laterStatuses;
+}
