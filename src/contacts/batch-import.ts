@@ -1,6 +1,6 @@
 import { Types, type mongo } from 'mongoose';
 import type { ImportBatch, Imported, NewConversation, Refused } from './contact.ts';
-import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
+import { duplicatesIn, IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { PHONE_INDEX } from '../mongo/indexes.ts';
 
@@ -30,10 +30,10 @@ export class BatchImport {
 
   /** `optOut` opts out the stored conversations of phone numbers and returns how many changed. */
   async run(optOut: (phones: readonly string[]) => Promise<number>): Promise<Imported> {
-    const { conversations, keepsAssignees, sharesIds } = this.batch;
+    const { conversations, sharesIds } = this.batch;
     const shared = sharesIds ? [] : await this.refuseSharedIds();
     const own = conversations.filter((each) => !shared.includes(each));
-    const isGuarded = !keepsAssignees && own.some((each) => this.assigneeOf(each) !== null);
+    const isGuarded = own.some((each) => this.assigneeOf(each) !== null);
     const { added, refused } = isGuarded ? await this.insertGuarded(own) : await this.insertUnguarded(own);
     // After the insert, so that it also reaches a conversation that another import has just inserted.
     const changed = await optOut([...this.optedOut]);
@@ -87,7 +87,7 @@ export class BatchImport {
     }
   }
 
-  /** Gives nothing to a texter who has been paused, and nothing on a campaign that has been closed, meanwhile. */
+  /** Gives nothing on a campaign that has been closed meanwhile, and nothing to a texter who has been paused. */
   private async insertGuarded(conversations: readonly NewConversation[]): Promise<Inserted> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -103,8 +103,8 @@ export class BatchImport {
     conversations: readonly NewConversation[],
     session: mongo.ClientSession,
   ): Promise<Inserted> {
-    const active = await this.lockTexters(session);
-    const refused = conversations.filter((each) => !isAllowed(this.assigneeOf(each), active));
+    const open = await this.lockTexters(session);
+    const refused = conversations.filter((each) => !isAllowed(this.assigneeOf(each), open));
     const allowed = conversations.filter((each) => !refused.includes(each));
     const docs = await this.newDocs(allowed, session);
     if (docs.length > 0) await this.database.conversations.insertMany(docs, { session });
@@ -112,8 +112,8 @@ export class BatchImport {
   }
 
   /**
-   * Returns the assignees of the batch that may be given conversations. Writes their documents, so that a pause at the same
-   * time makes this transaction begin again.
+   * Returns the assignees of the batch that may be given conversations. Writes their documents, so that a pause or a close at
+   * the same time makes this transaction begin again.
    */
   private async lockTexters(session: mongo.ClientSession): Promise<ReadonlySet<string>> {
     const { database, campaignId } = this;
@@ -123,8 +123,9 @@ export class BatchImport {
     const campaign = await database.campaigns.findOne({ _id: campaignId }, { session, projection: { closed: 1 } });
     if (campaign?.closed !== false) return new Set();
     const options = { session, projection: { _id: 0, texterId: 1 }, ...IN_ONE_BATCH };
-    const active = await database.texters.find({ ...filter, active: true }, options).toArray();
-    return new Set(active.map(({ texterId }) => texterId));
+    const allowed = this.batch.keepsAssignees ? filter : { ...filter, active: true };
+    const texters = await database.texters.find(allowed, options).toArray();
+    return new Set(texters.map(({ texterId }) => texterId));
   }
 
   private assigneeOf({ assigneeId, phone }: NewConversation): string | null {
@@ -171,15 +172,6 @@ export class BatchImport {
   }
 }
 
-function isAllowed(assigneeId: string | null, active: ReadonlySet<string>): boolean {
-  return assigneeId === null || active.has(assigneeId);
-}
-
-/** Returns the indexes of the documents that an insert refused as duplicates. Rethrows any other error. */
-function duplicatesIn(error: unknown): ReadonlySet<number> {
-  if (!isDuplicateKey(error)) throw error;
-  const { writeErrors } = error as mongo.MongoBulkWriteError;
-  const errors: readonly mongo.WriteError[] = Array.isArray(writeErrors) ? writeErrors : [writeErrors];
-  if (!errors.every(isDuplicateKey)) throw error;
-  return new Set(errors.map(({ index }) => index));
+function isAllowed(assigneeId: string | null, open: ReadonlySet<string>): boolean {
+  return assigneeId === null || open.has(assigneeId);
 }

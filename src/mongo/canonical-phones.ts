@@ -1,5 +1,5 @@
-import { Types } from 'mongoose';
-import { stream, type Database } from './database.ts';
+import { Types, type mongo } from 'mongoose';
+import { duplicatesIn, stream, type Database } from './database.ts';
 import type { ConversationDoc } from './documents.ts';
 import { PHONE_INDEX } from './indexes.ts';
 
@@ -99,8 +99,14 @@ class Rewrite {
         update: { $set: { 'contact.phone': phone } },
       },
     }));
-    const { modifiedCount } = await this.database.conversations.bulkWrite(writes, { ordered: false });
-    this.counts.rewritten += modifiedCount;
+    try {
+      const { modifiedCount } = await this.database.conversations.bulkWrite(writes, { ordered: false });
+      this.counts.rewritten += modifiedCount;
+    } catch (error) {
+      // An import has just brought such a number. The next run reports it as shared.
+      duplicatesIn(error);
+      this.counts.rewritten += (error as mongo.MongoBulkWriteError).modifiedCount;
+    }
   }
 
   private async noteShared(phone: string, docs: readonly PhoneDoc[]): Promise<void> {

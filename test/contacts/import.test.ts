@@ -276,7 +276,7 @@ describe('importing contacts', () => {
     });
 
     /** Imports 9,998 conversations for t1, and calls `stop` in the middle of the file. */
-    const importAndStop = async (campaignId: string, stop: () => Promise<unknown>) => {
+    const importAndStop = async (campaignId: string, stop: () => Promise<unknown>, keepAssignees = false) => {
       let givenAtStop = 0;
       const file = (async function* () {
         yield [{ line: 1, cells: HEADER }];
@@ -288,7 +288,7 @@ describe('importing contacts', () => {
           yield [{ line, cells: assigned(phoneOf(line), 't1') }];
         }
       })();
-      const { added, rejectedCount } = await importContacts(harness.context, campaignId, file);
+      const { added, rejectedCount } = await importContacts(harness.context, campaignId, file, { keepAssignees });
       expect(added + rejectedCount).toBe(9_998);
       const { t1: given = 0 } = await harness.loads(campaignId);
       return { given, givenAtStop };
@@ -300,6 +300,14 @@ describe('importing contacts', () => {
     ])('gives nothing more once %s is acknowledged while the file is read', async (_, stop) => {
       const campaignId = await harness.seedCampaign(1);
       const { given, givenAtStop } = await importAndStop(campaignId, () => stop(campaignId));
+      expect(givenAtStop).toBeGreaterThan(0);
+      expect(given).toBe(givenAtStop);
+    });
+
+    it('gives nothing more once the close of the campaign is acknowledged, even if it keeps assignees', async () => {
+      const campaignId = await harness.seedCampaign(1);
+      const close = () => setClosed(harness.context, campaignId, true);
+      const { given, givenAtStop } = await importAndStop(campaignId, close, true);
       expect(givenAtStop).toBeGreaterThan(0);
       expect(given).toBe(givenAtStop);
     });

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import mongoose from 'mongoose';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeCanonicalPhones } from '../../src/mongo/canonical-phones.ts';
 import { migrate } from '../../src/mongo/migrate.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
@@ -122,6 +123,25 @@ describe('phone numbers of an earlier version', () => {
     const { out } = await cli.run(['phones', campaignId]);
     expect(out).toMatch(/^0 phone numbers rewritten; 1 cannot be read; 2 shared by several conversations/);
     expect(out).not.toMatch(/\+1202|555/);
+  });
+
+  it('go on when an import brings the canonical number at the same time', async () => {
+    const campaignId = await harness.seedCampaign(1, { country: 'US' });
+    await seedPhones(campaignId, [{ phone: '2025550199' }, { phone: '2025550101' }]);
+    const { prototype } = mongoose.mongo.Collection;
+    const bulkWrite = Reflect.get<typeof prototype, 'bulkWrite'>(prototype, 'bulkWrite');
+    const spy = vi.spyOn(prototype, 'bulkWrite').mockImplementationOnce(async function (
+      this: typeof prototype,
+      ...args
+    ) {
+      await seedPhones(campaignId, [{ phone: '+12025550199' }]);
+      return bulkWrite.apply(this, args);
+    });
+    const report = await writeCanonicalPhones(harness.context.database, campaignId, 'US');
+    spy.mockRestore();
+    expect(report).toMatchObject({ rewritten: 1 });
+    expect(await phonesOf(campaignId)).toEqual(['+12025550101', '+12025550199', '2025550199']);
+    expect(await writeCanonicalPhones(harness.context.database, campaignId, 'US')).toMatchObject({ sharedCount: 1 });
   });
 
   it('opt a person out in every conversation of the number if one of them is opted out', async () => {
