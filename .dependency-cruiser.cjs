@@ -29,7 +29,7 @@ const RULES = [
   '^src/campaigns/campaign\\.ts$',
   '^src/claims/(claim|contract|rules)\\.ts$',
   '^src/contacts/(columns|contact|contract|row)\\.ts$',
-  '^src/operations/(batch|contract|evaluate|operation|planner|shortfalls|sources-and-targets|surplus)\\.ts$',
+  '^src/operations/(batch|contract|evaluate|moves|operation|planner|shortfalls|sources-and-targets|surplus)\\.ts$',
 ];
 
 const layerRules = LAYERS.slice(0, -1).map((folders, index) => ({

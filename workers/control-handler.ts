@@ -18,8 +18,8 @@ export class ControlHandler implements Handler {
     return this.handlerOf(attempt).handle(attempt);
   }
 
-  async failOperation(attempt: Attempt, error: Error): Promise<void> {
-    await this.handlerOf(attempt).failOperation?.(attempt, error);
+  async onAttemptsExhausted(attempt: Attempt, error: Error): Promise<void> {
+    await this.handlerOf(attempt).onAttemptsExhausted?.(attempt, error);
   }
 
   private handlerOf({ job: { name } }: Attempt): Handler {

@@ -43,7 +43,7 @@ export interface Handler {
   /** Called after each attempt that failed with a transient error. */
   noteFailedAttempt?(attempt: Attempt, error: Error): Promise<void>;
   /** Called after the last attempt that failed with a transient error. */
-  failOperation?(attempt: Attempt, error: Error): Promise<void>;
+  onAttemptsExhausted?(attempt: Attempt, error: Error): Promise<void>;
 }
 
 export function failedWith(error: StoredError): Outcome {
@@ -131,7 +131,7 @@ async function afterFailure(handler: Handler, attempt: Attempt, error: Error): P
     .catch((err: unknown) => log.warn({ err }, 'could not note the failure'));
   if (attemptsLeft > 0) return;
   await handler
-    .failOperation?.(attempt, error)
+    .onAttemptsExhausted?.(attempt, error)
     .catch((err: unknown) => log.error({ err }, 'could not record the failure'));
 }
 

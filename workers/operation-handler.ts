@@ -71,7 +71,7 @@ export class OperationHandler implements Handler {
     await this.context.failures.note(request.operationId, requestHash(request), attempt);
   }
 
-  async failOperation({ job }: Attempt, error: Error): Promise<void> {
+  async onAttemptsExhausted({ job }: Attempt, error: Error): Promise<void> {
     const { request } = parseOperationJob(job.id ?? '', job.data);
     const operation = await this.context.stores.operations.find(request.operationId);
     if (!operation || isEnded(operation.state) || operation.requestHash !== requestHash(request)) return;

@@ -31,7 +31,7 @@ export class OptOutHandler implements Handler {
     }
   }
 
-  async failOperation(attempt: Attempt): Promise<void> {
+  async onAttemptsExhausted(attempt: Attempt): Promise<void> {
     await forgetPhone(attempt);
   }
 

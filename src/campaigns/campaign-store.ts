@@ -90,3 +90,19 @@ function toCampaign(doc: StoredCampaign): Campaign {
     createdAt,
   };
 }
+
+/**
+ * Counts one more bulk operation of a campaign and returns the count; 0 for an unknown campaign. Of two concurrent
+ * transactions that count, one waits for the other.
+ */
+export async function nextOperationCount(
+  database: Database,
+  campaignId: string,
+  session: mongo.ClientSession,
+): Promise<number> {
+  const options = { session, returnDocument: 'after', projection: { operationCount: 1 } } as const;
+  const campaign = await database.models.campaigns
+    .findByIdAndUpdate(campaignId, { $inc: { operationCount: 1 } }, options)
+    .lean<Pick<CampaignDoc, 'operationCount'>>();
+  return campaign?.operationCount ?? 0;
+}

@@ -1,4 +1,4 @@
-export { MongoCampaignStore } from './campaign-store.ts';
+export { MongoCampaignStore, nextOperationCount } from './campaign-store.ts';
 export {
   SELF_ASSIGN_BATCH_MAX,
   SELF_ASSIGN_DEFAULT,

@@ -3,19 +3,15 @@ import { Halted } from '../domain/errors.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchId } from '../mongo/documents.ts';
 import {
-  countMoves,
-  isAsPlanned,
-  mergeMoves,
   NOT_BEGUN,
-  splitMoves,
   type Applied,
   type Batch,
   type BatchProgress,
   type BatchResult,
-  type Move,
   type StoredBatch,
   type UnappliedBatch,
 } from './batch.ts';
+import { countMoves, isAsPlanned, mergeMoves, splitMoves, type Move } from './moves.ts';
 import type { OperationRequest } from './contract.ts';
 import { evaluate, mergeSkips, type Evaluation } from './evaluate.ts';
 import { toBatch, toBatchDoc, toResultDoc } from './mapping.ts';

@@ -4,15 +4,9 @@ import { sumOf, type MoveCount, type SkipCount } from '../domain/receipt.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import { batchId, batchIdsOf, type BatchDoc } from '../mongo/documents.ts';
 import { BatchApplication, WHOLE } from './apply-batch.ts';
-import {
-  splitMoves,
-  type Applied,
-  type Batch,
-  type Shortfall,
-  type StoredBatch,
-  type UnappliedBatch,
-} from './batch.ts';
+import { type Applied, type Batch, type Shortfall, type StoredBatch, type UnappliedBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
+import { splitMoves } from './moves.ts';
 import type { Evaluation, WriteGuard } from './evaluate.ts';
 import { ofRun, toBatch, toBatchDoc, toMoveDoc } from './mapping.ts';
 import type { Operation } from './operation.ts';

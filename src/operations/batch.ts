@@ -1,14 +1,7 @@
 import type { BatchState } from '../domain/operation.ts';
-import type { Assignee, Candidate, Position, Status } from '../domain/conversation.ts';
+import type { Assignee, Candidate, Position } from '../domain/conversation.ts';
 import type { SkipReason } from '../domain/receipt.ts';
-
-/** Conversations that make the same move. */
-export interface Move {
-  readonly from: Assignee;
-  readonly to: Assignee;
-  readonly status: Status;
-  readonly conversationIds: readonly string[];
-}
+import { countMoves, moveKey, type Move } from './moves.ts';
 
 export interface Skip {
   readonly reason: SkipReason;
@@ -132,73 +125,7 @@ export class BatchDraft {
   }
 }
 
-export function countMoves(moves: readonly Move[]): number {
-  return moves.reduce((sum, move) => sum + move.conversationIds.length, 0);
-}
-
 /** Counts the conversations of a batch that have moved. */
 export function countApplied({ state, moves, progress }: StoredBatch): number {
   return state === 'applied' ? countMoves(moves) : (progress?.appliedCount ?? 0);
-}
-
-/** Divides moves after the first `count` conversations. A move that is not divided stays the same object. */
-export function splitMoves(moves: readonly Move[], count: number): { first: Move[]; rest: Move[] } {
-  const first: Move[] = [];
-  const rest: Move[] = [];
-  let room = count;
-  for (const move of moves) {
-    const { length } = move.conversationIds;
-    if (length <= room) first.push(move);
-    else if (room <= 0) rest.push(move);
-    else {
-      first.push({ ...move, conversationIds: move.conversationIds.slice(0, room) });
-      rest.push({ ...move, conversationIds: move.conversationIds.slice(room) });
-    }
-    room -= length;
-  }
-  return { first, rest };
-}
-
-/** Identifies the two assignees of a move. No id contains a blank. */
-export function directionKey({ from, to }: Pick<Move, 'from' | 'to'>): string {
-  return `${from ?? ''} ${to ?? ''}`;
-}
-
-/** Identifies what moves with the same key have in common. */
-export function moveKey({ status, from, to }: Pick<Move, 'from' | 'to' | 'status'>): string {
-  return `${status} ${directionKey({ from, to })}`;
-}
-
-/** Joins moves that differ only in their conversations. */
-export function mergeMoves(moves: readonly Move[]): Move[] {
-  const merged = new Map<string, Move>();
-  for (const move of moves) {
-    const key = moveKey(move);
-    const same = merged.get(key);
-    merged.set(key, same ? { ...same, conversationIds: [...same.conversationIds, ...move.conversationIds] } : move);
-  }
-  return [...merged.values()];
-}
-
-/** Groups moves by their source and target. */
-export function byDirection(moves: readonly Move[]): [Move, ...Move[]][] {
-  const groups = new Map<string, [Move, ...Move[]]>();
-  for (const move of moves) {
-    const key = directionKey(move);
-    const same = groups.get(key);
-    if (same) same.push(move);
-    else groups.set(key, [move]);
-  }
-  return [...groups.values()];
-}
-
-/** Returns true when an evaluation changed nothing. It only removes conversations or changes their status. */
-export function isAsPlanned(planned: readonly Move[], evaluated: readonly Move[]): boolean {
-  return (
-    evaluated.length === planned.length &&
-    evaluated.every(({ status, conversationIds }, index) => {
-      const move = planned[index];
-      return status === move?.status && conversationIds.length === move.conversationIds.length;
-    })
-  );
 }

@@ -1,6 +1,7 @@
 import type { Candidate, Status } from '../domain/conversation.ts';
 import type { SkipReason } from '../domain/receipt.ts';
-import type { Move, Skip } from './batch.ts';
+import type { Skip } from './batch.ts';
+import type { Move } from './moves.ts';
 
 /** The current state of a planned conversation, read in the transaction that moves it. */
 export interface Found extends Omit<Candidate, 'waitingSince'> {

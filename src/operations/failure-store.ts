@@ -1,3 +1,4 @@
+import { nextOperationCount } from '../campaigns/index.ts';
 import type { mongo, QueryFilter } from 'mongoose';
 import { FAILED_ATTEMPTS_KEPT_MAX, type FailedAttempt } from '../domain/stored-error.ts';
 import { RETRYABLE_CODES } from '../domain/operation.ts';
@@ -6,7 +7,6 @@ import { batchIdsOf, type OperationDoc } from '../mongo/documents.ts';
 import { STATE_INDEX } from '../mongo/indexes.ts';
 import { continuePartlyApplied } from './batch-store.ts';
 import { toAnyOperation, toOperation } from './mapping.ts';
-import { nextSequence } from './operation-store.ts';
 import { NO_SEQUENCE, type Operation } from './operation.ts';
 import type { AnyOperation, FailureStore } from './ports.ts';
 
@@ -51,7 +51,9 @@ export class MongoFailureStore implements FailureStore {
       .lean<Pick<OperationDoc, 'campaignId' | 'sequence'>>();
     if (!found) return undefined;
     const needsCampaignLock = found.sequence !== NO_SEQUENCE;
-    const sequence = needsCampaignLock ? await nextSequence(this.database, found.campaignId, session) : NO_SEQUENCE;
+    const sequence = needsCampaignLock
+      ? await nextOperationCount(this.database, found.campaignId, session)
+      : NO_SEQUENCE;
     const $set = { state: 'accepted', sequence, receipt: null, error: null, endedAt: null } as const;
     const reopened = await operations
       .findOneAndUpdate(retryable, { $set, $inc: { reopened: 1 } }, { session, returnDocument: 'after' })

@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import { HISTORY_MOVES_MAX, STATUSES, type HistoryMove } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
-import { byDirection, type Move } from './batch.ts';
+import { byDirection, type Move } from './moves.ts';
 import { isOne, type OperationRequest } from './contract.ts';
 import type { Found, WriteGuard } from './evaluate.ts';
 

@@ -1,11 +1,12 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
+import { nextOperationCount } from '../campaigns/index.ts';
 import { endWaitingClaims } from '../claims/index.ts';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
 import { CONFIRMATION_CODES, Halted } from '../domain/errors.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import { countConflict } from '../telemetry/index.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
-import { batchIdsOf, type CampaignDoc, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
+import { batchIdsOf, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import type { Models } from '../mongo/models.ts';
 import { BatchApplication, NotAsPlanned, WHOLE } from './apply-batch.ts';
 import type { Batch } from './batch.ts';
@@ -53,7 +54,7 @@ export class MongoOperationStore implements OperationStore {
     try {
       if (!inSequence) return await insert(NO_SEQUENCE);
       return await this.database.transaction(async (session) =>
-        insert(await nextSequence(this.database, operation.campaignId, session), session),
+        insert(await nextOperationCount(this.database, operation.campaignId, session), session),
       );
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
@@ -72,7 +73,7 @@ export class MongoOperationStore implements OperationStore {
       if (!before) return;
       // The end marker of the refused operation.
       await this.database.batches.deleteMany({ _id: batchIdsOf(operationId) }, { session });
-      const sequence = await nextSequence(this.database, campaignId, session);
+      const sequence = await nextOperationCount(this.database, campaignId, session);
       // A run of its own, so that a worker that still works on the refused one changes nothing.
       await this.insert({ ...operation, sequence, reopened: (before.reopened ?? 0) + 1 }, session);
     });
@@ -113,18 +114,18 @@ export class MongoOperationStore implements OperationStore {
   }
 
   async endClaimsOfSources(
-    { operationId, campaignId }: Operation,
+    run: Operation,
     { sources }: Plan,
   ): Promise<{ operation: Operation; claimIds: readonly string[] }> {
+    const { operationId, campaignId } = run;
     const texterIds = sources.filter((assignee) => assignee !== null);
     const claimIds = await this.database.transaction(async (session) => {
-      const before = { _id: operationId, state: 'running' as const, claimsEnded: { $exists: false } };
+      const before = { ...ofRun(run), state: 'running' as const, claimsEnded: { $exists: false } };
       const { matchedCount } = await this.operations.updateOne(before, { $set: { claimsEnded: 0 } }, { session });
       if (matchedCount === 0) return [];
       const ended = await endWaitingClaims(this.database, { campaignId, texterIds }, 'unassigned', session);
-      const claimsEnded = ended.length;
-      if (claimsEnded > 0)
-        await this.operations.updateOne({ _id: operationId }, { $set: { claimsEnded } }, { session });
+      const $set = { claimsEnded: ended.length };
+      if (ended.length > 0) await this.operations.updateOne({ _id: operationId }, { $set }, { session });
       return ended;
     });
     return { operation: await this.expect(operationId), claimIds };
@@ -196,17 +197,4 @@ export class MongoOperationStore implements OperationStore {
     if (!operation) throw new Error(`operation ${operationId} has been deleted from the database`);
     return operation;
   }
-}
-
-/** Counts up on the campaign's document, so that of two concurrent transactions one waits for the other. */
-export async function nextSequence(
-  database: Database,
-  campaignId: string,
-  session: mongo.ClientSession,
-): Promise<number> {
-  const options = { session, returnDocument: 'after', projection: { operationCount: 1 } } as const;
-  const campaign = await database.models.campaigns
-    .findByIdAndUpdate(campaignId, { $inc: { operationCount: 1 } }, options)
-    .lean<Pick<CampaignDoc, 'operationCount'>>();
-  return campaign?.operationCount ?? NO_SEQUENCE;
 }

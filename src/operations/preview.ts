@@ -3,7 +3,7 @@ import type { Assignee } from '../domain/conversation.ts';
 import { operationConflict } from '../domain/errors.ts';
 import { sumOf, type MoveCount, type SkipCount } from '../domain/receipt.ts';
 import type { OperationRequest } from './contract.ts';
-import { moveKey } from './batch.ts';
+import { moveKey } from './moves.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { Preview } from './jobs.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';

@@ -1,7 +1,8 @@
 import type { BatchSource } from './batch-source.ts';
 import { BATCHES_IN_FLIGHT_LIMIT, InFlight, UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { applyInParts, refuseStopped, type PartsDeps } from './apply-in-parts.ts';
-import { countApplied, countMoves, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
+import { countApplied, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
+import { countMoves } from './moves.ts';
 import type { OperationRequest } from './contract.ts';
 import type { Operation } from './operation.ts';
 import type { Stores } from './ports.ts';

@@ -1,4 +1,5 @@
-import { directionKey, type Move, type Shortfall } from './batch.ts';
+import type { Shortfall } from './batch.ts';
+import { directionKey, type Move } from './moves.ts';
 
 /** Adds up shortfalls by assignee and target. */
 export function addShortfalls(...lists: readonly (readonly Shortfall[])[]): Shortfall[] {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BatchDraft, countMoves, type Move } from '../../src/operations/batch.ts';
+import { BatchDraft } from '../../src/operations/batch.ts';
+import { countMoves, type Move } from '../../src/operations/moves.ts';
 import { SKIP_REASONS } from '../../src/domain/receipt.ts';
 import { evaluate, mergeSkips, type Found, type Guard } from '../../src/operations/evaluate.ts';
 import { shortfallsBetween } from '../../src/operations/shortfalls.ts';

@@ -7,7 +7,7 @@ import { TransactionSize, TransactionSizes } from '../../src/operations/transact
 import { Harness } from '../support/harness.ts';
 import { intercepted, ProcessDied } from '../support/intercepted-stores.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
-import { runToEnd } from '../support/run-operation.ts';
+import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import type { AnyRequest } from '../support/send.ts';
 
 const IN_PARTS = { batchConversationsMax: 8, partMax: 3, short: false } as const;
@@ -169,6 +169,18 @@ describe('a batch that is applied in parts', { timeout: TIMEOUT_MS }, () => {
     expect(ended?.receipt?.selected).toBe(8);
     expect(moved + (skipped[0]?.count ?? 0)).toBe(8);
     expect((await movedIds(request)).length).toBe(moved);
+  });
+
+  it('is left after a part when the slice is over, and the next slice goes on with it', async () => {
+    const { request, ids } = await campaignOf(8);
+    const slice = await oneSlice(stores, request, { ...IN_PARTS, short: true });
+    expect(slice.kind).toBe('unfinished');
+    const [first] = await rawBatches(harness, request.operationId);
+    expect(first).toMatchObject({ state: 'planned', appliedCount: 3 });
+    expect(await movedIds(request)).toHaveLength(3);
+    const ended = await runToEnd(stores, request, { ...IN_PARTS, short: true });
+    expect(ended?.receipt).toMatchObject({ selected: 8, moved: 8, skipped: [] });
+    expect(await movedIds(request)).toEqual(ids);
   });
 
   it('continues after the parts that a dead worker left', async () => {

@@ -47,7 +47,10 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
   }
 
   /** Does what a worker does after the last failed attempt. */
-  async function failOperation({ operationId }: AnyRequest, stores: Stores = harness.context.stores): Promise<void> {
+  async function onAttemptsExhausted(
+    { operationId }: AnyRequest,
+    stores: Stores = harness.context.stores,
+  ): Promise<void> {
     const operation = await stores.operations.find(operationId);
     const clock = { now: () => new Date() };
     if (operation) await failWith({ stores, clock }, operation, new Error('no attempts left'));
@@ -76,7 +79,7 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
     await atEachStep(async (step) => {
       const request = await newRequest();
       await expect(runToEnd(dieAfter(harness.context.stores, step), request)).rejects.toThrow(ProcessDied);
-      await failOperation(request);
+      await onAttemptsExhausted(request);
       if (await retry(request)) retried += 1;
       await runAgain(request);
       expect(await outcomeOf(harness, request), `step ${step}`).toEqual(undisturbed);
@@ -89,7 +92,7 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
     for (const died of [1, 2, 3, 4, 5]) {
       const request = await newRequest();
       await expect(runToEnd(dieAfter(harness.context.stores, middle), request)).rejects.toThrow(ProcessDied);
-      await failOperation(request, dieAfter(harness.context.stores, died)).catch((error: unknown) => {
+      await onAttemptsExhausted(request, dieAfter(harness.context.stores, died)).catch((error: unknown) => {
         if (!(error instanceof ProcessDied)) throw error;
       });
       await runAgain(request);
@@ -103,7 +106,7 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
     await atEachStep(async (step) => {
       const request = await newRequest();
       const old = runBeforeCall(harness.context.stores, step, async () => {
-        await failOperation(request);
+        await onAttemptsExhausted(request);
         await retry(request);
       });
       await runAgain(request, old);
@@ -115,7 +118,7 @@ describe.each(['reassign', 'undo'] as const)('a %s that used up its attempts', {
     await atEachStep(async (step) => {
       const request = await newRequest();
       const old = runBeforeCall(harness.context.stores, step, async () => {
-        await failOperation(request);
+        await onAttemptsExhausted(request);
         if (await retry(request)) await runAgain(request);
       });
       await runAgain(request, old);

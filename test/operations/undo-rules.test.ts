@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Move } from '../../src/operations/batch.ts';
+import type { Move } from '../../src/operations/moves.ts';
 import type { Claim } from '../../src/claims/claim.ts';
 import { Refusal } from '../../src/domain/errors.ts';
 import { OPERATION_STATES, isEnded, type OperationRecord } from '../../src/domain/operation.ts';

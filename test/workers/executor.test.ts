@@ -41,7 +41,7 @@ describe('the executor', () => {
       // The database, too, may be away.
       return Promise.reject(new Error('the database is away'));
     },
-    failOperation: (_attempt, error) => {
+    onAttemptsExhausted: (_attempt, error) => {
       recorded.push(error.message);
       return Promise.resolve();
     },
