@@ -78,7 +78,7 @@ export const environment = z.object({
     .default(90)
     .describe('How long ended operations are kept with their receipts, in days. 0 keeps them for ever.'),
   BATON_CLOSE_TIMEOUT_MS: ms(15_000).describe(
-    'How long a worker may take to finish the batches in progress when it is stopped, in milliseconds.',
+    'How long a worker may take to finish the transactions in progress when it is stopped, in milliseconds.',
   ),
   BATON_MONGODB_CONNECTIONS_MAX: count(50).describe('The most connections of one process to the database.'),
   BATON_MONGODB_SELECTION_TIMEOUT_MS: ms(5_000).describe(

@@ -31,7 +31,7 @@ export interface Service {
   /** Resolves when the workers of all queues are connected. */
   readonly ready: Promise<void>;
   /**
-   * Finishes the batches in progress, returns unfinished jobs to the queue, and closes all connections. After
+   * Finishes the transactions in progress, returns unfinished jobs to the queue, and closes all connections. After
    * `closeTimeoutMs` it cuts the connections instead; other workers then run the jobs once their locks have expired.
    */
   close(): Promise<'closed' | 'timed-out'>;

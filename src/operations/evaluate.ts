@@ -43,7 +43,8 @@ export function evaluate(planned: readonly Move[], found: ReadonlyMap<string, Fo
       if (evaluated.has(id)) return false;
       evaluated.add(id);
       const decision = decide(move, found.get(id), guard);
-      if (decision !== 'move' && !isLeftOut(decision, guard)) skips.add(decision, id);
+      const reason = skipReasonOf(decision, guard);
+      if (reason) skips.add(reason, id);
       return decision === 'move';
     });
     return byStatus(move, conversationIds, found);
@@ -51,9 +52,10 @@ export function evaluate(planned: readonly Move[], found: ReadonlyMap<string, Fo
   return { moves, skips: skips.all };
 }
 
-/** Returns true for a conversation that has its place in the receipt elsewhere: in an earlier batch or in a later one. */
-function isLeftOut(decision: Decision, { dealsAgain }: Guard): decision is 'moved-before' {
-  return decision === 'moved-before' || (decision === 'target-inactive' && dealsAgain);
+/** No reason for a conversation that the receipt counts elsewhere: in an earlier batch, or in a later one. */
+function skipReasonOf(decision: Decision, { dealsAgain }: Guard): SkipReason | undefined {
+  if (decision === 'move' || decision === 'moved-before') return undefined;
+  return decision === 'target-inactive' && dealsAgain ? undefined : decision;
 }
 
 function byStatus(move: Move, ids: readonly string[], found: ReadonlyMap<string, Found>): Move[] {

@@ -33,7 +33,7 @@ export interface SliceControls {
   readonly limits: SliceLimits;
   /** The size of transactions, which a worker keeps between slices. Default: the full size of a batch. */
   readonly transactionSize?: TransactionSize;
-  /** Called after each batch. Return true to stop after the batches in progress. */
+  /** Called after each part of a batch. Return true to stop after the parts in progress. */
   readonly shouldStop: () => boolean;
   readonly onProgress?: (progress: Progress) => void;
   /** Called with waiting claims that the operation has ended. Their jobs have to be woken. */

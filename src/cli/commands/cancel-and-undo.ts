@@ -23,7 +23,9 @@ export function addCancel(program: Command, session: Session): void {
   const command = program
     .command('cancel')
     .summary('stop an operation')
-    .description('Stops an operation or a waiting claim within one batch. What has moved stays moved: see undo.')
+    .description(
+      'Stops an operation after the transactions in progress, or a waiting claim at once. What has moved stays moved: see undo.',
+    )
     .argument('<operation>', 'the id of the operation to stop')
     .option('--campaign <campaign>', 'its campaign, by id or exact name; needed before a worker has accepted it')
     .addOption(waitOption());
