@@ -112,7 +112,8 @@ export async function endWaitingClaims(
   session?: mongo.ClientSession,
 ): Promise<readonly string[]> {
   const ofTexters = texterIds ? { 'request.texterId': { $in: [...texterIds] } } : {};
-  const filter = { campaignId, 'waiting.sequence': { $exists: true }, ...ofTexters };
+  // Without a receipt the reason has no place, and the error would keep the other claims waiting.
+  const filter = { campaignId, 'waiting.sequence': { $exists: true }, receipt: { $ne: null }, ...ofTexters };
   const options = session ? { session } : {};
   const waiting = await database.claims.find(filter, { ...options, projection: { _id: 1 } }).toArray();
   const ids = waiting.map(({ _id }) => _id);

@@ -4,6 +4,7 @@ import { MongoClaimStore } from '../../src/claims/claim-store.ts';
 import type { SentClaim } from '../../src/producer/producer-port.ts';
 import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
+import { claimDoc } from '../support/documents.ts';
 import { Harness } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { until } from '../support/until.ts';
@@ -204,6 +205,18 @@ describe('claims that wait for the pool to be refilled', () => {
     await harness.producer.poolRefilled(campaignId);
     expect((await sent[0]?.result())?.receipt).toMatchObject({ moved: 1, shortBecause: 'texter-inactive' });
     expect(await harness.isWaiting(sent[1]?.operationId ?? '')).toBe(true);
+  });
+
+  it('end beside a damaged one, which ends at its deadline', async () => {
+    const campaignId = await harness.seedCampaign(2, { selfAssign: RULES });
+    const [sent] = await sendAllWaiting(campaignId, [3]);
+    const waiting = { sequence: 0, until: new Date(Date.now() + LONG_MS) };
+    const damaged = { _id: harness.newId('cl'), campaignId, state: 'accepted', waiting, receipt: null } as const;
+    await harness.seeder.operations([claimDoc(damaged)]);
+    await harness.pause(campaignId, 't1');
+    expect(await claims().endRefused(campaignId)).toEqual([sent?.operationId]);
+    expect(await harness.isWaiting(sent?.operationId ?? '')).toBe(false);
+    expect(await harness.isWaiting(damaged._id)).toBe(true);
   });
 
   it.each([
