@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import getPort from 'get-port';
-import pWaitFor from 'p-wait-for';
+import pTimeout from 'p-timeout';
 import { errorMessage, lastLines } from './messages.ts';
 import { stopChild, type Child, type StopSequence } from './processes.ts';
 
@@ -70,12 +71,15 @@ export function freePort(): Promise<number> {
 async function start(definition: ServerDefinition): Promise<Child> {
   const { name, port, logFile } = definition;
   const child = definition.spawn();
-  await pWaitFor(async () => child.isClosed() || (await definition.isReady(child.pid)), {
-    interval: READY_POLL_MS,
-    timeout: { milliseconds: READY_TIMEOUT_MS, fallback: () => stopChild(child, []) },
-  });
+  const ready = untilReadyOrClosed(child, definition);
+  await pTimeout(ready, { milliseconds: READY_TIMEOUT_MS, fallback: () => stopChild(child, []) });
   if (!child.isClosed()) return child;
   throw new Error(`${name} did not start on port ${port}. The end of its log:\n${endOfLog(logFile)}`);
+}
+
+/** p-wait-for adds a listener for each poll, and Node prints a warning about a memory leak when a start takes longer. */
+async function untilReadyOrClosed(child: Child, definition: ServerDefinition): Promise<void> {
+  while (!child.isClosed() && !(await definition.isReady(child.pid))) await sleep(READY_POLL_MS);
 }
 
 function endOfLog(file: string): string {
