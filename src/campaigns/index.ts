@@ -9,4 +9,5 @@ export {
 export { addTexter, changeRules, checkedCountry, createCampaign, setActive, setClosed, setCountry } from './manage.ts';
 export type { CampaignStore, TexterStore } from './ports.ts';
 export { readWord, TexterWords } from './texter-words.ts';
+export { rulesOf, type StoredCampaign } from './stored.ts';
 export { MongoTexterStore } from './texter-store.ts';

@@ -1,4 +1,6 @@
 import type { mongo } from 'mongoose';
+import { rulesOf, type StoredCampaign } from '../campaigns/index.ts';
+import { makeWritable, WRITABLE } from '../conversations/index.ts';
 import { HISTORY_MOVES_MAX, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import { CLAIMABLE, objectIds, type ClaimDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
@@ -15,11 +17,11 @@ const COUNTED_STATUS = { notStarted: 'not-started', needsReply: 'needs-reply' } 
 /** The result of `$count`: one document, or none when there is nothing to count. */
 type Counted = readonly { readonly count: number }[];
 
-interface CampaignAndOperation extends CampaignRules {
+type CampaignAndOperation = Pick<StoredCampaign, '_id' | 'closed' | 'selfAssign' | 'waitingCount'> & {
   readonly running: readonly PoolOperation[];
-}
+};
 
-interface CountedTexter extends Pick<TexterDoc, 'texterId' | 'active'> {
+interface CountedTexter extends Pick<TexterDoc, 'texterId'>, Partial<Pick<TexterDoc, 'active'>> {
   readonly notStarted: Counted;
   readonly needsReply?: Counted;
 }
@@ -57,8 +59,11 @@ export class MongoRoundStore implements RoundStore {
       { session: this.session, ...IN_ONE_BATCH },
     );
     const [campaign] = await found.toArray();
-    this.pool.operation = campaign?.running[0];
-    return campaign;
+    if (!campaign) return undefined;
+    const { closed, selfAssign, waitingCount, running } = campaign;
+    this.pool.operation = running[0];
+    // Without a count, it is not known whether claims wait.
+    return { closed: closed === true, selfAssign: rulesOf(selfAssign), waitingCount: waitingCount ?? Infinity };
   }
 
   async readWaiting(afterSequence: number, limit: number): Promise<Claim[]> {
@@ -110,14 +115,22 @@ export class MongoRoundStore implements RoundStore {
   }
 
   async assign(decisions: readonly Decision[]): Promise<void> {
-    const updates = decisions.map((decision) => ({ updateMany: this.assignment(decision) }));
-    const expected = decisions.reduce((sum, { granted }) => sum + granted.length, 0);
-    this.assigning = expected;
-    const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session: this.session });
-    this.assigning = 0;
-    if (modifiedCount !== expected) {
-      throw new Error(`a round of claims assigned ${modifiedCount} of ${expected} conversations`);
+    const granted = decisions.flatMap((decision) => decision.granted);
+    this.assigning = granted.length;
+    let assigned = await this.writeAssignments(decisions);
+    if (assigned !== granted.length) {
+      await makeWritable(this.database, this.campaignId, granted, this.session);
+      assigned += await this.writeAssignments(decisions);
     }
+    this.assigning = 0;
+    if (assigned !== granted.length) {
+      throw new Error(`a round of claims assigned ${assigned} of ${granted.length} conversations`);
+    }
+  }
+
+  private async writeAssignments(decisions: readonly Decision[]): Promise<number> {
+    const updates = decisions.map((decision) => ({ updateMany: this.assignment(decision) }));
+    return (await this.database.conversations.bulkWrite(updates, { session: this.session })).modifiedCount;
   }
 
   async updateWaiting(claim: Claim, granted: readonly string[]): Promise<void> {
@@ -151,7 +164,7 @@ export class MongoRoundStore implements RoundStore {
     const { operationId, texterId } = claim.request;
     const move = { operationId, from: null, to: texterId, at: this.now, by: texterId };
     return {
-      filter: { _id: { $in: objectIds(granted) }, campaignId: this.campaignId, ...CLAIMABLE },
+      filter: { _id: { $in: objectIds(granted) }, campaignId: this.campaignId, ...CLAIMABLE, ...WRITABLE },
       update: {
         $set: { assigneeId: texterId, assignedAt: this.now, lastOperationId: operationId },
         $inc: { assignmentVersion: 1 },
@@ -162,7 +175,7 @@ export class MongoRoundStore implements RoundStore {
 }
 
 function toLoad({ active, notStarted, needsReply }: CountedTexter): TexterLoad {
-  return { active, notStarted: countOf(notStarted), needsReply: countOf(needsReply) };
+  return { active: active === true, notStarted: countOf(notStarted), needsReply: countOf(needsReply) };
 }
 
 function countOf(counted: Counted | undefined): number {

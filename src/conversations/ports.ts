@@ -27,6 +27,8 @@ export interface ConversationStore {
     limit: number,
     operationId: string,
   ): Promise<Candidate[]>;
+  /** Yields the conversations of these assignees whose status is missing or unknown. All of them are incomplete. */
+  readUnknown(campaignId: string, assignees: readonly Assignee[]): AsyncIterable<Candidate[]>;
   findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
   /** Counts the conversations of these assignees in these statuses, up to `limit`. */
   count(
@@ -35,7 +37,10 @@ export interface ConversationStore {
     statuses: readonly Status[],
     limit?: number,
   ): Promise<number>;
-  /** Counts the conversations of these assignees in these statuses that an operation has not moved. Reads them. */
+  /**
+   * Counts the conversations of these assignees in these statuses that an operation has not moved. Reads them. All statuses
+   * include unknown ones.
+   */
   countNotMoved(
     campaignId: string,
     assignees: readonly Assignee[],
@@ -56,9 +61,11 @@ export interface ConversationRecord {
   readonly externalId: string | null;
   readonly name: string;
   readonly phone: string;
-  readonly status: Status;
+  /** `null` when the document has none, or one that is unknown. */
+  readonly status: Status | null;
   readonly assigneeId: Assignee;
-  readonly optedOut: boolean;
+  /** `null` when the document does not say it. */
+  readonly optedOut: boolean | null;
   readonly waitingSince: Date;
   readonly lastInboundAt: Date | null;
   readonly lastOutboundAt: Date | null;

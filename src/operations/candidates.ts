@@ -36,6 +36,7 @@ export function manyCandidates({ conversations }: Stores, request: BulkRequest, 
       yield* readInOrder(reader, inOrder, planner.position);
       const wanted = (target: Assignee): number => planner.surplusOf(target);
       if (surplus) yield* readFromEnd(conversations, { ...common, sources: targets, wanted });
+      if (request.status === 'any') yield* conversations.readUnknown(campaignId, sources);
     },
     async count(newest) {
       const inOrderCount = await countAfter(conversations, inOrder, newest?.after.position ?? null);
