@@ -192,7 +192,11 @@ function upTo(bound: Bound): mongo.Filter<ConversationDoc>[] {
   if (bound === 'start') return [NO_TIME];
   if (bound === 'end') return [NO_TIME, ANY_TIME];
   const { waitingSince, _id } = bound;
-  return [NO_TIME, { waitingSince: { $lte: new Date(waitingSince.getTime() - 1) } }, { waitingSince, _id: { $lte: _id } }];
+  return [
+    NO_TIME,
+    { waitingSince: { $lte: new Date(waitingSince.getTime() - 1) } },
+    { waitingSince, _id: { $lte: _id } },
+  ];
 }
 
 function idsOf(places: readonly Pick<Place, '_id'>[]): string[] {

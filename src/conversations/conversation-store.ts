@@ -5,9 +5,12 @@ import { toCandidate, waitsSince, type StoredConversation } from './stored.ts';
 import { STATUSES, type Assignee, type Candidate, type Position, type Status } from '../domain/conversation.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
-import { ASSIGNEE_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
+import { ASSIGNEE_INDEX, NO_OPT_OUT_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
 
-type CandidateDoc = Pick<StoredConversation, '_id' | 'assigneeId' | 'status' | 'waitingSince' | 'optedOut' | 'createdAt'>;
+type CandidateDoc = Pick<
+  StoredConversation,
+  '_id' | 'assigneeId' | 'status' | 'waitingSince' | 'optedOut' | 'createdAt'
+>;
 
 const CANDIDATE_FIELDS = { assigneeId: 1, status: 1, waitingSince: 1, optedOut: 1, createdAt: 1 } as const;
 const UNKNOWN_PAGE = 1_000;
@@ -34,16 +37,12 @@ export class MongoConversationStore implements ConversationStore {
     return this.pages.read(range, before, limit, operationId, 'from-end');
   }
 
-  async *readUnknown(campaignId: string, assignees: readonly Assignee[]): AsyncGenerator<Candidate[]> {
-    for (let skip = 0; ; skip += UNKNOWN_PAGE) {
-      const page = { skip, limit: UNKNOWN_PAGE, batchSize: UNKNOWN_PAGE + 1 };
-      const options = { ...page, projection: CANDIDATE_FIELDS, hint: ASSIGNEE_INDEX };
-      const filters = unknownStatuses(campaignId, assignees);
-      const found = filters.map((filter) => this.database.conversations.find<CandidateDoc>(filter, options));
-      const pages = await Promise.all(found.map((each) => each.toArray()));
-      yield pages.flat().map(asCandidate);
-      if (pages.every((page) => page.length < UNKNOWN_PAGE)) return;
-    }
+  async readUnknown(campaignId: string, assignees: readonly Assignee[], page: number): Promise<Candidate[]> {
+    const range = { skip: page * UNKNOWN_PAGE, limit: UNKNOWN_PAGE, batchSize: UNKNOWN_PAGE + 1 };
+    const options = { ...range, projection: CANDIDATE_FIELDS, hint: ASSIGNEE_INDEX };
+    const filters = unknownStatuses(campaignId, assignees);
+    const found = filters.map((filter) => this.database.conversations.find<CandidateDoc>(filter, options).toArray());
+    return (await Promise.all(found)).flat().map(asCandidate);
   }
 
   async findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined> {
@@ -91,18 +90,29 @@ export class MongoConversationStore implements ConversationStore {
     return this.countGroups({ campaignId }, ASSIGNEE_INDEX);
   }
 
-  async countOptedOut(campaignId: string): Promise<AssigneeCount[]> {
-    return this.countGroups({ campaignId, optedOut: true }, OPTED_OUT_INDEX);
+  async countOptedOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]> {
+    return this.countGroups({ campaignId, ...among(assignees), optedOut: true }, OPTED_OUT_INDEX);
   }
 
-  private async countGroups(filter: { campaignId: string; optedOut?: true }, hint: string): Promise<AssigneeCount[]> {
+  async countWithoutOptOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]> {
+    return this.countGroups({ campaignId, ...among(assignees), optedOut: null }, NO_OPT_OUT_INDEX);
+  }
+
+  private async countGroups(filter: mongo.Document, hint: string): Promise<AssigneeCount[]> {
     const groups = [
       { $match: filter },
       { $group: { _id: { assigneeId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
       { $project: { _id: 0, assigneeId: '$_id.assigneeId', status: '$_id.status', count: 1 } },
     ];
-    return this.database.models.conversations.aggregate<AssigneeCount>(groups, { hint });
+    const counts = await this.database.conversations.aggregate<Partial<AssigneeCount>>(groups, { hint }).toArray();
+    return counts.map(
+      ({ assigneeId = null, status = null, count }) => ({ assigneeId, status, count: Number(count) }) as AssigneeCount,
+    );
   }
+}
+
+function among(assignees: readonly Assignee[] | undefined): mongo.Document {
+  return assignees ? { assigneeId: { $in: [...assignees] } } : {};
 }
 
 /** An incomplete candidate keeps the status that is stored. Nothing but a skip is made of it. */

@@ -10,7 +10,9 @@ type Filter = mongo.Filter<ConversationDoc>;
  */
 
 const NO_HISTORY = { history: { $type: ['null', 'number', 'string', 'bool', 'date'] } } as unknown as Filter;
-const NO_VERSION = { assignmentVersion: { $type: ['null', 'string', 'bool', 'date', 'object', 'array'] } } as unknown as Filter;
+const NO_VERSION = {
+  assignmentVersion: { $type: ['null', 'string', 'bool', 'date', 'object', 'array'] },
+} as unknown as Filter;
 
 /** Every write of a move has this in its filter. */
 export const WRITABLE = {
