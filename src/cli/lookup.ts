@@ -3,7 +3,6 @@ import type { Context } from '../context.ts';
 import type { ViewStore } from '../conversations/index.ts';
 import type { Assignee } from '../domain/conversation.ts';
 import { Refusal, shown } from '../domain/errors.ts';
-import type { Sources, Targets } from '../operations/index.ts';
 import { misused } from './errors.ts';
 import type { Session } from './session.ts';
 import { plain } from './terminal.ts';
@@ -72,7 +71,7 @@ export function findTexter({ campaign, texters }: TextersOf, typed: string): Tex
   });
 }
 
-type TextersOf = Pick<CampaignSession, 'campaign' | 'texters'>;
+export type TextersOf = Pick<CampaignSession, 'campaign' | 'texters'>;
 
 /**
  * Finds the id of a conversation by its id, its external id, or the exact name of its contact. Refuses a word that matches
@@ -108,10 +107,6 @@ export async function phoneOf(campaign: Campaign, typed: string, country: string
   throw misused(`--phone cannot be read: ${reading.problem}`, { expected, received: reading.problem });
 }
 
-function ids<Key extends string>(records: readonly Readonly<Record<Key, string>>[], key: Key): string[] {
-  return records.map((record) => record[key]);
-}
-
 interface Match {
   readonly id: string;
   /** What the word is to this record: its id, its name … */
@@ -125,45 +120,6 @@ function ambiguous(what: string, matches: readonly Match[], typed: string): Refu
     message: `${shown(typed)} matches more than one ${what}: ${listed.join(', ')}; write id= and the id, such as id=${first?.id ?? ''}`,
     expected: `a word that matches one ${what}`,
     received: `a word that matches ${listed.join(', ')}`,
-  });
-}
-
-/** Reads `pool`, `everyone`, or a list of texters by id or name. */
-export function sourcesOf(typed: string, of: TextersOf): Sources {
-  return typed === 'pool' || typed === 'everyone' ? typed : { texterIds: texterIdsOf(typed, of) };
-}
-
-/** Reads `everyone`, or a list of texters by id or name. */
-export function targetsOf(typed: string, of: TextersOf): Targets {
-  return typed === 'everyone' ? typed : { texterIds: texterIdsOf(typed, of) };
-}
-
-/** Reads `pool`, or one texter by id or name. */
-export function assigneeOf(typed: string, of: TextersOf): Assignee {
-  return typed === 'pool' ? null : findTexter(of, typed).texterId;
-}
-
-/** Lists the assignees that {@link sourcesOf} reads. `everyone` stands for all texters and the pool. */
-export function assigneesOf(typed: string, of: TextersOf): Assignee[] {
-  const sources = sourcesOf(typed, of);
-  if (sources === 'pool') return [null];
-  return sources === 'everyone' ? [null, ...ids(of.texters, 'texterId')] : [...new Set(sources.texterIds)];
-}
-
-/** Returns an empty list for an empty text. The callers refuse it, each in its own words. */
-function texterIdsOf(typed: string, of: TextersOf): string[] {
-  if (typed.trim() === '') return [];
-  const words = typed.split(',').map((word) => word.trim());
-  return words.map((word) => {
-    if (word === '') {
-      const expected = 'texters with one comma between them';
-      throw misused(`there is an empty name in ${shown(typed)}`, { expected, received: shown(typed) });
-    }
-    if (word === 'pool' || word === 'everyone') {
-      const expected = `"${word}" alone, or a list of texters`;
-      throw misused(`"${word}" cannot be combined with texters`, { expected, received: shown(typed) });
-    }
-    return findTexter(of, word).texterId;
   });
 }
 

@@ -48,6 +48,11 @@ export function conversationOption(help: string, conflicts: string[]): Option {
   return new Option('--conversation <id>', `${help}, by id, external id or contact`).conflicts(conflicts);
 }
 
+/** `--conversations` names each conversation, so the options that select by source and status cannot be used with it. */
+export function conversationsOption(help: string, conflicts: string[]): Option {
+  return new Option('--conversations <ids>', `${help}, by id: A,B, or - to read one id per line`).conflicts(conflicts);
+}
+
 export function countryOption(): Option {
   return new Option('--country <code>', 'the country of phone numbers without a country code, such as US');
 }

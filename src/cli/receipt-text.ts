@@ -21,13 +21,15 @@ export const SHORT_BECAUSE = {
 
 export function receiptText(receipt: Receipt, names: AssigneeNames): string {
   const byStatus = [...receipt.byStatus].sort((a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status));
-  const { moved, selected, asked, shortBecause, left, claimsEnded = 0 } = receipt;
+  const { moved, selected, asked, shortBecause, left, claimsEnded = 0, pausedTargets = [], overLimit } = receipt;
   const wanted = asked === null ? '' : `, of ${asked} asked for`;
   const short = shortBecause === null ? '' : `${wanted}: ${SHORT_BECAUSE[shortBecause]}`;
   return blocks(
     `Moved ${moved} of ${counted(selected, 'conversation')} selected${short}.`,
     left !== null && left > 0 && `${counted(left, 'more conversation')} had not been reached. They did not change.`,
     claimsEnded > 0 && `${counted(claimsEnded, 'waiting claim')} of these texters ended.`,
+    pausedTargets.length > 0 && `Paused meanwhile, so they may have received less: ${names.list(pausedTargets)}.`,
+    overLimitText(overLimit, names),
     countTable(['to', 'moved'], assigneeRows(receipt.byTarget, names)),
     countTable(['from', 'moved'], assigneeRows(receipt.bySource, names)),
     countTable(
@@ -35,6 +37,16 @@ export function receiptText(receipt: Receipt, names: AssigneeNames): string {
       byStatus.map(({ status, count }) => [status, count]),
     ),
     skippedTable(receipt.skipped),
+    resultsTable(receipt.results),
+  );
+}
+
+/** Lists the chosen conversations that did not move. */
+function resultsTable(results: Receipt['results'] = []): string | false {
+  const unmoved = results.filter(({ result }) => result !== 'moved');
+  return countTable(
+    ['conversation', 'did not move because'],
+    unmoved.map(({ conversationId, result }) => [conversationId, result]),
   );
 }
 
@@ -43,10 +55,21 @@ export function previewText(preview: Preview, names: AssigneeNames): string {
   const assignees = preview.assignees.map((each) => [names.of(each.assigneeId), each.before, each.after]);
   return blocks(
     `Would move ${preview.moved} of ${counted(preview.selected, 'conversation')} selected. Nothing was changed.`,
+    overLimitText(preview.overLimit, names),
     countTable(['from', 'to', 'status', 'would move'], moves),
     table(['assignee', 'has now', 'would have'], assignees),
     skippedTable(preview.skipped),
   );
+}
+
+const LIMITED = { 'open-max': 'not-started', 'replies-max': 'needs-reply' } as const;
+
+function overLimitText(overLimit: Receipt['overLimit'] = [], names: AssigneeNames): string | false {
+  const lines = overLimit.map(
+    ({ texterId, limit, max, count }) =>
+      `Warning: ${count} ${LIMITED[limit]} conversations for ${names.of(texterId)}. Claims stop at ${max}.`,
+  );
+  return lines.length > 0 && lines.join('\n');
 }
 
 type Row = readonly (string | number)[];
@@ -106,6 +129,7 @@ function failuresText(failures: NonNullable<AnyOperation['failures']>): string {
 export function fromText(request: Request, names: AssigneeNames): string {
   if (request.kind === 'self-assign') return 'pool';
   if (request.kind === 'undo') return `the moves of ${request.undoes}`;
+  if ('conversations' in request) return counted(request.conversations.length, 'chosen conversation');
   if (!('from' in request)) return `conversation ${request.conversationId}`;
   return typeof request.from === 'string' ? request.from : names.list(request.from.texterIds);
 }
@@ -114,5 +138,9 @@ export function toText(request: Request, names: AssigneeNames): string {
   if (request.kind === 'self-assign') return names.of(request.texterId);
   if (request.kind === 'undo') return 'the assignees before';
   if (!('to' in request)) return 'pool';
-  return typeof request.to === 'string' ? request.to : names.list(request.to.texterIds);
+  if (typeof request.to === 'string') return request.to;
+  if ('texterIds' in request.to) return names.list(request.to.texterIds);
+  return Object.entries(request.to.counts)
+    .map(([texterId, count]) => `${names.of(texterId)} ${count}`)
+    .join(', ');
 }

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { statusesOf, type Assignee } from '../domain/conversation.ts';
 import { Refusal, shown } from '../domain/errors.ts';
 import { requestHash } from '../domain/requests.ts';
-import { needsCampaignLock, type OperationRequest, parseRequest, preview, refuseEarly } from '../operations/index.ts';
+import { isOne, type OperationRequest, parseRequest, preview, refuseEarly } from '../operations/index.ts';
 import { newId } from './arguments.ts';
 import { misused } from './errors.ts';
 import type { CampaignSession } from './lookup.ts';
@@ -33,7 +33,7 @@ export async function runOperation(of: CampaignSession, fields: object, options:
 }
 
 async function previewOf({ context, names }: CampaignSession, request: OperationRequest): Promise<Output> {
-  if (!needsCampaignLock(request)) {
+  if (isOne(request)) {
     const values = { expected: 'a request for several conversations', received: '--conversation' };
     throw misused('--preview cannot be used with --conversation', values);
   }
@@ -41,15 +41,16 @@ async function previewOf({ context, names }: CampaignSession, request: Operation
   return { json: { campaignId: request.campaignId, ...found }, text: previewText(found, names) };
 }
 
-/** To unassign all conversations of a texter, a person must confirm their number. */
+/** A person must confirm the number when all conversations of a texter are unassigned, also by a count above their number. */
 async function withConfirmation(
   { session, context, names }: CampaignSession,
   request: OperationRequest,
   sources: readonly Assignee[],
 ): Promise<OperationRequest> {
-  if (request.kind !== 'unassign' || request.count !== undefined || request.confirm !== undefined) return request;
+  if (request.kind !== 'unassign' || request.confirm !== undefined) return request;
   const { from, status, campaignId } = request;
   const found = await context.stores.conversations.count(campaignId, sources, statusesOf(status));
+  if (request.count !== undefined && (found >= request.count || found === 0)) return request;
   const assignees = from === 'everyone' ? 'everyone' : names.list(sources);
   const source = status === 'any' ? assignees : `${assignees} (${status})`;
   return { ...request, confirm: await confirmCount(session.terminal, found, source) };

@@ -45,6 +45,10 @@ async function send(producer: Producer, { kind, ...request }: OperationRequest):
       return producer.reassignOne(request as RequestInput<'reassign-one'>);
     case 'unassign-one':
       return producer.unassignOne(request as RequestInput<'unassign-one'>);
+    case 'reassign-list':
+      return producer.reassignList(request as RequestInput<'reassign-list'>);
+    case 'unassign-list':
+      return producer.unassignList(request as RequestInput<'unassign-list'>);
     case 'undo':
       return producer.undo(request as RequestInput<'undo'>);
   }

@@ -52,6 +52,12 @@ export class MongoConversationStore implements ConversationStore {
     return doc ? asCandidate(doc) : undefined;
   }
 
+  async findMany(campaignId: string, conversationIds: readonly string[]): Promise<Candidate[]> {
+    const filter = { _id: { $in: conversationIds.map((id) => new Types.ObjectId(id)) }, campaignId };
+    const options = { projection: CANDIDATE_FIELDS, batchSize: conversationIds.length + 1 };
+    return (await this.database.conversations.find<CandidateDoc>(filter, options).toArray()).map(asCandidate);
+  }
+
   async count(
     campaignId: string,
     assignees: readonly Assignee[],
@@ -86,8 +92,12 @@ export class MongoConversationStore implements ConversationStore {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  async countByAssignee(campaignId: string): Promise<AssigneeCount[]> {
-    return this.countGroups({ campaignId }, ASSIGNEE_INDEX);
+  async countByAssignee(
+    campaignId: string,
+    some?: { readonly assignees: readonly Assignee[]; readonly statuses: readonly Status[] },
+  ): Promise<AssigneeCount[]> {
+    const filter = some && { ...among(some.assignees), status: { $in: [...some.statuses] } };
+    return this.countGroups({ campaignId, ...filter }, ASSIGNEE_INDEX);
   }
 
   async countOptedOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]> {

@@ -34,6 +34,8 @@ export interface ConversationStore {
    */
   readUnknown(campaignId: string, assignees: readonly Assignee[], page: number): Promise<Candidate[]>;
   findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
+  /** Returns those of these conversations that exist on the campaign, in any order. */
+  findMany(campaignId: string, conversationIds: readonly string[]): Promise<Candidate[]>;
   /** Counts the conversations of these assignees in these statuses, up to `limit`. */
   count(
     campaignId: string,
@@ -53,8 +55,14 @@ export interface ConversationStore {
   ): Promise<number>;
   /** Counts the conversations of these assignees in the status of a position that come after the position. */
   countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number>;
-  /** Counts all conversations of a campaign by assignee and status. Reads the keys of one index and no document. */
-  countByAssignee(campaignId: string): Promise<AssigneeCount[]>;
+  /**
+   * Counts the conversations of a campaign by assignee and status: all, or those of these assignees in these statuses. Reads
+   * the keys of one index and no document.
+   */
+  countByAssignee(
+    campaignId: string,
+    among?: { readonly assignees: readonly Assignee[]; readonly statuses: readonly Status[] },
+  ): Promise<AssigneeCount[]>;
   /** Counts the conversations of contacts who opted out, by assignee and status: of these assignees, or of all. */
   countOptedOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]>;
   /** The same for the conversations that do not say whether the contact opted out. They are incomplete. */

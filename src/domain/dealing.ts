@@ -23,6 +23,8 @@ export interface DealerStart {
   readonly shares?: { readonly before: readonly number[]; readonly after: readonly number[] };
   /** Default: every credit is zero. */
   readonly credits?: readonly StatusCredits[];
+  /** True when no target may get more than its share. */
+  readonly isExact?: boolean;
 }
 
 /**
@@ -57,7 +59,7 @@ export class Dealer {
   /** Returns the target of this conversation, or `undefined` when no target is left. */
   deal({ assigneeId, status }: Pick<Candidate, 'assigneeId' | 'status'>): Assignee | undefined {
     // Conversations that came to a source meanwhile are dealt beyond the shares.
-    const seat = this.receiver(status) ?? this.leastLoaded(status);
+    const seat = this.receiver(status) ?? (this.plan.isExact ? undefined : this.leastLoaded(status));
     if (seat === undefined) return undefined;
     add(this.dealtTo, this.seats.get(assigneeId), -1);
     add(this.dealtTo, seat, 1);
@@ -81,6 +83,11 @@ export class Dealer {
     const seat = this.seats.get(target);
     if (seat === undefined || this.receiver() === undefined) return 0;
     return Math.max(0, -this.missing(seat));
+  }
+
+  /** True when every target has its exact number, or is left out. */
+  get isFull(): boolean {
+    return this.plan.isExact === true && this.receiver() === undefined;
   }
 
   get hasTargets(): boolean {

@@ -50,7 +50,16 @@ export interface Cancellation {
   readonly at: Date;
 }
 
-export const OPERATION_KINDS = ['reassign', 'unassign', 'reassign-one', 'unassign-one', 'undo', 'self-assign'] as const;
+export const OPERATION_KINDS = [
+  'reassign',
+  'unassign',
+  'reassign-one',
+  'unassign-one',
+  'reassign-list',
+  'unassign-list',
+  'undo',
+  'self-assign',
+] as const;
 
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 

@@ -13,6 +13,21 @@ export const SKIP_REASONS = [
 
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
+/** A texter who has more conversations after an operation than claims would give. `max` is the campaign's limit. */
+export interface OverLimit {
+  readonly texterId: string;
+  /** `open-max` limits not-started conversations, `replies-max` those that need a reply. */
+  readonly limit: 'open-max' | 'replies-max';
+  readonly max: number;
+  readonly count: number;
+}
+
+/** What became of a conversation in a list. `stopped`: the operation was cancelled or failed before it. */
+export interface ConversationResult {
+  readonly conversationId: string;
+  readonly result: 'moved' | 'stopped' | SkipReason;
+}
+
 /** The number of conversations that made the same move. */
 export interface MoveCount {
   readonly from: Assignee;
@@ -57,6 +72,12 @@ export interface Receipt {
   readonly left: number | null;
   /** How many waiting claims an unassign of everything has ended; absent when there were none. */
   readonly claimsEnded?: number;
+  /** Targets that were paused or removed before the operation ended. They may have received less, or nothing. */
+  readonly pausedTargets?: readonly string[];
+  /** The texters whom the operation took past a limit; absent when there are none. */
+  readonly overLimit?: readonly OverLimit[];
+  /** For an operation on a list of conversations: what became of each, in the order of the list. */
+  readonly results?: readonly ConversationResult[];
   readonly skipped: readonly SkipCount[];
   readonly bySource: readonly { readonly assigneeId: Assignee; readonly count: number }[];
   readonly byTarget: readonly { readonly assigneeId: Assignee; readonly count: number }[];
@@ -72,6 +93,11 @@ export function totalUp(
     readonly ended: boolean;
     readonly left?: number;
     readonly claimsEnded?: number;
+    readonly pausedTargets?: readonly string[];
+    readonly overLimit?: readonly OverLimit[];
+    readonly results?: readonly ConversationResult[];
+    /** Why the operation moved fewer than asked for. Default: `none-left`. */
+    readonly shortBecause?: ShortBecause;
   },
 ): Receipt {
   const moved = sumOf(moves);
@@ -80,9 +106,12 @@ export function totalUp(
     selected: moved + sumOf(skipped),
     moved,
     asked: wanted.asked,
-    shortBecause: wanted.ended ? (short ? 'none-left' : null) : 'stopped',
+    shortBecause: wanted.ended ? (short ? (wanted.shortBecause ?? 'none-left') : null) : 'stopped',
     left: wanted.left ?? null,
     ...(wanted.claimsEnded !== undefined && wanted.claimsEnded > 0 && { claimsEnded: wanted.claimsEnded }),
+    ...(wanted.pausedTargets && wanted.pausedTargets.length > 0 && { pausedTargets: wanted.pausedTargets }),
+    ...(wanted.overLimit && wanted.overLimit.length > 0 && { overLimit: wanted.overLimit }),
+    ...(wanted.results && { results: wanted.results }),
     skipped,
     bySource: tally(moves, (move) => move.from).map(([assigneeId, count]) => ({ assigneeId, count })),
     byTarget: tally(moves, (move) => move.to).map(([assigneeId, count]) => ({ assigneeId, count })),

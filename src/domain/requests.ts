@@ -93,8 +93,8 @@ function amount(bound: 'at least' | 'at most', limit: number, origin: string): s
 /** Fields that do not change what an operation does. A retry may have other values. */
 const NOT_HASHED: ReadonlySet<string> = new Set(['actorId', 'reason', 'confirm']);
 
-/** Lists of ids that stand for sets. */
-const SETS: ReadonlySet<string> = new Set(['texterIds', 'conversationIds']);
+/** Lists that stand for sets: of ids, or of conversations with their expected assignees. */
+const SETS: ReadonlySet<string> = new Set(['texterIds', 'conversationIds', 'conversations']);
 
 /**
  * Hashes what a request asks for: the order of fields and of the ids in a list, repeated ids, the actor, the reason and the
@@ -108,8 +108,12 @@ export function requestHash(request: object): string {
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (key, inner: unknown) => {
     if (NOT_HASHED.has(key)) return undefined;
-    if (Array.isArray(inner)) return SETS.has(key) ? [...new Set<unknown>(inner)].sort() : (inner as unknown[]);
+    if (Array.isArray(inner)) return SETS.has(key) ? sorted(inner) : (inner as unknown[]);
     if (typeof inner !== 'object' || inner === null) return inner;
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
+}
+
+function sorted(items: readonly unknown[]): unknown[] {
+  return [...new Set(items.map((item) => (typeof item === 'object' ? canonicalJson(item) : item)))].sort();
 }

@@ -37,6 +37,11 @@ const statusCredits = Schema.create(
   nested,
 );
 
+const limits = Schema.create(
+  { openMax: count, repliesMax: required<number | null>({ type: Number, default: null }) },
+  nested,
+);
+
 const plan = Schema.create(
   {
     sources: required<readonly Assignee[]>({ type: [String] }),
@@ -47,6 +52,10 @@ const plan = Schema.create(
     limit: required<number | null>({ type: Number, default: null }),
     /** Only when a target is a source too. */
     surplus: optional<InferRawDocTypeFromSchema<typeof surplus>>({ type: surplus }),
+    /** Only when the request has a number for each target. */
+    numbers: optional<readonly number[]>({ type: [Number], default: undefined }),
+    leftOut: optional<readonly string[]>({ type: [String], default: undefined }),
+    limits: optional<InferRawDocTypeFromSchema<typeof limits>>({ type: limits }),
     /** Only when conversations are dealt. */
     credits: optional<readonly InferRawDocTypeFromSchema<typeof statusCredits>[]>({
       type: [statusCredits],

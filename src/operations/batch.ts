@@ -109,7 +109,7 @@ export class BatchDraft {
     this.moveTotal += 1;
   }
 
-  addSkip(candidate: Candidate, reason: SkipReason): void {
+  addSkip(candidate: Pick<Candidate, 'id'>, reason: SkipReason): void {
     const ids = this.skips.get(reason);
     if (ids) ids.push(candidate.id);
     else this.skips.set(reason, [candidate.id]);

@@ -38,7 +38,7 @@ async function find(deps: CancelDeps, { operationId, campaignId }: CancelRequest
   if (found?.campaignId === campaignId) return found;
   const sent = found ? undefined : await deps.findSent(operationId);
   if (sent?.request.campaignId !== campaignId) throw unknownOperation(operationId, campaignId);
-  return accept(deps, sent);
+  return (await accept(deps, sent)).operation;
 }
 
 async function cancelOperation(deps: CancelDeps, run: Run, cancellation: Cancellation): Promise<OperationOrClaim> {

@@ -7,6 +7,8 @@ import { parseWith, type DeepReadonly } from '../domain/requests.ts';
 
 /** More texters than any campaign has. A longer list is a mistake or an attack. */
 const TEXTERS_MAX = 2_000;
+/** As many as a person ticks on a screen. All of them fit into one batch. */
+const LISTED_MAX = 2_000;
 const REASON_CHARS_MAX = 200;
 
 /** Every kind is one of the kinds that the database stores. */
@@ -14,6 +16,16 @@ const kindOf = <Kind extends OperationKind>(kind: Kind) => z.literal(kind);
 
 const texters = z.strictObject({ texterIds: z.array(texterId).max(TEXTERS_MAX) });
 const atLeastOneTexter = z.strictObject({ texterIds: z.array(texterId).min(1).max(TEXTERS_MAX) });
+/** How many conversations each target gets. Zero would be a target that is none. */
+const counts = z.strictObject({
+  counts: z
+    .record(texterId, count)
+    .refine((numbers) => Object.keys(numbers).length > 0, { error: 'must not be empty' })
+    .refine((numbers) => Object.keys(numbers).length <= TEXTERS_MAX, {
+      error: `must name at most ${TEXTERS_MAX} texters`,
+    })
+    .refine((numbers) => sumOf(numbers) <= COUNT_MAX, { error: `must add up to at most ${COUNT_MAX}` }),
+});
 const status = z.enum(['any', ...STATUSES]).describe('"any" means every status, awaiting-contact and closed included.');
 
 const common = {
@@ -32,19 +44,28 @@ const oneConversation = {
     .describe('The conversation is skipped when it has another assignee. null: the pool.'),
 };
 
-const reassignRequest = z.strictObject({
-  kind: kindOf('reassign'),
-  ...common,
-  from: z.union([z.enum(['pool', 'everyone']), atLeastOneTexter], {
-    error: `must be "pool", "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
-  }),
-  to: z.union([z.literal('everyone'), texters], {
-    error: `must be "everyone" or {"texterIds": [up to ${TEXTERS_MAX} ids]}`,
-  }),
-  status,
-  count: count.optional().describe('How many conversations to move. Default: all.'),
-  spread: z.enum(SPREADS).default('even'),
-});
+const reassignRequest = z
+  .strictObject({
+    kind: kindOf('reassign'),
+    ...common,
+    from: z.union([z.enum(['pool', 'everyone']), atLeastOneTexter], {
+      error: `must be "pool", "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
+    }),
+    to: z.union([z.literal('everyone'), texters, counts], {
+      error: `must be "everyone", {"texterIds": [up to ${TEXTERS_MAX} ids]} or {"counts": {id: number}}`,
+    }),
+    status,
+    count: count.optional().describe('How many conversations to move. Default: all.'),
+    spread: z.enum(SPREADS).default('even'),
+  })
+  .refine(({ to, count: total }) => !hasCounts(to) || total === undefined, {
+    path: ['count'],
+    error: 'must be left out when "to" has a number for each target',
+  })
+  .refine(({ to, spread }) => !hasCounts(to) || spread === 'even', {
+    path: ['spread'],
+    error: 'must be left out when "to" has a number for each target',
+  });
 
 const unassignRequest = z.strictObject({
   kind: kindOf('unassign'),
@@ -53,7 +74,11 @@ const unassignRequest = z.strictObject({
     error: `must be "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
   }),
   status,
-  count: count.optional().describe('How many conversations to unassign. Default: all, which needs "confirm".'),
+  count: count
+    .optional()
+    .describe(
+      'How many conversations to unassign. Default: all, which needs "confirm". So does a count above what matches.',
+    ),
   confirm: z
     .int()
     .min(0)
@@ -70,6 +95,25 @@ const reassignOneRequest = z.strictObject({
 
 const unassignOneRequest = z.strictObject({ kind: kindOf('unassign-one'), ...oneConversation });
 
+const listed = {
+  ...common,
+  conversations: z
+    .array(z.strictObject({ conversationId, expectedAssigneeId: oneConversation.expectedAssigneeId }))
+    .min(1)
+    .max(LISTED_MAX)
+    .refine((list) => new Set(list.map((each) => each.conversationId)).size === list.length, {
+      error: 'must not list a conversation twice',
+    }),
+};
+
+const reassignListRequest = z.strictObject({
+  kind: kindOf('reassign-list'),
+  ...listed,
+  to: z.strictObject({ texterIds: z.tuple([texterId]) }),
+});
+
+const unassignListRequest = z.strictObject({ kind: kindOf('unassign-list'), ...listed });
+
 const undoRequest = z.strictObject({
   kind: kindOf('undo'),
   ...common,
@@ -83,11 +127,19 @@ export const operationRequest = z.discriminatedUnion('kind', [
   unassignRequest,
   reassignOneRequest,
   unassignOneRequest,
+  reassignListRequest,
+  unassignListRequest,
   undoRequest,
 ]);
 
 /** A single conversation has no preview: it moves, or its receipt says why not. */
-export const previewRequest = z.discriminatedUnion('kind', [reassignRequest, unassignRequest, undoRequest]);
+export const previewRequest = z.discriminatedUnion('kind', [
+  reassignRequest,
+  unassignRequest,
+  reassignListRequest,
+  unassignListRequest,
+  undoRequest,
+]);
 
 export const cancelRequest = z.strictObject({
   ...common,
@@ -103,12 +155,13 @@ export type UnassignRequest = RequestOf<'unassign'>;
 export type UndoRequest = RequestOf<'undo'>;
 export type BulkRequest = ReassignRequest | UnassignRequest;
 export type OneRequest = RequestOf<'reassign-one' | 'unassign-one'>;
+export type ListRequest = RequestOf<'reassign-list' | 'unassign-list'>;
 export type CancelRequest = DeepReadonly<z.output<typeof cancelRequest>>;
 
 /** `everyone` means the pool and all texters of the campaign. */
 export type Sources = ReassignRequest['from'];
-/** `everyone` means all active texters of the campaign. */
-export type Targets = ReassignRequest['to'];
+/** `everyone` means all active texters of the campaign. `counts` has a number for each target. */
+export type Targets = 'everyone' | DeepReadonly<z.output<typeof texters>> | DeepReadonly<z.output<typeof counts>>;
 
 /** A request as callers write it, before defaults. The producer's method adds the kind. */
 export type RequestInput<Kind extends RequestKind> = DeepReadonly<
@@ -120,6 +173,19 @@ export type CancelInput = DeepReadonly<z.input<typeof cancelRequest>>;
 /** Parses a request. Throws a `bad-request` refusal that names the field. */
 export function parseRequest(input: unknown): OperationRequest {
   return parseWith(operationRequest, input);
+}
+
+export function hasCounts(to: Targets): to is Extract<Targets, { counts: unknown }> {
+  return typeof to === 'object' && 'counts' in to;
+}
+
+/** Adds up the numbers of targets. */
+export function sumOf(numbers: Readonly<Record<string, number>>): number {
+  return Object.values(numbers).reduce((sum, number) => sum + number, 0);
+}
+
+export function isList(request: OperationRequest): request is ListRequest {
+  return 'conversations' in request;
 }
 
 export function isOne(request: OperationRequest): request is OneRequest {

@@ -3,11 +3,12 @@ import { isPermanent, Refusal } from '../domain/errors.ts';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { ATTEMPTS_EXHAUSTED, failedAttempt, toStoredError } from '../domain/stored-error.ts';
 import { creditsAfter } from '../domain/credits.ts';
-import { sumOf, totalUp, type MoveCount, type SkipCount, type SkipReason } from '../domain/receipt.ts';
+import { sumOf, totalUp, type MoveCount, type OverLimit, type SkipCount, type SkipReason } from '../domain/receipt.ts';
 import type { BatchSource } from './batch-source.ts';
 import type { StoredBatch } from './batch.ts';
 import { countMoves } from './moves.ts';
 import { kindOf, resolvePlan } from './kinds.ts';
+import { countLimited, overLimits } from './limits.ts';
 import type { Operation, Plan } from './operation.ts';
 import type { Ending, Stores } from './ports.ts';
 
@@ -63,9 +64,17 @@ async function endWith(
       ? { left: await countLeft(stores, operation, sumOf(moves)) }
       : await leftBehind(source, skipped, asked);
   const claims = operation.claimsEnded === undefined ? {} : { claimsEnded: operation.claimsEnded };
-  const receipt = totalUp(moves, skipped, { asked, ended: ending.state === 'done', ...left, ...claims });
+  const paused = await pausedTargets(stores, operation);
+  const notes = {
+    pausedTargets: paused,
+    overLimit: await overLimit(stores, operation, moves),
+    ...(await listedResults(stores, operation)),
+  };
+  const short = operation.plan?.numbers && paused.length > 0 ? { shortBecause: 'texter-inactive' as const } : {};
+  const wanted = { asked, ended: ending.state === 'done', ...left, ...claims, ...notes, ...short };
+  const receipt = totalUp(moves, skipped, wanted);
   // A failed operation can be retried. Its moves are counted when it ends for good.
-  const credits = ending.state === 'failed' ? {} : await newCredits(stores, operation, moves);
+  const credits = ending.state === 'failed' ? {} : await newCredits(stores, operation, moves, paused);
   return stores.operations.end(operation, { ...ending, at: clock.now(), receipt, ...credits });
 }
 
@@ -89,12 +98,37 @@ async function newCredits(
   stores: Stores,
   { campaignId, plan }: Operation,
   moves: readonly MoveCount[],
+  paused: readonly string[],
 ): Promise<Pick<Ending, 'credits'>> {
   if (!plan?.credits || plan.targets.length < 2 || moves.length === 0) return {};
-  const [stored, texters] = await Promise.all([stores.credits.list(campaignId), stores.texters.list(campaignId)]);
-  const paused = new Set(texters.filter(({ active }) => !active).map(({ texterId }) => texterId));
+  const stored = await stores.credits.list(campaignId);
   const dealt = { ...plan, ...(plan.surplus && { shares: plan.surplus.shares }) };
-  return { credits: creditsAfter(stored, dealt, moves, paused) };
+  return { credits: creditsAfter(stored, dealt, moves, new Set(paused)) };
+}
+
+async function listedResults({ batches }: Stores, { operationId, request }: Operation) {
+  const { resultsOf } = kindOf(request);
+  return resultsOf ? { results: resultsOf(request, await batches.recent(operationId, UNAPPLIED_MAX)) } : {};
+}
+
+/** Returns the targets that could not receive until the end. */
+async function pausedTargets(stores: Stores, { campaignId, plan }: Operation): Promise<string[]> {
+  if (!plan || !(plan.credits ?? plan.numbers)) return [];
+  const texters = await stores.texters.list(campaignId);
+  const active = new Set(texters.filter((texter) => texter.active).map(({ texterId }) => texterId));
+  const targets = plan.targets.filter((target) => target !== null);
+  return [...(plan.leftOut ?? []), ...targets.filter((target) => !active.has(target))];
+}
+
+/** Returns the texters who received conversations and have more now than claims would give. */
+async function overLimit(
+  { conversations }: Stores,
+  { campaignId, plan }: Operation,
+  moves: readonly MoveCount[],
+): Promise<OverLimit[]> {
+  const receivers = [...new Set(moves.flatMap(({ to }) => to ?? []))];
+  if (!plan?.limits || receivers.length === 0) return [];
+  return overLimits(plan.limits, receivers, await countLimited(conversations, campaignId, receivers));
 }
 
 /**

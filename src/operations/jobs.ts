@@ -2,7 +2,7 @@ import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import type { Assignee } from '../domain/conversation.ts';
 import { parseWith } from '../domain/requests.ts';
-import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
+import type { MoveCount, OverLimit, Receipt, SkipCount } from '../domain/receipt.ts';
 import {
   DAY_S,
   envelope,
@@ -97,6 +97,8 @@ export interface Preview {
   /** By source, target and status. */
   readonly moves: readonly MoveCount[];
   readonly skipped: readonly SkipCount[];
+  /** The texters whom the operation would take past a limit of the campaign; absent when there are none. */
+  readonly overLimit?: readonly OverLimit[];
   /** How many conversations, in any status, each source and target has before and after the operation. */
   readonly assignees: readonly { readonly assigneeId: Assignee; readonly before: number; readonly after: number }[];
 }

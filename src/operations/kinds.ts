@@ -1,16 +1,14 @@
 import { CLAIMED_STATUS } from '../domain/conversation.ts';
-import type { OperationRequest, RequestKind, RequestOf } from './contract.ts';
+import { hasCounts, sumOf, type OperationRequest, type RequestKind, type RequestOf } from './contract.ts';
 import type { Plan } from './operation.ts';
+import { checkConfirmation } from './confirmation.ts';
 import type { Stores } from './ports.ts';
-import {
-  checkConfirmation,
-  resolveReassign,
-  resolveReassignOne,
-  resolveUnassign,
-  resolveUnassignOne,
-  resolveUndo,
-} from './resolve-plan.ts';
+import { resolveReassign, resolveUnassign, resolveUndo } from './resolve-plan.ts';
 import type { BatchSource } from './batch-source.ts';
+import type { StoredBatch } from './batch.ts';
+import type { ConversationResult } from '../domain/receipt.ts';
+import { listResults, selectListed } from './list.ts';
+import { resolveReassignList, resolveReassignOne, resolveUnassignList, resolveUnassignOne } from './resolve-named.ts';
 import { selectMany, selectOne } from './select.ts';
 import { undoBatches } from './undo.ts';
 
@@ -18,14 +16,19 @@ import { undoBatches } from './undo.ts';
 interface Kind<Request extends OperationRequest> {
   /** Bulk operations of a campaign run one at a time, in the order accepted. */
   readonly needsCampaignLock: boolean;
-  /** Resolves sources, targets and limit on the campaign as it is now. Throws a `Refusal`. Writes nothing. */
-  resolvePlan(stores: Stores, request: Request): Promise<Plan>;
+  /**
+   * Resolves sources, targets and limit on the campaign as it is now. Throws a `Refusal`. Writes nothing. `isAccepted`: a
+   * target that was paused since leaves the others to the operation.
+   */
+  resolvePlan(stores: Stores, request: Request, isAccepted: boolean): Promise<Plan>;
   /** Plans the batches. The returned plan also has the guard of their writes. */
   batchSource(stores: Stores, request: Request, plan: Plan): BatchSource;
   /** The count that the request asks for; `null` for all. */
   requestedCount(request: Request): number | null;
   /** Returns true when the operation ends the waiting claims of the texters that it takes from. */
   endsClaims?(request: Request): boolean;
+  /** Returns what became of each conversation that the request lists. */
+  resultsOf?(request: Request, batches: readonly StoredBatch[]): ConversationResult[];
   /** Called at the start of each slice. Throws a `Refusal` when a confirmation is missing or too low. */
   checkConfirmation?(stores: Stores, request: Request, plan: Plan): Promise<void>;
 }
@@ -41,7 +44,7 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
     needsCampaignLock: true,
     resolvePlan: resolveReassign,
     batchSource: selectMany,
-    requestedCount: ({ count }) => count ?? null,
+    requestedCount: ({ count, to }) => count ?? (hasCounts(to) ? sumOf(to.counts) : null),
   },
   unassign: {
     needsCampaignLock: true,
@@ -64,6 +67,20 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
     batchSource: selectOne,
     requestedCount: noCount,
   },
+  'reassign-list': {
+    needsCampaignLock: false,
+    resolvePlan: resolveReassignList,
+    batchSource: selectListed,
+    requestedCount: noCount,
+    resultsOf: listResults,
+  },
+  'unassign-list': {
+    needsCampaignLock: false,
+    resolvePlan: resolveUnassignList,
+    batchSource: selectListed,
+    requestedCount: noCount,
+    resultsOf: listResults,
+  },
   undo: {
     needsCampaignLock: true,
     resolvePlan: resolveUndo,
@@ -81,6 +98,6 @@ export function needsCampaignLock(request: OperationRequest): boolean {
 }
 
 /** See {@link Kind.resolvePlan}. */
-export function resolvePlan(stores: Stores, request: OperationRequest): Promise<Plan> {
-  return kindOf(request).resolvePlan(stores, request);
+export function resolvePlan(stores: Stores, request: OperationRequest, isAccepted = false): Promise<Plan> {
+  return kindOf(request).resolvePlan(stores, request, isAccepted);
 }

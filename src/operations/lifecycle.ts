@@ -34,26 +34,33 @@ export async function runOperation(
   command: OperationCommand,
   controls: SliceControls,
 ): Promise<SliceResult> {
-  const operation = (await moveOne(deps, command)) ?? (await accept(deps, command));
+  const moved = await moveOne(deps, command);
+  const { operation, isNew } = moved ? { operation: moved, isNew: true } : await accept(deps, command);
   // The operation has ended, or a worker died after it recorded a failure or cancellation.
   const ended = await endStopped(deps, operation);
   if (ended) return { kind: 'ended', operation: ended };
   try {
-    return await startAndRun(deps, operation, controls);
+    return await startAndRun(deps, operation, isNew, controls);
   } catch (error) {
     return { kind: 'ended', operation: await endOnError(deps, operation, error) };
   }
 }
 
+export interface Accepted {
+  readonly operation: Operation;
+  /** True when this call has recorded the operation. */
+  readonly isNew: boolean;
+}
+
 /** Records an operation, or returns the one that has its id. Throws a `Refusal` when that one has another request. */
-export async function accept({ stores, clock }: LifecycleDeps, command: OperationCommand): Promise<Operation> {
+export async function accept({ stores, clock }: LifecycleDeps, command: OperationCommand): Promise<Accepted> {
   const { request, requestHash } = command;
+  const existing = await stores.operations.find(request.operationId);
   const operation =
-    (await stores.operations.find(request.operationId)) ??
-    (await stores.operations.accept(newOperation(command, clock.now()), needsCampaignLock(request)));
+    existing ?? (await stores.operations.accept(newOperation(command, clock.now()), needsCampaignLock(request)));
   if (operation.requestHash !== requestHash) throw operationConflict(operation.operationId);
-  if (!isConfirmedAnew(operation, request)) return operation;
-  return stores.operations.acceptConfirmed(newOperation(command, clock.now()));
+  if (!isConfirmedAnew(operation, request)) return { operation, isNew: !existing };
+  return { operation: await stores.operations.acceptConfirmed(newOperation(command, clock.now())), isNew: true };
 }
 
 /** An operation that was refused because of its confirmation has moved nothing, and may be sent again with another number. */
@@ -66,8 +73,13 @@ function confirmOf(request: OperationRequest): number | undefined {
   return 'confirm' in request ? request.confirm : undefined;
 }
 
-async function startAndRun(deps: LifecycleDeps, accepted: Operation, controls: SliceControls): Promise<SliceResult> {
-  const running = await start(deps, accepted);
+async function startAndRun(
+  deps: LifecycleDeps,
+  accepted: Operation,
+  isNew: boolean,
+  controls: SliceControls,
+): Promise<SliceResult> {
+  const running = await start(deps, accepted, isNew);
   if (!running) return { kind: 'waiting', operation: accepted };
   const ended = await endStopped(deps, running);
   if (ended || !running.plan) return { kind: 'ended', operation: ended ?? running };
@@ -78,16 +90,20 @@ async function startAndRun(deps: LifecycleDeps, accepted: Operation, controls: S
  * Takes the campaign lock and stores the plan. Returns `undefined` while another bulk operation of the campaign goes first.
  *
  * The plan is resolved after the lock is taken, because the operation before it changes the dealing order and the loads.
- * An operation that has to wait is resolved too, so that it is refused at once when it would be refused now.
+ * A new operation that has to wait is resolved too, so that it is refused at once when it would be refused now.
  */
-async function start({ stores, clock }: LifecycleDeps, operation: Operation): Promise<Operation | undefined> {
+async function start(
+  { stores, clock }: LifecycleDeps,
+  operation: Operation,
+  isNew: boolean,
+): Promise<Operation | undefined> {
   const { operationId, request, state } = operation;
   const started =
     state === 'running' ? operation : await stores.operations.start(operation, needsCampaignLock(request));
   if (started && (started.plan || isEnded(started.state))) return started;
   // A reopened operation keeps its plan. A refusal now would hide what it has moved already.
-  if (operation.plan) return undefined;
-  const plan = await resolvePlan(stores, request);
+  if (operation.plan || !(started || isNew)) return undefined;
+  const plan = await resolvePlan(stores, request, !isNew);
   return started && stores.operations.storePlan(operationId, plan, clock.now());
 }
 

@@ -1,9 +1,10 @@
 import type { Clock } from '../domain/operation.ts';
 import { Refusal } from '../domain/errors.ts';
-import { totalUp } from '../domain/receipt.ts';
+import { totalUp, type OverLimit } from '../domain/receipt.ts';
 import type { Batch } from './batch.ts';
 import { isOne } from './contract.ts';
 import { resolvePlan } from './kinds.ts';
+import { countLimited, overLimits } from './limits.ts';
 import { newOperation, NO_SEQUENCE, type Operation, type OperationCommand, type Plan } from './operation.ts';
 import { Planner } from './planner.ts';
 import type { Stores } from './ports.ts';
@@ -31,7 +32,7 @@ export async function moveOne(
   const batch = planner.closeBatch();
   if (!batch || batch.skips.length > 0) return undefined;
   const accepted = { ...newOperation(command, at), sequence: NO_SEQUENCE };
-  const done = asDone(accepted, plan, batch, clock.now());
+  const done = asDone(accepted, plan, batch, { at: clock.now(), overLimit: await overLimit(stores, plan, batch) });
   return (await stores.operations.insertDone(done, batch, planner.endMarker())) ? done : undefined;
 }
 
@@ -39,8 +40,25 @@ function undefinedIfRefused(error: unknown): undefined {
   if (!(error instanceof Refusal)) throw error;
 }
 
-function asDone(operation: Operation, plan: Plan, { moves }: Batch, at: Date): Operation {
+/** Counts before the move: one more conversation takes the target past a limit or does not. */
+async function overLimit(
+  { conversations }: Stores,
+  { limits }: Plan,
+  { campaignId, moves }: Batch,
+): Promise<OverLimit[]> {
+  const [move] = moves;
+  if (!limits || !move || move.to === null) return [];
+  const before = await countLimited(conversations, campaignId, [move.to]);
+  return overLimits(limits, [move.to], [...before, { assigneeId: move.to, status: move.status, count: 1 }]);
+}
+
+function asDone(
+  operation: Operation,
+  plan: Plan,
+  { moves }: Batch,
+  { at, overLimit: over }: { readonly at: Date; readonly overLimit: readonly OverLimit[] },
+): Operation {
   const counts = moves.map(({ conversationIds, ...move }) => ({ ...move, count: conversationIds.length }));
-  const receipt = totalUp(counts, [], { asked: null, ended: true });
+  const receipt = totalUp(counts, [], { asked: null, ended: true, overLimit: over });
   return { ...operation, state: 'done', plan, receipt, startedAt: operation.acceptedAt, endedAt: at };
 }

@@ -2,6 +2,7 @@ import type { Claim } from '../claims/index.ts';
 import type { Assignee, Status } from '../domain/conversation.ts';
 import type { StatusCredits } from '../domain/credits.ts';
 import type { Spread } from '../domain/dealing.ts';
+import type { ClaimLimits } from './limits.ts';
 import type { OperationRecord } from '../domain/operation.ts';
 import type { OperationRequest } from './contract.ts';
 
@@ -25,6 +26,12 @@ export interface Plan {
   readonly limit: number | null;
   /** Only when a target is a source too. */
   readonly surplus?: Surplus;
+  /** How many conversations each target gets, in the order of `targets`. Only when the request has a number for each. */
+  readonly numbers?: readonly number[];
+  /** The named targets that were paused or removed before the operation started; absent when there were none. */
+  readonly leftOut?: readonly string[];
+  /** The campaign's limits for claims. Only when it allows them; see `limits.ts`. */
+  readonly limits?: ClaimLimits;
   /** The credits that decide who gets a remainder. Only when conversations are dealt; see `domain/credits.ts`. */
   readonly credits?: readonly StatusCredits[];
 }

@@ -1,5 +1,6 @@
 import { isStatus, positionOf, type Assignee, type Candidate } from '../domain/conversation.ts';
 import { Dealer } from '../domain/dealing.ts';
+import type { SkipReason } from '../domain/receipt.ts';
 import { BatchDraft, type Batch, type PlanState, type Shortfall } from './batch.ts';
 import type { Plan } from './operation.ts';
 
@@ -55,7 +56,7 @@ export class Planner {
 
   /** True when the planned moves reach the limit, provided that every batch in flight is written as planned. */
   get isAtLimit(): boolean {
-    return this.roomLeft <= 0;
+    return this.roomLeft <= 0 || this.dealer.isFull;
   }
 
   get isOutOfTargets(): boolean {
@@ -86,6 +87,11 @@ export class Planner {
     if (to === undefined) return this.draft.addSkip(candidate, 'target-inactive');
     if (to === candidate.assigneeId) return this.draft.addSkip(candidate, 'already-there');
     this.draft.addMove(candidate, to);
+  }
+
+  /** Adds a conversation that cannot move to the current batch. */
+  addSkip(id: string, reason: SkipReason): void {
+    this.draft.addSkip({ id }, reason);
   }
 
   /** Closes the current batch. Returns `undefined` when no candidate was added since the last one. */
@@ -135,7 +141,11 @@ export class Planner {
   }
 }
 
-function dealerOf({ targets, spread, loads: before, surplus, credits = [] }: Plan, loads: readonly number[]): Dealer {
-  const shares = surplus && { shares: { before, after: surplus.shares } };
+function dealerOf(
+  { targets, spread, loads: before, surplus, numbers, credits = [] }: Plan,
+  loads: readonly number[],
+): Dealer {
+  const after = surplus?.shares ?? numbers;
+  const shares = after && { shares: { before, after }, isExact: numbers !== undefined };
   return new Dealer({ targets, loads, spread, credits, ...shares });
 }

@@ -1,12 +1,13 @@
 import type { AssigneeCount } from '../conversations/index.ts';
 import type { Assignee } from '../domain/conversation.ts';
 import { operationConflict } from '../domain/errors.ts';
-import { sumOf, type MoveCount, type SkipCount } from '../domain/receipt.ts';
+import { sumOf, type MoveCount, type OverLimit, type SkipCount } from '../domain/receipt.ts';
 import type { OperationRequest } from './contract.ts';
 import { moveKey } from './moves.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { Preview } from './jobs.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
+import { countLimited, overLimits } from './limits.ts';
 import type { Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
 
@@ -19,7 +20,7 @@ const BATCH_CONVERSATIONS = 5_000;
  */
 export async function preview(stores: Stores, request: OperationRequest): Promise<Preview> {
   const kind = kindOf(request);
-  const resolved = await kind.resolvePlan(stores, request);
+  const resolved = await kind.resolvePlan(stores, request, false);
   // A confirmed number limits the operation. The preview has to show the real number.
   const plan = { ...resolved, limit: kind.requestedCount(request) };
   const batches = kind.batchSource(stores, request, plan);
@@ -28,7 +29,25 @@ export async function preview(stores: Stores, request: OperationRequest): Promis
     counts.add(batches.readsConversations ? batch : await stores.batches.evaluate(batch, request, batches.guard));
   }
   const current = await stores.conversations.countByAssignee(request.campaignId);
-  return counts.toPreview(current, [...new Set([...plan.sources, ...plan.targets])]);
+  const found = counts.toPreview(current, [...new Set([...plan.sources, ...plan.targets])]);
+  const over = await overLimitAfter(stores, request.campaignId, plan, found.moves);
+  return { ...found, ...(over.length > 0 && { overLimit: over }) };
+}
+
+async function overLimitAfter(
+  { conversations }: Stores,
+  campaignId: string,
+  { limits }: Plan,
+  moves: readonly MoveCount[],
+): Promise<OverLimit[]> {
+  const receivers = [...new Set(moves.flatMap(({ to }) => to ?? []))];
+  if (!limits || receivers.length === 0) return [];
+  const before = await countLimited(conversations, campaignId, receivers);
+  const changes = moves.flatMap(({ from, to, status, count }) => [
+    { assigneeId: from, status, count: -count },
+    { assigneeId: to, status, count },
+  ]);
+  return overLimits(limits, receivers, [...before, ...changes]);
 }
 
 /**

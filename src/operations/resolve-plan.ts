@@ -2,30 +2,51 @@ import type { Campaign, Texter } from '../campaigns/index.ts';
 import type { AssigneeCount } from '../conversations/index.ts';
 import { isStatus, STATUSES, statusesOf, type Assignee } from '../domain/conversation.ts';
 import { creditsOf } from '../domain/credits.ts';
-import { campaignClosed, Refusal, unknownCampaign, unknownOperation } from '../domain/errors.ts';
 import { sumOf } from '../domain/receipt.ts';
-import type { OneRequest, ReassignRequest, RequestOf, UndoRequest, UnassignRequest } from './contract.ts';
+import { campaignClosed, unknownCampaign, unknownOperation } from '../domain/errors.ts';
+import { hasCounts, type ReassignRequest, type UndoRequest, type UnassignRequest } from './contract.ts';
+import { limitsOf } from './limits.ts';
 import type { Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
 import { resolveSources, resolveTargets } from './sources-and-targets.ts';
 import { findSurplus, type SurplusRequest } from './surplus.ts';
 import { givesBackToTexters, refuseUnfinished, undoPlan } from './undo.ts';
 
-const TO_THE_POOL = { targets: [null] as readonly Assignee[], loads: [0], spread: 'even' } as const;
+export const TO_THE_POOL = { targets: [null] as readonly Assignee[], loads: [0], spread: 'even' } as const;
 
-export async function resolveReassign(stores: Stores, request: ReassignRequest): Promise<Plan> {
-  const { campaignId, from, spread } = request;
-  refuseClosed(await findCampaign(stores, campaignId));
+export async function resolveReassign(stores: Stores, request: ReassignRequest, isAccepted: boolean): Promise<Plan> {
+  const { campaignId, from, to, spread } = request;
+  const campaign = refuseClosed(await findCampaign(stores, campaignId));
   const texters = await stores.texters.list(campaignId);
-  const targets = inOrderOfJoining(resolveTargets(request, texters)).map(({ texterId }) => texterId);
+  const { targets: found, leftOut } = resolveTargets(request, texters, isAccepted);
+  const targets = inOrderOfJoining(found).map(({ texterId }) => texterId);
   const sources = resolveSources(from, texters);
   const statuses = statusesOf(request.status);
+  const common = {
+    targets,
+    spread,
+    statuses,
+    ...limitsOf(campaign.selfAssign),
+    ...(leftOut.length > 0 && { leftOut }),
+  };
+  if (hasCounts(to)) return { ...common, ...numbersOf(to.counts, targets, sources) };
   const credits = creditsOf(await stores.credits.list(campaignId), targets, statuses);
-  const plan = { sources, targets, spread, statuses, limit: request.count ?? null, credits };
+  const plan = { ...common, sources, limit: request.count ?? null, credits };
   if (targets.some((target) => sources.includes(target))) {
     return { ...plan, ...(await resolveSurplus(stores, campaignId, plan)) };
   }
   return { ...plan, loads: spread === 'level' ? await loadsOf(stores, campaignId, targets) : targets.map(() => 0) };
+}
+
+/** With a number for each target, `everyone` as the source stands for the pool and all other texters. */
+function numbersOf(
+  counts: Readonly<Record<string, number>>,
+  targets: readonly string[],
+  sources: readonly Assignee[],
+): Pick<Plan, 'sources' | 'loads' | 'numbers' | 'limit'> {
+  const numbers = targets.map((target) => counts[target] ?? 0);
+  const others = sources.filter((source) => source === null || !targets.includes(source));
+  return { sources: others, loads: targets.map(() => 0), numbers, limit: numbers.reduce((sum, each) => sum + each, 0) };
 }
 
 async function resolveSurplus(stores: Stores, campaignId: string, request: SurplusRequest) {
@@ -56,57 +77,8 @@ export async function resolveUnassign(stores: Stores, request: UnassignRequest):
     ...TO_THE_POOL,
     sources: resolveSources(request.from, texters).filter((assignee) => assignee !== null),
     statuses: statusesOf(request.status),
-    limit: request.count ?? request.confirm ?? null,
+    limit: least(request.count, request.confirm),
   };
-}
-
-/**
- * Unassigning all needs a confirmation of the number of conversations. It is checked until the first batch is planned;
- * from then on the plan's limit keeps the operation from moving more.
- */
-export async function checkConfirmation(stores: Stores, request: UnassignRequest, plan: Plan): Promise<void> {
-  if (request.count !== undefined) return;
-  if ((await stores.batches.recent(request.operationId, 1)).length > 0) return;
-  const found = await countUnassignable(stores, request.campaignId, plan);
-  if (request.confirm === undefined) {
-    throw new Refusal('confirmation-needed', {
-      message: `unassigning all needs a confirmation of ${found} conversations`,
-      expected: `a confirmation of ${found}`,
-      received: 'none',
-    });
-  }
-  if (found > request.confirm) {
-    throw new Refusal('confirmation-drifted', {
-      message: `${request.confirm} conversations were confirmed, but ${found} would be unassigned now`,
-      expected: `at most ${request.confirm}, as confirmed`,
-      received: `${found}`,
-    });
-  }
-}
-
-/** An unassign also takes the conversations of contacts who opted out, but skips incomplete ones. */
-async function countUnassignable(
-  { conversations }: Stores,
-  campaignId: string,
-  { sources, statuses }: Plan,
-): Promise<number> {
-  const [all, incomplete] = await Promise.all([
-    conversations.count(campaignId, sources, statuses),
-    conversations.countWithoutOptOut(campaignId, sources),
-  ]);
-  return all - sumOf(incomplete.filter(({ status }) => statuses.includes(status)));
-}
-
-export async function resolveReassignOne(stores: Stores, request: RequestOf<'reassign-one'>): Promise<Plan> {
-  const { campaign, texters, ...one } = await resolveOne(stores, request);
-  refuseClosed(campaign);
-  const targets = resolveTargets(request, texters).map(({ texterId }) => texterId);
-  return { ...one, targets, loads: [0], spread: 'even' };
-}
-
-export async function resolveUnassignOne(stores: Stores, request: RequestOf<'unassign-one'>): Promise<Plan> {
-  const { sources, statuses, limit } = await resolveOne(stores, request);
-  return { ...TO_THE_POOL, sources, statuses, limit };
 }
 
 export async function resolveUndo(stores: Stores, request: UndoRequest): Promise<Plan> {
@@ -118,38 +90,23 @@ export async function resolveUndo(stores: Stores, request: UndoRequest): Promise
   return undoPlan(undone);
 }
 
-/** A person waits for the answer, so everything is read at the same time. */
-async function resolveOne(stores: Stores, { campaignId, conversationId, expectedAssigneeId }: OneRequest) {
-  const [campaign, found, texters] = await Promise.all([
-    findCampaign(stores, campaignId),
-    stores.conversations.findOne(campaignId, conversationId),
-    stores.texters.list(campaignId),
-  ]);
-  if (!found) {
-    throw new Refusal('unknown-conversation', {
-      message: `conversation ${conversationId} does not exist on campaign ${campaignId}`,
-      expected: 'a conversation of the campaign',
-      received: conversationId,
-    });
-  }
-  // An expected assignee who is not on the campaign is a mistake in the request, not a reason to skip.
-  if (expectedAssigneeId) resolveSources({ texterIds: [expectedAssigneeId] }, texters);
-  const sources = [expectedAssigneeId === undefined ? found.assigneeId : expectedAssigneeId];
-  return { campaign, texters, sources, statuses: STATUSES, limit: 1 };
+function least(...limits: readonly (number | undefined)[]): number | null {
+  const given = limits.filter((limit) => limit !== undefined);
+  return given.length > 0 ? Math.min(...given) : null;
 }
 
 function inOrderOfJoining(texters: readonly Texter[]): Texter[] {
   return [...texters].sort((a, b) => a.joinedOrder - b.joinedOrder);
 }
 
-async function findCampaign(stores: Stores, campaignId: string): Promise<Campaign> {
+export async function findCampaign(stores: Stores, campaignId: string): Promise<Campaign> {
   const campaign = await stores.campaigns.find(campaignId);
   if (!campaign) throw unknownCampaign(campaignId);
   return campaign;
 }
 
 /** A closed campaign only lets conversations go back to the pool. */
-function refuseClosed(campaign: Campaign): Campaign {
+export function refuseClosed(campaign: Campaign): Campaign {
   if (!campaign.closed) return campaign;
   throw campaignClosed(campaign.campaignId);
 }

@@ -1,7 +1,7 @@
 import type { Texter } from '../campaigns/index.ts';
 import type { Assignee } from '../domain/conversation.ts';
 import { Refusal, unknownTexter } from '../domain/errors.ts';
-import type { Sources, Targets } from './contract.ts';
+import { hasCounts, type Sources, type Targets } from './contract.ts';
 
 /** Returns the assignees whose conversations are read: the pool first, then texters. */
 export function resolveSources(from: Sources, texters: readonly Texter[]): Assignee[] {
@@ -10,26 +10,44 @@ export function resolveSources(from: Sources, texters: readonly Texter[]): Assig
   return knownTexters(from.texterIds, texters).map((texter) => texter.texterId);
 }
 
+export interface ResolvedTargets {
+  readonly targets: readonly Texter[];
+  /** The named targets that were paused or removed after the operation was accepted. */
+  readonly leftOut: readonly string[];
+}
+
 /**
- * Returns the active texters that conversations are dealt to. The dealing order is not decided here. A request for one
- * conversation has no `from`.
+ * Returns the active texters that conversations are dealt to. A request for one conversation has no `from`. A named target
+ * that cannot receive refuses the request. After the operation was accepted, such a target is left out instead, as long as
+ * another one can receive.
  */
 export function resolveTargets(
   { from, to }: { readonly from?: Sources; readonly to: Targets },
   texters: readonly Texter[],
-): Texter[] {
-  if (to === 'everyone') return activeTextersBut(from ?? 'pool', texters);
-  if (to.texterIds.length === 0) {
+  isAccepted: boolean,
+): ResolvedTargets {
+  if (to === 'everyone') return { targets: activeTextersBut(from ?? 'pool', texters), leftOut: [] };
+  const texterIds = namedTargets(to);
+  if (texterIds.length === 0) {
     throw new Refusal('no-targets', {
       message: 'a reassign needs at least one texter as its target',
       expected: 'at least one texter to deal to',
       received: 'an empty list',
     });
   }
-  const named = knownTexters(to.texterIds, texters);
+  const active = texters.filter((texter) => texter.active && texterIds.includes(texter.texterId));
+  if (isAccepted && active.length > 0) {
+    const leftOut = texterIds.filter((id) => active.every(({ texterId }) => texterId !== id));
+    return { targets: active, leftOut };
+  }
+  const named = knownTexters(texterIds, texters);
   refusePaused(named);
-  if (from) refuseSameSourceAndTarget(from, named);
-  return named;
+  if (from) refuseSameSourceAndTarget(from, to, named);
+  return { targets: named, leftOut: [] };
+}
+
+function namedTargets(to: Exclude<Targets, 'everyone'>): string[] {
+  return [...new Set(hasCounts(to) ? Object.keys(to.counts) : to.texterIds)];
 }
 
 /** Dealing texters' conversations to everyone leaves these texters out. */
@@ -54,15 +72,19 @@ function refusePaused(targets: readonly Texter[]): void {
   });
 }
 
-function refuseSameSourceAndTarget(from: Sources, targets: readonly Texter[]): void {
-  if (typeof from === 'string' || targets.length !== 1) return;
+/** Several targets keep a share of their own conversations. With a number for each, no target can be a source too. */
+function refuseSameSourceAndTarget(from: Sources, to: Targets, targets: readonly Texter[]): void {
+  if (typeof from === 'string') return;
   const sources = new Set(from.texterIds);
-  const target = targets[0]?.texterId ?? '';
-  if (sources.size !== 1 || !sources.has(target)) return;
+  const same = targets.find(({ texterId }) => sources.has(texterId));
+  const isOnly = sources.size === 1 && targets.length === 1;
+  if (!same || !(isOnly || hasCounts(to))) return;
   throw new Refusal('same-source-and-target', {
-    message: `${target} is both the only source and the only target`,
+    message: isOnly
+      ? `${same.texterId} is both the only source and the only target`
+      : `${same.texterId} is both a source and a target with a number`,
     expected: 'a target other than the source',
-    received: target,
+    received: same.texterId,
   });
 }
 

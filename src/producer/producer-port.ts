@@ -76,6 +76,10 @@ export interface Producer {
   unassign(request: RequestInput<'unassign'>): Promise<Sent>;
   /** Returns a single conversation to the pool. */
   unassignOne(request: RequestInput<'unassign-one'>): Promise<Sent>;
+  /** Moves up to 2,000 chosen conversations to a texter. The receipt says for each what became of it. */
+  reassignList(request: RequestInput<'reassign-list'>): Promise<Sent>;
+  /** Returns up to 2,000 chosen conversations to the pool. The receipt says for each what became of it. */
+  unassignList(request: RequestInput<'unassign-list'>): Promise<Sent>;
   /** Returns the conversations that an operation moved, and that nothing has moved since, to their earlier assignees. */
   undo(request: RequestInput<'undo'>): Promise<Sent>;
   /**

@@ -96,6 +96,14 @@ class QueueProducer implements Producer {
     return this.send({ ...request, kind: 'unassign-one' });
   }
 
+  reassignList(request: RequestInput<'reassign-list'>): Promise<Sent> {
+    return this.send({ ...request, kind: 'reassign-list' });
+  }
+
+  unassignList(request: RequestInput<'unassign-list'>): Promise<Sent> {
+    return this.send({ ...request, kind: 'unassign-list' });
+  }
+
   undo(request: RequestInput<'undo'>): Promise<Sent> {
     return this.send({ ...request, kind: 'undo' });
   }

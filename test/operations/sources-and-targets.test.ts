@@ -22,7 +22,7 @@ const request = (from: ReassignRequest['from'], to: ReassignRequest['to']): Reas
   spread: 'even',
 });
 const targetsOf = (from: ReassignRequest['from'], to: ReassignRequest['to'], among = texters): string[] =>
-  resolveTargets(request(from, to), among).map(({ texterId }) => texterId);
+  resolveTargets(request(from, to), among, false).targets.map(({ texterId }) => texterId);
 
 function codeOf(act: () => unknown): RefusalCode | undefined {
   try {

@@ -172,7 +172,10 @@ describe('a request from outside', () => {
     ],
     ['conversationId must be 24 hexadecimal digits in lower case', { ...ONE, conversationId: 'Chris' }],
     ['count must be a whole number from 1 to 1,000,000,000', { ...GOOD, count: 'six' }],
-    ['kind must be "reassign", "unassign", "reassign-one", "unassign-one", or "undo"', { ...GOOD, kind: 'drop' }],
+    [
+      'kind must be "reassign", "unassign", "reassign-one", "unassign-one", "reassign-list", "unassign-list", or "undo"',
+      { ...GOOD, kind: 'drop' },
+    ],
     ['spread must be "even" or "level"', { ...GOOD, spread: 'fair' }],
     ['the request must not have the field "force"', { ...GOOD, force: true }],
     ['to.texterIds must be a list', { ...GOOD, to: { texterIds: 't1' } }],

@@ -47,8 +47,8 @@ function commandOf(input: AnyRequest): OperationCommand {
 }
 
 /** Accepts an operation without starting it. */
-export function record(stores: Stores, input: AnyRequest): Promise<Operation> {
-  return accept({ stores, clock }, commandOf(input));
+export async function record(stores: Stores, input: AnyRequest): Promise<Operation> {
+  return (await accept({ stores, clock }, commandOf(input))).operation;
 }
 
 /** Runs one slice of an operation, without a queue. By default the slice has one batch. */

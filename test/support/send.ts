@@ -1,12 +1,12 @@
 import type { Producer, Sent } from '../../src/producer/producer-port.ts';
-import type { RequestInput } from '../../src/operations/contract.ts';
+import type { RequestInput, RequestKind } from '../../src/operations/contract.ts';
 
-type Of<Kind extends 'reassign' | 'unassign' | 'reassign-one' | 'unassign-one' | 'undo'> = {
-  kind: Kind;
-} & RequestInput<Kind>;
+type Of<Kind extends RequestKind> = { kind: Kind } & RequestInput<Kind>;
 
 /** A request of any kind, as a caller of the producer writes it. */
-export type AnyRequest = Of<'reassign'> | Of<'unassign'> | Of<'reassign-one'> | Of<'unassign-one'> | Of<'undo'>;
+export type AnyRequest = ModelRequest | Of<'reassign-list'> | Of<'unassign-list'>;
+/** The requests that the model test sends. */
+export type ModelRequest = Of<'reassign'> | Of<'unassign'> | Of<'reassign-one'> | Of<'unassign-one'> | Of<'undo'>;
 export type BulkInput = Of<'reassign'> | Of<'unassign'>;
 /** Operations that need the campaign lock. */
 export type LockInput = BulkInput | Of<'undo'>;
@@ -26,6 +26,10 @@ export function send(producer: Producer, request: AnyRequest): Promise<Sent> {
       return producer.reassignOne(request);
     case 'unassign-one':
       return producer.unassignOne(request);
+    case 'reassign-list':
+      return producer.reassignList(request);
+    case 'unassign-list':
+      return producer.unassignList(request);
     case 'undo':
       return producer.undo(request);
   }

@@ -4,7 +4,8 @@ import { HIDDEN_STATUSES, VISIBLE_STATUSES, type Position, type Status } from '.
 import { shown } from '../../domain/errors.ts';
 import { cursor, formatCursor } from '../arguments.ts';
 import { misused } from '../errors.ts';
-import { assigneesOf, findConversationId, openCampaign, type AssigneeNames, type CampaignSession } from '../lookup.ts';
+import { assigneesOf } from '../assignees.ts';
+import { findConversationId, openCampaign, type AssigneeNames, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN, limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
 import { blocks, facts, moment, table, type Output } from '../terminal.ts';

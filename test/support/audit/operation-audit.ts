@@ -142,6 +142,9 @@ function limitOf(request: OperationRequest): number {
     case 'reassign-one':
     case 'unassign-one':
       return 1;
+    case 'reassign-list':
+    case 'unassign-list':
+      return request.conversations.length;
     case 'undo':
       return Infinity;
   }

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { ClaimInput } from '../../../src/claims/contract.ts';
 import { bytesOf, rawOperation } from '../raw.ts';
-import { isLockInput, resultOrCode, send, type AnyRequest, type LockInput } from '../send.ts';
+import { isLockInput, resultOrCode, send, type ModelRequest, type LockInput } from '../send.ts';
 import { cancelAlone } from './cancellations.ts';
 import { checkClaimAnswers, checkServedClaims, checkWaitingClaims } from './claim-checks.ts';
 import { serveClaims } from './claim-rules.ts';
@@ -89,7 +89,7 @@ export class CampaignRun {
     }
   }
 
-  private async runOperation(request: AnyRequest): Promise<void> {
+  private async runOperation(request: ModelRequest): Promise<void> {
     const { harness, model } = this.context;
     if (isLockInput(request)) await this.preview(request);
     await checkingDocuments(this.context, async () => {
@@ -112,7 +112,7 @@ export class CampaignRun {
   }
 
   /** Sends a request again, for every second operation after the queue has lost its job. It must change nothing. */
-  private async sendAgain(request: AnyRequest): Promise<void> {
+  private async sendAgain(request: ModelRequest): Promise<void> {
     const { harness, operations } = this.context;
     const ended = await rawOperation(harness, request.operationId);
     if (ended.sequence % 2 === 0) await operations.forget(request.operationId);

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { Assignee } from '../../../src/domain/conversation.ts';
 import type { ConversationDoc, OperationDoc } from '../../../src/mongo/documents.ts';
 import { bytesOf } from '../raw.ts';
-import type { AnyRequest } from '../send.ts';
+import type { ModelRequest } from '../send.ts';
 import type { Expectation } from './model.ts';
 
 /** A promise of Baton, so it is not imported from the code. */
@@ -17,7 +17,7 @@ export interface RecordedMove {
   readonly by: string | null;
 }
 
-export function recordedMoves({ operationId, actorId }: AnyRequest, { moves }: Expectation): RecordedMove[] {
+export function recordedMoves({ operationId, actorId }: ModelRequest, { moves }: Expectation): RecordedMove[] {
   return moves.map(({ id, from, to }) => ({ id, from, to, operationId, by: actorId ?? null }));
 }
 

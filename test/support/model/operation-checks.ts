@@ -1,9 +1,10 @@
 import { expect } from 'vitest';
-import type { Receipt } from '../../../src/domain/receipt.ts';
+import type { Status } from '../../../src/domain/conversation.ts';
+import type { OverLimit, Receipt } from '../../../src/domain/receipt.ts';
 import type { Preview } from '../../../src/operations/jobs.ts';
 import type { Harness } from '../harness.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../raw.ts';
-import type { AnyRequest } from '../send.ts';
+import type { ModelRequest } from '../send.ts';
 import { checkMoveTimes } from './document-checks.ts';
 import type { Expectation, Model } from './model.ts';
 import { hasTargetsAsSources, targetsOf } from './operation-rules.ts';
@@ -11,7 +12,7 @@ import { hasTargetsAsSources, targetsOf } from './operation-rules.ts';
 /** Checks the answer, the receipt and the batches of an operation that has ended. */
 export async function checkOperation(
   { harness, model }: { harness: Harness; model: Model },
-  request: AnyRequest,
+  request: ModelRequest,
   expected: Expectation,
   answer: unknown,
 ): Promise<void> {
@@ -22,7 +23,7 @@ export async function checkOperation(
     return;
   }
   expect(answer).toMatchObject({ state: 'done', operationId: request.operationId, receipt: operation.receipt });
-  checkReceipt(operation.receipt, expected, request);
+  checkReceipt(operation.receipt, expected, request, overLimit(model, expected, request));
   checkMoveTimes(await rawConversations(harness, request.campaignId), operation);
   await checkBatches(harness, request.operationId, expected);
   if (request.kind !== 'reassign' || request.spread === 'level') return;
@@ -52,15 +53,42 @@ async function checkBatches(harness: Harness, operationId: string, expected: Exp
   expect(stored.length - 1).toBe(expected.batches.length);
 }
 
-function checkReceipt(receipt: Receipt | null, expected: Expectation, request: AnyRequest): void {
+/** The texters who receive conversations and then have more than claims would give. */
+function overLimit(model: Model, { moves }: Expectation, request: ModelRequest): OverLimit[] {
+  const { enabled, openMax, repliesMax } = model.rules;
+  if (!enabled || !request.kind.startsWith('reassign')) return [];
+  const after = model.clone();
+  for (const move of moves) after.move(request.operationId, move);
+  return [...new Set(moves.flatMap(({ to }) => to ?? []))].flatMap((texterId): OverLimit[] => {
+    const count = (status: Status): number =>
+      after.select([texterId], status).filter(({ optedOut }) => !optedOut).length;
+    const open = { texterId, limit: 'open-max' as const, max: openMax, count: count('not-started') };
+    const replies = {
+      texterId,
+      limit: 'replies-max' as const,
+      max: repliesMax ?? Infinity,
+      count: count('needs-reply'),
+    };
+    return [open, replies].filter(({ count: has, max }) => has > max);
+  });
+}
+
+function checkReceipt(
+  receipt: Receipt | null,
+  expected: Expectation,
+  request: ModelRequest,
+  over: readonly OverLimit[],
+): void {
   const asked = 'count' in request ? (request.count ?? null) : null;
   const { moves } = expected;
-  expect(receipt && { ...receipt, ...withSortedRows(receipt) }).toEqual({
+  const rows = receipt?.overLimit && { overLimit: sortedRows(receipt.overLimit) };
+  expect(receipt && { ...receipt, ...rows, ...withSortedRows(receipt) }).toEqual({
     selected: expected.batches.flat().length,
     moved: moves.length,
     asked,
     shortBecause: asked !== null && moves.length < asked ? 'none-left' : null,
     left: null,
+    ...(over.length > 0 && { overLimit: sortedRows(over) }),
     ...withSortedRows({
       skipped: countBy([...expected.skips.values()], (reason) => ({ reason })),
       bySource: countBy(moves, ({ from }) => ({ assigneeId: from })),
@@ -90,7 +118,7 @@ export function checkPreview(preview: Preview, expected: Expectation, model: Mod
 }
 
 /** Checks that an even deal gives any two targets numbers that differ by at most 1, whatever they have already. */
-function checkEvenDeal(expected: Expectation, model: Model, request: AnyRequest & { kind: 'reassign' }): void {
+function checkEvenDeal(expected: Expectation, model: Model, request: ModelRequest & { kind: 'reassign' }): void {
   const dealt = new Map(targetsOf(model, request).map(({ texterId }) => [texterId, 0]));
   const add = (target: string | null): void => void dealt.set(target ?? '', (dealt.get(target ?? '') ?? 0) + 1);
   for (const { to } of expected.moves) add(to);

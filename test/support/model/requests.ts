@@ -1,6 +1,6 @@
 import type { Assignee } from '../../../src/domain/conversation.ts';
 import type { ClaimInput } from '../../../src/claims/contract.ts';
-import type { AnyRequest } from '../send.ts';
+import type { ModelRequest } from '../send.ts';
 import type { Model } from './model.ts';
 import { UNKNOWN, type ClaimAction, type OperationAction, type SourceChoice, type TargetChoice } from './steps.ts';
 
@@ -27,7 +27,7 @@ export function operationIdAt({ past, waiting }: Model, number: number): string 
 }
 
 /** Returns the request for an action on the campaign as the model has it now. */
-export function requestFor(model: Model, action: OperationAction, ids: Ids): AnyRequest {
+export function requestFor(model: Model, action: OperationAction, ids: Ids): ModelRequest {
   switch (action.does) {
     case 'reassign': {
       const { status, spread } = action;
@@ -56,7 +56,7 @@ export function claimFor(model: Model, action: ClaimAction, ids: Ids): ClaimInpu
   };
 }
 
-function unassignFor(model: Model, action: OperationAction & { does: 'unassign' }, ids: Ids): AnyRequest {
+function unassignFor(model: Model, action: OperationAction & { does: 'unassign' }, ids: Ids): ModelRequest {
   const { status } = action;
   const from = sourcesFor(model, action.from);
   if (from === 'pool') throw new Error('an unassign cannot take conversations from the pool');

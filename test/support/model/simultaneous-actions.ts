@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { Producer } from '../../../src/producer/producer-port.ts';
 import type { ClaimInput } from '../../../src/claims/contract.ts';
 import { rawOperation } from '../raw.ts';
-import { isLockInput, resultOrCode, send, type AnyRequest } from '../send.ts';
+import { isLockInput, resultOrCode, send, type ModelRequest } from '../send.ts';
 import { until } from '../until.ts';
 import { cancelWhenRecorded } from './cancellations.ts';
 import { SERVED_MS_MAX } from './claim-checks.ts';
@@ -18,7 +18,7 @@ import type { Action, OutsideChange } from './steps.ts';
 
 /** The requests of some simultaneous actions, and how each action starts. */
 interface Started {
-  readonly requests: AnyRequest[];
+  readonly requests: ModelRequest[];
   /** The ids of the operations and claims, in the order of the actions. */
   readonly operationIds: string[];
 }
@@ -51,14 +51,14 @@ export async function runAtOnce(context: RunContext, actions: readonly Action[])
 
 async function checkInSequence(
   context: RunContext,
-  requests: readonly AnyRequest[],
+  requests: readonly ModelRequest[],
   answers: ReadonlyMap<string, unknown>,
 ): Promise<RecordedMove[]> {
   const { harness, model } = context;
   const operations = await Promise.all(requests.map(({ operationId }) => rawOperation(harness, operationId)));
   const moves: RecordedMove[] = [];
   for (const { _id: operationId } of operations.sort((a, b) => a.sequence - b.sequence)) {
-    const request = requests.find((each) => each.operationId === operationId) as AnyRequest;
+    const request = requests.find((each) => each.operationId === operationId) as ModelRequest;
     const expected = expectedResult(model, request);
     await checkOperation(context, request, expected, answers.get(operationId));
     model.apply(operationId, expected);

@@ -1,0 +1,51 @@
+import { Refusal } from '../domain/errors.ts';
+import { sumOf } from '../domain/receipt.ts';
+import type { UnassignRequest } from './contract.ts';
+import type { Plan } from './operation.ts';
+import type { Stores } from './ports.ts';
+
+/**
+ * Unassigning all needs a confirmation of the number of conversations, and so does a count above that number. It is checked until the first batch is planned;
+ * from then on the plan's limit keeps the operation from moving more.
+ */
+export async function checkConfirmation(stores: Stores, request: UnassignRequest, plan: Plan): Promise<void> {
+  if ((await stores.batches.recent(request.operationId, 1)).length > 0) return;
+  const { campaignId, count } = request;
+  if (
+    count !== undefined &&
+    (await stores.conversations.count(campaignId, plan.sources, plan.statuses, count)) >= count
+  )
+    return;
+  const found = await countUnassignable(stores, campaignId, plan);
+  if (count !== undefined && found === 0) return;
+  if (request.confirm === undefined) {
+    throw new Refusal('confirmation-needed', {
+      message:
+        count === undefined
+          ? `unassigning all needs a confirmation of ${found} conversations`
+          : `only ${found} conversations match, not ${count}; unassigning all of them needs a confirmation of ${found}`,
+      expected: `a confirmation of ${found}`,
+      received: 'none',
+    });
+  }
+  if (found > request.confirm) {
+    throw new Refusal('confirmation-drifted', {
+      message: `${request.confirm} conversations were confirmed, but ${found} would be unassigned now`,
+      expected: `at most ${request.confirm}, as confirmed`,
+      received: `${found}`,
+    });
+  }
+}
+
+/** An unassign also takes the conversations of contacts who opted out, but skips incomplete ones. */
+async function countUnassignable(
+  { conversations }: Stores,
+  campaignId: string,
+  { sources, statuses }: Plan,
+): Promise<number> {
+  const [all, incomplete] = await Promise.all([
+    conversations.count(campaignId, sources, statuses),
+    conversations.countWithoutOptOut(campaignId, sources),
+  ]);
+  return all - sumOf(incomplete.filter(({ status }) => statuses.includes(status)));
+}
