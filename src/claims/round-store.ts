@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
-import { HISTORY_MOVES_MAX, type Status } from '../domain/conversation.ts';
+import { moveUpdate } from '../conversations/index.ts';
+import type { Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import { CLAIMABLE, objectIds, type ClaimDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
 import type { Claim, Decision, Pool } from './claim.ts';
@@ -146,17 +147,12 @@ export class MongoRoundStore implements RoundStore {
 
   private assignment({ claim, granted }: Decision): {
     filter: mongo.Filter<ConversationDoc>;
-    update: mongo.UpdateFilter<ConversationDoc>;
+    update: mongo.Document[];
   } {
     const { operationId, texterId } = claim.request;
-    const move = { operationId, from: null, to: texterId, at: this.now, by: texterId };
     return {
       filter: { _id: { $in: objectIds(granted) }, campaignId: this.campaignId, ...CLAIMABLE },
-      update: {
-        $set: { assigneeId: texterId, assignedAt: this.now, lastOperationId: operationId },
-        $inc: { assignmentVersion: 1 },
-        $push: { history: { $each: [move], $slice: -HISTORY_MOVES_MAX } },
-      },
+      update: moveUpdate({ operationId, from: null, to: texterId, at: this.now, by: texterId }),
     };
   }
 }

@@ -1,3 +1,4 @@
+export { moveUpdate, SINCE_LAST_MOVE } from './move-update.ts';
 export { MongoConversationStore } from './conversation-store.ts';
 export type {
   AssigneeCount,

@@ -76,6 +76,10 @@ const undoRequest = z.strictObject({
   undoes: operationId.describe(
     'The operation or claim to undo. Each conversation goes back if nothing has moved it since.',
   ),
+  includeWorkedOn: z
+    .boolean()
+    .default(false)
+    .describe('Also undo the moves of conversations whose status or messages have changed since.'),
 });
 
 export const operationRequest = z.discriminatedUnion('kind', [

@@ -1,14 +1,19 @@
 import type { mongo } from 'mongoose';
-import { HISTORY_MOVES_MAX, STATUSES, type HistoryMove } from '../domain/conversation.ts';
+import { moveUpdate, SINCE_LAST_MOVE } from '../conversations/index.ts';
+import { STATUSES, type SinceLastMove } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
 import { byDirection, type Move } from './moves.ts';
 import { isOne, type OperationRequest } from './contract.ts';
-import type { Found, WriteGuard } from './evaluate.ts';
+import type { Found, UndoneMove, WriteGuard } from './evaluate.ts';
 
 interface CampaignAndTexters extends Pick<CampaignDoc, 'closed'> {
   readonly active: readonly Pick<TexterDoc, 'texterId'>[];
 }
+
+type FoundDoc = Pick<ConversationDoc, '_id' | 'assigneeId' | 'status' | 'optedOut' | 'lastOperationId' | 'history'> & {
+  readonly sinceLastMove?: SinceLastMove;
+};
 
 /** Reads and writes the conversations and targets of moves, within the transaction of a part. */
 export class MoveWriter {
@@ -81,34 +86,36 @@ export class MoveWriter {
       assigneeId: from,
       'history.operationId': { $ne: this.request.operationId },
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
-      ...(lastMovedBy !== null && { lastOperationId: lastMovedBy }),
+      ...(lastMovedBy !== null && lastMovedAs(lastMovedBy)),
       ...(to !== null && { optedOut: false }),
     };
   }
 
-  private update(move: Move, at: Date): mongo.UpdateFilter<ConversationDoc> {
+  private update({ from, to }: Move, at: Date): mongo.Document[] {
     const { operationId, actorId } = this.request;
-    const entry: HistoryMove = { operationId, from: move.from, to: move.to, at, by: actorId ?? null };
-    return {
-      $set: { assigneeId: move.to, assignedAt: at, lastOperationId: operationId },
-      $inc: { assignmentVersion: 1 },
-      $push: { history: { $each: [entry], $slice: -HISTORY_MOVES_MAX } },
-    };
+    return moveUpdate({ operationId, from, to, at, by: actorId ?? null });
   }
 
   async find(moves: readonly Move[], session?: mongo.ClientSession): Promise<Map<string, Found>> {
     const ids = objectIds(moves.flatMap((move) => move.conversationIds));
     const filter = { _id: { $in: ids }, campaignId: this.request.campaignId };
-    const projection = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
+    const fields = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
+    const projection = { ...fields, ...(this.guard.lastMovedBy !== null && { sinceLastMove: SINCE_LAST_MOVE }) };
     const options = { ...within(session), projection, batchSize: ids.length + 1 };
-    const found = this.database.conversations.find(filter, options);
-    const entries = (await found.toArray()).map(({ _id, assigneeId, status, optedOut, lastOperationId, history }) => {
+    const found = this.database.conversations.find<FoundDoc>(filter, options);
+    const entries = (await found.toArray()).map(({ _id, history, ...fields }) => {
       const id = _id.toHexString();
       const isMovedBefore = history.some((move) => move.operationId === this.request.operationId);
-      return [id, { id, assigneeId, status, optedOut, isMovedBefore, lastOperationId }] as const;
+      return [id, { id, ...fields, isMovedBefore }] as const;
     });
     return new Map(entries);
   }
+}
+
+/** Matches a conversation while the undone move is its last one, and while nobody has worked on it since. */
+function lastMovedAs({ operationId, includeWorkedOn }: UndoneMove): mongo.Filter<ConversationDoc> {
+  const allowed: SinceLastMove[] = includeWorkedOn ? ['unchanged', 'worked-on'] : ['unchanged'];
+  return { lastOperationId: operationId, $expr: { $in: [SINCE_LAST_MOVE, allowed] } };
 }
 
 function within(session: mongo.ClientSession | undefined): { session?: mongo.ClientSession } {

@@ -54,7 +54,7 @@ export function undoBatches(stores: Stores, request: UndoRequest, plan: Plan): B
 /**
  * Plans an undo without reading a conversation. Batch n of the undo reverses batch n of the undone operation, and is
  * empty when that batch was dropped, so the newest batch is enough to continue from. The write of each batch checks that
- * the undone operation was the last to move the conversation.
+ * the undone operation was the last to move the conversation, and that nobody has worked on it since.
  */
 class Undo implements BatchSource {
   readonly guard: WriteGuard;
@@ -71,7 +71,8 @@ class Undo implements BatchSource {
     this.stores = stores;
     this.request = request;
     this.plan = plan;
-    this.guard = { statuses: plan.statuses, lastMovedBy: request.undoes, dealsAgain: false };
+    const lastMovedBy = { operationId: request.undoes, includeWorkedOn: request.includeWorkedOn };
+    this.guard = { statuses: plan.statuses, lastMovedBy, dealsAgain: false };
   }
 
   isComplete(): boolean {
