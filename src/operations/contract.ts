@@ -74,7 +74,8 @@ const undoRequest = z.strictObject({
   kind: kindOf('undo'),
   ...common,
   undoes: operationId.describe(
-    'The operation or claim to undo. Each conversation goes back if nothing has moved it since.',
+    'The operation or claim to undo. Each conversation goes back if nothing has moved it since. An undo that is refused ' +
+      'because this operation has not ended may be sent again under its id.',
   ),
   includeWorkedOn: z
     .boolean()

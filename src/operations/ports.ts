@@ -35,10 +35,10 @@ export interface OperationStore {
    */
   accept(operation: Omit<Operation, 'sequence'>, inSequence: boolean): Promise<Operation>;
   /**
-   * Replaces an operation that was refused for its confirmation with the same request and a new confirmation. Returns the
-   * operation as it is stored then.
+   * Replaces a refused operation, which has moved nothing, with the one that was sent again. Returns the operation as it is
+   * stored then.
    */
-  acceptConfirmed(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
+  acceptAnew(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
   /**
    * Inserts an operation that has ended, with the moves of its only batch, in one transaction. Returns false, and writes
    * nothing, when the id exists or when a conversation is not as planned.

@@ -28,7 +28,7 @@ export function grantedMove({ request, granted }: Claim, from: number, max: numb
 export function refuseUnfinished({ operationId, state }: OperationRecord<unknown>): void {
   if (isEnded(state)) return;
   throw new Refusal('operation-running', {
-    message: `operation ${operationId} has not ended (${state}); it can be undone after it has ended`,
+    message: `operation ${operationId} has not ended (${state}); send the undo again after it has ended`,
     expected: 'an operation that has ended',
     received: `${operationId}, ${state}`,
   });

@@ -76,7 +76,11 @@ export interface Producer {
   unassign(request: RequestInput<'unassign'>): Promise<Sent>;
   /** Returns a single conversation to the pool. */
   unassignOne(request: RequestInput<'unassign-one'>): Promise<Sent>;
-  /** Returns the conversations that an operation moved, and that nothing has moved since, to their earlier assignees. */
+  /**
+   * Returns the conversations that an operation moved to their earlier assignees. Those that have moved since are skipped as
+   * `assignee-changed`, and those whose status or messages have changed since as `worked-on`, unless `includeWorkedOn` is
+   * true. After a refusal because the operation is unknown or has not ended, the same undo may be sent again.
+   */
   undo(request: RequestInput<'undo'>): Promise<Sent>;
   /**
    * Stops an operation or a waiting claim, and waits for its receipt: how many conversations had moved, and how many were
