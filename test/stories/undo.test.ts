@@ -41,6 +41,13 @@ describe('an undo that is sent to the queue', () => {
     expect(results.map(({ outcome }) => outcome).sort()).toEqual(['created', 'exists']);
     expect(results[0]?.receipt).toMatchObject({ selected: CONVERSATIONS, moved: CONVERSATIONS });
     expect(await harness.loads(campaignId)).toEqual({ pool: CONVERSATIONS });
+    const { operationId } = request;
+    const page = await harness.producer.moves({ operationId, campaignId, limit: CONVERSATIONS - 1 });
+    const last = await harness.producer.moves({ operationId, campaignId, after: page.next ?? '' });
+    const pages = [...page.conversations, ...last.conversations];
+    expect(new Set(pages.map(({ conversationId }) => conversationId)).size).toBe(CONVERSATIONS);
+    expect(last).toMatchObject({ state: 'done', next: null, conversations: [{ result: 'moved', to: null }] });
+    expect(last.conversations).toEqual([expect.objectContaining({ at: expect.any(Date) as unknown })]);
     const again = harness.producer.undo({ ...request, undoes: 'another' });
     await expect(again).rejects.toMatchObject({ code: 'operation-conflict' });
   });

@@ -2,6 +2,10 @@ import type { RefusalCode } from '../../../src/domain/errors.ts';
 import type { ClaimDoc } from '../../../src/mongo/documents.ts';
 import type { Model, ModelClaim } from './model.ts';
 
+/** Refusals that end a waiting claim: only a change of the rules could let it receive more. */
+const ENDS_WAITING = ['campaign-closed', 'self-assign-off', 'texter-inactive', 'unknown-texter'] as const;
+type Ended = (typeof ENDS_WAITING)[number];
+
 /** The expected result of one round of claims for one claim. */
 export interface ServedClaim {
   readonly claim: ModelClaim;
@@ -9,7 +13,7 @@ export interface ServedClaim {
   readonly given: readonly string[];
   readonly state: 'waiting' | 'done' | 'failed';
   readonly refusal: RefusalCode | null;
-  readonly shortBecause: 'none-left' | 'batch-max' | 'open-max' | null;
+  readonly shortBecause: 'none-left' | 'batch-max' | 'open-max' | Ended | null;
 }
 
 export function asModelClaim({ _id: operationId, request, granted }: ClaimDoc): ModelClaim {
@@ -36,6 +40,8 @@ export function recordPast(model: Model, { operationId, texterId, granted }: Mod
 
 function serve(model: Model, claim: ModelClaim, refused: 'waiting' | 'failed'): ServedClaim {
   const refusal = refusalOf(model, claim);
+  const ended = ENDS_WAITING.find((code) => code === refusal);
+  if (ended && refused === 'waiting') return { claim, given: [], state: 'done', refusal: null, shortBecause: ended };
   if (refusal) return { claim, given: [], state: refused, refusal, shortBecause: null };
   const batchLeft = Math.max(0, model.rules.batchMax - claim.granted.length);
   const openLeft = model.rules.openMax - assignedCount(model, claim, 'not-started');
