@@ -11,11 +11,9 @@
  * ports                  the database as the use cases see it; *-store and apply-batch implement it
  */
 export { MongoBatchStore } from './batch-store.ts';
-export type { StoredBatch } from './batch.ts';
 export { cancel } from './cancel.ts';
 export {
   type OperationRequest,
-  type MovesRequest,
   type RequestInput,
   type Sources,
   type Targets,
@@ -29,7 +27,6 @@ export { MongoFailureStore } from './failure-store.ts';
 export {
   type CancelAnswer,
   type ConversationResult,
-  type MovesAnswer,
   type MovesPage,
   type OperationAnswer,
   type Preview,
