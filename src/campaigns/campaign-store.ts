@@ -18,10 +18,9 @@ export class MongoCampaignStore implements CampaignStore {
     this.database = database;
   }
 
-  async insert({ campaignId, nextJoinedOrder, ...campaign }: Campaign): Promise<void> {
-    const rotation = { sequence: 0, nextJoinedOrder };
+  async insert({ campaignId, ...campaign }: Campaign): Promise<void> {
     try {
-      await this.database.models.campaigns.create({ _id: campaignId, ...campaign, operationCount: 0, rotation });
+      await this.database.models.campaigns.create({ _id: campaignId, ...campaign, operationCount: 0 });
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw new Refusal('campaign-exists', {
@@ -62,13 +61,6 @@ export class MongoCampaignStore implements CampaignStore {
     return this.set(campaignId, Object.fromEntries(rules));
   }
 
-  async keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void> {
-    await this.database.models.campaigns.updateOne(
-      { _id: campaignId, 'rotation.sequence': { $lt: sequence } },
-      { $set: { rotation: { sequence, nextJoinedOrder } } },
-    );
-  }
-
   private async set(campaignId: string, fields: mongo.MatchKeysAndValues<CampaignDoc>): Promise<Campaign | undefined> {
     const options = { returnDocument: 'after', runValidators: true } as const;
     const update = this.database.models.campaigns.findByIdAndUpdate(campaignId, { $set: fields }, options);
@@ -78,7 +70,7 @@ export class MongoCampaignStore implements CampaignStore {
 }
 
 function toCampaign(doc: StoredCampaign): Campaign {
-  const { _id: campaignId, name, closed, country, selfAssign, texterCount, rotation, createdAt } = doc;
+  const { _id: campaignId, name, closed, country, selfAssign, texterCount, createdAt } = doc;
   return {
     campaignId,
     name,
@@ -86,7 +78,6 @@ function toCampaign(doc: StoredCampaign): Campaign {
     country: country ?? null,
     selfAssign,
     texterCount,
-    nextJoinedOrder: rotation.nextJoinedOrder,
     createdAt,
   };
 }

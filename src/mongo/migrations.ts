@@ -111,6 +111,19 @@ export const MIGRATIONS: readonly Migration[] = [
       run: writeAllPhones,
     },
   },
+  {
+    version: 4,
+    name: 'store the credits of texters',
+    // Code of version 3 cannot read a campaign without `rotation`.
+    oldestCodeVersion: 4,
+    collections: ['credits'],
+    documents: {
+      change: 'remove the field `rotation` of campaigns',
+      run: async (database) => {
+        await database.campaigns.updateMany({ rotation: { $exists: true } }, { $unset: { rotation: '' } });
+      },
+    },
+  },
 ];
 
 /** No campaign has a country yet, so national numbers stay as they are until `baton phones` runs. */

@@ -9,6 +9,7 @@ const RELEASED = [
   'Oa_5q9RGiyn7WIIHpViKAvgZ_totXLU2L7LKzt1GlWk',
   'vW2rcXTxSO5CVgqw_XVmFYzY2jrk4rHs6J8OOT5Q-UQ',
   '_kSozM2J7a5wtUxeWDmZeb19ixJkOoOWrWLQiaeBtpI',
+  'f5gX0-DCkzQA3MyvGgje-YXI3ecetEQaJC6K7Iwv_Ko',
 ];
 
 /** Depends on the order of the keys, as an index does. */

@@ -4,6 +4,7 @@ import type { SkipReason } from '../../../src/domain/receipt.ts';
 import type { AnyRequest, LockInput } from '../send.ts';
 import {
   NOTHING,
+  ORDER,
   type Expectation,
   type ExpectedMove,
   type Model,
@@ -48,7 +49,8 @@ function expectedReassign(model: Model, request: Of<'reassign'>): Expectation {
   if (refusals.length > 0) return refusedWith(refusals);
   const selected = model.select(sourcesOf(model, request.from), request.status);
   const level = request.spread === 'level';
-  const asked = { selected, targets: targetsOf(model, request), level, count: request.count ?? Infinity };
+  const statuses = request.status === 'any' ? ORDER : [request.status];
+  const asked = { selected, targets: targetsOf(model, request), level, statuses, count: request.count ?? Infinity };
   return hasTargetsAsSources(model, request) ? dealSurplus(model, asked) : deal(model, asked);
 }
 
