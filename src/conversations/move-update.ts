@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
-import { HISTORY_MOVES_MAX, type HistoryMove } from '../domain/conversation.ts';
+import { HISTORY_MOVES_MAX, type HistoryMove, type SinceLastMove } from '../domain/conversation.ts';
+import type { ConversationDoc } from '../mongo/documents.ts';
 
 const NEXT_VERSION = { $add: [orNull('assignmentVersion', 0), 1] };
 
@@ -27,25 +28,45 @@ export function moveUpdate(move: HistoryMove): mongo.Document[] {
 
 const FIELDS_OF_WORK = ['status', 'lastInboundAt', 'lastOutboundAt'] as const;
 
-const IS_SAME_VERSION = { $eq: ['$assignmentVersion', '$atLastMove.version'] };
-const IS_SAME_WORK = { $and: FIELDS_OF_WORK.map((field) => ({ $eq: [orNull(field), `$atLastMove.${field}`] })) };
-const IS_RECORDED = { $eq: [{ $type: '$atLastMove' }, 'object'] };
+/** The fields that {@link sinceLastMove} needs. */
+export const SINCE_LAST_MOVE_FIELDS = {
+  atLastMove: 1,
+  assignmentVersion: 1,
+  lastInboundAt: 1,
+  lastOutboundAt: 1,
+} as const;
+
+type Moved = Pick<ConversationDoc, 'atLastMove' | 'assignmentVersion' | (typeof FIELDS_OF_WORK)[number]>;
 
 /**
- * An expression for what has happened to a conversation since its last operation: a {@link SinceLastMove}. Values are
- * compared for equality only, because the programs that write them have other clocks. A conversation whose last move
- * recorded nothing counts as worked on, because its version and its messages may have changed.
+ * Returns what has happened to a conversation since its last operation. Values are compared for equality only, because the
+ * programs that write them have other clocks. A conversation whose last move recorded nothing counts as worked on, because
+ * its version and its messages may have changed.
  */
-export const SINCE_LAST_MOVE = {
-  $switch: {
-    branches: [
-      { case: { $not: [IS_RECORDED] }, then: 'worked-on' },
-      { case: { $not: [IS_SAME_VERSION] }, then: 'moved' },
-      { case: { $not: [IS_SAME_WORK] }, then: 'worked-on' },
-    ],
-    default: 'unchanged',
-  },
-} as const satisfies mongo.Document;
+export function sinceLastMove({ atLastMove, assignmentVersion, ...work }: Moved): SinceLastMove {
+  if (!atLastMove) return 'worked-on';
+  if (assignmentVersion !== atLastMove.version) return 'moved';
+  return FIELDS_OF_WORK.every((field) => isSame(work[field], atLastMove[field])) ? 'unchanged' : 'worked-on';
+}
+
+/** Other programs may leave fields out. */
+function isSame(one: Date | string | null | undefined, other: Date | string | null): boolean {
+  if (one instanceof Date && other instanceof Date) return one.getTime() === other.getTime();
+  return (one ?? null) === other;
+}
+
+/** Matches conversations that are `unchanged`. In a list, MongoDB takes a missing field for `null`. */
+export const UNCHANGED: mongo.Filter<ConversationDoc> = isAtLastMove('assignmentVersion', ...FIELDS_OF_WORK);
+
+/** Matches conversations that are `unchanged` or `worked-on`. */
+export const NOT_MOVED: mongo.Filter<ConversationDoc> = {
+  $or: [{ atLastMove: { $exists: false } }, isAtLastMove('assignmentVersion')],
+};
+
+function isAtLastMove(...fields: readonly (keyof Moved)[]): mongo.Filter<ConversationDoc> {
+  const recorded = fields.map((field) => `$atLastMove.${field === 'assignmentVersion' ? 'version' : field}`);
+  return { $expr: { $eq: [fields.map((field) => `$${field}`), recorded] } };
+}
 
 /** The value of a field, or `value` if it is `null` or missing. Other programs may leave fields out. */
 function orNull(field: string, value: number | readonly never[] | null = null): mongo.Document {

@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
-import { moveUpdate, SINCE_LAST_MOVE } from '../conversations/index.ts';
-import { STATUSES, type SinceLastMove } from '../domain/conversation.ts';
+import { moveUpdate, NOT_MOVED, SINCE_LAST_MOVE_FIELDS, sinceLastMove, UNCHANGED } from '../conversations/index.ts';
+import { STATUSES } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
 import { byDirection, type Move } from './moves.ts';
@@ -10,10 +10,6 @@ import type { Found, UndoneMove, WriteGuard } from './evaluate.ts';
 interface CampaignAndTexters extends Pick<CampaignDoc, 'closed'> {
   readonly active: readonly Pick<TexterDoc, 'texterId'>[];
 }
-
-type FoundDoc = Pick<ConversationDoc, '_id' | 'assigneeId' | 'status' | 'optedOut' | 'lastOperationId' | 'history'> & {
-  readonly sinceLastMove?: SinceLastMove;
-};
 
 /** Reads and writes the conversations and targets of moves, within the transaction of a part. */
 export class MoveWriter {
@@ -99,14 +95,17 @@ export class MoveWriter {
   async find(moves: readonly Move[], session?: mongo.ClientSession): Promise<Map<string, Found>> {
     const ids = objectIds(moves.flatMap((move) => move.conversationIds));
     const filter = { _id: { $in: ids }, campaignId: this.request.campaignId };
+    const isUndo = this.guard.lastMovedBy !== null;
     const fields = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
-    const projection = { ...fields, ...(this.guard.lastMovedBy !== null && { sinceLastMove: SINCE_LAST_MOVE }) };
+    const projection = isUndo ? { ...fields, ...SINCE_LAST_MOVE_FIELDS } : fields;
     const options = { ...within(session), projection, batchSize: ids.length + 1 };
-    const found = this.database.conversations.find<FoundDoc>(filter, options);
-    const entries = (await found.toArray()).map(({ _id, history, ...fields }) => {
+    const found = this.database.conversations.find(filter, options);
+    const entries = (await found.toArray()).map((doc) => {
+      const { _id, assigneeId, status, optedOut, lastOperationId, history } = doc;
       const id = _id.toHexString();
       const isMovedBefore = history.some((move) => move.operationId === this.request.operationId);
-      return [id, { id, ...fields, isMovedBefore }] as const;
+      const since = isUndo ? { sinceLastMove: sinceLastMove(doc) } : {};
+      return [id, { id, assigneeId, status, optedOut, isMovedBefore, lastOperationId, ...since }] as const;
     });
     return new Map(entries);
   }
@@ -114,8 +113,7 @@ export class MoveWriter {
 
 /** Matches a conversation while the undone move is its last one, and while nobody has worked on it since. */
 function lastMovedAs({ operationId, includeWorkedOn }: UndoneMove): mongo.Filter<ConversationDoc> {
-  const allowed: SinceLastMove[] = includeWorkedOn ? ['unchanged', 'worked-on'] : ['unchanged'];
-  return { lastOperationId: operationId, $expr: { $in: [SINCE_LAST_MOVE, allowed] } };
+  return { lastOperationId: operationId, ...(includeWorkedOn ? NOT_MOVED : UNCHANGED) };
 }
 
 function within(session: mongo.ClientSession | undefined): { session?: mongo.ClientSession } {
