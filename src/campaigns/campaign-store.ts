@@ -3,11 +3,9 @@ import type { Campaign, SelfAssignSettings } from './campaign.ts';
 import { fenceBatches, fenceTexters } from './fence.ts';
 import type { CampaignStore } from './ports.ts';
 import { Refusal, shown } from '../domain/errors.ts';
+import { toCampaign, type StoredCampaign } from './stored.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { CampaignDoc } from '../mongo/documents.ts';
-
-/** A worker of the version before creates campaigns without a country. */
-type StoredCampaign = Omit<CampaignDoc, 'country'> & Partial<Pick<CampaignDoc, 'country'>>;
 
 const NEWEST_FIRST = { createdAt: -1, _id: 1 } as const;
 
@@ -67,19 +65,6 @@ export class MongoCampaignStore implements CampaignStore {
     const doc = await update.lean<StoredCampaign>();
     return doc ? toCampaign(doc) : undefined;
   }
-}
-
-function toCampaign(doc: StoredCampaign): Campaign {
-  const { _id: campaignId, name, closed, country, selfAssign, texterCount, createdAt } = doc;
-  return {
-    campaignId,
-    name,
-    closed,
-    country: country ?? null,
-    selfAssign,
-    texterCount,
-    createdAt,
-  };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import { HISTORY_MOVES_MAX, type HistoryMove, type SinceLastMove } from '../domain/conversation.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
+import type { StoredConversation } from './stored.ts';
 
 const NEXT_VERSION = { $add: [orNull('assignmentVersion', 0), 1] };
 
@@ -36,7 +37,7 @@ export const SINCE_LAST_MOVE_FIELDS = {
   lastOutboundAt: 1,
 } as const;
 
-type Moved = Pick<ConversationDoc, 'atLastMove' | 'assignmentVersion' | (typeof FIELDS_OF_WORK)[number]>;
+type Moved = Pick<StoredConversation, 'atLastMove' | 'assignmentVersion' | (typeof FIELDS_OF_WORK)[number]>;
 
 /**
  * Returns what has happened to a conversation since its last operation. Values are compared for equality only, because the
@@ -60,7 +61,7 @@ export const UNCHANGED: mongo.Filter<ConversationDoc> = isAtLastMove('assignment
 
 /** Matches conversations that are `unchanged` or `worked-on`. */
 export const NOT_MOVED: mongo.Filter<ConversationDoc> = {
-  $or: [{ atLastMove: { $exists: false } }, isAtLastMove('assignmentVersion')],
+  $or: [{ atLastMove: { $in: [null] } } as mongo.Document, isAtLastMove('assignmentVersion')],
 };
 
 function isAtLastMove(...fields: readonly (keyof Moved)[]): mongo.Filter<ConversationDoc> {

@@ -8,6 +8,7 @@ export const SKIP_REASONS = [
   'target-inactive',
   'already-there',
   'worked-on',
+  'incomplete',
   'gone',
 ] as const;
 

@@ -124,6 +124,20 @@ export const MIGRATIONS: readonly Migration[] = [
       },
     },
   },
+  {
+    version: 5,
+    name: 'index the conversations that do not say whether the contact opted out',
+    oldestCodeVersion: 4,
+    indexes: [
+      {
+        collection: 'conversations',
+        name: 'no_opt_out_by_assignee',
+        keys: { campaignId: 1, optedOut: 1, assigneeId: 1, status: 1 },
+        where: { optedOut: null },
+        isHint: true,
+      },
+    ],
+  },
 ];
 
 /** No campaign has a country yet, so national numbers stay as they are until `baton phones` runs. */

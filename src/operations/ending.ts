@@ -12,7 +12,7 @@ import type { Operation, Plan } from './operation.ts';
 import type { Ending, Stores } from './ports.ts';
 
 /** Conversations that are skipped for these reasons still match the request. */
-const SKIPPED_IN_PLACE: readonly SkipReason[] = ['already-there', 'opted-out'];
+const SKIPPED_IN_PLACE: readonly SkipReason[] = ['already-there', 'opted-out', 'incomplete'];
 
 interface EndingDeps {
   readonly stores: Stores;

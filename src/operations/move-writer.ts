@@ -1,9 +1,19 @@
 import type { mongo } from 'mongoose';
-import { moveUpdate, NOT_MOVED, SINCE_LAST_MOVE_FIELDS, sinceLastMove, UNCHANGED } from '../conversations/index.ts';
-import { STATUSES } from '../domain/conversation.ts';
+import {
+  isComplete,
+  makeWritable,
+  moveUpdate,
+  NOT_MOVED,
+  SINCE_LAST_MOVE_FIELDS,
+  sinceLastMove,
+  UNCHANGED,
+  WRITABLE,
+  type StoredConversation,
+} from '../conversations/index.ts';
+import { STATUSES, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
-import { byDirection, type Move } from './moves.ts';
+import { byDirection, countMoves, type Move } from './moves.ts';
 import { isOne, type OperationRequest } from './contract.ts';
 import type { Found, UndoneMove, WriteGuard } from './evaluate.ts';
 
@@ -45,6 +55,15 @@ export class MoveWriter {
     return { isClosed: campaign?.closed ?? false, active: campaign?.active.map(({ texterId }) => texterId) ?? [] };
   }
 
+  /** Writes evaluated moves. Where the server cannot add to a conversation, {@link makeWritable} changes it first. */
+  async writeEvaluated(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
+    const written = await this.write(moves, at, session);
+    if (written === countMoves(moves)) return written;
+    const ids = moves.flatMap(({ conversationIds }) => conversationIds);
+    await makeWritable(this.database, this.request.campaignId, ids, session);
+    return written + (await this.write(moves, at, session));
+  }
+
   /** Writes each group of moves under its guards. Returns the number of conversations that moved. */
   async write(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
     if (moves.length === 0) return 0;
@@ -81,6 +100,7 @@ export class MoveWriter {
       campaignId: this.request.campaignId,
       assigneeId: from,
       'history.operationId': { $ne: this.request.operationId },
+      ...WRITABLE,
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
       ...(lastMovedBy !== null && lastMovedAs(lastMovedBy)),
       ...(to !== null && { optedOut: false }),
@@ -99,15 +119,24 @@ export class MoveWriter {
     const fields = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
     const projection = isUndo ? { ...fields, ...SINCE_LAST_MOVE_FIELDS } : fields;
     const options = { ...within(session), projection, batchSize: ids.length + 1 };
-    const found = this.database.conversations.find(filter, options);
-    const entries = (await found.toArray()).map((doc) => {
-      const { _id, assigneeId, status, optedOut, lastOperationId, history } = doc;
-      const id = _id.toHexString();
-      const isMovedBefore = history.some((move) => move.operationId === this.request.operationId);
-      const since = isUndo ? { sinceLastMove: sinceLastMove(doc) } : {};
-      return [id, { id, assigneeId, status, optedOut, isMovedBefore, lastOperationId, ...since }] as const;
-    });
-    return new Map(entries);
+    const found = this.database.conversations.find<StoredConversation>(filter, options);
+    return new Map((await found.toArray()).map((doc) => [doc._id.toHexString(), this.toFound(doc)]));
+  }
+
+  private toFound(doc: StoredConversation): Found {
+    const { assigneeId, status, optedOut, lastOperationId, history } = doc;
+    const moves = Array.isArray(history) ? history : [];
+    return {
+      id: doc._id.toHexString(),
+      assigneeId: assigneeId ?? null,
+      // Nothing but a skip is made of an incomplete conversation.
+      status: status as Status,
+      optedOut: optedOut === true,
+      isIncomplete: !isComplete(doc),
+      isMovedBefore: moves.some(({ operationId }) => operationId === this.request.operationId),
+      lastOperationId: lastOperationId ?? null,
+      ...(this.guard.lastMovedBy !== null && { sinceLastMove: sinceLastMove(doc) }),
+    };
   }
 }
 

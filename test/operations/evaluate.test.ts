@@ -180,6 +180,7 @@ describe('evaluating a planned conversation', () => {
       'target-inactive',
       'already-there',
       'worked-on',
+      'incomplete',
       'gone',
     ]);
   });

@@ -14,7 +14,7 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, each)
 function among(loads: readonly number[], pool = 0, spread: Spread = 'even'): ReturnType<typeof findSurplus> {
   const targets = names(loads.length);
   const all = [closed(null, pool), ...loads.map((load, at) => closed(targets[at] ?? '', load))];
-  return findSurplus({ sources: [null, ...targets], targets, statuses: STATUSES, spread }, { all, optedOut: [] });
+  return findSurplus({ sources: [null, ...targets], targets, statuses: STATUSES, spread }, { all, fixed: [] });
 }
 
 describe.each(SPREADS)('the shares of targets that are sources too (%s)', (spread) => {
@@ -54,12 +54,10 @@ describe.each(SPREADS)('the shares of targets that are sources too (%s)', (sprea
             { assigneeId: targets[at] ?? '', status: 'in-progress', count: otherStatus },
           ]),
         ];
-        const optedOut = [closed(null, poolFixed), ...some.map(({ fixed }, at) => closed(targets[at] ?? '', fixed))];
+        const fixed = [closed(null, poolFixed), ...some.map((texter, at) => closed(targets[at] ?? '', texter.fixed))];
         const request = { sources: [null, ...targets], targets, statuses: ['closed'] as const, spread };
-        const { loads, surplus } = findSurplus(request, { all, optedOut });
-        expect(loads).toEqual(
-          some.map(({ movable, fixed, otherStatus }) => movable + fixed + (spread === 'level' ? otherStatus : 0)),
-        );
+        const { loads, surplus } = findSurplus(request, { all, fixed });
+        expect(loads).toEqual(some.map(({ movable, otherStatus }) => movable + (spread === 'level' ? otherStatus : 0)));
         expect(sum(surplus.shares)).toBe(sum(loads) + poolMovable);
         const lowest = Math.min(...surplus.shares);
         for (const [at, { movable }] of some.entries()) {

@@ -78,5 +78,5 @@ function refusalOf(model: Model, claim: ModelClaim): RefusalCode | null {
 }
 
 function assignedCount(model: Model, { texterId }: ModelClaim, status: 'not-started' | 'needs-reply'): number {
-  return model.select([texterId], status).length;
+  return model.select([texterId], status).filter(({ optedOut }) => !optedOut).length;
 }

@@ -112,9 +112,9 @@ export function dealSurplus(model: Model, asked: Deal): Expectation {
  */
 function accountsOf(model: Model, { selected, level, statuses }: Deal, order: readonly ModelTexter[]): Account[] {
   const heaps = order.map(({ texterId }) => {
-    const own = selected.filter(({ assigneeId }) => assigneeId === texterId);
+    const own = selected.filter(({ assigneeId, optedOut }) => assigneeId === texterId && !optedOut);
     const before = level ? model.loadOf(texterId) : own.length;
-    return { texterId, before, share: before - own.filter(({ optedOut }) => !optedOut).length };
+    return { texterId, before, share: before - own.length };
   });
   for (const { optedOut } of selected) {
     if (optedOut) continue;

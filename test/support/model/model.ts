@@ -132,7 +132,7 @@ export class Model {
   }
 
   loadOf(texterId: string): number {
-    return [...this.conversations.values()].filter(({ assigneeId }) => assigneeId === texterId).length;
+    return [...this.conversations.values()].filter((each) => each.assigneeId === texterId && !each.optedOut).length;
   }
 
   /** Returns the conversations of these assignees in the order of selection. */
