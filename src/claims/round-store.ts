@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import { rulesOf, type StoredCampaign } from '../campaigns/index.ts';
-import { makeWritable, WRITABLE } from '../conversations/index.ts';
-import { HISTORY_MOVES_MAX, type Status } from '../domain/conversation.ts';
+import { makeWritable, moveUpdate, WRITABLE } from '../conversations/index.ts';
+import type { Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import { CLAIMABLE, objectIds, type ClaimDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
 import type { Claim, Decision, Pool } from './claim.ts';
@@ -169,17 +169,12 @@ export class MongoRoundStore implements RoundStore {
 
   private assignment({ claim, granted }: Decision): {
     filter: mongo.Filter<ConversationDoc>;
-    update: mongo.UpdateFilter<ConversationDoc>;
+    update: mongo.Document[];
   } {
     const { operationId, texterId } = claim.request;
-    const move = { operationId, from: null, to: texterId, at: this.now, by: texterId };
     return {
       filter: { _id: { $in: objectIds(granted) }, campaignId: this.campaignId, ...CLAIMABLE, ...WRITABLE },
-      update: {
-        $set: { assigneeId: texterId, assignedAt: this.now, lastOperationId: operationId },
-        $inc: { assignmentVersion: 1 },
-        $push: { history: { $each: [move], $slice: -HISTORY_MOVES_MAX } },
-      },
+      update: moveUpdate({ operationId, from: null, to: texterId, at: this.now, by: texterId }),
     };
   }
 }

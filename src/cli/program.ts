@@ -7,6 +7,7 @@ import { addExport } from './commands/export.ts';
 import { addFailed, addRetry } from './commands/failed.ts';
 import { addImport } from './commands/import.ts';
 import { addMigrate } from './commands/migrate.ts';
+import { addMoves } from './commands/moves.ts';
 import { addOperations } from './commands/operations.ts';
 import { addLiftOptOut, addOptOut } from './commands/opt-out.ts';
 import { addPhones } from './commands/phones.ts';
@@ -38,6 +39,7 @@ const COMMANDS = [
   addUndo,
   addPreview,
   addOperations,
+  addMoves,
   addFailed,
   addRetry,
   addExport,

@@ -27,6 +27,7 @@ export function receiptText(receipt: Receipt, names: AssigneeNames): string {
   return blocks(
     `Moved ${moved} of ${counted(selected, 'conversation')} selected${short}.`,
     left !== null && left > 0 && `${counted(left, 'more conversation')} had not been reached. They did not change.`,
+    workedOnText(receipt.skipped),
     claimsEnded > 0 && `${counted(claimsEnded, 'waiting claim')} of these texters ended.`,
     pausedTargets.length > 0 && `Paused meanwhile, so they may have received less: ${names.list(pausedTargets)}.`,
     overLimitText(overLimit, names),
@@ -56,6 +57,7 @@ export function previewText(preview: Preview, names: AssigneeNames): string {
   return blocks(
     `Would move ${preview.moved} of ${counted(preview.selected, 'conversation')} selected. Nothing was changed.`,
     overLimitText(preview.overLimit, names),
+    workedOnText(preview.skipped),
     countTable(['from', 'to', 'status', 'would move'], moves),
     table(['assignee', 'has now', 'would have'], assignees),
     skippedTable(preview.skipped),
@@ -83,6 +85,14 @@ function assigneeRows(
   names: AssigneeNames,
 ): Row[] {
   return counts.map(({ assigneeId, count }) => [names.of(assigneeId), count]);
+}
+
+/** Only an undo skips conversations for this reason. */
+function workedOnText(skipped: Receipt['skipped']): string | false {
+  const { count = 0 } = skipped.find(({ reason }) => reason === 'worked-on') ?? {};
+  if (count === 0) return false;
+  const conversations = count === 1 ? '1 conversation has' : `${count} conversations have`;
+  return `${conversations} been worked on since. --include-worked-on moves back these too.`;
 }
 
 function skippedTable(skipped: Receipt['skipped']): string | false {

@@ -77,9 +77,10 @@ const DIRECTIONS = new RegExp(BIDI_CONTROL.source, 'g');
  */
 export function withoutFormulas(row: ExportRow): ExportRow {
   const columns = PLAIN_PHONE.test(row.phone) ? FREE_TEXT : [...FREE_TEXT, 'phone' as const];
-  return { ...row, ...Object.fromEntries(columns.map((column) => [column, guarded(row[column])])) };
+  return { ...row, ...Object.fromEntries(columns.map((column) => [column, withoutFormula(row[column])])) };
 }
 
-function guarded(cell: string): string {
+/** See {@link withoutFormulas}. */
+export function withoutFormula(cell: string): string {
   return cell.replace(DIRECTIONS, '').replace(FORMULAS, "'").replace(LINE_START, "'");
 }

@@ -1,3 +1,4 @@
+export { moveUpdate, NOT_MOVED, SINCE_LAST_MOVE_FIELDS, sinceLastMove, UNCHANGED } from './move-update.ts';
 export { MongoConversationStore } from './conversation-store.ts';
 export type {
   AssigneeCount,

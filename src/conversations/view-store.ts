@@ -11,7 +11,7 @@ const EXPORT_BATCH_SIZE = 2_000;
 const OBJECT_ID = /^[0-9a-f]{24}$/;
 /** A move changes neither key, so a cursor in this order meets each conversation exactly once. */
 const BY_PHONE = { campaignId: 1, 'contact.phone': 1 } as const;
-const RECORD_FIELDS = { history: 0, lastOperationId: 0, assignmentVersion: 0 } as const;
+const RECORD_FIELDS = { history: 0, lastOperationId: 0, assignmentVersion: 0, atLastMove: 0 } as const;
 
 export class MongoViewStore implements ViewStore {
   private readonly database: Database;

@@ -52,6 +52,12 @@ export interface HistoryMove {
 }
 
 /**
+ * What has happened to a conversation since an operation moved it last: its status or its messages have changed, or another
+ * program has moved it, perhaps away and back.
+ */
+export type SinceLastMove = 'unchanged' | 'worked-on' | 'moved';
+
+/**
  * Statuses that the conversations view does not show. The many initial messages without a reply would bury the
  * conversations that need work. The export contains them.
  */

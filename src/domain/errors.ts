@@ -32,11 +32,17 @@ export const REFUSAL_CODES = [
   'unknown-texter',
 ] as const;
 
-/** Refusals that ask for another confirmation. The operation may be sent again under its id with the new number. */
+/** Refusals that ask for another confirmation. The operation is sent again with the new number. */
 export const CONFIRMATION_CODES = [
   'confirmation-drifted',
   'confirmation-needed',
 ] as const satisfies readonly RefusalCode[];
+
+/** Refusals of an undo that was sent before its operation had ended, or before a worker had accepted its operation. */
+export const EARLY_UNDO_CODES = ['operation-running', 'unknown-operation'] as const satisfies readonly RefusalCode[];
+
+/** Refusals after which an operation may be sent again under its id. */
+export const RESENDABLE_CODES = [...CONFIRMATION_CODES, ...EARLY_UNDO_CODES] as const;
 
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 

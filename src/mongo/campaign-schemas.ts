@@ -65,6 +65,12 @@ const historyMove = Schema.create(
   nested,
 );
 
+/** A conversation as its last move left it, so that an undo finds out what has changed since. */
+const atLastMove = Schema.create(
+  { version: count, status: textOrNull, lastInboundAt: timeOrNull, lastOutboundAt: timeOrNull },
+  nested,
+);
+
 export const conversationSchema = Schema.create(
   {
     campaignId: text,
@@ -79,6 +85,8 @@ export const conversationSchema = Schema.create(
     lastInboundAt: timeOrNull,
     lastOutboundAt: timeOrNull,
     lastOperationId: textOrNull,
+    /** Absent before the first move. */
+    atLastMove: { type: atLastMove, allowNull: false },
     history: required<HistoryMove[]>({ type: [historyMove] }),
     createdAt: time,
   },

@@ -107,8 +107,9 @@ async function newCredits(
 }
 
 async function listedResults({ batches }: Stores, { operationId, request }: Operation) {
-  const { resultsOf } = kindOf(request);
-  return resultsOf ? { results: resultsOf(request, await batches.recent(operationId, UNAPPLIED_MAX)) } : {};
+  const kind = kindOf(request);
+  if (!kind.resultsOf) return {};
+  return { results: kind.resultsOf(request, await batches.recent(operationId, UNAPPLIED_MAX)) };
 }
 
 /** Returns the targets that could not receive until the end. */

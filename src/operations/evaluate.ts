@@ -1,4 +1,4 @@
-import type { Candidate, Status } from '../domain/conversation.ts';
+import type { Candidate, SinceLastMove, Status } from '../domain/conversation.ts';
 import type { SkipReason } from '../domain/receipt.ts';
 import type { Skip } from './batch.ts';
 import type { Move } from './moves.ts';
@@ -9,13 +9,22 @@ export interface Found extends Omit<Candidate, 'waitingSince'> {
   readonly isMovedBefore: boolean;
   /** The operation that moved the conversation last. */
   readonly lastOperationId: string | null;
+  /** Read only for an undo. */
+  readonly sinceLastMove?: SinceLastMove;
+}
+
+/** The move that an undo takes back. */
+export interface UndoneMove {
+  readonly operationId: string;
+  /** True when the undo also takes back conversations whose status or messages have changed since. */
+  readonly includeWorkedOn: boolean;
 }
 
 /** The conditions that each write checks again, besides the assignee. */
 export interface WriteGuard {
   readonly statuses: readonly Status[];
-  /** The operation that must have moved the conversation last; `null` for any. */
-  readonly lastMovedBy: string | null;
+  /** The move that must have been the conversation's last; `null` for any. */
+  readonly lastMovedBy: UndoneMove | null;
   /** True when conversations that were planned for a target that is inactive now are dealt again to the others. */
   readonly dealsAgain: boolean;
 }
@@ -79,14 +88,20 @@ type Decision = 'move' | 'moved-before' | SkipReason;
 function decide(move: Move, found: Found | undefined, guard: Guard): Decision {
   if (!found) return 'gone';
   if (found.isMovedBefore) return 'moved-before';
-  if (guard.lastMovedBy !== null && found.lastOperationId !== guard.lastMovedBy) return 'assignee-changed';
+  if (guard.lastMovedBy !== null && isMovedSince(found, guard.lastMovedBy)) return 'assignee-changed';
   if (found.assigneeId === move.to) return 'already-there';
   if (found.assigneeId !== move.from) return 'assignee-changed';
   if (found.isIncomplete) return 'incomplete';
   if (!guard.statuses.includes(found.status)) return 'status-changed';
   if (found.optedOut && move.to !== null) return 'opted-out';
   if (move.to !== null && guard.inactive.has(move.to)) return 'target-inactive';
+  // The last reason, so that its count is the number of conversations that `includeWorkedOn` would add.
+  if (!guard.lastMovedBy?.includeWorkedOn && found.sinceLastMove === 'worked-on') return 'worked-on';
   return 'move';
+}
+
+function isMovedSince({ lastOperationId, sinceLastMove }: Found, { operationId }: UndoneMove): boolean {
+  return lastOperationId !== operationId || sinceLastMove === 'moved';
 }
 
 /** Conversation ids by skip reason. */

@@ -6,11 +6,11 @@
  * lifecycle, ending      accept, take the lock, run a slice, finish or fail; then cancel, move-one and preview
  * resolve-plan           from a request to its sources, targets and limit
  * run                    the loop that applies batches; select and undo plan them
+ * moves-page             what an operation did, conversation by conversation
  * planner, batch, evaluate, surplus, shortfalls, sources-and-targets   pure rules
  * ports                  the database as the use cases see it; *-store and apply-batch implement it
  */
 export { MongoBatchStore } from './batch-store.ts';
-export type { StoredBatch } from './batch.ts';
 export { cancel } from './cancel.ts';
 export {
   type OperationRequest,
@@ -18,24 +18,32 @@ export {
   type Sources,
   type Targets,
   isOne,
+  MOVES_OF_PAGE_MAX,
+  parseMovesRequest,
   parseRequest,
 } from './contract.ts';
 export { failWith } from './ending.ts';
 export { MongoFailureStore } from './failure-store.ts';
 export {
   type CancelAnswer,
+  type ConversationResult,
+  type MovesPage,
   type OperationAnswer,
   type Preview,
+  MOVES_JOB,
   operationJob,
   parseCancelJob,
+  parseMovesJob,
   parseOperationJob,
   parsePreviewJob,
+  toMovesPage,
 } from './jobs.ts';
 export { needsCampaignLock } from './kinds.ts';
 export { type SliceResult, runOperation } from './lifecycle.ts';
 export { toOperationOrClaim } from './mapping.ts';
 export { OperationQueue } from './operation-queue.ts';
 export { MongoOperationStore } from './operation-store.ts';
+export { readMoves } from './moves-page.ts';
 export { type Operation, type OperationOrClaim, type Plan, isClaim } from './operation.ts';
 export { type AnyOperation, type FailureStore, type OperationViewStore, type Stores, Overtaken } from './ports.ts';
 export { countSelected, preview, refuseEarly } from './preview.ts';

@@ -1,8 +1,9 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
-import type { Assignee } from '../domain/conversation.ts';
+import type { Assignee, Status } from '../domain/conversation.ts';
 import { parseWith } from '../domain/requests.ts';
-import type { MoveCount, OverLimit, Receipt, SkipCount } from '../domain/receipt.ts';
+import type { OperationState } from '../domain/operation.ts';
+import type { MoveCount, OverLimit, Receipt, SkipCount, SkipReason } from '../domain/receipt.ts';
 import {
   DAY_S,
   envelope,
@@ -13,7 +14,9 @@ import {
   version,
   requireMatchingId,
 } from '../queue/job.ts';
-import { cancelRequest, operationRequest, previewRequest, type OperationRequest } from './contract.ts';
+import type { Skip } from './batch.ts';
+import type { Move } from './moves.ts';
+import { cancelRequest, movesRequest, operationRequest, previewRequest, type OperationRequest } from './contract.ts';
 
 // ---- operation: runs an operation slice by slice until it has ended ----
 
@@ -101,6 +104,67 @@ export interface Preview {
   readonly overLimit?: readonly OverLimit[];
   /** How many conversations, in any status, each source and target has before and after the operation. */
   readonly assignees: readonly { readonly assigneeId: Assignee; readonly before: number; readonly after: number }[];
+}
+
+// ---- moves: answers what an operation has done, conversation by conversation ----
+
+/** In the queue of previews. */
+export const MOVES_JOB = 'moves';
+
+/** The job has a random id. It changes nothing. */
+export const movesJob = z.strictObject({ version, request: movesRequest });
+type MovesJob = z.output<typeof movesJob>;
+
+/** The return value of the job. Conversations with the same move share one entry, because Redis keeps the answer. */
+export interface MovesAnswer {
+  readonly operationId: string;
+  readonly campaignId: string;
+  readonly state: OperationState;
+  /** `at`: when the batch or claim was completed, as an ISO date; `null` while a claim waits for more. */
+  readonly moves: readonly (Move & { readonly at: string | null })[];
+  readonly skips: readonly Skip[];
+  /** The cursor of the next page; `null` after the last page of an operation that has ended. */
+  readonly next: string | null;
+}
+
+/** Parses the request and makes the job. Throws a `bad-request` refusal. */
+export function newMovesJob(request: unknown): MovesJob {
+  return parseMovesJob({ version: JOB_VERSION, request });
+}
+
+export function parseMovesJob(data: unknown): MovesJob {
+  return parseWith(movesJob, data);
+}
+
+/** One conversation of an operation. Assignees are texter ids, `null` is the pool. */
+export type ConversationResult =
+  | {
+      readonly conversationId: string;
+      readonly result: 'moved';
+      readonly from: Assignee;
+      readonly to: Assignee;
+      /** The status with which the conversation moved. */
+      readonly status: Status;
+      /** When its batch or claim was completed; `null` while a claim waits for more. */
+      readonly at: Date | null;
+    }
+  | { readonly conversationId: string; readonly result: 'skipped'; readonly reason: SkipReason };
+
+/** A page of what an operation has done. */
+export interface MovesPage extends Pick<MovesAnswer, 'operationId' | 'campaignId' | 'state' | 'next'> {
+  readonly conversations: readonly ConversationResult[];
+}
+
+/** Lists the conversations of an answer one by one. */
+export function toMovesPage({ moves, skips, ...page }: MovesAnswer): MovesPage {
+  const moved = moves.flatMap(({ conversationIds, at, ...move }) => {
+    const common = { result: 'moved', ...move, at: at === null ? null : new Date(at) } as const;
+    return conversationIds.map((conversationId) => ({ conversationId, ...common }));
+  });
+  const skipped = skips.flatMap(({ conversationIds, reason }) =>
+    conversationIds.map((conversationId) => ({ conversationId, result: 'skipped', reason }) as const),
+  );
+  return { ...page, conversations: [...moved, ...skipped] };
 }
 
 /** Parses the request and makes the job. Throws a `bad-request` refusal. */

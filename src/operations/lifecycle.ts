@@ -1,5 +1,5 @@
 import { isEnded, type Clock } from '../domain/operation.ts';
-import { CONFIRMATION_CODES, isPermanent, operationConflict } from '../domain/errors.ts';
+import { CONFIRMATION_CODES, EARLY_UNDO_CODES, isPermanent, operationConflict } from '../domain/errors.ts';
 import type { OperationRequest } from './contract.ts';
 import { endStopped, failWith, finish } from './ending.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
@@ -59,14 +59,18 @@ export async function accept({ stores, clock }: LifecycleDeps, command: Operatio
   const operation =
     existing ?? (await stores.operations.accept(newOperation(command, clock.now()), needsCampaignLock(request)));
   if (operation.requestHash !== requestHash) throw operationConflict(operation.operationId);
-  if (!isConfirmedAnew(operation, request)) return { operation, isNew: !existing };
-  return { operation: await stores.operations.acceptConfirmed(newOperation(command, clock.now())), isNew: true };
+  if (!isSentAnew(operation, command)) return { operation, isNew: !existing };
+  return { operation: await stores.operations.acceptAnew(newOperation(command, clock.now())), isNew: true };
 }
 
-/** An operation that was refused because of its confirmation has moved nothing, and may be sent again with another number. */
-function isConfirmedAnew({ error, state, request }: Operation, sent: OperationRequest): boolean {
-  if (state !== 'failed' || !CONFIRMATION_CODES.some((code) => code === error?.code)) return false;
-  return confirmOf(request) !== confirmOf(sent);
+/**
+ * Some refused operations may be sent again under their id: with another confirmation, or an undo after its operation has
+ * ended. The job that was refused can run again too; its `sendId` shows that nobody has sent the undo again.
+ */
+function isSentAnew({ error, state, request, createdBySendId }: Operation, sent: OperationCommand): boolean {
+  const isRefusedWith = (codes: readonly string[]): boolean => state === 'failed' && codes.includes(error?.code ?? '');
+  if (isRefusedWith(CONFIRMATION_CODES)) return confirmOf(request) !== confirmOf(sent.request);
+  return request.kind === 'undo' && isRefusedWith(EARLY_UNDO_CODES) && createdBySendId !== sent.sendId;
 }
 
 function confirmOf(request: OperationRequest): number | undefined {

@@ -1,11 +1,21 @@
 import type { mongo } from 'mongoose';
-import { isComplete, makeWritable, WRITABLE, type StoredConversation } from '../conversations/index.ts';
-import { HISTORY_MOVES_MAX, STATUSES, type HistoryMove, type Status } from '../domain/conversation.ts';
+import {
+  isComplete,
+  makeWritable,
+  moveUpdate,
+  NOT_MOVED,
+  SINCE_LAST_MOVE_FIELDS,
+  sinceLastMove,
+  UNCHANGED,
+  WRITABLE,
+  type StoredConversation,
+} from '../conversations/index.ts';
+import { STATUSES, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
 import { byDirection, countMoves, type Move } from './moves.ts';
 import { isList, isOne, type OperationRequest } from './contract.ts';
-import type { Found, WriteGuard } from './evaluate.ts';
+import type { Found, UndoneMove, WriteGuard } from './evaluate.ts';
 
 interface CampaignAndTexters extends Pick<CampaignDoc, 'closed'> {
   readonly active: readonly Pick<TexterDoc, 'texterId'>[];
@@ -92,25 +102,22 @@ export class MoveWriter {
       'history.operationId': { $ne: this.request.operationId },
       ...WRITABLE,
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
-      ...(lastMovedBy !== null && { lastOperationId: lastMovedBy }),
+      ...(lastMovedBy !== null && lastMovedAs(lastMovedBy)),
       ...(to !== null && { optedOut: false }),
     };
   }
 
-  private update(move: Move, at: Date): mongo.UpdateFilter<ConversationDoc> {
+  private update({ from, to }: Move, at: Date): mongo.Document[] {
     const { operationId, actorId } = this.request;
-    const entry: HistoryMove = { operationId, from: move.from, to: move.to, at, by: actorId ?? null };
-    return {
-      $set: { assigneeId: move.to, assignedAt: at, lastOperationId: operationId },
-      $inc: { assignmentVersion: 1 },
-      $push: { history: { $each: [entry], $slice: -HISTORY_MOVES_MAX } },
-    };
+    return moveUpdate({ operationId, from, to, at, by: actorId ?? null });
   }
 
   async find(moves: readonly Move[], session?: mongo.ClientSession): Promise<Map<string, Found>> {
     const ids = objectIds(moves.flatMap((move) => move.conversationIds));
     const filter = { _id: { $in: ids }, campaignId: this.request.campaignId };
-    const projection = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
+    const isUndo = this.guard.lastMovedBy !== null;
+    const fields = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
+    const projection = isUndo ? { ...fields, ...SINCE_LAST_MOVE_FIELDS } : fields;
     const options = { ...within(session), projection, batchSize: ids.length + 1 };
     const found = this.database.conversations.find<StoredConversation>(filter, options);
     return new Map((await found.toArray()).map((doc) => [doc._id.toHexString(), this.toFound(doc)]));
@@ -128,8 +135,14 @@ export class MoveWriter {
       isIncomplete: !isComplete(doc),
       isMovedBefore: moves.some(({ operationId }) => operationId === this.request.operationId),
       lastOperationId: lastOperationId ?? null,
+      ...(this.guard.lastMovedBy !== null && { sinceLastMove: sinceLastMove(doc) }),
     };
   }
+}
+
+/** Matches a conversation while the undone move is its last one, and while nobody has worked on it since. */
+function lastMovedAs({ operationId, includeWorkedOn }: UndoneMove): mongo.Filter<ConversationDoc> {
+  return { lastOperationId: operationId, ...(includeWorkedOn ? NOT_MOVED : UNCHANGED) };
 }
 
 function within(session: mongo.ClientSession | undefined): { session?: mongo.ClientSession } {

@@ -8,14 +8,17 @@ export interface Move {
   readonly conversationIds: readonly string[];
 }
 
-export function countMoves(moves: readonly Move[]): number {
+/** Conversations that have something in common, such as a move or the reason of a skip. */
+type Group = Pick<Move, 'conversationIds'>;
+
+export function countMoves(moves: readonly Group[]): number {
   return moves.reduce((sum, move) => sum + move.conversationIds.length, 0);
 }
 
 /** Divides moves after the first `count` conversations. A move that is not divided stays the same object. */
-export function splitMoves(moves: readonly Move[], count: number): { first: Move[]; rest: Move[] } {
-  const first: Move[] = [];
-  const rest: Move[] = [];
+export function splitMoves<One extends Group>(moves: readonly One[], count: number): { first: One[]; rest: One[] } {
+  const first: One[] = [];
+  const rest: One[] = [];
   let room = count;
   for (const move of moves) {
     const { length } = move.conversationIds;

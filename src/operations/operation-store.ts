@@ -2,7 +2,7 @@ import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
 import { nextOperationCount, replaceCredits } from '../campaigns/index.ts';
 import { endWaitingClaims } from '../claims/index.ts';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
-import { CONFIRMATION_CODES, Halted } from '../domain/errors.ts';
+import { RESENDABLE_CODES, Halted } from '../domain/errors.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import { countConflict } from '../telemetry/index.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
@@ -62,11 +62,11 @@ export class MongoOperationStore implements OperationStore {
     }
   }
 
-  async acceptConfirmed(operation: Omit<Operation, 'sequence'>): Promise<Operation> {
+  async acceptAnew(operation: Omit<Operation, 'sequence'>): Promise<Operation> {
     const { operationId, campaignId } = operation;
     const refused = {
       ...{ _id: operationId, state: 'failed' as const, expiring: { $exists: false } },
-      ...{ 'error.code': { $in: [...CONFIRMATION_CODES] }, 'receipt.moved': 0 },
+      ...{ 'error.code': { $in: [...RESENDABLE_CODES] }, 'receipt.moved': 0 },
     };
     await this.database.transaction(async (session) => {
       const before = await this.operations.findOneAndDelete(refused, { session }).lean<OperationDoc>();

@@ -38,10 +38,10 @@ export interface OperationStore {
    */
   accept(operation: Omit<Operation, 'sequence'>, inSequence: boolean): Promise<Operation>;
   /**
-   * Replaces an operation that was refused for its confirmation with the same request and a new confirmation. Returns the
-   * operation as it is stored then.
+   * Replaces a refused operation, which has moved nothing, with the one that was sent again. Returns the operation as it is
+   * stored then.
    */
-  acceptConfirmed(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
+  acceptAnew(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
   /**
    * Inserts an operation that has ended, with the moves of its only batch, in one transaction. Returns false, and writes
    * nothing, when the id exists or when a conversation is not as planned.
@@ -125,13 +125,24 @@ export interface Stores {
 /** An operation or claim as people and programs see it, without the fields that only workers need. */
 export type AnyOperation = OperationRecord<OperationRequest | ClaimRequest> & Partial<Pick<Claim, 'granted'>>;
 
+/** A batch, and when it was applied. */
+export interface ViewedBatch extends StoredBatch {
+  readonly appliedAt: Date | null;
+}
+
+/** How many batches are read with one query, and in all. */
+export interface BatchReads {
+  readonly atOnceMax: number;
+  readonly inAllMax: number;
+}
+
 /** Reads operations for people and programs. It never writes. */
 export interface OperationViewStore {
   /** Newest first. */
   listOperations(campaignId: string, limit: number): Promise<AnyOperation[]>;
   findOperation(operationId: string): Promise<AnyOperation | undefined>;
-  /** The batches of an operation, in order. */
-  batchesOf(operationId: string): AsyncIterable<StoredBatch>;
+  /** The batches of an operation from a number on, in order. The first query reads one, and each next one twice as many. */
+  batchesFrom(operationId: string, number: number, reads: BatchReads): AsyncIterable<ViewedBatch>;
 }
 
 export interface FailureStore {

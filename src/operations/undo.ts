@@ -28,7 +28,7 @@ export function grantedMove({ request, granted }: Claim, from: number, max: numb
 export function refuseUnfinished({ operationId, state }: OperationRecord<unknown>): void {
   if (isEnded(state)) return;
   throw new Refusal('operation-running', {
-    message: `operation ${operationId} has not ended (${state}); it can be undone after it has ended`,
+    message: `operation ${operationId} has not ended (${state}); send the undo again after it has ended`,
     expected: 'an operation that has ended',
     received: `${operationId}, ${state}`,
   });
@@ -54,7 +54,7 @@ export function undoBatches(stores: Stores, request: UndoRequest, plan: Plan): B
 /**
  * Plans an undo without reading a conversation. Batch n of the undo reverses batch n of the undone operation, and is
  * empty when that batch was dropped, so the newest batch is enough to continue from. The write of each batch checks that
- * the undone operation was the last to move the conversation.
+ * the undone operation was the last to move the conversation, and that nobody has worked on it since.
  */
 class Undo implements BatchSource {
   readonly guard: WriteGuard;
@@ -70,7 +70,8 @@ class Undo implements BatchSource {
     this.stores = stores;
     this.request = request;
     this.plan = plan;
-    this.guard = { statuses: plan.statuses, lastMovedBy: request.undoes, dealsAgain: false };
+    const lastMovedBy = { operationId: request.undoes, includeWorkedOn: request.includeWorkedOn };
+    this.guard = { statuses: plan.statuses, lastMovedBy, dealsAgain: false };
   }
 
   isComplete(): boolean {

@@ -1,11 +1,8 @@
-import { stream, type Database } from '../mongo/database.ts';
-import { batchIdsOf, type BatchDoc, type OperationDoc } from '../mongo/documents.ts';
+import type { Database } from '../mongo/database.ts';
+import { batchId, batchIdsOf, type BatchDoc, type OperationDoc } from '../mongo/documents.ts';
 import { NEWEST_INDEX } from '../mongo/indexes.ts';
-import type { StoredBatch } from './batch.ts';
 import { toAnyOperation, toBatch } from './mapping.ts';
-import type { AnyOperation, OperationViewStore } from './ports.ts';
-
-const CURSOR_BATCHES = 8;
+import type { AnyOperation, BatchReads, OperationViewStore, ViewedBatch } from './ports.ts';
 
 export class MongoOperationViewStore implements OperationViewStore {
   private readonly database: Database;
@@ -25,8 +22,18 @@ export class MongoOperationViewStore implements OperationViewStore {
     return doc ? toAnyOperation(doc) : undefined;
   }
 
-  async *batchesOf(operationId: string): AsyncGenerator<StoredBatch> {
-    const inOrder = this.database.models.batches.find({ _id: batchIdsOf(operationId) }).sort({ _id: 1 });
-    for await (const doc of stream<BatchDoc>(inOrder, CURSOR_BATCHES)) yield toBatch(doc);
+  async *batchesFrom(operationId: string, number: number, reads: BatchReads): AsyncGenerator<ViewedBatch> {
+    const { atOnceMax, inAllMax } = reads;
+    let next = number;
+    let limit = 1;
+    for (let left = inAllMax; left > 0; left -= limit, limit = Math.min(2 * limit, atOnceMax)) {
+      const ids = { ...batchIdsOf(operationId), $gte: batchId(operationId, next) };
+      const options = { sort: { _id: 1 }, limit, batchSize: limit + 1 } as const;
+      const found = this.database.models.batches.find({ _id: ids }, null, options);
+      const docs = await found.lean<BatchDoc[]>();
+      for (const doc of docs) yield { ...toBatch(doc), appliedAt: doc.appliedAt };
+      if (docs.length < limit) return;
+      next += limit;
+    }
   }
 }

@@ -13,6 +13,8 @@ import {
   CANCEL_JOB,
   CANCEL_JOB_OPTIONS,
   cancelJob,
+  MOVES_JOB,
+  movesJob,
   OPERATION_JOB,
   OPERATION_JOB_OPTIONS,
   operationJob,
@@ -70,6 +72,7 @@ export function jobSchemas(): object {
       cancel: withNewId(cancelJob, CONTROLS_QUEUE, CANCEL_JOB, CANCEL_JOB_OPTIONS),
       optOut: withNewId(optOutJob, CONTROLS_QUEUE, OPT_OUT_JOB, OPT_OUT_JOB_OPTIONS),
       liftOptOut: withNewId(optOutJob, CONTROLS_QUEUE, LIFT_OPT_OUT_JOB, OPT_OUT_JOB_OPTIONS),
+      moves: withNewId(movesJob, PREVIEWS_QUEUE, MOVES_JOB, PREVIEW_JOB_OPTIONS),
       preview: withNewId(previewJob, PREVIEWS_QUEUE, PREVIEW_JOB, PREVIEW_JOB_OPTIONS),
     },
   };

@@ -1,8 +1,8 @@
 import type { ClaimInput } from '../claims/contract.ts';
 import type { OptOutAnswer, OptOutRequest } from '../contacts/contract.ts';
 import type { Receipt } from '../domain/receipt.ts';
-import type { CancelInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
-import type { CancelAnswer, Preview } from '../operations/jobs.ts';
+import type { CancelInput, MovesInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
+import type { CancelAnswer, MovesPage, Preview } from '../operations/jobs.ts';
 import type { WaitOptions } from '../queue/result-waiter.ts';
 
 export interface ProducerOptions {
@@ -80,7 +80,11 @@ export interface Producer {
   reassignList(request: RequestInput<'reassign-list'>): Promise<Sent>;
   /** Returns up to 2,000 chosen conversations to the pool. The receipt says for each what became of it. */
   unassignList(request: RequestInput<'unassign-list'>): Promise<Sent>;
-  /** Returns the conversations that an operation moved, and that nothing has moved since, to their earlier assignees. */
+  /**
+   * Returns the conversations that an operation moved to their earlier assignees. Those that have moved since are skipped as
+   * `assignee-changed`, and those whose status or messages have changed since as `worked-on`, unless `includeWorkedOn` is
+   * true. After a refusal because the operation is unknown or has not ended, the same undo may be sent again.
+   */
   undo(request: RequestInput<'undo'>): Promise<Sent>;
   /**
    * Stops an operation or a waiting claim, and waits for its receipt: how many conversations had moved, and how many were
@@ -106,6 +110,13 @@ export interface Producer {
   poolRefilled(campaignId: string): Promise<void>;
   /** Returns what an operation would do now. Changes nothing. Throws the errors of {@link Sent.result}. */
   preview(request: PreviewRequest, options?: Partial<WaitOptions>): Promise<Preview>;
+  /**
+   * Returns a page of what an operation or claim has done, conversation by conversation: each moved, or was skipped for a
+   * reason. `next` of a page is `after` of the following one, and `null` after the last. While the operation runs, a page
+   * can be empty: its `next` continues later. A retry continues a failed operation, so read it from the beginning then.
+   * Throws a `Refusal` (`unknown-operation`) and the errors of {@link Sent.result}.
+   */
+  moves(request: MovesInput, options?: Partial<WaitOptions>): Promise<MovesPage>;
   /** Closes the connections. Calls of `result` that still wait end with `WaitTimeout`. */
   close(): Promise<void>;
 }

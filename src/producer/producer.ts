@@ -23,11 +23,19 @@ import {
 } from '../contacts/contract.ts';
 import { operationConflict } from '../domain/errors.ts';
 import { requestHash } from '../domain/requests.ts';
-import { parseRequest, type CancelInput, type PreviewRequest, type RequestInput } from '../operations/contract.ts';
+import {
+  parseRequest,
+  type CancelInput,
+  type MovesInput,
+  type PreviewRequest,
+  type RequestInput,
+} from '../operations/contract.ts';
 import {
   CANCEL_JOB,
   CANCEL_JOB_OPTIONS,
+  MOVES_JOB,
   newCancelJob,
+  newMovesJob,
   newOperationJob,
   newPreviewJob,
   OPERATION_JOB,
@@ -35,7 +43,10 @@ import {
   operationJob,
   PREVIEW_JOB,
   PREVIEW_JOB_OPTIONS,
+  toMovesPage,
   type CancelAnswer,
+  type MovesAnswer,
+  type MovesPage,
   type OperationAnswer,
   type OperationJob,
   type Preview,
@@ -145,6 +156,12 @@ class QueueProducer implements Producer {
     const job = newPreviewJob(request);
     const { jobId } = await this.previews.send(PREVIEW_JOB, job, withNewId(PREVIEW_JOB_OPTIONS));
     return (await this.previews.wait(jobId, wait)) as Preview;
+  }
+
+  async moves(request: MovesInput, wait?: Partial<WaitOptions>): Promise<MovesPage> {
+    const job = newMovesJob(request);
+    const { jobId } = await this.previews.send(MOVES_JOB, job, withNewId(PREVIEW_JOB_OPTIONS));
+    return toMovesPage((await this.previews.wait(jobId, wait)) as MovesAnswer);
   }
 
   async close(): Promise<void> {

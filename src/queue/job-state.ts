@@ -1,5 +1,5 @@
 import type { Job, Queue } from 'bullmq';
-import { CONFIRMATION_CODES } from '../domain/errors.ts';
+import { RESENDABLE_CODES } from '../domain/errors.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import { jobIdOf, operationIdOfJob } from './job.ts';
 
@@ -39,10 +39,9 @@ export function hasStalledTooOften(job: Job): boolean {
 }
 
 /**
- * Refusals after which another job may use the id: the job never became an operation, or it has to be sent again with
- * another confirmation.
+ * Refusals after which another job may use the id: the job never became an operation, or the operation may be sent again.
  */
-const ID_FREE_CODES: readonly (string | undefined)[] = ['bad-request', 'operation-conflict', ...CONFIRMATION_CODES];
+const ID_FREE_CODES: readonly (string | undefined)[] = ['bad-request', 'operation-conflict', ...RESENDABLE_CODES];
 
 /** Returns true if another job may use the id of this one. */
 export function isIdFree(job: Job<unknown, unknown>): boolean {

@@ -110,7 +110,7 @@ describe('the steps of the help video on the command line', () => {
     expect(second).toEqual({ ...first, outcome: 'exists' });
     expect((await cli.refusal([...again, '--count', '5'])).code).toBe('operation-conflict');
     expect(await totals()).toEqual({ Kevin: 4, Rebecca: 0, pool: 2 });
-    const kept = await cli.json(['operation', 'once', '--moves']);
+    const kept = await cli.json(['operation', 'once']);
     expect(kept).toMatchObject({
       state: 'done',
       receipt: first.receipt,
@@ -118,7 +118,18 @@ describe('the steps of the help video on the command line', () => {
     });
     const { operations } = await cli.json<{ operations: { operationId: string }[] }>(['operations', RALLY]);
     expect(operations[0]?.operationId).toBe('once');
-    expect((await cli.run(['operation', 'once', '--moves'])).out).toMatch(/[0-9a-f]{24} {2}pool → Kevin/);
+    const page = await cli.json<{ conversations: object[]; next: string }>(['moves', 'once', '--limit', '3']);
+    expect(page.conversations).toHaveLength(3);
+    const last = await cli.json<{ conversations: object[] }>(['moves', 'once', '--after', page.next]);
+    expect(last).toMatchObject({ state: 'done', conversations: [{ result: 'moved', from: null }], next: null });
+    const text = (await cli.run(['moves', 'once', '--limit', '3'])).out;
+    expect(text).toMatch(/[0-9a-f]{24} {2}pool {2}Kevin /);
+    expect(text).toContain(`--after ${page.next}`);
+    const csv = (await cli.run(['moves', 'once', '--csv'])).out.trim().split('\n');
+    expect(csv[0]).toBe('conversation_id,result,from_id,to_id,status,at,reason');
+    expect(csv.slice(1)).toHaveLength(4);
+    expect(csv[1]).toMatch(/^[0-9a-f]{24},moved,,t_[^,]+,needs-reply,2\d{3}-[^,]+Z,$/);
+    expect((await cli.refusal(['moves', 'once', '--csv'])).code).toBe('bad-request');
   });
 
   it('sends an operation without waiting and returns its result later', async () => {

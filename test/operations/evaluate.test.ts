@@ -22,6 +22,8 @@ const usual: Guard = {
   inactive: new Set(),
 };
 
+const undone = { operationId: 'a', includeWorkedOn: false };
+
 /** Returns `moves`, the skip reason, or `nothing` when the conversation is not counted. */
 function decisionOn(planned: Move, found: Partial<Found> | undefined, guard: Partial<Guard> = {}): string {
   const now = new Map(found ? [['c', { ...asPlanned, ...found }]] : []);
@@ -68,20 +70,48 @@ describe('evaluating a planned conversation', () => {
       { inactive: new Set(['t1', 't2']) },
     ],
     ['skips it as already-there when it is in the pool already', 'already-there', release, { assigneeId: null }],
-    ['moves it back when the undone operation was the last to move it', 'moves', move, {}, { lastMovedBy: 'a' }],
+    ['moves it back when the undone operation was the last to move it', 'moves', move, {}, { lastMovedBy: undone }],
     [
       'skips it as assignee-changed when another operation moved it since',
       'assignee-changed',
       move,
       { lastOperationId: 'b' },
-      { lastMovedBy: 'a' },
+      { lastMovedBy: undone },
     ],
     [
       'skips it as assignee-changed, not already-there, when it was moved back before',
       'assignee-changed',
       move,
       { lastOperationId: 'b', assigneeId: 't2' },
-      { lastMovedBy: 'a' },
+      { lastMovedBy: undone },
+    ],
+    [
+      'skips it as assignee-changed when another program moved it away and back',
+      'assignee-changed',
+      move,
+      { sinceLastMove: 'moved' },
+      { lastMovedBy: { ...undone, includeWorkedOn: true } },
+    ],
+    [
+      'skips it as worked-on when its status or messages changed since the undone move',
+      'worked-on',
+      move,
+      { sinceLastMove: 'worked-on' },
+      { lastMovedBy: undone },
+    ],
+    [
+      'moves it back although it was worked on when the undo includes these',
+      'moves',
+      move,
+      { sinceLastMove: 'worked-on' },
+      { lastMovedBy: { ...undone, includeWorkedOn: true } },
+    ],
+    [
+      'reports every other reason before worked-on, because the undo could not move it in any case',
+      'opted-out',
+      move,
+      { sinceLastMove: 'worked-on', optedOut: true },
+      { lastMovedBy: undone },
     ],
     [
       'reports the assignee before the status',
@@ -149,6 +179,7 @@ describe('evaluating a planned conversation', () => {
       'opted-out',
       'target-inactive',
       'already-there',
+      'worked-on',
       'incomplete',
       'gone',
     ]);

@@ -2,6 +2,7 @@ import { Types } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Stores } from '../../src/operations/ports.ts';
 import { UNAPPLIED_MAX } from '../../src/domain/in-flight.ts';
+import type { BatchStore } from '../../src/operations/ports.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
@@ -153,6 +154,16 @@ describe('a change between two steps of an operation', () => {
   });
 });
 
+/** Returns the store with some methods replaced. */
+function replacing<Store extends object>(store: Store, methods: Partial<Store>): Store {
+  return new Proxy(store, {
+    get: (target, key): unknown => {
+      const member: unknown = Reflect.get(Object.hasOwn(methods, key) ? methods : target, key);
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
+}
+
 const CONVERSATIONS = 2 * UNAPPLIED_MAX + 4;
 const HOW = { batchConversationsMax: 1, batchesInFlightMax: 2, short: false } as const;
 
@@ -166,19 +177,20 @@ describe('a batch that cannot be applied', () => {
   it('stops planning until it can be applied, however many slices the operation gets', async () => {
     const campaignId = await harness.seedCampaign(2);
     const seeded = Array.from({ length: CONVERSATIONS }, (_, at) => ({ waitedMs: (CONVERSATIONS - at) * 1_000 }));
-    const ids = await harness.seedConversations(campaignId, seeded);
-    const { conversations } = harness.context.database;
-    const damaged = { _id: new Types.ObjectId(ids[3]) };
-    await conversations.updateOne(damaged, { $set: { history: 'no list' as never } });
+    await harness.seedConversations(campaignId, seeded);
     const operationId = harness.newId('op');
     const request = { kind: 'reassign', operationId, campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
     const { stores } = harness.context;
+    const apply: BatchStore['apply'] = (batch, ...more) =>
+      batch.number === 4
+        ? Promise.reject(new Error('this batch cannot be applied'))
+        : stores.batches.apply(batch, ...more);
+    const failing = { ...stores, batches: replacing(stores.batches, { apply }) };
     for (let slice = 0; slice < CONVERSATIONS; slice += 1) {
-      await expect(oneSlice(stores, request, HOW), `slice ${slice}`).rejects.toThrow();
+      await expect(oneSlice(failing, request, HOW), `slice ${slice}`).rejects.toThrow('this batch cannot be applied');
     }
     const unapplied = (await rawBatches(harness, operationId)).filter(({ state }) => state === 'planned');
     expect(unapplied.map(({ number }) => number)).toEqual([4]);
-    await conversations.updateOne(damaged, { $set: { history: [] } });
     await runToEnd(stores, request, HOW);
     expect(await rawOperation(harness, operationId)).toMatchObject({
       state: 'done',

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
+import { accept } from '../../src/operations/lifecycle.ts';
 import { until } from '../support/until.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
 
@@ -40,6 +41,13 @@ describe('an undo that is sent to the queue', () => {
     expect(results.map(({ outcome }) => outcome).sort()).toEqual(['created', 'exists']);
     expect(results[0]?.receipt).toMatchObject({ selected: CONVERSATIONS, moved: CONVERSATIONS });
     expect(await harness.loads(campaignId)).toEqual({ pool: CONVERSATIONS });
+    const { operationId } = request;
+    const page = await harness.producer.moves({ operationId, campaignId, limit: CONVERSATIONS - 1 });
+    const last = await harness.producer.moves({ operationId, campaignId, after: page.next ?? '' });
+    const pages = [...page.conversations, ...last.conversations];
+    expect(new Set(pages.map(({ conversationId }) => conversationId)).size).toBe(CONVERSATIONS);
+    expect(last).toMatchObject({ state: 'done', next: null, conversations: [{ result: 'moved', to: null }] });
+    expect(last.conversations).toEqual([expect.objectContaining({ at: expect.any(Date) as unknown })]);
     const again = harness.producer.undo({ ...request, undoes: 'another' });
     await expect(again).rejects.toMatchObject({ code: 'operation-conflict' });
   });
@@ -88,6 +96,42 @@ describe('an undo that is sent to the queue', () => {
     expect(conversationIds).toHaveLength(3);
     await (await harness.producer.undo({ ...newIds(campaignId), undoes: claimId })).result();
     expect(await harness.loads(campaignId)).toEqual({ pool: 4 });
+  });
+
+  it('may be sent again under its id after a refusal, and runs once its operation has ended', async () => {
+    const campaignId = await harness.seedCampaign(3);
+    const ids = await harness.seedConversations(campaignId, pool(CONVERSATIONS));
+    const running = { ...newIds(campaignId), from: 'pool', to: 'everyone', status: 'any' } as const;
+    const request = { ...newIds(campaignId), undoes: running.operationId };
+    const undo = async () => (await harness.producer.undo(request)).result();
+    await expect(undo()).rejects.toMatchObject({ code: 'unknown-operation' });
+    const block = await blockMoves(harness, ids[105] ?? '');
+    const sent = await harness.producer.reassign(running);
+    await until('the operation to run', async () => (await rawBatches(harness, running.operationId)).length >= 5);
+    for (let time = 1; time <= 2; time += 1) await expect(undo()).rejects.toMatchObject({ code: 'operation-running' });
+    await block.remove();
+    await sent.result();
+    expect(await undo()).toMatchObject({ outcome: 'created', receipt: { moved: CONVERSATIONS, skipped: [] } });
+    expect(await undo()).toMatchObject({ outcome: 'exists', receipt: { moved: CONVERSATIONS } });
+    expect(await harness.loads(campaignId)).toEqual({ pool: CONVERSATIONS });
+    const other = harness.producer.undo({ ...request, undoes: 'another' });
+    await expect(other).rejects.toMatchObject({ code: 'operation-conflict' });
+  });
+
+  it('keeps its refusal until it is sent again, even when the refused job runs again', async () => {
+    const campaignId = await harness.seedCampaign(1);
+    const [id = ''] = await harness.seedConversations(campaignId, pool(1));
+    const move = { ...newIds(campaignId), conversationId: id, to: { texterIds: ['t1'] as [string] } };
+    const request = { ...newIds(campaignId), undoes: move.operationId };
+    const sent = await harness.producer.undo(request);
+    await expect(sent.result()).rejects.toMatchObject({ code: 'unknown-operation' });
+    await (await harness.producer.reassignOne(move)).result();
+    const operation = await harness.context.stores.operations.find(request.operationId);
+    if (!operation) throw new Error('the undo is not stored');
+    const { requestHash, createdBySendId: sendId } = operation;
+    const command = { request: operation.request, requestHash, sendId };
+    expect(await accept(harness.context, command)).toMatchObject({ state: 'failed' });
+    expect(await accept(harness.context, { ...command, sendId: 'again' })).toMatchObject({ state: 'accepted' });
   });
 
   it('is refused when the operation does not exist, and is not sent when its id is not allowed', async () => {

@@ -43,7 +43,8 @@ async function run(bench: BenchSandbox, options: UndoOptions, round: number, isA
   const [operationId, undoId] = [sandbox.newId('op'), sandbox.newId('un')];
   const [from, to] = [{ texterIds: texterIds(0, half) }, { texterIds: texterIds(half, texters) }];
   const reassign = { operationId, campaignId, from, to, status: 'any' } as const;
-  const undo = { operationId: undoId, campaignId, undoes: operationId };
+  // Without this, the undo would skip what the other program writes.
+  const undo = { operationId: undoId, campaignId, undoes: operationId, includeWorkedOn: true };
   const writer = isAlive
     ? OutsideWriter.start(sandbox.config.mongo.uri, await bench.conversationIds(campaignId), writeRate)
     : undefined;

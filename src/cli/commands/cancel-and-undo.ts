@@ -19,6 +19,10 @@ interface CancelOptions extends ActorOptions {
   readonly wait: number;
 }
 
+interface UndoOptions extends OperationOptions {
+  readonly includeWorkedOn?: true;
+}
+
 export function addCancel(program: Command, session: Session): void {
   const command = program
     .command('cancel')
@@ -53,12 +57,16 @@ export function addUndo(program: Command, session: Session): void {
     .command('undo')
     .summary('undo the moves of an operation')
     .description(
-      'Moves conversations back to where they were before an operation or a claim. Skips those that changed since.',
+      'Moves conversations back to where they were before an operation or a claim. Skips those that have moved since, and ' +
+        'those whose status or messages have changed since.',
     )
-    .argument('<operation>', 'the id of the operation to undo, which may itself be an undo');
-  addOperationOptions(command).action(async (undoes: string, options: OperationOptions) => {
+    .argument('<operation>', 'the id of the operation to undo, which may itself be an undo')
+    .option('--include-worked-on', 'also move back those whose status or messages have changed since');
+  addOperationOptions(command).action(async (undoes: string, options: UndoOptions) => {
     const of = await openCampaign(session, await campaignIdOf(session, undoes));
-    session.print(await runOperation(of, { kind: 'undo', ...commonFields(of, options), undoes }, options));
+    const { includeWorkedOn = false } = options;
+    const request = { kind: 'undo', ...commonFields(of, options), undoes, includeWorkedOn };
+    session.print(await runOperation(of, request, options));
   });
 }
 

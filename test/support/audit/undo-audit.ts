@@ -11,20 +11,28 @@ interface Undo {
 
 const REFUSALS = ['operation-running', 'unknown-operation'];
 
+interface UndoAuditOptions {
+  /** False when only Baton changed the campaign, except for statuses and messages. Then more skip reasons can be checked. */
+  readonly changedOutside: boolean;
+  /** The conversations that another program moved away and back. */
+  readonly movedOutside?: ReadonlySet<string>;
+}
+
 /**
  * Compares each undo with the operation that it undid. It must have reversed the moves after which nothing else moved the
  * conversation, and must have skipped all others.
  */
 export class UndoAudit {
   private readonly records: CampaignRecords;
-  /** False when only Baton changed the campaign. Then every reason of a skip can still be checked. */
   private readonly changedOutside: boolean;
+  private readonly movedOutside: ReadonlySet<string>;
   private readonly undoable: ReadonlyMap<string, OperationDoc | ClaimDoc>;
   private readonly moves: ReadonlyMap<string, readonly StoredMove[]>;
   private readonly violations: string[] = [];
 
-  constructor(records: CampaignRecords, { changedOutside }: { readonly changedOutside: boolean }) {
+  constructor(records: CampaignRecords, { changedOutside, movedOutside = new Set() }: UndoAuditOptions) {
     this.records = records;
+    this.movedOutside = movedOutside;
     this.changedOutside = changedOutside;
     this.undoable = new Map([...records.operations, ...records.claims].map((doc) => [doc._id, doc]));
     this.moves = groupBy(records.moves, ({ operationId }) => operationId);
@@ -91,14 +99,22 @@ export class UndoAudit {
     const { history = [], optedOut }: Partial<ConversationDoc> = this.records.conversations.get(id) ?? {};
     const isToPool = due.get(id)?.from === null;
     if (reason === 'opted-out' && optedOut && !isToPool) return;
+    if (reason === 'worked-on') return this.checkWorkedOn(doc, id);
     if (reason !== 'assignee-changed' && this.changedOutside) return;
     if (reason !== 'assignee-changed') return this.violation(doc, `skipped ${id} with the wrong reason ${reason}`);
     const at = history.findIndex(({ operationId }) => operationId === undone._id);
     // The history no longer has the undone move, so later moves must have followed.
-    if (at < 0) return;
+    if (at < 0 || this.movedOutside.has(id)) return;
     const next = history[at + 1];
     if (!next || !doc.endedAt || next.at > doc.endedAt)
       this.violation(doc, `skipped ${id}, which no other operation had moved`);
+  }
+
+  /** A later message or status can hide what the undo found, so only the request can be checked. */
+  private checkWorkedOn(doc: OperationDoc, id: string): void {
+    const request = requestOf(doc);
+    if (request.kind === 'undo' && request.includeWorkedOn)
+      this.violation(doc, `skipped ${id} as worked-on, although it was to include these`);
   }
 
   private violation({ _id, campaignId }: OperationDoc, what: string): void {

@@ -40,12 +40,14 @@ export function checkDocuments(
 
 function withMove(doc: ConversationDoc, { from, to, operationId, by }: RecordedMove, at: Date): ConversationDoc {
   expect(doc.assigneeId).toBe(from);
+  const { status, lastInboundAt, lastOutboundAt } = doc;
   return {
     ...doc,
     assigneeId: to,
     assignmentVersion: doc.assignmentVersion + 1,
     assignedAt: at,
     lastOperationId: operationId,
+    atLastMove: { version: doc.assignmentVersion + 1, status, lastInboundAt, lastOutboundAt },
     history: [...doc.history, { operationId, from, to, at, by }].slice(-HISTORY_MOVES_MAX),
   };
 }

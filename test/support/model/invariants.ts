@@ -11,6 +11,8 @@ import type { PastMoves } from './model.ts';
 export interface Origin {
   readonly assigneeId: Assignee;
   readonly moves: number;
+  /** True when another program has moved the conversation away and back. */
+  readonly isMovedOutside?: true;
 }
 
 /** The highest limits that the rules of a campaign ever had. */
@@ -50,7 +52,8 @@ export function checkInvariants(snapshot: Snapshot, origins: ReadonlyMap<string,
   checkAssignees(snapshot, origins);
   checkHistories(snapshot, origins);
   for (const operation of snapshot.operations) checkReceipt(operation, snapshot);
-  expect(new UndoAudit(snapshot, { changedOutside: true }).run()).toEqual([]);
+  const movedOutside = new Set([...origins].flatMap(([id, { isMovedOutside }]) => (isMovedOutside ? id : [])));
+  expect(new UndoAudit(snapshot, { changedOutside: true, movedOutside }).run()).toEqual([]);
   checkClaims(snapshot, maxima);
 }
 

@@ -23,7 +23,16 @@ export interface ModelConversation {
   waitingSince: number;
   optedOut: boolean;
   lastOperationId: string | null;
+  /** The number of moves, those of other programs included. */
+  version: number;
+  lastInboundAt: number | null;
+  lastOutboundAt: number | null;
+  /** What an undo of the last operation compares; `null` before the first. */
+  asLastMoved: Work | null;
 }
+
+/** The fields that change when a conversation moves or when somebody works on it. */
+export type Work = Pick<ModelConversation, 'version' | 'status' | 'lastInboundAt' | 'lastOutboundAt'>;
 
 export interface ExpectedMove {
   readonly id: string;
@@ -97,7 +106,10 @@ export class Model {
   }
 
   move(operationId: string, { id, to }: Pick<ExpectedMove, 'id' | 'to'>): void {
-    Object.assign(this.conversation(id), { assigneeId: to, lastOperationId: operationId });
+    const conversation = this.conversation(id);
+    const { version, status, lastInboundAt, lastOutboundAt } = conversation;
+    const asLastMoved = { version: version + 1, status, lastInboundAt, lastOutboundAt };
+    Object.assign(conversation, { assigneeId: to, lastOperationId: operationId, version: version + 1, asLastMoved });
   }
 
   inBatches<Item>(items: readonly Item[]): Item[][] {

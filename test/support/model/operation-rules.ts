@@ -2,7 +2,15 @@ import type { Assignee } from '../../../src/domain/conversation.ts';
 import type { RefusalCode } from '../../../src/domain/errors.ts';
 import type { SkipReason } from '../../../src/domain/receipt.ts';
 import type { ModelRequest, LockInput } from '../send.ts';
-import { NOTHING, ORDER, type Expectation, type ExpectedMove, type Model, type ModelTexter } from './model.ts';
+import {
+  NOTHING,
+  ORDER,
+  type Expectation,
+  type ExpectedMove,
+  type Model,
+  type ModelConversation,
+  type ModelTexter,
+} from './model.ts';
 import { deal, dealSurplus } from './deal-rules.ts';
 
 type Of<Kind extends ModelRequest['kind']> = ModelRequest & { kind: Kind };
@@ -108,8 +116,11 @@ function expectedSingleMove(model: Model, request: Of<'reassign-one' | 'unassign
   return { ...NOTHING, batches, moves: [{ id: found.id, from: found.assigneeId, to, status: found.status }] };
 }
 
-/** Reverses the moves after which nothing else moved the conversation, if its earlier assignee may have it. */
-function expectedUndo(model: Model, { undoes }: Of<'undo'>): Expectation {
+/**
+ * Reverses the moves after which nothing else moved the conversation and nobody worked on it, if its earlier assignee may
+ * have it.
+ */
+function expectedUndo(model: Model, { undoes, includeWorkedOn = false }: Of<'undo'>): Expectation {
   if (model.waiting.some(({ operationId }) => operationId === undoes)) return refusedWith(['operation-running']);
   const past = model.past.get(undoes);
   if (!past) return refusedWith(['unknown-operation']);
@@ -117,13 +128,20 @@ function expectedUndo(model: Model, { undoes }: Of<'undo'>): Expectation {
   const moves: ExpectedMove[] = [];
   const skips = new Map<string, SkipReason>();
   for (const { id, from, to } of past.flat()) {
-    const { lastOperationId, optedOut, status } = model.conversation(id);
-    if (lastOperationId !== undoes) skips.set(id, 'assignee-changed');
+    const conversation = model.conversation(id);
+    const { lastOperationId, optedOut, status, version, asLastMoved } = conversation;
+    if (lastOperationId !== undoes || asLastMoved?.version !== version) skips.set(id, 'assignee-changed');
     else if (from !== null && optedOut) skips.set(id, 'opted-out');
     else if (from !== null && !model.texter(from)?.active) skips.set(id, 'target-inactive');
+    else if (!includeWorkedOn && isWorkedOn(conversation)) skips.set(id, 'worked-on');
     else moves.push({ id, from: to, to: from, status });
   }
   return { ...NOTHING, batches: past.map((batch) => batch.map(({ id }) => id)), moves, skips };
+}
+
+function isWorkedOn({ status, lastInboundAt, lastOutboundAt, asLastMoved }: ModelConversation): boolean {
+  if (status !== asLastMoved?.status) return true;
+  return lastInboundAt !== asLastMoved.lastInboundAt || lastOutboundAt !== asLastMoved.lastOutboundAt;
 }
 
 function sourcesOf(model: Model, from: Of<'reassign'>['from']): Assignee[] {

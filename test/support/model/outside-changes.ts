@@ -1,17 +1,22 @@
 import { Types } from 'mongoose';
 import { changeRules } from '../../../src/campaigns/manage.ts';
-import type { Assignee, HistoryMove } from '../../../src/domain/conversation.ts';
+import type { Assignee, HistoryMove, Status } from '../../../src/domain/conversation.ts';
 import type { ConversationDoc } from '../../../src/mongo/documents.ts';
 import { conversationDoc } from '../documents.ts';
 import type { Harness } from '../harness.ts';
 import { rawConversations } from '../raw.ts';
 import type { Origin, RuleMaxima } from './invariants.ts';
-import type { Model, ModelConversation } from './model.ts';
+import type { Model, ModelConversation, Work } from './model.ts';
 import { conversationIdAt, texterIdAt } from './requests.ts';
 import type { ConversationSeed, OutsideChange } from './steps.ts';
 
 const SEEDED_AT = Date.UTC(2024, 0, 1);
 const MINUTE_MS = 60_000;
+
+/** Numbers are times. */
+type OutsideFields = Partial<
+  Pick<ModelConversation, 'status' | 'waitingSince' | 'optedOut' | 'lastInboundAt' | 'lastOutboundAt'>
+>;
 
 /** Changes a campaign as other programs do, in the database and in its model. */
 export class OutsideChanges {
@@ -50,6 +55,10 @@ export class OutsideChanges {
         return this.set(change.conversation, { optedOut: change.does === 'opt out' });
       case 'change status':
         return this.set(change.conversation, { status: change.status, waitingSince: since(change.waitedMinutes) });
+      case 'write':
+        return this.write(change);
+      case 'move away and back':
+        return this.moveAwayAndBack(change.conversation);
       case 'import':
         return this.import(change);
       case 'change rules':
@@ -74,16 +83,33 @@ export class OutsideChanges {
     };
   }
 
-  private async set(
-    number: number,
-    fields: Partial<Omit<ModelConversation, 'id' | 'assigneeId' | 'lastOperationId'>>,
-  ): Promise<void> {
+  /** A message that changes no status, such as a second one from the contact. */
+  private async write({ who, conversation, minute }: OutsideChange & { does: 'write' }): Promise<void> {
+    const at = SEEDED_AT + minute * MINUTE_MS;
+    await this.set(conversation, who === 'contact' ? { lastInboundAt: at } : { lastOutboundAt: at });
+  }
+
+  /** Another program moves a conversation twice. It writes the version, and nothing that Baton alone writes. */
+  private async moveAwayAndBack(number: number): Promise<void> {
+    const id = conversationIdAt(this.model, number);
+    const [found, origin] = [this.model.conversations.get(id), this.origins.get(id)];
+    if (!found || !origin) return;
+    found.version += 2;
+    this.origins.set(id, { ...origin, moves: origin.moves + 2, isMovedOutside: true });
+    const $inc = { assignmentVersion: 2 };
+    await this.harness.context.database.conversations.updateOne({ _id: new Types.ObjectId(id) }, { $inc });
+  }
+
+  private async set(number: number, fields: OutsideFields): Promise<void> {
     const id = conversationIdAt(this.model, number);
     const found = this.model.conversations.get(id);
     if (!found) return;
     Object.assign(found, fields);
-    const { waitingSince, ...rest } = fields;
-    const $set = { ...rest, ...(waitingSince !== undefined && { waitingSince: new Date(waitingSince) }) };
+    const inDatabase = ([name, value]: [string, unknown]) => [
+      name,
+      typeof value === 'number' ? new Date(value) : value,
+    ];
+    const $set = Object.fromEntries(Object.entries(fields).map(inDatabase)) as Partial<ConversationDoc>;
     await this.harness.context.database.conversations.updateOne({ _id: new Types.ObjectId(id) }, { $set });
   }
 
@@ -146,6 +172,20 @@ export function asModelConversation(doc: ConversationDoc): ModelConversation {
     waitingSince: doc.waitingSince.getTime(),
     optedOut: doc.optedOut,
     lastOperationId: doc.lastOperationId,
+    version: doc.assignmentVersion,
+    lastInboundAt: doc.lastInboundAt?.getTime() ?? null,
+    lastOutboundAt: doc.lastOutboundAt?.getTime() ?? null,
+    asLastMoved: doc.atLastMove ? asWork(doc.atLastMove) : null,
+  };
+}
+
+function asWork(last: NonNullable<ConversationDoc['atLastMove']>): Work {
+  const { version, status, lastInboundAt, lastOutboundAt } = last;
+  return {
+    version,
+    status: status as Status,
+    lastInboundAt: lastInboundAt?.getTime() ?? null,
+    lastOutboundAt: lastOutboundAt?.getTime() ?? null,
   };
 }
 

@@ -38,7 +38,7 @@ const which = fc.oneof(
   { arbitrary: fc.constant(UNKNOWN), weight: 1 },
 );
 
-const undo = plain({ does: fc.constant('undo' as const), which });
+const undo = plain({ does: fc.constant('undo' as const), which, includeWorkedOn: seldom });
 const bulkOrUndo = fc.oneof(
   { arbitrary: undo, weight: 2 },
   {
@@ -87,6 +87,13 @@ const outsideChange = fc.oneof(
     status: fc.constantFrom<Status>('needs-reply', 'in-progress', 'awaiting-contact', 'closed'),
     waitedMinutes: minutes,
   }),
+  plain({
+    does: fc.constant('write' as const),
+    who: fc.constantFrom('contact' as const, 'texter' as const),
+    conversation,
+    minute: fc.nat(1_000),
+  }),
+  plain({ does: fc.constant('move away and back' as const), conversation }),
   plain({
     does: fc.constant('import' as const),
     statuses: fc.array(status, { minLength: 1, maxLength: 6 }),

@@ -43,7 +43,7 @@ export function requestFor(model: Model, action: OperationAction, ids: Ids): Mod
     case 'unassign-one':
       return { kind: 'unassign-one', ...ids, ...conversationFor(model, action) };
     case 'undo':
-      return { kind: 'undo', ...ids, actorId: 'admin', undoes: operationIdAt(model, action.which) };
+      return undoFor(model, action, ids);
   }
 }
 
@@ -65,6 +65,11 @@ function unassignFor(model: Model, action: OperationAction & { does: 'unassign' 
   const isConfirmed = action.count === null && action.confirm !== null && confirm >= 0;
   const request = { kind: 'unassign', ...ids, actorId: 'admin', from, status, ...countOf(action) } as const;
   return { ...request, ...(isConfirmed && { confirm }) };
+}
+
+function undoFor(model: Model, { which, includeWorkedOn }: OperationAction & { does: 'undo' }, ids: Ids): ModelRequest {
+  const undoes = operationIdAt(model, which);
+  return { kind: 'undo', ...ids, actorId: 'admin', undoes, ...(includeWorkedOn && { includeWorkedOn }) };
 }
 
 function countOf({ count }: { readonly count: number | null }): { count?: number } {

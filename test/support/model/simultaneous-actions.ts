@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { EARLY_UNDO_CODES } from '../../../src/domain/errors.ts';
 import type { Producer } from '../../../src/producer/producer-port.ts';
 import type { ClaimInput } from '../../../src/claims/contract.ts';
 import { rawOperation } from '../raw.ts';
@@ -97,6 +98,8 @@ function actFor(context: RunContext, action: Action, { requests, operationIds }:
     case 'opt out':
     case 'opt in':
     case 'change status':
+    case 'write':
+    case 'move away and back':
     case 'import':
     case 'change rules':
     case 'close':
@@ -125,6 +128,9 @@ async function sendByBoth(
     resultOrCode((await sendBy(producer)).result()),
   );
   const [one, other] = (await Promise.all(answers)) as [{ outcome: string }, { outcome: string }];
+  // An undo that was refused because its claim waited may be sent again, and the claim may have ended meanwhile.
+  const isEarly = (answer: unknown): boolean => EARLY_UNDO_CODES.some((code) => code === answer);
+  if (isEarly(one) || isEarly(other)) return isEarly(one) ? other : one;
   if (typeof one === 'string') expect(other).toBe(one);
   else {
     expect([one.outcome, other.outcome].sort()).toEqual(['created', 'exists']);

@@ -54,7 +54,7 @@ export type OperationAction =
     }
   | ({ readonly does: 'reassign-one'; readonly to: number } & SingleMoveChoice)
   | ({ readonly does: 'unassign-one' } & SingleMoveChoice)
-  | { readonly does: 'undo'; readonly which: number };
+  | { readonly does: 'undo'; readonly which: number; readonly includeWorkedOn: boolean };
 
 export interface ClaimAction {
   readonly does: 'claim';
@@ -79,6 +79,13 @@ export type OutsideChange =
       readonly status: Status;
       readonly waitedMinutes: number;
     }
+  | {
+      readonly does: 'write';
+      readonly who: 'contact' | 'texter';
+      readonly conversation: number;
+      readonly minute: number;
+    }
+  | { readonly does: 'move away and back'; readonly conversation: number }
   | { readonly does: 'import'; readonly statuses: readonly Status[]; readonly waitedMinutes: number }
   | { readonly does: 'change rules'; readonly rules: Partial<SelfAssignSettings> }
   | { readonly does: 'close' | 'open' };

@@ -1,0 +1,75 @@
+import type { mongo } from 'mongoose';
+import { HISTORY_MOVES_MAX, type HistoryMove, type SinceLastMove } from '../domain/conversation.ts';
+import type { ConversationDoc } from '../mongo/documents.ts';
+import type { StoredConversation } from './stored.ts';
+
+const NEXT_VERSION = { $add: [orNull('assignmentVersion', 0), 1] };
+
+/**
+ * The update of one move. It is a pipeline, because it copies fields of the conversation at the moment of the write into
+ * `atLastMove`. An undo compares them to find out what has changed since.
+ */
+export function moveUpdate(move: HistoryMove): mongo.Document[] {
+  const history = { $concatArrays: [orNull('history', []), [{ $literal: move }]] };
+  const $set = {
+    assigneeId: { $literal: move.to },
+    assignedAt: move.at,
+    lastOperationId: { $literal: move.operationId },
+    assignmentVersion: NEXT_VERSION,
+    atLastMove: {
+      version: NEXT_VERSION,
+      status: orNull('status'),
+      lastInboundAt: orNull('lastInboundAt'),
+      lastOutboundAt: orNull('lastOutboundAt'),
+    },
+    history: { $slice: [history, -HISTORY_MOVES_MAX] },
+  };
+  return [{ $set }];
+}
+
+const FIELDS_OF_WORK = ['status', 'lastInboundAt', 'lastOutboundAt'] as const;
+
+/** The fields that {@link sinceLastMove} needs. */
+export const SINCE_LAST_MOVE_FIELDS = {
+  atLastMove: 1,
+  assignmentVersion: 1,
+  lastInboundAt: 1,
+  lastOutboundAt: 1,
+} as const;
+
+type Moved = Pick<StoredConversation, 'atLastMove' | 'assignmentVersion' | (typeof FIELDS_OF_WORK)[number]>;
+
+/**
+ * Returns what has happened to a conversation since its last operation. Values are compared for equality only, because the
+ * programs that write them have other clocks. A conversation whose last move recorded nothing counts as worked on, because
+ * its version and its messages may have changed.
+ */
+export function sinceLastMove({ atLastMove, assignmentVersion, ...work }: Moved): SinceLastMove {
+  if (!atLastMove) return 'worked-on';
+  if (assignmentVersion !== atLastMove.version) return 'moved';
+  return FIELDS_OF_WORK.every((field) => isSame(work[field], atLastMove[field])) ? 'unchanged' : 'worked-on';
+}
+
+/** Other programs may leave fields out. */
+function isSame(one: Date | string | null | undefined, other: Date | string | null): boolean {
+  if (one instanceof Date && other instanceof Date) return one.getTime() === other.getTime();
+  return (one ?? null) === other;
+}
+
+/** Matches conversations that are `unchanged`. In a list, MongoDB takes a missing field for `null`. */
+export const UNCHANGED: mongo.Filter<ConversationDoc> = isAtLastMove('assignmentVersion', ...FIELDS_OF_WORK);
+
+/** Matches conversations that are `unchanged` or `worked-on`. */
+export const NOT_MOVED: mongo.Filter<ConversationDoc> = {
+  $or: [{ atLastMove: { $in: [null] } } as mongo.Document, isAtLastMove('assignmentVersion')],
+};
+
+function isAtLastMove(...fields: readonly (keyof Moved)[]): mongo.Filter<ConversationDoc> {
+  const recorded = fields.map((field) => `$atLastMove.${field === 'assignmentVersion' ? 'version' : field}`);
+  return { $expr: { $eq: [fields.map((field) => `$${field}`), recorded] } };
+}
+
+/** The value of a field, or `value` if it is `null` or missing. Other programs may leave fields out. */
+function orNull(field: string, value: number | readonly never[] | null = null): mongo.Document {
+  return { $ifNull: [`$${field}`, value] };
+}
