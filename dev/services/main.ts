@@ -1,4 +1,5 @@
 /** The supervisor: finds or starts the services, runs the command, and stops the services that it started. */
+import { safeText } from '../../src/domain/safe-text.ts';
 import { announce, readAnnouncement } from './announcement.ts';
 import { reportCleanedUp } from './cleanup.ts';
 import { commandNames, findCommand, type Command } from './commands.ts';
@@ -54,7 +55,7 @@ try {
   process.exitCode = await main(name, args);
 } catch (error) {
   process.exitCode = error instanceof SetupError ? EXIT_CANNOT_START : 1;
-  log(error instanceof SetupError ? error.message : String(error instanceof Error ? error.stack : error));
+  log(error instanceof SetupError ? error.message : safeText(String(error instanceof Error ? error.stack : error)));
 }
 await reportCleanedUp();
 killOrphanedGroup();

@@ -1,7 +1,8 @@
 import type { OptOutAnswer, OptOutRequest } from './contract.ts';
 import type { ContactStore } from './contact.ts';
 import type { Campaign, CampaignStore } from '../campaigns/index.ts';
-import { Refusal, shown, unknownCampaign } from '../domain/errors.ts';
+import { Refusal, unknownCampaign } from '../domain/errors.ts';
+import { shownId } from '../domain/safe-text.ts';
 
 export interface OptOutDeps {
   readonly stores: { readonly campaigns: CampaignStore };
@@ -48,10 +49,10 @@ async function spellingsOf(phone: string, { country }: Campaign): Promise<readon
 }
 
 function unknownContact({ campaignId, conversationId }: OptOutRequest): Refusal {
-  const of = conversationId === undefined ? 'this phone number' : `the id ${shown(conversationId)}`;
+  const of = conversationId === undefined ? 'this phone number' : `the id ${shownId(conversationId)}`;
   return new Refusal('unknown-conversation', {
-    message: `no conversation of campaign ${shown(campaignId)} has ${of}`,
+    message: `no conversation of campaign ${shownId(campaignId)} has ${of}`,
     expected: 'the phone number or the id of a conversation of the campaign',
-    received: conversationId === undefined ? 'a phone number that no conversation has' : shown(conversationId),
+    received: conversationId === undefined ? 'a phone number that no conversation has' : shownId(conversationId),
   });
 }
