@@ -25,8 +25,8 @@ export function safeText(text: string): string {
   return text.replace(CREDENTIALS, `://${HIDDEN}@`).replace(PHONE_IN_OWN_TEXT, PHONE_HIDDEN);
 }
 
-const QUOTED = [/(?<!\w)".*"/gs, /(?<!\w)'.*'(?!\w)/gs];
-const UNCLOSED = [/(?<!\w)"[^"]*$/, /(?<!\w)'[^']*$/];
+/** From the first quote to the last: a quoted value may contain quotes. Or to the end, when the text is cut off. */
+const QUOTES = [/(?<!\w)".*"/gs, /(?<!\w)'.*'(?!\w)/gs, /(?<!\w)"[^"]*$/, /(?<!\w)'[^']*$/];
 /** Texts whose quotes contain names of the code or of a Redis command. */
 const QUOTES_CODE = [
   /^Cannot (read|set) properties of (undefined|null) \((reading|setting) '[A-Za-z_$][\w$]*'\)$/,
@@ -41,12 +41,8 @@ export function safeMessage(error: Error): string {
   if (error instanceof SyntaxError) return 'the text cannot be read';
   const message = error.message.replace(CREDENTIALS, `://${HIDDEN}@`);
   if (QUOTES_CODE.some((pattern) => pattern.test(message))) return message;
-  const unquoted = QUOTED.reduce((text, pattern) => text.replace(pattern, `"${HIDDEN}"`), message);
-  const closed = UNCLOSED.reduce(
-    (text, pattern) => (/"…"$/.test(text) ? text : text.replace(pattern, HIDDEN)),
-    unquoted,
-  );
-  return closed.replace(JOB, (_, id: string) => `job ${idText(id)}`).replace(PHONE_IN_FOREIGN_TEXT, PHONE_HIDDEN);
+  const unquoted = QUOTES.reduce((text, quoted) => text.replace(quoted, HIDDEN), message);
+  return unquoted.replace(JOB, (_, id: string) => `job ${idText(id)}`).replace(PHONE_IN_FOREIGN_TEXT, PHONE_HIDDEN);
 }
 
 /** An error as the log contains it. */
@@ -152,7 +148,8 @@ function withoutEncoding(text: string): string {
   }
 }
 
-const NUMBER_MAX = 999_999;
+/** How many digits of a number can be a phone number. */
+const PHONE_NUMBER = /^\d{7,15}$/;
 
 function description(value: unknown): string {
   switch (typeof value) {
@@ -161,13 +158,19 @@ function description(value: unknown): string {
     case 'string':
       return value === '' ? 'an empty text' : `a text of ${value.length} characters`;
     case 'number':
-      return Math.abs(value) > NUMBER_MAX ? 'a large number' : String(value);
+      return PHONE_NUMBER.test(String(Math.abs(value))) ? 'a large number' : String(value);
     case 'boolean':
       return String(value);
     case 'object':
       if (value === null) return 'null';
-      return Array.isArray(value) ? `a list of ${value.length}` : 'an object';
-    default:
+      return Array.isArray(value) ? listDescription(value.length) : 'an object';
+    case 'bigint':
+    case 'symbol':
+    case 'function':
       return `a ${typeof value}`;
   }
+}
+
+function listDescription(length: number): string {
+  return length === 0 ? 'an empty list' : `a list with ${length} item${length === 1 ? '' : 's'}`;
 }

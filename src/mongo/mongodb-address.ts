@@ -5,7 +5,8 @@ const DATABASE_BYTES_MAX = 63;
 const FORBIDDEN_IN_DATABASE = /[/\\. "$*<>:|?]/;
 /** The path of a socket, percent-encoded. */
 const SOCKET = /^%2F[^:]*\.sock$/i;
-const OPTION_NAME = /^[A-Za-z]{1,40}$/;
+/** The name of an unknown option is not repeated: it can be a part of a password. */
+const UNKNOWN_OPTION = /not supported/;
 
 /** Returns what is wrong with an address of MongoDB, or `undefined`. The sentence contains no value of the address. */
 export function problemOfMongodbUri(uri: string): string | undefined {
@@ -28,22 +29,24 @@ function checkMongodbUri(uri: string): void {
 
 /** The driver knows its options best. It reads them without connecting, and its errors may quote values. */
 function checkOptions(uri: string, parameters: URLSearchParams): void {
-  if (isReadByDriver(uri)) return;
-  const bad = [...parameters].flatMap(([name, value]) => (isOption(name, value) ? [] : [name]));
-  const names = [...new Set(bad)].filter((name) => OPTION_NAME.test(name));
-  if (names.length === 0) throw new AddressProblem('has options that the driver of MongoDB refuses');
-  throw new AddressProblem(`has options that the driver of MongoDB refuses: ${names.join(', ')}`);
+  if (refusalOfDriver(uri) === undefined) return;
+  const refused = [...parameters].map(([name, value]) => [name, refusalOfOption(name, value)] as const);
+  const unknown = refused.some(([, refusal]) => refusal !== undefined && UNKNOWN_OPTION.test(refusal));
+  if (unknown) throw new AddressProblem('has an option that the driver of MongoDB does not know');
+  const names = new Set(refused.flatMap(([name, refusal]) => (refusal === undefined ? [] : [name])));
+  const which = names.size === 0 ? 'options' : `a value of ${[...names].join(' or ')}`;
+  throw new AddressProblem(`has ${which} that the driver of MongoDB refuses`);
 }
 
-function isOption(name: string, value: string): boolean {
-  return isReadByDriver(`mongodb://host/?${new URLSearchParams([[name, value]])}`);
+function refusalOfOption(name: string, value: string): string | undefined {
+  return refusalOfDriver(`mongodb://host/?${new URLSearchParams([[name, value]]).toString()}`);
 }
 
-function isReadByDriver(uri: string): boolean {
+function refusalOfDriver(uri: string): string | undefined {
   try {
     new mongoose.mongo.MongoClient(uri);
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : '';
   }
 }
