@@ -1,5 +1,6 @@
 import { Types, type QueryFilter } from 'mongoose';
 import type { ConversationRecord, ConversationWithHistory, TextMatch, ViewStore } from './ports.ts';
+import { isErased } from '../domain/erased.ts';
 import { stream, type Database } from '../mongo/database.ts';
 import { objectIds, type ConversationDoc } from '../mongo/documents.ts';
 import { PHONE_INDEX } from '../mongo/indexes.ts';
@@ -65,7 +66,7 @@ function toRecord(doc: ConversationDoc): ConversationRecord {
     conversationId: doc._id.toHexString(),
     externalId: doc.externalId,
     name: doc.contact.name,
-    phone: doc.contact.phone,
+    phone: isErased(doc.contact.phone) ? '' : doc.contact.phone,
     status: doc.status,
     assigneeId: doc.assigneeId,
     optedOut: doc.optedOut,

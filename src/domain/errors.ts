@@ -13,6 +13,7 @@ export const REFUSAL_CODES = [
   'code-outdated',
   'confirmation-drifted',
   'confirmation-needed',
+  'contact-erased',
   'migration-running',
   'no-targets',
   'not-retryable',

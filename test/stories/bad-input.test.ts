@@ -124,7 +124,12 @@ describe('bad input', () => {
       ['a count that is a text', 'bad-request', () => reassign({ count: '5' }), '5'],
       ['an unknown status', 'bad-request', () => reassign({ status: 'needsResponse' }), 'needsResponse'],
       ['an unknown spread', 'bad-request', () => reassign({ spread: 'fair' }), 'fair'],
-      ['a name instead of a conversation id', 'bad-request', () => one({ conversationId: 'Chris' }), 'a text of 5 characters'],
+      [
+        'a name instead of a conversation id',
+        'bad-request',
+        () => one({ conversationId: 'Chris' }),
+        'a text of 5 characters',
+      ],
       ['two targets for a single move', 'bad-request', () => one({ to: { texterIds: ['t1', 't2'] } }), ''],
       ['an unassign without a confirmation', 'confirmation-needed', () => unassign(), 'none'],
       [

@@ -95,8 +95,10 @@ export class Plants {
 /** Returns copies of a request, each with another value in one of its fields, one of its list items, or a new field. */
 export function* withPlants(request: unknown, plants: Plants, skipped: readonly string[]): Generator<unknown> {
   if (Array.isArray(request)) {
-    for (const [index, item] of request.entries()) {
-      for (const changed of withPlants(item, plants, skipped)) yield request.with(index, changed);
+    const items: readonly unknown[] = request;
+    for (const [index, item] of items.entries()) {
+      for (const changed of withPlants(item, plants, skipped))
+        yield [...items.slice(0, index), changed, ...items.slice(index + 1)];
     }
     return;
   }
