@@ -2,13 +2,11 @@ import type { mongo } from 'mongoose';
 import type { Campaign, SelfAssignSettings } from './campaign.ts';
 import { fenceBatches, fenceTexters } from './fence.ts';
 import type { CampaignStore } from './ports.ts';
+import { toCampaign, type StoredCampaign } from './stored.ts';
 import { Refusal } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { CampaignDoc } from '../mongo/documents.ts';
-
-/** A worker of the version before creates campaigns without a country. */
-type StoredCampaign = Omit<CampaignDoc, 'country'> & Partial<Pick<CampaignDoc, 'country'>>;
 
 const NEWEST_FIRST = { createdAt: -1, _id: 1 } as const;
 
@@ -19,10 +17,9 @@ export class MongoCampaignStore implements CampaignStore {
     this.database = database;
   }
 
-  async insert({ campaignId, nextJoinedOrder, ...campaign }: Campaign): Promise<void> {
-    const rotation = { sequence: 0, nextJoinedOrder };
+  async insert({ campaignId, ...campaign }: Campaign): Promise<void> {
     try {
-      await this.database.models.campaigns.create({ _id: campaignId, ...campaign, operationCount: 0, rotation });
+      await this.database.models.campaigns.create({ _id: campaignId, ...campaign, operationCount: 0 });
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw new Refusal('campaign-exists', {
@@ -63,33 +60,12 @@ export class MongoCampaignStore implements CampaignStore {
     return this.set(campaignId, Object.fromEntries(rules));
   }
 
-  async keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void> {
-    await this.database.models.campaigns.updateOne(
-      { _id: campaignId, 'rotation.sequence': { $lt: sequence } },
-      { $set: { rotation: { sequence, nextJoinedOrder } } },
-    );
-  }
-
   private async set(campaignId: string, fields: mongo.MatchKeysAndValues<CampaignDoc>): Promise<Campaign | undefined> {
     const options = { returnDocument: 'after', runValidators: true } as const;
     const update = this.database.models.campaigns.findByIdAndUpdate(campaignId, { $set: fields }, options);
     const doc = await update.lean<StoredCampaign>();
     return doc ? toCampaign(doc) : undefined;
   }
-}
-
-function toCampaign(doc: StoredCampaign): Campaign {
-  const { _id: campaignId, name, closed, country, selfAssign, texterCount, rotation, createdAt } = doc;
-  return {
-    campaignId,
-    name,
-    closed,
-    country: country ?? null,
-    selfAssign,
-    texterCount,
-    nextJoinedOrder: rotation.nextJoinedOrder,
-    createdAt,
-  };
 }
 
 /**

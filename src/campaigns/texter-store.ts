@@ -5,11 +5,9 @@ import type { NewTexter, TexterStore } from './ports.ts';
 import { Refusal, unknownCampaign } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
-import type { TexterDoc } from '../mongo/documents.ts';
+import { inJoinedOrder, toTexter, type StoredTexter } from './stored.ts';
 
-type TexterFields = Pick<TexterDoc, keyof Texter>;
-
-const TEXTER_FIELDS = { texterId: 1, name: 1, active: 1, joinedOrder: 1 } as const;
+const TEXTER_FIELDS = { texterId: 1, name: 1, active: 1, joinedOrder: 1, createdAt: 1 } as const;
 
 export class MongoTexterStore implements TexterStore {
   private readonly database: Database;
@@ -35,8 +33,7 @@ export class MongoTexterStore implements TexterStore {
   /** Reads in one batch and sorts here: a cursor can miss or repeat documents that are written while it is open. */
   async list(campaignId: string): Promise<Texter[]> {
     const found = this.database.models.texters.find({ campaignId }, TEXTER_FIELDS, IN_ONE_BATCH);
-    const texters = (await found.lean<TexterFields[]>()).map(toTexter);
-    return texters.sort((a, b) => a.joinedOrder - b.joinedOrder);
+    return inJoinedOrder(await found.lean<StoredTexter[]>());
   }
 
   async setActive(campaignId: string, texterId: string, active: boolean): Promise<Texter | undefined> {
@@ -48,7 +45,7 @@ export class MongoTexterStore implements TexterStore {
       { $set: { active }, $inc: { fence: 1 } },
       options,
     );
-    const doc = await update.lean<TexterFields>();
+    const doc = await update.lean<StoredTexter>();
     if (!active) await fenceBatches(this.database, campaignId);
     return doc ? toTexter(doc) : undefined;
   }
@@ -66,8 +63,4 @@ export class MongoTexterStore implements TexterStore {
     await this.database.models.texters.create([{ campaignId, ...texter, createdAt }], { session });
     return texter;
   }
-}
-
-function toTexter({ texterId, name, active, joinedOrder }: TexterFields): Texter {
-  return { texterId, name, active, joinedOrder };
 }

@@ -2,6 +2,7 @@ import type { mongo } from 'mongoose';
 import { WriteConflict } from '../domain/errors.ts';
 import type { Cancellation } from '../domain/operation.ts';
 import type { ClaimEndedReason } from '../domain/receipt.ts';
+import { rulesOf, type StoredCampaign } from '../campaigns/index.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ClaimDoc } from '../mongo/documents.ts';
 import { countConflict } from '../telemetry/index.ts';
@@ -79,15 +80,14 @@ export class MongoClaimStore implements ClaimStore {
 
   async endRefused(campaignId: string): Promise<readonly string[]> {
     const { campaigns, texters } = this.database;
-    const campaign = await campaigns.findOne(
-      { _id: campaignId },
-      { projection: { closed: 1, 'selfAssign.enabled': 1 } },
-    );
+    const projection = { closed: 1, 'selfAssign.enabled': 1 };
+    const campaign = await campaigns.findOne<StoredCampaign>({ _id: campaignId }, { projection });
     if (campaign?.closed) return endWaitingClaims(this.database, { campaignId }, 'campaign-closed');
-    if (campaign?.selfAssign.enabled === false)
+    if (campaign && !rulesOf(campaign.selfAssign).enabled) {
       return endWaitingClaims(this.database, { campaignId }, 'self-assign-off');
+    }
     const options = { projection: { _id: 0, texterId: 1 }, ...IN_ONE_BATCH };
-    const inactive = await texters.find({ campaignId, active: false }, options).toArray();
+    const inactive = await texters.find({ campaignId, active: { $ne: true } }, options).toArray();
     if (inactive.length === 0) return [];
     const texterIds = inactive.map(({ texterId }) => texterId);
     return endWaitingClaims(this.database, { campaignId, texterIds }, 'texter-inactive');

@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { ANY_TIME, isTimed, mergePlaces, NO_TIME, OTHER_TYPES, readUntimed } from '../conversations/index.ts';
 import { CLAIMED_STATUS, STATUSES } from '../domain/conversation.ts';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
@@ -6,8 +7,8 @@ import { batchIdsOf, CLAIMABLE, type BatchDoc, type ConversationDoc, type Operat
 import { CLAIMABLE_INDEX } from '../mongo/indexes.ts';
 import type { Pool } from './claim.ts';
 
-type Place = Pick<ConversationDoc, 'waitingSince' | '_id'>;
-type Bound = Place | 'start' | 'end';
+type Place = Pick<ConversationDoc, 'waitingSince' | '_id' | 'createdAt'>;
+type Bound = Pick<Place, 'waitingSince' | '_id'> | 'start' | 'end';
 type StoredPosition = BatchDoc['after']['position'];
 
 /** The fields of a bulk operation that say which conversations it takes. */
@@ -70,7 +71,18 @@ export class PoolReader {
   }
 
   private async readAll(limit: number): Promise<Pool> {
-    return { ids: idsOf(await this.readRanges([{}], limit)), shortage: 'none-left' };
+    const first = await this.readRange({}, limit);
+    const found = first.every(isTimed) ? first : await this.readWithUntimed(limit);
+    return { ids: idsOf(found), shortage: 'none-left' };
+  }
+
+  /** Puts the conversations without a time between the others, in the place of their creation times. */
+  private async readWithUntimed(limit: number): Promise<readonly Pick<Place, '_id'>[]> {
+    const timed = (await this.readRange(ANY_TIME, limit)).map((doc) => ({ doc, waitingSince: doc.waitingSince }));
+    const asked = { position: null, limit, direction: 'in-order' } as const;
+    const untimed = await readUntimed((part, max) => this.readRange(part, max), [NO_TIME, ...OTHER_TYPES], asked);
+    const places = mergePlaces([...timed, ...untimed], 'in-order');
+    return places.slice(0, limit).map(({ doc }) => doc);
   }
 
   /**
@@ -137,7 +149,7 @@ export class PoolReader {
       {
         session: this.session,
         limit,
-        projection: { waitingSince: 1 },
+        projection: { waitingSince: 1, createdAt: 1 },
         sort: { waitingSince: 1, _id: 1 },
         hint: CLAIMABLE_INDEX,
         batchSize: limit + 1,
@@ -165,22 +177,28 @@ function later(a: Bound, b: Bound): Bound {
 /*
  * Moments are whole milliseconds. A bound one millisecond away starts or ends a range at the conversations of another
  * moment; `$gt` and `$lt` would scan those of the same moment.
+ *
+ * Conversations without a time are before every bound.
  */
 
 function behindOf(bound: Bound): mongo.Filter<ConversationDoc>[] {
-  if (bound === 'start') return [{}];
+  if (bound === 'start') return [ANY_TIME];
   if (bound === 'end') return [];
   const { waitingSince, _id } = bound;
   return [{ waitingSince, _id: { $gt: _id } }, { waitingSince: { $gte: new Date(waitingSince.getTime() + 1) } }];
 }
 
 function upTo(bound: Bound): mongo.Filter<ConversationDoc>[] {
-  if (bound === 'start') return [];
-  if (bound === 'end') return [{}];
+  if (bound === 'start') return [NO_TIME];
+  if (bound === 'end') return [NO_TIME, ANY_TIME];
   const { waitingSince, _id } = bound;
-  return [{ waitingSince: { $lte: new Date(waitingSince.getTime() - 1) } }, { waitingSince, _id: { $lte: _id } }];
+  return [
+    NO_TIME,
+    { waitingSince: { $lte: new Date(waitingSince.getTime() - 1) } },
+    { waitingSince, _id: { $lte: _id } },
+  ];
 }
 
-function idsOf(places: readonly Place[]): string[] {
+function idsOf(places: readonly Pick<Place, '_id'>[]): string[] {
   return places.map(({ _id }) => _id.toHexString());
 }

@@ -1,4 +1,6 @@
 import type { mongo } from 'mongoose';
+import { rulesOf, type StoredCampaign } from '../campaigns/index.ts';
+import { makeWritable, WRITABLE } from '../conversations/index.ts';
 import { HISTORY_MOVES_MAX, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import { CLAIMABLE, objectIds, type ClaimDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
@@ -15,13 +17,18 @@ const COUNTED_STATUS = { notStarted: 'not-started', needsReply: 'needs-reply' } 
 /** The result of `$count`: one document, or none when there is nothing to count. */
 type Counted = readonly { readonly count: number }[];
 
-interface CampaignAndOperation extends CampaignRules {
+type CampaignAndOperation = Pick<StoredCampaign, '_id' | 'closed' | 'selfAssign' | 'waitingCount'> & {
   readonly running: readonly PoolOperation[];
-}
+};
 
-interface CountedTexter extends Pick<TexterDoc, 'texterId' | 'active'> {
+interface CountedTexter extends Pick<TexterDoc, 'texterId'>, Partial<Pick<TexterDoc, 'active'>> {
   readonly notStarted: Counted;
   readonly needsReply?: Counted;
+  /** Those of them that no texter can act on. */
+  readonly notStartedOptedOut: Counted;
+  readonly notStartedIncomplete: Counted;
+  readonly needsReplyOptedOut?: Counted;
+  readonly needsReplyIncomplete?: Counted;
 }
 
 export class MongoRoundStore implements RoundStore {
@@ -57,8 +64,11 @@ export class MongoRoundStore implements RoundStore {
       { session: this.session, ...IN_ONE_BATCH },
     );
     const [campaign] = await found.toArray();
-    this.pool.operation = campaign?.running[0];
-    return campaign;
+    if (!campaign) return undefined;
+    const { closed, selfAssign, waitingCount, running } = campaign;
+    this.pool.operation = running[0];
+    // Without a count, it is not known whether claims wait.
+    return { closed: closed === true, selfAssign: rulesOf(selfAssign), waitingCount: waitingCount ?? Infinity };
   }
 
   async readWaiting(afterSequence: number, limit: number): Promise<Claim[]> {
@@ -80,8 +90,8 @@ export class MongoRoundStore implements RoundStore {
     const pipeline = [
       { $match: filter },
       { $project: { _id: 0, texterId: 1, active: 1 } },
-      this.countAssigned('notStarted'),
-      ...(countReplies ? [this.countAssigned('needsReply')] : []),
+      ...this.countAssigned('notStarted'),
+      ...(countReplies ? this.countAssigned('needsReply') : []),
     ];
     const texters = this.database.texters.aggregate<CountedTexter>(pipeline, { session, ...IN_ONE_BATCH });
     return new Map((await texters.toArray()).map((texter) => [texter.texterId, toLoad(texter)]));
@@ -110,14 +120,22 @@ export class MongoRoundStore implements RoundStore {
   }
 
   async assign(decisions: readonly Decision[]): Promise<void> {
-    const updates = decisions.map((decision) => ({ updateMany: this.assignment(decision) }));
-    const expected = decisions.reduce((sum, { granted }) => sum + granted.length, 0);
-    this.assigning = expected;
-    const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session: this.session });
-    this.assigning = 0;
-    if (modifiedCount !== expected) {
-      throw new Error(`a round of claims assigned ${modifiedCount} of ${expected} conversations`);
+    const granted = decisions.flatMap((decision) => decision.granted);
+    this.assigning = granted.length;
+    let assigned = await this.writeAssignments(decisions);
+    if (assigned !== granted.length) {
+      await makeWritable(this.database, this.campaignId, granted, this.session);
+      assigned += await this.writeAssignments(decisions);
     }
+    this.assigning = 0;
+    if (assigned !== granted.length) {
+      throw new Error(`a round of claims assigned ${assigned} of ${granted.length} conversations`);
+    }
+  }
+
+  private async writeAssignments(decisions: readonly Decision[]): Promise<number> {
+    const updates = decisions.map((decision) => ({ updateMany: this.assignment(decision) }));
+    return (await this.database.conversations.bulkWrite(updates, { session: this.session })).modifiedCount;
   }
 
   async updateWaiting(claim: Claim, granted: readonly string[]): Promise<void> {
@@ -135,13 +153,18 @@ export class MongoRoundStore implements RoundStore {
 
   /**
    * Counts each texter's conversations in a query of its own. For 50 texters with 170 conversations each this takes 11 ms;
-   * one query that groups all of them takes 43 ms. `$lookup` takes no hint, but only one index has all three keys.
+   * one query that groups all of them takes 43 ms. `$lookup` takes no hint, but only one index has all three keys. The
+   * conversations that no texter can act on have small indexes of their own. They are counted and subtracted, because an
+   * index over the others would make every move slower.
    */
-  private countAssigned(as: keyof typeof COUNTED_STATUS): mongo.Document {
+  private countAssigned(as: keyof typeof COUNTED_STATUS): mongo.Document[] {
     const match = { campaignId: this.campaignId, status: COUNTED_STATUS[as] };
     const from = this.database.conversations.collectionName;
-    const pipeline = [{ $match: match }, { $count: 'count' }];
-    return { $lookup: { from, localField: 'texterId', foreignField: 'assigneeId', pipeline, as } };
+    const count = (name: string, more: mongo.Document): mongo.Document => {
+      const pipeline = [{ $match: { ...match, ...more } }, { $count: 'count' }];
+      return { $lookup: { from, localField: 'texterId', foreignField: 'assigneeId', pipeline, as: name } };
+    };
+    return [count(as, {}), count(`${as}OptedOut`, { optedOut: true }), count(`${as}Incomplete`, { optedOut: null })];
   }
 
   private assignment({ claim, granted }: Decision): {
@@ -151,7 +174,7 @@ export class MongoRoundStore implements RoundStore {
     const { operationId, texterId } = claim.request;
     const move = { operationId, from: null, to: texterId, at: this.now, by: texterId };
     return {
-      filter: { _id: { $in: objectIds(granted) }, campaignId: this.campaignId, ...CLAIMABLE },
+      filter: { _id: { $in: objectIds(granted) }, campaignId: this.campaignId, ...CLAIMABLE, ...WRITABLE },
       update: {
         $set: { assigneeId: texterId, assignedAt: this.now, lastOperationId: operationId },
         $inc: { assignmentVersion: 1 },
@@ -161,8 +184,13 @@ export class MongoRoundStore implements RoundStore {
   }
 }
 
-function toLoad({ active, notStarted, needsReply }: CountedTexter): TexterLoad {
-  return { active, notStarted: countOf(notStarted), needsReply: countOf(needsReply) };
+function toLoad({ active, ...counts }: CountedTexter): TexterLoad {
+  const { notStartedOptedOut, notStartedIncomplete, needsReplyOptedOut, needsReplyIncomplete } = counts;
+  return {
+    active: active === true,
+    notStarted: countOf(counts.notStarted) - countOf(notStartedOptedOut) - countOf(notStartedIncomplete),
+    needsReply: countOf(counts.needsReply) - countOf(needsReplyOptedOut) - countOf(needsReplyIncomplete),
+  };
 }
 
 function countOf(counted: Counted | undefined): number {

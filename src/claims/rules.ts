@@ -9,7 +9,7 @@ export interface CampaignRules {
   readonly waitingCount: number;
 }
 
-/** A texter of the campaign, and how many conversations of two statuses are assigned to that texter. */
+/** A texter of the campaign, and the number of the texter's conversations of two statuses whose contacts have not opted out. */
 export interface TexterLoad {
   readonly active: boolean;
   readonly notStarted: number;

@@ -146,7 +146,7 @@ export class BatchImport {
     const filter = { campaignId, texterId: { $in: [...texterIds].filter((texterId) => texterId !== null) } };
     await database.texters.updateMany(filter, { $inc: { fence: 1 } }, { session });
     const campaign = await database.campaigns.findOne({ _id: campaignId }, { session, projection: { closed: 1 } });
-    if (campaign?.closed !== false) return new Set();
+    if (!campaign || campaign.closed) return new Set();
     const options = { session, projection: { _id: 0, texterId: 1 }, ...IN_ONE_BATCH };
     const allowed = this.batch.keepsAssignees ? filter : { ...filter, active: true };
     const texters = await database.texters.find(allowed, options).toArray();

@@ -1,52 +1,55 @@
-import { Types, type QueryFilter } from 'mongoose';
+import { Types, type mongo } from 'mongoose';
 import type { AssigneeCount, ConversationRange, ConversationStore } from './ports.ts';
-import type { Assignee, Candidate, Position, Status } from '../domain/conversation.ts';
+import { RangePages, sameMomentAfter } from './range-pages.ts';
+import { toCandidate, waitsSince, type StoredConversation } from './stored.ts';
+import { STATUSES, type Assignee, type Candidate, type Position, type Status } from '../domain/conversation.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
-import { ASSIGNEE_INDEX, OPTED_OUT_INDEX, POOL_INDEX } from '../mongo/indexes.ts';
+import { ASSIGNEE_INDEX, NO_OPT_OUT_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
 
-/** The fields that a range does not say already. A page can have thousands of documents, so nothing else is read. */
-type PageDoc = Pick<ConversationDoc, '_id' | 'waitingSince' | 'optedOut'>;
-type CandidateDoc = PageDoc & Pick<ConversationDoc, 'assigneeId' | 'status'>;
+type CandidateDoc = Pick<
+  StoredConversation,
+  '_id' | 'assigneeId' | 'status' | 'waitingSince' | 'optedOut' | 'createdAt'
+>;
 
-const PAGE_FIELDS = { waitingSince: 1, optedOut: 1 } as const;
-const CANDIDATE_FIELDS = { ...PAGE_FIELDS, assigneeId: 1, status: 1 } as const;
-const IN_ORDER = { waitingSince: 1, _id: 1 } as const;
-const FROM_END = { waitingSince: -1, _id: -1 } as const;
-type Direction = typeof IN_ORDER | typeof FROM_END;
+const CANDIDATE_FIELDS = { assigneeId: 1, status: 1, waitingSince: 1, optedOut: 1, createdAt: 1 } as const;
+const UNKNOWN_PAGE = 1_000;
 
 export class MongoConversationStore implements ConversationStore {
   private readonly database: Database;
+  private readonly pages: RangePages;
 
   constructor(database: Database) {
     this.database = database;
+    this.pages = new RangePages(database);
   }
 
-  async readPage(
-    range: ConversationRange,
-    after: Position | null,
-    limit: number,
-    operationId: string,
-  ): Promise<Candidate[]> {
-    const docs = await this.readFrom(notMovedIn(range, operationId), after, limit, IN_ORDER);
-    return docs.map((doc) => toCandidate(doc, range));
+  readPage(range: ConversationRange, after: Position | null, limit: number, operationId: string): Promise<Candidate[]> {
+    return this.pages.read(range, after, limit, operationId, 'in-order');
   }
 
-  async readPageBefore(
+  readPageBefore(
     range: ConversationRange,
     before: Position | null,
     limit: number,
     operationId: string,
   ): Promise<Candidate[]> {
-    const docs = await this.readFrom(notMovedIn(range, operationId), before, limit, FROM_END);
-    return docs.map((doc) => toCandidate(doc, range));
+    return this.pages.read(range, before, limit, operationId, 'from-end');
+  }
+
+  async readUnknown(campaignId: string, assignees: readonly Assignee[], page: number): Promise<Candidate[]> {
+    const range = { skip: page * UNKNOWN_PAGE, limit: UNKNOWN_PAGE, batchSize: UNKNOWN_PAGE + 1 };
+    const options = { ...range, projection: CANDIDATE_FIELDS, hint: ASSIGNEE_INDEX };
+    const filters = unknownStatuses(campaignId, assignees);
+    const found = filters.map((filter) => this.database.conversations.find<CandidateDoc>(filter, options).toArray());
+    return (await Promise.all(found)).flat().map(asCandidate);
   }
 
   async findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
     const found = this.database.models.conversations.findOne(filter, CANDIDATE_FIELDS);
     const doc = await found.lean<CandidateDoc>();
-    return doc ? toCandidate(doc, doc) : undefined;
+    return doc ? asCandidate(doc) : undefined;
   }
 
   async count(
@@ -65,9 +68,12 @@ export class MongoConversationStore implements ConversationStore {
     statuses: readonly Status[],
     operationId: string,
   ): Promise<number> {
-    const range = { campaignId, assigneeId: { $in: [...assignees] }, status: { $in: [...statuses] } };
-    const filter = { ...range, 'history.operationId': { $ne: operationId } };
-    return this.database.models.conversations.countDocuments(filter);
+    const inStatuses = statuses.length < STATUSES.length ? { status: { $in: [...statuses] } } : {};
+    const filter = { campaignId, assigneeId: { $in: [...assignees] }, ...inStatuses };
+    return this.database.models.conversations.countDocuments({
+      ...filter,
+      'history.operationId': { $ne: operationId },
+    });
   }
 
   async countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number> {
@@ -84,83 +90,44 @@ export class MongoConversationStore implements ConversationStore {
     return this.countGroups({ campaignId }, ASSIGNEE_INDEX);
   }
 
-  async countOptedOut(campaignId: string): Promise<AssigneeCount[]> {
-    return this.countGroups({ campaignId, optedOut: true }, OPTED_OUT_INDEX);
+  async countOptedOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]> {
+    return this.countGroups({ campaignId, ...among(assignees), optedOut: true }, OPTED_OUT_INDEX);
   }
 
-  private async countGroups(filter: { campaignId: string; optedOut?: true }, hint: string): Promise<AssigneeCount[]> {
+  async countWithoutOptOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]> {
+    return this.countGroups({ campaignId, ...among(assignees), optedOut: null }, NO_OPT_OUT_INDEX);
+  }
+
+  private async countGroups(filter: mongo.Document, hint: string): Promise<AssigneeCount[]> {
     const groups = [
       { $match: filter },
       { $group: { _id: { assigneeId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
       { $project: { _id: 0, assigneeId: '$_id.assigneeId', status: '$_id.status', count: 1 } },
     ];
-    return this.database.models.conversations.aggregate<AssigneeCount>(groups, { hint });
-  }
-
-  /**
-   * Uses up to two queries: the conversations that have waited since the same moment as the position, then the others.
-   * Each query is one range of the index; a single query with `$or` is not.
-   */
-  private async readFrom(
-    filter: QueryFilter<ConversationDoc>,
-    position: Position | null,
-    limit: number,
-    direction: Direction,
-  ): Promise<PageDoc[]> {
-    if (!position) return this.read(filter, limit, direction);
-    const [sameMoment, otherMoments] =
-      direction === IN_ORDER
-        ? [sameMomentAfter(position), momentsAfter(position)]
-        : [sameMomentBefore(position), momentsBefore(position)];
-    const first = await this.read({ ...filter, ...sameMoment }, limit, direction);
-    if (first.length === limit) return first;
-    return [...first, ...(await this.read({ ...filter, ...otherMoments }, limit - first.length, direction))];
-  }
-
-  private async read(filter: QueryFilter<ConversationDoc>, limit: number, sort: Direction): Promise<PageDoc[]> {
-    const found = this.database.models.conversations.find(filter, PAGE_FIELDS, {
-      sort,
-      limit,
-      hint: filter.assigneeId === null ? POOL_INDEX : ASSIGNEE_INDEX,
-      // The server answers in one batch, which saves a round trip for each further batch.
-      batchSize: limit + 1,
-    });
-    return found.lean<PageDoc[]>();
+    const counts = await this.database.conversations.aggregate<Partial<AssigneeCount>>(groups, { hint }).toArray();
+    return counts.map(
+      ({ assigneeId = null, status = null, count }) => ({ assigneeId, status, count: Number(count) }) as AssigneeCount,
+    );
   }
 }
 
-/** Matches the conversations that have waited exactly as long as the one at the position, and come after it by id. */
-function sameMomentAfter({ waitingSince, id }: Position) {
-  return { waitingSince: new Date(waitingSince), _id: { $gt: new Types.ObjectId(id) } };
+function among(assignees: readonly Assignee[] | undefined): mongo.Document {
+  return assignees ? { assigneeId: { $in: [...assignees] } } : {};
 }
 
-function sameMomentBefore({ waitingSince, id }: Position) {
-  return { waitingSince: new Date(waitingSince), _id: { $lt: new Types.ObjectId(id) } };
+/** An incomplete candidate keeps the status that is stored. Nothing but a skip is made of it. */
+function asCandidate(doc: CandidateDoc): Candidate {
+  return toCandidate(doc, waitsSince(doc), { assigneeId: doc.assigneeId ?? null, status: doc.status as Status });
 }
 
-/*
- * Moments are whole milliseconds. A range that starts at the next millisecond leaves out all conversations of the same
- * moment; `$gt` and `$lt` would scan them.
+/**
+ * Matches no status, and every status between and beside the known ones. Each filter is one range of the index for each
+ * assignee; `$nin` is not on every server.
  */
-
-function momentsAfter({ waitingSince }: Position) {
-  return { waitingSince: { $gte: new Date(waitingSince + 1) } };
-}
-
-function momentsBefore({ waitingSince }: Position) {
-  return { waitingSince: { $lte: new Date(waitingSince - 1) } };
-}
-
-function notMovedIn({ campaignId, assigneeId, status }: ConversationRange, operationId: string) {
-  return { campaignId, assigneeId, status, 'history.operationId': { $ne: operationId } };
-}
-
-function toCandidate(doc: PageDoc, { assigneeId, status }: Pick<Candidate, 'assigneeId' | 'status'>): Candidate {
-  return {
-    id: doc._id.toHexString(),
-    assigneeId,
-    status,
-    waitingSince: doc.waitingSince.getTime(),
-    optedOut: doc.optedOut,
-  };
+function unknownStatuses(campaignId: string, assignees: readonly Assignee[]): mongo.Filter<ConversationDoc>[] {
+  const known = STATUSES.toSorted();
+  const between = known.slice(1).map((status, index) => ({ $gt: known[index], $lt: status }));
+  const gaps = [null, { $gte: -Infinity }, { $lt: known[0] }, ...between, { $gt: known.at(-1) }];
+  const assigneeId = { $in: [...assignees] };
+  return gaps.map((status) => ({ campaignId, assigneeId, status }) as unknown as mongo.Filter<ConversationDoc>);
 }

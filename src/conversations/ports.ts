@@ -9,6 +9,7 @@ export interface ConversationRange {
 
 export interface AssigneeCount {
   readonly assigneeId: Assignee;
+  /** Counts of a whole campaign also have the statuses that are missing (`null`) or unknown. */
   readonly status: Status;
   readonly count: number;
 }
@@ -27,6 +28,11 @@ export interface ConversationStore {
     limit: number,
     operationId: string,
   ): Promise<Candidate[]>;
+  /**
+   * Returns a page of the conversations of these assignees whose status is missing or unknown, in any order. All of them are
+   * incomplete. `page` counts from 0; the page after the last one is empty.
+   */
+  readUnknown(campaignId: string, assignees: readonly Assignee[], page: number): Promise<Candidate[]>;
   findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
   /** Counts the conversations of these assignees in these statuses, up to `limit`. */
   count(
@@ -35,7 +41,10 @@ export interface ConversationStore {
     statuses: readonly Status[],
     limit?: number,
   ): Promise<number>;
-  /** Counts the conversations of these assignees in these statuses that an operation has not moved. Reads them. */
+  /**
+   * Counts the conversations of these assignees in these statuses that an operation has not moved. Reads them. All statuses
+   * include unknown ones.
+   */
   countNotMoved(
     campaignId: string,
     assignees: readonly Assignee[],
@@ -46,8 +55,10 @@ export interface ConversationStore {
   countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number>;
   /** Counts all conversations of a campaign by assignee and status. Reads the keys of one index and no document. */
   countByAssignee(campaignId: string): Promise<AssigneeCount[]>;
-  /** Counts the conversations of contacts who opted out, by assignee and status. */
-  countOptedOut(campaignId: string): Promise<AssigneeCount[]>;
+  /** Counts the conversations of contacts who opted out, by assignee and status: of these assignees, or of all. */
+  countOptedOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]>;
+  /** The same for the conversations that do not say whether the contact opted out. They are incomplete. */
+  countWithoutOptOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]>;
 }
 
 /** A conversation as people see it. */
@@ -56,9 +67,11 @@ export interface ConversationRecord {
   readonly externalId: string | null;
   readonly name: string;
   readonly phone: string;
-  readonly status: Status;
+  /** `null` when the document has none, or one that is unknown. */
+  readonly status: Status | null;
   readonly assigneeId: Assignee;
-  readonly optedOut: boolean;
+  /** `null` when the document does not say it. */
+  readonly optedOut: boolean | null;
   readonly waitingSince: Date;
   readonly lastInboundAt: Date | null;
   readonly lastOutboundAt: Date | null;

@@ -1,5 +1,7 @@
 import { Types, type QueryFilter } from 'mongoose';
 import type { ConversationRecord, ConversationWithHistory, TextMatch, ViewStore } from './ports.ts';
+import { createdAt, dateOrNull, waitsSince, type StoredConversation } from './stored.ts';
+import { isStatus } from '../domain/conversation.ts';
 import { isErased } from '../domain/erased.ts';
 import { stream, type Database } from '../mongo/database.ts';
 import { objectIds, type ConversationDoc } from '../mongo/documents.ts';
@@ -23,7 +25,7 @@ export class MongoViewStore implements ViewStore {
     const filter = { _id: { $in: objectIds(conversationIds) }, campaignId };
     const options = { batchSize: conversationIds.length + 1 };
     const found = this.database.models.conversations.find(filter, RECORD_FIELDS, options);
-    return (await found.lean<ConversationDoc[]>()).map(toRecord);
+    return (await found.lean<StoredConversation[]>()).map(toRecord);
   }
 
   async findByText(campaignId: string, texts: readonly string[], limit: number): Promise<TextMatch[]> {
@@ -38,16 +40,21 @@ export class MongoViewStore implements ViewStore {
 
   async findWithHistory(campaignId: string, conversationId: string): Promise<ConversationWithHistory | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
-    const doc = await this.database.models.conversations.findOne(filter).lean<ConversationDoc>();
+    const doc = await this.database.models.conversations.findOne(filter).lean<StoredConversation>();
     if (!doc) return undefined;
     const { assignmentVersion, lastOperationId, history } = doc;
-    return { ...toRecord(doc), assignmentVersion, lastOperationId, history };
+    return {
+      ...toRecord(doc),
+      assignmentVersion: assignmentVersion ?? 0,
+      lastOperationId: lastOperationId ?? null,
+      history: Array.isArray(history) ? history : [],
+    };
   }
 
   async *everyConversation(campaignId: string): AsyncGenerator<ConversationRecord> {
     const found = this.database.models.conversations.find({ campaignId }, RECORD_FIELDS).sort(BY_PHONE);
     const byPhone = found.hint(PHONE_INDEX);
-    for await (const doc of stream<ConversationDoc>(byPhone, EXPORT_BATCH_SIZE)) yield toRecord(doc);
+    for await (const doc of stream<StoredConversation>(byPhone, EXPORT_BATCH_SIZE)) yield toRecord(doc);
   }
 
   private async findIds(
@@ -61,19 +68,20 @@ export class MongoViewStore implements ViewStore {
   }
 }
 
-function toRecord(doc: ConversationDoc): ConversationRecord {
+function toRecord(doc: StoredConversation): ConversationRecord {
+  const contact: Partial<ConversationDoc['contact']> = doc.contact ?? {};
   return {
     conversationId: doc._id.toHexString(),
-    externalId: doc.externalId,
-    name: doc.contact.name,
-    phone: isErased(doc.contact.phone) ? '' : doc.contact.phone,
-    status: doc.status,
-    assigneeId: doc.assigneeId,
-    optedOut: doc.optedOut,
-    waitingSince: doc.waitingSince,
-    lastInboundAt: doc.lastInboundAt,
-    lastOutboundAt: doc.lastOutboundAt,
-    assignedAt: doc.assignedAt,
-    createdAt: doc.createdAt,
+    externalId: doc.externalId ?? null,
+    name: contact.name ?? '',
+    phone: isErased(contact.phone ?? '') ? '' : (contact.phone ?? ''),
+    status: isStatus(doc.status) ? doc.status : null,
+    assigneeId: doc.assigneeId ?? null,
+    optedOut: typeof doc.optedOut === 'boolean' ? doc.optedOut : null,
+    waitingSince: waitsSince(doc),
+    lastInboundAt: dateOrNull(doc.lastInboundAt),
+    lastOutboundAt: dateOrNull(doc.lastOutboundAt),
+    assignedAt: dateOrNull(doc.assignedAt),
+    createdAt: createdAt(doc),
   };
 }

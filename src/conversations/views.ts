@@ -1,5 +1,6 @@
 import {
   HIDDEN_STATUSES,
+  isStatus,
   positionOf,
   STATUSES,
   VISIBLE_STATUSES,
@@ -17,9 +18,15 @@ export interface ViewDeps {
   readonly views: ViewStore;
 }
 
-/** The number of an assignee's conversations, in total and for each status. */
+/** The numbers of an assignee's conversations. */
 export interface Load {
+  /** Those that a texter can act on, by status. */
   readonly counts: Readonly<Record<Status, number>>;
+  /** Those of contacts who opted out. */
+  readonly optedOut: number;
+  /** Those that operations skip, because other programs wrote them without a status or without saying who opted out. */
+  readonly incomplete: number;
+  /** All of them. */
   readonly total: number;
 }
 
@@ -39,12 +46,15 @@ export interface SendersView {
 
 /** Shows how many conversations each texter and the pool have. */
 export async function viewSenders({ stores }: ViewDeps, campaignId: string): Promise<SendersView> {
-  const [texters, counts] = await Promise.all([
+  const [texters, all, optedOut, withoutOptOut] = await Promise.all([
     stores.texters.list(campaignId),
     stores.conversations.countByAssignee(campaignId),
+    stores.conversations.countOptedOut(campaignId),
+    stores.conversations.countWithoutOptOut(campaignId),
   ]);
+  const counts = { all, optedOut, withoutOptOut };
   const texterIds = new Set(texters.map(({ texterId }) => texterId));
-  const assigneeIds = new Set(counts.flatMap(({ assigneeId }) => assigneeId ?? []));
+  const assigneeIds = new Set(all.flatMap(({ assigneeId }) => assigneeId ?? []));
   const unknownIds = [...assigneeIds].filter((id) => !texterIds.has(id));
   return {
     campaignId,
@@ -56,10 +66,23 @@ export async function viewSenders({ stores }: ViewDeps, campaignId: string): Pro
   };
 }
 
-function loadOf(assigneeId: Assignee, counts: readonly AssigneeCount[]): Load {
-  const own = counts.filter((each) => each.assigneeId === assigneeId);
-  const byStatus = STATUSES.map((status) => [status, sum(own.filter((each) => each.status === status))] as const);
-  return { counts: Object.fromEntries(byStatus) as Record<Status, number>, total: sum(own) };
+type Counts = Readonly<Record<'all' | 'optedOut' | 'withoutOptOut', readonly AssigneeCount[]>>;
+
+function loadOf(assigneeId: Assignee, counts: Counts): Load {
+  const count = (kind: keyof Counts, isCounted: (status: Status) => boolean): number =>
+    sum(counts[kind].filter((each) => each.assigneeId === assigneeId && isCounted(each.status)));
+  const byStatus = STATUSES.map((status) => {
+    const [all, optedOut, withoutOptOut] = (['all', 'optedOut', 'withoutOptOut'] as const).map((kind) =>
+      count(kind, (each) => each === status),
+    );
+    return [status, Math.max(0, (all ?? 0) - (optedOut ?? 0) - (withoutOptOut ?? 0))] as const;
+  });
+  return {
+    counts: Object.fromEntries(byStatus) as Record<Status, number>,
+    optedOut: count('optedOut', isStatus),
+    incomplete: count('withoutOptOut', isStatus) + count('all', (status) => !isStatus(status)),
+    total: count('all', () => true),
+  };
 }
 
 function sum(counts: readonly AssigneeCount[]): number {

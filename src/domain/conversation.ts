@@ -13,6 +13,10 @@ export const STATUSES = ['needs-reply', 'not-started', 'in-progress', 'awaiting-
 
 export type Status = (typeof STATUSES)[number];
 
+export function isStatus(value: unknown): value is Status {
+  return STATUSES.some((status) => status === value);
+}
+
 /** Claims receive conversations of this status only. */
 export const CLAIMED_STATUS: Status = 'not-started';
 
@@ -33,6 +37,8 @@ export interface Candidate {
   /** The moment since when the conversation waits in its status, in milliseconds since 1970. */
   readonly waitingSince: number;
   readonly optedOut: boolean;
+  /** True for a document that lacks what a move depends on. Such a conversation is skipped. */
+  readonly isIncomplete?: boolean;
 }
 
 /** One move in the history of a conversation. The history is ordered from old to new. */

@@ -7,6 +7,7 @@ export const SKIP_REASONS = [
   'opted-out',
   'target-inactive',
   'already-there',
+  'incomplete',
   'gone',
 ] as const;
 

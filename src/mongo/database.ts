@@ -74,7 +74,8 @@ export class Database {
    * - `MongoBatchStore`, inserting a batch with 2,000 ids: 2.5 and 8.9 ms of CPU
    * - `MongoOperationStore`, inserting an operation: 6.8 and 7.6 ms for a whole single move
    * - `MongoContactStore`, inserting 1,000 contacts: 5 and 89 ms of CPU
-   * Reading a page of 2,000 candidates takes 9.6 and 9.7 ms, so it uses the model.
+   * `RangePages` and `readUnknown` use them too, because a model would cast or refuse values of the wrong type, and these
+   * queries look for such values.
    */
 
   get campaigns(): mongo.Collection<CampaignDoc> {

@@ -12,13 +12,14 @@ export interface Index {
   readonly isHint?: true;
 }
 
-export const COLLECTIONS = ['campaigns', 'texters', 'conversations', 'operations', 'batches'] as const;
+export const COLLECTIONS = ['campaigns', 'credits', 'texters', 'conversations', 'operations', 'batches'] as const;
 
 export type CollectionName = (typeof COLLECTIONS)[number];
 
 export const ASSIGNEE_INDEX = 'assignee_in_order';
 export const POOL_INDEX = 'pool_in_order';
 export const OPTED_OUT_INDEX = 'opted_out_by_assignee';
+export const NO_OPT_OUT_INDEX = 'no_opt_out_by_assignee';
 export const CLAIMABLE_INDEX = 'claimable_in_order';
 export const PHONE_INDEX = 'contact_by_phone';
 export const NEWEST_INDEX = 'campaign_newest_first';
@@ -50,12 +51,20 @@ export const INDEXES: readonly Index[] = [
     where: { assigneeId: null },
     isHint: true,
   },
-  // Counts the conversations that stay with their assignees because the contacts opted out.
+  // Counts the conversations that stay with their assignees because the contacts opted out, for the limits of claims too.
   {
     collection: 'conversations',
     name: OPTED_OUT_INDEX,
     keys: { campaignId: 1, assigneeId: 1, status: 1, optedOut: 1 },
     where: { optedOut: true },
+    isHint: true,
+  },
+  // Counts the conversations of other programs that do not say whether the contact opted out. There are none in most databases.
+  {
+    collection: 'conversations',
+    name: NO_OPT_OUT_INDEX,
+    keys: { campaignId: 1, optedOut: 1, assigneeId: 1, status: 1 },
+    where: { optedOut: null },
     isHint: true,
   },
   // Reads the head of the pool for claims. Conversations that a claim cannot receive are not in the index.

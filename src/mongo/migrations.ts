@@ -111,6 +111,33 @@ export const MIGRATIONS: readonly Migration[] = [
       run: writeAllPhones,
     },
   },
+  {
+    version: 4,
+    name: 'store the credits of texters',
+    // Code of version 3 cannot read a campaign without `rotation`.
+    oldestCodeVersion: 4,
+    collections: ['credits'],
+    documents: {
+      change: 'remove the field `rotation` of campaigns',
+      run: async (database) => {
+        await database.campaigns.updateMany({ rotation: { $exists: true } }, { $unset: { rotation: '' } });
+      },
+    },
+  },
+  {
+    version: 5,
+    name: 'index the conversations that do not say whether the contact opted out',
+    oldestCodeVersion: 4,
+    indexes: [
+      {
+        collection: 'conversations',
+        name: 'no_opt_out_by_assignee',
+        keys: { campaignId: 1, optedOut: 1, assigneeId: 1, status: 1 },
+        where: { optedOut: null },
+        isHint: true,
+      },
+    ],
+  },
 ];
 
 /** No campaign has a country yet, so national numbers stay as they are until `baton phones` runs. */

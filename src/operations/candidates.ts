@@ -36,6 +36,7 @@ export function manyCandidates({ conversations }: Stores, request: BulkRequest, 
       yield* readInOrder(reader, inOrder, planner.position);
       const wanted = (target: Assignee): number => planner.surplusOf(target);
       if (surplus) yield* readFromEnd(conversations, { ...common, sources: targets, wanted });
+      if (request.status === 'any') yield* readUnknown(conversations, campaignId, sources);
     },
     async count(newest) {
       const inOrderCount = await countAfter(conversations, inOrder, newest?.after.position ?? null);
@@ -47,6 +48,19 @@ export function manyCandidates({ conversations }: Stores, request: BulkRequest, 
     ...(!surplus && { countLeft: () => conversations.countNotMoved(campaignId, sources, statuses, operationId) }),
     readAhead: () => reader.position(),
   };
+}
+
+/** The last ones, because all of them are skipped. */
+async function* readUnknown(
+  conversations: Stores['conversations'],
+  campaignId: string,
+  sources: readonly Assignee[],
+): AsyncGenerator<readonly Candidate[]> {
+  for (let page = 0; ; page += 1) {
+    const found = await conversations.readUnknown(campaignId, sources, page);
+    if (found.length === 0) return;
+    yield found;
+  }
 }
 
 /** Selects the conversation that a request names. */

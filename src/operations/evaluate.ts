@@ -82,6 +82,7 @@ function decide(move: Move, found: Found | undefined, guard: Guard): Decision {
   if (guard.lastMovedBy !== null && found.lastOperationId !== guard.lastMovedBy) return 'assignee-changed';
   if (found.assigneeId === move.to) return 'already-there';
   if (found.assigneeId !== move.from) return 'assignee-changed';
+  if (found.isIncomplete) return 'incomplete';
   if (!guard.statuses.includes(found.status)) return 'status-changed';
   if (found.optedOut && move.to !== null) return 'opted-out';
   if (move.to !== null && guard.inactive.has(move.to)) return 'target-inactive';

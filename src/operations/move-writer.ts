@@ -1,8 +1,9 @@
 import type { mongo } from 'mongoose';
-import { HISTORY_MOVES_MAX, STATUSES, type HistoryMove } from '../domain/conversation.ts';
+import { isComplete, makeWritable, WRITABLE, type StoredConversation } from '../conversations/index.ts';
+import { HISTORY_MOVES_MAX, STATUSES, type HistoryMove, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
-import { byDirection, type Move } from './moves.ts';
+import { byDirection, countMoves, type Move } from './moves.ts';
 import { isOne, type OperationRequest } from './contract.ts';
 import type { Found, WriteGuard } from './evaluate.ts';
 
@@ -44,6 +45,15 @@ export class MoveWriter {
     return { isClosed: campaign?.closed ?? false, active: campaign?.active.map(({ texterId }) => texterId) ?? [] };
   }
 
+  /** Writes evaluated moves. Where the server cannot add to a conversation, {@link makeWritable} changes it first. */
+  async writeEvaluated(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
+    const written = await this.write(moves, at, session);
+    if (written === countMoves(moves)) return written;
+    const ids = moves.flatMap(({ conversationIds }) => conversationIds);
+    await makeWritable(this.database, this.request.campaignId, ids, session);
+    return written + (await this.write(moves, at, session));
+  }
+
   /** Writes each group of moves under its guards. Returns the number of conversations that moved. */
   async write(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
     if (moves.length === 0) return 0;
@@ -80,6 +90,7 @@ export class MoveWriter {
       campaignId: this.request.campaignId,
       assigneeId: from,
       'history.operationId': { $ne: this.request.operationId },
+      ...WRITABLE,
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
       ...(lastMovedBy !== null && { lastOperationId: lastMovedBy }),
       ...(to !== null && { optedOut: false }),
@@ -101,13 +112,23 @@ export class MoveWriter {
     const filter = { _id: { $in: ids }, campaignId: this.request.campaignId };
     const projection = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
     const options = { ...within(session), projection, batchSize: ids.length + 1 };
-    const found = this.database.conversations.find(filter, options);
-    const entries = (await found.toArray()).map(({ _id, assigneeId, status, optedOut, lastOperationId, history }) => {
-      const id = _id.toHexString();
-      const isMovedBefore = history.some((move) => move.operationId === this.request.operationId);
-      return [id, { id, assigneeId, status, optedOut, isMovedBefore, lastOperationId }] as const;
-    });
-    return new Map(entries);
+    const found = this.database.conversations.find<StoredConversation>(filter, options);
+    return new Map((await found.toArray()).map((doc) => [doc._id.toHexString(), this.toFound(doc)]));
+  }
+
+  private toFound(doc: StoredConversation): Found {
+    const { assigneeId, status, optedOut, lastOperationId, history } = doc;
+    const moves = Array.isArray(history) ? history : [];
+    return {
+      id: doc._id.toHexString(),
+      assigneeId: assigneeId ?? null,
+      // Nothing but a skip is made of an incomplete conversation.
+      status: status as Status,
+      optedOut: optedOut === true,
+      isIncomplete: !isComplete(doc),
+      isMovedBefore: moves.some(({ operationId }) => operationId === this.request.operationId),
+      lastOperationId: lastOperationId ?? null,
+    };
   }
 }
 

@@ -1,4 +1,4 @@
-import { positionOf, type Assignee, type Candidate } from '../domain/conversation.ts';
+import { isStatus, positionOf, type Assignee, type Candidate } from '../domain/conversation.ts';
 import { Dealer } from '../domain/dealing.ts';
 import { BatchDraft, type Batch, type PlanState, type Shortfall } from './batch.ts';
 import type { Plan } from './operation.ts';
@@ -39,12 +39,6 @@ export class Planner {
     return this.state.position;
   }
 
-  /** The target that the campaign's next operation starts its dealing with; `null` when all keep what they have. */
-  get nextTarget(): string | null {
-    if (this.plan.surplus && this.state.planned === 0) return null;
-    return this.dealer.nextTarget ?? null;
-  }
-
   /** Starts another pass over the candidates. */
   restart(): void {
     this.state = { ...this.state, position: null };
@@ -65,7 +59,7 @@ export class Planner {
   }
 
   get isOutOfTargets(): boolean {
-    return this.dealer.nextTarget === undefined;
+    return !this.dealer.hasTargets;
   }
 
   /** Returns how many more conversations a target gives to other targets. */
@@ -74,17 +68,19 @@ export class Planner {
   }
 
   /** Returns false for a conversation that stays with its assignee, because it is within the share of the assignee. */
-  selects({ assigneeId }: Candidate): boolean {
-    return !this.keepers.has(assigneeId) || this.dealer.surplusOf(assigneeId) > 0;
+  selects({ assigneeId, isIncomplete }: Candidate): boolean {
+    return isIncomplete === true || !this.keepers.has(assigneeId) || this.dealer.surplusOf(assigneeId) > 0;
   }
 
   /** Adds the next candidate in order to the current batch, as a move or as a skip. */
   add(candidate: Candidate): void {
     // A surplus needs no position: each reading starts at the end, and moved conversations are no longer found.
-    if (!this.keepers.has(candidate.assigneeId)) this.state = { ...this.state, position: positionOf(candidate) };
+    const hasPlace = isStatus(candidate.status) && !this.keepers.has(candidate.assigneeId);
+    if (hasPlace) this.state = { ...this.state, position: positionOf(candidate) };
     // The status changed while the batch was being read, so the conversation was read a second time.
     if (this.draft.has(candidate)) return;
     if (!this.sources.has(candidate.assigneeId)) return this.draft.addSkip(candidate, 'assignee-changed');
+    if (candidate.isIncomplete) return this.draft.addSkip(candidate, 'incomplete');
     if (candidate.optedOut && !this.isUnassigning) return this.draft.addSkip(candidate, 'opted-out');
     const to = this.dealer.deal(candidate);
     if (to === undefined) return this.draft.addSkip(candidate, 'target-inactive');
@@ -139,6 +135,7 @@ export class Planner {
   }
 }
 
-function dealerOf({ targets, spread, loads: before, surplus }: Plan, loads: readonly number[]): Dealer {
-  return new Dealer({ targets, loads, spread, ...(surplus && { shares: { before, after: surplus.shares } }) });
+function dealerOf({ targets, spread, loads: before, surplus, credits = [] }: Plan, loads: readonly number[]): Dealer {
+  const shares = surplus && { shares: { before, after: surplus.shares } };
+  return new Dealer({ targets, loads, spread, credits, ...shares });
 }

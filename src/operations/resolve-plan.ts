@@ -1,36 +1,52 @@
-import type { Campaign } from '../campaigns/index.ts';
-import { STATUSES, statusesOf, type Assignee } from '../domain/conversation.ts';
-import { rotated } from '../domain/dealing.ts';
+import type { Campaign, Texter } from '../campaigns/index.ts';
+import type { AssigneeCount } from '../conversations/index.ts';
+import { isStatus, STATUSES, statusesOf, type Assignee } from '../domain/conversation.ts';
+import { creditsOf } from '../domain/credits.ts';
 import { campaignClosed, Refusal, unknownCampaign, unknownOperation } from '../domain/errors.ts';
+import { sumOf } from '../domain/receipt.ts';
 import type { OneRequest, ReassignRequest, RequestOf, UndoRequest, UnassignRequest } from './contract.ts';
 import type { Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
 import { resolveSources, resolveTargets } from './sources-and-targets.ts';
-import { countSurplus, findSurplus, type SurplusRequest } from './surplus.ts';
+import { findSurplus, type SurplusRequest } from './surplus.ts';
 import { givesBackToTexters, refuseUnfinished, undoPlan } from './undo.ts';
 
 const TO_THE_POOL = { targets: [null] as readonly Assignee[], loads: [0], spread: 'even' } as const;
 
-/** The texter who gets the next remainder comes first in `targets`: see `rotated` in `domain/dealing.ts`. */
 export async function resolveReassign(stores: Stores, request: ReassignRequest): Promise<Plan> {
   const { campaignId, from, spread } = request;
-  const campaign = refuseClosed(await findCampaign(stores, campaignId));
+  refuseClosed(await findCampaign(stores, campaignId));
   const texters = await stores.texters.list(campaignId);
-  const targets = rotated(resolveTargets(request, texters), campaign.nextJoinedOrder).map(({ texterId }) => texterId);
+  const targets = inOrderOfJoining(resolveTargets(request, texters)).map(({ texterId }) => texterId);
   const sources = resolveSources(from, texters);
-  const plan = { sources, targets, spread, statuses: statusesOf(request.status), limit: request.count ?? null };
+  const statuses = statusesOf(request.status);
+  const credits = creditsOf(await stores.credits.list(campaignId), targets, statuses);
+  const plan = { sources, targets, spread, statuses, limit: request.count ?? null, credits };
   if (targets.some((target) => sources.includes(target))) {
     return { ...plan, ...(await resolveSurplus(stores, campaignId, plan)) };
   }
   return { ...plan, loads: spread === 'level' ? await loadsOf(stores, campaignId, targets) : targets.map(() => 0) };
 }
 
-/** Counts the campaign once. Only when something is to move, it also counts the conversations that cannot move. */
-async function resolveSurplus({ conversations }: Stores, campaignId: string, request: SurplusRequest) {
-  const all = await conversations.countByAssignee(campaignId);
-  const { loads, surplus } = findSurplus(request, { all, optedOut: [] });
-  if (surplus.emptied.length === 0 && countSurplus(surplus, loads) === 0) return { loads, surplus };
-  return findSurplus(request, { all, optedOut: await conversations.countOptedOut(campaignId) });
+async function resolveSurplus(stores: Stores, campaignId: string, request: SurplusRequest) {
+  const [all, fixed] = await Promise.all([
+    stores.conversations.countByAssignee(campaignId),
+    countFixed(stores, campaignId),
+  ]);
+  return findSurplus(request, { all, fixed });
+}
+
+/** Counts the conversations that no texter can act on. Two small indexes have them. */
+async function countFixed(
+  { conversations }: Stores,
+  campaignId: string,
+  assignees?: readonly Assignee[],
+): Promise<AssigneeCount[]> {
+  const [optedOut, incomplete] = await Promise.all([
+    conversations.countOptedOut(campaignId, assignees),
+    conversations.countWithoutOptOut(campaignId, assignees),
+  ]);
+  return [...optedOut, ...incomplete];
 }
 
 export async function resolveUnassign(stores: Stores, request: UnassignRequest): Promise<Plan> {
@@ -51,7 +67,7 @@ export async function resolveUnassign(stores: Stores, request: UnassignRequest):
 export async function checkConfirmation(stores: Stores, request: UnassignRequest, plan: Plan): Promise<void> {
   if (request.count !== undefined) return;
   if ((await stores.batches.recent(request.operationId, 1)).length > 0) return;
-  const found = await stores.conversations.count(request.campaignId, plan.sources, plan.statuses);
+  const found = await countUnassignable(stores, request.campaignId, plan);
   if (request.confirm === undefined) {
     throw new Refusal('confirmation-needed', {
       message: `unassigning all needs a confirmation of ${found} conversations`,
@@ -66,6 +82,19 @@ export async function checkConfirmation(stores: Stores, request: UnassignRequest
       received: `${found}`,
     });
   }
+}
+
+/** An unassign also takes the conversations of contacts who opted out, but skips incomplete ones. */
+async function countUnassignable(
+  { conversations }: Stores,
+  campaignId: string,
+  { sources, statuses }: Plan,
+): Promise<number> {
+  const [all, incomplete] = await Promise.all([
+    conversations.count(campaignId, sources, statuses),
+    conversations.countWithoutOptOut(campaignId, sources),
+  ]);
+  return all - sumOf(incomplete.filter(({ status }) => statuses.includes(status)));
 }
 
 export async function resolveReassignOne(stores: Stores, request: RequestOf<'reassign-one'>): Promise<Plan> {
@@ -109,6 +138,10 @@ async function resolveOne(stores: Stores, { campaignId, conversationId, expected
   return { campaign, texters, sources, statuses: STATUSES, limit: 1 };
 }
 
+function inOrderOfJoining(texters: readonly Texter[]): Texter[] {
+  return [...texters].sort((a, b) => a.joinedOrder - b.joinedOrder);
+}
+
 async function findCampaign(stores: Stores, campaignId: string): Promise<Campaign> {
   const campaign = await stores.campaigns.find(campaignId);
   if (!campaign) throw unknownCampaign(campaignId);
@@ -121,7 +154,14 @@ function refuseClosed(campaign: Campaign): Campaign {
   throw campaignClosed(campaign.campaignId);
 }
 
-/** Counts every status, so that `level` evens out the numbers that people see beside the names. */
+/** Counts every status, but only the conversations that a texter can act on. */
 async function loadsOf(stores: Stores, campaignId: string, targets: readonly string[]): Promise<number[]> {
-  return Promise.all(targets.map((target) => stores.conversations.count(campaignId, [target], STATUSES)));
+  const fixed = (await countFixed(stores, campaignId, targets)).filter(({ status }) => isStatus(status));
+  const idleOf = (target: string): number => sumOf(fixed.filter(({ assigneeId }) => assigneeId === target));
+  return Promise.all(
+    targets.map(async (target) => {
+      const all = await stores.conversations.count(campaignId, [target], STATUSES);
+      return Math.max(0, all - idleOf(target));
+    }),
+  );
 }

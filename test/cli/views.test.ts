@@ -53,6 +53,9 @@ describe('the views of the command line', () => {
   const count = (assigneeId: string | null, status?: Status): number =>
     raw.filter((doc) => doc.assigneeId === assigneeId && (!status || doc.status === status)).length;
 
+  const countOptedOut = (assigneeId: string | null, status?: Status): number =>
+    raw.filter((doc) => doc.optedOut && doc.assigneeId === assigneeId && (!status || doc.status === status)).length;
+
   const inOrder = (docs: ConversationDoc[]): string[] =>
     docs
       .toSorted(
@@ -75,10 +78,14 @@ describe('the views of the command line', () => {
     }
   };
 
-  it('counts the conversations of each assignee, also of those who are not on the campaign', async () => {
+  it('counts the conversations of each assignee, opted-out ones apart, also of those who are not on the campaign', async () => {
     const view = await cli.json<{ senders: { texterId: string }[]; pool: unknown }>(['senders', campaignId]);
     const countsOf = (assigneeId: string | null) => ({
-      counts: Object.fromEntries(STATUSES.map((status) => [status, count(assigneeId, status)])),
+      counts: Object.fromEntries(
+        STATUSES.map((status) => [status, count(assigneeId, status) - countOptedOut(assigneeId, status)]),
+      ),
+      optedOut: countOptedOut(assigneeId),
+      incomplete: 0,
       total: count(assigneeId),
     });
     expect(view.pool).toEqual(countsOf(null));

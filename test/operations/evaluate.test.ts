@@ -149,6 +149,7 @@ describe('evaluating a planned conversation', () => {
       'opted-out',
       'target-inactive',
       'already-there',
+      'incomplete',
       'gone',
     ]);
   });

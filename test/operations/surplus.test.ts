@@ -14,7 +14,7 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, each)
 function among(loads: readonly number[], pool = 0, spread: Spread = 'even'): ReturnType<typeof findSurplus> {
   const targets = names(loads.length);
   const all = [closed(null, pool), ...loads.map((load, at) => closed(targets[at] ?? '', load))];
-  return findSurplus({ sources: [null, ...targets], targets, statuses: STATUSES, spread }, { all, optedOut: [] });
+  return findSurplus({ sources: [null, ...targets], targets, statuses: STATUSES, spread }, { all, fixed: [] });
 }
 
 describe.each(SPREADS)('the shares of targets that are sources too (%s)', (spread) => {
@@ -54,12 +54,10 @@ describe.each(SPREADS)('the shares of targets that are sources too (%s)', (sprea
             { assigneeId: targets[at] ?? '', status: 'in-progress', count: otherStatus },
           ]),
         ];
-        const optedOut = [closed(null, poolFixed), ...some.map(({ fixed }, at) => closed(targets[at] ?? '', fixed))];
+        const fixed = [closed(null, poolFixed), ...some.map((texter, at) => closed(targets[at] ?? '', texter.fixed))];
         const request = { sources: [null, ...targets], targets, statuses: ['closed'] as const, spread };
-        const { loads, surplus } = findSurplus(request, { all, optedOut });
-        expect(loads).toEqual(
-          some.map(({ movable, fixed, otherStatus }) => movable + fixed + (spread === 'level' ? otherStatus : 0)),
-        );
+        const { loads, surplus } = findSurplus(request, { all, fixed });
+        expect(loads).toEqual(some.map(({ movable, otherStatus }) => movable + (spread === 'level' ? otherStatus : 0)));
         expect(sum(surplus.shares)).toBe(sum(loads) + poolMovable);
         const lowest = Math.min(...surplus.shares);
         for (const [at, { movable }] of some.entries()) {
@@ -88,7 +86,7 @@ describe('a deal to targets with shares', () => {
         );
         const got = receives.map(() => 0);
         for (let dealt = 1; dealt <= sum(receives); dealt += 1) {
-          const to = names(receives.length).indexOf(dealer.deal({ assigneeId: null }) ?? '');
+          const to = names(receives.length).indexOf(dealer.deal({ assigneeId: null, status: 'closed' }) ?? '');
           got[to] = (got[to] ?? 0) + 1;
           for (const [at, count] of receives.entries()) {
             const exact = (count * dealt) / sum(receives);
@@ -102,8 +100,8 @@ describe('a deal to targets with shares', () => {
 
   it('fills the target with the lowest load first (level)', () => {
     const dealer = dealerOf([5, 1, 3], [3, 3, 3], 'level');
-    expect([dealer.surplusOf('t1'), dealer.deal({ assigneeId: 't1' })]).toEqual([2, 't2']);
-    expect([dealer.surplusOf('t1'), dealer.deal({ assigneeId: 't1' })]).toEqual([1, 't2']);
+    expect([dealer.surplusOf('t1'), dealer.deal({ assigneeId: 't1', status: 'closed' })]).toEqual([2, 't2']);
+    expect([dealer.surplusOf('t1'), dealer.deal({ assigneeId: 't1', status: 'closed' })]).toEqual([1, 't2']);
     expect(dealer.surplusOf('t1')).toBe(0);
   });
 
@@ -116,15 +114,15 @@ describe('a deal to targets with shares', () => {
   it('gives conversations without a texter to the remaining targets, beyond their shares', () => {
     const dealer = dealerOf([0, 0], [1, 1]);
     dealer.leaveOut('t2');
-    expect([1, 2, 3].map(() => dealer.deal({ assigneeId: null }))).toEqual(['t1', 't1', 't1']);
+    expect([1, 2, 3].map(() => dealer.deal({ assigneeId: null, status: 'closed' }))).toEqual(['t1', 't1', 't1']);
   });
 
   it('asks the same target for a replacement of a deal that was taken back', () => {
     const dealer = dealerOf([3, 0], [2, 1]);
-    expect(dealer.deal({ assigneeId: 't1' })).toBe('t2');
+    expect(dealer.deal({ assigneeId: 't1', status: 'closed' })).toBe('t2');
     expect(dealer.surplusOf('t1')).toBe(0);
     dealer.takeBack({ from: 't1', to: 't2' }, 1);
     expect(dealer.surplusOf('t1')).toBe(1);
-    expect(dealer.deal({ assigneeId: 't1' })).toBe('t2');
+    expect(dealer.deal({ assigneeId: 't1', status: 'closed' })).toBe('t2');
   });
 });

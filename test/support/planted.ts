@@ -93,7 +93,7 @@ export class Plants {
 }
 
 /** Returns copies of a request, each with another value in one of its fields, one of its list items, or a new field. */
-export function* withPlants(request: unknown, plants: Plants, skipped: readonly string[]): Generator<unknown> {
+export function* withPlants(request: unknown, plants: Plants, skipped: readonly string[]): Generator<unknown, void> {
   if (Array.isArray(request)) {
     const items: readonly unknown[] = request;
     for (const [index, item] of items.entries()) {
@@ -102,7 +102,10 @@ export function* withPlants(request: unknown, plants: Plants, skipped: readonly 
     }
     return;
   }
-  if (typeof request !== 'object' || request === null) return yield plants.next();
+  if (typeof request !== 'object' || request === null) {
+    yield plants.next();
+    return;
+  }
   for (const [key, value] of Object.entries(request)) {
     if (skipped.includes(key)) continue;
     yield { ...request, [key]: plants.next() };

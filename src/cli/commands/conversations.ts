@@ -9,6 +9,9 @@ import { CAMPAIGN, limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
 import { blocks, facts, moment, table, type Output } from '../terminal.ts';
 
+/** The value of a field that another program has left out. */
+const UNKNOWN = 'unknown';
+
 interface ListOptions {
   readonly of: string;
   readonly status?: Status | 'any';
@@ -72,7 +75,7 @@ function listText({ conversations, hidden }: ConversationsView, next: string | n
   const rows = conversations.map((conversation) => [
     conversation.conversationId,
     conversation.name,
-    conversation.status + (conversation.optedOut ? ', opted out' : ''),
+    (conversation.status ?? UNKNOWN) + (conversation.optedOut ? ', opted out' : ''),
     moment(conversation.waitingSince),
     names.of(conversation.assigneeId),
   ]);
@@ -105,8 +108,8 @@ function conversationText(conversation: ConversationWithHistory, names: Assignee
       ['external id', conversation.externalId ?? '–'],
       ['contact', conversation.name],
       ['phone', conversation.phone],
-      ['status', conversation.status],
-      ['opted out', conversation.optedOut ? 'yes' : 'no'],
+      ['status', conversation.status ?? UNKNOWN],
+      ['opted out', conversation.optedOut === null ? UNKNOWN : conversation.optedOut ? 'yes' : 'no'],
       ['assignee', names.of(conversation.assigneeId)],
       ['assigned', moment(conversation.assignedAt)],
       ['waiting since', moment(conversation.waitingSince)],

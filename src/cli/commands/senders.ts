@@ -18,16 +18,20 @@ async function senders(session: Session, typed: string): Promise<Output> {
   const context = await session.context();
   const { campaignId } = await findCampaign(context, typed);
   const view = await viewSenders(context, campaignId);
+  const hasIncomplete = [...view.senders, view.pool].some(({ incomplete }) => incomplete > 0);
+  const numbers = ({ counts, optedOut, incomplete, total }: Load): number[] => [
+    ...STATUSES.map((status) => counts[status]),
+    optedOut,
+    ...(hasIncomplete ? [incomplete] : []),
+    total,
+  ];
   const rows = view.senders.map((sender) => [nameOf(sender), sender.texterId, ...numbers(sender)]);
-  const text = table(['sender', 'id', ...STATUSES, 'total'], [...rows, ['pool', '', ...numbers(view.pool)]]);
+  const head = ['sender', 'id', ...STATUSES, 'opted out', ...(hasIncomplete ? ['incomplete'] : []), 'total'];
+  const text = table(head, [...rows, ['pool', '', ...numbers(view.pool)]]);
   return { json: view, text };
 }
 
 function nameOf({ name, active, texterId }: Sender): string {
   if (name === null) return `${texterId} (not on the campaign)`;
   return active ? name : `${name} (paused)`;
-}
-
-function numbers({ counts, total }: Load): number[] {
-  return [...STATUSES.map((status) => counts[status]), total];
 }

@@ -172,7 +172,8 @@ export class ClaimAudit {
       const meanwhile = (stays.get(request.texterId) ?? []).filter(
         (stay) => stay.to > answeredAt && (stay.from < lastMoveAt || stay.operationId === _id),
       );
-      const statuses = meanwhile.map(({ conversationId }) => this.docs.get(conversationId)?.status);
+      const docs = meanwhile.map(({ conversationId }) => this.docs.get(conversationId));
+      const statuses = docs.flatMap((doc) => (doc?.optedOut ? [] : [doc?.status]));
       const notStarted = statuses.filter((status) => status === 'not-started').length;
       const replies = statuses.filter((status) => status === 'needs-reply').length;
       expect(notStarted).toBeLessThanOrEqual(openMax);
@@ -185,7 +186,8 @@ export class ClaimAudit {
   }
 
   private isOwnNotStarted({ conversationId, isOwn }: Stay): boolean {
-    return isOwn && this.docs.get(conversationId)?.status === 'not-started';
+    const doc = this.docs.get(conversationId);
+    return isOwn && doc?.status === 'not-started' && !doc.optedOut;
   }
 
   /**

@@ -1,0 +1,124 @@
+import { Types, type mongo } from 'mongoose';
+import type { ConversationRange } from './ports.ts';
+import { isTimed, toCandidate, waitsSince, type StoredConversation } from './stored.ts';
+import { ANY_TIME, mergePlaces, NO_TIME, OTHER_TYPES, readUntimed, type Direction, type Place } from './untimed.ts';
+import type { Candidate, Position } from '../domain/conversation.ts';
+import type { Database } from '../mongo/database.ts';
+import type { ConversationDoc } from '../mongo/documents.ts';
+import { ASSIGNEE_INDEX, POOL_INDEX } from '../mongo/indexes.ts';
+
+type Filter = mongo.Filter<ConversationDoc>;
+/** The fields that a range does not say already. A page can have thousands of documents, so nothing else is read. */
+type PageDoc = Pick<StoredConversation, '_id' | 'waitingSince' | 'optedOut'>;
+
+const PAGE_FIELDS = { waitingSince: 1, optedOut: 1 } as const;
+const SORTS = { 'in-order': { waitingSince: 1, _id: 1 }, 'from-end': { waitingSince: -1, _id: -1 } } as const;
+
+/** Reads pages of one range in the order of selection, or from its end. */
+export class RangePages {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  /** Returns the first `limit` conversations beyond a position that `operationId` has not moved. */
+  async read(
+    range: ConversationRange,
+    position: Position | null,
+    limit: number,
+    operationId: string,
+    direction: Direction,
+  ): Promise<Candidate[]> {
+    const filter = notMovedIn(range, operationId);
+    if (!position && direction === 'in-order') {
+      const page = await this.find(filter, limit, direction);
+      // The index has conversations without a time first, so the head of a range shows that there are none.
+      if (page.every(isTimed)) return page.map((doc) => toCandidate(doc, waitsSince(doc), range));
+    }
+    const places = await Promise.all([
+      this.readTimed(filter, position, limit, direction),
+      this.readUntimed(filter, position, limit, direction),
+    ]);
+    return mergePlaces(places.flat(), direction)
+      .slice(0, limit)
+      .map(({ doc, waitingSince }) => toCandidate(doc, waitingSince, range));
+  }
+
+  /**
+   * Uses up to two queries: the conversations that have waited since the same moment as the position, then the others.
+   * Each query is one range of the index; a single query with `$or` is not.
+   */
+  private async readTimed(
+    filter: Filter,
+    position: Position | null,
+    limit: number,
+    direction: Direction,
+  ): Promise<Place<PageDoc>[]> {
+    const [sameMoment, otherMoments] = !position
+      ? [ANY_TIME, undefined]
+      : direction === 'in-order'
+        ? [sameMomentAfter(position), momentsAfter(position)]
+        : [sameMomentBefore(position), momentsBefore(position)];
+    const docs = await this.find({ ...filter, ...sameMoment }, limit, direction);
+    if (otherMoments && docs.length < limit) {
+      docs.push(...(await this.find({ ...filter, ...otherMoments }, limit - docs.length, direction)));
+    }
+    return docs.map((doc) => ({ doc, waitingSince: waitsSince(doc) }));
+  }
+
+  private readUntimed(
+    filter: Filter,
+    position: Position | null,
+    limit: number,
+    direction: Direction,
+  ): Promise<Place<PageDoc>[]> {
+    const read = async (part: Filter, max: number): Promise<PageDoc[]> =>
+      this.find({ ...filter, ...part }, max, direction, { ...PAGE_FIELDS, createdAt: 1 });
+    // Times of another type are few and sort by their own rules, so only the first page has them.
+    return readUntimed(read, position ? [NO_TIME] : [NO_TIME, ...OTHER_TYPES], { position, limit, direction });
+  }
+
+  private async find(
+    filter: Filter,
+    limit: number,
+    direction: Direction,
+    fields: Readonly<Record<string, 1>> = PAGE_FIELDS,
+  ): Promise<PageDoc[]> {
+    const found = this.database.conversations.find<PageDoc>(filter, {
+      projection: fields,
+      sort: SORTS[direction],
+      limit,
+      hint: filter.assigneeId === null ? POOL_INDEX : ASSIGNEE_INDEX,
+      // The server answers in one batch, which saves a round trip for each further batch.
+      batchSize: limit + 1,
+    });
+    return found.toArray();
+  }
+}
+
+/** Matches the conversations that have waited exactly as long as the one at the position, and come after it by id. */
+export function sameMomentAfter({ waitingSince, id }: Position) {
+  return { waitingSince: new Date(waitingSince), _id: { $gt: new Types.ObjectId(id) } };
+}
+
+function sameMomentBefore({ waitingSince, id }: Position) {
+  return { waitingSince: new Date(waitingSince), _id: { $lt: new Types.ObjectId(id) } };
+}
+
+/*
+ * Moments are whole milliseconds. A range that starts at the next millisecond leaves out all conversations of the same
+ * moment; `$gt` and `$lt` would scan them.
+ */
+
+function momentsAfter({ waitingSince }: Position) {
+  return { waitingSince: { $gte: new Date(waitingSince + 1) } };
+}
+
+function momentsBefore({ waitingSince }: Position) {
+  return { waitingSince: { $lte: new Date(waitingSince - 1) } };
+}
+
+function notMovedIn({ campaignId, assigneeId, status }: ConversationRange, operationId: string) {
+  return { campaignId, assigneeId, status, 'history.operationId': { $ne: operationId } };
+}
