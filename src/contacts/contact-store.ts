@@ -64,7 +64,12 @@ export class MongoContactStore implements ContactStore {
     const docs = await this.database.conversations
       .find(filter, { projection: { contact: 1 }, ...IN_ONE_BATCH })
       .toArray();
-    return docs.map(({ _id, contact: { name, phone } }) => ({ conversationId: _id.toHexString(), name, phone }));
+    // A document of another program may have no contact.
+    return docs.map(({ _id, contact }: Partial<ConversationDoc> & Pick<ConversationDoc, '_id'>) => ({
+      conversationId: _id.toHexString(),
+      name: contact?.name ?? '',
+      phone: contact?.phone ?? '',
+    }));
   }
 
   async setOptedOut(campaignId: string, phones: readonly string[], optedOut: boolean) {

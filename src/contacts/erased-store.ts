@@ -33,7 +33,11 @@ export async function eraseContacts(
 ): Promise<void> {
   for (const { conversationId, phone } of contacts) {
     const erased = erasedPhone(fingerprintOf(campaignId, canonical(phone)), conversationId);
-    const filter = { _id: new Types.ObjectId(conversationId), campaignId, 'contact.phone': phone };
+    const filter = {
+      _id: new Types.ObjectId(conversationId),
+      campaignId,
+      ...(phone !== '' && { 'contact.phone': phone }),
+    };
     const $set = { contact: { name: ERASED_NAME, phone: erased }, externalId: null };
     const { matchedCount } = await database.conversations.updateOne(filter, { $set });
     if (matchedCount === 0)
