@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { withDatabase } from './services/environment-services.ts';
 import { readConfig, WORKER_NODE_FLAGS, type Config } from '../src/config.ts';
 import { createInterface } from 'node:readline';
 import { createContext, type Context } from '../src/context.ts';
@@ -50,9 +51,8 @@ export class Sandbox {
 
   static async open(purpose: string, options: SandboxOptions = {}): Promise<Sandbox> {
     const name = `baton_${purpose}_${randomBytes(4).toString('hex')}`;
-    const uri = new URL(process.env['MONGODB_URI'] ?? '');
-    uri.pathname = `/${name}`;
-    const env = { ...process.env, MONGODB_URI: uri.toString(), BATON_QUEUE_PREFIX: `{${name}}` };
+    const uri = withDatabase(process.env['MONGODB_URI'] ?? '', name);
+    const env = { ...process.env, MONGODB_URI: uri, BATON_QUEUE_PREFIX: `{${name}}` };
     const config = readConfig(env);
     const context = await createContext(config);
     await migrate(context.database);

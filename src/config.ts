@@ -3,7 +3,9 @@ import { Refusal } from './domain/errors.ts';
 import type { MongoOptions } from './mongo/database.ts';
 import { BATCHES_IN_FLIGHT_LIMIT } from './domain/in-flight.ts';
 import { ruleOf } from './domain/requests.ts';
+import { problemOfMongodbUri } from './mongo/mongodb-address.ts';
 import { DEFAULT_QUEUE_PREFIX } from './queue/job.ts';
+import { problemOfRedisUrl } from './queue/redis-address.ts';
 
 const DEFAULT_BATCH_CONVERSATIONS = 2_000;
 const RECEIPTS_KEPT_DAYS_MAX = 36_500;
@@ -11,18 +13,23 @@ const RECEIPTS_KEPT_DAYS_MAX = 36_500;
 const ms = (byDefault: number) => z.coerce.number().int().min(1).max(86_400_000).default(byDefault);
 const count = (byDefault: number) => z.coerce.number().int().min(1).max(1_000).default(byDefault);
 
+/** Makes a check of a value from a function that says what is wrong with it. */
+function reportProblem(problemOf: (value: string) => string | undefined) {
+  return (value: string, context: z.RefinementCtx): void => {
+    const message = problemOf(value);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  };
+}
+
 /** Every variable that Baton reads. `.env.example` is generated from it. */
 export const environment = z.object({
   MONGODB_URI: z
     .string()
-    .regex(/^mongodb(\+srv)?:\/\//, 'must start with mongodb:// or mongodb+srv://')
+    .superRefine(reportProblem(problemOfMongodbUri))
     .describe('The address of the database. It must be a replica set, because each batch is one transaction.'),
   REDIS_URL: z
     .string()
-    .regex(
-      /^rediss?:\/\/[^,]+(,rediss?:\/\/[^,]+)*$/,
-      'must start with redis:// or rediss://; separate the nodes of a cluster by commas',
-    )
+    .superRefine(reportProblem(problemOfRedisUrl))
     .describe(
       'The address of Redis, or the nodes of one cluster separated by commas. Redis should keep an append-only file ' +
         'and use the policy noeviction.',

@@ -16,7 +16,13 @@ import {
   type OperationViewStore,
   type Stores,
 } from './operations/index.ts';
-import { CONNECTION_FAILED, connectWorker, type ErrorReporter, type RedisConnection } from './queue/connection.ts';
+import {
+  CONNECTION_FAILED,
+  connectWorker,
+  refusalOf,
+  type ErrorReporter,
+  type RedisConnection,
+} from './queue/connection.ts';
 import { MongoReconcileStore, ReconcileSchedule, type ReconcileStore } from './reconcile/index.ts';
 import { MongoHealthStore, type HealthStore } from './telemetry/index.ts';
 
@@ -104,7 +110,7 @@ export async function createWorkerContext(config: Config, reporter: ErrorReporte
     return { ...context, ...parts, redis, close };
   } catch (error) {
     await close();
-    throw error;
+    throw refusalOf(subscriber) ?? error;
   }
 }
 

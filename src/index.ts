@@ -2,7 +2,7 @@
 export { createProducer } from './producer/index.ts';
 export type { ClaimResult, OperationResult, Producer, ProducerOptions, Sent, SentClaim } from './producer/index.ts';
 export type { ClaimInput } from './claims/contract.ts';
-export type { OptOutAnswer, OptOutRequest } from './contacts/contract.ts';
+export type { EraseAnswer, OptOutAnswer, PersonRequest } from './contacts/contract.ts';
 export type { CancelInput, MovesInput, PreviewRequest, RequestInput } from './operations/contract.ts';
 export type { CancelAnswer, ConversationResult, MovesPage, Preview } from './operations/jobs.ts';
 export type { WaitOptions } from './queue/result-waiter.ts';

@@ -1,9 +1,10 @@
-import { LIFT_OPT_OUT_JOB, OPT_OUT_JOB } from '../src/contacts/index.ts';
+import { ERASE_JOB, LIFT_OPT_OUT_JOB, OPT_OUT_JOB } from '../src/contacts/index.ts';
 import type { Attempt, Handler, Outcome } from './executor.ts';
 
 export interface ControlHandlers {
   readonly cancel: Handler;
   readonly optOut: Handler;
+  readonly erase: Handler;
 }
 
 /** Handles the jobs of the queue of controls, each by the handler of its name. */
@@ -23,6 +24,7 @@ export class ControlHandler implements Handler {
   }
 
   private handlerOf({ job: { name } }: Attempt): Handler {
+    if (name === ERASE_JOB) return this.handlers.erase;
     return name === OPT_OUT_JOB || name === LIFT_OPT_OUT_JOB ? this.handlers.optOut : this.handlers.cancel;
   }
 }

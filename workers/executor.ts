@@ -1,5 +1,6 @@
 import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
 import { isPermanent } from '../src/domain/errors.ts';
+import { storableError } from '../src/domain/safe-text.ts';
 import { toFailureText, toStoredError, type StoredError } from '../src/domain/stored-error.ts';
 import type { Logger } from '../src/telemetry/index.ts';
 import type { LockWatch } from './lock-watch.ts';
@@ -52,8 +53,7 @@ export function failedWith(error: StoredError): Outcome {
 
 /** Turns a handler into a BullMQ processor. */
 export function processorOf(handler: Handler, logger: Logger, locks: LockWatch): Processor {
-  // BullMQ passes a signal only to functions that declare three parameters.
-  return async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<unknown> => {
+  const process = async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<unknown> => {
     const attempt: Attempt = {
       job,
       log: childOf(logger, job),
@@ -82,6 +82,14 @@ export function processorOf(handler: Handler, logger: Logger, locks: LockWatch):
         throw new DelayedError();
     }
   };
+  // BullMQ passes a signal only to functions that declare three parameters.
+  return (job, token, signal) => process(job, token, signal).catch(rethrowStorable);
+}
+
+/** BullMQ keeps message and stack of an error in Redis for days. */
+function rethrowStorable(error: unknown): never {
+  if (error instanceof DelayedError || error instanceof UnrecoverableError) throw error;
+  throw storableError(error);
 }
 
 /**
@@ -136,5 +144,5 @@ async function afterFailure(handler: Handler, attempt: Attempt, error: Error): P
 }
 
 function childOf(logger: Logger, job: Job): Logger {
-  return logger.child({ queue: job.queueName, jobId: job.id, attempt: job.attemptsMade + 1 });
+  return logger.child({ queue: job.queueName, jobId: job.id ?? '', attempt: job.attemptsMade + 1 });
 }

@@ -1,16 +1,20 @@
 import { readConfig } from '../src/config.ts';
-import { EXIT_REFUSED, Refusal } from '../src/domain/errors.ts';
 import { createLogger } from '../src/telemetry/index.ts';
 import { startService } from './service.ts';
+import { exitBeforeReady, logUncaughtErrors } from './start-up.ts';
 
-const config = readConfig(process.env);
-const logger = createLogger(config.log);
-const service = await startService(config, logger).catch((error: unknown) => {
-  if (!(error instanceof Refusal)) throw error;
-  logger.fatal({ code: error.code }, error.message);
-  process.exit(EXIT_REFUSED);
-});
-await service.ready;
+let logger = createLogger({ level: 'info' });
+logUncaughtErrors(logger);
+
+async function start(): ReturnType<typeof startService> {
+  const config = readConfig(process.env);
+  logger = createLogger(config.log);
+  const service = await startService(config, logger);
+  await service.ready;
+  return service;
+}
+
+const service = await start().catch((error: unknown) => exitBeforeReady(logger, error));
 logger.info('worker ready');
 
 async function stop(signal: NodeJS.Signals): Promise<void> {

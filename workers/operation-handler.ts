@@ -1,6 +1,6 @@
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
-import { Refusal, WriteConflict } from '../src/domain/errors.ts';
+import { isPermanent, Refusal, WriteConflict } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/stored-error.ts';
 import { isEnded } from '../src/domain/operation.ts';
 import { requestHash } from '../src/domain/requests.ts';
@@ -11,6 +11,7 @@ import {
   parseOperationJob,
   type Progress,
   runOperation,
+  type SendingOrder,
   TransactionSizes,
   type Operation,
   type OperationAnswer,
@@ -25,6 +26,9 @@ import type { Pace } from './pace.ts';
 
 /** The operation that ends wakes the next one. If that fails, the waiting operation checks again after this time. */
 const SNOOZE_MS_MAX = 30_000;
+
+/** How long an operation pauses while one that was sent earlier is not accepted. */
+const SENT_EARLIER_MS = 500;
 
 /** How long an operation pauses after an error that uses no attempt. */
 const RETRY_SLICE_MS = 500;
@@ -42,6 +46,7 @@ export class OperationHandler implements Handler {
   private readonly afterEnd: AfterEnd;
   private readonly pace: Pace;
   private readonly config: WorkerConfig;
+  private readonly order: SendingOrder;
   private readonly sizes: TransactionSizes;
   private readonly slowed = new Set<string>();
 
@@ -51,6 +56,7 @@ export class OperationHandler implements Handler {
     this.afterEnd = afterEnd;
     this.pace = pace;
     this.config = config;
+    this.order = queue.sendingOrder(context.stores.operations);
     this.sizes = new TransactionSizes(config.batchConversationsMax);
   }
 
@@ -59,6 +65,7 @@ export class OperationHandler implements Handler {
     try {
       return await this.runSlice(attempt, () => (slice.madeProgress = true));
     } catch (error) {
+      if (!isPermanent(error)) await this.order.note(attempt.job);
       if (!usesNoAttempt(error, slice)) throw error;
       attempt.log.warn({ err: error }, 'error in a slice, operation requeued without using an attempt');
       return { kind: 'requeued', delayMs: RETRY_SLICE_MS };
@@ -82,6 +89,7 @@ export class OperationHandler implements Handler {
 
   private async runSlice({ job, log, signal, reportProgress }: Attempt, onProgress: () => void): Promise<Outcome> {
     const { request, sendId } = parseOperationJob(job.id ?? '', job.data);
+    if (!(await this.order.isNext(job, request, signal))) return { kind: 'requeued', delayMs: SENT_EARLIER_MS };
     const sliceEndsAt = performance.now() + this.config.sliceMs;
     if (isOne(request)) this.pace.noteInteractiveRequest();
     const command = { request, requestHash: requestHash(request), sendId };
@@ -97,6 +105,7 @@ export class OperationHandler implements Handler {
         this.logSlowedDown(request, progress, log);
       },
     });
+    if (job.attemptsStarted > 1) await this.order.forget(job.id ?? '');
     log.debug({ campaignId: request.campaignId, result: result.kind }, 'slice ended');
     if (result.kind !== 'waiting') await this.afterEnd.wakeWaitingClaims(result.operation);
     if (result.kind === 'ended') await this.afterEnd.wakeNextOperation(result.operation);

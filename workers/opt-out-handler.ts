@@ -1,16 +1,9 @@
 import type { ClaimQueue } from '../src/claims/index.ts';
-import {
-  LIFT_OPT_OUT_JOB,
-  liftOptOut,
-  optOut,
-  optOutJob,
-  parseOptOutJob,
-  type OptOutRequest,
-} from '../src/contacts/index.ts';
+import { LIFT_OPT_OUT_JOB, liftOptOut, optOut, parsePersonJob, type PersonRequest } from '../src/contacts/index.ts';
 import type { Context } from '../src/context.ts';
 import { isPermanent } from '../src/domain/errors.ts';
-import { JOB_VERSION } from '../src/queue/job.ts';
 import type { Attempt, Handler, Outcome } from './executor.ts';
+import { forgetPhone } from './forget-phone.ts';
 
 /** Opts people out of campaigns, and lifts opt-outs. */
 export class OptOutHandler implements Handler {
@@ -26,40 +19,29 @@ export class OptOutHandler implements Handler {
     try {
       return await this.change(attempt);
     } catch (error) {
-      if (isPermanent(error)) await forgetPhone(attempt);
+      if (isPermanent(error)) await forgetPhone(attempt.job);
       throw error;
     }
   }
 
   async onAttemptsExhausted(attempt: Attempt): Promise<void> {
-    await forgetPhone(attempt);
+    await forgetPhone(attempt.job);
   }
 
   private async change(attempt: Attempt): Promise<Outcome> {
     const { job, log } = attempt;
-    const { request } = parseOptOutJob(job.data);
+    const { request } = parsePersonJob(job.data);
     const isLifted = job.name === LIFT_OPT_OUT_JOB;
     const answer = isLifted ? await liftOptOut(this.context, request) : await optOut(this.context, request);
     const { campaignId, conversationIds, changed } = answer;
     log.info({ campaignId, conversationIds, changed }, isLifted ? 'opt-out lifted' : 'contact opted out');
     if (isLifted && changed > 0) await this.wakeWaitingClaims(request);
-    await forgetPhone(attempt, conversationIds[0]);
+    await forgetPhone(attempt.job, conversationIds[0]);
     return { kind: 'completed', result: answer };
   }
 
   /** A claim that waits can get the conversation again. */
-  private async wakeWaitingClaims({ campaignId }: OptOutRequest): Promise<void> {
+  private async wakeWaitingClaims({ campaignId }: PersonRequest): Promise<void> {
     if (await this.context.stores.claims.firstWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
   }
-}
-
-/**
- * The queue keeps an ended job for its answer, but it must not keep a phone number. If the worker dies before the job has
- * ended, the job runs again with the id of the conversation.
- */
-async function forgetPhone({ job }: Attempt, conversationId?: string): Promise<void> {
-  const { success, data } = optOutJob.safeParse(job.data);
-  if (success && data.request.phone === undefined) return;
-  const campaignId = success ? data.request.campaignId : undefined;
-  await job.updateData({ version: JOB_VERSION, request: { campaignId, conversationId } });
 }

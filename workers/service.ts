@@ -10,6 +10,7 @@ import { AfterEnd } from './after-end.ts';
 import { CancelHandler } from './cancel-handler.ts';
 import { ClaimHandler } from './claim-handler.ts';
 import { ControlHandler } from './control-handler.ts';
+import { EraseHandler } from './erase-handler.ts';
 import { processorOf, type Handler } from './executor.ts';
 import { LockWatch } from './lock-watch.ts';
 import { OperationHandler } from './operation-handler.ts';
@@ -58,6 +59,7 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
   const controls = {
     cancel: new CancelHandler(context, operationQueue, claimQueue, afterEnd),
     optOut: new OptOutHandler(context, claimQueue),
+    erase: new EraseHandler(context, redis, config.queue.prefix),
   };
   const start = (name: string, handler: Handler, concurrency: number): Worker => {
     const locks = new LockWatch(config.worker.lockMs);

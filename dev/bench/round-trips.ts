@@ -17,9 +17,8 @@ const TEXTERS = 10;
 /** Counts the commands that an operation sends to the database, with the command monitoring of the driver. */
 export async function countRoundTrips(bench: BenchSandbox, conversations: number): Promise<TripsRow[]> {
   const { config } = bench.sandbox;
-  const uri = new URL(config.mongo.uri);
-  uri.searchParams.set('monitorCommands', 'true');
-  const context = await createContext({ ...config, mongo: { ...config.mongo, uri: uri.toString() } });
+  const uri = `${config.mongo.uri}${config.mongo.uri.includes('?') ? '&' : '?'}monitorCommands=true`;
+  const context = await createContext({ ...config, mongo: { ...config.mongo, uri } });
   const campaignId = await bench.seedCampaign(TEXTERS, conversations);
   const [conversationId = ''] = await bench.conversationIds(campaignId);
   let trips = 0;

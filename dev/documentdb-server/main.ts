@@ -1,5 +1,8 @@
-/** Starts the server: `main.ts POSTGRES_PORT PORT`. Port 0 selects a free port. Sends its address to the parent process. */
+/** Starts the server: `main.ts SOCKET_FOLDER_OF_POSTGRES PORT`. Port 0 selects a free port. Sends its address to the parent process. */
 import { startServer } from './server.ts';
+
+/** A part of the name of the socket. */
+const POSTGRES_PORT = 5432;
 
 /** PostgreSQL allows 200. The rest is for its own background workers and for psql. */
 const CONNECTIONS_MAX = 150;
@@ -11,8 +14,8 @@ const server = await startServer({
   port: Number(process.argv[3]),
   keepTransactionsOfLostClients: process.env[KEEP_TRANSACTIONS] === '1',
   postgres: {
-    host: '127.0.0.1',
-    port: Number(process.argv[2]),
+    host: process.argv[2] ?? '',
+    port: POSTGRES_PORT,
     user: 'postgres',
     database: 'postgres',
     connectionsMax: CONNECTIONS_MAX,

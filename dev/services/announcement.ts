@@ -15,7 +15,7 @@ const KEY_LENGTH = 12;
 const READABLE_BY_OWNER = 0o600;
 
 /** Each checkout has a file of its own, so that two clones can run at the same time. */
-function announcementFile(): string {
+export function announcementFile(): string {
   const key = createHash('sha256').update(process.cwd()).digest('hex').slice(0, KEY_LENGTH);
   return join(cacheFolder(), `running-${key}.json`);
 }

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { chownSync, closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTemporaryFolder, type TemporaryFolder } from './cleanup.ts';
-import { LOOPBACK, type ManagedServer } from './managed-server.ts';
+import type { ManagedServer } from './managed-server.ts';
 import { lastLines } from './messages.ts';
-import { ensureServerRoot, startPostgres } from './postgres.ts';
+import { ensureServerRoot, startPostgres, type PostgresServer } from './postgres.ts';
 import { killedWithParent, runTool, spawnChild, stopChild, type Child } from './processes.ts';
 import { RUNS, TEMPLATE } from './unpacked/cache.ts';
 import { recipe } from './unpacked/recipe.ts';
@@ -13,7 +13,7 @@ import { recipe } from './unpacked/recipe.ts';
 export interface DocumentDb extends ManagedServer {
   /** The address for MongoDB drivers. `pid`, `port`, `kill` and `restart` concern PostgreSQL. */
   readonly uri: string;
-  /** The address of PostgreSQL, as host:port. */
+  /** The folder of PostgreSQL's socket and its port, as folder:port. */
   readonly postgres: string;
   /** The folder with data and logs. */
   readonly dir: string;
@@ -32,13 +32,13 @@ const WIRE_SERVER_READY_TIMEOUT_MS = 20_000;
 const WIRE_SERVER_STOP_SEQUENCE = [{ signal: 'SIGTERM', waitMs: 2_000 }] as const;
 const ANY_PORT = 0;
 
-export async function startDocumentDb(options: { readonly port?: number } = {}): Promise<DocumentDb> {
+export async function startDocumentDb(): Promise<DocumentDb> {
   const root = await ensureServerRoot();
   const folder = createTemporaryFolder(join(root, RUNS));
   try {
     const data = await copyTemplate(root, folder.path);
-    const postgres = await startPostgres({ root, data, logFile: join(folder.path, 'postgres.log'), ...options });
-    const wireServer = await startWireServer(postgres.port, join(folder.path, 'server.log')).catch(
+    const postgres = await startPostgres({ root, data, logFile: join(folder.path, 'postgres.log') });
+    const wireServer = await startWireServer(postgres.socketFolder, join(folder.path, 'server.log')).catch(
       async (error: unknown) => {
         await postgres.stop();
         throw error;
@@ -51,10 +51,10 @@ export async function startDocumentDb(options: { readonly port?: number } = {}):
   }
 }
 
-function combine(postgres: ManagedServer, wireServer: WireServer, folder: TemporaryFolder): DocumentDb {
+function combine(postgres: PostgresServer, wireServer: WireServer, folder: TemporaryFolder): DocumentDb {
   return {
     uri: wireServer.uri,
-    postgres: `${LOOPBACK}:${postgres.port}`,
+    postgres: `${postgres.socketFolder}:${postgres.port}`,
     dir: folder.path,
     port: postgres.port,
     get pid() {
@@ -80,26 +80,26 @@ async function copyTemplate(root: string, run: string): Promise<string> {
 }
 
 /** Runs the server in a process of its own, so that it shares no event loop with the code that a benchmark measures. */
-async function startWireServer(postgresPort: number, logFile: string): Promise<WireServer> {
-  let server = await spawnWireServer(postgresPort, ANY_PORT, logFile);
+async function startWireServer(socketFolder: string, logFile: string): Promise<WireServer> {
+  let server = await spawnWireServer(socketFolder, ANY_PORT, logFile);
   const { uri } = server;
   return {
     uri,
     async restart() {
       await stopChild(server.child, []);
-      server = await spawnWireServer(postgresPort, Number(new URL(uri).port), logFile);
+      server = await spawnWireServer(socketFolder, Number(new URL(uri).port), logFile);
     },
     stop: () => stopChild(server.child, WIRE_SERVER_STOP_SEQUENCE),
   };
 }
 
 async function spawnWireServer(
-  postgresPort: number,
+  socketFolder: string,
   port: number,
   logFile: string,
 ): Promise<{ child: Child; uri: string }> {
   const log = openSync(logFile, 'a');
-  const command = [process.execPath, '--import', 'tsx', WIRE_SERVER_MAIN, String(postgresPort), String(port)];
+  const command = [process.execPath, '--import', 'tsx', WIRE_SERVER_MAIN, socketFolder, String(port)];
   const child = spawnChild(killedWithParent(command), { stdio: ['ignore', log, log, 'ipc'] });
   closeSync(log);
   const ready = once(child.process, 'message', { signal: AbortSignal.timeout(WIRE_SERVER_READY_TIMEOUT_MS) });

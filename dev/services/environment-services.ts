@@ -1,11 +1,20 @@
 import { Redis } from 'ioredis';
 import mongoose from 'mongoose';
-import { errorMessage, SetupError, withoutCredentials } from './messages.ts';
+import { errorText } from '../../src/domain/safe-text.ts';
+import { problemOfMongodbUri } from '../../src/mongo/mongodb-address.ts';
+import { problemOfRedisUrl } from '../../src/queue/redis-address.ts';
+import { SetupError, withoutCredentials } from './messages.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
+/** Returns the address of another database on the same server. */
+export function withDatabase(uri: string, name: string): string {
+  return uri.replace(/^(mongodb(?:\+srv)?:\/\/[^/?]*)(?:\/[^?]*)?/, `$1/${name}`);
+}
+
 /** Reports a wrong address before the command starts, instead of as a time-out inside it. */
 export async function checkMongo(uri: string): Promise<void> {
+  refuse('MONGODB_URI', problemOfMongodbUri(uri));
   try {
     const connection = mongoose.createConnection(uri, { serverSelectionTimeoutMS: CONNECT_TIMEOUT_MS });
     await connection
@@ -13,7 +22,7 @@ export async function checkMongo(uri: string): Promise<void> {
       .then(checkTransactions)
       .finally(() => connection.close());
   } catch (error) {
-    throw new SetupError(`cannot use the MongoDB at MONGODB_URI (${withoutCredentials(uri)}): ${errorMessage(error)}`);
+    throw new SetupError(`cannot use the MongoDB at MONGODB_URI (${withoutCredentials(uri)}): ${errorText(error)}`);
   }
 }
 
@@ -24,7 +33,12 @@ async function checkTransactions(connection: mongoose.Connection): Promise<void>
   if (!isReplicaSet) throw new Error('the server is not part of a replica set (one member is enough: --replSet)');
 }
 
+function refuse(name: string, problem: string | undefined): void {
+  if (problem !== undefined) throw new SetupError(`${name} ${problem}`);
+}
+
 export async function checkRedis(url: string): Promise<void> {
+  refuse('REDIS_URL', problemOfRedisUrl(url));
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -38,7 +52,7 @@ export async function checkRedis(url: string): Promise<void> {
     await redis.connect();
     await redis.ping();
   } catch (error) {
-    const reason = errorMessage(cause ?? error);
+    const reason = errorText(cause ?? error);
     throw new SetupError(`cannot use the Redis at REDIS_URL (${withoutCredentials(url)}): ${reason}`);
   } finally {
     redis.disconnect();

@@ -1,5 +1,6 @@
 /** The supervisor: finds or starts the services, runs the command, and stops the services that it started. */
-import { announce, readAnnouncement } from './announcement.ts';
+import { safeText } from '../../src/domain/safe-text.ts';
+import { announce, announcementFile, readAnnouncement } from './announcement.ts';
 import { reportCleanedUp } from './cleanup.ts';
 import { commandNames, findCommand, type Command } from './commands.ts';
 import { log, SetupError } from './messages.ts';
@@ -38,8 +39,9 @@ async function runWithServices(command: Command, args: readonly string[]): Promi
 
 function announceServices(services: Services): (() => void) | undefined {
   if (!services.wereStarted) return undefined;
-  log('other terminals of this checkout use these services automatically (`npm run baton -- …`). Elsewhere, run:');
-  log(`  export MONGODB_URI='${services.mongodbUri}' REDIS_URL='${services.redisUrl}'`);
+  log('other terminals of this checkout use these services automatically (`npm run baton -- …`).');
+  // The addresses contain a password, so they are not logged.
+  log(`elsewhere, take the addresses from ${announcementFile()}, which only this user can read`);
   return announce(services.env);
 }
 
@@ -54,7 +56,7 @@ try {
   process.exitCode = await main(name, args);
 } catch (error) {
   process.exitCode = error instanceof SetupError ? EXIT_CANNOT_START : 1;
-  log(error instanceof SetupError ? error.message : String(error instanceof Error ? error.stack : error));
+  log(error instanceof SetupError ? error.message : safeText(String(error instanceof Error ? error.stack : error)));
 }
 await reportCleanedUp();
 killOrphanedGroup();

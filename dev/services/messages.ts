@@ -27,7 +27,7 @@ export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Removes user name and password from an address that is going to be logged. */
+/** Removes user name and password from an address that is going to be logged. A password may contain any character. */
 export function withoutCredentials(address: string): string {
-  return address.replace(/\/\/[^@/]*@/, '//…@');
+  return address.replace(/\/\/.*@/s, '//…@').replace(/[\s?#].*$/s, '');
 }

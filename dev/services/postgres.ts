@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
-import { LOOPBACK, onFreePort, startManagedServer, type ManagedServer } from './managed-server.ts';
+import { startManagedServer, type ManagedServer } from './managed-server.ts';
+import { SetupError } from './messages.ts';
 import { runTool, spawnChild, type Child, type StopSequence } from './processes.ts';
 import { buildServerRoot } from './unpacked/build.ts';
 import { TEMPLATE } from './unpacked/cache.ts';
@@ -12,8 +13,9 @@ const BIN = '/usr/lib/postgresql/18/bin';
 
 /** As durable as production (fsync, synchronous_commit, full_page_writes), so that benchmarks are honest. */
 const SETTINGS = {
-  listen_addresses: LOOPBACK,
-  unix_socket_directories: '',
+  // Everybody who can connect is a superuser, so only root and the server's user can reach the socket.
+  listen_addresses: '',
+  unix_socket_permissions: '0700',
   max_connections: '200',
   shared_preload_libraries: recipe.preload,
   'cron.database_name': 'postgres',
@@ -51,27 +53,50 @@ export interface PostgresOptions {
   readonly data: string;
   /** A path outside the data folder. */
   readonly logFile: string;
-  readonly port?: number;
 }
 
-export async function startPostgres(options: PostgresOptions): Promise<ManagedServer> {
-  const { root, data, logFile } = options;
-  const start = (port: number): Promise<ManagedServer> => {
-    writeFileSync(join(root, data, 'postgresql.conf'), configuration(port));
-    return startManagedServer({
-      name: 'PostgreSQL',
-      port,
-      logFile,
-      stopSequence: STOP_SEQUENCE,
-      spawn: () => spawnPostgres(root, data, logFile),
-      isReady: () => isReady(port, data),
-    });
+export interface PostgresServer extends ManagedServer {
+  /** The folder of the socket. The clients of PostgreSQL take it in the place of a host. */
+  readonly socketFolder: string;
+}
+
+/** A part of the name of the socket. No port is opened. */
+export const POSTGRES_PORT = 5432;
+/** The limit of the system for the path of a socket, without the byte at its end. */
+const SOCKET_PATH_BYTES_MAX = 107;
+
+export async function startPostgres({ root, data, logFile }: PostgresOptions): Promise<PostgresServer> {
+  const inside = dirname(data);
+  const socketFolder = join(root, inside);
+  const socket = join(socketFolder, `.s.PGSQL.${POSTGRES_PORT}`);
+  if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES_MAX) {
+    throw new SetupError(
+      `the path ${socket} is too long for a socket: set BATON_CACHE_DIR to a folder with a shorter path`,
+    );
+  }
+  writeFileSync(join(root, data, 'postgresql.conf'), configuration(inside));
+  const server = await startManagedServer({
+    name: 'PostgreSQL',
+    port: POSTGRES_PORT,
+    logFile,
+    stopSequence: STOP_SEQUENCE,
+    spawn: () => spawnPostgres(root, data, logFile),
+    isReady: () => isReady(socketFolder),
+  });
+  // Not a copy, because the process id changes at a restart.
+  return Object.defineProperty(server, 'socketFolder', { value: socketFolder }) as PostgresServer;
+}
+
+function configuration(socketFolder: string): string {
+  const settings = {
+    ...SETTINGS,
+    unix_socket_directories: socketFolder,
+    port: String(POSTGRES_PORT),
+    // The extensions connect to their own server.
+    'documentdb.localhost_connection_string': `host=${socketFolder}`,
+    'cron.host': socketFolder,
   };
-  return options.port === undefined ? onFreePort(start) : start(options.port);
-}
-
-function configuration(port: number): string {
-  const lines = Object.entries({ ...SETTINGS, port: String(port) }).map(([name, value]) => `${name} = '${value}'`);
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -108,20 +133,17 @@ function ownIpcNamespace(): readonly string[] {
   return ipcPrefix;
 }
 
-/** Compares the data folder, because another server may have taken the port. */
-async function isReady(port: number, data: string): Promise<boolean> {
-  try {
-    const rows = await query(port, 'show data_directory');
-    return rows[0]?.['data_directory'] === data;
-  } catch {
-    return false;
-  }
+async function isReady(socketFolder: string): Promise<boolean> {
+  return query(socketFolder, 'select 1').then(
+    () => true,
+    () => false,
+  );
 }
 
-async function query(port: number, text: string): Promise<readonly Record<string, unknown>[]> {
+async function query(socketFolder: string, text: string): Promise<void> {
   const client = new pg.Client({
-    host: LOOPBACK,
-    port,
+    host: socketFolder,
+    port: POSTGRES_PORT,
     user: 'postgres',
     database: 'postgres',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -130,7 +152,7 @@ async function query(port: number, text: string): Promise<readonly Record<string
   client.on('error', () => undefined);
   await client.connect();
   try {
-    return (await client.query<Record<string, unknown>>(text)).rows;
+    await client.query(text);
   } finally {
     await client.end();
   }
@@ -149,7 +171,7 @@ async function createTemplate(root: string): Promise<void> {
   await runTool(inRoot(root, [`${BIN}/initdb`, `--pgdata=${data}`, ...recipe.initdb]));
   const server = await startPostgres({ root, data, logFile });
   try {
-    await query(server.port, recipe.afterInit);
+    await query(server.socketFolder, recipe.afterInit);
   } finally {
     await server.stop();
   }

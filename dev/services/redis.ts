@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +25,8 @@ export interface RedisOptions {
   /** The folder of the append-only file. Default: a temporary folder that `stop` removes. */
   readonly dir?: string;
   readonly port?: number;
+  /** Default: a random one. Without a password, every user of the machine could use the server. */
+  readonly password?: string;
   /** Added to the settings of every private Redis. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -41,6 +44,13 @@ const SETTINGS = {
 
 const STOP_SEQUENCE = [{ signal: 'SIGTERM', waitMs: 3_000 }] as const;
 const PING_TIMEOUT_MS = 500;
+const PASSWORD_BYTES = 24;
+const READABLE_BY_OWNER = 0o600;
+
+interface Started {
+  readonly settings: RedisOptions['settings'];
+  readonly password: string;
+}
 
 /** Starts a private Redis with its own port and data. It stops with this process. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
@@ -48,11 +58,12 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const temporary = options.dir === undefined ? createTemporaryFolder(tmpdir()) : undefined;
   const dir = options.dir ?? temporary?.path ?? '';
   mkdirSync(dir, { recursive: true });
+  const password = options.password ?? randomBytes(PASSWORD_BYTES).toString('base64url');
   const start = (port: number): Promise<ManagedServer> =>
-    startManagedServer(define(program, dir, port, options.settings));
+    startManagedServer(define(program, dir, port, { settings: options.settings, password }));
   try {
     const server = await (options.port === undefined ? onFreePort(start) : start(options.port));
-    return asRedis(server, dir, () => temporary?.remove());
+    return asRedis(server, dir, password, () => temporary?.remove());
   } catch (error) {
     temporary?.remove();
     throw error;
@@ -63,21 +74,21 @@ function define(
   program: readonly string[],
   dir: string,
   port: number,
-  settings: RedisOptions['settings'],
+  { settings, password }: Started,
 ): ServerDefinition {
   return {
     name: 'Redis',
     port,
     logFile: join(dir, 'redis.log'),
     stopSequence: STOP_SEQUENCE,
-    spawn: () => spawnRedis(program, { ...SETTINGS, ...settings, dir, port: String(port) }),
-    isReady: (pid) => isRedisReady(port, pid),
+    spawn: () => spawnRedis(program, dir, { ...SETTINGS, ...secrets(password), ...settings, dir, port: String(port) }),
+    isReady: (pid) => isRedisReady(port, password, pid),
   };
 }
 
-function asRedis(server: ManagedServer, dir: string, cleanUp: () => void): RedisServer {
+function asRedis(server: ManagedServer, dir: string, password: string, cleanUp: () => void): RedisServer {
   return {
-    url: `redis://${LOOPBACK}:${server.port}`,
+    url: `redis://:${password}@${LOOPBACK}:${server.port}`,
     dir,
     port: server.port,
     get pid() {
@@ -92,11 +103,19 @@ function asRedis(server: ManagedServer, dir: string, cleanUp: () => void): Redis
   };
 }
 
-function spawnRedis(program: readonly string[], settings: Readonly<Record<string, string>> & { dir: string }): Child {
-  const command = [...program, ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])];
-  const log = openSync(join(settings.dir, 'redis.log'), 'a');
+/** The other nodes of a cluster have the same password. */
+function secrets(password: string): Readonly<Record<string, string>> {
+  return { requirepass: password, masterauth: password };
+}
+
+/** The settings are in a file, because every user of the machine can read the arguments of a process. */
+function spawnRedis(program: readonly string[], dir: string, settings: Readonly<Record<string, string>>): Child {
+  const file = join(dir, 'redis.conf');
+  const lines = Object.entries(settings).map(([name, value]) => `${name} "${value}"\n`);
+  writeFileSync(file, lines.join(''), { mode: READABLE_BY_OWNER });
+  const log = openSync(join(dir, 'redis.log'), 'a');
   try {
-    return spawnChild(killedWithParent(command), { stdio: ['ignore', log, log] });
+    return spawnChild(killedWithParent([...program, file]), { stdio: ['ignore', log, log] });
   } finally {
     closeSync(log);
   }
@@ -126,7 +145,7 @@ function findName(folder: string, pattern: RegExp): string {
 }
 
 /** True when this server, not another one on the same port, has loaded its data. */
-function isRedisReady(port: number, pid: number): Promise<boolean> {
+function isRedisReady(port: number, password: string, pid: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, LOOPBACK);
     const settle = (reply: boolean): void => {
@@ -143,8 +162,8 @@ function isRedisReady(port: number, pid: number): Promise<boolean> {
     socket.on('data', (data) => {
       reply += data.toString();
       const answeringPid = /process_id:(\d+)\r/.exec(reply)?.[1];
-      if (answeringPid !== undefined) settle(reply.startsWith('+PONG') && Number(answeringPid) === pid);
+      if (answeringPid !== undefined) settle(reply.startsWith('+OK\r\n+PONG') && Number(answeringPid) === pid);
     });
-    socket.write('PING\r\nINFO server\r\n');
+    socket.write(`AUTH ${password}\r\nPING\r\nINFO server\r\n`);
   });
 }

@@ -74,7 +74,7 @@ async function startPrivateRedis(stops: Stop[]): Promise<RedisServer> {
 async function startPrivateMongo(stops: Stop[]): Promise<DocumentDb> {
   const mongo = await startDocumentDb();
   stops.push(() => mongo.stop());
-  log(`started DocumentDB, a MongoDB-compatible server (private, ${mongo.uri}; its PostgreSQL: port ${mongo.port})`);
+  log(`started DocumentDB, a MongoDB-compatible server (private, ${mongo.uri})`);
   return mongo;
 }
 

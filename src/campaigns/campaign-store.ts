@@ -2,8 +2,9 @@ import type { mongo } from 'mongoose';
 import type { Campaign, SelfAssignSettings } from './campaign.ts';
 import { fenceBatches, fenceTexters } from './fence.ts';
 import type { CampaignStore } from './ports.ts';
-import { Refusal, shown } from '../domain/errors.ts';
 import { toCampaign, type StoredCampaign } from './stored.ts';
+import { Refusal } from '../domain/errors.ts';
+import { shownId } from '../domain/safe-text.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { CampaignDoc } from '../mongo/documents.ts';
 
@@ -22,9 +23,9 @@ export class MongoCampaignStore implements CampaignStore {
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw new Refusal('campaign-exists', {
-        message: `campaign ${shown(campaignId)} already exists`,
+        message: `campaign ${shownId(campaignId)} already exists`,
         expected: 'an id that no campaign has',
-        received: shown(campaignId),
+        received: shownId(campaignId),
       });
     }
   }

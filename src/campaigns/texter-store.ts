@@ -2,7 +2,8 @@ import type { mongo } from 'mongoose';
 import type { Texter } from './campaign.ts';
 import { fenceBatches } from './fence.ts';
 import type { NewTexter, TexterStore } from './ports.ts';
-import { Refusal, shown, unknownCampaign } from '../domain/errors.ts';
+import { Refusal, unknownCampaign } from '../domain/errors.ts';
+import { shownId } from '../domain/safe-text.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import { inJoinedOrder, toTexter, type StoredTexter } from './stored.ts';
 
@@ -22,9 +23,9 @@ export class MongoTexterStore implements TexterStore {
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw new Refusal('texter-exists', {
-        message: `texter ${shown(texter.texterId)} is already on the campaign`,
+        message: `texter ${shownId(texter.texterId)} is already on the campaign`,
         expected: 'an id that no texter of the campaign has',
-        received: shown(texter.texterId),
+        received: shownId(texter.texterId),
       });
     }
   }

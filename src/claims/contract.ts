@@ -1,6 +1,7 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { campaignId, count, operationId, texterId } from '../domain/ids.ts';
+import { idText } from '../domain/safe-text.ts';
 import { parseWith, type DeepReadonly } from '../domain/requests.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { StoredError } from '../domain/stored-error.ts';
@@ -111,7 +112,8 @@ export type ForwardedClaim = z.infer<typeof forwardedClaim>;
 export function parseForwardedClaim(text: string, campaignId: string): ForwardedClaim {
   const forwarded = parseWith(forwardedClaim, JSON.parse(text));
   const other = forwarded.command?.request.campaignId ?? campaignId;
-  if (other !== campaignId) throw new Error(`a claim of campaign ${other} was forwarded to campaign ${campaignId}`);
+  if (other !== campaignId)
+    throw new Error(`a claim of campaign ${idText(other)} was forwarded to campaign ${idText(campaignId)}`);
   return forwarded;
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisConnection } from '../queue/connection.ts';
+import { errorText, idText } from '../domain/safe-text.ts';
 import { ClaimBacklog } from './backlog.ts';
 import { toServedClaim, type Claim } from './claim.ts';
 import {
@@ -12,7 +13,7 @@ import {
 } from './contract.ts';
 import { Leases, type Lease } from './lease.ts';
 import { ClaimsDelayed, type Round } from './ports.ts';
-import { ClaimReplies, messageOf, readMessage } from './replies.ts';
+import { ClaimReplies, readMessage } from './replies.ts';
 
 /**
  * How long claims are gathered before a round while a bulk operation takes from the same pool. Fewer, larger rounds leave
@@ -64,7 +65,7 @@ export class ClaimCoordinator {
   async submit(command: ClaimCommand): Promise<ServedClaim> {
     const { operationId: id, campaignId } = command.request;
     const { served } = await this.replies.replyTo(id, () => this.add(campaignId, id, command));
-    if (!served) throw new Error(`the reply to claim ${id} has no result`);
+    if (!served) throw new Error(`the reply to claim ${idText(id)} has no result`);
     return served;
   }
 
@@ -174,13 +175,13 @@ export class ClaimCoordinator {
       const served = answered.map((claim) => ({ id: claim.operationId, served: toServedClaim(claim) }));
       return byId([...requestsForRound.map((id) => ({ id })), ...served]);
     } catch (error) {
-      const failure = { failure: messageOf(error), isDelayed: error instanceof ClaimsDelayed };
+      const failure = { failure: errorText(error), isDelayed: error instanceof ClaimsDelayed };
       return byId(ids.map((id) => ({ id, ...failure })));
     }
   }
 
   private failAll(backlog: ClaimBacklog, error: unknown): void {
-    const failure = messageOf(error);
+    const failure = errorText(error);
     for (const { id } of backlog.take(Infinity)) this.replies.settle({ id, failure });
   }
 }

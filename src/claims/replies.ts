@@ -1,4 +1,5 @@
 import type { RedisConnection } from '../queue/connection.ts';
+import { errorText, idText } from '../domain/safe-text.ts';
 import { parseClaimReplies, type ClaimReply } from './contract.ts';
 import { ClaimsDelayed } from './ports.ts';
 
@@ -40,7 +41,7 @@ export class ClaimReplies {
       const settle = (reply: ClaimReply): void => {
         clearInterval(repeat);
         if (reply.failure === undefined) return resolve(reply);
-        const message = `claim ${id} was not served: ${reply.failure}`;
+        const message = `claim ${idText(id)} was not served: ${errorText(new Error(reply.failure))}`;
         reject(reply.isDelayed ? new ClaimsDelayed(message) : new Error(message));
       };
       this.pending.set(id, (this.pending.get(id) ?? new Set()).add(settle));
@@ -70,11 +71,7 @@ export function readMessage<Read>(read: () => Read, onError: (error: Error) => v
   try {
     return read();
   } catch (error) {
-    onError(new Error(`a message between claim coordinators cannot be read: ${messageOf(error)}`, { cause: error }));
+    onError(new Error(`a message between claim coordinators cannot be read: ${errorText(error)}`));
     return undefined;
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander';
+import { errorText } from '../domain/safe-text.ts';
 import { EXIT_REFUSED, Refusal, UnknownFailure } from '../domain/errors.ts';
 
 /** Exit codes. The third is `EXIT_REFUSED`. */
@@ -40,7 +41,7 @@ export function failureOf(error: unknown): Failure {
     const { code, message, expected, received } = error;
     return { code, message, expected, received };
   }
-  return { code: codeOf(error), message: messageOf(error), expected: null, received: null };
+  return { code: codeOf(error), message: errorText(error), expected: null, received: null };
 }
 
 export function exitStatusOf(error: unknown): number {
@@ -67,10 +68,4 @@ function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'failed';
   if ('code' in error && typeof error.code === 'string' && OWN_CODE.test(error.code)) return error.code;
   return DATABASE_UNREACHABLE.test(error.name) ? 'database-unavailable' : 'failed';
-}
-
-/** A refused connection is an AggregateError without a message; its parts have messages. */
-export function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message || error.name : String(error);
 }

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { errorText } from '../domain/safe-text.ts';
 import { EXIT_DONE, EXIT_FAILED } from './errors.ts';
 import { runCli } from './program.ts';
 
@@ -6,6 +7,12 @@ import { runCli } from './program.ts';
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) =>
   process.exit(code === 'EPIPE' ? EXIT_DONE : EXIT_FAILED),
 );
+
+// Node would print an error with all its fields, which contain the arguments of commands.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`baton: failed: ${errorText(error)}\n`);
+  process.exit(EXIT_FAILED);
+});
 
 const { env, stdin, stdout, stderr } = process;
 const status = await runCli(process.argv.slice(2), { env, stdin, stdout, stderr });

@@ -3,6 +3,7 @@ import { addCampaign } from './commands/campaign.ts';
 import { addCancel, addUndo } from './commands/cancel-and-undo.ts';
 import { addConversations } from './commands/conversations.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addErase } from './commands/erase.ts';
 import { addExport } from './commands/export.ts';
 import { addFailed, addRetry } from './commands/failed.ts';
 import { addImport } from './commands/import.ts';
@@ -30,6 +31,7 @@ const COMMANDS = [
   addPhones,
   addOptOut,
   addLiftOptOut,
+  addErase,
   addSenders,
   addConversations,
   addReassign,

@@ -2,9 +2,10 @@ import { createRequire } from 'node:module';
 import { readConfig, type Config } from '../config.ts';
 import { openContext, type Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
+import { errorText } from '../domain/safe-text.ts';
 import { createProducer, type Producer } from '../producer/index.ts';
 import { createLogger } from '../telemetry/index.ts';
-import { EXIT_DONE, messageOf } from './errors.ts';
+import { EXIT_DONE } from './errors.ts';
 import { plainLines, printedJson, type Output, type Terminal } from './terminal.ts';
 
 const HOW_TO_CONFIGURE =
@@ -60,7 +61,7 @@ export class Session {
     try {
       await this.producer().poolRefilled(campaignId);
     } catch (error) {
-      this.note(`the change is stored, but the waiting claims could not be notified: ${messageOf(error)}`);
+      this.note(`the change is stored, but the waiting claims could not be notified: ${errorText(error)}`);
     }
   }
 
@@ -70,7 +71,8 @@ export class Session {
   }
 
   /** A lost connection reports the same error many times a second. */
-  private readonly warnOnce = ({ message }: Error): void => {
+  private readonly warnOnce = (error: Error): void => {
+    const message = errorText(error);
     if (this.warned.has(message)) return;
     this.warned.add(message);
     createLogger(this.config.log, this.terminal.stderr).warn({ error: message }, 'connection to Redis failed');

@@ -1,4 +1,5 @@
 import { Types, type mongo } from 'mongoose';
+import { ofErased } from './erased-store.ts';
 import type { ImportBatch, Imported, NewConversation, Refused } from './contact.ts';
 import { duplicatesIn, IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
@@ -32,18 +33,42 @@ export class BatchImport {
   async run(optOut: (phones: readonly string[]) => Promise<number>): Promise<Imported> {
     const { conversations, sharesIds } = this.batch;
     const shared = sharesIds ? [] : await this.refuseSharedIds();
-    const own = conversations.filter((each) => !shared.includes(each));
+    const erased = await ofErased(this.database, this.campaignId, conversations);
+    const own = conversations.filter((each) => !shared.includes(each) && !erased.includes(each));
     const isGuarded = own.some((each) => this.assigneeOf(each) !== null);
-    const { added, refused } = isGuarded ? await this.insertGuarded(own) : await this.insertUnguarded(own);
+    const { added: inserted, refused } = isGuarded ? await this.insertGuarded(own) : await this.insertUnguarded(own);
     // After the insert, so that it also reaches a conversation that another import has just inserted.
+    const added = await this.withoutErased(inserted);
     const changed = await optOut([...this.optedOut]);
     const assigned = new Set(conversations.filter((each) => each.assigneeId !== null).map(({ phone }) => phone));
     return {
       added: added.length,
       optedOut: added.filter((doc) => doc.optedOut).length + changed,
       leftInPool: added.filter((doc) => doc.assigneeId === null && assigned.has(doc.contact.phone)).length,
-      refused: [...refused, ...shared.map((conversation) => ({ conversation, because: 'external-id-taken' as const }))],
+      refused: [
+        ...refused,
+        ...erased.map((conversation) => ({ conversation, because: 'erased' as const })),
+        ...shared
+          .filter((each) => !erased.includes(each))
+          .map((conversation) => ({ conversation, because: 'external-id-taken' as const })),
+      ],
     };
+  }
+
+  /** Removes the people who were erased between the check and the insert, when their numbers were free again. */
+  private async withoutErased(inserted: readonly ConversationDoc[]): Promise<readonly ConversationDoc[]> {
+    const erased = await ofErased(
+      this.database,
+      this.campaignId,
+      inserted.map((doc) => ({ doc, phone: doc.contact.phone })),
+    );
+    if (erased.length === 0) return inserted;
+    const docs = erased.map(({ doc }) => doc);
+    const filter = { _id: { $in: docs.map(({ _id }) => _id) }, campaignId: this.campaignId, assignmentVersion: 0 };
+    await this.database.conversations.deleteMany(filter);
+    // A conversation that has moved already stays, opted out.
+    for (const { phone } of erased) this.optedOut.add(phone);
+    return inserted.filter((doc) => !docs.includes(doc));
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { PersonText } from './person-text.ts';
 import type { Assignee, Status } from '../domain/conversation.ts';
 
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
@@ -79,7 +80,7 @@ export interface ImportBatch {
 /** A conversation that was not inserted, although its row can be read. */
 export interface Refused {
   readonly conversation: NewConversation;
-  readonly because: 'assignee-inactive' | 'external-id-taken';
+  readonly because: 'assignee-inactive' | 'external-id-taken' | 'erased';
 }
 
 export interface Imported {
@@ -91,12 +92,42 @@ export interface Imported {
   readonly refused: readonly Refused[];
 }
 
+/** A conversation of a person who is to be erased. */
+export interface KnownContact {
+  readonly conversationId: string;
+  readonly name: string;
+  readonly phone: string;
+}
+
+export interface ErasedPerson {
+  readonly campaignId: string;
+  /** The phone number in every form in which a job may have it. */
+  readonly numbers: readonly string[];
+  readonly text: PersonText;
+  /** Names the person in jobs from now on. */
+  readonly conversationId: string;
+}
+
+/** The jobs of all queues. */
+export interface PersonInQueues {
+  erase(person: ErasedPerson): Promise<void>;
+}
+
 export interface ContactStore {
   /**
    * Inserts the conversations whose phone number is new to the campaign. If one conversation of a number is opted out, the
    * stored one is too. Existing conversations do not change in another way, so the call is safe to repeat.
    */
   importBatch(campaignId: string, batch: ImportBatch): Promise<Imported>;
+  findById(campaignId: string, conversationId: string): Promise<readonly KnownContact[]>;
+  /** Returns the conversations with one of these numbers, and those whose erased number had this fingerprint. */
+  findByPhone(campaignId: string, phones: readonly string[], fingerprint: string): Promise<readonly KnownContact[]>;
+  /** Opts conversations out and closes them. */
+  withdraw(campaignId: string, conversationIds: readonly string[]): Promise<void>;
+  /** Removes name, phone number and external id of conversations. Throws when a number has changed meanwhile. */
+  erase(campaignId: string, contacts: readonly KnownContact[]): Promise<void>;
+  /** Removes a person from reasons and errors of the campaign's operations. */
+  eraseFromOperations(campaignId: string, person: PersonText): Promise<void>;
   findPhone(campaignId: string, conversationId: string): Promise<string | undefined>;
   /** Changes the opt-out of all conversations with one of these phone numbers. Returns them, with how many changed. */
   setOptedOut(

@@ -1,7 +1,9 @@
-import type { OptOutAnswer, OptOutRequest } from './contract.ts';
+import type { OptOutAnswer, PersonRequest } from './contract.ts';
 import type { ContactStore } from './contact.ts';
 import type { Campaign, CampaignStore } from '../campaigns/index.ts';
-import { Refusal, shown, unknownCampaign } from '../domain/errors.ts';
+import { isErased } from '../domain/erased.ts';
+import { Refusal, unknownCampaign } from '../domain/errors.ts';
+import { shownId } from '../domain/safe-text.ts';
 
 export interface OptOutDeps {
   readonly stores: { readonly campaigns: CampaignStore };
@@ -13,31 +15,32 @@ export interface OptOutDeps {
  * with their assignee until they are unassigned. Safe to repeat. Throws an `unknown-campaign` or `unknown-conversation`
  * refusal.
  */
-export async function optOut(deps: OptOutDeps, request: OptOutRequest): Promise<OptOutAnswer> {
+export async function optOut(deps: OptOutDeps, request: PersonRequest): Promise<OptOutAnswer> {
   return setOptedOut(deps, request, true);
 }
 
 /** Lifts the opt-out of a person. Only this call does. Safe to repeat; throws the refusals of {@link optOut}. */
-export async function liftOptOut(deps: OptOutDeps, request: OptOutRequest): Promise<OptOutAnswer> {
+export async function liftOptOut(deps: OptOutDeps, request: PersonRequest): Promise<OptOutAnswer> {
   return setOptedOut(deps, request, false);
 }
 
 async function setOptedOut(
   { stores, contacts }: OptOutDeps,
-  request: OptOutRequest,
+  request: PersonRequest,
   optedOut: boolean,
 ): Promise<OptOutAnswer> {
   const { campaignId } = request;
   const campaign = await stores.campaigns.find(campaignId);
   if (!campaign) throw unknownCampaign(campaignId);
   const phone = await phoneOf(contacts, request);
+  if (phone !== undefined && isErased(phone)) return answerForErased(request, optedOut);
   const phones = phone === undefined ? [] : await spellingsOf(phone, campaign);
   const { conversationIds, changed } = await contacts.setOptedOut(campaignId, phones, optedOut);
   if (conversationIds.length === 0) throw unknownContact(request);
   return { campaignId, conversationIds, optedOut, changed };
 }
 
-async function phoneOf(contacts: ContactStore, request: OptOutRequest): Promise<string | undefined> {
+async function phoneOf(contacts: ContactStore, request: PersonRequest): Promise<string | undefined> {
   const { campaignId, conversationId } = request;
   return conversationId === undefined ? request.phone : contacts.findPhone(campaignId, conversationId);
 }
@@ -47,11 +50,21 @@ async function spellingsOf(phone: string, { country }: Campaign): Promise<readon
   return storedSpellings(phone, country);
 }
 
-function unknownContact({ campaignId, conversationId }: OptOutRequest): Refusal {
-  const of = conversationId === undefined ? 'this phone number' : `the id ${shown(conversationId)}`;
+/** An erased person stays opted out. */
+function answerForErased({ campaignId, conversationId = '' }: PersonRequest, optedOut: boolean): OptOutAnswer {
+  if (optedOut) return { campaignId, conversationIds: [conversationId], optedOut, changed: 0 };
+  throw new Refusal('contact-erased', {
+    message: `the contact of conversation ${shownId(conversationId)} was erased and stays opted out`,
+    expected: 'a conversation whose contact was not erased',
+    received: shownId(conversationId),
+  });
+}
+
+export function unknownContact({ campaignId, conversationId }: PersonRequest): Refusal {
+  const of = conversationId === undefined ? 'this phone number' : `the id ${shownId(conversationId)}`;
   return new Refusal('unknown-conversation', {
-    message: `no conversation of campaign ${shown(campaignId)} has ${of}`,
+    message: `no conversation of campaign ${shownId(campaignId)} has ${of}`,
     expected: 'the phone number or the id of a conversation of the campaign',
-    received: conversationId === undefined ? 'a phone number that no conversation has' : shown(conversationId),
+    received: conversationId === undefined ? 'a phone number that no conversation has' : shownId(conversationId),
   });
 }

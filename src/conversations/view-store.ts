@@ -2,6 +2,7 @@ import { Types, type QueryFilter } from 'mongoose';
 import type { ConversationRecord, ConversationWithHistory, TextMatch, ViewStore } from './ports.ts';
 import { createdAt, dateOrNull, waitsSince, type StoredConversation } from './stored.ts';
 import { isStatus } from '../domain/conversation.ts';
+import { isErased } from '../domain/erased.ts';
 import { stream, type Database } from '../mongo/database.ts';
 import { objectIds, type ConversationDoc } from '../mongo/documents.ts';
 import { PHONE_INDEX } from '../mongo/indexes.ts';
@@ -73,7 +74,7 @@ function toRecord(doc: StoredConversation): ConversationRecord {
     conversationId: doc._id.toHexString(),
     externalId: doc.externalId ?? null,
     name: contact.name ?? '',
-    phone: contact.phone ?? '',
+    phone: isErased(contact.phone ?? '') ? '' : (contact.phone ?? ''),
     status: isStatus(doc.status) ? doc.status : null,
     assigneeId: doc.assigneeId ?? null,
     optedOut: typeof doc.optedOut === 'boolean' ? doc.optedOut : null,

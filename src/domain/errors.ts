@@ -1,3 +1,5 @@
+import { idText, jobIdText, shownId } from './safe-text.ts';
+
 /**
  * Codes of refusals. They are part of the public contract: codes are added, never renamed.
  * A refused request has changed nothing.
@@ -11,6 +13,7 @@ export const REFUSAL_CODES = [
   'code-outdated',
   'confirmation-drifted',
   'confirmation-needed',
+  'contact-erased',
   'migration-running',
   'no-targets',
   'not-retryable',
@@ -108,42 +111,42 @@ export function isPermanent(error: unknown): error is PermanentError {
 
 export function operationConflict(operationId: string): Refusal {
   return new Refusal('operation-conflict', {
-    message: `operation ${operationId} already exists with a different request; use a new id for a new request`,
-    expected: `the request that operation ${operationId} was created with`,
+    message: `operation ${idText(operationId)} already exists with a different request; use a new id for a new request`,
+    expected: `the request that operation ${idText(operationId)} was created with`,
     received: 'a different request with the same id',
   });
 }
 
 export function unknownOperation(operationId: string, campaignId?: string): Refusal {
-  const where = campaignId === undefined ? '' : ` on campaign ${shown(campaignId)}`;
+  const where = campaignId === undefined ? '' : ` on campaign ${shownId(campaignId)}`;
   return new Refusal('unknown-operation', {
-    message: `operation ${shown(operationId)} does not exist${where}`,
+    message: `operation ${shownId(operationId)} does not exist${where}`,
     expected: 'the id of an operation that a worker has accepted',
-    received: shown(operationId),
+    received: shownId(operationId),
   });
 }
 
 export function unknownCampaign(campaignId: string): Refusal {
   return new Refusal('unknown-campaign', {
-    message: `campaign ${shown(campaignId)} does not exist`,
+    message: `campaign ${shownId(campaignId)} does not exist`,
     expected: 'the id of a campaign',
-    received: shown(campaignId),
+    received: shownId(campaignId),
   });
 }
 
 export function campaignClosed(campaignId: string): Refusal {
   return new Refusal('campaign-closed', {
-    message: `campaign ${shown(campaignId)} is closed`,
+    message: `campaign ${shownId(campaignId)} is closed`,
     expected: 'an open campaign',
-    received: `${shown(campaignId)}, closed`,
+    received: `${shownId(campaignId)}, closed`,
   });
 }
 
 export function unknownTexter(texterId: string): Refusal {
   return new Refusal('unknown-texter', {
-    message: `texter ${shown(texterId)} is not on the campaign`,
+    message: `texter ${shownId(texterId)} is not on the campaign`,
     expected: 'the id of a texter of the campaign',
-    received: shown(texterId),
+    received: shownId(texterId),
   });
 }
 
@@ -170,7 +173,7 @@ export class WaitTimeout extends Error {
   readonly code = 'wait-timeout';
 
   constructor(jobId: string, waitMs: number) {
-    super(`job ${jobId} did not end within ${waitMs} ms; it continues, and its result can be awaited again`);
+    super(`job ${jobIdText(jobId)} did not end within ${waitMs} ms; it continues, and its result can be awaited again`);
   }
 }
 
@@ -179,7 +182,10 @@ const SHOWN_CHARS_MAX = 80;
 /** Characters that JSON does not escape but terminals and log readers act on. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Formats a value from outside for an error message or a log line: one printable line of limited length. */
+/**
+ * Formats a word that a person typed, for the person's own terminal: one printable line of limited length. Errors that are
+ * logged, stored or sent contain `shownId` instead.
+ */
 export function shown(value: unknown): string {
   const text = toJson(value).replace(UNPRINTABLE, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
   return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}…` : text;

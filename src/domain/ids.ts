@@ -6,6 +6,10 @@ const ID_CHARS_MAX = 64;
 const ID = /^(?=.*[A-Za-z0-9])[A-Za-z0-9_|:.-]+$/;
 const ID_RULE = `must be 1 to ${ID_CHARS_MAX} letters, digits, "-", "_", ".", ":" or "|", with a letter or digit`;
 
+export function isId(text: string): boolean {
+  return text.length <= ID_CHARS_MAX && ID.test(text);
+}
+
 function id(description: string) {
   const error = (issue: { readonly input?: unknown }): string => ruleFor(issue.input);
   return z.string({ error }).max(ID_CHARS_MAX, { error }).regex(ID, { error }).describe(description);

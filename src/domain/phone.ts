@@ -76,6 +76,11 @@ export function storedSpellings(phone: string, country: string | null): readonly
   return [...new Set([...spellings, number.nationalNumber, `0${number.nationalNumber}`])];
 }
 
+/** Returns the digits of a number without the code of its country, or `undefined` when it cannot be read. */
+export function nationalNumber(phone: string, country: string | null): string | undefined {
+  return parse(phone, country)?.nationalNumber;
+}
+
 function callingCodeOf(country: string): string | undefined {
   return isSupportedCountry(country) ? getCountryCallingCode(country) : undefined;
 }

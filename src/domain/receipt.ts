@@ -24,7 +24,7 @@ export interface OverLimit {
 }
 
 /** What became of a conversation in a list. `stopped`: the operation was cancelled or failed before it. */
-export interface ConversationResult {
+export interface ListedResult {
   readonly conversationId: string;
   readonly result: 'moved' | 'stopped' | SkipReason;
 }
@@ -78,7 +78,7 @@ export interface Receipt {
   /** The texters whom the operation took past a limit; absent when there are none. */
   readonly overLimit?: readonly OverLimit[];
   /** For an operation on a list of conversations: what became of each, in the order of the list. */
-  readonly results?: readonly ConversationResult[];
+  readonly results?: readonly ListedResult[];
   readonly skipped: readonly SkipCount[];
   readonly bySource: readonly { readonly assigneeId: Assignee; readonly count: number }[];
   readonly byTarget: readonly { readonly assigneeId: Assignee; readonly count: number }[];
@@ -96,7 +96,7 @@ export function totalUp(
     readonly claimsEnded?: number;
     readonly pausedTargets?: readonly string[];
     readonly overLimit?: readonly OverLimit[];
-    readonly results?: readonly ConversationResult[];
+    readonly results?: readonly ListedResult[];
     /** Why the operation moved fewer than asked for. Default: `none-left`. */
     readonly shortBecause?: ShortBecause;
   },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { Refusal, shown } from './errors.ts';
+import { shownId } from './safe-text.ts';
 
 /** The type with all fields readonly. */
 export type DeepReadonly<Type> = { readonly [Key in keyof Type]: DeepReadonly<Type[Key]> };
@@ -20,7 +21,7 @@ export function parseWith<Schema extends z.ZodType>(schema: Schema, input: unkno
   throw new Refusal('bad-request', {
     message: value === undefined ? `${field} is missing` : expected,
     expected,
-    received: value === undefined ? 'nothing' : shown(issue?.code === 'unrecognized_keys' ? issue.keys[0] : value),
+    received: shownId(issue?.code === 'unrecognized_keys' ? issue.keys[0] : value),
   });
 }
 
@@ -48,7 +49,7 @@ export function ruleOf(issue: z.core.$ZodRawIssue): string {
     case 'invalid_value':
       return `must be ${alternatives(issue.values)}`;
     case 'unrecognized_keys':
-      return `must not have the field ${shown(issue.keys[0])}`;
+      return `must not have the field ${shownId(issue.keys[0])}`;
     case 'too_small':
       return issue.minimum === 1 && issue.origin in UNITS
         ? 'must not be empty'

@@ -8,6 +8,7 @@ import {
   type ErrorDetails,
   type PermanentError,
 } from './errors.ts';
+import { errorText, safeMessage, safeText, typeOf } from './safe-text.ts';
 
 /** The error code of an operation whose job used up its attempts. */
 export const ATTEMPTS_EXHAUSTED = 'attempts-exhausted';
@@ -21,7 +22,7 @@ export interface StoredError {
 }
 
 export function toStoredError({ code, message, expected, received }: PermanentError): StoredError {
-  return { code, message, expected, received };
+  return { code, message: safeText(message), expected: safeText(expected), received: safeText(received) };
 }
 
 /** The start of the failure text of a job whose operation has ended. BullMQ stores only the message of an error. */
@@ -76,18 +77,12 @@ export const FAILED_ATTEMPTS_KEPT_MAX = 20;
 
 const MESSAGE_CHARS_MAX = 300;
 
-/**
- * Database errors quote values, and phone numbers must not be stored. An import accepts 7 to 15 digits with punctuation,
- * with or without "+". Digits that are part of an id or an address are not masked.
- */
-const PHONE_NUMBER = /(?<![\w.-])\+?\(?\d(?:[\s().-]{0,3}\d){6,14}(?![\w:]|\.\d)/g;
-
 // eslint-disable-next-line no-control-regex
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 
 /** Describes an error in one short line. Of an error that passed through the queue, only the message is left. */
 export function failedAttempt(error: Error | string, at: Date): FailedAttempt {
-  const text = typeof error === 'string' ? error : `${error.name}: ${error.message}`;
-  const line = text.replace(UNPRINTABLE, ' ').replace(PHONE_NUMBER, '[phone]');
+  const text = typeof error === 'string' ? safeMessage(new Error(error)) : `${typeOf(error)}: ${errorText(error)}`;
+  const line = text.replace(UNPRINTABLE, ' ');
   return { at, message: line.length > MESSAGE_CHARS_MAX ? `${line.slice(0, MESSAGE_CHARS_MAX)}…` : line };
 }

@@ -1,4 +1,5 @@
 import { Types, type mongo } from 'mongoose';
+import { isErased } from '../domain/erased.ts';
 import { duplicatesIn, stream, type Database } from './database.ts';
 import type { ConversationDoc } from './documents.ts';
 import { PHONE_INDEX } from './indexes.ts';
@@ -68,6 +69,7 @@ class Rewrite {
   async writePage(docs: readonly PhoneDoc[]): Promise<void> {
     const byPhone = new Map<string, PhoneDoc[]>();
     for (const doc of docs) {
+      if (isErased(doc.contact.phone)) continue;
       const phone = this.canonical(doc.contact.phone);
       if (phone === undefined) this.counts.unreadable += 1;
       else if (phone !== doc.contact.phone) byPhone.set(phone, [...(byPhone.get(phone) ?? []), doc]);

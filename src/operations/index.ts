@@ -42,6 +42,7 @@ export { needsCampaignLock } from './kinds.ts';
 export { type SliceResult, runOperation } from './lifecycle.ts';
 export { toOperationOrClaim } from './mapping.ts';
 export { OperationQueue } from './operation-queue.ts';
+export type { SendingOrder } from './sending-order.ts';
 export { MongoOperationStore } from './operation-store.ts';
 export { readMoves } from './moves-page.ts';
 export { type Operation, type OperationOrClaim, type Plan, isClaim } from './operation.ts';

@@ -6,7 +6,7 @@ import type { Stores } from './ports.ts';
 import { resolveReassign, resolveUnassign, resolveUndo } from './resolve-plan.ts';
 import type { BatchSource } from './batch-source.ts';
 import type { StoredBatch } from './batch.ts';
-import type { ConversationResult } from '../domain/receipt.ts';
+import type { ListedResult } from '../domain/receipt.ts';
 import { listResults, selectListed } from './list.ts';
 import { resolveReassignList, resolveReassignOne, resolveUnassignList, resolveUnassignOne } from './resolve-named.ts';
 import { selectMany, selectOne } from './select.ts';
@@ -28,7 +28,7 @@ interface Kind<Request extends OperationRequest> {
   /** Returns true when the operation ends the waiting claims of the texters that it takes from. */
   endsClaims?(request: Request): boolean;
   /** Returns what became of each conversation that the request lists. */
-  resultsOf?(request: Request, batches: readonly StoredBatch[]): ConversationResult[];
+  resultsOf?(request: Request, batches: readonly StoredBatch[]): ListedResult[];
   /** Called at the start of each slice. Throws a `Refusal` when a confirmation is missing or too low. */
   checkConfirmation?(stores: Stores, request: Request, plan: Plan): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { STATUSES } from '../domain/conversation.ts';
-import type { ConversationResult } from '../domain/receipt.ts';
+import type { ListedResult } from '../domain/receipt.ts';
 import type { BatchSource } from './batch-source.ts';
 import { countApplied, type Batch, type StoredBatch } from './batch.ts';
 import type { ListRequest } from './contract.ts';
@@ -77,8 +77,8 @@ class List implements BatchSource {
 }
 
 /** Says for each conversation of a list what became of it. `batches`: all batches of the operation. */
-export function listResults({ conversations }: ListRequest, batches: readonly StoredBatch[]): ConversationResult[] {
-  const results = new Map<string, ConversationResult['result']>();
+export function listResults({ conversations }: ListRequest, batches: readonly StoredBatch[]): ListedResult[] {
+  const results = new Map<string, ListedResult['result']>();
   for (const batch of batches) {
     const moved = splitMoves(batch.moves, countApplied(batch)).first;
     for (const id of moved.flatMap(({ conversationIds }) => conversationIds)) results.set(id, 'moved');

@@ -14,12 +14,16 @@ import {
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
 import { newOperationJob, OPERATION_JOB, operationJob, operationJobOptions } from './jobs.ts';
 import type { Operation, OperationCommand } from './operation.ts';
+import type { OperationStore } from './ports.ts';
+import { SendingOrder } from './sending-order.ts';
 
 /** The queue of operations, as workers use it. Producers send through `queue/sender.ts`. */
 export class OperationQueue {
   private readonly queue: Queue;
+  private readonly connection: RedisConnection;
 
   constructor(connection: RedisConnection, prefix: string, onError: (error: Error) => void) {
+    this.connection = connection;
     this.queue = new Queue(OPERATIONS_QUEUE, { connection, prefix });
     this.queue.on('error', onError);
   }
@@ -60,6 +64,11 @@ export class OperationQueue {
 
   async forget(operationId: string): Promise<void> {
     await removeJob(this.queue, operationId);
+  }
+
+  /** The order in which the jobs of this queue were sent. */
+  sendingOrder(operations: Pick<OperationStore, 'find'>): SendingOrder {
+    return new SendingOrder(this.queue, this.connection, operations);
   }
 
   async close(): Promise<void> {

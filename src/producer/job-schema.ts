@@ -8,7 +8,7 @@ import {
   poolRefilledJob,
   poolRefilledJobOptions,
 } from '../claims/contract.ts';
-import { LIFT_OPT_OUT_JOB, OPT_OUT_JOB, OPT_OUT_JOB_OPTIONS, optOutJob } from '../contacts/contract.ts';
+import { ERASE_JOB, LIFT_OPT_OUT_JOB, OPT_OUT_JOB, PERSON_JOB_OPTIONS, personJob } from '../contacts/contract.ts';
 import {
   CANCEL_JOB,
   CANCEL_JOB_OPTIONS,
@@ -70,8 +70,9 @@ export function jobSchemas(): object {
         },
       },
       cancel: withNewId(cancelJob, CONTROLS_QUEUE, CANCEL_JOB, CANCEL_JOB_OPTIONS),
-      optOut: withNewId(optOutJob, CONTROLS_QUEUE, OPT_OUT_JOB, OPT_OUT_JOB_OPTIONS),
-      liftOptOut: withNewId(optOutJob, CONTROLS_QUEUE, LIFT_OPT_OUT_JOB, OPT_OUT_JOB_OPTIONS),
+      optOut: withNewId(personJob, CONTROLS_QUEUE, OPT_OUT_JOB, PERSON_JOB_OPTIONS),
+      erase: withNewId(personJob, CONTROLS_QUEUE, ERASE_JOB, PERSON_JOB_OPTIONS),
+      liftOptOut: withNewId(personJob, CONTROLS_QUEUE, LIFT_OPT_OUT_JOB, PERSON_JOB_OPTIONS),
       moves: withNewId(movesJob, PREVIEWS_QUEUE, MOVES_JOB, PREVIEW_JOB_OPTIONS),
       preview: withNewId(previewJob, PREVIEWS_QUEUE, PREVIEW_JOB, PREVIEW_JOB_OPTIONS),
     },

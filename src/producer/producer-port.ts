@@ -1,5 +1,5 @@
 import type { ClaimInput } from '../claims/contract.ts';
-import type { OptOutAnswer, OptOutRequest } from '../contacts/contract.ts';
+import type { EraseAnswer, OptOutAnswer, PersonRequest } from '../contacts/contract.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { CancelInput, MovesInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
 import type { CancelAnswer, MovesPage, Preview } from '../operations/jobs.ts';
@@ -98,9 +98,16 @@ export interface Producer {
    * job. Throws a `Refusal` (`unknown-campaign`, `unknown-conversation`) and the errors of {@link Sent.result}. After
    * `WaitTimeout` the job continues.
    */
-  optOut(request: OptOutRequest, options?: Partial<WaitOptions>): Promise<OptOutAnswer>;
+  optOut(request: PersonRequest, options?: Partial<WaitOptions>): Promise<OptOutAnswer>;
   /** Lifts the opt-out of a person. Nothing else lifts it. Safe to repeat. Throws the errors of {@link optOut}. */
-  liftOptOut(request: OptOutRequest, options?: Partial<WaitOptions>): Promise<OptOutAnswer>;
+  liftOptOut(request: PersonRequest, options?: Partial<WaitOptions>): Promise<OptOutAnswer>;
+  /**
+   * Erases a person from a campaign: name, phone number and external id are removed from their conversations, from reasons
+   * and errors of operations, and from the queues. The conversations stay, closed and opted out for ever, so counts and
+   * receipts stay true, and no import brings the number back. It cannot be undone. Safe to repeat. Throws the errors of
+   * {@link optOut}.
+   */
+  erase(request: PersonRequest, options?: Partial<WaitOptions>): Promise<EraseAnswer>;
   /** Assigns a texter more conversations from the pool, longest waiting first, within the campaign's limits. */
   selfAssign(request: ClaimInput): Promise<SentClaim>;
   /**

@@ -14,12 +14,14 @@ import {
   type ClaimJob,
 } from '../claims/contract.ts';
 import {
+  ERASE_JOB,
+  type EraseAnswer,
   LIFT_OPT_OUT_JOB,
-  newOptOutJob,
+  newPersonJob,
   OPT_OUT_JOB,
-  OPT_OUT_JOB_OPTIONS,
+  PERSON_JOB_OPTIONS,
   type OptOutAnswer,
-  type OptOutRequest,
+  type PersonRequest,
 } from '../contacts/contract.ts';
 import { operationConflict } from '../domain/errors.ts';
 import { requestHash } from '../domain/requests.ts';
@@ -125,12 +127,16 @@ class QueueProducer implements Producer {
     return (await this.controls.wait(jobId, wait)) as CancelAnswer;
   }
 
-  optOut(request: OptOutRequest, wait?: Partial<WaitOptions>): Promise<OptOutAnswer> {
-    return this.sendOptOut(OPT_OUT_JOB, request, wait);
+  async optOut(request: PersonRequest, wait?: Partial<WaitOptions>): Promise<OptOutAnswer> {
+    return (await this.sendOfPerson(OPT_OUT_JOB, request, wait)) as OptOutAnswer;
   }
 
-  liftOptOut(request: OptOutRequest, wait?: Partial<WaitOptions>): Promise<OptOutAnswer> {
-    return this.sendOptOut(LIFT_OPT_OUT_JOB, request, wait);
+  async liftOptOut(request: PersonRequest, wait?: Partial<WaitOptions>): Promise<OptOutAnswer> {
+    return (await this.sendOfPerson(LIFT_OPT_OUT_JOB, request, wait)) as OptOutAnswer;
+  }
+
+  async erase(request: PersonRequest, wait?: Partial<WaitOptions>): Promise<EraseAnswer> {
+    return (await this.sendOfPerson(ERASE_JOB, request, wait)) as EraseAnswer;
   }
 
   async selfAssign({ operationId, ...rest }: ClaimInput): Promise<SentClaim> {
@@ -169,9 +175,9 @@ class QueueProducer implements Producer {
     for (const connection of this.connections) connection.disconnect();
   }
 
-  private async sendOptOut(name: string, request: OptOutRequest, wait?: Partial<WaitOptions>): Promise<OptOutAnswer> {
-    const { jobId } = await this.controls.send(name, newOptOutJob(request), withNewId(OPT_OUT_JOB_OPTIONS));
-    return (await this.controls.wait(jobId, wait)) as OptOutAnswer;
+  private async sendOfPerson(name: string, request: PersonRequest, wait?: Partial<WaitOptions>): Promise<unknown> {
+    const { jobId } = await this.controls.send(name, newPersonJob(request), withNewId(PERSON_JOB_OPTIONS));
+    return this.controls.wait(jobId, wait);
   }
 
   private async send(input: unknown): Promise<Sent> {

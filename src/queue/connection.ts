@@ -1,4 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { Refusal } from '../domain/errors.ts';
+import { parseRedisUrl, type RedisAddress } from './redis-address.ts';
 
 /** A producer's command fails after this time. */
 export const COMMAND_TIMEOUT_MS = 2_000;
@@ -82,23 +84,59 @@ export async function withRedis<Result>(
 type Options = typeof PRODUCER_OPTIONS | typeof WORKER_OPTIONS;
 
 function connect(redisUrl: string, options: Options): RedisConnection {
-  const [first = '', ...others] = redisUrl.split(',');
-  if (others.length === 0) return new Redis(first, options);
-  const { username, password, protocol } = new URL(first);
-  return new Cluster([first, ...others], {
+  const address = parseRedisUrl(redisUrl);
+  const { nodes, database, ...who } = address;
+  const common = { ...options, ...optionsOf(who) };
+  const [first] = nodes;
+  if (nodes.length === 1 && first) return new Redis({ ...common, ...first, db: database });
+  return new Cluster([...nodes], {
     clusterRetryStrategy: retryStrategy,
     ...(options === WORKER_OPTIONS ? CLUSTER_WORKER_OPTIONS : { enableOfflineQueue: false }),
-    redisOptions: {
-      ...options,
-      ...(username !== '' && { username: decodeURIComponent(username) }),
-      ...(password !== '' && { password: decodeURIComponent(password) }),
-      ...(protocol === 'rediss:' && { tls: {} }),
-    },
+    redisOptions: common,
   });
+}
+
+type AddressOptions = Pick<RedisOptions, 'username' | 'password' | 'tls' | 'family'>;
+
+function optionsOf({ username, password, usesTls, family }: Omit<RedisAddress, 'nodes' | 'database'>): AddressOptions {
+  return {
+    ...(username !== '' && { username }),
+    ...(password !== '' && { password }),
+    ...(usesTls && { tls: {} }),
+    ...(family !== undefined && { family }),
+  };
+}
+
+/** The errors after which a connection was closed for good. */
+const closedBy = new WeakMap<RedisConnection, Refusal>();
+
+/** Returns why a connection was closed for good, or `undefined`. */
+export function refusalOf(redis: RedisConnection): Refusal | undefined {
+  return closedBy.get(redis);
 }
 
 /** An `error` event without a listener would end the process. */
 function withListener(redis: RedisConnection, onError: ErrorListener): RedisConnection {
-  redis.on('error', (error: unknown) => onError(error instanceof Error ? error : new Error(String(error))));
+  redis.on('error', (error: unknown) => {
+    if (!isUnknownDatabase(error)) return onError(error instanceof Error ? error : new Error(String(error)));
+    const refusal = unknownDatabase();
+    closedBy.set(redis, refusal);
+    redis.disconnect();
+    onError(refusal);
+  });
   return redis;
+}
+
+/** The client would use database 0 instead, with the keys of other programs in it. */
+function isUnknownDatabase(error: unknown): boolean {
+  const { command } = error as { readonly command?: { readonly name?: unknown } };
+  return command?.name === 'select';
+}
+
+function unknownDatabase(): Refusal {
+  return new Refusal('bad-config', {
+    message: 'Redis refuses the database number in the address of Redis; use a smaller number, or none for number 0',
+    expected: 'the number of a database that Redis has and the user may select',
+    received: 'another number',
+  });
 }

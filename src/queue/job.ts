@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { Refusal, shown } from '../domain/errors.ts';
+import { Refusal } from '../domain/errors.ts';
+import { idText, jobIdText } from '../domain/safe-text.ts';
 
 /** The braces keep all keys of a queue in one slot of a Redis Cluster. */
 export const DEFAULT_QUEUE_PREFIX = '{baton}';
@@ -52,9 +53,9 @@ export function requireMatchingId<Job extends { request: { operationId: string }
   // Programs that do not use Baton's producer may have sent the job under the bare operation id.
   if (jobId === jobIdOf(operationId) || jobId === operationId) return job;
   throw new Refusal('bad-request', {
-    message: `job ${shown(jobId)} asks for operation ${shown(operationId)}; its id must be ${shown(jobIdOf(operationId))}`,
-    expected: jobIdOf(operationId),
-    received: shown(jobId),
+    message: `job ${jobIdText(jobId)} asks for operation ${idText(operationId)}; its id must be ${jobIdText(jobIdOf(operationId))}`,
+    expected: jobIdText(jobIdOf(operationId)),
+    received: jobIdText(jobId),
   });
 }
 

@@ -1,6 +1,7 @@
 import { QueueEvents, type Job, type Queue } from 'bullmq';
 import pTimeout from 'p-timeout';
 import { JobFailed, QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
+import { errorText, jobIdText } from '../domain/safe-text.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import type { RedisConnection } from './connection.ts';
 import { hasFailed } from './job-state.ts';
@@ -76,7 +77,7 @@ export class ResultWaiter {
     });
     await this.events;
     const job = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
-    if (!job) return { ok: false, error: new QueueUnavailable(`job ${jobId} is no longer in the queue`) };
+    if (!job) return { ok: false, error: new QueueUnavailable(`job ${jobIdText(jobId)} is no longer in the queue`) };
     if (job.finishedOn === undefined) return undefined;
     return hasFailed(job) ? { ok: false, error: errorOf(job.failedReason) } : { ok: true, value: job.returnvalue };
   }
@@ -117,7 +118,8 @@ export class ResultWaiter {
 }
 
 function errorOf(reason: string | undefined): Error {
-  return parseFailureText(reason) ?? new JobFailed(reason ?? 'the job failed without a reason');
+  const text = reason === undefined ? 'the job failed without a reason' : errorText(new Error(reason));
+  return parseFailureText(reason) ?? new JobFailed(text);
 }
 
 const ignore = (): undefined => undefined;

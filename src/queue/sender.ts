@@ -1,6 +1,7 @@
 import { Queue, type Job, type JobsOptions } from 'bullmq';
 import pTimeout, { TimeoutError } from 'p-timeout';
 import { QueueUnavailable, Refusal } from '../domain/errors.ts';
+import { errorText, jobIdText, storableError } from '../domain/safe-text.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import { COMMAND_TIMEOUT_MS, type ErrorListener, type RedisConnection } from './connection.ts';
 import { hasFailed, isIdFree, runNow } from './job-state.ts';
@@ -72,7 +73,7 @@ export class Sender {
       if (!isIdFree(kept)) return keepJob(jobId, kept);
       await kept.remove();
     }
-    throw new Error(`job ${options.jobId ?? ''} was refused ${ADD_ROUNDS_MAX} times while it was sent`);
+    throw new Error(`job ${jobIdText(options.jobId)} was refused ${ADD_ROUNDS_MAX} times while it was sent`);
   }
 }
 
@@ -83,10 +84,11 @@ async function keepJob(jobId: string, kept: Job<unknown, unknown>): Promise<Sent
 }
 
 function unavailable(error: unknown): QueueUnavailable {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = errorText(error);
   const message =
     error instanceof TimeoutError
       ? `Redis did not confirm the request within ${SEND_TIMEOUT_MS} ms`
       : `Redis did not confirm the request: ${reason}`;
-  return new QueueUnavailable(message, { cause: error });
+  // The cause is described, because the client's error contains the command with the request.
+  return new QueueUnavailable(message, { cause: storableError(error) });
 }

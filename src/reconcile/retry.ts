@@ -1,4 +1,5 @@
-import { Refusal, shown, unknownOperation } from '../domain/errors.ts';
+import { Refusal, unknownOperation } from '../domain/errors.ts';
+import { shownId } from '../domain/safe-text.ts';
 import type { FailedAttempt } from '../domain/stored-error.ts';
 import { isEnded, isRetryable } from '../domain/operation.ts';
 import type { AnyOperation, FailureStore, OperationViewStore } from '../operations/index.ts';
@@ -66,7 +67,7 @@ function endOf({ state, error }: AnyOperation): string {
 
 function notRetryable(operationId: string, received: string): Refusal {
   return new Refusal('not-retryable', {
-    message: `operation ${shown(operationId)} is ${received}; only operations that failed can be retried`,
+    message: `operation ${shownId(operationId)} is ${received}; only operations that failed can be retried`,
     expected: 'an operation that failed',
     received,
   });

@@ -1,11 +1,20 @@
-import { pino, stdTimeFunctions, type DestinationStream, type LevelWithSilent, type Logger } from 'pino';
+import {
+  pino,
+  stdTimeFunctions,
+  type DestinationStream,
+  type LevelWithSilent,
+  type LogFn,
+  type Logger,
+  type LoggerOptions,
+} from 'pino';
+import { SKIP_REASONS } from '../domain/receipt.ts';
+import { errorText, idText, jobIdText, loggedError, safeText } from '../domain/safe-text.ts';
 import type { ErrorReporter } from '../queue/connection.ts';
 
 export type { Logger } from 'pino';
 
-/** Fields with personal or secret values. They are replaced at the top of a logged object and up to two levels below. */
-const PERSONAL = ['name', 'phone', 'contact', 'reason', 'uri', 'redisUrl'];
-const redactedPaths = PERSONAL.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
+/** Fields with personal or secret values. */
+const PERSONAL: readonly string[] = ['name', 'phone', 'contact', 'reason', 'uri', 'redisUrl'];
 
 /** The same error of the same event is logged at most once in this time. A lost connection reports many. */
 const REPEATED_ERROR_EVERY_MS = 10_000;
@@ -15,13 +24,35 @@ export function createLogger(
   { level }: { level: LevelWithSilent },
   destination: DestinationStream = process.stderr,
 ): Logger {
-  const options = {
+  const options: LoggerOptions = {
     level,
     base: { service: 'baton', pid: process.pid },
     timestamp: stdTimeFunctions.isoTime,
-    redact: { paths: redactedPaths, censor: '[redacted]' },
+    // A child logger repeats its ids in each line.
+    serializers: { jobId: jobIdText, operationId: idText, campaignId: idText },
+    hooks: {
+      logMethod(values, log) {
+        const [first, ...others] = (values as readonly unknown[]).map((value) => loggable('', value));
+        log.apply(this, [first, ...others] as Parameters<LogFn>);
+      },
+    },
   };
   return pino(options, destination);
+}
+
+/** Everything that is logged passes through this function. Returns a value without personal and secret parts. */
+function loggable(key: string, value: unknown): unknown {
+  if (value instanceof Error) return key === '' ? { err: loggedError(value) } : loggedError(value);
+  if (PERSONAL.includes(key) && !isSkipReason(value)) return '[redacted]';
+  if (typeof value === 'string') return /Ids?$/.test(key) ? jobIdText(value) : safeText(value);
+  if (Array.isArray(value)) return value.map((each) => loggable(key, each));
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, loggable(name, each)]));
+}
+
+/** A receipt says why conversations were skipped; an operation says why somebody asked for it, which may be personal. */
+function isSkipReason(value: unknown): boolean {
+  return SKIP_REASONS.some((known) => known === value);
 }
 
 /** Logs the errors that no caller receives, each with the event that failed, and leaves repetitions out. */
@@ -29,7 +60,7 @@ export function errorReporter(logger: Logger): ErrorReporter {
   const silentUntil = new Map<string, number>();
   return (event) => (error) => {
     const now = performance.now();
-    const key = `${event}: ${error.message}`;
+    const key = `${event}: ${errorText(error)}`;
     if ((silentUntil.get(key) ?? 0) > now) return;
     silentUntil.set(key, now + REPEATED_ERROR_EVERY_MS);
     logger.error({ err: error }, event);

@@ -257,7 +257,7 @@ describe('the check of a job', () => {
   it('is refused when its job id is not its operation id, with both ids', () => {
     const refusal = refusalOf(() => parseOperationJob('op-2', job()));
     expect(refusal).toMatchObject({ code: 'bad-request', expected: 'op-op-1' });
-    expect(refusal.message).toContain('"op-1"');
+    expect(refusal.message).toContain('operation op-1');
     expect(refusal.received).toContain('op-2');
   });
 

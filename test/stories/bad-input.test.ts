@@ -115,7 +115,7 @@ describe('bad input', () => {
         () => reassign({ from: { texterIds: ['t1', 't1'] }, to: { texterIds: ['t1', 't1'] } }),
         't1',
       ],
-      ['an empty source list', 'bad-request', () => reassign({ from: { texterIds: [] } }), '[]'],
+      ['an empty source list', 'bad-request', () => reassign({ from: { texterIds: [] } }), 'an empty list'],
       ['a count of 0', 'bad-request', () => reassign({ count: 0 }), '0'],
       ['a negative count', 'bad-request', () => reassign({ count: -5 }), '-5'],
       ['a count with a fraction', 'bad-request', () => reassign({ count: 1.5 }), '1.5'],
@@ -124,7 +124,12 @@ describe('bad input', () => {
       ['a count that is a text', 'bad-request', () => reassign({ count: '5' }), '5'],
       ['an unknown status', 'bad-request', () => reassign({ status: 'needsResponse' }), 'needsResponse'],
       ['an unknown spread', 'bad-request', () => reassign({ spread: 'fair' }), 'fair'],
-      ['a name instead of a conversation id', 'bad-request', () => one({ conversationId: 'Chris' }), 'Chris'],
+      [
+        'a name instead of a conversation id',
+        'bad-request',
+        () => one({ conversationId: 'Chris' }),
+        'a text of 5 characters',
+      ],
       ['two targets for a single move', 'bad-request', () => one({ to: { texterIds: ['t1', 't2'] } }), ''],
       ['an unassign without a confirmation', 'confirmation-needed', () => unassign(), 'none'],
       [

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { withDatabase } from '../../dev/services/environment-services.ts';
 import type { Config } from '../../src/config.ts';
 import { createContext, type Context } from '../../src/context.ts';
 import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
@@ -28,10 +29,9 @@ const shared = (): Addresses => ({ mongodbUri: required('MONGODB_URI'), redisUrl
 /** A configuration with a database and queues of its own, so that test files do not disturb each other. */
 export function testConfig(worker: Partial<Config['worker']> = {}, addresses = shared()): Config {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  const uri = new URL(addresses.mongodbUri);
-  uri.pathname = `/${name}`;
+  const uri = withDatabase(addresses.mongodbUri, name);
   return {
-    mongo: { uri: uri.toString(), connectionsMax: 20, serverSelectionTimeoutMs: 5_000 },
+    mongo: { uri, connectionsMax: 20, serverSelectionTimeoutMs: 5_000 },
     queue: { redisUrl: addresses.redisUrl, prefix: `{${name}}` },
     log: { level: process.env['BATON_LOG_LEVEL'] === 'debug' ? 'debug' : 'silent' },
     worker: {

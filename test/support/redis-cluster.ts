@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../../dev/services/redis.ts';
 import { until } from './until.ts';
 
+const PASSWORD_BYTES = 16;
 const PRIMARIES = 3;
 const SLOTS = 16_384;
 /** The slots of each primary. The last primary has a few less. */
@@ -18,7 +20,10 @@ export class RedisCluster {
   }
 
   static async start(): Promise<RedisCluster> {
-    const nodes = await Promise.all(Array.from({ length: 2 * PRIMARIES }, () => startRedis({ settings: SETTINGS })));
+    const password = randomBytes(PASSWORD_BYTES).toString('hex');
+    const nodes = await Promise.all(
+      Array.from({ length: 2 * PRIMARIES }, () => startRedis({ settings: SETTINGS, password })),
+    );
     const cluster = new RedisCluster(nodes);
     try {
       await cluster.join();

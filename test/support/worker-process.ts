@@ -29,7 +29,7 @@ export class WorkerProcess {
     const preloads = ['tsx', ...(preload === undefined ? [] : [preload])].flatMap((name) => ['--import', name]);
     this.child = spawn(process.execPath, [...preloads, main], {
       cwd: ROOT,
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env['PATH'],
         MONGODB_URI: mongo.uri,
@@ -38,7 +38,9 @@ export class WorkerProcess {
         ...env,
       },
     });
-    this.child.stderr?.on('data', (piece: Buffer) => (this.log += piece.toString()));
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (piece: Buffer) => (this.log += piece.toString()));
+    }
     this.exit = once(this.child, 'exit').then(([code, signal]) => {
       this.ended = { code: code as number | null, signal: signal as NodeJS.Signals | null };
       return this.ended;
@@ -80,6 +82,10 @@ export class WorkerProcess {
 
   async exitCode(): Promise<number | null> {
     return (await this.exit).code;
+  }
+
+  get logText(): string {
+    return this.log;
   }
 
   get hasEnded(): boolean {

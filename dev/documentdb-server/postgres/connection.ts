@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { FrameError, Frames, type FrameLayout } from '../protocol/frames.js';
 import { CONNECT_TIMEOUT_MS } from '../limits.js';
 import { newBatch, settle, writeParts, type Batch } from './batch.js';
@@ -18,6 +18,7 @@ import {
 } from './protocol.js';
 
 export interface ConnectionOptions {
+  /** A host, or the folder of a socket. */
   host: string;
   port: number;
   user: string;
@@ -26,6 +27,10 @@ export interface ConnectionOptions {
   settings: Record<string, string>;
   /** Cancels statements that wait for a row of another open transaction. Default: they wait. */
   canceller?: { cancel(pid: number): Promise<void> } | undefined;
+}
+
+function placeOf({ host, port }: ConnectionOptions): NetConnectOpts {
+  return host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port, noDelay: true };
 }
 
 const LAYOUT: FrameLayout = { lengthAt: 1, bigEndian: true, uncounted: 1, bytesMin: 5, bytesMax: 1 << 30 };
@@ -50,7 +55,7 @@ export class Connection {
 
   private constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#socket = connect({ host: options.host, port: options.port, noDelay: true });
+    this.#socket = connect(placeOf(options));
     this.#socket.on('data', (received: Buffer) => this.#onData(received));
     this.#socket.on('error', (error) => this.#close(error.message));
     this.#socket.on('close', () => this.#close('closed by the server'));
@@ -96,9 +101,8 @@ export class Connection {
   cancel(): void {
     if (this.#key === undefined || this.#isClosed || this.#batches.length === 0) return;
     this.#wasCancelled = true;
-    const { host, port } = this.#options;
     const key = this.#key;
-    const socket = connect({ host, port }, () => socket.end(cancelMessage(key)));
+    const socket = connect(placeOf(this.#options), () => socket.end(cancelMessage(key)));
     socket.on('error', () => undefined);
     socket.resume();
   }

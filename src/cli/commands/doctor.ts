@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { errorText } from '../../domain/safe-text.ts';
 import { createContext } from '../../context.ts';
 import { readQueueFacts, type DatabaseFacts, type QueueFacts, type QueueState } from '../../telemetry/index.ts';
-import { EXIT_FAILED, messageOf } from '../errors.ts';
+import { EXIT_FAILED } from '../errors.ts';
 import { batonVersion, type Session } from '../session.ts';
 import { counted, facts, type Output } from '../terminal.ts';
 
@@ -42,7 +43,7 @@ async function checkDatabase({ config }: Session): Promise<Check[]> {
       await context.close();
     }
   } catch (error) {
-    return [fail('MongoDB', messageOf(error), 'set MONGODB_URI to the address of a running server')];
+    return [fail('MongoDB', errorText(error), 'set MONGODB_URI to the address of a running server')];
   }
 }
 
@@ -50,7 +51,7 @@ async function checkQueue({ config }: Session): Promise<Check[]> {
   try {
     return queueChecks(await readQueueFacts(config.queue));
   } catch (error) {
-    return [fail('Redis', messageOf(error), 'set REDIS_URL to the address of a running server')];
+    return [fail('Redis', errorText(error), 'set REDIS_URL to the address of a running server')];
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { errorText } from '../../domain/safe-text.ts';
 import { operationId } from '../../domain/ids.ts';
 import type { ClaimResult, SentClaim } from '../../producer/index.ts';
 import { id, newId, seconds } from '../arguments.ts';
-import { messageOf } from '../errors.ts';
 import { findTexter, openCampaign, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN, countOption, waitOption } from '../options.ts';
 import { SHORT_BECAUSE } from '../receipt-text.ts';
@@ -72,7 +72,7 @@ async function waitForMoreOf(
     // A claim that has ended meanwhile cannot be cancelled, and its result is printed.
     cancelled.then(
       () => session.note(`claim ${operationId} was cancelled.`),
-      (error: unknown) => session.note(`claim ${operationId} was not cancelled: ${messageOf(error)}`),
+      (error: unknown) => session.note(`claim ${operationId} was not cancelled: ${errorText(error)}`),
     );
   };
   process.once('SIGINT', cancel);

@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import mongoose from 'mongoose';
@@ -18,6 +19,8 @@ const hasRedis = isLinux && (hasRedisBinary() || isServerRootBuilt());
 const hasDocumentDb = isLinux && isServerRootBuilt() && process.getuid?.() === 0;
 /** Long enough for a machine that is busy with other commands. */
 const EXIT_TIMEOUT_MS = 20_000;
+/** The rights of users who are neither the owner nor root. */
+const OF_OTHERS = 0o077;
 /** `onFreePort` recognises a taken port by these words in the log of the server. */
 const PORT_TAKEN = /address already in use/i;
 
@@ -72,6 +75,20 @@ describe.runIf(hasRedis)('a private Redis', () => {
     await expect(startRedis({ port: server.port })).rejects.toThrow(PORT_TAKEN);
   });
 
+  test('refuses clients without its password, which no other user can read', async () => {
+    const server = await startRedis();
+    stops.push(() => server.stop());
+    const { password, host } = new URL(server.url);
+    expect(password).not.toBe('');
+    const stranger = connect(Number(host.split(':')[1]), '127.0.0.1');
+    stops.push(() => Promise.resolve(stranger.destroy()));
+    stranger.write('GET x\r\n');
+    expect(String(await once(stranger, 'data'))).toContain('NOAUTH');
+    expect(readFileSync(`/proc/${server.pid}/cmdline`, 'utf8')).not.toContain(password);
+    expect(readFileSync(join(server.dir, 'redis.log'), 'utf8')).not.toContain(password);
+    expect(statSync(join(server.dir, 'redis.conf')).mode & OF_OTHERS).toBe(0);
+  });
+
   test('stops even while SIGSTOP suspends it', async () => {
     const server = await startRedis();
     await server.kill('SIGSTOP');
@@ -89,10 +106,17 @@ describe.runIf(hasRedis)('a private Redis', () => {
 });
 
 describe.runIf(hasDocumentDb)('a private DocumentDB', () => {
-  test('reports the end of its log when its port is taken', async () => {
+  test('has a PostgreSQL that listens on no port, and a socket that other users cannot reach', async () => {
     const server = await startDocumentDb();
     stops.push(() => server.stop());
-    await expect(startDocumentDb({ port: server.port })).rejects.toThrow(PORT_TAKEN);
+    const [folder = ''] = server.postgres.split(':');
+    expect(statSync(folder).mode & OF_OTHERS).toBe(0);
+    expect(statSync(join(folder, `.s.PGSQL.${server.port}`)).mode & OF_OTHERS).toBe(0);
+    const connected = once(connect(server.port, '127.0.0.1'), 'connect');
+    await expect(connected).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    const asNobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', process.execPath, '-e'];
+    const code = `require('net').connect('${folder}/.s.PGSQL.${server.port}').on('error', (e) => console.log(e.code))`;
+    expect(spawnSync('setpriv', [...asNobody, code], { encoding: 'utf8', cwd: '/' }).stdout).toBe('EACCES\n');
   });
 
   test('keeps every confirmed write through kill -9 of PostgreSQL', async () => {

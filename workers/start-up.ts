@@ -1,0 +1,30 @@
+import { EXIT_REFUSED, Refusal } from '../src/domain/errors.ts';
+import { errorText, loggedError } from '../src/domain/safe-text.ts';
+import type { Logger } from '../src/telemetry/index.ts';
+
+const EXIT_FAILED = 1;
+
+/** Logs why the worker cannot start, in one line without values of the configuration, and ends the process. */
+export function exitBeforeReady(logger: Logger, error: unknown): never {
+  if (error instanceof Refusal) {
+    logger.fatal({ code: error.code }, error.message);
+    process.exit(EXIT_REFUSED);
+  }
+  const { type, code } = loggedError(error);
+  logger.fatal({ type, code }, `the worker cannot start: ${serviceOf(type)}${errorText(error)}`);
+  process.exit(EXIT_FAILED);
+}
+
+/** The message of a client says what failed, and not always where. */
+function serviceOf(type: string): string {
+  if (/^Mongo/.test(type)) return 'MongoDB (MONGODB_URI): ';
+  return type === 'ReplyError' ? 'Redis (REDIS_URL): ' : '';
+}
+
+/** Node would print an error with all its fields, which contain the arguments of commands. */
+export function logUncaughtErrors(logger: Logger): void {
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'an unexpected error ended the process');
+    process.exit(EXIT_FAILED);
+  });
+}
