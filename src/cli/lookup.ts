@@ -73,6 +73,7 @@ export function findTexter({ campaign, texters }: TextersOf, typed: string): Tex
 }
 
 type TextersOf = Pick<CampaignSession, 'campaign' | 'texters'>;
+type SourcesOf = TextersOf & Pick<CampaignSession, 'context'>;
 
 /**
  * Finds the id of a conversation by its id, its external id, or the exact name of its contact. Refuses a word that matches
@@ -128,33 +129,47 @@ function ambiguous(what: string, matches: readonly Match[], typed: string): Refu
   });
 }
 
-/** Reads `pool`, `everyone`, or a list of texters by id or name. */
-export function sourcesOf(typed: string, of: TextersOf): Sources {
-  return typed === 'pool' || typed === 'everyone' ? typed : { texterIds: texterIdsOf(typed, of) };
+/** Reads `pool`, `everyone`, or a list of texters by id or name. Texters who are not on the campaign any more have only an id. */
+export async function sourcesOf(typed: string, of: SourcesOf): Promise<Sources> {
+  if (typed === 'pool' || typed === 'everyone') return typed;
+  return { texterIds: await Promise.all(wordsOf(typed).map((word) => findSource(of, word))) };
 }
 
 /** Reads `everyone`, or a list of texters by id or name. */
 export function targetsOf(typed: string, of: TextersOf): Targets {
-  return typed === 'everyone' ? typed : { texterIds: texterIdsOf(typed, of) };
+  return typed === 'everyone' ? typed : { texterIds: wordsOf(typed).map((word) => findTexter(of, word).texterId) };
 }
 
-/** Reads `pool`, or one texter by id or name. */
-export function assigneeOf(typed: string, of: TextersOf): Assignee {
-  return typed === 'pool' ? null : findTexter(of, typed).texterId;
+/** Reads `pool`, or one texter as {@link sourcesOf} does. */
+export async function assigneeOf(typed: string, of: SourcesOf): Promise<Assignee> {
+  return typed === 'pool' ? null : findSource(of, typed);
 }
 
-/** Lists the assignees that {@link sourcesOf} reads. `everyone` stands for all texters and the pool. */
-export function assigneesOf(typed: string, of: TextersOf): Assignee[] {
-  const sources = sourcesOf(typed, of);
+/** Lists the assignees that {@link sourcesOf} reads. `everyone` stands for the pool and every assignee. */
+export async function assigneesOf(typed: string, of: SourcesOf): Promise<Assignee[]> {
+  const sources = await sourcesOf(typed, of);
   if (sources === 'pool') return [null];
-  return sources === 'everyone' ? [null, ...ids(of.texters, 'texterId')] : [...new Set(sources.texterIds)];
+  if (sources !== 'everyone') return [...new Set(sources.texterIds)];
+  const assignees = await of.context.stores.conversations.listAssignees(of.campaign.campaignId);
+  return [null, ...new Set([...ids(of.texters, 'texterId'), ...assignees])];
+}
+
+/** Finds a texter of the campaign, or an id that conversations of the campaign are assigned to. */
+async function findSource(of: SourcesOf, typed: string): Promise<string> {
+  const { word, isId } = readWord(typed);
+  if (isId && new TexterWords(of.texters).find(typed).length === 0) {
+    const { conversations } = of.context.stores;
+    const [assignee] = await conversations.listAssignees(of.campaign.campaignId, [word]);
+    if (assignee !== undefined) return assignee;
+  }
+  return findTexter(of, typed).texterId;
 }
 
 /** Returns an empty list for an empty text. The callers refuse it, each in its own words. */
-function texterIdsOf(typed: string, of: TextersOf): string[] {
+function wordsOf(typed: string): string[] {
   if (typed.trim() === '') return [];
   const words = typed.split(',').map((word) => word.trim());
-  return words.map((word) => {
+  for (const word of words) {
     if (word === '') {
       const expected = 'texters with one comma between them';
       throw misused(`there is an empty name in ${shown(typed)}`, { expected, received: shown(typed) });
@@ -163,8 +178,8 @@ function texterIdsOf(typed: string, of: TextersOf): string[] {
       const expected = `"${word}" alone, or a list of texters`;
       throw misused(`"${word}" cannot be combined with texters`, { expected, received: shown(typed) });
     }
-    return findTexter(of, word).texterId;
-  });
+  }
+  return words;
 }
 
 /** Names of assignees for people. */

@@ -3,7 +3,7 @@ import type { AssigneeCount, ConversationRange, ConversationStore } from './port
 import { RangePages, sameMomentAfter } from './range-pages.ts';
 import { toCandidate, waitsSince, type StoredConversation } from './stored.ts';
 import { STATUSES, type Assignee, type Candidate, type Position, type Status } from '../domain/conversation.ts';
-import type { Database } from '../mongo/database.ts';
+import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { ASSIGNEE_INDEX, NO_OPT_OUT_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
 
@@ -50,6 +50,14 @@ export class MongoConversationStore implements ConversationStore {
     const found = this.database.models.conversations.findOne(filter, CANDIDATE_FIELDS);
     const doc = await found.lean<CandidateDoc>();
     return doc ? asCandidate(doc) : undefined;
+  }
+
+  async listAssignees(campaignId: string, among?: readonly string[]): Promise<string[]> {
+    const filter = { campaignId, assigneeId: among ? { $in: [...among] } : { $gt: '' } };
+    const groups = [{ $match: filter }, { $group: { _id: '$assigneeId' } }];
+    const options = { hint: ASSIGNEE_INDEX, ...IN_ONE_BATCH };
+    const found = await this.database.conversations.aggregate<{ _id: string }>(groups, options).toArray();
+    return found.map(({ _id }) => _id).sort();
   }
 
   async count(

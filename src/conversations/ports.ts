@@ -34,6 +34,11 @@ export interface ConversationStore {
    */
   readUnknown(campaignId: string, assignees: readonly Assignee[], page: number): Promise<Candidate[]>;
   findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
+  /**
+   * Returns the texter ids that conversations of the campaign are assigned to, sorted: all, or those of `among`. Some may not
+   * be on the campaign. Skips through an index from one id to the next.
+   */
+  listAssignees(campaignId: string, among?: readonly string[]): Promise<string[]>;
   /** Counts the conversations of these assignees in these statuses, up to `limit`. */
   count(
     campaignId: string,

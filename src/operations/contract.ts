@@ -105,7 +105,10 @@ export type BulkRequest = ReassignRequest | UnassignRequest;
 export type OneRequest = RequestOf<'reassign-one' | 'unassign-one'>;
 export type CancelRequest = DeepReadonly<z.output<typeof cancelRequest>>;
 
-/** `everyone` means the pool and all texters of the campaign. */
+/**
+ * `everyone` means the pool, all texters of the campaign, and assignees who are not on the campaign any more. These can be
+ * named too.
+ */
 export type Sources = ReassignRequest['from'];
 /** `everyone` means all active texters of the campaign. */
 export type Targets = ReassignRequest['to'];

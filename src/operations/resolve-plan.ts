@@ -1,10 +1,10 @@
-import type { Campaign } from '../campaigns/index.ts';
+import type { Campaign, Texter } from '../campaigns/index.ts';
 import type { AssigneeCount } from '../conversations/index.ts';
 import { isStatus, STATUSES, statusesOf, type Assignee } from '../domain/conversation.ts';
 import { rotated } from '../domain/dealing.ts';
 import { campaignClosed, Refusal, unknownCampaign, unknownOperation } from '../domain/errors.ts';
 import { sumOf } from '../domain/receipt.ts';
-import type { OneRequest, ReassignRequest, RequestOf, UndoRequest, UnassignRequest } from './contract.ts';
+import type { OneRequest, ReassignRequest, RequestOf, Sources, UndoRequest, UnassignRequest } from './contract.ts';
 import type { Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
 import { resolveSources, resolveTargets } from './sources-and-targets.ts';
@@ -19,7 +19,7 @@ export async function resolveReassign(stores: Stores, request: ReassignRequest):
   const campaign = refuseClosed(await findCampaign(stores, campaignId));
   const texters = await stores.texters.list(campaignId);
   const targets = rotated(resolveTargets(request, texters), campaign.nextJoinedOrder).map(({ texterId }) => texterId);
-  const sources = resolveSources(from, texters);
+  const sources = await findSources(stores, campaignId, from, texters);
   const plan = { sources, targets, spread, statuses: statusesOf(request.status), limit: request.count ?? null };
   if (targets.some((target) => sources.includes(target))) {
     return { ...plan, ...(await resolveSurplus(stores, campaignId, plan)) };
@@ -51,9 +51,10 @@ async function countFixed(
 export async function resolveUnassign(stores: Stores, request: UnassignRequest): Promise<Plan> {
   await findCampaign(stores, request.campaignId);
   const texters = await stores.texters.list(request.campaignId);
+  const sources = await findSources(stores, request.campaignId, request.from, texters);
   return {
     ...TO_THE_POOL,
-    sources: resolveSources(request.from, texters).filter((assignee) => assignee !== null),
+    sources: sources.filter((assignee) => assignee !== null),
     statuses: statusesOf(request.status),
     limit: request.count ?? request.confirm ?? null,
   };
@@ -132,9 +133,24 @@ async function resolveOne(stores: Stores, { campaignId, conversationId, expected
     });
   }
   // An expected assignee who is not on the campaign is a mistake in the request, not a reason to skip.
-  if (expectedAssigneeId) resolveSources({ texterIds: [expectedAssigneeId] }, texters);
+  if (expectedAssigneeId) await findSources(stores, campaignId, { texterIds: [expectedAssigneeId] }, texters);
   const sources = [expectedAssigneeId === undefined ? found.assigneeId : expectedAssigneeId];
   return { campaign, texters, sources, statuses: STATUSES, limit: 1 };
+}
+
+/** Looks for assignees who are not on the campaign only when the request can mean them. */
+async function findSources(
+  { conversations }: Stores,
+  campaignId: string,
+  from: Sources,
+  texters: readonly Texter[],
+): Promise<Assignee[]> {
+  if (from === 'pool') return resolveSources(from, texters, []);
+  if (from === 'everyone') return resolveSources(from, texters, await conversations.listAssignees(campaignId));
+  const known = new Set(texters.map(({ texterId }) => texterId));
+  const unknown = from.texterIds.filter((id) => !known.has(id));
+  const others = unknown.length > 0 ? await conversations.listAssignees(campaignId, unknown) : [];
+  return resolveSources(from, texters, others);
 }
 
 async function findCampaign(stores: Stores, campaignId: string): Promise<Campaign> {

@@ -169,7 +169,7 @@ describe('a batch that cannot be applied', () => {
     const ids = await harness.seedConversations(campaignId, seeded);
     const { conversations } = harness.context.database;
     const damaged = { _id: new Types.ObjectId(ids[3]) };
-    await conversations.updateOne(damaged, { $set: { history: 'no list' as never } });
+    await conversations.updateOne(damaged, { $set: { history: { damaged: true } as never } });
     const operationId = harness.newId('op');
     const request = { kind: 'reassign', operationId, campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
     const { stores } = harness.context;

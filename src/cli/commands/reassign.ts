@@ -56,7 +56,7 @@ export async function reassign(of: CampaignSession, options: ReassignOptions): P
   const fields = {
     kind: 'reassign',
     ...commonFields(of, options),
-    from: sourcesOf(from, of),
+    from: await sourcesOf(from, of),
     to: targetsOf(to, of),
     status,
     count,
@@ -99,6 +99,6 @@ export async function oneConversation(
   return {
     ...commonFields(of, options),
     conversationId: await findConversationId(of.context.views, of.campaign.campaignId, conversation),
-    expectedAssigneeId: from === undefined ? undefined : assigneeOf(from, of),
+    expectedAssigneeId: from === undefined ? undefined : await assigneeOf(from, of),
   };
 }
