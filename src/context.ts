@@ -2,7 +2,13 @@ import { MongoCampaignStore, MongoTexterStore } from './campaigns/index.ts';
 import { ClaimCoordinator, ClaimQueue, MongoClaimStore, serveClaims } from './claims/index.ts';
 import type { Config } from './config.ts';
 import { MongoContactStore, type ContactStore } from './contacts/index.ts';
-import { MongoConversationStore, MongoViewStore, type ViewStore } from './conversations/index.ts';
+import {
+  MongoCompletenessStore,
+  MongoConversationStore,
+  MongoViewStore,
+  type CompletenessStore,
+  type ViewStore,
+} from './conversations/index.ts';
 import type { Clock } from './domain/operation.ts';
 import { Database } from './mongo/database.ts';
 import { requireSchema } from './mongo/schema-version.ts';
@@ -27,6 +33,7 @@ export interface Context {
   readonly stores: Stores;
   readonly contacts: ContactStore;
   readonly views: ViewStore;
+  readonly completeness: CompletenessStore;
   readonly operationViews: OperationViewStore;
   readonly failures: FailureStore;
   readonly reconcileStore: ReconcileStore;
@@ -55,6 +62,7 @@ export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): P
     stores: createStores(database, config.worker),
     contacts: new MongoContactStore(database),
     views: new MongoViewStore(database),
+    completeness: new MongoCompletenessStore(database),
     operationViews: new MongoOperationViewStore(database),
     failures: new MongoFailureStore(database),
     reconcileStore: new MongoReconcileStore(database),

@@ -45,6 +45,15 @@ export class MongoConversationStore implements ConversationStore {
     return (await Promise.all(found)).flat().map(asCandidate);
   }
 
+  async countUnknown(campaignId: string, assignees: readonly Assignee[]): Promise<number> {
+    const filters = unknownStatuses(campaignId, assignees);
+    const options = { hint: ASSIGNEE_INDEX };
+    const counts = await Promise.all(
+      filters.map((filter) => this.database.conversations.countDocuments(filter, options)),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   async findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
     const found = this.database.models.conversations.findOne(filter, CANDIDATE_FIELDS);

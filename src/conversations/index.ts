@@ -1,10 +1,13 @@
+export { MongoCompletenessStore } from './completeness-store.ts';
 export { MongoConversationStore } from './conversation-store.ts';
 export type {
   AssigneeCount,
+  CompletenessStore,
   ConversationRange,
   ConversationRecord,
   ConversationStore,
   ConversationWithHistory,
+  IncompleteCampaign,
   ViewStore,
 } from './ports.ts';
 export { readFromEnd } from './read-from-end.ts';

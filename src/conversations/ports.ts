@@ -109,3 +109,32 @@ export interface ViewStore {
   /** Yields every conversation of a campaign exactly once, even while conversations move. */
   everyConversation(campaignId: string): AsyncIterable<ConversationRecord>;
 }
+
+/** A campaign with documents that other programs have left incomplete. */
+export interface IncompleteCampaign {
+  readonly campaignId: string;
+  /** The conversations that operations skip. */
+  readonly incomplete: number;
+  /** The texters that count as paused, because their documents do not say whether they are active. */
+  readonly texters: number;
+  /** The conversations of texters who are not on the campaign. */
+  readonly withoutTexter: number;
+}
+
+/** What nobody can know but the people of the campaign. Without a choice, such conversations stay incomplete. */
+export interface RepairChoices {
+  readonly status?: Status;
+  readonly optedOut?: boolean;
+}
+
+export interface Repair extends IncompleteCampaign {
+  /** The number of fields that were written. */
+  readonly changed: number;
+}
+
+export interface CompletenessStore {
+  /** Checks the newest campaigns. Reads ranges of indexes, and no more than it counts. */
+  findIncomplete(): Promise<IncompleteCampaign[]>;
+  /** Writes the default of every missing field of a campaign, its texters and conversations. Safe to repeat. */
+  repair(campaignId: string, choices: RepairChoices): Promise<Repair>;
+}
