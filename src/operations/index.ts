@@ -24,10 +24,13 @@ export { failWith } from './ending.ts';
 export { MongoFailureStore } from './failure-store.ts';
 export {
   type CancelAnswer,
+  type FoundOperation,
   type OperationAnswer,
   type Preview,
+  FIND_JOB,
   operationJob,
   parseCancelJob,
+  parseFindJob,
   parseOperationJob,
   parsePreviewJob,
 } from './jobs.ts';

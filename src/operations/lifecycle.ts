@@ -81,14 +81,14 @@ async function startAndRun(deps: LifecycleDeps, accepted: Operation, controls: S
  * An operation that has to wait is resolved too, so that it is refused at once when it would be refused now.
  */
 async function start({ stores, clock }: LifecycleDeps, operation: Operation): Promise<Operation | undefined> {
-  const { operationId, request, state } = operation;
+  const { request, state } = operation;
   const started =
     state === 'running' ? operation : await stores.operations.start(operation, needsCampaignLock(request));
   if (started && (started.plan || isEnded(started.state))) return started;
   // A reopened operation keeps its plan. A refusal now would hide what it has moved already.
   if (operation.plan) return undefined;
   const plan = await resolvePlan(stores, request);
-  return started && stores.operations.storePlan(operationId, plan, clock.now());
+  return started && stores.operations.storePlan(started, plan, clock.now());
 }
 
 async function run(
