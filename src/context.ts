@@ -1,4 +1,4 @@
-import { MongoCampaignStore, MongoTexterStore } from './campaigns/index.ts';
+import { MongoCampaignStore, MongoCreditStore, MongoTexterStore } from './campaigns/index.ts';
 import { ClaimCoordinator, ClaimQueue, MongoClaimStore, serveClaims } from './claims/index.ts';
 import type { Config } from './config.ts';
 import { MongoContactStore, type ContactStore } from './contacts/index.ts';
@@ -88,6 +88,7 @@ function createStores(database: Database, { batchConversationsMax, roundRepeated
   return {
     campaigns: new MongoCampaignStore(database),
     texters: new MongoTexterStore(database),
+    credits: new MongoCreditStore(database),
     conversations: new MongoConversationStore(database),
     operations: new MongoOperationStore(database),
     batches: new MongoBatchStore(database),

@@ -16,10 +16,9 @@ export class MongoCampaignStore implements CampaignStore {
     this.database = database;
   }
 
-  async insert({ campaignId, nextJoinedOrder, ...campaign }: Campaign): Promise<void> {
-    const rotation = { sequence: 0, nextJoinedOrder };
+  async insert({ campaignId, ...campaign }: Campaign): Promise<void> {
     try {
-      await this.database.models.campaigns.create({ _id: campaignId, ...campaign, operationCount: 0, rotation });
+      await this.database.models.campaigns.create({ _id: campaignId, ...campaign, operationCount: 0 });
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw new Refusal('campaign-exists', {
@@ -58,14 +57,6 @@ export class MongoCampaignStore implements CampaignStore {
   changeRules(campaignId: string, changes: Partial<SelfAssignSettings>): Promise<Campaign | undefined> {
     const rules = Object.entries(changes).map(([rule, value]) => [`selfAssign.${rule}`, value] as const);
     return this.set(campaignId, Object.fromEntries(rules));
-  }
-
-  async keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void> {
-    await this.database.models.campaigns.updateOne(
-      // Also matches a campaign without a rotation.
-      { _id: campaignId, 'rotation.sequence': { $not: { $gte: sequence } } },
-      { $set: { rotation: { sequence, nextJoinedOrder } } },
-    );
   }
 
   private async set(campaignId: string, fields: mongo.MatchKeysAndValues<CampaignDoc>): Promise<Campaign | undefined> {

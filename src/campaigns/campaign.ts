@@ -15,8 +15,6 @@ export interface Campaign {
   readonly selfAssign: SelfAssignSettings;
   /** The number of texters that ever joined. */
   readonly texterCount: number;
-  /** Dealing starts with the first target whose order of joining is at least this, so that the remainder rotates. */
-  readonly nextJoinedOrder: number;
   readonly createdAt: Date;
 }
 

@@ -7,7 +7,8 @@ export {
   type Texter,
 } from './campaign.ts';
 export { addTexter, changeRules, checkedCountry, createCampaign, setActive, setClosed, setCountry } from './manage.ts';
-export type { CampaignStore, TexterStore } from './ports.ts';
+export { MongoCreditStore, replaceCredits } from './credit-store.ts';
+export type { CampaignStore, CreditStore, TexterStore } from './ports.ts';
 export { readWord, TexterWords } from './texter-words.ts';
 export { rulesOf, type StoredCampaign } from './stored.ts';
 export { MongoTexterStore } from './texter-store.ts';

@@ -32,7 +32,6 @@ export async function createCampaign({ stores, clock }: CampaignDeps, request: C
     country: request.country === undefined ? null : await checkedCountry(request.country),
     selfAssign: { ...SELF_ASSIGN_DEFAULT, ...request.selfAssign },
     texterCount: 0,
-    nextJoinedOrder: 0,
     createdAt: clock.now(),
   };
   await stores.campaigns.insert(campaign);

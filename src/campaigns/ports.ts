@@ -1,3 +1,4 @@
+import type { Credit } from '../domain/credits.ts';
 import type { Campaign, SelfAssignSettings, Texter } from './campaign.ts';
 
 export interface CampaignStore {
@@ -13,11 +14,11 @@ export interface CampaignStore {
   setCountry(campaignId: string, country: string | null): Promise<Campaign | undefined>;
   /** Changes only the given rules. Returns the changed campaign, or `undefined` when it does not exist. */
   changeRules(campaignId: string, changes: Partial<SelfAssignSettings>): Promise<Campaign | undefined>;
-  /**
-   * Stores with which texter the next dealing starts. `sequence` is the number of the operation that dealt last: the call
-   * changes nothing when a later operation has stored its own value already.
-   */
-  keepRotation(campaignId: string, sequence: number, nextJoinedOrder: number): Promise<void>;
+}
+
+export interface CreditStore {
+  /** Returns the credits of a campaign's texters that are not zero. */
+  list(campaignId: string): Promise<Credit[]>;
 }
 
 export interface NewTexter {

@@ -23,7 +23,6 @@ export function toCampaign(doc: StoredCampaign): Campaign {
     country: doc.country ?? null,
     selfAssign: rulesOf(doc.selfAssign),
     texterCount: doc.texterCount ?? 0,
-    nextJoinedOrder: doc.rotation?.nextJoinedOrder ?? 0,
     createdAt: doc.createdAt ?? new Date(0),
   };
 }
@@ -46,7 +45,7 @@ export function toTexter({ texterId, name, active, joinedOrder }: StoredTexter):
 
 /**
  * Returns texters in their order of joining, each with an order of its own. Texters with equal orders, and those without one,
- * come in the order in which they were created. If orders were equal, the remainder of an uneven split would not rotate.
+ * come in the order in which they were created.
  */
 export function inJoinedOrder(docs: readonly StoredTexter[]): Texter[] {
   let last = 0;

@@ -89,7 +89,6 @@ export class MongoCompletenessStore implements CompletenessStore {
       operationCount: 0,
       waitingCount: 0,
       texterCount: await this.database.texters.countDocuments({ campaignId }),
-      rotation: { sequence: 0, nextJoinedOrder: 0 },
       createdAt: this.database.now(),
     };
     let changed = 0;

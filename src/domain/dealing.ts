@@ -1,4 +1,5 @@
-import type { Assignee, Candidate } from './conversation.ts';
+import type { Assignee, Candidate, Status } from './conversation.ts';
+import { compareCredits, type StatusCredits } from './credits.ts';
 
 /**
  * `even`: every target gets the same number of the dealt conversations. `level`: the target with the lowest load is filled
@@ -13,21 +14,24 @@ export type Spread = (typeof SPREADS)[number];
 const HALF_A_DEAL = 0.5;
 
 export interface DealerStart {
-  /** In dealing order. */
+  /** In the order of joining. */
   readonly targets: readonly Assignee[];
   /** The load of each target before the next deal, in the order of the targets. */
   readonly loads: readonly number[];
   readonly spread: Spread;
   /** The load that each target has in the beginning and in the end. Only when targets are sources too. */
   readonly shares?: { readonly before: readonly number[]; readonly after: readonly number[] };
+  /** Default: every credit is zero. */
+  readonly credits?: readonly StatusCredits[];
 }
 
 /**
  * Deals conversations one by one to targets.
  *
- * Without shares, the target with the lowest load is next, and of equal loads the first in order. With `even`, every load
- * starts at zero, which makes the dealing a round-robin. With `level`, a load starts at the number of conversations that
- * the target has. The remainder goes to the first targets in order: see {@link rotated}.
+ * Without shares, the target with the lowest load is next. With `even`, every load starts at zero, which makes the dealing
+ * a round-robin. With `level`, a load starts at the number of conversations that the target has. Of equal targets, the one
+ * with the largest credit for the status of the conversation is next, and of equal credits the first in order. So the
+ * remainder goes to the largest credits: see `credits.ts`.
  *
  * With shares, a target above its share gives conversations, and a target below it receives them. With `even`, the target
  * that has received the smallest fraction is next, so that all receive the same mix of old and new. With `level`, the
@@ -39,6 +43,7 @@ export class Dealer {
   private readonly dealtTo: number[];
   private readonly takenBack: number[];
   private readonly open: boolean[];
+  private readonly credits: ReadonlyMap<Status, readonly number[]>;
 
   constructor(plan: DealerStart) {
     this.plan = plan;
@@ -46,12 +51,13 @@ export class Dealer {
     this.dealtTo = [...plan.loads];
     this.takenBack = plan.targets.map(() => 0);
     this.open = plan.targets.map(() => true);
+    this.credits = new Map((plan.credits ?? []).map(({ status, credits }) => [status, credits]));
   }
 
   /** Returns the target of this conversation, or `undefined` when no target is left. */
-  deal({ assigneeId }: Pick<Candidate, 'assigneeId'>): Assignee | undefined {
+  deal({ assigneeId, status }: Pick<Candidate, 'assigneeId' | 'status'>): Assignee | undefined {
     // Conversations that came to a source meanwhile are dealt beyond the shares.
-    const seat = this.receiver() ?? this.leastLoaded();
+    const seat = this.receiver(status) ?? this.leastLoaded(status);
     if (seat === undefined) return undefined;
     add(this.dealtTo, this.seats.get(assigneeId), -1);
     add(this.dealtTo, seat, 1);
@@ -77,10 +83,8 @@ export class Dealer {
     return Math.max(0, -this.missing(seat));
   }
 
-  /** The target of the next deal. The next operation of the campaign starts its dealing with it. */
-  get nextTarget(): Assignee | undefined {
-    const seat = this.leastLoaded();
-    return seat === undefined ? undefined : this.plan.targets[seat];
+  get hasTargets(): boolean {
+    return this.open.includes(true);
   }
 
   /** Each target's load, in the order of the targets. Deals that were taken back are not subtracted. */
@@ -89,10 +93,10 @@ export class Dealer {
   }
 
   /** The next target below its share. */
-  private receiver(): number | undefined {
+  private receiver(status?: Status): number | undefined {
     const { shares, spread } = this.plan;
     if (!shares) return undefined;
-    return this.first((seat) => {
+    return this.first(status, (seat) => {
       const missing = this.missing(seat);
       if (missing <= 0) return undefined;
       const whole = (shares.after[seat] ?? 0) - (shares.before[seat] ?? 0);
@@ -100,17 +104,22 @@ export class Dealer {
     });
   }
 
-  private leastLoaded(): number | undefined {
-    return this.first((seat) => this.load(seat));
+  private leastLoaded(status: Status): number | undefined {
+    return this.first(status, (seat) => this.load(seat));
   }
 
-  /** Returns the open seat with the lowest rank, and of equal ranks the first. Seats without a rank are left out. */
-  private first(rank: (seat: number) => number | undefined): number | undefined {
+  /**
+   * Returns the open seat with the lowest rank, of equal ranks the one with the largest credit, and of equal credits the
+   * first. Seats without a rank are left out.
+   */
+  private first(status: Status | undefined, rank: (seat: number) => number | undefined): number | undefined {
+    const credits = status && this.credits.get(status);
     let first: number | undefined;
     let lowest = Infinity;
     for (let seat = 0; seat < this.open.length; seat += 1) {
       const own = this.open[seat] ? rank(seat) : undefined;
-      if (own === undefined || own >= lowest) continue;
+      if (own === undefined || own > lowest) continue;
+      if (own === lowest && compareCredits(credits?.[seat] ?? 0, credits?.[first ?? 0] ?? 0) >= 0) continue;
       first = seat;
       lowest = own;
     }
@@ -129,21 +138,4 @@ export class Dealer {
 
 function add(counts: number[], seat: number | undefined, by: number): void {
   if (seat !== undefined) counts[seat] = (counts[seat] ?? 0) + by;
-}
-
-/** A texter with the place in the campaign's order of joining. */
-export interface Seat {
-  readonly texterId: string;
-  readonly joinedOrder: number;
-}
-
-/**
- * Returns the targets in dealing order: in the order of joining, starting at `nextJoinedOrder`. The first targets get the
- * remainder of an uneven split. Each operation stores on the campaign where the next one starts, so that the remainder
- * goes to other texters each time.
- */
-export function rotated(targets: readonly Seat[], nextJoinedOrder: number): Seat[] {
-  const joined = [...targets].sort((a, b) => a.joinedOrder - b.joinedOrder);
-  const first = joined.findIndex((seat) => seat.joinedOrder >= nextJoinedOrder);
-  return first <= 0 ? joined : [...joined.slice(first), ...joined.slice(0, first)];
 }

@@ -13,8 +13,6 @@ const selfAssign = Schema.create(
   nested,
 );
 
-const rotation = Schema.create({ sequence: count, nextJoinedOrder: count }, nested);
-
 export const campaignSchema = Schema.create(
   {
     _id: text,
@@ -29,11 +27,21 @@ export const campaignSchema = Schema.create(
     waitingCount: { ...count, default: 0 },
     /** The number of texters that have ever joined. */
     texterCount: { ...count, default: 0 },
-    /** Where the next dealing begins, and the sequence of the operation that stored it. */
-    rotation: { type: rotation, required: true },
     createdAt: time,
   },
   { ...strict, collection: 'campaigns' },
+);
+
+const credit = Schema.create({ texterId: text, status, credit: { type: Number, required: true } }, nested);
+
+/** The credits of a campaign's texters: see `domain/credits.ts`. A campaign without a document has none. */
+export const creditSchema = Schema.create(
+  {
+    /** The campaign's id. */
+    _id: text,
+    credits: { type: [credit], required: true },
+  },
+  { ...strict, collection: 'credits' },
 );
 
 export const texterSchema = Schema.create(

@@ -1,9 +1,10 @@
 import { Types, type InferRawDocTypeFromSchema } from 'mongoose';
-import type { campaignSchema, conversationSchema, texterSchema } from './campaign-schemas.ts';
+import type { campaignSchema, conversationSchema, creditSchema, texterSchema } from './campaign-schemas.ts';
 import type { batchSchema, claimSchema, operationSchema } from './operation-schemas.ts';
 
 /** The types of the stored documents. The schemas are their only source. */
 export type CampaignDoc = InferRawDocTypeFromSchema<typeof campaignSchema>;
+export type CreditDoc = InferRawDocTypeFromSchema<typeof creditSchema>;
 export type TexterDoc = InferRawDocTypeFromSchema<typeof texterSchema>;
 export type ConversationDoc = InferRawDocTypeFromSchema<typeof conversationSchema>;
 export type BatchDoc = InferRawDocTypeFromSchema<typeof batchSchema>;

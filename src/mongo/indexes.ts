@@ -12,7 +12,7 @@ export interface Index {
   readonly isHint?: true;
 }
 
-export const COLLECTIONS = ['campaigns', 'texters', 'conversations', 'operations', 'batches'] as const;
+export const COLLECTIONS = ['campaigns', 'credits', 'texters', 'conversations', 'operations', 'batches'] as const;
 
 export type CollectionName = (typeof COLLECTIONS)[number];
 

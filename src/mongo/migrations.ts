@@ -113,8 +113,21 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   {
     version: 4,
+    name: 'store the credits of texters',
+    // Code of version 3 cannot read a campaign without `rotation`.
+    oldestCodeVersion: 4,
+    collections: ['credits'],
+    documents: {
+      change: 'remove the field `rotation` of campaigns',
+      run: async (database) => {
+        await database.campaigns.updateMany({ rotation: { $exists: true } }, { $unset: { rotation: '' } });
+      },
+    },
+  },
+  {
+    version: 5,
     name: 'index the conversations that do not say whether the contact opted out',
-    oldestCodeVersion: 1,
+    oldestCodeVersion: 4,
     indexes: [
       {
         collection: 'conversations',

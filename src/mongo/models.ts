@@ -1,6 +1,6 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import { OPERATION_KINDS } from '../domain/operation.ts';
-import { campaignSchema, conversationSchema, texterSchema } from './campaign-schemas.ts';
+import { campaignSchema, conversationSchema, creditSchema, texterSchema } from './campaign-schemas.ts';
 import type { ClaimDoc, OperationDoc } from './documents.ts';
 import { batchSchema, claimSchema, operationSchema } from './operation-schemas.ts';
 import { strict } from './schema-parts.ts';
@@ -15,6 +15,7 @@ export function createModels(connection: Connection) {
   }
   return {
     campaigns: connection.model('Campaign', campaignSchema),
+    credits: connection.model('Credits', creditSchema),
     texters: connection.model('Texter', texterSchema),
     conversations: connection.model('Conversation', conversationSchema),
     /** Finds operations of every kind, claims included. */

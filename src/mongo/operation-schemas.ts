@@ -32,6 +32,11 @@ const surplus = Schema.create(
   nested,
 );
 
+const statusCredits = Schema.create(
+  { status, credits: required<readonly number[]>({ type: [Number], required: true }) },
+  nested,
+);
+
 const plan = Schema.create(
   {
     sources: required<readonly Assignee[]>({ type: [String] }),
@@ -42,6 +47,11 @@ const plan = Schema.create(
     limit: required<number | null>({ type: Number, default: null }),
     /** Only when a target is a source too. */
     surplus: optional<InferRawDocTypeFromSchema<typeof surplus>>({ type: surplus }),
+    /** Only when conversations are dealt. */
+    credits: optional<readonly InferRawDocTypeFromSchema<typeof statusCredits>[]>({
+      type: [statusCredits],
+      default: undefined,
+    }),
   },
   nested,
 );

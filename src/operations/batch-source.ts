@@ -10,8 +10,6 @@ export interface BatchSource {
   readonly guard: WriteGuard;
   /** True when nothing is left to plan. A shortfall in a later result can make it false again. */
   isComplete(): boolean;
-  /** The texter that the campaign's next operation starts its dealing with; `null` leaves it unchanged. */
-  readonly nextTarget: string | null;
   /** True when conversations are read before they are planned, so that a planned batch needs no evaluation. */
   readonly readsConversations: boolean;
   /** Continues after the newest stored batch. `shortfalls` lists those of every batch so far. */

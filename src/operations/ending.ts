@@ -2,7 +2,8 @@ import { isEnded, type Clock } from '../domain/operation.ts';
 import { isPermanent, Refusal } from '../domain/errors.ts';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { ATTEMPTS_EXHAUSTED, failedAttempt, toStoredError } from '../domain/stored-error.ts';
-import { sumOf, totalUp, type SkipCount, type SkipReason } from '../domain/receipt.ts';
+import { creditsAfter } from '../domain/credits.ts';
+import { sumOf, totalUp, type MoveCount, type SkipCount, type SkipReason } from '../domain/receipt.ts';
 import type { BatchSource } from './batch-source.ts';
 import type { StoredBatch } from './batch.ts';
 import { countMoves } from './moves.ts';
@@ -19,14 +20,7 @@ interface EndingDeps {
 }
 
 /** Ends an operation whose batches are complete as done, unless a failure or cancellation is recorded. */
-export async function finish(
-  deps: EndingDeps,
-  operation: Operation,
-  plan: Plan,
-  source: BatchSource,
-): Promise<Operation> {
-  const { nextTarget } = source;
-  if (nextTarget !== null) await storeRotation(deps.stores, operation, plan, nextTarget);
+export async function finish(deps: EndingDeps, operation: Operation, source: BatchSource): Promise<Operation> {
   const ended = await endWith(deps, operation, { state: 'done' }, source);
   // A failure or cancellation may have been recorded meanwhile. Then the operation is not done yet.
   return (await endStopped(deps, ended)) ?? ended;
@@ -70,7 +64,9 @@ async function endWith(
       : await leftBehind(source, skipped, asked);
   const claims = operation.claimsEnded === undefined ? {} : { claimsEnded: operation.claimsEnded };
   const receipt = totalUp(moves, skipped, { asked, ended: ending.state === 'done', ...left, ...claims });
-  return stores.operations.end(operation, { ...ending, at: clock.now(), receipt });
+  // A failed operation can be retried. Its moves are counted when it ends for good.
+  const credits = ending.state === 'failed' ? {} : await newCredits(stores, operation, moves);
+  return stores.operations.end(operation, { ...ending, at: clock.now(), receipt, ...credits });
 }
 
 /**
@@ -88,12 +84,17 @@ async function leftBehind(
   return left > 0 ? { left } : {};
 }
 
-/** Stored before the end, so that a crash between the two writes repeats the rotation and does not lose it. */
-async function storeRotation(stores: Stores, operation: Operation, plan: Plan, nextTarget: string): Promise<void> {
-  if (plan.targets.length < 2) return;
-  const texters = await stores.texters.list(operation.campaignId);
-  const next = texters.find((texter) => texter.texterId === nextTarget);
-  if (next) await stores.campaigns.keepRotation(operation.campaignId, operation.sequence, next.joinedOrder);
+/** Only the operation that has the campaign lock changes credits, so they are still as the plan found them. */
+async function newCredits(
+  stores: Stores,
+  { campaignId, plan }: Operation,
+  moves: readonly MoveCount[],
+): Promise<Pick<Ending, 'credits'>> {
+  if (!plan?.credits || plan.targets.length < 2 || moves.length === 0) return {};
+  const [stored, texters] = await Promise.all([stores.credits.list(campaignId), stores.texters.list(campaignId)]);
+  const paused = new Set(texters.filter(({ active }) => !active).map(({ texterId }) => texterId));
+  const dealt = { ...plan, ...(plan.surplus && { shares: plan.surplus.shares }) };
+  return { credits: creditsAfter(stored, dealt, moves, paused) };
 }
 
 /**

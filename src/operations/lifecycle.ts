@@ -105,7 +105,7 @@ async function run(
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const source = kind.batchSource(stores, request, plan);
   if (!(await runSlice(stores, prepared, source, controls))) return { kind: 'unfinished', operation: prepared };
-  return { kind: 'ended', operation: await finish(deps, prepared, plan, source) };
+  return { kind: 'ended', operation: await finish(deps, prepared, source) };
 }
 
 async function endClaims(

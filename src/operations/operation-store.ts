@@ -1,5 +1,5 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
-import { nextOperationCount } from '../campaigns/index.ts';
+import { nextOperationCount, replaceCredits } from '../campaigns/index.ts';
 import { endWaitingClaims } from '../claims/index.ts';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
 import { CONFIRMATION_CODES, Halted } from '../domain/errors.ts';
@@ -146,10 +146,17 @@ export class MongoOperationStore implements OperationStore {
   }
 
   async end(run: Run, ending: Ending): Promise<Operation> {
-    const { state, at, receipt, error } = ending;
+    const { state, at, receipt, error, credits } = ending;
     const before = { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOT_STOPPED) };
     const $set = { state, receipt, endedAt: at, error: error ?? null };
-    return this.update(run.operationId, before, { $set, $unset: { campaignLock: '' } });
+    const update = { $set, $unset: { campaignLock: '' } };
+    if (!credits) return this.update(run.operationId, before, update);
+    // One transaction: a worker that still works on an earlier run must not change the credits either.
+    await this.database.transaction(async (session) => {
+      const ended = await this.operations.findOneAndUpdate(before, update, { session }).lean<OperationDoc>();
+      if (ended) await replaceCredits(this.database, ended.campaignId, credits, session);
+    });
+    return this.expect(run.operationId);
   }
 
   async nextOperation(campaignId: string): Promise<Operation | undefined> {

@@ -1,5 +1,6 @@
 import type { Claim } from '../claims/index.ts';
 import type { Assignee, Status } from '../domain/conversation.ts';
+import type { StatusCredits } from '../domain/credits.ts';
 import type { Spread } from '../domain/dealing.ts';
 import type { OperationRecord } from '../domain/operation.ts';
 import type { OperationRequest } from './contract.ts';
@@ -13,7 +14,7 @@ export const NO_SEQUENCE = 0;
  */
 export interface Plan {
   readonly sources: readonly Assignee[];
-  /** In dealing order; the pool alone when unassigning. */
+  /** In the order of joining; the pool alone when unassigning. */
   readonly targets: readonly Assignee[];
   /** The load that each target starts with, in the order of `targets`. */
   readonly loads: readonly number[];
@@ -24,6 +25,8 @@ export interface Plan {
   readonly limit: number | null;
   /** Only when a target is a source too. */
   readonly surplus?: Surplus;
+  /** The credits that decide who gets a remainder. Only when conversations are dealt; see `domain/credits.ts`. */
+  readonly credits?: readonly StatusCredits[];
 }
 
 /**

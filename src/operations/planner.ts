@@ -39,12 +39,6 @@ export class Planner {
     return this.state.position;
   }
 
-  /** The target that the campaign's next operation starts its dealing with; `null` when all keep what they have. */
-  get nextTarget(): string | null {
-    if (this.plan.surplus && this.state.planned === 0) return null;
-    return this.dealer.nextTarget ?? null;
-  }
-
   /** Starts another pass over the candidates. */
   restart(): void {
     this.state = { ...this.state, position: null };
@@ -65,7 +59,7 @@ export class Planner {
   }
 
   get isOutOfTargets(): boolean {
-    return this.dealer.nextTarget === undefined;
+    return !this.dealer.hasTargets;
   }
 
   /** Returns how many more conversations a target gives to other targets. */
@@ -141,6 +135,7 @@ export class Planner {
   }
 }
 
-function dealerOf({ targets, spread, loads: before, surplus }: Plan, loads: readonly number[]): Dealer {
-  return new Dealer({ targets, loads, spread, ...(surplus && { shares: { before, after: surplus.shares } }) });
+function dealerOf({ targets, spread, loads: before, surplus, credits = [] }: Plan, loads: readonly number[]): Dealer {
+  const shares = surplus && { shares: { before, after: surplus.shares } };
+  return new Dealer({ targets, loads, spread, credits, ...shares });
 }

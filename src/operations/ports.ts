@@ -1,6 +1,7 @@
-import type { CampaignStore, TexterStore } from '../campaigns/index.ts';
+import type { CampaignStore, CreditStore, TexterStore } from '../campaigns/index.ts';
 import type { Claim, ClaimRequest, ClaimStore } from '../claims/index.ts';
 import type { ConversationStore } from '../conversations/index.ts';
+import type { Credit } from '../domain/credits.ts';
 import type { Cancellation, OperationRecord, OperationState } from '../domain/operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
 import type { FailedAttempt, StoredError } from '../domain/stored-error.ts';
@@ -22,6 +23,8 @@ export interface Ending {
   readonly at: Date;
   readonly receipt: Receipt | null;
   readonly error?: StoredError;
+  /** The credits of the campaign from now on; absent when the operation changes none. */
+  readonly credits?: readonly Credit[];
 }
 
 /** Every method that changes an operation returns it as it is stored afterwards, also when another worker changed it. */
@@ -112,6 +115,7 @@ export interface BatchStore {
 export interface Stores {
   readonly campaigns: CampaignStore;
   readonly texters: TexterStore;
+  readonly credits: CreditStore;
   readonly conversations: ConversationStore;
   readonly operations: OperationStore;
   readonly batches: BatchStore;

@@ -1,7 +1,7 @@
 import type { Campaign, Texter } from '../campaigns/index.ts';
 import type { AssigneeCount } from '../conversations/index.ts';
 import { isStatus, STATUSES, statusesOf, type Assignee } from '../domain/conversation.ts';
-import { rotated } from '../domain/dealing.ts';
+import { creditsOf } from '../domain/credits.ts';
 import { campaignClosed, Refusal, unknownCampaign, unknownOperation } from '../domain/errors.ts';
 import { sumOf } from '../domain/receipt.ts';
 import type { OneRequest, ReassignRequest, RequestOf, Sources, UndoRequest, UnassignRequest } from './contract.ts';
@@ -13,14 +13,15 @@ import { givesBackToTexters, refuseUnfinished, undoPlan } from './undo.ts';
 
 const TO_THE_POOL = { targets: [null] as readonly Assignee[], loads: [0], spread: 'even' } as const;
 
-/** The texter who gets the next remainder comes first in `targets`: see `rotated` in `domain/dealing.ts`. */
 export async function resolveReassign(stores: Stores, request: ReassignRequest): Promise<Plan> {
   const { campaignId, from, spread } = request;
-  const campaign = refuseClosed(await findCampaign(stores, campaignId));
+  refuseClosed(await findCampaign(stores, campaignId));
   const texters = await stores.texters.list(campaignId);
-  const targets = rotated(resolveTargets(request, texters), campaign.nextJoinedOrder).map(({ texterId }) => texterId);
+  const targets = inOrderOfJoining(resolveTargets(request, texters)).map(({ texterId }) => texterId);
   const sources = await findSources(stores, campaignId, from, texters);
-  const plan = { sources, targets, spread, statuses: statusesOf(request.status), limit: request.count ?? null };
+  const statuses = statusesOf(request.status);
+  const credits = creditsOf(await stores.credits.list(campaignId), targets, statuses);
+  const plan = { sources, targets, spread, statuses, limit: request.count ?? null, credits };
   if (targets.some((target) => sources.includes(target))) {
     return { ...plan, ...(await resolveSurplus(stores, campaignId, plan)) };
   }
@@ -151,6 +152,10 @@ async function findSources(
   const unknown = from.texterIds.filter((id) => !known.has(id));
   const others = unknown.length > 0 ? await conversations.listAssignees(campaignId, unknown) : [];
   return resolveSources(from, texters, others);
+}
+
+function inOrderOfJoining(texters: readonly Texter[]): Texter[] {
+  return [...texters].sort((a, b) => a.joinedOrder - b.joinedOrder);
 }
 
 async function findCampaign(stores: Stores, campaignId: string): Promise<Campaign> {

@@ -61,10 +61,6 @@ class Selection implements BatchSource {
     return readsAgain ? this.planner.shortfallCount === this.exhaustedAt : this.passes > 0;
   }
 
-  get nextTarget(): string | null {
-    return this.planner.nextTarget;
-  }
-
   async resume(newest: Batch, shortfallsByBatch: readonly BatchShortfalls[]): Promise<void> {
     this.planner = new Planner({ request: this.request, plan: this.plan, newest });
     await this.seen.load();

@@ -1,5 +1,6 @@
 import type { AssigneeCount } from '../conversations/index.ts';
 import { isStatus, type Assignee } from '../domain/conversation.ts';
+import { compareCredits, type StatusCredits } from '../domain/credits.ts';
 import type { Plan, Surplus } from './operation.ts';
 
 export interface SurplusCounts {
@@ -9,14 +10,14 @@ export interface SurplusCounts {
   readonly fixed: readonly AssigneeCount[];
 }
 
-export type SurplusRequest = Pick<Plan, 'sources' | 'targets' | 'spread' | 'statuses'>;
+export type SurplusRequest = Pick<Plan, 'sources' | 'targets' | 'spread' | 'statuses' | 'credits'>;
 
 /**
  * Computes the shares: as equal as the selected conversations allow, with the fewest moves. `level` makes the numbers of
  * all conversations equal, and `even` those of the selected ones. Conversations that no texter can act on do not count.
  */
 export function findSurplus(request: SurplusRequest, counts: SurplusCounts): Required<Pick<Plan, 'loads' | 'surplus'>> {
-  const { sources, targets, statuses, spread } = request;
+  const { sources, targets, statuses, spread, credits = [] } = request;
   const isSource = new Set(sources);
   const isTarget = new Set(targets);
   const isSelected = ({ assigneeId, status }: AssigneeCount): boolean =>
@@ -28,7 +29,7 @@ export function findSurplus(request: SurplusRequest, counts: SurplusCounts): Req
   const floors = targets.map((target, seat) => (loads[seat] ?? 0) - movable(target));
   const amount = sources.reduce((sum, source) => sum + movable(source), 0);
   const emptied = sources.filter((source) => !isTarget.has(source) && countOf(selected, source) > 0);
-  return { loads, surplus: { emptied, shares: fill(amount, floors, loads) } };
+  return { loads, surplus: { emptied, shares: fill(amount, floors, loads, credits) } };
 }
 
 /** Returns a function that counts the conversations of an assignee that a texter can act on. */
@@ -48,15 +49,23 @@ export function countSurplus({ shares }: Surplus, loads: readonly number[]): num
 
 /**
  * Adds `amount` to the floors so that the results are as equal as possible. The remainder goes to the targets that can keep
- * it, because they have more than the others already, and then to the first in order.
+ * it, because they have more than the others already, and then to those with the largest credits.
  */
-function fill(amount: number, floors: readonly number[], loads: readonly number[]): number[] {
+function fill(
+  amount: number,
+  floors: readonly number[],
+  loads: readonly number[],
+  credits: readonly StatusCredits[],
+): number[] {
   const level = highestLevel(amount, floors);
   const shares = floors.map((floor) => Math.max(floor, level));
   const remainder = amount - needed(level, floors);
   const seats = floors.flatMap((floor, seat) => (floor <= level ? [seat] : []));
   const keepers = seats.filter((seat) => (loads[seat] ?? 0) > level);
-  const others = seats.filter((seat) => (loads[seat] ?? 0) <= level);
+  const creditOf = (seat: number): number => credits.reduce((sum, { credits: own }) => sum + (own[seat] ?? 0), 0);
+  const others = seats
+    .filter((seat) => (loads[seat] ?? 0) <= level)
+    .sort((a, b) => compareCredits(creditOf(a), creditOf(b)) || a - b);
   for (const seat of [...keepers, ...others].slice(0, remainder)) shares[seat] = level + 1;
   return shares;
 }

@@ -58,7 +58,6 @@ export function undoBatches(stores: Stores, request: UndoRequest, plan: Plan): B
  */
 class Undo implements BatchSource {
   readonly guard: WriteGuard;
-  readonly nextTarget = null;
   readonly readsConversations = false;
   private readonly stores: Stores;
   private readonly request: UndoRequest;

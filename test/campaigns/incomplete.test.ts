@@ -40,7 +40,6 @@ describe('campaigns and texters that other programs have written', () => {
       country: null,
       selfAssign: SELF_ASSIGN_DEFAULT,
       texterCount: 0,
-      nextJoinedOrder: 0,
     };
     expect(campaign).toMatchObject({ campaignId, name: 'Bare', ...expected });
   });

@@ -31,7 +31,6 @@ describe('a campaign', () => {
       country: null,
       selfAssign: { ...SELF_ASSIGN_DEFAULT, batchMax: 7 },
       texterCount: 0,
-      nextJoinedOrder: 0,
       createdAt: expect.any(Date) as Date,
     });
     expect(await find(campaignId)).toEqual(created);
@@ -91,15 +90,6 @@ describe('a campaign', () => {
     await expect(changeRules(context, 'nowhere', { enabled: true })).rejects.toThrow(unknown);
     const texter = { campaignId: 'nowhere', texterId: 't1', name: 'Ann' };
     await expect(addTexter(context, texter)).rejects.toThrow(unknown);
-  });
-
-  it('keeps the rotation of the latest operation, whatever the order of the writes', async () => {
-    const campaignId = await newCampaign();
-    const { campaigns } = context.stores;
-    await campaigns.keepRotation(campaignId, 2, 7);
-    await campaigns.keepRotation(campaignId, 1, 3);
-    await campaigns.keepRotation(campaignId, 2, 4);
-    expect(await find(campaignId)).toMatchObject({ nextJoinedOrder: 7 });
   });
 });
 

@@ -1,13 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Dealer, rotated, type Seat, type Spread } from '../../src/domain/dealing.ts';
+import { Dealer, type Spread } from '../../src/domain/dealing.ts';
 
-const fromPool = { assigneeId: null };
-const seats = (count: number): Seat[] =>
-  Array.from({ length: count }, (_, at) => ({ texterId: `t${at + 1}`, joinedOrder: at + 1 }));
+const fromPool = { assigneeId: null, status: 'closed' } as const;
 const dealerOf = (targets: readonly string[], spread: Spread = 'even', loads = targets.map(() => 0)): Dealer =>
   new Dealer({ targets, loads, spread });
-const names = (count: number): string[] => seats(count).map(({ texterId }) => texterId);
+const names = (count: number): string[] => Array.from({ length: count }, (_, at) => `t${at + 1}`);
 const dealt = (dealer: Dealer, count: number): (string | null | undefined)[] =>
   Array.from({ length: count }, () => dealer.deal(fromPool));
 const tally = (deals: readonly unknown[], targets: readonly string[]): number[] =>
@@ -52,7 +50,9 @@ describe('an even deal', () => {
     fc.assert(
       fc.property(assignees, (from) => {
         const dealer = dealerOf(names(3));
-        expect(from.map((assigneeId) => dealer.deal({ assigneeId }))).toEqual(from.map((_, at) => `t${(at % 3) + 1}`));
+        expect(from.map((assigneeId) => dealer.deal({ ...fromPool, assigneeId }))).toEqual(
+          from.map((_, at) => `t${(at % 3) + 1}`),
+        );
       }),
     );
   });
@@ -101,12 +101,12 @@ describe('an even deal', () => {
     expect(dealt(dealer, 4)).toEqual(['t1', 't3', 't1', 't3']);
     dealer.leaveOut('t1');
     dealer.leaveOut('t3');
-    expect([dealer.deal(fromPool), dealer.nextTarget]).toEqual([undefined, undefined]);
+    expect([dealer.deal(fromPool), dealer.hasTargets]).toEqual([undefined, false]);
   });
 
   it('gives everything to the pool when the pool is the only target', () => {
     const dealer = new Dealer({ targets: [null], loads: [0], spread: 'even' });
-    expect([dealer.deal({ assigneeId: 't1' }), dealer.nextTarget]).toEqual([null, null]);
+    expect(dealer.deal({ ...fromPool, assigneeId: 't1' })).toBeNull();
   });
 });
 
@@ -136,44 +136,22 @@ describe('a level deal', () => {
   });
 });
 
-describe('the dealing order', () => {
-  it('starts at the stored place and follows the order of joining', () => {
-    expect(rotated(seats(4), 3).map(({ texterId }) => texterId)).toEqual(['t3', 't4', 't1', 't2']);
+describe('a deal with credits', () => {
+  const credits = [{ status: 'closed', credits: [0, 0.5, -0.5] }] as const;
+  const dealerWith = (loads: readonly number[], spread: Spread = 'even'): Dealer =>
+    new Dealer({ targets: names(3), loads, spread, credits });
+
+  it('gives the remainder to the largest credits', () => {
+    expect(dealt(dealerWith([0, 0, 0]), 5)).toEqual(['t2', 't1', 't3', 't2', 't1']);
   });
 
-  it('starts with the next texter in order when the one at the stored place is not a target', () => {
-    const some = seats(6).filter(({ texterId }) => texterId !== 't3' && texterId !== 't6');
-    expect(rotated(some, 3).map(({ texterId }) => texterId)).toEqual(['t4', 't5', 't1', 't2']);
-    expect(rotated(some, 6).map(({ texterId }) => texterId)).toEqual(['t1', 't2', 't4', 't5']);
+  it('uses the credits of the status of each conversation', () => {
+    const other = { ...fromPool, status: 'needs-reply' } as const;
+    const dealer = dealerWith([0, 0, 0]);
+    expect([other, fromPool, fromPool].map((each) => dealer.deal(each))).toEqual(['t1', 't2', 't3']);
   });
 
-  it('contains each target once, in whatever order the targets are given', () => {
-    const order = fc.shuffledSubarray(seats(12), { minLength: 1 });
-    fc.assert(
-      fc.property(order, fc.nat({ max: 20 }), (targets, pointer) => {
-        const ordered = rotated(targets, pointer);
-        expect(new Set(ordered)).toEqual(new Set(targets));
-        expect(ordered).toHaveLength(targets.length);
-        expect(rotated([...targets].reverse(), pointer)).toEqual(ordered);
-      }),
-    );
-  });
-
-  it('gives no texter the remainder twice before every other texter had it', () => {
-    const sizes = fc.array(fc.nat({ max: 30 }), { maxLength: 40 });
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 12 }), sizes, (k, operations) => {
-        let pointer = 0;
-        const total = names(k).map(() => 0);
-        for (const n of operations) {
-          const order = rotated(seats(k), pointer);
-          const dealer = dealerOf(order.map(({ texterId }) => texterId));
-          for (const [seat, more] of tally(dealt(dealer, n), names(k)).entries())
-            total[seat] = (total[seat] ?? 0) + more;
-          pointer = order.find(({ texterId }) => texterId === dealer.nextTarget)?.joinedOrder ?? 0;
-          expect(Math.max(...total) - Math.min(...total)).toBeLessThanOrEqual(1);
-        }
-      }),
-    );
+  it('prefers a lower load to a larger credit (level)', () => {
+    expect(dealt(dealerWith([1, 1, 0], 'level'), 2)).toEqual(['t3', 't2']);
   });
 });

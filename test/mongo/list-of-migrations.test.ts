@@ -9,6 +9,7 @@ const RELEASED = [
   'Oa_5q9RGiyn7WIIHpViKAvgZ_totXLU2L7LKzt1GlWk',
   'vW2rcXTxSO5CVgqw_XVmFYzY2jrk4rHs6J8OOT5Q-UQ',
   '_kSozM2J7a5wtUxeWDmZeb19ixJkOoOWrWLQiaeBtpI',
+  'f5gX0-DCkzQA3MyvGgje-YXI3ecetEQaJC6K7Iwv_Ko',
   'f3qBjXv5T7Qn5sIPTEhJ-5xa2hqOBTk2gU26ySdNmqo',
 ];
 

@@ -1,4 +1,5 @@
 import { serveClaims } from '../../src/claims/index.ts';
+import { replaceCredits } from '../../src/campaigns/index.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MongoClaimStore } from '../../src/claims/index.ts';
 import { parseClaimRequest } from '../../src/claims/contract.ts';
@@ -32,11 +33,19 @@ describe('the stores write exactly the document of the builder for', () => {
     const campaignId = harness.newId('c');
     const fields = { name: 'A', closed: false, country: null, selfAssign: SETTINGS, texterCount: 0, createdAt: AT };
     const campaign = { campaignId, ...fields };
-    await harness.context.stores.campaigns.insert({ ...campaign, nextJoinedOrder: 1 });
-    const rotation = { sequence: 0, nextJoinedOrder: 1 };
+    await harness.context.stores.campaigns.insert(campaign);
     expect(await harness.context.database.campaigns.findOne({ _id: campaignId })).toStrictEqual(
-      campaignDoc({ _id: campaignId, name: 'A', selfAssign: SETTINGS, rotation, createdAt: AT }),
+      campaignDoc({ _id: campaignId, name: 'A', selfAssign: SETTINGS, createdAt: AT }),
     );
+  });
+
+  it('the credits of a campaign', async () => {
+    const campaignId = harness.newId('c');
+    const credits = [{ texterId: 't1', status: 'closed', credit: -0.5 }] as const;
+    const { database } = harness.context;
+    await database.transaction((session) => replaceCredits(database, campaignId, credits, session));
+    const doc = await database.models.credits.findById(campaignId).lean();
+    expect(doc).toStrictEqual({ _id: campaignId, credits: [...credits] });
   });
 
   it('a texter', async () => {

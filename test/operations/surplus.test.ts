@@ -86,7 +86,7 @@ describe('a deal to targets with shares', () => {
         );
         const got = receives.map(() => 0);
         for (let dealt = 1; dealt <= sum(receives); dealt += 1) {
-          const to = names(receives.length).indexOf(dealer.deal({ assigneeId: null }) ?? '');
+          const to = names(receives.length).indexOf(dealer.deal({ assigneeId: null, status: 'closed' }) ?? '');
           got[to] = (got[to] ?? 0) + 1;
           for (const [at, count] of receives.entries()) {
             const exact = (count * dealt) / sum(receives);
@@ -100,8 +100,8 @@ describe('a deal to targets with shares', () => {
 
   it('fills the target with the lowest load first (level)', () => {
     const dealer = dealerOf([5, 1, 3], [3, 3, 3], 'level');
-    expect([dealer.surplusOf('t1'), dealer.deal({ assigneeId: 't1' })]).toEqual([2, 't2']);
-    expect([dealer.surplusOf('t1'), dealer.deal({ assigneeId: 't1' })]).toEqual([1, 't2']);
+    expect([dealer.surplusOf('t1'), dealer.deal({ assigneeId: 't1', status: 'closed' })]).toEqual([2, 't2']);
+    expect([dealer.surplusOf('t1'), dealer.deal({ assigneeId: 't1', status: 'closed' })]).toEqual([1, 't2']);
     expect(dealer.surplusOf('t1')).toBe(0);
   });
 
@@ -114,15 +114,15 @@ describe('a deal to targets with shares', () => {
   it('gives conversations without a texter to the remaining targets, beyond their shares', () => {
     const dealer = dealerOf([0, 0], [1, 1]);
     dealer.leaveOut('t2');
-    expect([1, 2, 3].map(() => dealer.deal({ assigneeId: null }))).toEqual(['t1', 't1', 't1']);
+    expect([1, 2, 3].map(() => dealer.deal({ assigneeId: null, status: 'closed' }))).toEqual(['t1', 't1', 't1']);
   });
 
   it('asks the same target for a replacement of a deal that was taken back', () => {
     const dealer = dealerOf([3, 0], [2, 1]);
-    expect(dealer.deal({ assigneeId: 't1' })).toBe('t2');
+    expect(dealer.deal({ assigneeId: 't1', status: 'closed' })).toBe('t2');
     expect(dealer.surplusOf('t1')).toBe(0);
     dealer.takeBack({ from: 't1', to: 't2' }, 1);
     expect(dealer.surplusOf('t1')).toBe(1);
-    expect(dealer.deal({ assigneeId: 't1' })).toBe('t2');
+    expect(dealer.deal({ assigneeId: 't1', status: 'closed' })).toBe('t2');
   });
 });

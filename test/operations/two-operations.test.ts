@@ -84,7 +84,7 @@ describe('two operations of one campaign that run at the same time', { timeout: 
     });
   });
 
-  it('start the second deal at the texter at which the first deal ended', async () => {
+  it('give the second remainder to texters who did not get the first', async () => {
     const counts = { first: { count: 4 }, second: { count: 4 } };
     await meet({ texters: 3, ...counts, isUnderWay: true }, async (campaignId, step) => {
       await expectOneAfterTheOther(campaignId);

@@ -17,7 +17,6 @@ export function campaignDoc(fields: Partial<CampaignDoc> & Pick<CampaignDoc, '_i
     operationCount: 0,
     waitingCount: 0,
     texterCount: 0,
-    rotation: { sequence: 0, nextJoinedOrder: 0 },
     createdAt: new Date(),
     ...fields,
   };

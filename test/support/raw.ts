@@ -54,7 +54,7 @@ export async function outcomeOf(
   const { state, error, receipt } = await rawOperation(harness, operationId);
   const conversations = [...(await rawConversations(harness, campaignId)).values()];
   const batches = await rawBatches(harness, operationId);
-  const campaign = await harness.context.database.campaigns.findOne({ _id: campaignId });
+  const credits = await harness.context.stores.credits.list(campaignId);
   const inOrder = (rows: readonly unknown[]): string[] => rows.map((row) => JSON.stringify(row)).sort();
   return {
     state,
@@ -66,7 +66,7 @@ export async function outcomeOf(
       byTarget: inOrder(receipt.byTarget),
       byStatus: inOrder(receipt.byStatus),
     },
-    nextJoinedOrder: campaign?.rotation.nextJoinedOrder,
+    credits: inOrder(credits),
     conversations: conversations.map(({ assigneeId, assignmentVersion, history }) => [
       assigneeId,
       assignmentVersion,

@@ -12,7 +12,7 @@ import { checkOperation, checkPreview } from './operation-checks.ts';
 import { expectedPreview, expectedResult } from './operation-rules.ts';
 import { OutsideChanges } from './outside-changes.ts';
 import { claimFor, requestFor } from './requests.ts';
-import { checkingDocuments, checkRotation, type ModelTestSetup, type RunContext } from './run-context.ts';
+import { checkingDocuments, checkCredits, type ModelTestSetup, type RunContext } from './run-context.ts';
 import { runAtOnce } from './simultaneous-actions.ts';
 import type { Action, CampaignSeed, ClaimAction, Step } from './steps.ts';
 
@@ -100,7 +100,7 @@ export class CampaignRun {
       model.apply(request.operationId, expected);
       return [...recordedMoves(request, expected), ...(await checkWaitingClaims(this.context))];
     });
-    await checkRotation(this.context);
+    await checkCredits(this.context);
   }
 
   private async preview(request: LockInput): Promise<void> {

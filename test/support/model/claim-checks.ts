@@ -32,6 +32,7 @@ export async function checkServedClaims(
     );
     expect(stored.granted).toEqual(claim.granted);
     if (state === 'failed') expect(stored.error?.code).toBe(refusal);
+    else if (refusal && state === 'done') expect(stored.receipt?.shortBecause).toBe(refusal);
     // A waiting claim that a rule blocks keeps its earlier receipt.
     else if (!refusal && (given.length > 0 || state === 'done'))
       expect(stored.receipt).toMatchObject({ moved: claim.granted.length, asked: claim.count, shortBecause });

@@ -12,6 +12,14 @@ export interface ServedClaim {
   readonly shortBecause: 'none-left' | 'batch-max' | 'open-max' | null;
 }
 
+/** Refusals for which a waiting claim ends at once, because waiting longer would not help. */
+const ENDS_WAITING: readonly RefusalCode[] = [
+  'campaign-closed',
+  'unknown-texter',
+  'texter-inactive',
+  'self-assign-off',
+];
+
 export function asModelClaim({ _id: operationId, request, granted }: ClaimDoc): ModelClaim {
   const { texterId, count = null } = request;
   return { operationId, texterId, count, waits: true, granted: granted.map((id) => id.toHexString()) };
@@ -20,8 +28,8 @@ export function asModelClaim({ _id: operationId, request, granted }: ClaimDoc): 
 /** A second implementation of the rules of claims: serves the waiting claims first, and applies the moves to the model. */
 export function serveClaims(model: Model, fresh: readonly ModelClaim[]): ServedClaim[] {
   const served = [
-    ...model.waiting.map((claim) => serve(model, claim, 'waiting')),
-    ...fresh.map((claim) => serve(model, claim, 'failed')),
+    ...model.waiting.map((claim) => serve(model, claim, (code) => (ENDS_WAITING.includes(code) ? 'done' : 'waiting'))),
+    ...fresh.map((claim) => serve(model, claim, () => 'failed')),
   ];
   model.waiting = served.filter(({ state }) => state === 'waiting').map(({ claim }) => claim);
   for (const { claim, state } of served) if (state !== 'waiting') recordPast(model, claim);
@@ -34,9 +42,9 @@ export function recordPast(model: Model, { operationId, texterId, granted }: Mod
   model.past.set(operationId, model.inBatches(moves));
 }
 
-function serve(model: Model, claim: ModelClaim, refused: 'waiting' | 'failed'): ServedClaim {
+function serve(model: Model, claim: ModelClaim, stateOf: (refusal: RefusalCode) => ServedClaim['state']): ServedClaim {
   const refusal = refusalOf(model, claim);
-  if (refusal) return { claim, given: [], state: refused, refusal, shortBecause: null };
+  if (refusal) return { claim, given: [], state: stateOf(refusal), refusal, shortBecause: null };
   const batchLeft = Math.max(0, model.rules.batchMax - claim.granted.length);
   const openLeft = model.rules.openMax - assignedCount(model, claim, 'not-started');
   const wanted = claim.count === null ? batchLeft : claim.count - claim.granted.length;

@@ -8,7 +8,7 @@ import type { RefusalCode } from '../../../src/domain/errors.ts';
  * model tests compare the database with it. It shares types with the real code, but no rules.
  */
 
-const ORDER: readonly Status[] = ['needs-reply', 'not-started', 'in-progress', 'awaiting-contact', 'closed'];
+export const ORDER: readonly Status[] = ['needs-reply', 'not-started', 'in-progress', 'awaiting-contact', 'closed'];
 
 export interface ModelTexter {
   readonly texterId: string;
@@ -49,11 +49,11 @@ export interface Expectation {
   readonly batches: readonly (readonly string[])[];
   readonly moves: readonly ExpectedMove[];
   readonly skips: ReadonlyMap<string, SkipReason>;
-  /** Where the next deal of the campaign starts. `null` leaves it unchanged. */
-  readonly nextJoinedOrder: number | null;
+  /** The credits of the campaign's texters afterwards. `null` leaves them unchanged. */
+  readonly credits: ReadonlyMap<string, number> | null;
 }
 
-export const NOTHING: Expectation = { refusals: [], batches: [], moves: [], skips: new Map(), nextJoinedOrder: null };
+export const NOTHING: Expectation = { refusals: [], batches: [], moves: [], skips: new Map(), credits: null };
 
 /** The moves of an operation that has ended, by batch. */
 export type PastMoves = readonly (readonly ExpectedMove[])[];
@@ -64,7 +64,8 @@ export class Model {
   rules: SelfAssignSettings;
   /** The waiting claims, in their order of arrival. */
   waiting: readonly ModelClaim[] = [];
-  nextJoinedOrder = 0;
+  /** By texter and status: see `creditKeyOf`. A missing credit is zero. */
+  credits: ReadonlyMap<string, number> = new Map();
   closed = false;
   /** The operations and claims that have ended, oldest first. */
   past = new Map<string, PastMoves>();
@@ -82,15 +83,15 @@ export class Model {
   }
 
   clone(): Model {
-    const { texters, rules, batchMax, waiting, nextJoinedOrder, closed, past, cancelled } = this;
+    const { texters, rules, batchMax, waiting, credits, closed, past, cancelled } = this;
     const copy = new Model({ texters, rules, batchMax, conversations: this.conversations.values() });
-    return Object.assign(copy, { waiting, nextJoinedOrder, closed, past: new Map(past), cancelled });
+    return Object.assign(copy, { waiting, credits, closed, past: new Map(past), cancelled });
   }
 
   /** Makes the moves of an operation and records the operation as ended. */
-  apply(operationId: string, { batches, moves, nextJoinedOrder }: Expectation): void {
+  apply(operationId: string, { batches, moves, credits }: Expectation): void {
     for (const move of moves) this.move(operationId, move);
-    if (nextJoinedOrder !== null) this.nextJoinedOrder = nextJoinedOrder;
+    if (credits !== null) this.credits = credits;
     const moved = batches.map((ids) => moves.filter(({ id }) => ids.includes(id)));
     this.past.set(operationId, moved);
   }
@@ -112,6 +113,10 @@ export class Model {
 
   texter(id: string): ModelTexter | undefined {
     return this.texters.find(({ texterId }) => texterId === id);
+  }
+
+  creditOf(key: string): number {
+    return this.credits.get(key) ?? 0;
   }
 
   loadOf(texterId: string): number {

@@ -2,7 +2,7 @@ import type { Assignee } from '../../../src/domain/conversation.ts';
 import type { RefusalCode } from '../../../src/domain/errors.ts';
 import type { SkipReason } from '../../../src/domain/receipt.ts';
 import type { AnyRequest, LockInput } from '../send.ts';
-import { NOTHING, type Expectation, type ExpectedMove, type Model, type ModelTexter } from './model.ts';
+import { NOTHING, ORDER, type Expectation, type ExpectedMove, type Model, type ModelTexter } from './model.ts';
 import { deal, dealSurplus } from './deal-rules.ts';
 
 type Of<Kind extends AnyRequest['kind']> = AnyRequest & { kind: Kind };
@@ -41,7 +41,8 @@ function expectedReassign(model: Model, request: Of<'reassign'>): Expectation {
   if (refusals.length > 0) return refusedWith(refusals);
   const selected = model.select(sourcesOf(model, request.from), request.status);
   const level = request.spread === 'level';
-  const asked = { selected, targets: targetsOf(model, request), level, count: request.count ?? Infinity };
+  const statuses = request.status === 'any' ? ORDER : [request.status];
+  const asked = { selected, targets: targetsOf(model, request), level, statuses, count: request.count ?? Infinity };
   return hasTargetsAsSources(model, request) ? dealSurplus(model, asked) : deal(model, asked);
 }
 

@@ -1,9 +1,11 @@
 import { expect } from 'vitest';
+import type { Credit } from '../../../src/domain/credits.ts';
 import type { Producer } from '../../../src/producer/producer-port.ts';
 import type { Harness } from '../harness.ts';
 import type { RawQueue } from '../raw-queue.ts';
 import { rawConversations } from '../raw.ts';
 import { checkDocuments, type RecordedMove } from './document-checks.ts';
+import { creditKeyOf } from './credit-rules.ts';
 import type { Model } from './model.ts';
 import type { OutsideChanges } from './outside-changes.ts';
 
@@ -35,8 +37,15 @@ export async function checkingDocuments(
   for (const [id, { assigneeId }] of after) expect(assigneeId).toBe(model.conversation(id).assigneeId);
 }
 
-/** Checks where the next deal of the campaign starts. */
-export async function checkRotation({ harness, campaignId, model }: RunContext): Promise<void> {
-  const campaign = await harness.context.database.campaigns.findOne({ _id: campaignId });
-  expect(campaign?.rotation.nextJoinedOrder).toBe(model.nextJoinedOrder);
+/** Checks who gets the next remainders of the campaign. */
+export async function checkCredits({ harness, campaignId, model }: RunContext): Promise<void> {
+  const stored = storedCredits(await harness.context.stores.credits.list(campaignId));
+  for (const key of new Set([...stored.keys(), ...model.credits.keys()]))
+    expect([key, stored.get(key) ?? 0]).toEqual([key, expect.closeTo(model.creditOf(key), 6)]);
+  // Rounded numbers, so that small differences do not add up.
+  model.credits = stored;
+}
+
+export function storedCredits(credits: readonly Credit[]): ReadonlyMap<string, number> {
+  return new Map(credits.map(({ texterId, status, credit }) => [creditKeyOf(texterId, status), credit]));
 }

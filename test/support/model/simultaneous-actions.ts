@@ -13,7 +13,7 @@ import { checkOperation } from './operation-checks.ts';
 import { expectedResult } from './operation-rules.ts';
 import { asModelConversation } from './outside-changes.ts';
 import { claimFor, requestFor } from './requests.ts';
-import { checkingDocuments, checkRotation, type RunContext } from './run-context.ts';
+import { checkingDocuments, checkCredits, storedCredits, type RunContext } from './run-context.ts';
 import type { Action, OutsideChange } from './steps.ts';
 
 /** The requests of some simultaneous actions, and how each action starts. */
@@ -42,7 +42,7 @@ export async function runAtOnce(context: RunContext, actions: readonly Action[])
       await Promise.all(acts.map(async (act) => answers.set(...(await act()))));
       return checkInSequence(context, requests, answers);
     });
-    return checkRotation(context);
+    return checkCredits(context);
   }
   await Promise.all(acts.map((act) => act()));
   if (actions.some(isOutsideChange)) await harness.producer.poolRefilled(campaignId);
@@ -140,7 +140,7 @@ async function adoptDatabase({ harness, campaignId, model }: RunContext): Promis
   if (!campaign) throw new Error(`campaign ${campaignId} is not in the database`);
   model.rules = campaign.selfAssign;
   model.closed = campaign.closed;
-  model.nextJoinedOrder = campaign.rotation.nextJoinedOrder;
+  model.credits = storedCredits(await harness.context.stores.credits.list(campaignId));
   for (const { texterId, active } of texters) Object.assign(model.texter(texterId) ?? {}, { active });
   for (const doc of conversations.values()) model.conversations.set(doc._id.toHexString(), asModelConversation(doc));
   model.waiting = claims
