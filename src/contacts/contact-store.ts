@@ -5,7 +5,7 @@ import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { PHONE_INDEX } from '../mongo/indexes.ts';
 
-type PhoneDoc = Pick<ConversationDoc, 'contact'>;
+type PhoneDoc = Partial<Pick<ConversationDoc, 'contact'>>;
 type OptOutDoc = Pick<ConversationDoc, '_id' | 'optedOut'>;
 
 export class MongoContactStore implements ContactStore {
@@ -24,7 +24,7 @@ export class MongoContactStore implements ContactStore {
   async findPhone(campaignId: string, conversationId: string): Promise<string | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
     const found = this.database.models.conversations.findOne(filter, { 'contact.phone': 1 });
-    return (await found.lean<PhoneDoc>())?.contact.phone;
+    return (await found.lean<PhoneDoc>())?.contact?.phone;
   }
 
   async setOptedOut(campaignId: string, phones: readonly string[], optedOut: boolean) {

@@ -69,7 +69,7 @@ export class MongoCompletenessStore implements CompletenessStore {
     const [unknown, withoutTexter, texters] = await Promise.all([
       this.conversations.countUnknown(campaignId, [null, ...assignees]),
       former.length > 0 ? this.conversations.count(campaignId, former, STATUSES) : 0,
-      this.database.texters.countDocuments({ campaignId, active: isNot('bool') } as mongo.Document),
+      this.database.texters.countDocuments({ campaignId, active: isNot('bool') }),
     ]);
     const incomplete = unknown + known.reduce((sum, { count }) => sum + count, 0);
     return { campaignId, incomplete, texters, withoutTexter };

@@ -12,7 +12,7 @@ export type {
 } from './ports.ts';
 export { readFromEnd } from './read-from-end.ts';
 export { readInOrder } from './read-in-order.ts';
-export { createdAt, isComplete, isTimed, waitsSince, type StoredConversation } from './stored.ts';
+export { isComplete, isTimed, type StoredConversation } from './stored.ts';
 export { ANY_TIME, mergePlaces, NO_TIME, OTHER_TYPES, readUntimed } from './untimed.ts';
 export { MongoViewStore } from './view-store.ts';
 export { makeWritable, WRITABLE } from './writable.ts';
