@@ -2,7 +2,13 @@ import { MongoCampaignStore, MongoCreditStore, MongoTexterStore } from './campai
 import { ClaimCoordinator, ClaimQueue, MongoClaimStore, serveClaims } from './claims/index.ts';
 import type { Config } from './config.ts';
 import { MongoContactStore, type ContactStore } from './contacts/index.ts';
-import { MongoConversationStore, MongoViewStore, type ViewStore } from './conversations/index.ts';
+import {
+  MongoCompletenessStore,
+  MongoConversationStore,
+  MongoViewStore,
+  type CompletenessStore,
+  type ViewStore,
+} from './conversations/index.ts';
 import type { Clock } from './domain/operation.ts';
 import { Database } from './mongo/database.ts';
 import { requireSchema } from './mongo/schema-version.ts';
@@ -33,6 +39,7 @@ export interface Context {
   readonly stores: Stores;
   readonly contacts: ContactStore;
   readonly views: ViewStore;
+  readonly completeness: CompletenessStore;
   readonly operationViews: OperationViewStore;
   readonly failures: FailureStore;
   readonly reconcileStore: ReconcileStore;
@@ -61,6 +68,7 @@ export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): P
     stores: createStores(database, config.worker),
     contacts: new MongoContactStore(database),
     views: new MongoViewStore(database),
+    completeness: new MongoCompletenessStore(database),
     operationViews: new MongoOperationViewStore(database),
     failures: new MongoFailureStore(database),
     reconcileStore: new MongoReconcileStore(database),

@@ -4,7 +4,7 @@ export type { ClaimResult, OperationResult, Producer, ProducerOptions, Sent, Sen
 export type { ClaimInput } from './claims/contract.ts';
 export type { EraseAnswer, OptOutAnswer, PersonRequest } from './contacts/contract.ts';
 export type { CancelInput, MovesInput, PreviewRequest, RequestInput } from './operations/contract.ts';
-export type { CancelAnswer, ConversationResult, MovesPage, Preview } from './operations/jobs.ts';
+export type { CancelAnswer, ConversationResult, FoundOperation, MovesPage, Preview } from './operations/jobs.ts';
 export type { WaitOptions } from './queue/result-waiter.ts';
 export {
   HALT_CODES,

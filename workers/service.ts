@@ -12,6 +12,7 @@ import { ClaimHandler } from './claim-handler.ts';
 import { ControlHandler } from './control-handler.ts';
 import { EraseHandler } from './erase-handler.ts';
 import { processorOf, type Handler } from './executor.ts';
+import { FindHandler } from './find-handler.ts';
 import { LockWatch } from './lock-watch.ts';
 import { OperationHandler } from './operation-handler.ts';
 import { OptOutHandler } from './opt-out-handler.ts';
@@ -20,7 +21,7 @@ import { PreviewHandler } from './preview-handler.ts';
 import { startQueueWorker } from './queue-worker.ts';
 import { ReconcileHandler } from './reconcile-handler.ts';
 
-/** Requests to cancel and to opt out are few and short. */
+/** Requests to cancel, to find and to opt out are few and short. */
 const CONTROL_CONCURRENCY = 4;
 /** The queue also limits reconcile passes to one at a time over all workers. */
 const RECONCILE_CONCURRENCY = 1;
@@ -58,6 +59,7 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
   const reconcileDeps = { ...context, jobs: new ReconciledQueues(operationQueue, claimQueue), receiptsKeptDays };
   const controls = {
     cancel: new CancelHandler(context, operationQueue, claimQueue, afterEnd),
+    find: new FindHandler(context),
     optOut: new OptOutHandler(context, claimQueue),
     erase: new EraseHandler(context, redis, config.queue.prefix),
   };

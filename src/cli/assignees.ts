@@ -1,13 +1,16 @@
-import { TexterWords } from '../campaigns/index.ts';
+import { readWord, TexterWords } from '../campaigns/index.ts';
 import type { Assignee } from '../domain/conversation.ts';
 import { shown } from '../domain/errors.ts';
 import type { Sources, Targets } from '../operations/index.ts';
 import { misused } from './errors.ts';
-import { findTexter, type TextersOf } from './lookup.ts';
+import { findTexter, type CampaignSession, type TextersOf } from './lookup.ts';
 
-/** Reads `pool`, `everyone`, or a list of texters by id or name. */
-export function sourcesOf(typed: string, of: TextersOf): Sources {
-  return typed === 'pool' || typed === 'everyone' ? typed : { texterIds: texterIdsOf(typed, of) };
+type SourcesOf = TextersOf & Pick<CampaignSession, 'context'>;
+
+/** Reads `pool`, `everyone`, or a list of texters by id or name. Texters who are not on the campaign any more have only an id. */
+export async function sourcesOf(typed: string, of: SourcesOf): Promise<Sources> {
+  if (typed === 'pool' || typed === 'everyone') return typed;
+  return { texterIds: await Promise.all(wordsOf(typed).map((word) => findSource(of, word))) };
 }
 
 /** Reads `everyone`, a list of texters by id or name, or such a list with a number for each: `A=30,B=50`. */
@@ -15,7 +18,7 @@ export function targetsOf(typed: string, of: TextersOf): Targets {
   if (typed === 'everyone') return typed;
   const words = typed.split(',').map((word) => readNumbered(word.trim(), of));
   const numbered = words.filter((word) => word !== undefined);
-  if (numbered.length === 0) return { texterIds: texterIdsOf(typed, of) };
+  if (numbered.length === 0) return { texterIds: wordsOf(typed).map((word) => findTexter(of, word).texterId) };
   if (numbered.length < words.length) {
     const expected = 'a number for each texter, such as A=30,B=50, or for none';
     throw misused('--to has numbers for some texters only', { expected, received: shown(typed) });
@@ -37,25 +40,36 @@ function readNumbered(
   return new TexterWords(texters).find(typed).length > 0 ? undefined : { word: word.trim(), number: Number(number) };
 }
 
-/** Reads `pool`, or one texter by id or name. */
-export function assigneeOf(typed: string, of: TextersOf): Assignee {
-  return typed === 'pool' ? null : findTexter(of, typed).texterId;
+/** Reads `pool`, or one texter as {@link sourcesOf} does. */
+export async function assigneeOf(typed: string, of: SourcesOf): Promise<Assignee> {
+  return typed === 'pool' ? null : findSource(of, typed);
 }
 
-/** Lists the assignees that {@link sourcesOf} reads. `everyone` stands for all texters and the pool. */
-export function assigneesOf(typed: string, of: TextersOf): Assignee[] {
-  const sources = sourcesOf(typed, of);
+/** Lists the assignees that {@link sourcesOf} reads. `everyone` stands for the pool and every assignee. */
+export async function assigneesOf(typed: string, of: SourcesOf): Promise<Assignee[]> {
+  const sources = await sourcesOf(typed, of);
   if (sources === 'pool') return [null];
-  return sources === 'everyone'
-    ? [null, ...of.texters.map(({ texterId }) => texterId)]
-    : [...new Set(sources.texterIds)];
+  if (sources !== 'everyone') return [...new Set(sources.texterIds)];
+  const assignees = await of.context.stores.conversations.listAssignees(of.campaign.campaignId);
+  return [null, ...new Set([...of.texters.map(({ texterId }) => texterId), ...assignees])];
+}
+
+/** Finds a texter of the campaign, or an id that conversations of the campaign are assigned to. */
+async function findSource(of: SourcesOf, typed: string): Promise<string> {
+  const { word, isId } = readWord(typed);
+  if (isId && new TexterWords(of.texters).find(typed).length === 0) {
+    const { conversations } = of.context.stores;
+    const [assignee] = await conversations.listAssignees(of.campaign.campaignId, [word]);
+    if (assignee !== undefined) return assignee;
+  }
+  return findTexter(of, typed).texterId;
 }
 
 /** Returns an empty list for an empty text. The callers refuse it, each in its own words. */
-function texterIdsOf(typed: string, of: TextersOf): string[] {
+function wordsOf(typed: string): string[] {
   if (typed.trim() === '') return [];
   const words = typed.split(',').map((word) => word.trim());
-  return words.map((word) => {
+  for (const word of words) {
     if (word === '') {
       const expected = 'texters with one comma between them';
       throw misused(`there is an empty name in ${shown(typed)}`, { expected, received: shown(typed) });
@@ -64,6 +78,6 @@ function texterIdsOf(typed: string, of: TextersOf): string[] {
       const expected = `"${word}" alone, or a list of texters`;
       throw misused(`"${word}" cannot be combined with texters`, { expected, received: shown(typed) });
     }
-    return findTexter(of, word).texterId;
-  });
+  }
+  return words;
 }

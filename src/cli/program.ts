@@ -14,6 +14,7 @@ import { addLiftOptOut, addOptOut } from './commands/opt-out.ts';
 import { addPhones } from './commands/phones.ts';
 import { addPreview } from './commands/preview.ts';
 import { addReassign } from './commands/reassign.ts';
+import { addRepair } from './commands/repair.ts';
 import { addSelfAssign } from './commands/self-assign.ts';
 import { addSenders } from './commands/senders.ts';
 import { addTexter } from './commands/texter.ts';
@@ -29,6 +30,7 @@ const COMMANDS = [
   addTexter,
   addImport,
   addPhones,
+  addRepair,
   addOptOut,
   addLiftOptOut,
   addErase,

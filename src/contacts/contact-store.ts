@@ -8,7 +8,7 @@ import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { PHONE_INDEX } from '../mongo/indexes.ts';
 
-type PhoneDoc = Pick<ConversationDoc, 'contact'>;
+type PhoneDoc = Partial<Pick<ConversationDoc, 'contact'>>;
 type OptOutDoc = Pick<ConversationDoc, '_id' | 'optedOut'>;
 
 export class MongoContactStore implements ContactStore {
@@ -57,7 +57,7 @@ export class MongoContactStore implements ContactStore {
   async findPhone(campaignId: string, conversationId: string): Promise<string | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
     const found = this.database.models.conversations.findOne(filter, { 'contact.phone': 1 });
-    return (await found.lean<PhoneDoc>())?.contact.phone;
+    return (await found.lean<PhoneDoc>())?.contact?.phone;
   }
 
   private async findKnown(filter: mongo.Filter<ConversationDoc>): Promise<KnownContact[]> {

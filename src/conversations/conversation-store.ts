@@ -3,7 +3,7 @@ import type { AssigneeCount, ConversationRange, ConversationStore } from './port
 import { RangePages, sameMomentAfter } from './range-pages.ts';
 import { toCandidate, waitsSince, type StoredConversation } from './stored.ts';
 import { STATUSES, type Assignee, type Candidate, type Position, type Status } from '../domain/conversation.ts';
-import type { Database } from '../mongo/database.ts';
+import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { ASSIGNEE_INDEX, NO_OPT_OUT_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
 
@@ -45,6 +45,15 @@ export class MongoConversationStore implements ConversationStore {
     return (await Promise.all(found)).flat().map(asCandidate);
   }
 
+  async countUnknown(campaignId: string, assignees: readonly Assignee[]): Promise<number> {
+    const filters = unknownStatuses(campaignId, assignees);
+    const options = { hint: ASSIGNEE_INDEX };
+    const counts = await Promise.all(
+      filters.map((filter) => this.database.conversations.countDocuments(filter, options)),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   async findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
     const found = this.database.models.conversations.findOne(filter, CANDIDATE_FIELDS);
@@ -56,6 +65,14 @@ export class MongoConversationStore implements ConversationStore {
     const filter = { _id: { $in: conversationIds.map((id) => new Types.ObjectId(id)) }, campaignId };
     const options = { projection: CANDIDATE_FIELDS, batchSize: conversationIds.length + 1 };
     return (await this.database.conversations.find<CandidateDoc>(filter, options).toArray()).map(asCandidate);
+  }
+
+  async listAssignees(campaignId: string, among?: readonly string[]): Promise<string[]> {
+    const filter = { campaignId, assigneeId: among ? { $in: [...among] } : { $gt: '' } };
+    const groups = [{ $match: filter }, { $group: { _id: '$assigneeId' } }];
+    const options = { hint: ASSIGNEE_INDEX, ...IN_ONE_BATCH };
+    const found = await this.database.conversations.aggregate<{ _id: string }>(groups, options).toArray();
+    return found.map(({ _id }) => _id).sort();
   }
 
   async count(

@@ -1,16 +1,19 @@
 export { moveUpdate, NOT_MOVED, SINCE_LAST_MOVE_FIELDS, sinceLastMove, UNCHANGED } from './move-update.ts';
+export { MongoCompletenessStore } from './completeness-store.ts';
 export { MongoConversationStore } from './conversation-store.ts';
 export type {
   AssigneeCount,
+  CompletenessStore,
   ConversationRange,
   ConversationRecord,
   ConversationStore,
   ConversationWithHistory,
+  IncompleteCampaign,
   ViewStore,
 } from './ports.ts';
 export { readFromEnd } from './read-from-end.ts';
 export { readInOrder } from './read-in-order.ts';
-export { createdAt, isComplete, isTimed, waitsSince, type StoredConversation } from './stored.ts';
+export { isComplete, isTimed, type StoredConversation } from './stored.ts';
 export { ANY_TIME, mergePlaces, NO_TIME, OTHER_TYPES, readUntimed } from './untimed.ts';
 export { MongoViewStore } from './view-store.ts';
 export { makeWritable, WRITABLE } from './writable.ts';

@@ -36,6 +36,11 @@ export interface ConversationStore {
   findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
   /** Returns those of these conversations that exist on the campaign, in any order. */
   findMany(campaignId: string, conversationIds: readonly string[]): Promise<Candidate[]>;
+  /**
+   * Returns the texter ids that conversations of the campaign are assigned to, sorted: all, or those of `among`. Some may not
+   * be on the campaign. Skips through an index from one id to the next.
+   */
+  listAssignees(campaignId: string, among?: readonly string[]): Promise<string[]>;
   /** Counts the conversations of these assignees in these statuses, up to `limit`. */
   count(
     campaignId: string,
@@ -111,4 +116,33 @@ export interface ViewStore {
   findWithHistory(campaignId: string, conversationId: string): Promise<ConversationWithHistory | undefined>;
   /** Yields every conversation of a campaign exactly once, even while conversations move. */
   everyConversation(campaignId: string): AsyncIterable<ConversationRecord>;
+}
+
+/** A campaign with documents that other programs have left incomplete. */
+export interface IncompleteCampaign {
+  readonly campaignId: string;
+  /** The conversations that operations skip. */
+  readonly incomplete: number;
+  /** The texters that count as paused, because their documents do not say whether they are active. */
+  readonly texters: number;
+  /** The conversations of texters who are not on the campaign. */
+  readonly withoutTexter: number;
+}
+
+/** What nobody can know but the people of the campaign. Without a choice, such conversations stay incomplete. */
+export interface RepairChoices {
+  readonly status?: Status;
+  readonly optedOut?: boolean;
+}
+
+export interface Repair extends IncompleteCampaign {
+  /** The number of fields that were written. */
+  readonly changed: number;
+}
+
+export interface CompletenessStore {
+  /** Checks the newest campaigns. Reads ranges of indexes, and no more than it counts. */
+  findIncomplete(): Promise<IncompleteCampaign[]>;
+  /** Writes the default of every missing field of a campaign, its texters and conversations. Safe to repeat. */
+  repair(campaignId: string, choices: RepairChoices): Promise<Repair>;
 }

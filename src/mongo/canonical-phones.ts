@@ -22,6 +22,8 @@ export interface PhoneReport {
 }
 
 type PhoneDoc = Pick<ConversationDoc, '_id' | 'contact' | 'optedOut'>;
+/** Another program may have written a conversation without a phone number. */
+type FoundDoc = Pick<PhoneDoc, '_id' | 'optedOut'> & { readonly contact?: Partial<PhoneDoc['contact']> | null };
 type Canonical = (stored: string) => string | undefined;
 
 /**
@@ -39,8 +41,10 @@ export async function writeCanonicalPhones(
   const fields = { _id: 1, 'contact.phone': 1, optedOut: 1 } as const;
   const found = database.models.conversations.find({ campaignId }, fields).sort({ campaignId: 1, 'contact.phone': 1 });
   const page: PhoneDoc[] = [];
-  for await (const doc of stream<PhoneDoc>(found.hint(PHONE_INDEX), PAGE_SIZE)) {
-    page.push(doc);
+  for await (const { contact, ...doc } of stream<FoundDoc>(found.hint(PHONE_INDEX), PAGE_SIZE)) {
+    const { phone, name = '' } = contact ?? {};
+    if (phone === undefined) continue;
+    page.push({ ...doc, contact: { phone, name } });
     if (page.length === PAGE_SIZE) await rewrite.writePage(page.splice(0));
   }
   await rewrite.writePage(page);

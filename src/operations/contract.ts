@@ -203,7 +203,10 @@ export type OneRequest = RequestOf<'reassign-one' | 'unassign-one'>;
 export type ListRequest = RequestOf<'reassign-list' | 'unassign-list'>;
 export type CancelRequest = DeepReadonly<z.output<typeof cancelRequest>>;
 
-/** `everyone` means the pool and all texters of the campaign. */
+/**
+ * `everyone` means the pool, all texters of the campaign, and assignees who are not on the campaign any more. These can be
+ * named too.
+ */
 export type Sources = ReassignRequest['from'];
 /** `everyone` means all active texters of the campaign. `counts` has a number for each target. */
 export type Targets = 'everyone' | DeepReadonly<z.output<typeof texters>> | DeepReadonly<z.output<typeof counts>>;

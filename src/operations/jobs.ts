@@ -1,8 +1,10 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import type { Assignee, Status } from '../domain/conversation.ts';
+import { operationId } from '../domain/ids.ts';
+import type { OperationKind, OperationState } from '../domain/operation.ts';
 import { parseWith } from '../domain/requests.ts';
-import type { OperationState } from '../domain/operation.ts';
+import type { StoredError } from '../domain/stored-error.ts';
 import type { MoveCount, OverLimit, Receipt, SkipCount, SkipReason } from '../domain/receipt.ts';
 import {
   DAY_S,
@@ -42,8 +44,8 @@ export interface OperationAnswer {
 }
 
 /** Returns the options of an operation's job. The job id comes from the operation id, so the queue keeps one job. */
-export function operationJobOptions(operationId: string): JobsOptions {
-  return { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operationId) };
+export function operationJobOptions(id: string): JobsOptions {
+  return { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(id) };
 }
 
 export function newOperationJob(request: OperationRequest, sendId: string): OperationJob {
@@ -174,4 +176,41 @@ export function newPreviewJob(request: unknown): PreviewJob {
 
 export function parsePreviewJob(data: unknown): PreviewJob {
   return parseWith(previewJob, data);
+}
+
+// ---- find: answers what the database has of an operation or claim ----
+
+export const FIND_JOB = 'find';
+
+/** The job has a random id. */
+export const findJob = z.strictObject({ version, operationId });
+type FindJob = z.output<typeof findJob>;
+
+export const FIND_JOB_OPTIONS = { attempts: 3, ...RETAINED_BRIEFLY } as const satisfies JobsOptions;
+
+/** The return value of the job. Times are in ISO 8601. */
+export interface FoundOperation {
+  readonly operationId: string;
+  readonly campaignId: string;
+  readonly kind: OperationKind;
+  /** The `sendId` of the job that created the operation. */
+  readonly createdBySendId: string;
+  readonly state: OperationState;
+  readonly receipt: Receipt | null;
+  /** Why the operation failed, or is to fail. */
+  readonly error: StoredError | null;
+  /** Only for a claim: the conversations that the texter has received. */
+  readonly conversationIds?: readonly string[];
+  readonly acceptedAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+}
+
+/** Checks the id and makes the job. Throws a `bad-request` refusal. */
+export function newFindJob(id: unknown): FindJob {
+  return parseFindJob({ version: JOB_VERSION, operationId: id });
+}
+
+export function parseFindJob(data: unknown): FindJob {
+  return parseWith(findJob, data);
 }

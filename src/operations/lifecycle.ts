@@ -101,14 +101,14 @@ async function start(
   operation: Operation,
   isNew: boolean,
 ): Promise<Operation | undefined> {
-  const { operationId, request, state } = operation;
+  const { request, state } = operation;
   const started =
     state === 'running' ? operation : await stores.operations.start(operation, needsCampaignLock(request));
   if (started && (started.plan || isEnded(started.state))) return started;
   // A reopened operation keeps its plan. A refusal now would hide what it has moved already.
   if (operation.plan || !(started || isNew)) return undefined;
   const plan = await resolvePlan(stores, request, !isNew);
-  return started && stores.operations.storePlan(operationId, plan, clock.now());
+  return started && stores.operations.storePlan(started, plan, clock.now());
 }
 
 async function run(

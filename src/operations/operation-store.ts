@@ -100,17 +100,19 @@ export class MongoOperationStore implements OperationStore {
     // A unique index lets one operation of a campaign have the lock: another one gets a duplicate key error.
     const lock = takesLock ? { campaignLock: operation.campaignId } : {};
     try {
-      const before = { state: { $in: [...statesBefore('running')] } };
-      return await this.update(operation.operationId, before, { $set: { state: 'running', ...lock } });
+      const before = { ...ofRun(operation), state: { $in: [...statesBefore('running')] } };
+      const started = await this.update(operation.operationId, before, { $set: { state: 'running', ...lock } });
+      // Still accepted: it was reopened meanwhile, and has to wait for its new number.
+      return started.state === 'accepted' ? undefined : started;
     } catch (error) {
       if (isDuplicateKey(error)) return undefined;
       throw error;
     }
   }
 
-  async storePlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation> {
-    const unplanned = { state: 'running', plan: null, ...NOT_STOPPED } as const;
-    return this.update(operationId, unplanned, { $set: { plan, startedAt } });
+  async storePlan(run: Run, plan: Plan, startedAt: Date): Promise<Operation> {
+    const unplanned = { ...ofRun(run), state: 'running', plan: null, ...NOT_STOPPED } as const;
+    return this.update(run.operationId, unplanned, { $set: { plan, startedAt } });
   }
 
   async endClaimsOfSources(

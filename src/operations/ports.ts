@@ -49,11 +49,11 @@ export interface OperationStore {
   insertDone(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean>;
   /**
    * Sets an accepted operation to running; with `takesLock`, it takes the campaign lock in the same write. Returns
-   * `undefined` while another operation has the lock or was accepted earlier.
+   * `undefined` while another operation has the lock or was accepted earlier, and when the operation was reopened meanwhile.
    */
   start(operation: Operation, takesLock: boolean): Promise<Operation | undefined>;
-  /** Stores the plan of a running operation, unless it has one, or is to fail or to be cancelled. */
-  storePlan(operationId: string, plan: Plan, startedAt: Date): Promise<Operation>;
+  /** Stores the plan of a run, unless it has one, or is to fail or to be cancelled. */
+  storePlan(run: Run, plan: Plan, startedAt: Date): Promise<Operation>;
   /**
    * Ends the waiting claims of the texters that a running operation takes from, once, and counts them on the operation.
    * Returns the ids of the claims that this call ended.

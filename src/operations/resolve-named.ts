@@ -5,8 +5,8 @@ import type { ListRequest, OneRequest, RequestOf, Targets } from './contract.ts'
 import { limitsOf } from './limits.ts';
 import type { Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
-import { findCampaign, refuseClosed, TO_THE_POOL } from './resolve-plan.ts';
-import { resolveSources, resolveTargets } from './sources-and-targets.ts';
+import { findCampaign, findSources, refuseClosed, TO_THE_POOL } from './resolve-plan.ts';
+import { resolveTargets } from './sources-and-targets.ts';
 
 export async function resolveReassignOne(stores: Stores, request: RequestOf<'reassign-one'>): Promise<Plan> {
   const { campaign, texters, ...one } = await resolveOne(stores, request);
@@ -49,7 +49,7 @@ async function resolveOne(stores: Stores, { campaignId, conversationId, expected
     });
   }
   // An expected assignee who is not on the campaign is a mistake in the request, not a reason to skip.
-  if (expectedAssigneeId) resolveSources({ texterIds: [expectedAssigneeId] }, texters);
+  if (expectedAssigneeId) await findSources(stores, campaignId, { texterIds: [expectedAssigneeId] }, texters);
   const sources = [expectedAssigneeId === undefined ? found.assigneeId : expectedAssigneeId];
   return { campaign, texters, sources, statuses: STATUSES, limit: 1 };
 }
@@ -63,7 +63,7 @@ async function resolveList(stores: Stores, { campaignId, conversations }: ListRe
     stores.texters.list(campaignId),
   ]);
   const expected = conversations.flatMap(({ expectedAssigneeId }) => expectedAssigneeId ?? []);
-  if (expected.length > 0) resolveSources({ texterIds: expected }, texters);
+  if (expected.length > 0) await findSources(stores, campaignId, { texterIds: expected }, texters);
   const sources = [...new Set(found.map(({ assigneeId }) => assigneeId))];
   return { campaign, texters, sources, statuses: STATUSES, limit: conversations.length };
 }

@@ -4,7 +4,7 @@ import { isStatus, STATUSES, statusesOf, type Assignee } from '../domain/convers
 import { creditsOf } from '../domain/credits.ts';
 import { sumOf } from '../domain/receipt.ts';
 import { campaignClosed, unknownCampaign, unknownOperation } from '../domain/errors.ts';
-import { hasCounts, type ReassignRequest, type UndoRequest, type UnassignRequest } from './contract.ts';
+import { hasCounts, type ReassignRequest, type Sources, type UndoRequest, type UnassignRequest } from './contract.ts';
 import { limitsOf } from './limits.ts';
 import type { Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
@@ -20,7 +20,7 @@ export async function resolveReassign(stores: Stores, request: ReassignRequest, 
   const texters = await stores.texters.list(campaignId);
   const { targets: found, leftOut } = resolveTargets(request, texters, isAccepted);
   const targets = inOrderOfJoining(found).map(({ texterId }) => texterId);
-  const sources = resolveSources(from, texters);
+  const sources = await findSources(stores, campaignId, from, texters);
   const statuses = statusesOf(request.status);
   const common = {
     targets,
@@ -73,9 +73,10 @@ async function countFixed(
 export async function resolveUnassign(stores: Stores, request: UnassignRequest): Promise<Plan> {
   await findCampaign(stores, request.campaignId);
   const texters = await stores.texters.list(request.campaignId);
+  const sources = await findSources(stores, request.campaignId, request.from, texters);
   return {
     ...TO_THE_POOL,
-    sources: resolveSources(request.from, texters).filter((assignee) => assignee !== null),
+    sources: sources.filter((assignee) => assignee !== null),
     statuses: statusesOf(request.status),
     limit: least(request.count, request.confirm),
   };
@@ -93,6 +94,21 @@ export async function resolveUndo(stores: Stores, request: UndoRequest): Promise
 function least(...limits: readonly (number | undefined)[]): number | null {
   const given = limits.filter((limit) => limit !== undefined);
   return given.length > 0 ? Math.min(...given) : null;
+}
+
+/** Looks for assignees who are not on the campaign only when the request can mean them. */
+export async function findSources(
+  { conversations }: Stores,
+  campaignId: string,
+  from: Sources,
+  texters: readonly Texter[],
+): Promise<Assignee[]> {
+  if (from === 'pool') return resolveSources(from, texters, []);
+  if (from === 'everyone') return resolveSources(from, texters, await conversations.listAssignees(campaignId));
+  const known = new Set(texters.map(({ texterId }) => texterId));
+  const unknown = from.texterIds.filter((id) => !known.has(id));
+  const others = unknown.length > 0 ? await conversations.listAssignees(campaignId, unknown) : [];
+  return resolveSources(from, texters, others);
 }
 
 function inOrderOfJoining(texters: readonly Texter[]): Texter[] {

@@ -3,11 +3,18 @@ import type { Assignee } from '../domain/conversation.ts';
 import { Refusal, unknownTexter } from '../domain/errors.ts';
 import { hasCounts, type Sources, type Targets } from './contract.ts';
 
-/** Returns the assignees whose conversations are read: the pool first, then texters. */
-export function resolveSources(from: Sources, texters: readonly Texter[]): Assignee[] {
+/**
+ * Returns the assignees whose conversations are read: the pool first, then texters, then assignees who are not on the
+ * campaign. `others` lists assignees of conversations: of those who are not on the campaign, all that the request can mean.
+ */
+export function resolveSources(from: Sources, texters: readonly Texter[], others: readonly string[]): Assignee[] {
   if (from === 'pool') return [null];
-  if (from === 'everyone') return [null, ...texters.map((texter) => texter.texterId)];
-  return knownTexters(from.texterIds, texters).map((texter) => texter.texterId);
+  const known = texters.map(({ texterId }) => texterId);
+  const all = [...new Set([...known, ...others])];
+  if (from === 'everyone') return [null, ...all];
+  const unknown = from.texterIds.find((id) => !all.includes(id));
+  if (unknown !== undefined) throw unknownTexter(unknown);
+  return [...new Set(from.texterIds)];
 }
 
 export interface ResolvedTargets {

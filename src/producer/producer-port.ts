@@ -2,7 +2,7 @@ import type { ClaimInput } from '../claims/contract.ts';
 import type { EraseAnswer, OptOutAnswer, PersonRequest } from '../contacts/contract.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { CancelInput, MovesInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
-import type { CancelAnswer, MovesPage, Preview } from '../operations/jobs.ts';
+import type { CancelAnswer, FoundOperation, MovesPage, Preview } from '../operations/jobs.ts';
 import type { WaitOptions } from '../queue/result-waiter.ts';
 
 export interface ProducerOptions {
@@ -22,6 +22,8 @@ export interface OperationResult {
   readonly state: 'done' | 'cancelled';
   /** Counts of conversations, taken from what was written. Assignees are texter ids; `null` is the pool. */
   readonly receipt: Receipt;
+  /** Only from {@link Producer.result} of a claim: the conversations that the texter received. */
+  readonly conversationIds?: readonly string[];
 }
 
 /** An operation that the queue has confirmed. */
@@ -38,7 +40,8 @@ export interface Sent {
    *   operation.
    * - `UnknownFailure`: a newer worker ended the operation with a code that this version does not know.
    * - `WaitTimeout` (`wait-timeout`): the time to wait is over. The operation continues.
-   * - `QueueUnavailable` (`queue-unavailable`): Redis no longer has the job. Send the same request again.
+   * - `QueueUnavailable` (`queue-unavailable`): Redis no longer has the job, and the operation has not ended, or no worker
+   *   could say so. Send the same request again.
    */
   result(options?: Partial<WaitOptions>): Promise<OperationResult>;
 }
@@ -108,6 +111,16 @@ export interface Producer {
    * {@link optOut}.
    */
   erase(request: PersonRequest, options?: Partial<WaitOptions>): Promise<EraseAnswer>;
+  /**
+   * Asks a worker what the database has of an operation or claim, also when the queue has forgotten it. Throws a `Refusal`
+   * (`unknown-operation`) when no worker has accepted it, and `WaitTimeout` when no worker answers.
+   */
+  get(operationId: string, options?: Partial<WaitOptions>): Promise<FoundOperation>;
+  /**
+   * Waits for the end of an operation or claim that was sent earlier, without its request: after a restart, for example.
+   * Throws a `Refusal` (`unknown-operation`) and the errors of {@link Sent.result}.
+   */
+  result(operationId: string, options?: Partial<WaitOptions>): Promise<OperationResult>;
   /** Assigns a texter more conversations from the pool, longest waiting first, within the campaign's limits. */
   selfAssign(request: ClaimInput): Promise<SentClaim>;
   /**

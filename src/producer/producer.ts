@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { JobsOptions } from 'bullmq';
 import {
   CLAIM_JOB,
   CLAIM_JOB_OPTIONS,
@@ -47,6 +46,7 @@ import {
   PREVIEW_JOB_OPTIONS,
   toMovesPage,
   type CancelAnswer,
+  type FoundOperation,
   type MovesAnswer,
   type MovesPage,
   type OperationAnswer,
@@ -64,6 +64,7 @@ import {
 } from '../queue/job.ts';
 import type { WaitOptions } from '../queue/result-waiter.ts';
 import { Sender } from '../queue/sender.ts';
+import { Answers, withNewId } from './answers.ts';
 import type { ClaimResult, OperationResult, Producer, ProducerOptions, Sent, SentClaim } from './producer-port.ts';
 
 /** Creates a producer with a connection of its own, which it opens in the background. */
@@ -77,6 +78,7 @@ class QueueProducer implements Producer {
   private readonly claims: Sender;
   private readonly previews: Sender;
   private readonly controls: Sender;
+  private readonly answers: Answers;
 
   constructor({ redisUrl, prefix = DEFAULT_QUEUE_PREFIX, onError = () => undefined }: ProducerOptions) {
     const connection = connectProducer(redisUrl, onError);
@@ -91,6 +93,7 @@ class QueueProducer implements Producer {
     this.claims = new Sender(CLAIMS_QUEUE, parts);
     this.previews = new Sender(PREVIEWS_QUEUE, parts);
     this.controls = new Sender(CONTROLS_QUEUE, parts);
+    this.answers = new Answers([this.operations, this.claims], this.controls);
   }
 
   reassign(request: RequestInput<'reassign'>): Promise<Sent> {
@@ -146,7 +149,7 @@ class QueueProducer implements Producer {
     const { kept } = await this.claims.send(CLAIM_JOB, job, options);
     requireSameRequest(job, claimJob.safeParse(kept).data);
     const result = async (wait?: Partial<WaitOptions>): Promise<ClaimResult> => {
-      const answer = (await this.claims.wait(options.jobId, wait)) as ClaimAnswer;
+      const answer = (await this.answers.wait(this.claims, operationId, wait)) as ClaimAnswer;
       const { conversationIds, receipt } = answer;
       return { operationId, outcome: outcomeOf(answer, job), conversationIds, receipt };
     };
@@ -170,6 +173,14 @@ class QueueProducer implements Producer {
     return toMovesPage((await this.previews.wait(jobId, wait)) as MovesAnswer);
   }
 
+  get(operationId: string, wait?: Partial<WaitOptions>): Promise<FoundOperation> {
+    return this.answers.get(operationId, wait);
+  }
+
+  result(operationId: string, wait?: Partial<WaitOptions>): Promise<OperationResult> {
+    return this.answers.result(operationId, wait);
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.operations, this.claims, this.previews, this.controls].map((sender) => sender.close()));
     for (const connection of this.connections) connection.disconnect();
@@ -188,19 +199,11 @@ class QueueProducer implements Producer {
     const { kept } = await this.operations.send(OPERATION_JOB, job, options);
     requireSameRequest(job, operationJob.safeParse(kept).data);
     const result = async (wait?: Partial<WaitOptions>): Promise<OperationResult> => {
-      const answer = (await this.operations.wait(options.jobId, wait)) as OperationAnswer;
+      const answer = (await this.answers.wait(this.operations, operationId, wait)) as OperationAnswer;
       return { operationId, outcome: outcomeOf(answer, job), state: answer.state, receipt: answer.receipt };
     };
     return { operationId, result };
   }
-}
-
-/**
- * BullMQ numbers the jobs without an id, and starts again at 1 when Redis loses its data. A caller that waits for such a
- * number could then receive the result of another job.
- */
-function withNewId(options: JobsOptions): JobsOptions {
-  return { ...options, jobId: randomUUID() };
 }
 
 type AnyJob = OperationJob | ClaimJob;

@@ -22,6 +22,9 @@ export interface WaitOptions {
   readonly onProgress?: ((progress: unknown) => void) | undefined;
 }
 
+/** Redis no longer has the job: the queue has forgotten it after many others, or has lost it. */
+export class JobForgotten extends QueueUnavailable {}
+
 type JobEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: Error };
 
 interface Waiter {
@@ -77,7 +80,7 @@ export class ResultWaiter {
     });
     await this.events;
     const job = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
-    if (!job) return { ok: false, error: new QueueUnavailable(`job ${jobIdText(jobId)} is no longer in the queue`) };
+    if (!job) return { ok: false, error: new JobForgotten(`job ${jobIdText(jobId)} is no longer in the queue`) };
     if (job.finishedOn === undefined) return undefined;
     return hasFailed(job) ? { ok: false, error: errorOf(job.failedReason) } : { ok: true, value: job.returnvalue };
   }

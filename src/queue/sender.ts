@@ -7,7 +7,7 @@ import { COMMAND_TIMEOUT_MS, type ErrorListener, type RedisConnection } from './
 import { hasFailed, isIdFree, runNow } from './job-state.ts';
 import { CLOSE_MS_MAX, ResultWaiter, type WaitOptions } from './result-waiter.ts';
 
-const DEFAULT_WAIT_MS = 60_000;
+export const DEFAULT_WAIT_MS = 60_000;
 /** Another caller may send a job under the id that became free; it may be refused too. Each round removes one such job. */
 const ADD_ROUNDS_MAX = 5;
 /** Sending takes a few commands. Some failures of Redis make no single command fail, so the sum has a limit too. */
@@ -53,6 +53,16 @@ export class Sender {
   async wait(jobId: string, options: Partial<WaitOptions> = {}): Promise<unknown> {
     this.results ??= new ResultWaiter(this.queue, this.parts.connectForWaiting());
     return this.results.wait(jobId, { waitMs: options.waitMs ?? DEFAULT_WAIT_MS, onProgress: options.onProgress });
+  }
+
+  /** Returns true when the queue has a job with this id, ended or not. */
+  async has(jobId: string): Promise<boolean> {
+    try {
+      const milliseconds = SEND_TIMEOUT_MS;
+      return (await pTimeout(this.queue.getJob(jobId), { milliseconds })) !== undefined;
+    } catch (error) {
+      throw unavailable(error);
+    }
   }
 
   async close(): Promise<void> {

@@ -110,8 +110,8 @@ describe('the views of the command line', () => {
 
   it('lists the visible conversations page by page in the order of selection', async () => {
     const shown = raw.filter((doc) => VISIBLE_STATUSES.includes(doc.status));
-    const ofCampaigns = shown.filter((doc) => doc.assigneeId !== 'gone');
-    expect(await readAll([], 411)).toEqual(inOrder(ofCampaigns));
+    expect(await readAll([], 411)).toEqual(inOrder(shown));
+    expect(await readAll(['--of', 'gone'], 111)).toEqual(inOrder(shown.filter((doc) => doc.assigneeId === 'gone')));
     expect(await readAll(['--of', 'pool'], 97)).toEqual(inOrder(shown.filter((doc) => doc.assigneeId === null)));
     const closed = shown.filter((doc) => doc.status === 'closed' && ['t1', 't3'].includes(doc.assigneeId ?? ''));
     expect(await readAll(['--of', 't3,Texter 1,t1', '--status', 'closed'], 50)).toEqual(inOrder(closed));

@@ -90,7 +90,15 @@ async function leaveTraces({ campaignId, conversationId }: Seeded): Promise<void
 
 function newConversation(phone: string): NewConversation {
   const moments = { createdAt: new Date(), waitingSince: new Date(), lastInboundAt: null, lastOutboundAt: null };
-  return { externalId: null, name: 'Contact', phone, assigneeId: null, status: 'not-started', optedOut: false, ...moments };
+  return {
+    externalId: null,
+    name: 'Contact',
+    phone,
+    assigneeId: null,
+    status: 'not-started',
+    optedOut: false,
+    ...moments,
+  };
 }
 
 const FACES = ['command line', 'producer'] as const;

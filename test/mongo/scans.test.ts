@@ -3,7 +3,7 @@ import mongoose, { type mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Pool } from '../../src/claims/claim.ts';
 import { MongoRoundStore } from '../../src/claims/round-store.ts';
-import { positionOf, type Position } from '../../src/domain/conversation.ts';
+import { positionOf, STATUSES, type Position } from '../../src/domain/conversation.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
 import { ASSIGNEE_INDEX, INDEXES } from '../../src/mongo/indexes.ts';
 import { claimDoc } from '../support/documents.ts';
@@ -302,6 +302,24 @@ describe('the database, without scanning more documents than it returns', () => 
 
   it('lists the operations of a campaign, newest first, without sorting', async () => {
     await expectTight(() => harness.context.operationViews.listOperations(campaignId, 50));
+  });
+
+  it('searches for conversations of no known status without reading those of known ones', async () => {
+    const unknown = await harness.seedCampaign(2);
+    const assignees = [null, 't1', 't2'];
+    const seeded = assignees.flatMap((assigneeId) => STATUSES.map((status) => ({ assigneeId, status })));
+    const found = await harness.seedConversations(unknown, [...seeded, ...seeded, {}, {}]);
+    const changed = found.slice(-2);
+    const { conversations } = harness.context.database;
+    const [first, second] = objectIds(changed);
+    await conversations.updateOne({ _id: first as never }, { $set: { status: 'archived' as never } });
+    await conversations.updateOne({ _id: second as never }, { $unset: { status: '' } });
+    const explained = await explainedFinds(async () => {
+      const read = await harness.context.stores.conversations.readUnknown(unknown, assignees, 0);
+      expect(read.map(({ id }) => id).sort()).toEqual(changed.sort());
+    });
+    const examined = explained.map(({ executionStats }) => executionStats.totalDocsExamined);
+    expect(examined.reduce((sum, each) => sum + each, 0)).toBe(changed.length);
   });
 
   it('reads one conversation', async () => {

@@ -128,7 +128,7 @@ describe('the stored operation', () => {
     const accepted = await operations().find(operationId);
     if (!accepted) throw new Error('the operation was not found');
     await step({ state: 'running', campaignLock: campaignId }, operations().start(accepted, true));
-    await step({ plan: PLAN, startedAt: AT }, operations().storePlan(operationId, PLAN, AT));
+    await step({ plan: PLAN, startedAt: AT }, operations().storePlan({ operationId }, PLAN, AT));
     const attempt = { at: AT, message: 'no connection' };
     await step({ failures: [attempt] }, failures().note(operationId, stored.requestHash, attempt));
     const error = { code: 'attempts-exhausted', message: 'no attempts left', expected: null, received: null };

@@ -40,8 +40,8 @@ function requestOf(campaignId: string, more: Asked = {}): Extract<AnyRequest, { 
 const LARGE = { batchConversationsMax: 100, short: false } as const;
 const run = (request: AnyRequest): Promise<Operation | undefined> => runToEnd(stores, request, LARGE);
 
-/** The counts from which the shares come, and the search for conversations of no known status. */
-const COUNTS = ['countByAssignee', 'countOptedOut', 'countWithoutOptOut', 'readUnknown'].map(
+/** The search for assignees, the counts from which the shares come, and the search for unknown statuses. */
+const COUNTS = ['listAssignees', 'countByAssignee', 'countOptedOut', 'countWithoutOptOut', 'readUnknown'].map(
   (name) => `conversations.${name}`,
 );
 

@@ -3,7 +3,7 @@ import { failWith } from '../../src/operations/ending.ts';
 import { Overtaken, type Stores } from '../../src/operations/ports.ts';
 import { isEnded } from '../../src/domain/operation.ts';
 import type { BulkRequest } from '../../src/operations/contract.ts';
-import { cancelWithoutQueue, oneSlice, runToEnd } from '../support/run-operation.ts';
+import { cancelWithoutQueue, oneSlice, record, runToEnd } from '../support/run-operation.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, dieAfter, runBeforeCall, ProcessDied } from '../support/intercepted-stores.ts';
 import { outcomeOf, rawOperation } from '../support/raw.ts';
@@ -173,5 +173,21 @@ describe('an operation that was reopened', () => {
     await expect(cancelWithoutQueue(raced, request)).rejects.not.toHaveProperty('code');
     expect(await cancelWithoutQueue(stores, request)).toMatchObject({ state: 'cancelled' });
     expect(await rawOperation(harness, request.operationId)).toMatchObject({ state: 'cancelled', reopened: 1 });
+  });
+
+  it('is not started by a worker of its earlier run, ahead of the operations that were accepted since', async () => {
+    const { stores, failures, clock } = harness.context;
+    const campaignId = await campaign();
+    const request = toOne(campaignId, 't1', 8);
+    const earlier = await record(stores, request);
+    await failWith({ stores, clock }, earlier, new Error('no attempts left'));
+    const ahead = toOne(campaignId, 't2', 8);
+    await record(stores, ahead);
+    await failures.reopen(request.operationId);
+    expect(await stores.operations.start(earlier, true)).toBeUndefined();
+    expect(await rawOperation(harness, request.operationId)).toMatchObject({ state: 'accepted', reopened: 1 });
+    expect(await stores.operations.nextOperation(campaignId)).toMatchObject({ operationId: ahead.operationId });
+    await runToEnd(stores, ahead);
+    expect(await runToEnd(stores, request)).toMatchObject({ state: 'done', receipt: { moved: 8 } });
   });
 });

@@ -36,13 +36,18 @@ function codeOf(act: () => unknown): RefusalCode | undefined {
 
 describe('resolveSources', () => {
   it('returns the pool, or the pool and all texters, paused ones included, or the named texters once each', () => {
-    expect(resolveSources('pool', texters)).toEqual([null]);
-    expect(resolveSources('everyone', texters)).toEqual([null, 't1', 't2', 't3', 't4']);
-    expect(resolveSources(named('t2', 't1', 't2'), texters)).toEqual(['t2', 't1']);
+    expect(resolveSources('pool', texters, [])).toEqual([null]);
+    expect(resolveSources('everyone', texters, [])).toEqual([null, 't1', 't2', 't3', 't4']);
+    expect(resolveSources(named('t2', 't1', 't2'), texters, [])).toEqual(['t2', 't1']);
   });
 
-  it('refuses a texter who is not on the campaign with unknown-texter', () => {
-    expect(codeOf(() => resolveSources(named('t1', 'ghost'), texters))).toBe('unknown-texter');
+  it('also returns assignees who are not on the campaign, for everyone and when they are named', () => {
+    expect(resolveSources('everyone', texters, ['t1', 'gone'])).toEqual([null, 't1', 't2', 't3', 't4', 'gone']);
+    expect(resolveSources(named('gone', 't2'), texters, ['gone'])).toEqual(['gone', 't2']);
+  });
+
+  it('refuses a texter who is not on the campaign and has no conversation with unknown-texter', () => {
+    expect(codeOf(() => resolveSources(named('t1', 'ghost'), texters, ['gone']))).toBe('unknown-texter');
   });
 });
 

@@ -56,7 +56,7 @@ function visibleStatus(typed: string): Status | 'any' {
 
 async function list(of: CampaignSession, options: ListOptions): Promise<Output> {
   const { campaignId } = of.campaign;
-  const assignees = assigneesOf(options.of, of);
+  const assignees = await assigneesOf(options.of, of);
   if (assignees.length === 0) {
     const expected = 'pool, everyone or texters';
     throw misused(`--of must name ${expected}`, { expected, received: 'an empty list' });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { errorText } from '../../domain/safe-text.ts';
 import { createContext } from '../../context.ts';
+import type { IncompleteCampaign } from '../../conversations/index.ts';
 import { readQueueFacts, type DatabaseFacts, type QueueFacts, type QueueState } from '../../telemetry/index.ts';
 import { EXIT_FAILED } from '../errors.ts';
 import { batonVersion, type Session } from '../session.ts';
@@ -17,6 +18,7 @@ interface Check {
 
 const SIGNS = { ok: '✓', warn: '!', fail: '✗' } as const;
 const MONGODB_MAJOR_MIN = 5;
+const CAMPAIGNS_SHOWN_MAX = 5;
 const REDIS_VERSION_MIN = [6, 2] as const;
 
 export function addDoctor(program: Command, session: Session): void {
@@ -38,7 +40,10 @@ async function checkDatabase({ config }: Session): Promise<Check[]> {
   try {
     const context = await createContext(config);
     try {
-      return databaseChecks(await context.health.readFacts());
+      const facts = await context.health.readFacts();
+      const isUsable = facts.missingIndexes.length + facts.indexConflicts.length === 0;
+      const incomplete = isUsable ? documentChecks(await context.completeness.findIncomplete()) : [];
+      return [...databaseChecks(facts), ...incomplete];
     } finally {
       await context.close();
     }
@@ -69,6 +74,36 @@ function databaseChecks({ version, replicaSet, missingIndexes, indexConflicts, i
       ? ok('indexes', `all ${indexCount}`)
       : warn('indexes', `missing: ${missing}`, 'create them with `baton migrate`'),
     ...indexConflicts.map((conflict) => warn('indexes', 'an index of another program', conflict)),
+  ];
+}
+
+/** What other programs have left incomplete, and the conversations that no texter of the campaign has. */
+function documentChecks(campaigns: readonly IncompleteCampaign[]): Check[] {
+  const check = (
+    field: 'incomplete' | 'texters' | 'withoutTexter',
+    name: string,
+    what: string,
+    todo: string,
+  ): Check => {
+    const found = campaigns.filter((campaign) => campaign[field] > 0);
+    const listed = found.slice(0, CAMPAIGNS_SHOWN_MAX).map((each) => `${each[field]} in campaign ${each.campaignId}`);
+    const more = found.length > listed.length ? `, and in ${found.length - listed.length} more campaigns` : '';
+    return found.length === 0 ? ok(name, `none ${what}`) : warn(name, `${what}: ${listed.join(', ')}${more}`, todo);
+  };
+  return [
+    check(
+      'incomplete',
+      'conversations',
+      'incomplete',
+      'operations skip them; complete them with `baton repair CAMPAIGN`',
+    ),
+    check('texters', 'texters', 'incomplete', 'they count as paused; complete them with `baton repair CAMPAIGN`'),
+    check(
+      'withoutTexter',
+      'assignees',
+      'not on the campaign',
+      '`baton senders CAMPAIGN` names them; release their conversations with `baton unassign CAMPAIGN --from ID`',
+    ),
   ];
 }
 

@@ -63,7 +63,7 @@ export async function reassign(of: CampaignSession, options: ReassignOptions): P
   const fields = {
     kind: 'reassign',
     ...commonFields(of, options),
-    from: sourcesOf(from, of),
+    from: await sourcesOf(from, of),
     to: targetsOf(to, of),
     status,
     count,
@@ -115,7 +115,7 @@ export async function oneConversation(
   return {
     ...commonFields(of, options),
     conversationId: await findConversationId(of.context.views, of.campaign.campaignId, conversation),
-    expectedAssigneeId: expectedAssignee(of, options),
+    expectedAssigneeId: await expectedAssignee(of, options),
   };
 }
 
@@ -127,12 +127,12 @@ export async function chosenConversations(
 ) {
   const list = typed === '-' ? await text(of.session.terminal.stdin) : typed;
   const ids = list.split(/[\s,]+/).filter((id) => id !== '');
-  const expectedAssigneeId = expectedAssignee(of, options);
+  const expectedAssigneeId = await expectedAssignee(of, options);
   const conversations = ids.map((conversationId) => ({ conversationId, expectedAssigneeId }));
   return { ...commonFields(of, options), conversations };
 }
 
-function expectedAssignee(of: CampaignSession, { from }: Pick<Selection, 'from'>): Assignee | undefined {
+async function expectedAssignee(of: CampaignSession, { from }: Pick<Selection, 'from'>): Promise<Assignee | undefined> {
   if (from !== 'everyone') return from === undefined ? undefined : assigneeOf(from, of);
   throw misused('with chosen conversations, --from must be pool or one texter', {
     expected: 'pool or one texter',

@@ -62,7 +62,7 @@ export async function unassign(of: CampaignSession, options: UnassignOptions): P
   const fields = {
     kind: 'unassign',
     ...commonFields(of, options),
-    from: sourcesOf(from, of),
+    from: await sourcesOf(from, of),
     status,
     count,
     confirm,

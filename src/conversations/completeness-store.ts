@@ -1,0 +1,109 @@
+import type { mongo } from 'mongoose';
+import { isStatus, STATUSES } from '../domain/conversation.ts';
+import { SELF_ASSIGN_DEFAULT } from '../domain/self-assign.ts';
+import type { Database } from '../mongo/database.ts';
+import type { ConversationDoc } from '../mongo/documents.ts';
+import { ASSIGNEE_INDEX } from '../mongo/indexes.ts';
+import { MongoConversationStore } from './conversation-store.ts';
+import type { CompletenessStore, IncompleteCampaign, Repair, RepairChoices } from './ports.ts';
+
+/** The newest campaigns. The others are repaired one by one, by their ids. */
+const CAMPAIGNS_CHECKED_MAX = 100;
+
+type Update = mongo.UpdateFilter<ConversationDoc> | mongo.Document[];
+type Field = keyof ConversationDoc;
+
+const isNot = (type: string): mongo.Document => ({ $not: { $type: type } });
+
+/** The creation time of the document, or else the time of its id. */
+const CREATED_AT = { $cond: [{ $eq: [{ $type: '$createdAt' }, 'date'] }, '$createdAt', { $toDate: '$_id' }] };
+
+/** The default of each field that has one, and the stored values that it replaces. */
+const DEFAULTS: readonly (readonly [Field, mongo.Document, Update])[] = [
+  ['createdAt', isNot('date'), [{ $set: { createdAt: CREATED_AT } }]],
+  ['waitingSince', isNot('date'), [{ $set: { waitingSince: CREATED_AT } }]],
+  ['history', isNot('array'), { $set: { history: [] } }],
+  ['assignmentVersion', isNot('number'), { $set: { assignmentVersion: 0 } }],
+  ...(['assigneeId', 'externalId', 'assignedAt', 'lastInboundAt', 'lastOutboundAt', 'lastOperationId'] as const).map(
+    (field): readonly [Field, mongo.Document, Update] => [field, { $exists: false }, { $set: { [field]: null } }],
+  ),
+];
+
+export class MongoCompletenessStore implements CompletenessStore {
+  private readonly database: Database;
+  private readonly conversations: MongoConversationStore;
+
+  constructor(database: Database) {
+    this.database = database;
+    this.conversations = new MongoConversationStore(database);
+  }
+
+  async findIncomplete(): Promise<IncompleteCampaign[]> {
+    const newest = this.database.campaigns.find({}, { projection: { _id: 1 }, sort: { createdAt: -1 } });
+    const ids = (await newest.limit(CAMPAIGNS_CHECKED_MAX).toArray()).map(({ _id }) => _id);
+    const found: IncompleteCampaign[] = [];
+    for (const campaignId of ids) {
+      const campaign = await this.check(campaignId);
+      if (campaign.incomplete + campaign.texters + campaign.withoutTexter > 0) found.push(campaign);
+    }
+    return found;
+  }
+
+  async repair(campaignId: string, { status, optedOut }: RepairChoices): Promise<Repair> {
+    const changed = [await this.repairCampaign(campaignId), await this.repairTexters(campaignId)];
+    for (const [field, filter, update] of DEFAULTS) changed.push(await this.write(campaignId, field, filter, update));
+    if (status) changed.push(await this.write(campaignId, 'status', { $nin: [...STATUSES] }, { $set: { status } }));
+    if (optedOut !== undefined) {
+      changed.push(await this.write(campaignId, 'optedOut', isNot('bool'), { $set: { optedOut } }));
+    }
+    return { changed: changed.reduce((sum, count) => sum + count, 0), ...(await this.check(campaignId)) };
+  }
+
+  /** Uses ranges of indexes only, and reads no more than it counts. */
+  private async check(campaignId: string): Promise<IncompleteCampaign> {
+    const texterIds = await this.database.texters.distinct('texterId', { campaignId });
+    const assignees = await this.conversations.listAssignees(campaignId);
+    const former = assignees.filter((id) => !texterIds.includes(id));
+    const withoutOptOut = await this.conversations.countWithoutOptOut(campaignId);
+    const known = withoutOptOut.filter(({ status }) => isStatus(status));
+    const [unknown, withoutTexter, texters] = await Promise.all([
+      this.conversations.countUnknown(campaignId, [null, ...assignees]),
+      former.length > 0 ? this.conversations.count(campaignId, former, STATUSES) : 0,
+      this.database.texters.countDocuments({ campaignId, active: isNot('bool') }),
+    ]);
+    const incomplete = unknown + known.reduce((sum, { count }) => sum + count, 0);
+    return { campaignId, incomplete, texters, withoutTexter };
+  }
+
+  private async write(campaignId: string, field: Field, filter: mongo.Document, update: Update): Promise<number> {
+    const { conversations } = this.database;
+    const these = { campaignId, [field]: filter };
+    return (await conversations.updateMany(these, update, { hint: ASSIGNEE_INDEX })).modifiedCount;
+  }
+
+  private async repairCampaign(campaignId: string): Promise<number> {
+    const defaults = {
+      closed: false,
+      country: null,
+      selfAssign: { ...SELF_ASSIGN_DEFAULT },
+      operationCount: 0,
+      waitingCount: 0,
+      texterCount: await this.database.texters.countDocuments({ campaignId }),
+      createdAt: this.database.now(),
+    };
+    let changed = 0;
+    for (const [field, value] of Object.entries(defaults)) {
+      const { modifiedCount } = await this.database.campaigns.updateOne(
+        { _id: campaignId, [field]: { $exists: false } },
+        { $set: { [field]: value } },
+      );
+      changed += modifiedCount;
+    }
+    return changed;
+  }
+
+  private async repairTexters(campaignId: string): Promise<number> {
+    const filter = { campaignId, active: isNot('bool') } as mongo.Document;
+    return (await this.database.texters.updateMany(filter, { $set: { active: false } })).modifiedCount;
+  }
+}
