@@ -151,46 +151,6 @@ export const cancelRequest = z.strictObject({
   operationId: operationId.describe('The operation or waiting claim to cancel.'),
 });
 
-/** A page of more conversations would make a large job. */
-export const MOVES_OF_PAGE_MAX = 1_000;
-const CURSOR_RULE = 'must be the "next" of the page before';
-const CURSOR = /^(\d{1,8})-(\d{1,8})$/;
-
-export const movesRequest = z.strictObject({
-  operationId: operationId.describe('The operation or claim to read.'),
-  campaignId,
-  after: z
-    .string({ error: CURSOR_RULE })
-    .regex(CURSOR, { error: CURSOR_RULE })
-    .optional()
-    .describe('The "next" of the page before. Default: from the beginning.'),
-  limit: z
-    .int()
-    .min(1)
-    .max(MOVES_OF_PAGE_MAX)
-    .default(MOVES_OF_PAGE_MAX)
-    .describe('The most conversations of the page.'),
-});
-
-export type MovesRequest = DeepReadonly<z.output<typeof movesRequest>>;
-export type MovesInput = DeepReadonly<z.input<typeof movesRequest>>;
-
-/** The first conversation of a page: `offset` conversations of the batch with this number are on earlier pages. */
-export interface Place {
-  readonly number: number;
-  readonly offset: number;
-}
-
-/** Reads what {@link cursorOf} wrote. */
-export function placeAt(cursor = '1-0'): Place {
-  const [, number, offset] = CURSOR.exec(cursor) ?? [];
-  return { number: Number(number), offset: Number(offset) };
-}
-
-export function cursorOf({ number, offset }: Place): string {
-  return `${number}-${offset}`;
-}
-
 export type OperationRequest = DeepReadonly<z.output<typeof operationRequest>>;
 export type RequestKind = Exclude<OperationKind, 'self-assign'>;
 export type RequestOf<Kind extends RequestKind> = Extract<OperationRequest, { kind: Kind }>;
@@ -217,10 +177,6 @@ export type RequestInput<Kind extends RequestKind> = DeepReadonly<
 >;
 export type PreviewRequest = DeepReadonly<z.input<typeof previewRequest>>;
 export type CancelInput = DeepReadonly<z.input<typeof cancelRequest>>;
-
-export function parseMovesRequest(input: unknown): MovesRequest {
-  return parseWith(movesRequest, input);
-}
 
 /** Parses a request. Throws a `bad-request` refusal that names the field. */
 export function parseRequest(input: unknown): OperationRequest {
