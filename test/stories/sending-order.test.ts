@@ -6,7 +6,7 @@ import { Random } from '../support/random.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 
 const WORKERS = 4;
-const OPERATIONS = 60;
+const OPERATIONS = 25;
 const CAMPAIGNS = 3;
 
 type Accept = MongoOperationStore['accept'];
