@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { RedisConnection } from '../queue/connection.ts';
 import { willRun } from '../queue/job-state.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
+import { readJob } from '../queue/read-job.ts';
 import type { OperationRequest } from './contract.ts';
 import type { OperationStore } from './ports.ts';
 
@@ -161,7 +162,7 @@ export class SendingOrder {
   }
 
   private async willRun(jobId: string): Promise<boolean> {
-    const job = (await this.queue.getJob(jobId)) as Job | undefined;
+    const job = await readJob(this.queue, jobId);
     return job !== undefined && (await willRun(job));
   }
 }

@@ -5,6 +5,8 @@ import { errorText, jobIdText, storableError } from '../domain/safe-text.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import { COMMAND_TIMEOUT_MS, type ErrorListener, type RedisConnection } from './connection.ts';
 import { hasFailed, isIdFree, runNow } from './job-state.ts';
+import { runIfLost } from './lost-job.ts';
+import { readJob, readOrSetAside } from './read-job.ts';
 import { CLOSE_MS_MAX, ResultWaiter, type WaitOptions } from './result-waiter.ts';
 
 export const DEFAULT_WAIT_MS = 60_000;
@@ -59,7 +61,7 @@ export class Sender {
   async has(jobId: string): Promise<boolean> {
     try {
       const milliseconds = SEND_TIMEOUT_MS;
-      return (await pTimeout(this.queue.getJob(jobId), { milliseconds })) !== undefined;
+      return (await pTimeout(readJob(this.queue, jobId), { milliseconds })) !== undefined;
     } catch (error) {
       throw unavailable(error);
     }
@@ -78,19 +80,25 @@ export class Sender {
       const { id: jobId = '' } = await this.queue.add(name, data, options);
       if (options.jobId === undefined) return { jobId, kept: data };
       // BullMQ keeps the first of two jobs with one id and does not report which job it kept.
-      const kept = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
-      if (!kept) return { jobId, kept: data };
-      if (!isIdFree(kept)) return keepJob(jobId, kept);
+      const kept = await readOrSetAside(this.queue, jobId);
+      if (kept === 'gone') return { jobId, kept: data };
+      if (kept === 'set-aside') continue;
+      if (JSON.stringify(kept.data) === JSON.stringify(data)) return { jobId, kept: data };
+      if (!isIdFree(kept)) return this.keepJob(jobId, kept);
       await kept.remove();
     }
     throw new Error(`job ${jobIdText(options.jobId)} was refused ${ADD_ROUNDS_MAX} times while it was sent`);
   }
-}
 
-/** A job that used up its attempts, and whose operation has not ended, runs again: sending again asks for a retry. */
-async function keepJob(jobId: string, kept: Job<unknown, unknown>): Promise<SentJob> {
-  if (hasFailed(kept) && !parseFailureText(kept.failedReason)) await runNow(kept);
-  return { jobId, kept: kept.data };
+  /**
+   * A job that used up its attempts, and whose operation has not ended, runs again: sending again asks for a retry. The key
+   * of a job that has not ended is no proof that the job will run: Redis may have lost the list that it was in.
+   */
+  private async keepJob(jobId: string, kept: Job<unknown, unknown>): Promise<SentJob> {
+    if (hasFailed(kept) && !parseFailureText(kept.failedReason)) await runNow(this.queue, kept);
+    else if (kept.finishedOn === undefined) await runIfLost(this.queue, jobId);
+    return { jobId, kept: kept.data };
+  }
 }
 
 function unavailable(error: unknown): QueueUnavailable {
