@@ -18,6 +18,12 @@ const RUNS_IN_ORDER_MAX = 60;
 /** Entries that nothing removes, such as those of a campaign without further operations, end after a day. */
 const NOTED_FOR_S = 86_400;
 
+/** Replaces a key that is not a sorted set. */
+const NOTE = `
+  if redis.call('type', KEYS[1]).ok ~= 'zset' then redis.call('del', KEYS[1]) end
+  redis.call('zadd', KEYS[1], ARGV[1], ARGV[2])
+  redis.call('expire', KEYS[1], ARGV[3])`;
+
 /** More than the active jobs of many workers. */
 const CONTENTS_KEPT_MAX = 10_000;
 
@@ -83,17 +89,16 @@ export class SendingOrder {
 
   /** Call it when a run of a job ended with an error, before the job leaves the list of active jobs. */
   async note({ id = '', timestamp }: Pick<Job, 'id' | 'timestamp'>): Promise<void> {
-    await this.redis.zadd(this.notedKey, timestamp, id);
-    await this.redis.expire(this.notedKey, NOTED_FOR_S);
+    await this.redis.eval(NOTE, 1, this.notedKey, timestamp, id, NOTED_FOR_S);
   }
 
   /** The operation of the job is accepted, or it never will be. */
   async forget(jobId: string): Promise<void> {
-    await this.redis.zrem(this.notedKey, jobId);
+    await this.redis.zrem(this.notedKey, jobId).catch(ignoreWrongType);
   }
 
   private async isNoted({ id = '' }: Job): Promise<boolean> {
-    return (await this.redis.zscore(this.notedKey, id)) !== null;
+    return ((await this.redis.zscore(this.notedKey, id).catch(ignoreWrongType)) ?? null) !== null;
   }
 
   /**
@@ -101,9 +106,9 @@ export class SendingOrder {
    * it will never run.
    */
   private async findEarlier(job: Job, request: OperationRequest): Promise<SentJob | undefined> {
-    const [active, noted] = await Promise.all([
+    const [active, noted = []] = await Promise.all([
       this.redis.lrange(this.queue.toKey('active'), 0, -1),
-      this.redis.zrange(this.notedKey, '0', '-1'),
+      this.redis.zrange(this.notedKey, '0', '-1').catch(ignoreWrongType),
     ]);
     const ids = new Set([...active, ...noted]);
     if (ids.size === (ids.has(job.id ?? '') ? 1 : 0)) return undefined;
@@ -183,6 +188,12 @@ type Subject = Pick<OperationRequest, 'campaignId'> & { readonly conversationId?
 function subjectOf(request: OperationRequest | Subject): string {
   const conversationId = 'conversationId' in request ? request.conversationId : undefined;
   return JSON.stringify([request.campaignId, conversationId ?? null]);
+}
+
+/** A damaged key says nothing about the order. The next note replaces it. */
+function ignoreWrongType(error: unknown): undefined {
+  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return undefined;
+  throw error;
 }
 
 function parsed(data: string | null | undefined): unknown {
