@@ -10,6 +10,7 @@ export {
   HALT_CODES,
   Halted,
   JobFailed,
+  ProducerClosed,
   QueueUnavailable,
   Refusal,
   REFUSAL_CODES,

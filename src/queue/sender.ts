@@ -1,6 +1,6 @@
 import { Queue, type Job, type JobsOptions } from 'bullmq';
 import pTimeout, { TimeoutError } from 'p-timeout';
-import { QueueUnavailable, Refusal } from '../domain/errors.ts';
+import { ProducerClosed, QueueUnavailable, Refusal } from '../domain/errors.ts';
 import { errorText, jobIdText, storableError } from '../domain/safe-text.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import { COMMAND_TIMEOUT_MS, type ErrorListener, type RedisConnection } from './connection.ts';
@@ -34,6 +34,7 @@ export class Sender {
   private readonly queue: Queue;
   private readonly parts: SenderParts;
   private results: ResultWaiter | undefined;
+  private isClosed = false;
 
   constructor(name: string, parts: SenderParts) {
     this.parts = parts;
@@ -47,12 +48,13 @@ export class Sender {
       return await pTimeout(this.add(name, data, options), { milliseconds: SEND_TIMEOUT_MS });
     } catch (error) {
       if (error instanceof Refusal) throw error;
-      throw unavailable(error);
+      throw this.isClosed ? new ProducerClosed() : unavailable(error);
     }
   }
 
   /** Returns the job's return value; see {@link ResultWaiter.wait}. */
   async wait(jobId: string, options: Partial<WaitOptions> = {}): Promise<unknown> {
+    if (this.isClosed) throw new ProducerClosed();
     this.results ??= new ResultWaiter(this.queue, this.parts.connectForWaiting());
     return this.results.wait(jobId, { waitMs: options.waitMs ?? DEFAULT_WAIT_MS, onProgress: options.onProgress });
   }
@@ -63,11 +65,12 @@ export class Sender {
       const milliseconds = SEND_TIMEOUT_MS;
       return (await pTimeout(readJob(this.queue, jobId), { milliseconds })) !== undefined;
     } catch (error) {
-      throw unavailable(error);
+      throw this.isClosed ? new ProducerClosed() : unavailable(error);
     }
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     const closing = this.queue.close().catch(() => undefined);
     await Promise.all([
       this.results?.close(),
