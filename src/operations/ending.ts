@@ -2,18 +2,17 @@ import { isEnded, type Clock } from '../domain/operation.ts';
 import { isPermanent, Refusal } from '../domain/errors.ts';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { ATTEMPTS_EXHAUSTED, failedAttempt, toStoredError } from '../domain/stored-error.ts';
-import { creditsAfter } from '../domain/credits.ts';
-import { sumOf, totalUp, type MoveCount, type OverLimit, type SkipCount, type SkipReason } from '../domain/receipt.ts';
+import { sumOf, totalUp, type SkipCount, type SkipReason } from '../domain/receipt.ts';
 import type { BatchSource } from './batch-source.ts';
 import type { StoredBatch } from './batch.ts';
 import { countMoves } from './moves.ts';
+import { describeDeal, NO_DEAL } from './deal-notes.ts';
 import { kindOf, resolvePlan } from './kinds.ts';
-import { countLimited, overLimits } from './limits.ts';
 import type { Operation, Plan } from './operation.ts';
 import type { Ending, Stores } from './ports.ts';
 
 /** Conversations that are skipped for these reasons still match the request. */
-const SKIPPED_IN_PLACE: readonly SkipReason[] = ['already-there', 'opted-out', 'incomplete'];
+const SKIPPED_BUT_MATCHING: readonly SkipReason[] = ['already-there', 'opted-out', 'incomplete'];
 
 interface EndingDeps {
   readonly stores: Stores;
@@ -64,18 +63,12 @@ async function endWith(
       ? { left: await countLeft(stores, operation, sumOf(moves)) }
       : await leftBehind(source, skipped, asked);
   const claims = operation.claimsEnded === undefined ? {} : { claimsEnded: operation.claimsEnded };
-  const paused = await pausedTargets(stores, operation);
-  const notes = {
-    pausedTargets: paused,
-    overLimit: await overLimit(stores, operation, moves),
-    ...(await listedResults(stores, operation)),
-  };
-  const short = operation.plan?.numbers && paused.length > 0 ? { shortBecause: 'texter-inactive' as const } : {};
-  const wanted = { asked, ended: ending.state === 'done', ...left, ...claims, ...notes, ...short };
+  const results = await listedResults(stores, operation);
+  // A failed operation can be retried, and its plan may be damaged. That must not keep it from ending.
+  const deal = ending.state === 'failed' ? NO_DEAL : await describeDeal(stores, operation, moves);
+  const wanted = { asked, ended: ending.state === 'done', ...left, ...claims, ...results, ...deal.notes };
   const receipt = totalUp(moves, skipped, wanted);
-  // A failed operation can be retried. Its moves are counted when it ends for good.
-  const credits = ending.state === 'failed' ? {} : await newCredits(stores, operation, moves, paused);
-  return stores.operations.end(operation, { ...ending, at: clock.now(), receipt, ...credits });
+  return stores.operations.end(operation, { ...ending, at: clock.now(), receipt, ...deal.credits });
 }
 
 /**
@@ -88,48 +81,15 @@ async function leftBehind(
   asked: number | null,
 ): Promise<{ readonly left?: number }> {
   if (!source || asked !== null) return {};
-  const inPlace = sumOf(skipped.filter(({ reason }) => SKIPPED_IN_PLACE.includes(reason)));
+  const inPlace = sumOf(skipped.filter(({ reason }) => SKIPPED_BUT_MATCHING.includes(reason)));
   const left = await source.countLeft(inPlace);
   return left > 0 ? { left } : {};
-}
-
-/** Only the operation that has the campaign lock changes credits, so they are still as the plan found them. */
-async function newCredits(
-  stores: Stores,
-  { campaignId, plan }: Operation,
-  moves: readonly MoveCount[],
-  paused: readonly string[],
-): Promise<Pick<Ending, 'credits'>> {
-  if (!plan?.credits || plan.targets.length < 2 || moves.length === 0) return {};
-  const stored = await stores.credits.list(campaignId);
-  const dealt = { ...plan, ...(plan.surplus && { shares: plan.surplus.shares }) };
-  return { credits: creditsAfter(stored, dealt, moves, new Set(paused)) };
 }
 
 async function listedResults({ batches }: Stores, { operationId, request }: Operation) {
   const kind = kindOf(request);
   if (!kind.resultsOf) return {};
   return { results: kind.resultsOf(request, await batches.recent(operationId, UNAPPLIED_MAX)) };
-}
-
-/** Returns the targets that could not receive until the end. */
-async function pausedTargets(stores: Stores, { campaignId, plan }: Operation): Promise<string[]> {
-  if (!plan || !(plan.credits ?? plan.numbers)) return [];
-  const texters = await stores.texters.list(campaignId);
-  const active = new Set(texters.filter((texter) => texter.active).map(({ texterId }) => texterId));
-  const targets = plan.targets.filter((target) => target !== null);
-  return [...(plan.leftOut ?? []), ...targets.filter((target) => !active.has(target))];
-}
-
-/** Returns the texters who received conversations and have more now than claims would give. */
-async function overLimit(
-  { conversations }: Stores,
-  { campaignId, plan }: Operation,
-  moves: readonly MoveCount[],
-): Promise<OverLimit[]> {
-  const receivers = [...new Set(moves.flatMap(({ to }) => to ?? []))];
-  if (!plan?.limits || receivers.length === 0) return [];
-  return overLimits(plan.limits, receivers, await countLimited(conversations, campaignId, receivers));
 }
 
 /**

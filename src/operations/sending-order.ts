@@ -6,7 +6,8 @@ import type { RedisConnection } from '../queue/connection.ts';
 import { willRun } from '../queue/job-state.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
 import { readJob } from '../queue/read-job.ts';
-import type { OperationRequest } from './contract.ts';
+import { isEnded } from '../domain/operation.ts';
+import { isOne, type OperationRequest } from './contract.ts';
 import type { OperationStore } from './ports.ts';
 
 /** An earlier job is usually accepted within milliseconds. A longer wait would occupy the worker. */
@@ -160,10 +161,16 @@ export class SendingOrder {
 
   /** Forgets a noted job that is accepted, or that will not run any more. */
   private async endOf({ jobId, operationId, place, isNoted }: SentJob): Promise<'accepted' | 'gone' | 'unaccepted'> {
-    const isAccepted = (await this.operations.find(operationId)) !== undefined;
+    const isAccepted = await this.isAccepted(operationId);
     if (!isAccepted && (place !== -1 || (await this.willRun(jobId)))) return 'unaccepted';
     if (isNoted) await this.forget(jobId);
     return isAccepted ? 'accepted' : 'gone';
+  }
+
+  /** A single move takes no campaign lock, so the next one of the conversation waits until it has ended. */
+  private async isAccepted(operationId: string): Promise<boolean> {
+    const operation = await this.operations.find(operationId);
+    return operation !== undefined && (!isOne(operation.request) || isEnded(operation.state));
   }
 
   private async willRun(jobId: string): Promise<boolean> {

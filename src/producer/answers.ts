@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobsOptions } from 'bullmq';
-import { JobFailed, ProducerClosed, WaitTimeout } from '../domain/errors.ts';
+import type { ClaimJob } from '../claims/contract.ts';
+import { JobFailed, operationConflict, ProducerClosed, WaitTimeout } from '../domain/errors.ts';
 import { isEnded } from '../domain/operation.ts';
+import { requestHash } from '../domain/requests.ts';
 import { parseFailureText, toFailureText } from '../domain/stored-error.ts';
-import { FIND_JOB, FIND_JOB_OPTIONS, newFindJob, type FoundOperation } from '../operations/jobs.ts';
+import type { OperationJob } from '../operations/jobs.ts';
+import { FIND_JOB, FIND_JOB_OPTIONS, newFindJob, type FoundOperation } from '../operations/read-jobs.ts';
 import { jobIdOf } from '../queue/job.ts';
 import { JobForgotten, type WaitOptions } from '../queue/result-waiter.ts';
 import { DEFAULT_WAIT_MS, type Sender } from '../queue/sender.ts';
@@ -106,4 +109,16 @@ function toResult(operationId: string, { state, receipt, conversationIds }: Answ
  */
 export function withNewId(options: JobsOptions): JobsOptions {
   return { ...options, jobId: randomUUID() };
+}
+
+type AnyJob = OperationJob | ClaimJob;
+
+/** Throws if the queue keeps a different request under the id of the job that was sent. */
+export function requireSameRequest(sent: AnyJob, kept: AnyJob | undefined): void {
+  if (kept && requestHash(kept.request) === requestHash(sent.request)) return;
+  throw operationConflict(sent.request.operationId);
+}
+
+export function outcomeOf(answer: { readonly createdBySendId: string }, job: AnyJob): 'created' | 'exists' {
+  return answer.createdBySendId === job.sendId ? 'created' : 'exists';
 }

@@ -1,8 +1,11 @@
 import type { ClaimInput } from '../claims/contract.ts';
 import type { EraseAnswer, OptOutAnswer, PersonRequest } from '../contacts/contract.ts';
 import type { Receipt } from '../domain/receipt.ts';
-import type { CancelInput, MovesInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
-import type { CancelAnswer, FoundOperation, MovesPage, Preview } from '../operations/jobs.ts';
+import type { CancelInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
+import type { MovesInput } from '../operations/moves-job.ts';
+import type { CancelAnswer } from '../operations/jobs.ts';
+import type { MovesPage } from '../operations/moves-job.ts';
+import type { FoundOperation, Preview } from '../operations/read-jobs.ts';
 import type { WaitOptions } from '../queue/result-waiter.ts';
 
 export interface ProducerOptions {
