@@ -13,6 +13,7 @@ export {
   HALT_CODES,
   Halted,
   JobFailed,
+  ProducerClosed,
   QueueUnavailable,
   Refusal,
   REFUSAL_CODES,

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { RedisConnection } from '../queue/connection.ts';
 import { willRun } from '../queue/job-state.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
+import { readJob } from '../queue/read-job.ts';
 import { isEnded } from '../domain/operation.ts';
 import { isOne, type OperationRequest } from './contract.ts';
 import type { OperationStore } from './ports.ts';
@@ -19,6 +20,13 @@ const RUNS_IN_ORDER_MAX = 60;
 const RETURNED_FOR_S = 86_400;
 /** How many returned jobs are read. The newest one that can still run is enough; those after it are gone. */
 const RETURNED_READ_MAX = 20;
+
+/** Replaces a key that is not a sorted set. */
+const ADD_RETURNED = `
+  if redis.call('type', KEYS[1]).ok ~= 'zset' then redis.call('del', KEYS[1]) end
+  redis.call('zadd', KEYS[1], ARGV[1], ARGV[2])
+  redis.call('expire', KEYS[1], ARGV[3])`;
+
 /** More than the active jobs of many workers. */
 const CONTENTS_KEPT_MAX = 10_000;
 
@@ -94,9 +102,11 @@ export class SendingOrder {
    * Finds the newest earlier job that can still run, unless it is accepted. If it is accepted, all jobs before it are.
    */
   private async findEarlier(own: SentJob): Promise<SentJob | undefined> {
-    const [active, returned] = await Promise.all([
+    const [active, returned = []] = await Promise.all([
       this.redis.lrange(this.queue.toKey('active'), 0, -1),
-      this.redis.zrevrangebyscore(this.returnedKey(own), own.sentAt, '-inf', 'LIMIT', 0, RETURNED_READ_MAX),
+      this.redis
+        .zrevrangebyscore(this.returnedKey(own), own.sentAt, '-inf', 'LIMIT', 0, RETURNED_READ_MAX)
+        .catch(ignoreWrongType),
     ]);
     const others = [...new Set([...active, ...returned])].filter((id) => id !== own.jobId);
     if (others.length === 0) return undefined;
@@ -154,7 +164,7 @@ export class SendingOrder {
   }
 
   private async willRun(jobId: string): Promise<boolean> {
-    const job = (await this.queue.getJob(jobId)) as Job | undefined;
+    const job = await readJob(this.queue, jobId);
     return job !== undefined && (await willRun(job));
   }
 
@@ -163,17 +173,16 @@ export class SendingOrder {
   }
 
   private async addReturned(sent: Pick<SentJob, 'jobId' | 'subject' | 'sentAt'>): Promise<void> {
-    const key = this.returnedKey(sent);
-    await this.redis.zadd(key, sent.sentAt, sent.jobId);
-    await this.redis.expire(key, RETURNED_FOR_S);
+    await this.redis.eval(ADD_RETURNED, 1, this.returnedKey(sent), sent.sentAt, sent.jobId, RETURNED_FOR_S);
   }
 
   private async removeReturned(sent: Pick<SentJob, 'jobId' | 'subject'>): Promise<void> {
-    await this.redis.zrem(this.returnedKey(sent), sent.jobId);
+    await this.redis.zrem(this.returnedKey(sent), sent.jobId).catch(ignoreWrongType);
   }
 
   private async isReturned(sent: SentJob): Promise<boolean> {
-    return (await this.redis.zscore(this.returnedKey(sent), sent.jobId)) !== null;
+    const score = await this.redis.zscore(this.returnedKey(sent), sent.jobId).catch(ignoreWrongType);
+    return (score ?? null) !== null;
   }
 }
 
@@ -187,6 +196,12 @@ function contentOf(request: OperationRequest | Subject): Pick<Content, 'operatio
 function subjectOf(request: OperationRequest | Subject): string {
   const one = 'conversationId' in request ? request.conversationId : undefined;
   return [request.campaignId, ...(one === undefined ? [] : [one])].map(encodeURIComponent).join(':');
+}
+
+/** A damaged key says nothing about the order. The next note replaces it. */
+function ignoreWrongType(error: unknown): undefined {
+  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return undefined;
+  throw error;
 }
 
 function parsed(data: string | null | undefined): unknown {

@@ -177,6 +177,7 @@ class QueueProducer implements Producer {
   }
 
   async close(): Promise<void> {
+    this.answers.close();
     await Promise.all([this.operations, this.claims, this.previews, this.controls].map((sender) => sender.close()));
     for (const connection of this.connections) connection.disconnect();
   }
