@@ -169,9 +169,14 @@ async function readServerTime(connection: Connection): Promise<Date> {
 
 const DUPLICATE_KEY = 11_000;
 
+/** Returns true for an error of the server with this code. */
+export function hasCode(error: unknown, code: number): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
+}
+
 /** Returns true if a unique index refused a write. */
 export function isDuplicateKey(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === DUPLICATE_KEY;
+  return hasCode(error, DUPLICATE_KEY);
 }
 
 /** Returns the indexes of the writes of an unordered bulk that were refused as duplicates. Rethrows any other error. */
