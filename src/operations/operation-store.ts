@@ -12,7 +12,8 @@ import { BatchApplication, NotAsPlanned, WHOLE } from './apply-batch.ts';
 import type { Batch } from './batch.ts';
 import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
-import type { Ending, OperationStore } from './ports.ts';
+import { MongoEndReads } from './end-reads.ts';
+import type { Ending, EndReads, OperationStore } from './ports.ts';
 
 /**
  * How long a single move is repeated while it meets other writers. Long enough for a batch of an operation. A longer wait
@@ -145,18 +146,23 @@ export class MongoOperationStore implements OperationStore {
     return (await this.operations.exists({ ...ofRun(run), state: 'running', ...NOT_STOPPED })) === null;
   }
 
-  async end(run: Run, ending: Ending): Promise<Operation> {
+  async end(run: Operation, decide: (reads: EndReads) => Promise<Ending>): Promise<Operation> {
+    const ended = await this.database.transaction(async (session) => {
+      const ending = await decide(new MongoEndReads(this.database, run, session));
+      return this.storeEnding(run, ending, session);
+    });
+    return ended ? toOperation(ended) : this.expect(run.operationId);
+  }
+
+  /** Writes the credits together with the operation, so that a delayed worker of an earlier run changes neither. */
+  private async storeEnding(run: Run, ending: Ending, session: mongo.ClientSession): Promise<OperationDoc | null> {
     const { state, at, receipt, error, credits } = ending;
     const before = { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOT_STOPPED) };
-    const $set = { state, receipt, endedAt: at, error: error ?? null };
-    const update = { $set, $unset: { campaignLock: '' } };
-    if (!credits) return this.update(run.operationId, before, update);
-    // One transaction: a worker that still works on an earlier run must not change the credits either.
-    await this.database.transaction(async (session) => {
-      const ended = await this.operations.findOneAndUpdate(before, update, { session }).lean<OperationDoc>();
-      if (ended) await replaceCredits(this.database, ended.campaignId, credits, session);
-    });
-    return this.expect(run.operationId);
+    const update = { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { campaignLock: '' } };
+    const options = { session, returnDocument: 'after' } as const;
+    const ended = await this.operations.findOneAndUpdate(before, update, options).lean<OperationDoc>();
+    if (ended && credits) await replaceCredits(this.database, ended.campaignId, credits, session);
+    return ended;
   }
 
   async nextOperation(campaignId: string): Promise<Operation | undefined> {

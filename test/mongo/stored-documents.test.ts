@@ -138,7 +138,10 @@ describe('the stored operation', () => {
     const { campaignLock, ...unlocked } = stored;
     stored = unlocked;
     const ended = { state: 'failed', receipt: null } as const;
-    await step({ ...ended, endedAt: AT }, operations().end({ operationId }, { ...ended, at: AT, error }));
+    await step(
+      { ...ended, endedAt: AT },
+      operations().end(accepted, () => Promise.resolve({ ...ended, at: AT, error })),
+    );
     const reopened = { state: 'accepted', sequence: 2, error: null, endedAt: null, reopened: 1 } as const;
     await step(reopened, failures().reopen(operationId));
     const cancellation = { by: null, reason: 'wrong texter', at: AT };
