@@ -26,6 +26,10 @@ export interface MongoOptions {
  */
 export const IN_ONE_BATCH = { batchSize: 100_000 } as const;
 
+const SNAPSHOT_UNAVAILABLE = 246;
+const SNAPSHOT_TOO_OLD = 239;
+const SNAPSHOT_ATTEMPTS_MAX = 5;
+
 /** An open database. Opening and reading create nothing: only `baton migrate` creates collections and indexes. */
 export class Database {
   readonly models: Models;
@@ -121,6 +125,21 @@ export class Database {
     options: TransactionOptions = {},
   ): Promise<Result> {
     return this.client.withSession((session) => repeated(() => transactionOnce(session, work), options));
+  }
+
+  /**
+   * Runs reads that all see the moment of the first one, without a transaction. Each read must name this session and the
+   * read concern `snapshot`. Runs again when the server no longer has that moment.
+   */
+  async atOneMoment<Result>(read: (session: mongo.ClientSession) => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.client.withSession({ snapshot: true }, read);
+      } catch (error) {
+        const isGone = hasCode(error, SNAPSHOT_TOO_OLD) || hasCode(error, SNAPSHOT_UNAVAILABLE);
+        if (!isGone || attempt >= SNAPSHOT_ATTEMPTS_MAX) throw error;
+      }
+    }
   }
 
   async command(command: mongo.Document): Promise<mongo.Document> {
