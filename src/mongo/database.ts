@@ -8,6 +8,7 @@ import type {
   SchemaDoc,
   TexterDoc,
 } from './documents.ts';
+import { MAJORITY } from './majority.ts';
 import { createModels, type Models } from './models.ts';
 import { ServerClock } from './server-clock.ts';
 import { repeated, transactionOnce, type TransactionOptions } from './transaction.ts';
@@ -50,8 +51,7 @@ export class Database {
       bufferCommands: false,
       autoIndex: false,
       autoCreate: false,
-      // A failover must not take back a write that was reported as done.
-      writeConcern: { w: 'majority' },
+      writeConcern: MAJORITY,
       readConcern: { level: 'majority' },
       // Overrides the address. A receipt that is added up from a lagging secondary would stay too small.
       readPreference: 'primary',

@@ -17,6 +17,10 @@ export interface DatabaseFacts {
   /** One sentence with the remedy for each collection or index that Baton cannot use. */
   readonly indexConflicts: readonly string[];
   readonly indexCount: number;
+  /** How many seconds the majority of the members is behind the primary; `null` when the server does not say it. */
+  readonly majorityLagS: number | null;
+  /** Members that vote and store nothing. */
+  readonly arbiterCount: number;
 }
 
 export interface HealthStore {
@@ -47,6 +51,15 @@ export class MongoHealthStore implements HealthStore {
       missingIndexes: namesOf(builds.filter((index) => !isRequired(index))),
       indexConflicts: conflicts,
       indexCount: LAYOUT.indexes.length,
+      majorityLagS: majorityLagOf(hello['lastWrite']),
+      arbiterCount: Array.isArray(hello['arbiters']) ? hello['arbiters'].length : 0,
     };
   }
+}
+
+/** Needs no right, unlike the status of the replica set. */
+function majorityLagOf(lastWrite: unknown): number | null {
+  const { lastWriteDate, majorityWriteDate } = (lastWrite ?? {}) as Record<string, unknown>;
+  if (!(lastWriteDate instanceof Date) || !(majorityWriteDate instanceof Date)) return null;
+  return Math.max(0, Math.round((lastWriteDate.getTime() - majorityWriteDate.getTime()) / 1_000));
 }

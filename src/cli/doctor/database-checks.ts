@@ -2,10 +2,12 @@ import type { Config } from '../../config.ts';
 import { createContext } from '../../context.ts';
 import { errorText } from '../../domain/safe-text.ts';
 import type { DatabaseFacts } from '../../telemetry/index.ts';
+import { counted } from '../terminal.ts';
 import { fail, ok, warn, type Check } from './check.ts';
 import { documentChecks } from './document-checks.ts';
 
 const MONGODB_MAJOR_MIN = 5;
+const MAJORITY_LAG_S_MAX = 10;
 
 export async function checkDatabase(config: Config): Promise<Check[]> {
   try {
@@ -33,8 +35,20 @@ function databaseChecks(facts: DatabaseFacts): Check[] {
     replicaSet === null
       ? fail('transactions', 'a single server', 'run MongoDB as a replica set: batches are applied in transactions')
       : ok('transactions', replicaSet),
+    ...majorityChecks(facts),
     ...indexChecks(facts),
   ];
+}
+
+/** Writes wait for the majority. A server that is no member of a replica set says nothing about it. */
+function majorityChecks({ majorityLagS, arbiterCount }: DatabaseFacts): Check[] {
+  if (majorityLagS === null) return [];
+  const found = `${majorityLagS} s behind the primary, ${counted(arbiterCount, 'arbiter')}`;
+  if (majorityLagS >= MAJORITY_LAG_S_MAX) {
+    return [fail('majority', found, 'every write waits for it: start the members that are down')];
+  }
+  const todo = 'replace it with a member that stores data: with an arbiter, writes wait while one other member is down';
+  return [arbiterCount > 0 ? warn('majority', found, todo) : ok('majority', found)];
 }
 
 /** A worker refuses to start without a required index, so such an index fails the check. */
