@@ -2,6 +2,7 @@ import type { mongo } from 'mongoose';
 import { rulesOf, type StoredCampaign } from '../campaigns/index.ts';
 import { makeWritable, moveUpdate, WRITABLE } from '../conversations/index.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
+import { BY_ID } from '../mongo/indexes.ts';
 import { CLAIMABLE, objectIds, type ClaimDoc, type ConversationDoc } from '../mongo/documents.ts';
 import type { Claim, Decision, Pool } from './claim.ts';
 import { PoolReader, type PoolOperation } from './pool-reader.ts';
@@ -116,7 +117,7 @@ export class MongoRoundStore implements RoundStore {
   }
 
   private async writeAssignments(decisions: readonly Decision[]): Promise<number> {
-    const updates = decisions.map((decision) => ({ updateMany: this.assignment(decision) }));
+    const updates = decisions.map((decision) => ({ updateMany: { ...this.assignment(decision), hint: BY_ID } }));
     return (await this.database.conversations.bulkWrite(updates, { session: this.session })).modifiedCount;
   }
 

@@ -5,7 +5,7 @@ import { RangePages } from './range-pages.ts';
 import { toCandidate, waitsSince, type StoredConversation } from './stored.ts';
 import type { Assignee, Candidate, Position, Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
-import { ASSIGNEE_INDEX } from '../mongo/indexes.ts';
+import { ASSIGNEE_INDEX, BY_ID } from '../mongo/indexes.ts';
 
 type CandidateDoc = Pick<
   StoredConversation,
@@ -57,7 +57,7 @@ export class MongoConversationStore extends MongoConversationCounts implements C
 
   async findMany(campaignId: string, conversationIds: readonly string[]): Promise<Candidate[]> {
     const filter = { _id: { $in: conversationIds.map((id) => new Types.ObjectId(id)) }, campaignId };
-    const options = { projection: CANDIDATE_FIELDS, batchSize: conversationIds.length + 1 };
+    const options = { projection: CANDIDATE_FIELDS, batchSize: conversationIds.length + 1, hint: BY_ID };
     return (await this.database.conversations.find<CandidateDoc>(filter, options).toArray()).map(asCandidate);
   }
 

@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Database } from '../mongo/database.ts';
+import { BY_ID } from '../mongo/indexes.ts';
 import { objectIds, type ConversationDoc } from '../mongo/documents.ts';
 
 type Filter = mongo.Filter<ConversationDoc>;
@@ -27,7 +28,7 @@ export async function makeWritable(
   conversationIds: readonly string[],
   session?: mongo.ClientSession,
 ): Promise<void> {
-  const options = session ? { session } : {};
+  const options = { hint: BY_ID, ...(session && { session }) };
   const these = { _id: { $in: objectIds(conversationIds) }, campaignId };
   await conversations.updateMany({ ...these, ...NO_HISTORY }, { $set: { history: [] } }, options);
   await conversations.updateMany({ ...these, ...NO_VERSION }, { $set: { assignmentVersion: 0 } }, options);

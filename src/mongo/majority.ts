@@ -7,8 +7,8 @@ const WRITE_TIMEOUT_MS = 10_000;
 export const MAJORITY = { w: 'majority', wtimeoutMS: WRITE_TIMEOUT_MS } as const;
 
 const WRITE_CONCERN_TIMEOUT = 64;
-/** The server is no primary, is electing one, or shuts down. */
-const NO_PRIMARY: readonly unknown[] = [91, 189, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436];
+/** The codes of the specification of retryable writes: no primary, an election, a shutdown, or a lost connection. */
+const NO_PRIMARY: readonly unknown[] = [6, 7, 89, 91, 189, 9_001, 10_107, 11_600, 11_602, 13_435, 13_436];
 
 /**
  * Returns true for an error that means that no primary or no majority could be reached. It passes when the members are

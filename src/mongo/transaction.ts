@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { mongo } from 'mongoose';
 import { pauseMs } from '../domain/backoff.ts';
 import { WriteConflict } from '../domain/errors.ts';
-import { MAJORITY } from './majority.ts';
+import { isDatabaseAway, MAJORITY } from './majority.ts';
 
 /** Long enough for an update of a whole campaign by another program, and shorter than people wait for an answer. */
 const REPEAT_FOR_MS = 20_000;
@@ -17,16 +17,21 @@ export interface TransactionOptions {
   readonly onConflict?: () => void;
 }
 
-/** Repeats an attempt while it throws `WriteConflict`, with growing pauses. */
+/** Repeats an attempt while it throws `WriteConflict`, with growing pauses, and once after a lost connection. */
 export async function repeated<Result>(
   attempt: () => Promise<Result>,
   { repeatForMs = REPEAT_FOR_MS, onConflict }: TransactionOptions,
 ): Promise<Result> {
   const endsAt = performance.now() + repeatForMs;
+  let lostConnection = false;
   for (let conflicts = 1; ; conflicts += 1) {
     try {
       return await attempt();
     } catch (error) {
+      if (repeatForMs > 0 && !lostConnection && error instanceof mongo.MongoNetworkError) {
+        lostConnection = true;
+        continue;
+      }
       if (!(error instanceof WriteConflict)) throw error;
       onConflict?.();
       if (performance.now() >= endsAt) throw error;
@@ -50,7 +55,8 @@ export async function transactionOnce<Result>(
     return result;
   } catch (error) {
     if (session.inTransaction()) await session.abortTransaction().catch(() => undefined);
-    throw isTransient(error) ? asConflict(error) : error;
+    // A lost connection says nothing about other writers.
+    throw isTransient(error) && !isDatabaseAway(error) ? asConflict(error) : error;
   }
 }
 
