@@ -41,6 +41,7 @@ const SLOWED_DOWN_KEPT_MAX = 1_000;
 
 /** Works on an operation for one slice. */
 export class OperationHandler implements Handler {
+  readonly waitsForDatabase = true;
   private readonly context: Context;
   private readonly queue: OperationQueue;
   private readonly afterEnd: AfterEnd;
