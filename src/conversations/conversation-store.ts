@@ -1,7 +1,7 @@
 import { Types, type mongo } from 'mongoose';
 import type { AssigneeCount, ConversationRange, ConversationStore } from './ports.ts';
-import { RangePages, sameMomentAfter } from './range-pages.ts';
-import { toCandidate, waitsSince, type StoredConversation } from './stored.ts';
+import { momentsAfter, RangePages, sameMomentAfter } from './range-pages.ts';
+import { assigneeOf, isAssignee, toCandidate, waitsSince, type StoredConversation } from './stored.ts';
 import { STATUSES, type Assignee, type Candidate, type Position, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
@@ -11,6 +11,8 @@ type CandidateDoc = Pick<
   StoredConversation,
   '_id' | 'assigneeId' | 'status' | 'waitingSince' | 'optedOut' | 'createdAt'
 >;
+
+type StoredCount = { readonly [Field in keyof AssigneeCount]?: unknown };
 
 const CANDIDATE_FIELDS = { assigneeId: 1, status: 1, waitingSince: 1, optedOut: 1, createdAt: 1 } as const;
 const UNKNOWN_PAGE = 1_000;
@@ -103,9 +105,9 @@ export class MongoConversationStore implements ConversationStore {
     const filter = { campaignId, assigneeId: { $in: [...assignees] }, status: after.status };
     const filters = [
       { ...filter, ...sameMomentAfter(after) },
-      { ...filter, waitingSince: { $gt: new Date(after.waitingSince) } },
+      { ...filter, ...momentsAfter(after) },
     ];
-    const counts = await Promise.all(filters.map((each) => this.database.models.conversations.countDocuments(each)));
+    const counts = await Promise.all(filters.map((each) => this.database.conversations.countDocuments(each)));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
@@ -131,10 +133,12 @@ export class MongoConversationStore implements ConversationStore {
       { $group: { _id: { assigneeId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
       { $project: { _id: 0, assigneeId: '$_id.assigneeId', status: '$_id.status', count: 1 } },
     ];
-    const counts = await this.database.conversations.aggregate<Partial<AssigneeCount>>(groups, { hint }).toArray();
-    return counts.map(
-      ({ assigneeId = null, status = null, count }) => ({ assigneeId, status, count: Number(count) }) as AssigneeCount,
-    );
+    const counts = await this.database.conversations.aggregate<StoredCount>(groups, { hint }).toArray();
+    return counts.map(({ assigneeId = null, status = null, count }) => {
+      // Nothing reaches such conversations, so they count with the incomplete ones of the pool.
+      const key = isAssignee(assigneeId) ? { assigneeId, status } : { assigneeId: null, status: null };
+      return { ...key, count: Number(count) } as AssigneeCount;
+    });
   }
 }
 
@@ -144,7 +148,7 @@ function among(assignees: readonly Assignee[] | undefined): mongo.Document {
 
 /** An incomplete candidate keeps the status that is stored. Nothing but a skip is made of it. */
 function asCandidate(doc: CandidateDoc): Candidate {
-  return toCandidate(doc, waitsSince(doc), { assigneeId: doc.assigneeId ?? null, status: doc.status as Status });
+  return toCandidate(doc, waitsSince(doc), { assigneeId: assigneeOf(doc), status: doc.status as Status });
 }
 
 /**

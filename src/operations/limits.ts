@@ -38,9 +38,10 @@ export async function countLimited(
   campaignId: string,
   texterIds: readonly string[],
 ): Promise<AssigneeCount[]> {
-  const [all, optedOut] = await Promise.all([
+  const [all, ...fixed] = await Promise.all([
     conversations.countByAssignee(campaignId, { assignees: texterIds, statuses: ['not-started', 'needs-reply'] }),
     conversations.countOptedOut(campaignId, texterIds),
+    conversations.countWithoutOptOut(campaignId, texterIds),
   ]);
-  return [...all, ...optedOut.map((each) => ({ ...each, count: -each.count }))];
+  return [...all, ...fixed.flat().map((each) => ({ ...each, count: -each.count }))];
 }
