@@ -209,6 +209,18 @@ describe('a waiting time that the index has after the times, or in several place
   });
 });
 
+describe('the warning about limits', () => {
+  it('does not count incomplete conversations, as claims do not', async () => {
+    const campaignId = await harness.seedCampaign(1, { selfAssign: { enabled: true, openMax: 2 } });
+    const ids = await harness.seedConversations(campaignId, [...many(2, { assigneeId: 't1' }), ...many(2)]);
+    await change(ids.slice(0, 2), { $unset: { optedOut: '' } });
+    const to = { texterIds: ['t1'] };
+    const receipt = await run({ kind: 'reassign', campaignId, from: 'pool', to, status: 'any' });
+    expect(receipt).toMatchObject({ moved: 2 });
+    expect(receipt).not.toHaveProperty('overLimit');
+  });
+});
+
 describe('the confirmation of an unassign of all', () => {
   it.each(SKIPPED.filter(([what]) => !what.includes('text')))(
     'does not count a conversation with %s',
