@@ -5,7 +5,7 @@ import type { Database } from '../mongo/database.ts';
 import type { CampaignDoc, ConversationDoc } from '../mongo/documents.ts';
 import { ASSIGNEE_INDEX } from '../mongo/indexes.ts';
 import { MongoConversationStore } from './conversation-store.ts';
-import { UNSELECTABLE } from './untimed.ts';
+import { MOMENT_MAX, MOMENT_MIN, UNSELECTABLE } from './untimed.ts';
 import type { CompletenessStore, IncompleteCampaign, Repair, RepairChoices } from './ports.ts';
 
 /** The newest campaigns. The others are repaired one by one, by their ids. */
@@ -16,13 +16,16 @@ type Field = keyof ConversationDoc;
 
 const isNot = (...types: readonly string[]): mongo.Document => ({ $not: { $type: types } });
 
-/** The creation time of the document, or else the time of its id. */
-const CREATED_AT = { $cond: [{ $eq: [{ $type: '$createdAt' }, 'date'] }, '$createdAt', { $toDate: '$_id' }] };
+/** The creation time of the document, or else the time of its id. Only dates are between two dates. */
+const IS_CREATED = { $and: [{ $gte: ['$createdAt', MOMENT_MIN] }, { $lte: ['$createdAt', MOMENT_MAX] }] };
+const CREATED_AT = { $cond: [IS_CREATED, '$createdAt', { $toDate: '$_id' }] };
 
 /** The default of each field that has one, and the stored values that it replaces. */
 const DEFAULTS: readonly (readonly [Field, mongo.Document, Update])[] = [
   ['createdAt', isNot('date'), [{ $set: { createdAt: CREATED_AT } }]],
   ['waitingSince', isNot('date'), [{ $set: { waitingSince: CREATED_AT } }]],
+  ['waitingSince', { $gt: MOMENT_MAX }, [{ $set: { waitingSince: CREATED_AT } }]],
+  ['waitingSince', { $lt: MOMENT_MIN }, [{ $set: { waitingSince: CREATED_AT } }]],
   ['history', isNot('array'), { $set: { history: [] } }],
   ['assignmentVersion', isNot('number'), { $set: { assignmentVersion: 0 } }],
   ...(['assigneeId', 'externalId', 'lastOperationId'] as const).map(

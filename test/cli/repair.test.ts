@@ -72,6 +72,7 @@ describe('documents that other programs have left incomplete', () => {
       [{ assigneeId: 7 }, 1],
       [{ assigneeId: '' }, 1],
       [{ waitingSince: new mongo.Timestamp({ t: 1, i: 1 }) }, 1],
+      [{ waitingSince: { $toDate: mongo.Long.fromString('9000000000000000') } }, 1],
       [{ waitingSince: true, externalId: 5, assignedAt: 'x' }, 0],
       [{ optedOut: 'no' }, 0],
     ];
@@ -83,7 +84,7 @@ describe('documents that other programs have left incomplete', () => {
     for (const [at, [fields]] of WRONG.entries()) {
       await database.conversations.updateOne(
         { _id: { $in: objectIds(conversationIds.slice(at, at + 1)) } },
-        { $set: fields },
+        [{ $set: fields }],
       );
     }
     const rules = { selfAssign: null, operationCount: null, createdAt: '2020', closed: 'no' };
@@ -91,7 +92,7 @@ describe('documents that other programs have left incomplete', () => {
     const counted = WRONG.reduce((sum, [, count]) => sum + count, 0);
     expect((await checksOf()).get('conversations')).toContain(`${counted} in campaign ${wrong}`);
     const report = await cli.json(['repair', wrong, '--opted-out', 'no']);
-    expect(report).toMatchObject({ changed: 3 + 3 + 1 + 4, incomplete: 0 });
+    expect(report).toMatchObject({ changed: 4 + 3 + 1 + 4, incomplete: 0 });
     const docs = await database.conversations.find({ campaignId: wrong }).toArray();
     for (const doc of docs) {
       expect(doc).toMatchObject({ assigneeId: null, externalId: null, assignedAt: null, optedOut: false });
