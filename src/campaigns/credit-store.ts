@@ -17,12 +17,14 @@ export class MongoCreditStore implements CreditStore {
   }
 }
 
-/** Replaces the credits of a campaign, in the transaction that ends the operation which dealt last. */
-export async function replaceCredits(
-  database: Database,
+/** Changes the credits of a campaign, in the transaction that ends an operation. */
+export async function changeCredits(
+  { models }: Database,
   campaignId: string,
-  credits: readonly Credit[],
+  change: (stored: readonly Credit[]) => readonly Credit[],
   session: mongo.ClientSession,
 ): Promise<void> {
-  await database.models.credits.updateOne({ _id: campaignId }, { $set: { credits } }, { upsert: true, session });
+  const doc = await models.credits.findById(campaignId, null, { session }).lean<CreditDoc>();
+  const $set = { credits: [...change(doc?.credits ?? [])] };
+  await models.credits.updateOne({ _id: campaignId }, { $set }, { upsert: true, session });
 }

@@ -3,6 +3,7 @@ import { STATUSES } from '../domain/conversation.ts';
 import { SPREADS } from '../domain/dealing.ts';
 import type { OperationKind } from '../domain/operation.ts';
 import { actorId, campaignId, conversationId, count, COUNT_MAX, operationId, texterId } from '../domain/ids.ts';
+import { Refusal } from '../domain/errors.ts';
 import { parseWith, type DeepReadonly } from '../domain/requests.ts';
 
 /** More texters than any campaign has. A longer list is a mistake or an attack. */
@@ -180,7 +181,17 @@ export type CancelInput = DeepReadonly<z.input<typeof cancelRequest>>;
 
 /** Parses a request. Throws a `bad-request` refusal that names the field. */
 export function parseRequest(input: unknown): OperationRequest {
+  refuseLostTarget(input);
   return parseWith(operationRequest, input);
+}
+
+/** `__proto__` is a possible texter id, but a record cannot have it as a key: zod drops it without an error. */
+function refuseLostTarget(input: unknown): void {
+  const { to } = (input ?? {}) as { readonly to?: { readonly counts?: unknown } };
+  const numbers = to?.counts;
+  if (typeof numbers !== 'object' || numbers === null || !Object.hasOwn(numbers, '__proto__')) return;
+  const expected = 'to.counts must not have the id __proto__';
+  throw new Refusal('bad-request', { message: expected, expected, received: '__proto__' });
 }
 
 export function hasCounts(to: Targets): to is Extract<Targets, { counts: unknown }> {
@@ -190,10 +201,6 @@ export function hasCounts(to: Targets): to is Extract<Targets, { counts: unknown
 /** Adds up the numbers of targets. */
 export function sumOf(numbers: Readonly<Record<string, number>>): number {
   return Object.values(numbers).reduce((sum, number) => sum + number, 0);
-}
-
-export function isList(request: OperationRequest): request is ListRequest {
-  return 'conversations' in request;
 }
 
 export function isOne(request: OperationRequest): request is OneRequest {

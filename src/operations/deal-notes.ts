@@ -11,7 +11,7 @@ interface DealNotes {
     readonly overLimit?: readonly OverLimit[];
     readonly shortBecause?: NonNullable<Receipt['shortBecause']>;
   };
-  readonly credits: Pick<Ending, 'credits'>;
+  readonly credits: Pick<Ending, 'creditsAfter'>;
 }
 
 export const NO_DEAL: DealNotes = { notes: {}, credits: {} };
@@ -30,21 +30,18 @@ export async function describeDeal(
       overLimit: await overLimit(stores, operation, moves),
       ...(isShort && { shortBecause: 'texter-inactive' }),
     },
-    credits: await newCredits(stores, operation, moves, paused),
+    credits: newCredits(operation, moves, paused),
   };
 }
 
-/** Only the operation that has the campaign lock changes credits, so they are still as the plan found them. */
-async function newCredits(
-  stores: Stores,
-  { campaignId, plan }: Operation,
+function newCredits(
+  { plan }: Operation,
   moves: readonly MoveCount[],
   paused: readonly string[],
-): Promise<Pick<Ending, 'credits'>> {
+): Pick<Ending, 'creditsAfter'> {
   if (!plan?.credits || plan.targets.length < 2 || moves.length === 0) return {};
-  const stored = await stores.credits.list(campaignId);
   const dealt = { ...plan, ...(plan.surplus && { shares: plan.surplus.shares }) };
-  return { credits: creditsAfter(stored, dealt, moves, new Set(paused)) };
+  return { creditsAfter: (stored) => creditsAfter(stored, dealt, moves, new Set(paused)) };
 }
 
 /** Returns the targets that could not receive until the end. */

@@ -12,7 +12,7 @@ import type { Operation, Plan } from './operation.ts';
 import type { Ending, Stores } from './ports.ts';
 
 /** Conversations that are skipped for these reasons still match the request. */
-const SKIPPED_IN_PLACE: readonly SkipReason[] = ['already-there', 'opted-out', 'incomplete'];
+const SKIPPED_BUT_MATCHING: readonly SkipReason[] = ['already-there', 'opted-out', 'incomplete'];
 
 interface EndingDeps {
   readonly stores: Stores;
@@ -81,7 +81,7 @@ async function leftBehind(
   asked: number | null,
 ): Promise<{ readonly left?: number }> {
   if (!source || asked !== null) return {};
-  const inPlace = sumOf(skipped.filter(({ reason }) => SKIPPED_IN_PLACE.includes(reason)));
+  const inPlace = sumOf(skipped.filter(({ reason }) => SKIPPED_BUT_MATCHING.includes(reason)));
   const left = await source.countLeft(inPlace);
   return left > 0 ? { left } : {};
 }

@@ -15,7 +15,7 @@ import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
 import { storedFields, storedText } from '../mongo/stored-values.ts';
 import { byDirection, type Move } from './moves.ts';
-import { isList, isOne, type OperationRequest } from './contract.ts';
+import { isOne, type OperationRequest } from './contract.ts';
 import type { Found, UndoneMove, WriteGuard } from './evaluate.ts';
 
 interface CampaignAndTexters extends Pick<CampaignDoc, 'closed'> {
@@ -64,13 +64,13 @@ export class MoveWriter {
       updateMany: { filter: this.guarded(same), update: this.update(same[0], at) },
     }));
     const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session });
-    if (isOne(this.request) || isList(this.request)) await this.writeFence(moves, session);
+    if (isOne(this.request)) await this.writeFence(moves, session);
     return modifiedCount;
   }
 
   /**
    * Makes a pause of the target wait for this transaction. A pause finds the batches of bulk operations by the campaign
-   * lock, which these moves do not have; see `campaigns/fence.ts`.
+   * lock, which a single move does not have; see `campaigns/fence.ts`.
    */
   private async writeFence(moves: readonly Move[], session: mongo.ClientSession): Promise<void> {
     const { campaignId } = this.request;

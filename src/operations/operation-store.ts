@@ -1,5 +1,5 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
-import { nextOperationCount, replaceCredits } from '../campaigns/index.ts';
+import { changeCredits, nextOperationCount } from '../campaigns/index.ts';
 import { endWaitingClaims } from '../claims/index.ts';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
 import { RESENDABLE_CODES, Halted } from '../domain/errors.ts';
@@ -146,15 +146,16 @@ export class MongoOperationStore implements OperationStore {
   }
 
   async end(run: Run, ending: Ending): Promise<Operation> {
-    const { state, at, receipt, error, credits } = ending;
+    const { state, at, receipt, error, creditsAfter } = ending;
     const before = { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOT_STOPPED) };
     const $set = { state, receipt, endedAt: at, error: error ?? null };
     const update = { $set, $unset: { campaignLock: '' } };
-    if (!credits) return this.update(run.operationId, before, update);
-    // One transaction: a worker that still works on an earlier run must not change the credits either.
+    if (!creditsAfter) return this.update(run.operationId, before, update);
+    // One transaction: a worker that still works on an earlier run must not change the credits either. An operation that is
+    // cancelled while it waits has no campaign lock, so two operations can do this at once: one of them is repeated.
     await this.database.transaction(async (session) => {
       const ended = await this.operations.findOneAndUpdate(before, update, { session }).lean<OperationDoc>();
-      if (ended) await replaceCredits(this.database, ended.campaignId, credits, session);
+      if (ended) await changeCredits(this.database, ended.campaignId, creditsAfter, session);
     });
     return this.expect(run.operationId);
   }

@@ -23,8 +23,8 @@ export interface Ending {
   readonly at: Date;
   readonly receipt: Receipt | null;
   readonly error?: StoredError;
-  /** The credits of the campaign from now on; absent when the operation changes none. */
-  readonly credits?: readonly Credit[];
+  /** Returns the credits of the campaign after the operation; absent when the operation changes none. */
+  readonly creditsAfter?: (stored: readonly Credit[]) => readonly Credit[];
 }
 
 /** Every method that changes an operation returns it as it is stored afterwards, also when another worker changed it. */

@@ -32,6 +32,7 @@ export class Sender {
   private readonly queue: Queue;
   private readonly parts: SenderParts;
   private results: ResultWaiter | undefined;
+  private lastTimestamp = 0;
 
   constructor(name: string, parts: SenderParts) {
     this.parts = parts;
@@ -42,11 +43,18 @@ export class Sender {
   /** Throws `QueueUnavailable` if Redis does not confirm the job in time. */
   async send<Data>(name: string, data: Data, options: JobsOptions): Promise<SentJob> {
     try {
-      return await pTimeout(this.add(name, data, options), { milliseconds: SEND_TIMEOUT_MS });
+      const timestamp = this.nextTimestamp();
+      return await pTimeout(this.add(name, data, { ...options, timestamp }), { milliseconds: SEND_TIMEOUT_MS });
     } catch (error) {
       if (error instanceof Refusal) throw error;
       throw unavailable(error);
     }
+  }
+
+  /** No two jobs of a sender have the same time, so that workers can tell in which order it has sent them. */
+  private nextTimestamp(): number {
+    this.lastTimestamp = Math.max(Date.now(), this.lastTimestamp + 1);
+    return this.lastTimestamp;
   }
 
   /** Returns the job's return value; see {@link ResultWaiter.wait}. */

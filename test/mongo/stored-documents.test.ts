@@ -1,5 +1,5 @@
 import { serveClaims } from '../../src/claims/index.ts';
-import { replaceCredits } from '../../src/campaigns/index.ts';
+import { changeCredits } from '../../src/campaigns/index.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MongoClaimStore } from '../../src/claims/index.ts';
 import { parseClaimRequest } from '../../src/claims/contract.ts';
@@ -43,7 +43,7 @@ describe('the stores write exactly the document of the builder for', () => {
     const campaignId = harness.newId('c');
     const credits = [{ texterId: 't1', status: 'closed', credit: -0.5 }] as const;
     const { database } = harness.context;
-    await database.transaction((session) => replaceCredits(database, campaignId, credits, session));
+    await database.transaction((session) => changeCredits(database, campaignId, () => credits, session));
     const doc = await database.models.credits.findById(campaignId).lean();
     expect(doc).toStrictEqual({ _id: campaignId, credits: [...credits] });
   });
