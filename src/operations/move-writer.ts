@@ -76,11 +76,7 @@ export class MoveWriter {
     const { campaignId } = this.request;
     const targets = moves.flatMap(({ to }) => to ?? []);
     if (targets.length === 0) return;
-    await this.database.texters.updateMany(
-      { campaignId, texterId: { $in: targets } },
-      RAISE_FENCE,
-      { session },
-    );
+    await this.database.texters.updateMany({ campaignId, texterId: { $in: targets } }, RAISE_FENCE, { session });
   }
 
   /** Every condition that the plan relied on, checked again in the write itself. */

@@ -94,16 +94,19 @@ describe('campaigns and texters with values of the wrong type', () => {
     'let every command go on when the campaign has a %s of %j',
     async (field, value) => {
       const campaignId = await seed();
-      await harness.context.database.campaigns.updateOne({ _id: campaignId }, {
-        $set: { [field]: value },
-      } as mongo.Document);
+      await harness.context.database.campaigns.updateOne(
+        { _id: campaignId },
+        {
+          $set: { [field]: value },
+        },
+      );
       await useAll(campaignId);
     },
   );
 
   it.each(fieldsOf(TEXTER_FIELDS))('let every command go on when a texter has a %s of %j', async (field, value) => {
     const campaignId = await seed();
-    await harness.context.database.texters.updateMany({ campaignId }, { $set: { [field]: value } } as mongo.Document);
+    await harness.context.database.texters.updateMany({ campaignId }, { $set: { [field]: value } });
     await useAll(campaignId);
   });
 

@@ -82,10 +82,9 @@ describe('documents that other programs have left incomplete', () => {
       WRONG.map(() => ({})),
     );
     for (const [at, [fields]] of WRONG.entries()) {
-      await database.conversations.updateOne(
-        { _id: { $in: objectIds(conversationIds.slice(at, at + 1)) } },
-        [{ $set: fields }],
-      );
+      await database.conversations.updateOne({ _id: { $in: objectIds(conversationIds.slice(at, at + 1)) } }, [
+        { $set: fields },
+      ]);
     }
     const rules = { selfAssign: null, operationCount: null, createdAt: '2020', closed: 'no' };
     await database.campaigns.updateOne({ _id: wrong }, { $set: rules } as mongo.Document);
