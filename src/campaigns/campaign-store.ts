@@ -7,6 +7,7 @@ import { Refusal } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
 import { isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { CampaignDoc } from '../mongo/documents.ts';
+import { increment } from '../mongo/stored-values.ts';
 
 const NEWEST_FIRST = { createdAt: -1, _id: 1 } as const;
 
@@ -55,7 +56,10 @@ export class MongoCampaignStore implements CampaignStore {
     return this.set(campaignId, { country });
   }
 
-  changeRules(campaignId: string, changes: Partial<SelfAssignSettings>): Promise<Campaign | undefined> {
+  async changeRules(campaignId: string, changes: Partial<SelfAssignSettings>): Promise<Campaign | undefined> {
+    // A rule cannot be written into a value of another type, such as `null`.
+    const isOther = { $expr: { $not: { $in: [{ $type: '$selfAssign' }, ['object', 'missing']] } } };
+    await this.database.campaigns.updateOne({ _id: campaignId, ...isOther }, { $unset: { selfAssign: '' } });
     const rules = Object.entries(changes).map(([rule, value]) => [`selfAssign.${rule}`, value] as const);
     return this.set(campaignId, Object.fromEntries(rules));
   }
@@ -78,8 +82,7 @@ export async function nextOperationCount(
   session: mongo.ClientSession,
 ): Promise<number> {
   const options = { session, returnDocument: 'after', projection: { operationCount: 1 } } as const;
-  const campaign = await database.models.campaigns
-    .findByIdAndUpdate(campaignId, { $inc: { operationCount: 1 } }, options)
-    .lean<Pick<CampaignDoc, 'operationCount'>>();
+  const { campaigns } = database;
+  const campaign = await campaigns.findOneAndUpdate({ _id: campaignId }, increment('operationCount'), options);
   return campaign?.operationCount ?? 0;
 }

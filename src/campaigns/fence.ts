@@ -2,6 +2,7 @@ import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf } from '../mongo/documents.ts';
 import { BY_ID, LOCK_INDEX } from '../mongo/indexes.ts';
+import { increment } from '../mongo/stored-values.ts';
 
 /*
  * A fence makes a change of the rules final: after the caller has been answered, no transaction that began under the old
@@ -15,7 +16,8 @@ import { BY_ID, LOCK_INDEX } from '../mongo/indexes.ts';
  * If every batch wrote its texters' documents instead, the batches in flight would conflict with each other.
  */
 
-const $inc = { fence: 1 } as const;
+/** The update of a texter's document that makes it a fence. */
+export const RAISE_FENCE = increment('fence');
 
 /** Fences the batches of the campaign's running bulk operation that are not applied yet. */
 export async function fenceBatches({ operations, batches }: Database, campaignId: string): Promise<void> {
@@ -23,10 +25,11 @@ export async function fenceBatches({ operations, batches }: Database, campaignId
   if (!running) return;
   const newest = batches.find({ _id: batchIdsOf(running._id) }, { projection: { _id: 1 } });
   const recent = await newest.sort({ _id: -1 }).limit(UNAPPLIED_MAX).toArray();
-  await batches.updateMany({ _id: { $in: recent.map(({ _id }) => _id) }, state: 'planned' }, { $inc }, { hint: BY_ID });
+  const planned = { _id: { $in: recent.map(({ _id }) => _id) }, state: 'planned' } as const;
+  await batches.updateMany(planned, { $inc: { fence: 1 } }, { hint: BY_ID });
 }
 
 /** Fences the claims and single moves of every texter of the campaign. */
 export async function fenceTexters({ texters }: Database, campaignId: string): Promise<void> {
-  await texters.updateMany({ campaignId }, { $inc });
+  await texters.updateMany({ campaignId }, RAISE_FENCE);
 }

@@ -10,5 +10,6 @@ export { addTexter, changeRules, checkedCountry, createCampaign, setActive, setC
 export { MongoCreditStore, replaceCredits } from './credit-store.ts';
 export type { CampaignStore, CreditStore, TexterStore } from './ports.ts';
 export { readWord, TexterWords } from './texter-words.ts';
-export { rulesOf, type StoredCampaign } from './stored.ts';
+export { RAISE_FENCE } from './fence.ts';
+export { isClosed, rulesOf, type StoredCampaign } from './stored.ts';
 export { MongoTexterStore } from './texter-store.ts';

@@ -1,46 +1,57 @@
 import type { Campaign, SelfAssignSettings, Texter } from './campaign.ts';
-import { SELF_ASSIGN_DEFAULT } from '../domain/self-assign.ts';
+import { SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT } from '../domain/self-assign.ts';
 import type { CampaignDoc, TexterDoc } from '../mongo/documents.ts';
+import { storedCount, storedDate, storedFields, storedText } from '../mongo/stored-values.ts';
 
 /*
- * Other programs write campaigns and texters too, and can leave out any field but the ids. The table in
- * docs/other-programs.md says what a missing field means; this file and `conversations/stored.ts` decide by it.
+ * Other programs write campaigns and texters too. They can leave out any field but the ids, and store values of other types.
+ * The table in docs/other-programs.md says what such a field means; this file and `conversations/stored.ts` decide by it.
  */
 
-type Incomplete<Doc, Ids extends keyof Doc> = Pick<Doc, Ids> & {
-  readonly [Field in Exclude<keyof Doc, Ids>]?: Doc[Field] | null | undefined;
-};
+type Unchecked<Doc> = { readonly [Field in keyof Doc]?: unknown };
 
-export type StoredCampaign = Incomplete<CampaignDoc, '_id'>;
-export type StoredTexter = Incomplete<Pick<TexterDoc, keyof Texter | 'createdAt'>, 'texterId'>;
+export type StoredCampaign = Pick<CampaignDoc, '_id'> & Unchecked<Omit<CampaignDoc, '_id'>>;
+export type StoredTexter = Unchecked<Pick<TexterDoc, keyof Texter | 'createdAt'>>;
 
 /** A campaign without rules is open and does not allow self-assign. */
 export function toCampaign(doc: StoredCampaign): Campaign {
   return {
     campaignId: doc._id,
-    name: doc.name ?? doc._id,
-    closed: doc.closed === true,
-    country: doc.country ?? null,
+    name: storedText(doc.name) ?? doc._id,
+    closed: isClosed(doc),
+    country: storedText(doc.country),
     selfAssign: rulesOf(doc.selfAssign),
-    texterCount: doc.texterCount ?? 0,
-    createdAt: doc.createdAt ?? new Date(0),
+    texterCount: storedCount(doc.texterCount) ?? 0,
+    createdAt: storedDate(doc.createdAt) ?? new Date(0),
   };
+}
+
+export function isClosed({ closed }: Pick<StoredCampaign, 'closed'>): boolean {
+  return closed === true;
 }
 
 /** Missing rules have the values of a new campaign. */
-export function rulesOf(stored: Partial<SelfAssignSettings> | null | undefined): SelfAssignSettings {
-  const { enabled, batchMax, openMax, repliesMax } = stored ?? {};
+export function rulesOf(stored: unknown): SelfAssignSettings {
+  const { enabled, batchMax, openMax, repliesMax } = storedFields(stored);
+  const largest = storedCount(batchMax, 1) ?? SELF_ASSIGN_DEFAULT.batchMax;
   return {
     enabled: enabled === true,
-    batchMax: batchMax ?? SELF_ASSIGN_DEFAULT.batchMax,
-    openMax: openMax ?? SELF_ASSIGN_DEFAULT.openMax,
-    repliesMax: repliesMax ?? SELF_ASSIGN_DEFAULT.repliesMax,
+    batchMax: Math.min(largest, SELF_ASSIGN_BATCH_MAX),
+    openMax: storedCount(openMax, 1) ?? SELF_ASSIGN_DEFAULT.openMax,
+    repliesMax: storedCount(repliesMax) ?? SELF_ASSIGN_DEFAULT.repliesMax,
   };
 }
 
-/** A texter is active only if the document says so. */
-export function toTexter({ texterId, name, active, joinedOrder }: StoredTexter): Texter {
-  return { texterId, name: name ?? texterId, active: active === true, joinedOrder: joinedOrder ?? 0 };
+/** Returns `undefined` for a document without an id: nothing can be assigned to it. A texter is active only if the document says so. */
+export function toTexter({ texterId: id, name, active, joinedOrder }: StoredTexter): Texter | undefined {
+  const texterId = storedText(id);
+  if (texterId === null || texterId === '') return undefined;
+  return {
+    texterId,
+    name: storedText(name) ?? texterId,
+    active: active === true,
+    joinedOrder: storedCount(joinedOrder) ?? 0,
+  };
 }
 
 /**
@@ -49,17 +60,27 @@ export function toTexter({ texterId, name, active, joinedOrder }: StoredTexter):
  */
 export function inJoinedOrder(docs: readonly StoredTexter[]): Texter[] {
   let last = 0;
-  return docs.toSorted(compare).map((doc) => {
-    last = Math.max(last + 1, doc.joinedOrder ?? 0);
-    return { ...toTexter(doc), joinedOrder: last };
+  const placed = docs.flatMap((doc) => {
+    const texter = toTexter(doc);
+    return texter ? { texter, order: storedCount(doc.joinedOrder), createdAt: storedDate(doc.createdAt) } : [];
+  });
+  return placed.toSorted(compare).map(({ texter }) => {
+    last = Math.max(last + 1, texter.joinedOrder);
+    return { ...texter, joinedOrder: last };
   });
 }
 
-function compare(a: StoredTexter, b: StoredTexter): number {
+interface Placed {
+  readonly texter: Texter;
+  readonly order: number | null;
+  readonly createdAt: Date | null;
+}
+
+function compare(a: Placed, b: Placed): number {
   // Texters without an order come last.
-  const [first, second] = [a.joinedOrder ?? Infinity, b.joinedOrder ?? Infinity];
+  const [first, second] = [a.order ?? Infinity, b.order ?? Infinity];
   if (first !== second) return first - second;
   const created = (a.createdAt?.getTime() ?? 0) - (b.createdAt?.getTime() ?? 0);
   if (created !== 0) return created;
-  return a.texterId < b.texterId ? -1 : 1;
+  return a.texter.texterId < b.texter.texterId ? -1 : 1;
 }

@@ -1,10 +1,11 @@
 import type { mongo } from 'mongoose';
 import type { Texter } from './campaign.ts';
-import { fenceBatches } from './fence.ts';
+import { fenceBatches, RAISE_FENCE } from './fence.ts';
 import type { NewTexter, TexterStore } from './ports.ts';
 import { Refusal, unknownCampaign } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
+import { increment } from '../mongo/stored-values.ts';
 import { inJoinedOrder, toTexter, type StoredTexter } from './stored.ts';
 
 const TEXTER_FIELDS = { texterId: 1, name: 1, active: 1, joinedOrder: 1, createdAt: 1 } as const;
@@ -40,24 +41,19 @@ export class MongoTexterStore implements TexterStore {
     const filter = { campaignId, texterId };
     const options = { returnDocument: 'after', projection: TEXTER_FIELDS } as const;
     // The write is also the fence of the texter's claims and single moves.
-    const update = this.database.models.texters.findOneAndUpdate(
-      filter,
-      { $set: { active }, $inc: { fence: 1 } },
-      options,
-    );
-    const doc = await update.lean<StoredTexter>();
+    const update = [{ $set: { active } }, ...RAISE_FENCE];
+    const doc: StoredTexter | null = await this.database.texters.findOneAndUpdate(filter, update, options);
     if (!active) await fenceBatches(this.database, campaignId);
     return doc ? toTexter(doc) : undefined;
   }
 
   private async join({ campaignId, texterId, name, createdAt }: NewTexter, session: mongo.ClientSession) {
-    const campaign = await this.database.models.campaigns
-      .findByIdAndUpdate(
-        campaignId,
-        { $inc: { texterCount: 1 } },
-        { returnDocument: 'after', projection: { texterCount: 1 }, session },
-      )
-      .lean<{ texterCount: number }>();
+    const options = { returnDocument: 'after', projection: { texterCount: 1 }, session } as const;
+    const campaign = await this.database.campaigns.findOneAndUpdate(
+      { _id: campaignId },
+      increment('texterCount'),
+      options,
+    );
     if (!campaign) throw unknownCampaign(campaignId);
     const texter: Texter = { texterId, name, active: true, joinedOrder: campaign.texterCount };
     await this.database.models.texters.create([{ campaignId, ...texter, createdAt }], { session });

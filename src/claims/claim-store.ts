@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import { WriteConflict } from '../domain/errors.ts';
 import type { Cancellation } from '../domain/operation.ts';
 import type { ClaimEndedReason } from '../domain/receipt.ts';
-import { rulesOf, type StoredCampaign } from '../campaigns/index.ts';
+import { isClosed, rulesOf, type StoredCampaign } from '../campaigns/index.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ClaimDoc } from '../mongo/documents.ts';
 import { BY_ID } from '../mongo/indexes.ts';
@@ -83,7 +83,7 @@ export class MongoClaimStore implements ClaimStore {
     const { campaigns, texters } = this.database;
     const projection = { closed: 1, 'selfAssign.enabled': 1 };
     const campaign = await campaigns.findOne<StoredCampaign>({ _id: campaignId }, { projection });
-    if (campaign?.closed) return endWaitingClaims(this.database, { campaignId }, 'campaign-closed');
+    if (campaign && isClosed(campaign)) return endWaitingClaims(this.database, { campaignId }, 'campaign-closed');
     if (campaign && !rulesOf(campaign.selfAssign).enabled) {
       return endWaitingClaims(this.database, { campaignId }, 'self-assign-off');
     }

@@ -1,5 +1,14 @@
 import type { mongo } from 'mongoose';
-import { ANY_TIME, isTimed, mergePlaces, NO_TIME, OTHER_TYPES, readUntimed } from '../conversations/index.ts';
+import {
+  ANY_TIME,
+  isTimed,
+  mergePlaces,
+  moment,
+  moments,
+  NO_TIME,
+  OTHER_TYPES,
+  readUntimed,
+} from '../conversations/index.ts';
 import { CLAIMED_STATUS, STATUSES } from '../domain/conversation.ts';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
@@ -185,7 +194,7 @@ function behindOf(bound: Bound): mongo.Filter<ConversationDoc>[] {
   if (bound === 'start') return [ANY_TIME];
   if (bound === 'end') return [];
   const { waitingSince, _id } = bound;
-  return [{ waitingSince, _id: { $gt: _id } }, { waitingSince: { $gte: new Date(waitingSince.getTime() + 1) } }];
+  return [{ ...moment(waitingSince), _id: { $gt: _id } }, moments({ from: new Date(waitingSince.getTime() + 1) })];
 }
 
 function upTo(bound: Bound): mongo.Filter<ConversationDoc>[] {
@@ -194,8 +203,8 @@ function upTo(bound: Bound): mongo.Filter<ConversationDoc>[] {
   const { waitingSince, _id } = bound;
   return [
     NO_TIME,
-    { waitingSince: { $lte: new Date(waitingSince.getTime() - 1) } },
-    { waitingSince, _id: { $lte: _id } },
+    moments({ to: new Date(waitingSince.getTime() - 1) }),
+    { ...moment(waitingSince), _id: { $lte: _id } },
   ];
 }
 

@@ -1,8 +1,9 @@
 import type { mongo } from 'mongoose';
-import { rulesOf, type StoredCampaign } from '../campaigns/index.ts';
+import { isClosed, RAISE_FENCE, rulesOf, type StoredCampaign } from '../campaigns/index.ts';
 import { moveUpdate } from '../conversations/index.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import { BY_ID } from '../mongo/indexes.ts';
+import { increment, storedCount } from '../mongo/stored-values.ts';
 import { CLAIMABLE, objectIds, type ClaimDoc, type ConversationDoc } from '../mongo/documents.ts';
 import type { Claim, Decision, Pool } from './claim.ts';
 import { PoolReader, type PoolOperation } from './pool-reader.ts';
@@ -48,10 +49,11 @@ export class MongoRoundStore implements RoundStore {
     );
     const [campaign] = await found.toArray();
     if (!campaign) return undefined;
-    const { closed, selfAssign, waitingCount, running } = campaign;
+    const { selfAssign, running } = campaign;
     this.pool.operation = running[0];
     // Without a count, it is not known whether claims wait.
-    return { closed: closed === true, selfAssign: rulesOf(selfAssign), waitingCount: waitingCount ?? Infinity };
+    const waitingCount = storedCount(campaign.waitingCount) ?? Infinity;
+    return { closed: isClosed(campaign), selfAssign: rulesOf(selfAssign), waitingCount };
   }
 
   async readWaiting(afterSequence: number, limit: number): Promise<Claim[]> {
@@ -69,7 +71,7 @@ export class MongoRoundStore implements RoundStore {
   async lockTexters(texterIds: readonly string[], countReplies: boolean): Promise<ReadonlyMap<string, TexterLoad>> {
     const { session, campaignId } = this;
     const filter = { campaignId, texterId: { $in: [...texterIds] } };
-    await this.database.texters.updateMany(filter, { $inc: { fence: 1 } }, { session });
+    await this.database.texters.updateMany(filter, RAISE_FENCE, { session });
     const pipeline = [
       { $match: filter },
       { $project: { _id: 0, texterId: 1, active: 1 } },
@@ -87,10 +89,10 @@ export class MongoRoundStore implements RoundStore {
   async reserveSequences(count: number): Promise<number> {
     const campaign = await this.database.campaigns.findOneAndUpdate(
       { _id: this.campaignId },
-      { $inc: { waitingCount: count } },
+      increment('waitingCount', count),
       { session: this.session, projection: { waitingCount: 1 }, returnDocument: 'before' },
     );
-    return campaign?.waitingCount ?? 0;
+    return storedCount(campaign?.waitingCount) ?? 0;
   }
 
   async insert(claims: readonly Claim[]): Promise<void> {

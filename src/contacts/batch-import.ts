@@ -1,5 +1,7 @@
 import { Types, type mongo } from 'mongoose';
+import { isClosed, RAISE_FENCE } from '../campaigns/index.ts';
 import { ofErased } from './erased-store.ts';
+import { phonesIn, type StoredPerson } from './stored.ts';
 import type { ImportBatch, Imported, NewConversation, Refused } from './contact.ts';
 import { duplicatesIn, IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
@@ -93,8 +95,12 @@ export class BatchImport {
     if (externalIds.size === 0) return phones;
     const filter = { campaignId: this.campaignId, externalId: { $in: [...externalIds] } };
     const options = { projection: { _id: 0, externalId: 1, 'contact.phone': 1 }, ...IN_ONE_BATCH };
-    for (const { externalId, contact } of await this.database.conversations.find(filter, options).toArray()) {
-      if (externalId !== null) phones.set(externalId, (phones.get(externalId) ?? new Set()).add(contact.phone));
+    for (const doc of await this.database.conversations.find<StoredPerson>(filter, options).toArray()) {
+      // A contact without a number makes the id taken as well: a second conversation could be with the same person.
+      for (const externalId of [doc.externalId].flat()) {
+        const known = phones.get(String(externalId)) ?? new Set();
+        phones.set(String(externalId), new Set([...known, ...phonesIn(doc)]));
+      }
     }
     return phones;
   }
@@ -144,9 +150,9 @@ export class BatchImport {
     const { database, campaignId } = this;
     const texterIds = new Set(this.batch.conversations.map((each) => this.assigneeOf(each)));
     const filter = { campaignId, texterId: { $in: [...texterIds].filter((texterId) => texterId !== null) } };
-    await database.texters.updateMany(filter, { $inc: { fence: 1 } }, { session });
+    await database.texters.updateMany(filter, RAISE_FENCE, { session });
     const campaign = await database.campaigns.findOne({ _id: campaignId }, { session, projection: { closed: 1 } });
-    if (!campaign || campaign.closed) return new Set();
+    if (!campaign || isClosed(campaign)) return new Set();
     const options = { session, projection: { _id: 0, texterId: 1 }, ...IN_ONE_BATCH };
     const allowed = this.batch.keepsAssignees ? filter : { ...filter, active: true };
     const texters = await database.texters.find(allowed, options).toArray();
@@ -174,8 +180,9 @@ export class BatchImport {
     const phones = conversations.map(({ phone }) => phone);
     const filter = { campaignId: this.campaignId, 'contact.phone': { $in: phones } };
     const options = { hint: PHONE_INDEX, batchSize: phones.length + 1, ...(session && { session }) };
-    const found = this.database.conversations.find(filter, { ...options, projection: { _id: 0, 'contact.phone': 1 } });
-    return new Set((await found.toArray()).map(({ contact }) => contact.phone));
+    const projection = { _id: 0, 'contact.phone': 1 };
+    const found = this.database.conversations.find<StoredPerson>(filter, { ...options, projection });
+    return new Set((await found.toArray()).flatMap(phonesIn));
   }
 
   /** Writes every field, because partial indexes do not treat a missing field as `null` in every case. */

@@ -113,6 +113,12 @@ export interface PersonInQueues {
   erase(person: ErasedPerson): Promise<void>;
 }
 
+/** Conversations with one of these phone numbers, and those with one of these ids. */
+export interface Chosen {
+  readonly phones?: readonly string[];
+  readonly conversationIds?: readonly string[];
+}
+
 export interface ContactStore {
   /**
    * Inserts the conversations whose phone number is new to the campaign. If one conversation of a number is opted out, the
@@ -128,11 +134,10 @@ export interface ContactStore {
   erase(campaignId: string, contacts: readonly KnownContact[]): Promise<void>;
   /** Removes a person from reasons and errors of the campaign's operations. */
   eraseFromOperations(campaignId: string, person: PersonText): Promise<void>;
-  findPhone(campaignId: string, conversationId: string): Promise<string | undefined>;
-  /** Changes the opt-out of all conversations with one of these phone numbers. Returns them, with how many changed. */
+  /** Changes the opt-out of all chosen conversations. Returns them, with how many changed. */
   setOptedOut(
     campaignId: string,
-    phones: readonly string[],
+    chosen: Chosen,
     optedOut: boolean,
   ): Promise<{ readonly conversationIds: readonly string[]; readonly changed: number }>;
 }

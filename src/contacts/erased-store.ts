@@ -1,7 +1,8 @@
 import { Types, type mongo } from 'mongoose';
 import type { KnownContact } from './contact.ts';
 import type { PersonText } from './person-text.ts';
-import { ERASED_NAME, ERASED_PHONES, erasedPhone, fingerprintIn, fingerprintOf } from '../domain/erased.ts';
+import { phonesIn, type StoredPerson } from './stored.ts';
+import { ERASED_NAME, ERASED_PHONES, erasedPhone, fingerprintIn, fingerprintOf, isErased } from '../domain/erased.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { OperationDoc } from '../mongo/documents.ts';
 import { NEWEST_INDEX, PHONE_INDEX } from '../mongo/indexes.ts';
@@ -10,8 +11,8 @@ import { NEWEST_INDEX, PHONE_INDEX } from '../mongo/indexes.ts';
 async function erasedFingerprints(database: Database, campaignId: string): Promise<ReadonlySet<string>> {
   const filter = { campaignId, 'contact.phone': ERASED_PHONES };
   const options = { projection: { _id: 0, 'contact.phone': 1 }, hint: PHONE_INDEX, ...IN_ONE_BATCH };
-  const docs = await database.conversations.find(filter, options).toArray();
-  return new Set(docs.map(({ contact }) => fingerprintIn(contact.phone)));
+  const docs = await database.conversations.find<StoredPerson>(filter, options).toArray();
+  return new Set(docs.flatMap(phonesIn).filter(isErased).map(fingerprintIn));
 }
 
 /** Returns those of the items whose phone number was erased from the campaign. */
@@ -62,26 +63,24 @@ export async function eraseFromOperations(database: Database, campaignId: string
 }
 
 function changedTexts({ request, cancellation, failures, error }: WithTexts, person: PersonText): mongo.Document {
-  const reason = (request as { readonly reason?: unknown }).reason;
-  const why = cancellation?.reason;
-  const changed = <Value>(value: Value, without: (value: Value) => Value): Value | undefined =>
-    person.isIn(JSON.stringify(value)) ? without(value) : undefined;
-  return withoutUndefined({
-    'request.reason': typeof reason === 'string' ? changed(reason, (text) => person.without(text)) : undefined,
-    'cancellation.reason': typeof why === 'string' ? changed(why, (text) => person.without(text)) : undefined,
-    failures:
-      failures && changed(failures, (all) => all.map((each) => ({ ...each, message: person.without(each.message) }))),
-    error:
-      error &&
-      changed(error, (stored) => ({
-        ...stored,
-        message: person.without(stored.message),
-        expected: stored.expected && person.without(stored.expected),
-        received: stored.received && person.without(stored.received),
-      })),
-  });
-}
-
-function withoutUndefined(fields: mongo.Document): mongo.Document {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
+  const without = <Text>(text: Text): Text => (typeof text === 'string' ? (person.without(text) as Text) : text);
+  const stored = {
+    'request.reason': (request as { readonly reason?: unknown }).reason,
+    'cancellation.reason': cancellation?.reason,
+    failures,
+    error,
+  };
+  const erased = {
+    'request.reason': without(stored['request.reason']),
+    'cancellation.reason': without(stored['cancellation.reason']),
+    failures: failures?.map((each) => ({ ...each, message: without(each.message) })),
+    error: error && {
+      ...error,
+      message: without(error.message),
+      expected: without(error.expected),
+      received: without(error.received),
+    },
+  };
+  const fields = TEXT_FIELDS.filter((field) => JSON.stringify(stored[field]) !== JSON.stringify(erased[field]));
+  return Object.fromEntries(fields.map((field) => [field, erased[field]]));
 }

@@ -32,17 +32,26 @@ async function setOptedOut(
   const { campaignId } = request;
   const campaign = await stores.campaigns.find(campaignId);
   if (!campaign) throw unknownCampaign(campaignId);
-  const phone = await phoneOf(contacts, request);
-  if (phone !== undefined && isErased(phone)) return answerForErased(request, optedOut);
-  const phones = phone === undefined ? [] : await spellingsOf(phone, campaign);
-  const { conversationIds, changed } = await contacts.setOptedOut(campaignId, phones, optedOut);
+  const chosen = await choose(contacts, request, campaign);
+  if (chosen.phones.some(isErased)) return answerForErased(request, optedOut);
+  const { conversationIds, changed } = await contacts.setOptedOut(campaignId, chosen, optedOut);
   if (conversationIds.length === 0) throw unknownContact(request);
   return { campaignId, conversationIds, optedOut, changed };
 }
 
-async function phoneOf(contacts: ContactStore, request: PersonRequest): Promise<string | undefined> {
-  const { campaignId, conversationId } = request;
-  return conversationId === undefined ? request.phone : contacts.findPhone(campaignId, conversationId);
+/** Chooses the conversation that the request names, which may have no phone number, and all others of its number. */
+async function choose(
+  contacts: ContactStore,
+  { campaignId, conversationId, phone }: PersonRequest,
+  campaign: Campaign,
+) {
+  const found = conversationId === undefined ? [] : await contacts.findById(campaignId, conversationId);
+  const numbers = [...(phone === undefined ? [] : [phone]), ...found.map((contact) => contact.phone)];
+  const spellings = numbers.filter((number) => number !== '').map((number) => spellingsOf(number, campaign));
+  return {
+    phones: [...new Set((await Promise.all(spellings)).flat())],
+    conversationIds: found.map((contact) => contact.conversationId),
+  };
 }
 
 async function spellingsOf(phone: string, { country }: Campaign): Promise<readonly string[]> {

@@ -1,7 +1,7 @@
 import { Queue, type Job, type JobType } from 'bullmq';
 import { z } from 'zod';
 import type { ErasedPerson, PersonInQueues } from './contact.ts';
-import type { PersonText } from './person-text.ts';
+import { changeFailureText } from '../domain/stored-error.ts';
 import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/job.ts';
 import { readJobs } from '../queue/read-job.ts';
@@ -10,12 +10,15 @@ import { forgetSetAside } from '../queue/set-aside.ts';
 /** In the order in which a job passes through them, so that a job that moves meanwhile is still found. */
 const STATES: readonly JobType[] = ['wait', 'prioritized', 'delayed', 'active', 'failed', 'completed'];
 const PAGE_SIZE = 500;
-/** Fields of a job in Redis that contain the text of an error. */
-const ERROR_FIELDS = ['failedReason', 'stacktrace'] as const;
 
 /** Writes a field of a job that still exists. A key that was written after its removal would block its id. */
 const SET_IF_EXISTS = `if redis.call('exists', KEYS[1]) == 1 then redis.call('hset', KEYS[1], ARGV[1], ARGV[2]) end`;
 
+/** Jobs that carry a text or a number name their campaign. The others are jobs of any campaign. */
+const ofCampaign = z.union([
+  z.looseObject({ request: z.looseObject({ campaignId: z.string() }) }).transform(({ request }) => request.campaignId),
+  z.looseObject({ campaignId: z.string() }).transform(({ campaignId }) => campaignId),
+]);
 const withPhone = z.looseObject({ request: z.looseObject({ campaignId: z.string(), phone: z.string() }) });
 const withReason = z.looseObject({ request: z.looseObject({ reason: z.string() }) });
 
@@ -43,7 +46,7 @@ export class RedisPersonInQueues implements PersonInQueues {
       queue.on('error', () => undefined);
       try {
         for (const state of STATES) await this.eraseFromJobs(queue, state, person);
-        await this.eraseFromEvents(queue, person.text);
+        await this.eraseFromEvents(queue, person);
       } finally {
         await queue.close();
       }
@@ -62,29 +65,58 @@ export class RedisPersonInQueues implements PersonInQueues {
   }
 
   private async eraseFromJob(queue: Queue, job: Job<unknown>, person: ErasedPerson): Promise<void> {
+    if (isOfOther(job, person)) return;
     const data = dataWithout(job.data, person);
     if (data !== undefined) await unlessRemoved(queue, job, () => job.updateData(data));
-    const { id = '', failedReason, stacktrace } = job;
-    const texts = { failedReason, stacktrace: stacktrace === null ? undefined : JSON.stringify(stacktrace) };
-    for (const field of ERROR_FIELDS) {
-      const text = texts[field];
-      if (!text || !person.text.isIn(text)) continue;
-      await this.redis.eval(SET_IF_EXISTS, 1, queue.toKey(id), field, person.text.without(text));
+    const { id = '' } = job;
+    const failedReason = (job as { readonly failedReason?: string }).failedReason ?? '';
+    const stack = (job.stacktrace as readonly string[] | null) ?? [];
+    const without = (text: string): string => withoutPerson(text, person);
+    const changed = [
+      ['failedReason', failedReason, without(failedReason)],
+      ['stacktrace', JSON.stringify(stack), JSON.stringify(stack.map((text) => person.text.without(text)))],
+    ] as const;
+    for (const [field, before, after] of changed) {
+      if (after !== before) await this.redis.eval(SET_IF_EXISTS, 1, queue.toKey(id), field, after);
     }
   }
 
   /** The events of failed jobs contain their errors. A caller that missed its event reads the job. */
-  private async eraseFromEvents(queue: Queue, text: PersonText): Promise<void> {
+  private async eraseFromEvents(queue: Queue, person: ErasedPerson): Promise<void> {
     const key = queue.toKey('events');
     for (let start = '-'; ;) {
       const page = await this.redis.xrange(key, start, '+', 'COUNT', PAGE_SIZE);
-      const found = page.filter(([, fields]) => fields.some((field) => text.isIn(field))).map(([id]) => id);
+      const named = page.filter(([, fields]) => {
+        const text = valueOf(fields, 'failedReason');
+        return withoutPerson(text, person) !== text;
+      });
+      const found: string[] = [];
+      for (const [id, fields] of named) {
+        const job = (await queue.getJob(valueOf(fields, 'jobId'))) as Job | undefined;
+        if (!job || !isOfOther(job, person)) found.push(id);
+      }
       if (found.length > 0) await this.redis.xdel(key, ...found);
       const last = page.at(-1)?.[0];
       if (last === undefined || page.length < PAGE_SIZE) return;
       start = `(${last}`;
     }
   }
+}
+
+/** An entry of a stream is a list of names and values. */
+function valueOf(fields: readonly string[], name: string): string {
+  const at = fields.indexOf(name);
+  return at < 0 ? '' : (fields[at + 1] ?? '');
+}
+
+function isOfOther({ data }: Job<unknown>, { campaignId }: ErasedPerson): boolean {
+  const of = ofCampaign.safeParse(data).data;
+  return of !== undefined && of !== campaignId;
+}
+
+/** A name can be a word of the JSON of a failure, such as "null", so the texts in it are changed one by one. */
+function withoutPerson(text: string, { text: person }: ErasedPerson): string {
+  return changeFailureText(text, (each) => person.without(each));
 }
 
 /** Returns the data without the person, or `undefined` when it does not name the person. */

@@ -8,7 +8,8 @@ export interface Person {
 export const ERASED_TEXT = '[erased]';
 
 const PHONE_DIGITS_MIN = 7;
-const NAME_CHARS_MIN = 2;
+/** A shorter name of one word, such as "An", is a common word of sentences as well. */
+const SINGLE_NAME_CHARS_MIN = 4;
 /** Punctuation between the digits of a number, as people write it. */
 const BETWEEN_DIGITS = '[^0-9A-Za-z]{0,3}';
 
@@ -19,8 +20,7 @@ export class PersonText {
   constructor({ names, phones }: Person) {
     const digits = phones.map((phone) => phone.replace(/\D/g, '')).filter(({ length }) => length >= PHONE_DIGITS_MIN);
     const longestFirst = [...new Set(digits)].sort((a, b) => b.length - a.length);
-    const words = names.filter(({ length }) => length >= NAME_CHARS_MIN);
-    this.patterns = [...longestFirst.map(phonePattern), ...words.map(namePattern)];
+    this.patterns = [...longestFirst.map(phonePattern), ...names.flatMap(namePattern)];
   }
 
   without(text: string): string {
@@ -36,7 +36,11 @@ function phonePattern(digits: string): RegExp {
   return new RegExp(`(?<![0-9])\\+?\\(?${[...digits].join(BETWEEN_DIGITS)}(?![0-9])`, 'g');
 }
 
-function namePattern(name: string): RegExp {
-  const words = name.split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`(?<![\\p{L}\\p{N}])${words.join('\\s+')}(?![\\p{L}\\p{N}])`, 'giu');
+/** Returns no pattern for a name that would match common words. */
+function namePattern(name: string): RegExp[] {
+  const words = name.split(/\s+/).filter((word) => word !== '');
+  const [first = '', second] = words;
+  if (second === undefined && first.length < SINGLE_NAME_CHARS_MIN) return [];
+  const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return [new RegExp(`(?<![\\p{L}\\p{N}])${escaped.join('\\s+')}(?![\\p{L}\\p{N}])`, 'giu')];
 }

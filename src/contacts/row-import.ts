@@ -142,7 +142,7 @@ const REASONS: Readonly<Record<Refused['because'], string>> = {
   'assignee-inactive': 'the assignee was paused, or the campaign was closed, during the import',
   erased: 'the person with this phone number was erased from the campaign',
   'external-id-taken':
-    'the external id belongs to a contact with another phone number; correct one of them, or use --shared-ids for households',
+    'the external id belongs to a contact with another phone number, or without one; correct one of them, or use --shared-ids for households',
 };
 
 function readRow(record: FileRecord, reader: ContactReader): NewConversation | BadRow {

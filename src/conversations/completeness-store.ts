@@ -1,10 +1,11 @@
-import type { mongo } from 'mongoose';
-import { isStatus, STATUSES } from '../domain/conversation.ts';
+import { Types, type mongo } from 'mongoose';
+import { isStatus, STATUSES, type Assignee } from '../domain/conversation.ts';
 import { SELF_ASSIGN_DEFAULT } from '../domain/self-assign.ts';
 import type { Database } from '../mongo/database.ts';
-import type { ConversationDoc } from '../mongo/documents.ts';
+import type { CampaignDoc, ConversationDoc } from '../mongo/documents.ts';
 import { ASSIGNEE_INDEX } from '../mongo/indexes.ts';
 import { MongoConversationStore } from './conversation-store.ts';
+import { MOMENT_MAX, MOMENT_MIN, UNSELECTABLE } from './untimed.ts';
 import type { CompletenessStore, IncompleteCampaign, Repair, RepairChoices } from './ports.ts';
 
 /** The newest campaigns. The others are repaired one by one, by their ids. */
@@ -13,21 +14,42 @@ const CAMPAIGNS_CHECKED_MAX = 100;
 type Update = mongo.UpdateFilter<ConversationDoc> | mongo.Document[];
 type Field = keyof ConversationDoc;
 
-const isNot = (type: string): mongo.Document => ({ $not: { $type: type } });
+const isNot = (...types: readonly string[]): mongo.Document => ({ $not: { $type: types } });
 
-/** The creation time of the document, or else the time of its id. */
-const CREATED_AT = { $cond: [{ $eq: [{ $type: '$createdAt' }, 'date'] }, '$createdAt', { $toDate: '$_id' }] };
+/** The creation time of the document, or else the time of its id. Only dates are between two dates. */
+const IS_CREATED = { $and: [{ $gte: ['$createdAt', MOMENT_MIN] }, { $lte: ['$createdAt', MOMENT_MAX] }] };
+const CREATED_AT = { $cond: [IS_CREATED, '$createdAt', { $toDate: '$_id' }] };
 
 /** The default of each field that has one, and the stored values that it replaces. */
 const DEFAULTS: readonly (readonly [Field, mongo.Document, Update])[] = [
   ['createdAt', isNot('date'), [{ $set: { createdAt: CREATED_AT } }]],
   ['waitingSince', isNot('date'), [{ $set: { waitingSince: CREATED_AT } }]],
+  ['waitingSince', { $gt: MOMENT_MAX }, [{ $set: { waitingSince: CREATED_AT } }]],
+  ['waitingSince', { $lt: MOMENT_MIN }, [{ $set: { waitingSince: CREATED_AT } }]],
   ['history', isNot('array'), { $set: { history: [] } }],
   ['assignmentVersion', isNot('number'), { $set: { assignmentVersion: 0 } }],
-  ...(['assigneeId', 'externalId', 'assignedAt', 'lastInboundAt', 'lastOutboundAt', 'lastOperationId'] as const).map(
-    (field): readonly [Field, mongo.Document, Update] => [field, { $exists: false }, { $set: { [field]: null } }],
+  ...(['assigneeId', 'externalId', 'lastOperationId'] as const).map(
+    (field): readonly [Field, mongo.Document, Update] => [field, isNot('string', 'null'), { $set: { [field]: null } }],
+  ),
+  ['assigneeId', { $eq: '' }, { $set: { assigneeId: null } }],
+  ...(['assignedAt', 'lastInboundAt', 'lastOutboundAt'] as const).map(
+    (field): readonly [Field, mongo.Document, Update] => [field, isNot('date', 'null'), { $set: { [field]: null } }],
   ),
 ];
+
+/** Values in the place of an assignee that no texter can have as an id: one range of the index for each type. */
+const MISASSIGNED = [
+  '',
+  { $gte: -Infinity },
+  { $gte: {} },
+  { $gte: new Types.ObjectId('0'.repeat(24)) },
+  { $in: [false, true] },
+  { $gte: new Date(-8.64e15) },
+].map((assigneeId) => ({ assigneeId })) as unknown as readonly mongo.Filter<ConversationDoc>[];
+
+function inStatuses(campaignId: string, assignees: readonly Assignee[]): mongo.Filter<ConversationDoc> {
+  return { campaignId, assigneeId: { $in: [...assignees] }, status: { $in: [...STATUSES] } };
+}
 
 export class MongoCompletenessStore implements CompletenessStore {
   private readonly database: Database;
@@ -66,13 +88,21 @@ export class MongoCompletenessStore implements CompletenessStore {
     const former = assignees.filter((id) => !texterIds.includes(id));
     const withoutOptOut = await this.conversations.countWithoutOptOut(campaignId);
     const known = withoutOptOut.filter(({ status }) => isStatus(status));
-    const [unknown, withoutTexter, texters] = await Promise.all([
+    const [unknown, misassigned, untimed, withoutTexter, texters] = await Promise.all([
       this.conversations.countUnknown(campaignId, [null, ...assignees]),
+      this.count(MISASSIGNED.map((filter) => ({ campaignId, ...filter }))),
+      this.count(UNSELECTABLE.map((filter) => ({ ...inStatuses(campaignId, [null, ...assignees]), ...filter }))),
       former.length > 0 ? this.conversations.count(campaignId, former, STATUSES) : 0,
       this.database.texters.countDocuments({ campaignId, active: isNot('bool') }),
     ]);
-    const incomplete = unknown + known.reduce((sum, { count }) => sum + count, 0);
+    const incomplete = unknown + misassigned + untimed + known.reduce((sum, { count }) => sum + count, 0);
     return { campaignId, incomplete, texters, withoutTexter };
+  }
+
+  private async count(filters: readonly mongo.Filter<ConversationDoc>[]): Promise<number> {
+    const options = { hint: ASSIGNEE_INDEX };
+    const counts = filters.map((filter) => this.database.conversations.countDocuments(filter, options));
+    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
   private async write(campaignId: string, field: Field, filter: mongo.Document, update: Update): Promise<number> {
@@ -82,22 +112,27 @@ export class MongoCompletenessStore implements CompletenessStore {
   }
 
   private async repairCampaign(campaignId: string): Promise<number> {
-    const defaults = {
-      closed: false,
-      country: null,
-      selfAssign: { ...SELF_ASSIGN_DEFAULT },
-      operationCount: 0,
-      waitingCount: 0,
-      texterCount: await this.database.texters.countDocuments({ campaignId }),
-      createdAt: this.database.now(),
-    };
+    const { enabled, batchMax, openMax } = SELF_ASSIGN_DEFAULT;
+    const texterCount = await this.database.texters.countDocuments({ campaignId });
+    // The rules come after the document that has them.
+    const defaults: readonly (readonly [string, mongo.Document, unknown])[] = [
+      ['closed', isNot('bool'), false],
+      ['country', isNot('string', 'null'), null],
+      ['selfAssign', isNot('object'), { ...SELF_ASSIGN_DEFAULT }],
+      ['selfAssign.enabled', isNot('bool'), enabled],
+      ['selfAssign.batchMax', isNot('number'), batchMax],
+      ['selfAssign.openMax', isNot('number'), openMax],
+      ['selfAssign.repliesMax', isNot('number', 'null'), null],
+      ['operationCount', isNot('number'), 0],
+      ['waitingCount', isNot('number'), 0],
+      ['texterCount', isNot('number'), texterCount],
+      ['createdAt', isNot('date'), this.database.now()],
+    ];
     let changed = 0;
-    for (const [field, value] of Object.entries(defaults)) {
-      const { modifiedCount } = await this.database.campaigns.updateOne(
-        { _id: campaignId, [field]: { $exists: false } },
-        { $set: { [field]: value } },
-      );
-      changed += modifiedCount;
+    for (const [field, filter, value] of defaults) {
+      const these = { _id: campaignId, [field]: filter } as mongo.Filter<CampaignDoc>;
+      const $set = { [field]: value } as mongo.MatchKeysAndValues<CampaignDoc>;
+      changed += (await this.database.campaigns.updateOne(these, { $set })).modifiedCount;
     }
     return changed;
   }

@@ -2,7 +2,7 @@ import { Types } from 'mongoose';
 import { MongoConversationCounts, unknownStatuses } from './count-store.ts';
 import type { ConversationCounts, ConversationRange, ConversationStore } from './ports.ts';
 import { RangePages } from './range-pages.ts';
-import { toCandidate, waitsSince, type StoredConversation } from './stored.ts';
+import { assigneeOf, toCandidate, waitsSince, type StoredConversation } from './stored.ts';
 import type { Assignee, Candidate, Position, Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { ASSIGNEE_INDEX, BY_ID } from '../mongo/indexes.ts';
@@ -72,5 +72,5 @@ export class MongoConversationStore extends MongoConversationCounts implements C
 
 /** An incomplete candidate keeps the status that is stored. Nothing but a skip is made of it. */
 function asCandidate(doc: CandidateDoc): Candidate {
-  return toCandidate(doc, waitsSince(doc), { assigneeId: doc.assigneeId ?? null, status: doc.status as Status });
+  return toCandidate(doc, waitsSince(doc), { assigneeId: assigneeOf(doc), status: doc.status as Status });
 }

@@ -1,10 +1,13 @@
 import type { mongo } from 'mongoose';
 import type { AssigneeCount, ConversationCounts } from './ports.ts';
-import { sameMomentAfter } from './range-pages.ts';
+import { momentsAfter, sameMomentAfter } from './range-pages.ts';
+import { isAssignee } from './stored.ts';
 import { STATUSES, type Assignee, type Position, type Status } from '../domain/conversation.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { ASSIGNEE_INDEX, NO_OPT_OUT_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
+
+type StoredCount = { readonly [Field in keyof AssigneeCount]?: unknown };
 
 interface CountOptions {
   readonly hint?: string;
@@ -56,7 +59,7 @@ export class MongoConversationCounts implements ConversationCounts {
     const filter = { campaignId, assigneeId: { $in: [...assignees] }, status: after.status };
     const filters = [
       { ...filter, ...sameMomentAfter(after) },
-      { ...filter, waitingSince: { $gt: new Date(after.waitingSince) } },
+      { ...filter, ...momentsAfter(after) },
     ];
     return this.sumUp(filters);
   }
@@ -83,12 +86,12 @@ export class MongoConversationCounts implements ConversationCounts {
       { $group: { _id: { assigneeId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
       { $project: { _id: 0, assigneeId: '$_id.assigneeId', status: '$_id.status', count: 1 } },
     ];
-    const counts = await this.database.conversations
-      .aggregate<Partial<AssigneeCount>>(groups, this.snapshot({ hint }))
-      .toArray();
-    return counts.map(
-      ({ assigneeId = null, status = null, count }) => ({ assigneeId, status, count: Number(count) }) as AssigneeCount,
-    );
+    const counts = await this.database.conversations.aggregate<StoredCount>(groups, this.snapshot({ hint })).toArray();
+    return counts.map(({ assigneeId = null, status = null, count }) => {
+      // Nothing reaches such conversations, so they count with the incomplete ones of the pool.
+      const key = isAssignee(assigneeId) ? { assigneeId, status } : { assigneeId: null, status: null };
+      return { ...key, count: Number(count) } as AssigneeCount;
+    });
   }
 
   private async sumUp(filters: readonly mongo.Filter<ConversationDoc>[], options: CountOptions = {}): Promise<number> {

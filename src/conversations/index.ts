@@ -14,7 +14,7 @@ export type {
 } from './ports.ts';
 export { readFromEnd } from './read-from-end.ts';
 export { readInOrder } from './read-in-order.ts';
-export { isComplete, isTimed, type StoredConversation } from './stored.ts';
-export { ANY_TIME, mergePlaces, NO_TIME, OTHER_TYPES, readUntimed } from './untimed.ts';
+export { assigneeOf, isComplete, isTimed, type StoredConversation } from './stored.ts';
+export { ANY_TIME, mergePlaces, moment, moments, NO_TIME, OTHER_TYPES, readUntimed } from './untimed.ts';
 export { MongoViewStore } from './view-store.ts';
 export { type ConversationsView, type Load, type Sender, viewConversations, viewSenders } from './views.ts';

@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import { HISTORY_MOVES_MAX, type HistoryMove, type SinceLastMove } from '../domain/conversation.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
+import { storedFields } from '../mongo/stored-values.ts';
 import type { StoredConversation } from './stored.ts';
 
 /* Another program may have left out the history or the version, or stored a value of another type. */
@@ -50,12 +51,13 @@ type Moved = Pick<StoredConversation, 'atLastMove' | 'assignmentVersion' | (type
  */
 export function sinceLastMove({ atLastMove, assignmentVersion, ...work }: Moved): SinceLastMove {
   if (!atLastMove) return 'worked-on';
-  if (assignmentVersion !== atLastMove.version) return 'moved';
-  return FIELDS_OF_WORK.every((field) => isSame(work[field], atLastMove[field])) ? 'unchanged' : 'worked-on';
+  const then = storedFields(atLastMove);
+  if (assignmentVersion !== then['version']) return 'moved';
+  return FIELDS_OF_WORK.every((field) => isSame(work[field], then[field])) ? 'unchanged' : 'worked-on';
 }
 
 /** Other programs may leave fields out. */
-function isSame(one: Date | string | null | undefined, other: Date | string | null): boolean {
+function isSame(one: unknown, other: unknown): boolean {
   if (one instanceof Date && other instanceof Date) return one.getTime() === other.getTime();
   return (one ?? null) === other;
 }

@@ -1,7 +1,17 @@
 import { Types, type mongo } from 'mongoose';
 import type { ConversationRange } from './ports.ts';
 import { isTimed, toCandidate, waitsSince, type StoredConversation } from './stored.ts';
-import { ANY_TIME, mergePlaces, NO_TIME, OTHER_TYPES, readUntimed, type Direction, type Place } from './untimed.ts';
+import {
+  ANY_TIME,
+  mergePlaces,
+  moment,
+  moments,
+  NO_TIME,
+  OTHER_TYPES,
+  readUntimed,
+  type Direction,
+  type Place,
+} from './untimed.ts';
 import type { Candidate, Position } from '../domain/conversation.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
@@ -33,14 +43,15 @@ export class RangePages {
     const filter = notMovedIn(range, operationId);
     if (!position && direction === 'in-order') {
       const page = await this.find(filter, limit, direction);
-      // The index has conversations without a time first, so the head of a range shows that there are none.
+      // Untimed conversations come first in the index: a first page without one means the range has none.
       if (page.every(isTimed)) return page.map((doc) => toCandidate(doc, waitsSince(doc), range));
     }
-    const places = await Promise.all([
+    const [timed, hasUntimed] = await Promise.all([
       this.readTimed(filter, position, limit, direction),
-      this.readUntimed(filter, position, limit, direction),
+      this.hasUntimed(range),
     ]);
-    return mergePlaces(places.flat(), direction)
+    const untimed = hasUntimed ? await this.readUntimed(filter, position, limit, direction) : [];
+    return mergePlaces([...timed, ...untimed], direction)
       .slice(0, limit)
       .map(({ doc, waitingSince }) => toCandidate(doc, waitingSince, range));
   }
@@ -75,8 +86,13 @@ export class RangePages {
   ): Promise<Place<PageDoc>[]> {
     const read = async (part: Filter, max: number): Promise<PageDoc[]> =>
       this.find({ ...filter, ...part }, max, direction, { ...PAGE_FIELDS, createdAt: 1 });
-    // Times of another type are few and sort by their own rules, so only the first page has them.
-    return readUntimed(read, position ? [NO_TIME] : [NO_TIME, ...OTHER_TYPES], { position, limit, direction });
+    return readUntimed(read, [NO_TIME, ...OTHER_TYPES], { position, limit, direction });
+  }
+
+  /** Reads the head of the range only. */
+  private async hasUntimed({ campaignId, assigneeId, status }: ConversationRange): Promise<boolean> {
+    const head = await this.find({ campaignId, assigneeId, status }, 1, 'in-order');
+    return !head.every(isTimed);
   }
 
   private async find(
@@ -99,11 +115,11 @@ export class RangePages {
 
 /** Matches the conversations that have waited exactly as long as the one at the position, and come after it by id. */
 export function sameMomentAfter({ waitingSince, id }: Position) {
-  return { waitingSince: new Date(waitingSince), _id: { $gt: new Types.ObjectId(id) } };
+  return { ...moment(new Date(waitingSince)), _id: { $gt: new Types.ObjectId(id) } };
 }
 
 function sameMomentBefore({ waitingSince, id }: Position) {
-  return { waitingSince: new Date(waitingSince), _id: { $lt: new Types.ObjectId(id) } };
+  return { ...moment(new Date(waitingSince)), _id: { $lt: new Types.ObjectId(id) } };
 }
 
 /*
@@ -111,12 +127,12 @@ function sameMomentBefore({ waitingSince, id }: Position) {
  * moment; `$gt` and `$lt` would scan them.
  */
 
-function momentsAfter({ waitingSince }: Position) {
-  return { waitingSince: { $gte: new Date(waitingSince + 1) } };
+export function momentsAfter({ waitingSince }: Pick<Position, 'waitingSince'>) {
+  return moments({ from: new Date(waitingSince + 1) });
 }
 
 function momentsBefore({ waitingSince }: Position) {
-  return { waitingSince: { $lte: new Date(waitingSince - 1) } };
+  return moments({ to: new Date(waitingSince - 1) });
 }
 
 function notMovedIn({ campaignId, assigneeId, status }: ConversationRange, operationId: string) {

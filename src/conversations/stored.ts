@@ -1,23 +1,39 @@
 import type { Types } from 'mongoose';
-import { isStatus, type Candidate } from '../domain/conversation.ts';
+import { isStatus, type Assignee, type Candidate } from '../domain/conversation.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
+import { storedDate } from '../mongo/stored-values.ts';
 
 /**
- * A conversation as it may be stored. Other programs write conversations too, and can leave out any field but the campaign.
- * The table in docs/other-programs.md says what a missing field means; this file and `campaigns/stored.ts` decide by it.
+ * A conversation as it may be stored. Other programs write conversations too: they can leave out any field but the campaign,
+ * and store values of other types. The table in docs/other-programs.md says what such a field means; this file and
+ * `campaigns/stored.ts` decide by it.
  */
 export type StoredConversation = Pick<ConversationDoc, '_id'> & {
-  readonly [Field in Exclude<keyof ConversationDoc, '_id'>]?: ConversationDoc[Field] | null;
+  readonly [Field in Exclude<keyof ConversationDoc, '_id'>]?: unknown;
 };
 
-/** Returns false for a conversation that nothing may move: it is not known what to do with it, or whether the contact agrees. */
-export function isComplete({ status, optedOut }: { readonly status?: unknown; readonly optedOut?: unknown }): boolean {
-  return isStatus(status) && typeof optedOut === 'boolean';
+/** Returns false when the status, the assignee or the contact's consent is not known. Such a conversation never moves. */
+export function isComplete({
+  status,
+  optedOut,
+  assigneeId,
+}: Pick<StoredConversation, 'status' | 'optedOut' | 'assigneeId'>): boolean {
+  return isStatus(status) && typeof optedOut === 'boolean' && isAssignee(assigneeId ?? null);
+}
+
+/** No texter has an id of another type, or an empty one. */
+export function isAssignee(value: unknown): value is Assignee {
+  return value === null || (typeof value === 'string' && value !== '');
+}
+
+/** Returns the pool for an assignee that is not known. */
+export function assigneeOf({ assigneeId = null }: Pick<StoredConversation, 'assigneeId'>): Assignee {
+  return isAssignee(assigneeId) ? assigneeId : null;
 }
 
 /** Returns the fields of a candidate whose assignee and status are known. */
 export function toCandidate(
-  doc: Pick<StoredConversation, '_id' | 'optedOut'>,
+  doc: Pick<StoredConversation, '_id' | 'optedOut' | 'assigneeId'>,
   waitingSince: Date,
   { assigneeId, status }: Pick<Candidate, 'assigneeId' | 'status'>,
 ): Candidate {
@@ -27,17 +43,17 @@ export function toCandidate(
     status,
     waitingSince: waitingSince.getTime(),
     optedOut: doc.optedOut === true,
-    ...(!isComplete({ status, optedOut: doc.optedOut }) && { isIncomplete: true }),
+    ...(!isComplete({ ...doc, status }) && { isIncomplete: true }),
   };
 }
 
 /** A conversation without this time waits since it was created. */
 export function waitsSince(doc: Pick<StoredConversation, '_id' | 'waitingSince' | 'createdAt'>): Date {
-  return dateOrNull(doc.waitingSince) ?? createdAt(doc);
+  return storedDate(doc.waitingSince) ?? createdAt(doc);
 }
 
 export function createdAt(doc: Pick<StoredConversation, '_id' | 'createdAt'>): Date {
-  return dateOrNull(doc.createdAt) ?? createdById(doc._id);
+  return storedDate(doc.createdAt) ?? createdById(doc._id);
 }
 
 /** The time at which an id was made, in whole seconds. */
@@ -46,9 +62,5 @@ export function createdById(id: Types.ObjectId): Date {
 }
 
 export function isTimed({ waitingSince }: Pick<StoredConversation, 'waitingSince'>): boolean {
-  return waitingSince instanceof Date;
-}
-
-export function dateOrNull(value: unknown): Date | null {
-  return value instanceof Date ? value : null;
+  return storedDate(waitingSince) !== null;
 }

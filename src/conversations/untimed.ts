@@ -1,4 +1,4 @@
-import { Types, type mongo } from 'mongoose';
+import { mongo, Types } from 'mongoose';
 import { createdAt, createdById, type StoredConversation } from './stored.ts';
 import type { Position } from '../domain/conversation.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
@@ -13,7 +13,9 @@ export const UNTIMED_SORTED_MAX = 1_000;
 
 /** The second of an id has four bytes. */
 const SECOND_MAX = 2 ** 32 - 2;
-const MOMENT_MIN = new Date(-8.64e15);
+/** Not the first and the last time of JavaScript, so that the next millisecond is a time too. */
+export const MOMENT_MIN = new Date(1 - 8.64e15);
+export const MOMENT_MAX = new Date(8.64e15 - 1);
 
 export type Direction = 'in-order' | 'from-end';
 type Filter = mongo.Filter<ConversationDoc>;
@@ -25,14 +27,38 @@ export interface Place<Doc = Pick<StoredConversation, '_id'>> {
   readonly waitingSince: Date;
 }
 
-export const ANY_TIME = { waitingSince: { $gte: MOMENT_MIN } } as const;
+/** A list matches if one of its items does. Its place in the index is not known, so it is never selected. */
+const NO_LIST = { $not: { $type: 'array' } } as const;
+
+/** Matches the times from `from` to `to`, both included. */
+export function moments({ from = MOMENT_MIN, to = MOMENT_MAX }: { readonly from?: Date; readonly to?: Date }) {
+  return { waitingSince: { $gte: from, $lte: to, ...NO_LIST } };
+}
+
+export function moment(at: Date) {
+  return { waitingSince: { $eq: at, ...NO_LIST } };
+}
+
+export const ANY_TIME = moments({});
 /** Matches a missing time too. */
 export const NO_TIME = { waitingSince: null } as unknown as Filter;
-/** Numbers and texts in the place of a time. Comparisons match only values of the same type. */
+/**
+ * Values of other types in the place of a time, one range for each type: comparisons match only values of the same type. The
+ * index has all of them before the times.
+ */
 export const OTHER_TYPES = [
-  { waitingSince: { $gte: -Infinity } },
-  { waitingSince: { $gte: '' } },
-] as unknown as readonly Filter[];
+  { $in: [NaN] },
+  { $gte: -Infinity },
+  { $gte: '' },
+  { $gte: {} },
+  { $gte: new mongo.Binary() },
+  { $gte: new Types.ObjectId('0'.repeat(24)) },
+  { $in: [false, true] },
+].map((waitingSince) => ({ waitingSince })) as unknown as readonly Filter[];
+/** Values that the index has after the times, and dates outside of the years that JavaScript knows. Never selected. */
+export const UNSELECTABLE = [{ $gte: new mongo.Timestamp(0n) }, { $gt: MOMENT_MAX }, { $lt: MOMENT_MIN }].map(
+  (waitingSince) => ({ waitingSince }),
+) as unknown as readonly Filter[];
 
 interface Reading {
   readonly position: Position | null;

@@ -1,11 +1,12 @@
 import { Types, type QueryFilter } from 'mongoose';
 import type { ConversationRecord, ConversationWithHistory, TextMatch, ViewStore } from './ports.ts';
-import { createdAt, dateOrNull, waitsSince, type StoredConversation } from './stored.ts';
-import { isStatus } from '../domain/conversation.ts';
+import { assigneeOf, createdAt, waitsSince, type StoredConversation } from './stored.ts';
+import { isStatus, type HistoryMove } from '../domain/conversation.ts';
 import { isErased } from '../domain/erased.ts';
 import { stream, type Database } from '../mongo/database.ts';
 import { objectIds, type ConversationDoc } from '../mongo/documents.ts';
 import { BY_ID, PHONE_INDEX } from '../mongo/indexes.ts';
+import { storedCount, storedDate, storedFields, storedText } from '../mongo/stored-values.ts';
 
 /** Large enough that few round trips are needed, small enough for memory. */
 const EXPORT_BATCH_SIZE = 2_000;
@@ -42,12 +43,11 @@ export class MongoViewStore implements ViewStore {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
     const doc = await this.database.models.conversations.findOne(filter).lean<StoredConversation>();
     if (!doc) return undefined;
-    const { assignmentVersion, lastOperationId, history } = doc;
     return {
       ...toRecord(doc),
-      assignmentVersion: assignmentVersion ?? 0,
-      lastOperationId: lastOperationId ?? null,
-      history: Array.isArray(history) ? history : [],
+      assignmentVersion: storedCount(doc.assignmentVersion) ?? 0,
+      lastOperationId: storedText(doc.lastOperationId),
+      history: toHistory(doc.history),
     };
   }
 
@@ -69,19 +69,30 @@ export class MongoViewStore implements ViewStore {
 }
 
 function toRecord(doc: StoredConversation): ConversationRecord {
-  const contact: Partial<ConversationDoc['contact']> = doc.contact ?? {};
+  const contact = storedFields(doc.contact);
+  const phone = storedText(contact['phone']) ?? '';
   return {
     conversationId: doc._id.toHexString(),
-    externalId: doc.externalId ?? null,
-    name: contact.name ?? '',
-    phone: isErased(contact.phone ?? '') ? '' : (contact.phone ?? ''),
+    externalId: storedText(doc.externalId),
+    name: storedText(contact['name']) ?? '',
+    phone: isErased(phone) ? '' : phone,
     status: isStatus(doc.status) ? doc.status : null,
-    assigneeId: doc.assigneeId ?? null,
+    assigneeId: assigneeOf(doc),
     optedOut: typeof doc.optedOut === 'boolean' ? doc.optedOut : null,
     waitingSince: waitsSince(doc),
-    lastInboundAt: dateOrNull(doc.lastInboundAt),
-    lastOutboundAt: dateOrNull(doc.lastOutboundAt),
-    assignedAt: dateOrNull(doc.assignedAt),
+    lastInboundAt: storedDate(doc.lastInboundAt),
+    lastOutboundAt: storedDate(doc.lastOutboundAt),
+    assignedAt: storedDate(doc.assignedAt),
     createdAt: createdAt(doc),
   };
+}
+
+/** Leaves out entries that are not moves. */
+function toHistory(history: unknown): HistoryMove[] {
+  return (Array.isArray(history) ? history : []).flatMap((entry) => {
+    const { operationId, from, to, at, by } = storedFields(entry);
+    const [id, moment] = [storedText(operationId), storedDate(at)];
+    if (id === null || moment === null) return [];
+    return { operationId: id, from: storedText(from), to: storedText(to), at: moment, by: storedText(by) };
+  });
 }

@@ -116,26 +116,40 @@ function framesOf({ stack = '' }: Error): string[] {
 
 const LETTERS_OF_A_NAME = /^\p{Lu}\p{Ll}+(?:[._-]\p{Lu}\p{Ll}+)*$/u;
 const NOT_OF_A_PHONE = /[^\d().:_|-]/;
-const PHONE_DIGITS_MIN = 10;
+const PHONE_DIGITS_MIN = 7;
 const PHONE_DIGITS_MAX = 15;
-const LOCAL_PHONE = /^\d{3}[-.]\d{4}$/;
+/**
+ * A part of an id that may be a phone number, such as the digits of `tel-2025550199`. No number has 13 digits and starts
+ * with 1, but times in milliseconds do.
+ */
+const PHONE_IN_ID =
+  /(?<![A-Za-z0-9])(?:(?!1\d{12}(?!\d))\d{7,15}|(?:\d{1,3}[.-])?\d{3}[.-]\d{3}[.-]\d{4}|\d{3}[.-]\d{4})(?![A-Za-z0-9])/g;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const TIME_MS = /^1\d{12}$/;
 
 /** Returns true for a value that is written like an id, and neither like a phone number nor like a name. */
 export function looksLikeId(value: unknown): value is string {
   if (typeof value !== 'string' || !isId(value) || LETTERS_OF_A_NAME.test(value)) return false;
   if (NOT_OF_A_PHONE.test(value)) return true;
   const count = value.replace(/\D/g, '').length;
-  return !LOCAL_PHONE.test(value) && (count < PHONE_DIGITS_MIN || count > PHONE_DIGITS_MAX);
+  return TIME_MS.test(value) || count < PHONE_DIGITS_MIN || count > PHONE_DIGITS_MAX;
 }
 
-/** Formats a value in the place of an id for an error message. It is quoted if it looks like an id, and else described. */
+/**
+ * Formats a value in the place of an id for an error message. It is quoted if it looks like an id, and else described. The
+ * quoted id has no part that may be a phone number.
+ */
 export function shownId(value: unknown): string {
-  return looksLikeId(value) ? JSON.stringify(value) : description(value);
+  return looksLikeId(value) ? JSON.stringify(withoutPhone(value)) : description(value);
 }
 
 /** The same without quotes, for the middle of a sentence. */
 export function idText(value: unknown): string {
-  return looksLikeId(value) ? value : `(${description(value)})`;
+  return looksLikeId(value) ? withoutPhone(value) : `(${description(value)})`;
+}
+
+function withoutPhone(id: string): string {
+  return UUID.test(id) ? id : id.replace(PHONE_IN_ID, HIDDEN);
 }
 
 /** A job is called after its operation: `op-` and the encoded operation id. */
@@ -144,7 +158,9 @@ const JOB_ID_PREFIX = 'op-';
 /** Formats the id of a job, which any program may have chosen. */
 export function jobIdText(jobId: unknown): string {
   if (typeof jobId !== 'string' || !jobId.startsWith(JOB_ID_PREFIX)) return idText(jobId);
-  return looksLikeId(withoutEncoding(jobId.slice(JOB_ID_PREFIX.length))) ? jobId : idText(undefined);
+  const id = withoutEncoding(jobId.slice(JOB_ID_PREFIX.length));
+  if (!looksLikeId(id)) return idText(undefined);
+  return withoutPhone(id) === id ? jobId : JOB_ID_PREFIX + withoutPhone(id);
 }
 
 function withoutEncoding(text: string): string {

@@ -48,6 +48,18 @@ export function parseFailureText(text: string | undefined): PermanentError | Job
   });
 }
 
+/** Changes the texts of a failure and leaves its code as it is, so that {@link parseFailureText} still reads it. */
+export function changeFailureText(text: string, change: (text: string) => string): string {
+  if (!text.startsWith(PERMANENT_PREFIX)) return change(text);
+  const stored = Object.entries(parseStoredError(text.slice(PERMANENT_PREFIX.length)));
+  if (stored.length === 0) return change(text);
+  const fields = stored.map(
+    ([name, value]: readonly [string, unknown]) =>
+      [name, name !== 'code' && typeof value === 'string' ? change(value) : value] as const,
+  );
+  return PERMANENT_PREFIX + JSON.stringify(Object.fromEntries(fields));
+}
+
 /** Codes are added over time, and workers of several versions run at once. So an unknown code is permanent as well. */
 function errorOf(code: string, details: ErrorDetails): PermanentError | JobFailed {
   if (code === ATTEMPTS_EXHAUSTED) return new JobFailed(details.message);

@@ -43,7 +43,7 @@ export async function writeCanonicalPhones(
   const page: PhoneDoc[] = [];
   for await (const { contact, ...doc } of stream<FoundDoc>(found.hint(PHONE_INDEX), PAGE_SIZE)) {
     const { phone, name = '' } = contact ?? {};
-    if (phone === undefined) continue;
+    if (typeof phone !== 'string') continue;
     page.push({ ...doc, contact: { phone, name } });
     if (page.length === PAGE_SIZE) await rewrite.writePage(page.splice(0));
   }

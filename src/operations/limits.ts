@@ -39,9 +39,12 @@ export async function countLimited(
   texterIds: readonly string[],
 ): Promise<AssigneeCount[]> {
   const among = { assignees: texterIds, statuses: ['not-started', 'needs-reply'] } as const;
-  const { all, optedOut } = await conversations.atOneMoment(async (moment) => ({
+  const { all, fixed } = await conversations.atOneMoment(async (moment) => ({
     all: await moment.countByAssignee(campaignId, among),
-    optedOut: await moment.countOptedOut(campaignId, texterIds),
+    fixed: [
+      ...(await moment.countOptedOut(campaignId, texterIds)),
+      ...(await moment.countWithoutOptOut(campaignId, texterIds)),
+    ],
   }));
-  return [...all, ...optedOut.map((each) => ({ ...each, count: -each.count }))];
+  return [...all, ...fixed.map((each) => ({ ...each, count: -each.count }))];
 }

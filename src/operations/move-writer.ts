@@ -1,5 +1,7 @@
 import type { mongo } from 'mongoose';
+import { RAISE_FENCE } from '../campaigns/index.ts';
 import {
+  assigneeOf,
   isComplete,
   moveUpdate,
   NOT_MOVED,
@@ -12,6 +14,7 @@ import { STATUSES, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { BY_ID } from '../mongo/indexes.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
+import { storedFields, storedText } from '../mongo/stored-values.ts';
 import { byDirection, type Move } from './moves.ts';
 import { isOne, type OperationRequest } from './contract.ts';
 import type { Found, UndoneMove, WriteGuard } from './evaluate.ts';
@@ -51,7 +54,7 @@ export class MoveWriter {
       { ...within(session), ...IN_ONE_BATCH },
     );
     const [campaign] = await found.toArray();
-    return { isClosed: campaign?.closed ?? false, active: campaign?.active.map(({ texterId }) => texterId) ?? [] };
+    return { isClosed: campaign?.closed === true, active: campaign?.active.map(({ texterId }) => texterId) ?? [] };
   }
 
   /** Writes each group of moves under its guards. Returns the number of conversations that moved. */
@@ -74,11 +77,7 @@ export class MoveWriter {
     const { campaignId } = this.request;
     const targets = moves.flatMap(({ to }) => to ?? []);
     if (targets.length === 0) return;
-    await this.database.texters.updateMany(
-      { campaignId, texterId: { $in: targets } },
-      { $inc: { fence: 1 } },
-      { session },
-    );
+    await this.database.texters.updateMany({ campaignId, texterId: { $in: targets } }, RAISE_FENCE, { session });
   }
 
   /** Every condition that the plan relied on, checked again in the write itself. */
@@ -113,17 +112,17 @@ export class MoveWriter {
   }
 
   private toFound(doc: StoredConversation): Found {
-    const { assigneeId, status, optedOut, lastOperationId, history } = doc;
-    const moves = Array.isArray(history) ? history : [];
+    const { status, optedOut, lastOperationId } = doc;
+    const history: readonly unknown[] = Array.isArray(doc.history) ? doc.history : [];
     return {
       id: doc._id.toHexString(),
-      assigneeId: assigneeId ?? null,
+      assigneeId: assigneeOf(doc),
       // Nothing but a skip is made of an incomplete conversation.
       status: status as Status,
       optedOut: optedOut === true,
       isIncomplete: !isComplete(doc),
-      isMovedBefore: moves.some(({ operationId }) => operationId === this.request.operationId),
-      lastOperationId: lastOperationId ?? null,
+      isMovedBefore: history.some((move) => storedFields(move)['operationId'] === this.request.operationId),
+      lastOperationId: storedText(lastOperationId),
       ...(this.guard.lastMovedBy !== null && { sinceLastMove: sinceLastMove(doc) }),
     };
   }

@@ -77,7 +77,13 @@ export class Answers {
   /** Waits for a job of the operation that a queue has, or else asks the database. Returns `undefined` before the end. */
   private async findAnswer(operationId: string, wait: WaitOptions): Promise<Answer | undefined> {
     for (const sender of this.senders) {
-      if (await sender.has(jobIdOf(operationId))) return this.wait(sender, operationId, wait);
+      if (!(await sender.has(jobIdOf(operationId)))) continue;
+      try {
+        return await this.wait(sender, operationId, wait);
+      } catch (error) {
+        // The job has vanished since, and its operation has not ended: the caller asks again.
+        if (!(error instanceof JobForgotten)) throw error;
+      }
     }
     return storedAnswer(await this.get(operationId, wait));
   }

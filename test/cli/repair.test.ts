@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { mongo } from 'mongoose';
+import { mongo } from 'mongoose';
 import { objectIds } from '../../src/mongo/documents.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
@@ -64,6 +64,41 @@ describe('documents that other programs have left incomplete', () => {
     expect(await raw(1)).toMatchObject({ status: 'closed', optedOut: false });
     expect(await raw(2)).toMatchObject({ status: 'closed', optedOut: true });
     expect(await cli.json(['repair', campaignId])).toMatchObject({ changed: 0, incomplete: 0 });
+  });
+
+  it('have values of the wrong type counted and replaced as well', async () => {
+    const { database } = harness.context;
+    const WRONG: readonly (readonly [mongo.Document, number])[] = [
+      [{ assigneeId: 7 }, 1],
+      [{ assigneeId: '' }, 1],
+      [{ waitingSince: new mongo.Timestamp({ t: 1, i: 1 }) }, 1],
+      [{ waitingSince: { $toDate: mongo.Long.fromString('9000000000000000') } }, 1],
+      [{ waitingSince: true, externalId: 5, assignedAt: 'x' }, 0],
+      [{ optedOut: 'no' }, 0],
+    ];
+    const wrong = await harness.seedCampaign(1);
+    const conversationIds = await harness.seedConversations(
+      wrong,
+      WRONG.map(() => ({})),
+    );
+    for (const [at, [fields]] of WRONG.entries()) {
+      await database.conversations.updateOne({ _id: { $in: objectIds(conversationIds.slice(at, at + 1)) } }, [
+        { $set: fields },
+      ]);
+    }
+    const rules = { selfAssign: null, operationCount: null, createdAt: '2020', closed: 'no' };
+    await database.campaigns.updateOne({ _id: wrong }, { $set: rules } as mongo.Document);
+    const counted = WRONG.reduce((sum, [, count]) => sum + count, 0);
+    expect((await checksOf()).get('conversations')).toContain(`${counted} in campaign ${wrong}`);
+    const report = await cli.json(['repair', wrong, '--opted-out', 'no']);
+    expect(report).toMatchObject({ changed: 4 + 3 + 1 + 4, incomplete: 0 });
+    const docs = await database.conversations.find({ campaignId: wrong }).toArray();
+    for (const doc of docs) {
+      expect(doc).toMatchObject({ assigneeId: null, externalId: null, assignedAt: null, optedOut: false });
+      expect(doc.waitingSince).toBeInstanceOf(Date);
+    }
+    expect(await database.campaigns.findOne({ _id: wrong })).toMatchObject({ closed: false, operationCount: 0 });
+    expect(await cli.json(['repair', wrong])).toMatchObject({ changed: 0, incomplete: 0 });
   });
 
   it('are complete for doctor after the repair, and the conversations of the texter who left can be released', async () => {

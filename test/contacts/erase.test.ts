@@ -211,7 +211,7 @@ describe('erasing a person', () => {
   it('needs --yes on the command line, and shows what it would erase without the number', async () => {
     const { campaignId, conversationId } = await seed();
     const ran = await cli.run(['erase', campaignId, '--phone', PHONE]);
-    expect(ran.out).toContain(`Would erase the person of 1 conversation. Nothing was changed; --yes erases.`);
+    expect(ran.out).toContain(`Would erase one person (1 conversation). Nothing was changed; --yes erases.`);
     expect(ran.out).toContain(conversationId);
     expect(ran.out + ran.err).not.toMatch(TRACES);
     const { conversations } = harness.context.database;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { mongo } from 'mongoose';
+import { mongo, Types } from 'mongoose';
 import type { Receipt } from '../../src/domain/receipt.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
 import { preview } from '../../src/operations/index.ts';
@@ -53,6 +53,12 @@ const DEFAULTED: readonly (readonly [string, mongo.Document])[] = [
   ['a waiting time in a text', { $set: { waitingSince: '2020-01-01' } }],
   ['a waiting time as a number', { $set: { waitingSince: 5 } }],
   ['no waiting time and no creation time', { $unset: { waitingSince: '', createdAt: '' } }],
+  ['a waiting time of true', { $set: { waitingSince: true } }],
+  ['an object as waiting time', { $set: { waitingSince: {} } }],
+  ['an id as waiting time', { $set: { waitingSince: new Types.ObjectId() } }],
+  ['bytes as waiting time', { $set: { waitingSince: new mongo.Binary(Buffer.from('x')) } }],
+  ['a waiting time that is not a number', { $set: { waitingSince: NaN } }],
+  ['other fields of other types', { $set: { externalId: 7, lastOperationId: 7, history: [null] } }],
   ['no assignee', { $unset: { assigneeId: '', externalId: '', lastOperationId: '' } }],
 ];
 
@@ -159,6 +165,59 @@ describe.each(DEFAULTED)('a conversation with %s', (_what, update) => {
       to: { texterIds: ['t1'] },
     });
     expect(receipt).toMatchObject({ moved: 1 });
+  });
+});
+
+describe('a conversation that is assigned to no id', () => {
+  it.each([7, '', true, {}])(
+    'moves nowhere and is shown with the incomplete ones of the pool: %j',
+    async (assigneeId) => {
+      const campaignId = await harness.seedCampaign(2);
+      const ids = await harness.seedConversations(campaignId, many(3, { assigneeId: 't1' }));
+      await change([ids[0]], { $set: { assigneeId } });
+      const conversationId = ids[0] ?? '';
+      const to = { texterIds: ['t2'] } as const;
+      const alone = await run({ kind: 'reassign-one', campaignId, conversationId, to });
+      expect(alone).toMatchObject({ moved: 0, skipped: [{ reason: 'incomplete', count: 1 }] });
+      const all = await run({ kind: 'reassign', campaignId, from: 'everyone', to, status: 'any' });
+      expect(all).toMatchObject({ moved: 2, left: null });
+      const { pool, senders } = await viewSenders(harness.context, campaignId);
+      expect(pool).toMatchObject({ incomplete: 1, total: 1 });
+      expect(senders.map(({ texterId, total }) => [texterId, total])).toEqual([
+        ['t1', 0],
+        ['t2', 2],
+      ]);
+      expect(await harness.context.views.findWithHistory(campaignId, conversationId)).toMatchObject({
+        assigneeId: null,
+      });
+    },
+  );
+});
+
+describe('a waiting time that the index has after the times, or in several places', () => {
+  it.each([
+    ['a timestamp', new mongo.Timestamp({ t: 1, i: 1 })],
+    ['a list', [new Date()]],
+    ['an empty list', []],
+  ])('is not selected, and ends no page early: %s', async (_what, waitingSince) => {
+    const campaignId = await harness.seedCampaign(1);
+    const ids = await harness.seedConversations(campaignId, many(70));
+    await change(ids.slice(0, 60), { $set: { waitingSince } });
+    const to = { texterIds: ['t1'] };
+    const receipt = await run({ kind: 'reassign', campaignId, from: 'pool', to, status: 'any' });
+    expect(receipt).toMatchObject({ selected: 10, moved: 10 });
+  });
+});
+
+describe('the warning about limits', () => {
+  it('does not count incomplete conversations, as claims do not', async () => {
+    const campaignId = await harness.seedCampaign(1, { selfAssign: { enabled: true, openMax: 2 } });
+    const ids = await harness.seedConversations(campaignId, [...many(2, { assigneeId: 't1' }), ...many(2)]);
+    await change(ids.slice(0, 2), { $unset: { optedOut: '' } });
+    const to = { texterIds: ['t1'] };
+    const receipt = await run({ kind: 'reassign', campaignId, from: 'pool', to, status: 'any' });
+    expect(receipt).toMatchObject({ moved: 2 });
+    expect(receipt).not.toHaveProperty('overLimit');
   });
 });
 

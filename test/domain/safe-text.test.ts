@@ -1,7 +1,15 @@
 import mongoose from 'mongoose';
 import { describe, expect, it } from 'vitest';
 import { JobFailed, QueueUnavailable } from '../../src/domain/errors.ts';
-import { errorText, jobIdText, loggedError, looksLikeId, safeText, shownId } from '../../src/domain/safe-text.ts';
+import {
+  errorText,
+  idText,
+  jobIdText,
+  loggedError,
+  looksLikeId,
+  safeText,
+  shownId,
+} from '../../src/domain/safe-text.ts';
 
 describe('a value in the place of an id', () => {
   it.each([
@@ -13,7 +21,11 @@ describe('a value in the place of an id', () => {
     'a.b',
     '65f0a1b2c3d4e5f6a7b8c9d0',
     '42',
-    'op_1234567890',
+    'op_1764400000000',
+    '1764400000000',
+    'a1234567890',
+    'c_2026-11-29',
+    '12345678-1234-4234-8234-123456789012',
     'nowhere',
   ])('is shown when it looks like an id: %s', (id) => expect(shownId(id)).toBe(JSON.stringify(id)));
 
@@ -25,6 +37,7 @@ describe('a value in the place of an id', () => {
     ['12025550199', 'a text of 11 characters'],
     ['202-555-0199', 'a text of 12 characters'],
     ['555-0199', 'a text of 8 characters'],
+    ['5550199', 'a text of 7 characters'],
     ['kevin@example.org', 'a text of 17 characters'],
     ['pass!word', 'a text of 9 characters'],
     ['', 'an empty text'],
@@ -39,6 +52,19 @@ describe('a value in the place of an id', () => {
   ])('is described when it does not: %j', (value, text) => {
     expect(shownId(value)).toBe(text);
     expect(looksLikeId(value)).toBe(false);
+  });
+
+  it.each([
+    ['p_2025550199', 'p_…'],
+    ['tel-2025550199', 'tel-…'],
+    ['tel:202-555-0199', 'tel:…'],
+    ['tel:1-202-555-0199|a', 'tel:…|a'],
+    ['x.5550199.y', 'x.….y'],
+    ['auth0|12025550199', 'auth0|…'],
+  ])('is shown without the part that may be a phone number: %s', (id, text) => {
+    expect(shownId(id)).toBe(JSON.stringify(text));
+    expect(idText(id)).toBe(text);
+    expect(jobIdText(`op-${encodeURIComponent(id)}`)).toBe(`op-${text}`);
   });
 
   it('is shown in the id of a job', () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,6 +7,7 @@ import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { CLAIMS_QUEUE, jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { Harness } from '../support/harness.ts';
+import { oneSlice, runToEnd } from '../support/run-operation.ts';
 
 describe('the answers of operations whose jobs the queue has forgotten', () => {
   let harness: Harness;
@@ -23,7 +25,7 @@ describe('the answers of operations whose jobs the queue has forgotten', () => {
     campaignId = await harness.seedCampaign(2, { selfAssign: { enabled: true } });
     await harness.seedConversations(
       campaignId,
-      Array.from({ length: 10 }, () => ({})),
+      Array.from({ length: 15 }, () => ({})),
     );
   });
   afterAll(async () => {
@@ -48,6 +50,24 @@ describe('the answers of operations whose jobs the queue has forgotten', () => {
     const result = other.result(operationId);
     await harness.startWorker();
     expect(await result).toMatchObject({ operationId, outcome: 'exists', state: 'done', receipt: { moved: 2 } });
+  });
+
+  it('are awaited on when the job vanishes before the operation has ended', async () => {
+    await harness.startWorker();
+    await queues[0]?.pause();
+    const request = { kind: 'reassign', ...reassign(harness.newId('op'), 't2'), count: 5 } as const;
+    await oneSlice(harness.context.stores, request);
+    const { kind: _, ...sent } = request;
+    await harness.producer.reassign(sent);
+    const result = other.result(request.operationId);
+    const early = await Promise.race([result.catch((error: unknown) => error), delay(500, 'waits')]);
+    expect(early).toBe('waits');
+    await forget(request.operationId);
+    const late = await Promise.race([result.catch((error: unknown) => error), delay(8_000, 'waits')]);
+    expect(late).toBe('waits');
+    await runToEnd(harness.context.stores, request);
+    expect(await result).toMatchObject({ state: 'done', receipt: { moved: 5 } });
+    await queues[0]?.resume();
   });
 
   it('come from the database, for the sender and for another process', async () => {

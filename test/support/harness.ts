@@ -166,7 +166,8 @@ export class Harness {
   }
 
   newId(prefix: string): string {
-    return `${prefix}_${randomBytes(6).toString('hex')}`;
+    // Digits alone could be a phone number, which messages hide.
+    return `${prefix}_r${randomBytes(6).toString('hex')}`;
   }
 
   private conversation(campaignId: string, seeded: Seeded, now: number): ConversationDoc {

@@ -11,7 +11,7 @@ interface EraseOptions extends PersonOptions {
 export function addErase(program: Command, session: Session): void {
   const command = program
     .command('erase')
-    .summary('erase a person: name, phone number and external id are removed everywhere')
+    .summary('erase a person: name, phone number and external id are removed from a campaign')
     .description(
       'Lists the conversations of the person that it would erase; with --yes it erases them. Their name, phone number and ' +
         'external id are removed from the campaign, its operations and the queues. The conversations stay, closed and ' +
@@ -34,7 +34,7 @@ async function eraseOne(session: Session, campaign: string, options: EraseOption
   }
   const { campaignId } = request;
   const conversationIds = (await findPerson(context, request)).map(({ conversationId }) => conversationId);
-  const would = `Would erase the person of ${counted(conversationIds.length, 'conversation')}. Nothing was changed; --yes erases.`;
+  const would = `Would erase one person (${counted(conversationIds.length, 'conversation')}). Nothing was changed; --yes erases.`;
   return { json: { dryRun: true, campaignId, conversationIds }, text: `${would}\n${conversationIds.join('\n')}` };
 }
 

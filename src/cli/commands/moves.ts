@@ -57,7 +57,7 @@ async function read(context: Context, request: object): Promise<MovesPage> {
   return toMovesPage(await readMoves(context, parseMovesRequest(request)));
 }
 
-function pageText({ conversations, next }: MovesPage, names: AssigneeNames): string {
+function pageText({ conversations, next, state }: MovesPage, names: AssigneeNames): string {
   const rows = conversations.map((each) =>
     each.result === 'moved'
       ? [each.conversationId, names.of(each.from), names.of(each.to), each.status, moment(each.at)]
@@ -65,7 +65,7 @@ function pageText({ conversations, next }: MovesPage, names: AssigneeNames): str
   );
   return blocks(
     rows.length > 0 ? table(['conversation', 'from', 'to', 'status', 'at'], rows) : 'No conversations.',
-    next !== null && `There are more, or the operation has not ended: --after ${next}`,
+    next !== null && `The operation is ${state}. Continue with --after ${next}`,
   );
 }
 
@@ -84,8 +84,11 @@ async function* rowsOf(context: Context, request: object): AsyncGenerator<CsvRow
   let page = await read(context, { ...request, limit: MOVES_OF_PAGE_MAX });
   for (;;) {
     for (const each of page.conversations) yield csvRow(each);
-    if (page.next === null || page.conversations.length === 0) return;
-    page = await read(context, { ...request, limit: MOVES_OF_PAGE_MAX, after: page.next });
+    const after = page.next;
+    if (after === null) return;
+    page = await read(context, { ...request, limit: MOVES_OF_PAGE_MAX, after });
+    // A page of batches without moves and skips is empty, but has a next one. The same place again is the end for now.
+    if (page.next === after) return;
   }
 }
 
