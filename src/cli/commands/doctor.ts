@@ -4,17 +4,10 @@ import { createContext } from '../../context.ts';
 import type { IncompleteCampaign } from '../../conversations/index.ts';
 import { readQueueFacts, type DatabaseFacts, type QueueFacts, type QueueState } from '../../telemetry/index.ts';
 import { EXIT_FAILED } from '../errors.ts';
+import { fail, ok, warn, type Check } from '../doctor/check.ts';
+import { checkQueueFaults } from '../doctor/queue-fault-checks.ts';
 import { batonVersion, type Session } from '../session.ts';
 import { counted, facts, type Output } from '../terminal.ts';
-
-/** `warn`: works, but not as promised. `fail`: does not work. */
-interface Check {
-  readonly name: string;
-  readonly outcome: 'ok' | 'warn' | 'fail';
-  readonly found: string;
-  /** How to repair it; `null` when there is nothing to repair. */
-  readonly todo: string | null;
-}
 
 const SIGNS = { ok: '✓', warn: '!', fail: '✗' } as const;
 const MONGODB_MAJOR_MIN = 5;
@@ -29,7 +22,7 @@ export function addDoctor(program: Command, session: Session): void {
 }
 
 async function runChecks(session: Session): Promise<Output> {
-  const checks = (await Promise.all([checkDatabase(session), checkQueue(session)])).flat();
+  const checks = (await Promise.all([checkDatabase(session), checkQueue(session), checkQueueFaults(session.config)])).flat();
   const ok = checks.every(({ outcome }) => outcome !== 'fail');
   if (!ok) session.exitStatus = EXIT_FAILED;
   const versions = { baton: batonVersion(), node: process.versions.node };
@@ -136,10 +129,6 @@ function isOlder(version: string): boolean {
   const [majorMin, minorMin] = REDIS_VERSION_MIN;
   return major < majorMin || (major === majorMin && minor < minorMin);
 }
-
-const ok = (name: string, found: string): Check => ({ name, outcome: 'ok', found, todo: null });
-const warn = (name: string, found: string, todo: string): Check => ({ name, outcome: 'warn', found, todo });
-const fail = (name: string, found: string, todo: string): Check => ({ name, outcome: 'fail', found, todo });
 
 function checksText(checks: readonly Check[], versions: Readonly<Record<string, string>>): string {
   const lines = checks.map(({ name, outcome, found, todo }) => {
