@@ -4,4 +4,4 @@ import { StopSignals } from './stop-signals.ts';
 // ignores SIGTERM.
 const signals = new StopSignals();
 const { runWorker } = await import('./run-worker.ts');
-await runWorker(signals);
+await runWorker(signals, process.env);

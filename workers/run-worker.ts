@@ -5,7 +5,7 @@ import { exitBeforeReady, logUncaughtErrors } from './start-up.ts';
 import type { StopSignals } from './stop-signals.ts';
 
 /** Runs a worker until a signal stops it, and then ends the process. Resolves when the worker is ready. */
-export async function runWorker(signals: StopSignals): Promise<void> {
+export async function runWorker(signals: StopSignals, env: NodeJS.ProcessEnv): Promise<void> {
   let logger = createLogger({ level: 'info' });
   let service: Service | undefined;
   logUncaughtErrors(logger);
@@ -20,7 +20,7 @@ export async function runWorker(signals: StopSignals): Promise<void> {
   signals.onStop((signal) => void stop(signal));
 
   try {
-    const config = readConfig(process.env);
+    const config = readConfig(env);
     logger = createLogger(config.log);
     service = await startService(config, logger);
     await service.ready;

@@ -47,7 +47,12 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const workers = startWorkers(config, context, logger, reporter);
   context.schedule.start();
   const { redis } = context;
-  const watch = new QueueWatch(redis, config.queue.prefix, logger, reporter('the settings of a queue could not be read'));
+  const watch = new QueueWatch(
+    redis,
+    config.queue.prefix,
+    logger,
+    reporter('the settings of a queue could not be read'),
+  );
   return {
     ready: Promise.all(workers.map((worker) => worker.waitUntilReady())).then(() => undefined),
     close: () => {

@@ -58,7 +58,8 @@ type LeaseCommands = Record<keyof typeof SCRIPTS, Command>;
 
 /** Adds the scripts to a connection as commands. They are called by their hash, on one server and on a cluster alike. */
 function withCommands(redis: RedisConnection): LeaseCommands {
-  for (const [name, lua] of Object.entries(SCRIPTS)) redis.defineCommand(name, { numberOfKeys: 2, lua: `${REPAIR}\n${lua}` });
+  for (const [name, lua] of Object.entries(SCRIPTS))
+    redis.defineCommand(name, { numberOfKeys: 2, lua: `${REPAIR}\n${lua}` });
   return redis as RedisConnection & LeaseCommands;
 }
 

@@ -4,10 +4,10 @@ import { type Job } from 'bullmq';
 import { z } from 'zod';
 import type { RedisConnection } from '../queue/connection.ts';
 import { willRun } from '../queue/job-state.ts';
-import { OPERATIONS_QUEUE } from '../queue/job.ts';
 import { readJob } from '../queue/read-job.ts';
 import { isEnded } from '../domain/operation.ts';
 import { isOne, type OperationRequest } from './contract.ts';
+import { NotedJobs } from './noted-jobs.ts';
 import type { OperationStore } from './ports.ts';
 
 /** An earlier job is usually accepted within milliseconds. A longer wait would occupy the worker. */
@@ -16,14 +16,6 @@ const RECHECK_MS_MIN = 5;
 const RECHECK_MS_MAX = 40;
 /** After so many runs a job no longer waits for earlier ones: one that fails again and again must not block the others. */
 const RUNS_IN_ORDER_MAX = 60;
-/** Entries that nothing removes, such as those of a campaign without further operations, end after a day. */
-const NOTED_FOR_S = 86_400;
-
-/** Replaces a key that is not a sorted set. */
-const NOTE = `
-  if redis.call('type', KEYS[1]).ok ~= 'zset' then redis.call('del', KEYS[1]) end
-  redis.call('zadd', KEYS[1], ARGV[1], ARGV[2])
-  redis.call('expire', KEYS[1], ARGV[3])`;
 
 /** More than the active jobs of many workers. */
 const CONTENTS_KEPT_MAX = 10_000;
@@ -57,14 +49,14 @@ export class SendingOrder {
   private readonly queue: Queue;
   private readonly redis: RedisConnection;
   private readonly operations: Pick<OperationStore, 'find'>;
-  private readonly notedKey: string;
+  private readonly noted: NotedJobs;
   private readonly contents = new Map<string, Content>();
 
   constructor(queue: Queue, redis: RedisConnection, operations: Pick<OperationStore, 'find'>) {
     this.queue = queue;
     this.redis = redis;
     this.operations = operations;
-    this.notedKey = `${queue.opts.prefix ?? ''}:${OPERATIONS_QUEUE}-sent-earlier`;
+    this.noted = new NotedJobs(redis, queue.opts.prefix ?? '');
   }
 
   /**
@@ -72,7 +64,7 @@ export class SendingOrder {
    * been noted and must run again.
    */
   async isNext(job: Job, request: OperationRequest, signal: AbortSignal): Promise<boolean> {
-    if (job.attemptsStarted > 1 && !(await this.isNoted(job))) return true;
+    if (job.attemptsStarted > 1 && !(await this.noted.has(job.id ?? ''))) return true;
     if (job.attemptsStarted > RUNS_IN_ORDER_MAX) return true;
     const until = performance.now() + WAIT_MS_MAX;
     let earlier = await this.findEarlier(job, request);
@@ -90,16 +82,12 @@ export class SendingOrder {
 
   /** Call it when a run of a job ended with an error, before the job leaves the list of active jobs. */
   async note({ id = '', timestamp }: Pick<Job, 'id' | 'timestamp'>): Promise<void> {
-    await this.redis.eval(NOTE, 1, this.notedKey, timestamp, id, NOTED_FOR_S);
+    await this.noted.add(id, timestamp);
   }
 
   /** The operation of the job is accepted, or it never will be. */
   async forget(jobId: string): Promise<void> {
-    await this.redis.zrem(this.notedKey, jobId).catch(ignoreWrongType);
-  }
-
-  private async isNoted({ id = '' }: Job): Promise<boolean> {
-    return ((await this.redis.zscore(this.notedKey, id).catch(ignoreWrongType)) ?? null) !== null;
+    await this.noted.remove(jobId);
   }
 
   /**
@@ -107,10 +95,7 @@ export class SendingOrder {
    * it will never run.
    */
   private async findEarlier(job: Job, request: OperationRequest): Promise<SentJob | undefined> {
-    const [active, noted = []] = await Promise.all([
-      this.redis.lrange(this.queue.toKey('active'), 0, -1),
-      this.redis.zrange(this.notedKey, '0', '-1').catch(ignoreWrongType),
-    ]);
+    const [active, noted] = await Promise.all([this.redis.lrange(this.queue.toKey('active'), 0, -1), this.noted.all()]);
     const ids = new Set([...active, ...noted]);
     if (ids.size === (ids.has(job.id ?? '') ? 1 : 0)) return undefined;
     const own = this.placed(
@@ -195,12 +180,6 @@ type Subject = Pick<OperationRequest, 'campaignId'> & { readonly conversationId?
 function subjectOf(request: OperationRequest | Subject): string {
   const conversationId = 'conversationId' in request ? request.conversationId : undefined;
   return JSON.stringify([request.campaignId, conversationId ?? null]);
-}
-
-/** A damaged key says nothing about the order. The next note replaces it. */
-function ignoreWrongType(error: unknown): undefined {
-  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return undefined;
-  throw error;
 }
 
 function parsed(data: string | null | undefined): unknown {

@@ -10,11 +10,7 @@ export interface QueueSettings {
   readonly rateLimit: { readonly max: number; readonly durationMs: number } | null;
 }
 
-export async function readQueueSettings(
-  redis: RedisConnection,
-  prefix: string,
-  name: string,
-): Promise<QueueSettings> {
+export async function readQueueSettings(redis: RedisConnection, prefix: string, name: string): Promise<QueueSettings> {
   const key = `${prefix}:${name}:meta`;
   const [paused, concurrency, max, duration] = await redis.hmget(key, 'paused', 'concurrency', 'max', 'duration');
   return {

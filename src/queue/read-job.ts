@@ -2,7 +2,10 @@ import type { Job, JobType, Queue } from 'bullmq';
 import { setAsideIfUnreadable } from './set-aside.ts';
 
 /** Returns a job. Sets it aside if it cannot be read. */
-export async function readOrSetAside(queue: Queue, jobId: string): Promise<Job<unknown, unknown> | 'gone' | 'set-aside'> {
+export async function readOrSetAside(
+  queue: Queue,
+  jobId: string,
+): Promise<Job<unknown, unknown> | 'gone' | 'set-aside'> {
   try {
     const job = (await queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
     if (job?.name !== undefined) return job;

@@ -6,7 +6,11 @@ import { readSetAside, type SetAsideJob } from '../queue/set-aside.ts';
 /** What keeps jobs from running although Redis and the workers are well. */
 export interface QueueFaults {
   /** One entry for each queue with a setting that makes jobs wait. */
-  readonly settings: readonly { readonly queue: string; readonly isPaused: boolean; readonly found: readonly string[] }[];
+  readonly settings: readonly {
+    readonly queue: string;
+    readonly isPaused: boolean;
+    readonly found: readonly string[];
+  }[];
   readonly setAside: readonly SetAsideJob[];
 }
 

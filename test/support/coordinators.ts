@@ -93,7 +93,9 @@ export class Coordinators {
 
   /** Keeps every lease from expiring, however slow the machine is. */
   keepLeases(): Promise<unknown> {
-    return this.withKeys(':claims:lease:', (redis, keys) => Promise.all(keys.map((key) => redis.pexpire(key, HOUR_MS))));
+    return this.withKeys(':claims:lease:', (redis, keys) =>
+      Promise.all(keys.map((key) => redis.pexpire(key, HOUR_MS))),
+    );
   }
 
   /** Publishes a text on the channels of all coordinators, as another program could. */

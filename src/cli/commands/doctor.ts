@@ -22,7 +22,9 @@ export function addDoctor(program: Command, session: Session): void {
 }
 
 async function runChecks(session: Session): Promise<Output> {
-  const checks = (await Promise.all([checkDatabase(session), checkQueue(session), checkQueueFaults(session.config)])).flat();
+  const checks = (
+    await Promise.all([checkDatabase(session), checkQueue(session), checkQueueFaults(session.config)])
+  ).flat();
   const ok = checks.every(({ outcome }) => outcome !== 'fail');
   if (!ok) session.exitStatus = EXIT_FAILED;
   const versions = { baton: batonVersion(), node: process.versions.node };
