@@ -11,6 +11,7 @@ import {
 } from './conversations/index.ts';
 import type { Clock } from './domain/operation.ts';
 import { Database } from './mongo/database.ts';
+import { requireLayout } from './mongo/required-layout.ts';
 import { requireSchema } from './mongo/schema-version.ts';
 import {
   MongoBatchStore,
@@ -105,6 +106,10 @@ function createStores(database: Database, { batchConversationsMax, roundRepeated
 /** Opens the context and connects to Redis. `reporter` gets the errors that no caller receives. */
 export async function createWorkerContext(config: Config, reporter: ErrorReporter): Promise<WorkerContext> {
   const context = await openContext(config);
+  await requireLayout(context.database).catch(async (error: unknown) => {
+    await context.close();
+    throw error;
+  });
   const onConnectionError = reporter(CONNECTION_FAILED);
   const redis = connectWorker(config.queue.redisUrl, onConnectionError);
   const subscriber = connectWorker(config.queue.redisUrl, onConnectionError);

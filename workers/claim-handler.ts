@@ -23,6 +23,7 @@ const DELAYED_MS = 500;
 
 /** Handles the jobs of the queue of claims: texters who ask for more conversations, and refilled pools. */
 export class ClaimHandler implements Handler {
+  readonly waitsForDatabase = true;
   private readonly context: Context;
   private readonly coordinator: ClaimCoordinator;
   private readonly queue: ClaimQueue;

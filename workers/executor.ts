@@ -1,5 +1,6 @@
 import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
 import { isPermanent, Refusal } from '../src/domain/errors.ts';
+import { isDatabaseAway } from '../src/mongo/majority.ts';
 import { storableError } from '../src/domain/safe-text.ts';
 import { toFailureText, toStoredError, type StoredError } from '../src/domain/stored-error.ts';
 import { JOB_BYTES_MAX } from '../src/queue/job.ts';
@@ -9,6 +10,9 @@ import { oversizedBytes } from './screened-backend.ts';
 
 /** Frequent enough for a progress bar, and rare enough for Redis, which passes each report on. */
 const PROGRESS_EVERY_MS = 250;
+
+/** How long a job pauses that found no primary of the database. A failover takes about twelve seconds. */
+const DATABASE_AWAY_MS = 1_000;
 
 /** How one run of a job ended. The executor translates each outcome for BullMQ. */
 export type Outcome =
@@ -42,6 +46,8 @@ export interface Attempt {
 
 /** The work of one queue. */
 export interface Handler {
+  /** True when a job that finds no database waits for it. Other jobs fail soon, because their callers wait for an answer. */
+  readonly waitsForDatabase?: true;
   handle(attempt: Attempt): Promise<Outcome>;
   /** Called after each attempt that failed with a transient error. */
   noteFailedAttempt?(attempt: Attempt, error: Error): Promise<void>;
@@ -128,6 +134,13 @@ async function run(handler: Handler, attempt: Attempt): Promise<Outcome> {
     return await handler.handle(attempt);
   } catch (error) {
     if (isPermanent(error)) return failedWith(toStoredError(error));
+    if (handler.waitsForDatabase === true && isDatabaseAway(error)) {
+      attempt.log.warn(
+        { err: error },
+        'no primary or no majority of MongoDB answers, job requeued without using an attempt',
+      );
+      return { kind: 'requeued', delayMs: DATABASE_AWAY_MS };
+    }
     await afterFailure(handler, attempt, error instanceof Error ? error : new Error(String(error)));
     throw error;
   }

@@ -19,7 +19,7 @@ export const DEADLOCK_CHECK_MS = 10;
 export const TRANSACTION_DEADLOCK_CHECK_MS = 1;
 
 /** A snapshot that no read uses is closed after this time. MongoDB keeps its history for five minutes. */
-export const SNAPSHOT_IDLE_MS = 60_000;
+export const SNAPSHOT_IDLE_MS = 10_000;
 /** Each snapshot occupies a PostgreSQL connection. Another one closes the least recently used. */
 export const SNAPSHOTS_MAX = 10;
 

@@ -17,14 +17,12 @@ export class MongoCreditStore implements CreditStore {
   }
 }
 
-/** Changes the credits of a campaign, in the transaction that ends an operation. */
-export async function changeCredits(
-  { models }: Database,
+/** Replaces the credits of a campaign, in the transaction that ends the operation which dealt last. */
+export async function replaceCredits(
+  database: Database,
   campaignId: string,
-  change: (stored: readonly Credit[]) => readonly Credit[],
+  credits: readonly Credit[],
   session: mongo.ClientSession,
 ): Promise<void> {
-  const doc = await models.credits.findById(campaignId, null, { session }).lean<CreditDoc>();
-  const $set = { credits: [...change(doc?.credits ?? [])] };
-  await models.credits.updateOne({ _id: campaignId }, { $set }, { upsert: true, session });
+  await database.models.credits.updateOne({ _id: campaignId }, { $set: { credits } }, { upsert: true, session });
 }

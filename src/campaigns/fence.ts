@@ -1,7 +1,7 @@
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf } from '../mongo/documents.ts';
-import { LOCK_INDEX } from '../mongo/indexes.ts';
+import { BY_ID, LOCK_INDEX } from '../mongo/indexes.ts';
 
 /*
  * A fence makes a change of the rules final: after the caller has been answered, no transaction that began under the old
@@ -23,7 +23,7 @@ export async function fenceBatches({ operations, batches }: Database, campaignId
   if (!running) return;
   const newest = batches.find({ _id: batchIdsOf(running._id) }, { projection: { _id: 1 } });
   const recent = await newest.sort({ _id: -1 }).limit(UNAPPLIED_MAX).toArray();
-  await batches.updateMany({ _id: { $in: recent.map(({ _id }) => _id) }, state: 'planned' }, { $inc });
+  await batches.updateMany({ _id: { $in: recent.map(({ _id }) => _id) }, state: 'planned' }, { $inc }, { hint: BY_ID });
 }
 
 /** Fences the claims and single moves of every texter of the campaign. */

@@ -7,7 +7,7 @@ export {
   type Texter,
 } from './campaign.ts';
 export { addTexter, changeRules, checkedCountry, createCampaign, setActive, setClosed, setCountry } from './manage.ts';
-export { changeCredits, MongoCreditStore } from './credit-store.ts';
+export { MongoCreditStore, replaceCredits } from './credit-store.ts';
 export type { CampaignStore, CreditStore, TexterStore } from './ports.ts';
 export { readWord, TexterWords } from './texter-words.ts';
 export { rulesOf, type StoredCampaign } from './stored.ts';

@@ -5,6 +5,7 @@ import type { ClaimEndedReason } from '../domain/receipt.ts';
 import { rulesOf, type StoredCampaign } from '../campaigns/index.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ClaimDoc } from '../mongo/documents.ts';
+import { BY_ID } from '../mongo/indexes.ts';
 import { countConflict } from '../telemetry/index.ts';
 import { CANCELLED_RECEIPT, type Claim } from './claim.ts';
 import { ClaimsDelayed, type ClaimStore, type Round, type RoundStore } from './ports.ts';
@@ -120,6 +121,9 @@ export async function endWaitingClaims(
   if (ids.length === 0) return ids;
   const $set = { state: 'done' as const, endedAt: database.now(), 'receipt.shortBecause': reason };
   const update = { $set, $unset: { waiting: '' as const } };
-  await database.claims.updateMany({ _id: { $in: ids }, waiting: { $exists: true } }, update, options);
+  await database.claims.updateMany({ _id: { $in: ids }, waiting: { $exists: true } }, update, {
+    ...options,
+    hint: BY_ID,
+  });
   return ids;
 }

@@ -2,6 +2,7 @@ import type { mongo } from 'mongoose';
 import { rulesOf, type StoredCampaign } from '../campaigns/index.ts';
 import { moveUpdate } from '../conversations/index.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
+import { BY_ID } from '../mongo/indexes.ts';
 import { CLAIMABLE, objectIds, type ClaimDoc, type ConversationDoc } from '../mongo/documents.ts';
 import type { Claim, Decision, Pool } from './claim.ts';
 import { PoolReader, type PoolOperation } from './pool-reader.ts';
@@ -104,7 +105,7 @@ export class MongoRoundStore implements RoundStore {
   async assign(decisions: readonly Decision[]): Promise<void> {
     const granted = decisions.flatMap((decision) => decision.granted);
     this.assigning = granted.length;
-    const updates = decisions.map((decision) => ({ updateMany: this.assignment(decision) }));
+    const updates = decisions.map((decision) => ({ updateMany: { ...this.assignment(decision), hint: BY_ID } }));
     const { modifiedCount: assigned } = await this.database.conversations.bulkWrite(updates, { session: this.session });
     this.assigning = 0;
     if (assigned !== granted.length) {

@@ -3,7 +3,7 @@ import { ofErased } from './erased-store.ts';
 import type { ImportBatch, Imported, NewConversation, Refused } from './contact.ts';
 import { duplicatesIn, IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
-import { PHONE_INDEX } from '../mongo/indexes.ts';
+import { BY_ID, PHONE_INDEX } from '../mongo/indexes.ts';
 
 /** Another import may insert the same numbers in the meantime. Each attempt finds the numbers of the one before. */
 const ATTEMPTS_MAX = 5;
@@ -65,7 +65,7 @@ export class BatchImport {
     if (erased.length === 0) return inserted;
     const docs = erased.map(({ doc }) => doc);
     const filter = { _id: { $in: docs.map(({ _id }) => _id) }, campaignId: this.campaignId, assignmentVersion: 0 };
-    await this.database.conversations.deleteMany(filter);
+    await this.database.conversations.deleteMany(filter, { hint: BY_ID });
     // A conversation that has moved already stays, opted out.
     for (const { phone } of erased) this.optedOut.add(phone);
     return inserted.filter((doc) => !docs.includes(doc));

@@ -6,7 +6,7 @@ import type { PersonText } from './person-text.ts';
 import { erasedPhone } from '../domain/erased.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
-import { PHONE_INDEX } from '../mongo/indexes.ts';
+import { BY_ID, PHONE_INDEX } from '../mongo/indexes.ts';
 
 type PhoneDoc = Partial<Pick<ConversationDoc, 'contact'>>;
 type OptOutDoc = Pick<ConversationDoc, '_id' | 'optedOut'>;
@@ -40,7 +40,11 @@ export class MongoContactStore implements ContactStore {
 
   async withdraw(campaignId: string, conversationIds: readonly string[]): Promise<void> {
     const filter = { _id: { $in: conversationIds.map((id) => new Types.ObjectId(id)) }, campaignId };
-    await this.database.conversations.updateMany(filter, { $set: { optedOut: true, status: 'closed' } });
+    await this.database.conversations.updateMany(
+      filter,
+      { $set: { optedOut: true, status: 'closed' } },
+      { hint: BY_ID },
+    );
   }
 
   async erase(campaignId: string, contacts: readonly KnownContact[]): Promise<void> {
@@ -83,7 +87,7 @@ export class MongoContactStore implements ContactStore {
     if (ids.length === 0) return { conversationIds, changed: 0 };
     const filter = { _id: { $in: ids }, campaignId, optedOut: { $ne: optedOut } };
     const update = { $set: { optedOut } };
-    const { modifiedCount } = await this.database.models.conversations.updateMany(filter, update);
+    const { modifiedCount } = await this.database.conversations.updateMany(filter, update, { hint: BY_ID });
     return { conversationIds, changed: modifiedCount };
   }
 }

@@ -3,6 +3,7 @@ export { MongoCompletenessStore } from './completeness-store.ts';
 export { MongoConversationStore } from './conversation-store.ts';
 export type {
   AssigneeCount,
+  ConversationCounts,
   CompletenessStore,
   ConversationRange,
   ConversationRecord,

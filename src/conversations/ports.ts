@@ -14,33 +14,8 @@ export interface AssigneeCount {
   readonly count: number;
 }
 
-/** The reads that operations are planned with. */
-export interface ConversationStore {
-  /**
-   * Returns the first `limit` conversations of a range after a position, in the order of selection. Leaves out those that
-   * `operationId` has moved already. `after` must be a position in the status of the range; `null` starts the range.
-   */
-  readPage(range: ConversationRange, after: Position | null, limit: number, operationId: string): Promise<Candidate[]>;
-  /** The same in the opposite order: the last `limit` conversations of a range before a position, the last one first. */
-  readPageBefore(
-    range: ConversationRange,
-    before: Position | null,
-    limit: number,
-    operationId: string,
-  ): Promise<Candidate[]>;
-  /**
-   * Returns a page of the conversations of these assignees whose status is missing or unknown, in any order. All of them are
-   * incomplete. `page` counts from 0; the page after the last one is empty.
-   */
-  readUnknown(campaignId: string, assignees: readonly Assignee[], page: number): Promise<Candidate[]>;
-  findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
-  /** Returns those of these conversations that exist on the campaign, in any order. */
-  findMany(campaignId: string, conversationIds: readonly string[]): Promise<Candidate[]>;
-  /**
-   * Returns the texter ids that conversations of the campaign are assigned to, sorted: all, or those of `among`. Some may not
-   * be on the campaign. Skips through an index from one id to the next.
-   */
-  listAssignees(campaignId: string, among?: readonly string[]): Promise<string[]>;
+/** Each of these counts sees one moment. */
+export interface ConversationCounts {
   /** Counts the conversations of these assignees in these statuses, up to `limit`. */
   count(
     campaignId: string,
@@ -72,6 +47,37 @@ export interface ConversationStore {
   countOptedOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]>;
   /** The same for the conversations that do not say whether the contact opted out. They are incomplete. */
   countWithoutOptOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]>;
+}
+
+/** The reads that operations are planned with. */
+export interface ConversationStore extends ConversationCounts {
+  /**
+   * Returns the first `limit` conversations of a range after a position, in the order of selection. Leaves out those that
+   * `operationId` has moved already. `after` must be a position in the status of the range; `null` starts the range.
+   */
+  readPage(range: ConversationRange, after: Position | null, limit: number, operationId: string): Promise<Candidate[]>;
+  /** The same in the opposite order: the last `limit` conversations of a range before a position, the last one first. */
+  readPageBefore(
+    range: ConversationRange,
+    before: Position | null,
+    limit: number,
+    operationId: string,
+  ): Promise<Candidate[]>;
+  /**
+   * Returns a page of the conversations of these assignees whose status is missing or unknown, in any order. All of them are
+   * incomplete. `page` counts from 0; the page after the last one is empty.
+   */
+  readUnknown(campaignId: string, assignees: readonly Assignee[], page: number): Promise<Candidate[]>;
+  findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
+  /** Returns those of these conversations that exist on the campaign, in any order. */
+  findMany(campaignId: string, conversationIds: readonly string[]): Promise<Candidate[]>;
+  /**
+   * Returns the texter ids that conversations of the campaign are assigned to, sorted: all, or those of `among`. Some may not
+   * be on the campaign. Skips through an index from one id to the next.
+   */
+  listAssignees(campaignId: string, among?: readonly string[]): Promise<string[]>;
+  /** Runs counts that must agree with each other: all see the same moment. Await each count before the next one. */
+  atOneMoment<Result>(read: (counts: ConversationCounts) => Promise<Result>): Promise<Result>;
 }
 
 /** A conversation as people see it. */

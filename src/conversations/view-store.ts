@@ -5,7 +5,7 @@ import { isStatus } from '../domain/conversation.ts';
 import { isErased } from '../domain/erased.ts';
 import { stream, type Database } from '../mongo/database.ts';
 import { objectIds, type ConversationDoc } from '../mongo/documents.ts';
-import { PHONE_INDEX } from '../mongo/indexes.ts';
+import { BY_ID, PHONE_INDEX } from '../mongo/indexes.ts';
 
 /** Large enough that few round trips are needed, small enough for memory. */
 const EXPORT_BATCH_SIZE = 2_000;
@@ -23,7 +23,7 @@ export class MongoViewStore implements ViewStore {
 
   async findByIds(campaignId: string, conversationIds: readonly string[]): Promise<ConversationRecord[]> {
     const filter = { _id: { $in: objectIds(conversationIds) }, campaignId };
-    const options = { batchSize: conversationIds.length + 1 };
+    const options = { batchSize: conversationIds.length + 1, hint: BY_ID };
     const found = this.database.models.conversations.find(filter, RECORD_FIELDS, options);
     return (await found.lean<StoredConversation[]>()).map(toRecord);
   }

@@ -46,15 +46,14 @@ export interface SendersView {
 
 /** Shows how many conversations each texter and the pool have. */
 export async function viewSenders({ stores }: ViewDeps, campaignId: string): Promise<SendersView> {
-  const [texters, all, optedOut, withoutOptOut] = await Promise.all([
-    stores.texters.list(campaignId),
-    stores.conversations.countByAssignee(campaignId),
-    stores.conversations.countOptedOut(campaignId),
-    stores.conversations.countWithoutOptOut(campaignId),
-  ]);
-  const counts = { all, optedOut, withoutOptOut };
+  const texters = await stores.texters.list(campaignId);
+  const counts = await stores.conversations.atOneMoment(async (moment) => ({
+    all: await moment.countByAssignee(campaignId),
+    optedOut: await moment.countOptedOut(campaignId),
+    withoutOptOut: await moment.countWithoutOptOut(campaignId),
+  }));
   const texterIds = new Set(texters.map(({ texterId }) => texterId));
-  const assigneeIds = new Set(all.flatMap(({ assigneeId }) => assigneeId ?? []));
+  const assigneeIds = new Set(counts.all.flatMap(({ assigneeId }) => assigneeId ?? []));
   const unknownIds = [...assigneeIds].filter((id) => !texterIds.has(id));
   return {
     campaignId,

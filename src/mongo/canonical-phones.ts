@@ -2,7 +2,7 @@ import { Types, type mongo } from 'mongoose';
 import { isErased } from '../domain/erased.ts';
 import { duplicatesIn, stream, type Database } from './database.ts';
 import type { ConversationDoc } from './documents.ts';
-import { PHONE_INDEX } from './indexes.ts';
+import { BY_ID, PHONE_INDEX } from './indexes.ts';
 
 const PAGE_SIZE = 1_000;
 /** The number of shared phone numbers that a report lists. It counts the others. */
@@ -103,6 +103,7 @@ class Rewrite {
       updateOne: {
         filter: { _id, campaignId: this.campaignId, 'contact.phone': contact.phone },
         update: { $set: { 'contact.phone': phone } },
+        hint: BY_ID,
       },
     }));
     try {
@@ -126,7 +127,9 @@ class Rewrite {
   private async optOut(ids: readonly string[]): Promise<void> {
     const filter = { _id: { $in: ids.map((id) => new Types.ObjectId(id)) }, campaignId: this.campaignId };
     const update = { $set: { optedOut: true } };
-    const { modifiedCount } = await this.database.conversations.updateMany({ ...filter, optedOut: false }, update);
+    const { modifiedCount } = await this.database.conversations.updateMany({ ...filter, optedOut: false }, update, {
+      hint: BY_ID,
+    });
     this.counts.optedOut += modifiedCount;
   }
 }

@@ -9,6 +9,7 @@ import type {
   SchemaDoc,
   TexterDoc,
 } from './documents.ts';
+import { MAJORITY } from './majority.ts';
 import { createModels, type Models } from './models.ts';
 import { ServerClock } from './server-clock.ts';
 import { repeated, transactionOnce, type TransactionOptions } from './transaction.ts';
@@ -30,6 +31,10 @@ const CLOSE_MS_MAX = 1_000;
  */
 export const IN_ONE_BATCH = { batchSize: 100_000 } as const;
 
+const SNAPSHOT_UNAVAILABLE = 246;
+const SNAPSHOT_TOO_OLD = 239;
+const SNAPSHOT_ATTEMPTS_MAX = 5;
+
 /** An open database. Opening and reading create nothing: only `baton migrate` creates collections and indexes. */
 export class Database {
   readonly models: Models;
@@ -50,8 +55,7 @@ export class Database {
       bufferCommands: false,
       autoIndex: false,
       autoCreate: false,
-      // A failover must not take back a write that was reported as done.
-      writeConcern: { w: 'majority' },
+      writeConcern: MAJORITY,
       readConcern: { level: 'majority' },
       // Overrides the address. A receipt that is added up from a lagging secondary would stay too small.
       readPreference: 'primary',
@@ -127,6 +131,21 @@ export class Database {
     return this.client.withSession((session) => repeated(() => transactionOnce(session, work), options));
   }
 
+  /**
+   * Runs reads that all see the moment of the first one, without a transaction. Each read must name this session and the
+   * read concern `snapshot`. Runs again when the server no longer has that moment.
+   */
+  async atOneMoment<Result>(read: (session: mongo.ClientSession) => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.client.withSession({ snapshot: true }, read);
+      } catch (error) {
+        const isGone = hasCode(error, SNAPSHOT_TOO_OLD) || hasCode(error, SNAPSHOT_UNAVAILABLE);
+        if (!isGone || attempt >= SNAPSHOT_ATTEMPTS_MAX) throw error;
+      }
+    }
+  }
+
   async command(command: mongo.Document): Promise<mongo.Document> {
     return this.driver.command(command);
   }
@@ -174,9 +193,14 @@ async function readServerTime(connection: Connection): Promise<Date> {
 
 const DUPLICATE_KEY = 11_000;
 
+/** Returns true for an error of the server with this code. */
+export function hasCode(error: unknown, code: number): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
+}
+
 /** Returns true if a unique index refused a write. */
 export function isDuplicateKey(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === DUPLICATE_KEY;
+  return hasCode(error, DUPLICATE_KEY);
 }
 
 /** Returns the indexes of the writes of an unordered bulk that were refused as duplicates. Rethrows any other error. */

@@ -27,6 +27,12 @@ export const LOCK_INDEX = 'campaign_lock';
 export const STATE_INDEX = 'state_in_order';
 
 /**
+ * The hint of reads and writes by ids that have other conditions too. Without it, a server may walk through a range of another
+ * index and take the ids as a condition.
+ */
+export const BY_ID = { _id: 1 } as const;
+
+/**
  * Every index of the database, with the queries that it serves. A change here needs a new migration, which lists the
  * indexes that it drops and builds.
  */

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import type { Database } from './database.ts';
+import { hasCode, type Database } from './database.ts';
 import { COLLECTIONS, type CollectionName } from './indexes.ts';
 import { specOf, type FoundCollection, type FoundIndex, type LayoutState, type StepPlan } from './layout-plan.ts';
 
@@ -49,7 +49,7 @@ async function listIndexes(database: Database, collection: CollectionName): Prom
     const listed = await database.command({ listIndexes: collection, cursor: { batchSize: 1_000 } });
     return (listed['cursor'] as { firstBatch: FoundIndex[] }).firstBatch;
   } catch (error) {
-    if (typeof error === 'object' && error !== null && 'code' in error && error.code === NAMESPACE_NOT_FOUND) return [];
+    if (hasCode(error, NAMESPACE_NOT_FOUND)) return [];
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { LAYOUT } from './indexes.ts';
 import { changeLayout, readLayout } from './layout.ts';
 import { changesOf, layoutAfter, planStep, type Layout, type StepPlan } from './layout-plan.ts';
 import { LOCK_TIMES, MigrationLock, type LockTimes } from './migration-lock.ts';
-import { MIGRATIONS, type Migration } from './migrations.ts';
+import { MIGRATIONS, ownIndexesOf, type Migration } from './migrations.ts';
 import { readSchemaVersion, refuseOldCode, versionOf } from './schema-version.ts';
 
 /** What a version of the code needs. Tests pass other migrations. */
@@ -79,7 +79,7 @@ async function makePlan(database: Database, { migrations, layout }: SchemaTarget
   const { version: from, oldestCodeVersion } = await readSchemaVersion(database);
   const codeVersion = versionOf(migrations);
   refuseOldCode({ oldestCodeVersion }, codeVersion);
-  const ownIndexes = new Set(migrations.flatMap(({ indexes = [] }) => indexes.map(({ name }) => name)));
+  const ownIndexes = ownIndexesOf(migrations);
   let state = await readLayout(database);
   const steps = migrations
     .filter(({ version }) => version > from)

@@ -140,6 +140,13 @@ export const MIGRATIONS: readonly Migration[] = [
   },
 ];
 
+/** The names of all indexes that migrations build. */
+export const OWN_INDEXES = ownIndexesOf(MIGRATIONS);
+
+export function ownIndexesOf(migrations: readonly Migration[]): ReadonlySet<string> {
+  return new Set(migrations.flatMap(({ indexes = [] }) => indexes.map(({ name }) => name)));
+}
+
 /** No campaign has a country yet, so national numbers stay as they are until `baton phones` runs. */
 async function writeAllPhones(database: Database, log: (line: string) => void): Promise<void> {
   await database.campaigns.updateMany({ country: { $exists: false } }, { $set: { country: null } });

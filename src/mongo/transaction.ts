@@ -2,9 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { mongo } from 'mongoose';
 import { pauseMs } from '../domain/backoff.ts';
 import { WriteConflict } from '../domain/errors.ts';
+import { isDatabaseAway, MAJORITY } from './majority.ts';
 
 /** Long enough for an update of a whole campaign by another program, and shorter than people wait for an answer. */
 const REPEAT_FOR_MS = 20_000;
+
+/** Shorter than a failover: the caller repeats the whole step, and says in the log that no primary answers. */
+const COMMIT_REPEATED_FOR_MS = 5_000;
 
 export interface TransactionOptions {
   /** How long a transaction is repeated while it meets other writers; 0 for a single attempt. */
@@ -13,16 +17,21 @@ export interface TransactionOptions {
   readonly onConflict?: () => void;
 }
 
-/** Repeats an attempt while it throws `WriteConflict`, with growing pauses. */
+/** Repeats an attempt while it throws `WriteConflict`, with growing pauses, and once after a lost connection. */
 export async function repeated<Result>(
   attempt: () => Promise<Result>,
   { repeatForMs = REPEAT_FOR_MS, onConflict }: TransactionOptions,
 ): Promise<Result> {
   const endsAt = performance.now() + repeatForMs;
+  let lostConnection = false;
   for (let conflicts = 1; ; conflicts += 1) {
     try {
       return await attempt();
     } catch (error) {
+      if (repeatForMs > 0 && !lostConnection && error instanceof mongo.MongoNetworkError) {
+        lostConnection = true;
+        continue;
+      }
       if (!(error instanceof WriteConflict)) throw error;
       onConflict?.();
       if (performance.now() >= endsAt) throw error;
@@ -32,26 +41,36 @@ export async function repeated<Result>(
 }
 
 /**
- * Runs a transaction once. The driver would repeat it for two minutes after a transient error, so this function hides the
- * label of such an error from the driver and throws `WriteConflict`. The driver still repeats a commit whose result is
- * unknown.
+ * Runs a transaction once, and throws `WriteConflict` after a transient error. The driver's `withTransaction` would repeat
+ * it for two minutes. Only a commit with an unknown result is repeated, until `COMMIT_REPEATED_FOR_MS` have passed.
  */
 export async function transactionOnce<Result>(
   session: mongo.ClientSession,
   work: (session: mongo.ClientSession) => Promise<Result>,
 ): Promise<Result> {
-  let attempts = 0;
-  const attempt = async (): Promise<Result> => {
-    attempts += 1;
-    // The driver begins again only after a commit that failed with a transient error.
-    if (attempts > 1) throw new WriteConflict('the commit of a transaction failed; the transaction can be repeated');
+  session.startTransaction({ readConcern: { level: 'snapshot' }, writeConcern: MAJORITY });
+  try {
+    const result = await work(session);
+    await commit(session);
+    return result;
+  } catch (error) {
+    if (session.inTransaction()) await session.abortTransaction().catch(() => undefined);
+    // A lost connection says nothing about other writers.
+    throw isTransient(error) && !isDatabaseAway(error) ? asConflict(error) : error;
+  }
+}
+
+async function commit(session: mongo.ClientSession): Promise<void> {
+  const endsAt = performance.now() + COMMIT_REPEATED_FOR_MS;
+  for (;;) {
     try {
-      return await work(session);
+      return await session.commitTransaction();
     } catch (error) {
-      throw isTransient(error) ? asConflict(error) : error;
+      const isUnknown = error instanceof mongo.MongoError && error.hasErrorLabel('UnknownTransactionCommitResult');
+      if (!isUnknown || performance.now() >= endsAt) throw error;
+      await delay(pauseMs(1));
     }
-  };
-  return session.withTransaction(attempt, { readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' } });
+  }
 }
 
 function isTransient(error: unknown): error is mongo.MongoError {

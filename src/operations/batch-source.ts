@@ -21,10 +21,10 @@ export interface BatchSource {
   /** The empty batch that closes the list. */
   endMarker(): Batch;
   /**
-   * Counts the conversations that still match after the end, such as those beyond a confirmed number. `skippedInPlace`: the
-   * number of those that the receipt counts as skipped.
+   * Counts the conversations that still match after the end, such as those beyond a confirmed number, and those that the
+   * receipt counts as skipped.
    */
-  countLeft(skippedInPlace: number): Promise<number>;
+  countLeft(): Promise<number>;
   /** Counts the conversations that batches after `newest` would select. */
   countUnplanned(newest: Batch | undefined): Promise<number>;
 }

@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import { statesBefore, type BatchState } from '../domain/operation.ts';
-import { sumOf, type MoveCount, type SkipCount } from '../domain/receipt.ts';
+import { sumOf } from '../domain/receipt.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import { batchId, batchIdsOf, type BatchDoc } from '../mongo/documents.ts';
 import { BatchApplication, WHOLE } from './apply-batch.ts';
@@ -79,14 +79,6 @@ export class MongoBatchStore implements BatchStore {
     while (!(await this.tryStop(operation)));
   }
 
-  async totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }> {
-    const [moves, skipped] = await Promise.all([
-      this.sumUp<MoveCount>(operationId, 'moves', ['from', 'to', 'status']),
-      this.sumUp<SkipCount>(operationId, 'skips', ['reason']),
-    ]);
-    return { moves, skipped };
-  }
-
   /**
    * The transaction also writes the operation, so that it conflicts with a retry that reopens the operation at the same
    * time. Otherwise it could drop the batches of the new run. Returns false when a worker added a batch meanwhile.
@@ -148,19 +140,6 @@ export class MongoBatchStore implements BatchStore {
     for await (const { skips } of found) {
       yield skips.flatMap(({ conversationIds }) => conversationIds.map((id) => id.toHexString()));
     }
-  }
-
-  /** Adds up the counts in the applied batches. The projection leaves out the ids, which are most of a batch. */
-  private async sumUp<Count>(operationId: string, list: 'moves' | 'skips', keys: string[]): Promise<Count[]> {
-    const wanted = [...keys, 'count'].map((key) => [`${list}.${key}`, 1] as const);
-    const byKey = Object.fromEntries(keys.map((key) => [key, `$${list}.${key}`]));
-    const summed = await this.database.models.batches.aggregate<mongo.Document>([
-      { $match: { _id: batchIdsOf(operationId), state: 'applied' } },
-      { $project: { _id: 0, ...Object.fromEntries(wanted) } },
-      { $unwind: `$${list}` },
-      { $group: { _id: byKey, count: { $sum: `$${list}.count` } } },
-    ]);
-    return summed.map((row) => ({ ...(row['_id'] as object), count: Number(row['count']) }) as Count);
   }
 }
 

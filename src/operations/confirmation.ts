@@ -50,9 +50,9 @@ async function countUnassignable(
   campaignId: string,
   { sources, statuses }: Plan,
 ): Promise<number> {
-  const [all, incomplete] = await Promise.all([
-    conversations.count(campaignId, sources, statuses),
-    conversations.countWithoutOptOut(campaignId, sources),
-  ]);
+  const { all, incomplete } = await conversations.atOneMoment(async (moment) => ({
+    all: await moment.count(campaignId, sources, statuses),
+    incomplete: await moment.countWithoutOptOut(campaignId, sources),
+  }));
   return all - sumOf(incomplete.filter(({ status }) => statuses.includes(status)));
 }

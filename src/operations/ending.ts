@@ -2,17 +2,14 @@ import { isEnded, type Clock } from '../domain/operation.ts';
 import { isPermanent, Refusal } from '../domain/errors.ts';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { ATTEMPTS_EXHAUSTED, failedAttempt, toStoredError } from '../domain/stored-error.ts';
-import { sumOf, totalUp, type SkipCount, type SkipReason } from '../domain/receipt.ts';
+import { creditsAfter, type Credit } from '../domain/credits.ts';
+import type { MoveCount } from '../domain/receipt.ts';
 import type { BatchSource } from './batch-source.ts';
-import type { StoredBatch } from './batch.ts';
-import { countMoves } from './moves.ts';
-import { describeDeal, NO_DEAL } from './deal-notes.ts';
+import { NOTHING_AROUND, receiptOf, type Around } from './ending-receipt.ts';
 import { kindOf, resolvePlan } from './kinds.ts';
+import { countLimited } from './limits.ts';
 import type { Operation, Plan } from './operation.ts';
 import type { Ending, Stores } from './ports.ts';
-
-/** Conversations that are skipped for these reasons still match the request. */
-const SKIPPED_BUT_MATCHING: readonly SkipReason[] = ['already-there', 'opted-out', 'incomplete'];
 
 interface EndingDeps {
   readonly stores: Stores;
@@ -56,56 +53,73 @@ async function endWith(
   ending: Pick<Ending, 'state' | 'error'>,
   source?: BatchSource,
 ): Promise<Operation> {
-  const { moves, skipped } = await stores.batches.totals(operation.operationId);
-  const asked = kindOf(operation.request).requestedCount(operation.request);
-  const left =
-    ending.state === 'cancelled'
-      ? { left: await countLeft(stores, operation, sumOf(moves)) }
-      : await leftBehind(source, skipped, asked);
-  const claims = operation.claimsEnded === undefined ? {} : { claimsEnded: operation.claimsEnded };
-  const results = await listedResults(stores, operation);
-  // A failed operation can be retried, and its plan may be damaged. That must not keep it from ending.
-  const deal = ending.state === 'failed' ? NO_DEAL : await describeDeal(stores, operation, moves);
-  const wanted = { asked, ended: ending.state === 'done', ...left, ...claims, ...results, ...deal.notes };
-  const receipt = totalUp(moves, skipped, wanted);
-  return stores.operations.end(operation, { ...ending, at: clock.now(), receipt, ...deal.credits });
+  const around = await readAround(stores, operation, ending.state, source).catch((error: unknown) => {
+    // A damaged plan may be why the operation fails. Its failure is recorded without these counts.
+    if (ending.state !== 'failed') throw error;
+    return NOTHING_AROUND;
+  });
+  return stores.operations.end(operation, async (reads) => {
+    const totals = await reads.totals();
+    const receipt = receiptOf(operation, ending.state, {
+      ...totals,
+      ...around,
+      recent: await reads.recent(UNAPPLIED_MAX),
+    });
+    // A failed operation can be retried. Its moves are counted when it ends for good.
+    const isFinal = ending.state !== 'failed';
+    const credits = isFinal ? newCredits(operation, await reads.credits(), totals.moves, around.paused) : {};
+    return { ...ending, at: clock.now(), receipt, ...credits };
+  });
 }
 
-/**
- * Counts what an operation on all conversations has left behind: those beyond a confirmed number, or those that other
- * programs changed again and again. An operation with a count leaves the others on purpose.
- */
-async function leftBehind(
+async function readAround(
+  stores: Stores,
+  operation: Operation,
+  state: Ending['state'],
   source: BatchSource | undefined,
-  skipped: readonly SkipCount[],
-  asked: number | null,
-): Promise<{ readonly left?: number }> {
-  if (!source || asked !== null) return {};
-  const inPlace = sumOf(skipped.filter(({ reason }) => SKIPPED_BUT_MATCHING.includes(reason)));
-  const left = await source.countLeft(inPlace);
-  return left > 0 ? { left } : {};
-}
-
-async function listedResults({ batches }: Stores, { operationId, request }: Operation) {
-  const kind = kindOf(request);
-  if (!kind.resultsOf) return {};
-  return { results: kind.resultsOf(request, await batches.recent(operationId, UNAPPLIED_MAX)) };
+): Promise<Around> {
+  const { campaignId, plan, request } = operation;
+  const targets = plan?.limits ? plan.targets.filter((target) => target !== null) : [];
+  const isCounted = source !== undefined && kindOf(request).requestedCount(request) === null;
+  return {
+    left: state === 'cancelled' ? await countUnplanned(stores, operation) : isCounted ? await source.countLeft() : null,
+    paused: await pausedTargets(stores, operation),
+    limited: targets.length > 0 ? await countLimited(stores.conversations, campaignId, targets) : [],
+  };
 }
 
 /**
- * Counts what a cancelled operation would still have selected: dropped batches, unapplied moves, and everything after the
- * position of planning. The receipt has everything before that position.
+ * `stored`: the credits as the transaction reads them. An operation that is cancelled while it waits has no campaign lock, so
+ * two operations can change credits at once.
  */
-async function countLeft(stores: Stores, operation: Operation, moved: number): Promise<number> {
+function newCredits(
+  { plan }: Operation,
+  stored: readonly Credit[],
+  moves: readonly MoveCount[],
+  paused: readonly string[],
+): Pick<Ending, 'credits'> {
+  if (!plan?.credits || plan.targets.length < 2 || moves.length === 0) return {};
+  const dealt = { ...plan, ...(plan.surplus && { shares: plan.surplus.shares }) };
+  return { credits: creditsAfter(stored, dealt, moves, new Set(paused)) };
+}
+
+/** Returns the targets that could not receive until the end. */
+async function pausedTargets(stores: Stores, { campaignId, plan }: Operation): Promise<string[]> {
+  if (!plan || !(plan.credits ?? plan.numbers)) return [];
+  const texters = await stores.texters.list(campaignId);
+  const active = new Set(texters.filter((texter) => texter.active).map(({ texterId }) => texterId));
+  const targets = plan.targets.filter((target) => target !== null);
+  return [...(plan.leftOut ?? []), ...targets.filter((target) => !active.has(target))];
+}
+
+/** Counts what a cancelled operation would have selected after the position of planning; `null` without a plan. */
+async function countUnplanned(stores: Stores, operation: Operation): Promise<number | null> {
   const { operationId, request } = operation;
   const plan = operation.plan ?? (await planUnlessRefused(stores, operation));
-  if (!plan) return 0;
-  const recent = await stores.batches.recent(operationId, UNAPPLIED_MAX);
-  const unplanned = await kindOf(request).batchSource(stores, request, plan).countUnplanned(recent.at(-1));
-  const dropped = countSelected(recent.filter(({ state }) => state === 'dropped'));
-  const unapplied = countMoves(recent.flatMap(({ unappliedMoves = [] }) => unappliedMoves));
-  const left = dropped + unapplied + unplanned;
-  return plan.limit === null ? left : Math.min(left, Math.max(0, plan.limit - moved));
+  if (!plan) return null;
+  const [newest] = await stores.batches.recent(operationId, 1);
+  const unplanned = await kindOf(request).batchSource(stores, request, plan).countUnplanned(newest);
+  return plan.limit === null ? unplanned : Math.min(unplanned, plan.limit);
 }
 
 /** Resolves the plan of an operation that was cancelled before it started. A refused operation leaves nothing. */
@@ -116,9 +130,4 @@ async function planUnlessRefused(stores: Stores, { request }: Operation): Promis
     if (error instanceof Refusal) return undefined;
     throw error;
   }
-}
-
-function countSelected(batches: readonly StoredBatch[]): number {
-  const skipped = batches.flatMap(({ skips }) => skips).reduce((sum, skip) => sum + skip.conversationIds.length, 0);
-  return countMoves(batches.flatMap(({ moves }) => moves)) + skipped;
 }

@@ -38,9 +38,10 @@ export async function countLimited(
   campaignId: string,
   texterIds: readonly string[],
 ): Promise<AssigneeCount[]> {
-  const [all, optedOut] = await Promise.all([
-    conversations.countByAssignee(campaignId, { assignees: texterIds, statuses: ['not-started', 'needs-reply'] }),
-    conversations.countOptedOut(campaignId, texterIds),
-  ]);
+  const among = { assignees: texterIds, statuses: ['not-started', 'needs-reply'] } as const;
+  const { all, optedOut } = await conversations.atOneMoment(async (moment) => ({
+    all: await moment.countByAssignee(campaignId, among),
+    optedOut: await moment.countOptedOut(campaignId, texterIds),
+  }));
   return [...all, ...optedOut.map((each) => ({ ...each, count: -each.count }))];
 }

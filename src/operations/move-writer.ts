@@ -10,6 +10,7 @@ import {
 } from '../conversations/index.ts';
 import { STATUSES, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
+import { BY_ID } from '../mongo/indexes.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
 import { byDirection, type Move } from './moves.ts';
 import { isOne, type OperationRequest } from './contract.ts';
@@ -58,7 +59,7 @@ export class MoveWriter {
     if (moves.length === 0) return 0;
     // One statement for each pair of assignees. The guard checks the statuses of the plan, not those of each group.
     const updates = byDirection(moves).map((same) => ({
-      updateMany: { filter: this.guarded(same), update: this.update(same[0], at) },
+      updateMany: { filter: this.guarded(same), update: this.update(same[0], at), hint: BY_ID },
     }));
     const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session });
     if (isOne(this.request)) await this.writeFence(moves, session);
@@ -106,7 +107,7 @@ export class MoveWriter {
     const isUndo = this.guard.lastMovedBy !== null;
     const fields = { assigneeId: 1, status: 1, optedOut: 1, lastOperationId: 1, 'history.operationId': 1 };
     const projection = isUndo ? { ...fields, ...SINCE_LAST_MOVE_FIELDS } : fields;
-    const options = { ...within(session), projection, batchSize: ids.length + 1 };
+    const options = { ...within(session), projection, batchSize: ids.length + 1, hint: BY_ID };
     const found = this.database.conversations.find<StoredConversation>(filter, options);
     return new Map((await found.toArray()).map((doc) => [doc._id.toHexString(), this.toFound(doc)]));
   }

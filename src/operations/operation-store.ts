@@ -1,5 +1,5 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
-import { changeCredits, nextOperationCount } from '../campaigns/index.ts';
+import { nextOperationCount, replaceCredits } from '../campaigns/index.ts';
 import { endWaitingClaims } from '../claims/index.ts';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
 import { RESENDABLE_CODES, Halted } from '../domain/errors.ts';
@@ -12,7 +12,8 @@ import { BatchApplication, NotAsPlanned, WHOLE } from './apply-batch.ts';
 import type { Batch } from './batch.ts';
 import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
-import type { Ending, OperationStore } from './ports.ts';
+import { MongoEndReads } from './end-reads.ts';
+import type { Ending, EndReads, OperationStore } from './ports.ts';
 
 /**
  * How long a single move is repeated while it meets other writers. Long enough for a batch of an operation. A longer wait
@@ -145,19 +146,23 @@ export class MongoOperationStore implements OperationStore {
     return (await this.operations.exists({ ...ofRun(run), state: 'running', ...NOT_STOPPED })) === null;
   }
 
-  async end(run: Run, ending: Ending): Promise<Operation> {
-    const { state, at, receipt, error, creditsAfter } = ending;
-    const before = { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOT_STOPPED) };
-    const $set = { state, receipt, endedAt: at, error: error ?? null };
-    const update = { $set, $unset: { campaignLock: '' } };
-    if (!creditsAfter) return this.update(run.operationId, before, update);
-    // One transaction: a worker that still works on an earlier run must not change the credits either. An operation that is
-    // cancelled while it waits has no campaign lock, so two operations can do this at once: one of them is repeated.
-    await this.database.transaction(async (session) => {
-      const ended = await this.operations.findOneAndUpdate(before, update, { session }).lean<OperationDoc>();
-      if (ended) await changeCredits(this.database, ended.campaignId, creditsAfter, session);
+  async end(run: Operation, decide: (reads: EndReads) => Promise<Ending>): Promise<Operation> {
+    const ended = await this.database.transaction(async (session) => {
+      const ending = await decide(new MongoEndReads(this.database, run, session));
+      return this.storeEnding(run, ending, session);
     });
-    return this.expect(run.operationId);
+    return ended ? toOperation(ended) : this.expect(run.operationId);
+  }
+
+  /** Writes the credits together with the operation, so that a delayed worker of an earlier run changes neither. */
+  private async storeEnding(run: Run, ending: Ending, session: mongo.ClientSession): Promise<OperationDoc | null> {
+    const { state, at, receipt, error, credits } = ending;
+    const before = { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOT_STOPPED) };
+    const update = { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { campaignLock: '' } };
+    const options = { session, returnDocument: 'after' } as const;
+    const ended = await this.operations.findOneAndUpdate(before, update, options).lean<OperationDoc>();
+    if (ended && credits) await replaceCredits(this.database, ended.campaignId, credits, session);
+    return ended;
   }
 
   async nextOperation(campaignId: string): Promise<Operation | undefined> {

@@ -23,8 +23,21 @@ export interface Ending {
   readonly at: Date;
   readonly receipt: Receipt | null;
   readonly error?: StoredError;
-  /** Returns the credits of the campaign after the operation; absent when the operation changes none. */
-  readonly creditsAfter?: (stored: readonly Credit[]) => readonly Credit[];
+  /** The credits of the campaign from now on; absent when the operation changes none. */
+  readonly credits?: readonly Credit[];
+}
+
+/**
+ * The reads that become final with an ending. Outside of its transaction, a read right after a failover could miss the
+ * last batches, and the receipt would be too small for ever.
+ */
+export interface EndReads {
+  /** Adds up the applied batches. */
+  totals(): Promise<{ readonly moves: readonly MoveCount[]; readonly skipped: readonly SkipCount[] }>;
+  /** Returns the newest `limit` batches, oldest first. */
+  recent(limit: number): Promise<StoredBatch[]>;
+  /** Returns the credits of the campaign. */
+  credits(): Promise<Credit[]>;
 }
 
 /** Every method that changes an operation returns it as it is stored afterwards, also when another worker changed it. */
@@ -68,8 +81,11 @@ export interface OperationStore {
   recordCancellation(run: Run, cancellation: Cancellation): Promise<Operation>;
   /** Returns true when the run has ended, or is to fail or to be cancelled. */
   isStopped(run: Run): Promise<boolean>;
-  /** Ends a run once. A run that is to fail or to be cancelled never becomes done. */
-  end(run: Run, ending: Ending): Promise<Operation>;
+  /**
+   * Ends a run once. A run that is to fail or to be cancelled never becomes done. `decide` reads in the transaction that
+   * stores its result, and may be called again.
+   */
+  end(run: Operation, decide: (reads: EndReads) => Promise<Ending>): Promise<Operation>;
   /** Returns the operation that has the campaign lock, or else the accepted one with the lowest sequence. */
   nextOperation(campaignId: string): Promise<Operation | undefined>;
 }
@@ -108,8 +124,6 @@ export interface BatchStore {
   evaluate(batch: Batch, request: OperationRequest, guard: WriteGuard): Promise<Evaluation>;
   /** Closes the list of batches of an unfinished run at its current end, and drops what is not applied. */
   stop(operation: Operation): Promise<void>;
-  /** Adds up the applied batches. */
-  totals(operationId: string): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }>;
 }
 
 export interface Stores {

@@ -1,5 +1,5 @@
 import type { Campaign, Texter } from '../campaigns/index.ts';
-import type { AssigneeCount } from '../conversations/index.ts';
+import type { AssigneeCount, ConversationCounts } from '../conversations/index.ts';
 import { isStatus, STATUSES, statusesOf, type Assignee } from '../domain/conversation.ts';
 import { creditsOf } from '../domain/credits.ts';
 import { sumOf } from '../domain/receipt.ts';
@@ -57,24 +57,21 @@ function numbersOf(
 }
 
 async function resolveSurplus(stores: Stores, campaignId: string, request: SurplusRequest) {
-  const [all, fixed] = await Promise.all([
-    stores.conversations.countByAssignee(campaignId),
-    countFixed(stores, campaignId),
-  ]);
-  return findSurplus(request, { all, fixed });
+  const counts = await stores.conversations.atOneMoment(async (moment) => ({
+    all: await moment.countByAssignee(campaignId),
+    fixed: await countFixed(moment, campaignId),
+  }));
+  return findSurplus(request, counts);
 }
 
 /** Counts the conversations that no texter can act on. Two small indexes have them. */
 async function countFixed(
-  { conversations }: Stores,
+  moment: ConversationCounts,
   campaignId: string,
   assignees?: readonly Assignee[],
 ): Promise<AssigneeCount[]> {
-  const [optedOut, incomplete] = await Promise.all([
-    conversations.countOptedOut(campaignId, assignees),
-    conversations.countWithoutOptOut(campaignId, assignees),
-  ]);
-  return [...optedOut, ...incomplete];
+  const optedOut = await moment.countOptedOut(campaignId, assignees);
+  return [...optedOut, ...(await moment.countWithoutOptOut(campaignId, assignees))];
 }
 
 export async function resolveUnassign(stores: Stores, request: UnassignRequest): Promise<Plan> {
@@ -135,13 +132,12 @@ export function refuseClosed(campaign: Campaign): Campaign {
 }
 
 /** Counts every status, but only the conversations that a texter can act on. */
-async function loadsOf(stores: Stores, campaignId: string, targets: readonly string[]): Promise<number[]> {
-  const fixed = (await countFixed(stores, campaignId, targets)).filter(({ status }) => isStatus(status));
-  const idleOf = (target: string): number => sumOf(fixed.filter(({ assigneeId }) => assigneeId === target));
-  return Promise.all(
-    targets.map(async (target) => {
-      const all = await stores.conversations.count(campaignId, [target], STATUSES);
-      return Math.max(0, all - idleOf(target));
-    }),
-  );
+async function loadsOf({ conversations }: Stores, campaignId: string, targets: readonly string[]): Promise<number[]> {
+  return conversations.atOneMoment(async (moment) => {
+    const fixed = (await countFixed(moment, campaignId, targets)).filter(({ status }) => isStatus(status));
+    const all = await moment.countByAssignee(campaignId, { assignees: targets, statuses: STATUSES });
+    const countOf = (counts: readonly AssigneeCount[], target: string): number =>
+      sumOf(counts.filter(({ assigneeId }) => assigneeId === target));
+    return targets.map((target) => Math.max(0, countOf(all, target) - countOf(fixed, target)));
+  });
 }

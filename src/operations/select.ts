@@ -111,10 +111,9 @@ class Selection implements BatchSource {
     return this.candidates.count(newest);
   }
 
-  async countLeft(skippedInPlace: number): Promise<number> {
+  async countLeft(): Promise<number> {
     if (this.planner.shortfallCount === this.exhaustedAt) return 0;
-    const left = (await this.candidates.countLeft?.(this.planner)) ?? 0;
-    return Math.max(0, left - skippedInPlace);
+    return (await this.candidates.countLeft?.(this.planner)) ?? 0;
   }
 
   private async *closeBatch(): AsyncGenerator<Batch> {

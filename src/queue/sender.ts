@@ -34,6 +34,7 @@ export class Sender {
   private readonly queue: Queue;
   private readonly parts: SenderParts;
   private results: ResultWaiter | undefined;
+  private lastTimestamp = 0;
   private isClosed = false;
 
   constructor(name: string, parts: SenderParts) {
@@ -45,11 +46,18 @@ export class Sender {
   /** Throws `QueueUnavailable` if Redis does not confirm the job in time. */
   async send<Data>(name: string, data: Data, options: JobsOptions): Promise<SentJob> {
     try {
-      return await pTimeout(this.add(name, data, options), { milliseconds: SEND_TIMEOUT_MS });
+      const timestamp = this.nextTimestamp();
+      return await pTimeout(this.add(name, data, { ...options, timestamp }), { milliseconds: SEND_TIMEOUT_MS });
     } catch (error) {
       if (error instanceof Refusal) throw error;
       throw this.isClosed ? new ProducerClosed() : unavailable(error);
     }
+  }
+
+  /** No two jobs of a sender have the same time, so that workers can tell in which order it has sent them. */
+  private nextTimestamp(): number {
+    this.lastTimestamp = Math.max(Date.now(), this.lastTimestamp + 1);
+    return this.lastTimestamp;
   }
 
   /** Returns the job's return value; see {@link ResultWaiter.wait}. */

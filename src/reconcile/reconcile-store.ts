@@ -3,7 +3,7 @@ import type { ReconcileStore } from './ports.ts';
 import { ENDED_STATES, UNFINISHED_STATES, type OperationState } from '../domain/operation.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf, CLAIMABLE, type OperationDoc } from '../mongo/documents.ts';
-import { CLAIMABLE_INDEX, STATE_INDEX } from '../mongo/indexes.ts';
+import { BY_ID, CLAIMABLE_INDEX, STATE_INDEX } from '../mongo/indexes.ts';
 import { toOperationOrClaim, type OperationOrClaim } from '../operations/index.ts';
 
 const UNFINISHED_PAGE = 100;
@@ -53,8 +53,8 @@ export class MongoReconcileStore implements ReconcileStore {
       const ids = await this.findIds(filter, { ...IN_ORDER, limit: EXPIRED_PAGE });
       if (ids.length === 0) continue;
       const inPage = { ...filter, _id: { $in: ids } };
-      await this.database.models.operations.updateMany(inPage, { $set: { expiring: true } });
-      return this.findIds(markedOf(ids));
+      await this.database.operations.updateMany(inPage, { $set: { expiring: true } }, { hint: BY_ID });
+      return this.findIds(markedOf(ids), { hint: BY_ID });
     }
     return [];
   }

@@ -1,18 +1,26 @@
-import { LAYOUT } from '../mongo/indexes.ts';
+import { LAYOUT, type Index } from '../mongo/indexes.ts';
 import type { Database } from '../mongo/database.ts';
 import { readLayout } from '../mongo/layout.ts';
 import { planStep } from '../mongo/layout-plan.ts';
+import { OWN_INDEXES } from '../mongo/migrations.ts';
+import { isRequired } from '../mongo/required-layout.ts';
 
 /** Facts that decide whether a database is ready for work. */
 export interface DatabaseFacts {
   readonly version: string;
   /** The name of the replica set. `null` for a single server, which has no transactions. */
   readonly replicaSet: string | null;
-  /** Indexes that Baton needs and the database lacks, as `collection.name`. */
+  /** Collections that are missing, and indexes without which a promise does not hold or a query fails: `collection.name`. */
+  readonly missingRequired: readonly string[];
+  /** Missing indexes that only save time. */
   readonly missingIndexes: readonly string[];
   /** One sentence with the remedy for each collection or index that Baton cannot use. */
   readonly indexConflicts: readonly string[];
   readonly indexCount: number;
+  /** How many seconds the majority of the members is behind the primary; `null` when the server does not say it. */
+  readonly majorityLagS: number | null;
+  /** Members that vote and store nothing. */
+  readonly arbiterCount: number;
 }
 
 export interface HealthStore {
@@ -32,14 +40,26 @@ export class MongoHealthStore implements HealthStore {
       this.database.command({ buildInfo: 1 }),
       readLayout(this.database),
     ]);
-    const { builds, conflicts } = planStep(layout, LAYOUT);
+    const { collections, builds, conflicts } = planStep(layout, LAYOUT, OWN_INDEXES);
+    const namesOf = (indexes: readonly Index[]): string[] =>
+      indexes.map(({ collection, name }) => `${collection}.${name}`);
     const setName = typeof hello['setName'] === 'string' ? hello['setName'] : null;
     return {
       version: String(build['version']),
       replicaSet: hello['msg'] === 'isdbgrid' ? 'sharded cluster' : setName,
-      missingIndexes: builds.map(({ collection, name }) => `${collection}.${name}`),
+      missingRequired: [...collections, ...namesOf(builds.filter(isRequired))],
+      missingIndexes: namesOf(builds.filter((index) => !isRequired(index))),
       indexConflicts: conflicts,
       indexCount: LAYOUT.indexes.length,
+      majorityLagS: majorityLagOf(hello['lastWrite']),
+      arbiterCount: Array.isArray(hello['arbiters']) ? hello['arbiters'].length : 0,
     };
   }
+}
+
+/** Needs no right, unlike the status of the replica set. */
+function majorityLagOf(lastWrite: unknown): number | null {
+  const { lastWriteDate, majorityWriteDate } = (lastWrite ?? {}) as Record<string, unknown>;
+  if (!(lastWriteDate instanceof Date) || !(majorityWriteDate instanceof Date)) return null;
+  return Math.max(0, Math.round((lastWriteDate.getTime() - majorityWriteDate.getTime()) / 1_000));
 }

@@ -1,5 +1,5 @@
 import { serveClaims } from '../../src/claims/index.ts';
-import { changeCredits } from '../../src/campaigns/index.ts';
+import { replaceCredits } from '../../src/campaigns/index.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MongoClaimStore } from '../../src/claims/index.ts';
 import { parseClaimRequest } from '../../src/claims/contract.ts';
@@ -43,7 +43,7 @@ describe('the stores write exactly the document of the builder for', () => {
     const campaignId = harness.newId('c');
     const credits = [{ texterId: 't1', status: 'closed', credit: -0.5 }] as const;
     const { database } = harness.context;
-    await database.transaction((session) => changeCredits(database, campaignId, () => credits, session));
+    await database.transaction((session) => replaceCredits(database, campaignId, credits, session));
     const doc = await database.models.credits.findById(campaignId).lean();
     expect(doc).toStrictEqual({ _id: campaignId, credits: [...credits] });
   });
@@ -138,7 +138,10 @@ describe('the stored operation', () => {
     const { campaignLock, ...unlocked } = stored;
     stored = unlocked;
     const ended = { state: 'failed', receipt: null } as const;
-    await step({ ...ended, endedAt: AT }, operations().end({ operationId }, { ...ended, at: AT, error }));
+    await step(
+      { ...ended, endedAt: AT },
+      operations().end(accepted, () => Promise.resolve({ ...ended, at: AT, error })),
+    );
     const reopened = { state: 'accepted', sequence: 2, error: null, endedAt: null, reopened: 1 } as const;
     await step(reopened, failures().reopen(operationId));
     const cancellation = { by: null, reason: 'wrong texter', at: AT };

@@ -46,11 +46,9 @@ describe('a damaged key of Redis', { timeout: 40_000 }, () => {
     expect(await claim(campaignId)).toBeGreaterThan(0);
   });
 
-  it('does not stop operations when it is the set of jobs that were sent earlier', async () => {
-    const key = `${prefix}:operations-sent-earlier`;
-    await setup.redis.del(key);
-    await setup.redis.set(key, 'garbage');
+  it('does not stop operations when it is the set of jobs that have returned to the queue', async () => {
     const { campaignId } = await setup.campaign(10);
+    await setup.redis.set(`${prefix}:operations-returned:${campaignId}`, 'garbage');
     const sent = await send(setup.harness.producer, setup.request(campaignId, 10));
     expect((await sent.result(SOON)).receipt.moved).toBe(10);
   });

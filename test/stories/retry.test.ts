@@ -195,7 +195,8 @@ describe('a failed operation', () => {
     const given = { code: 'attempts-exhausted', message: 'attempts used up', expected: null, received: null };
     await stores.operations.recordError(operation, given);
     await stores.batches.stop(operation);
-    await stores.operations.end(operation, { state: 'failed', at: new Date(), receipt: null, error: given });
+    const ending = { state: 'failed' as const, at: new Date(), receipt: null, error: given };
+    await stores.operations.end(operation, () => Promise.resolve(ending));
     const states = async (): Promise<string[]> =>
       (await rawBatches(harness, input.operationId)).map(({ state }) => state);
     expect(await states()).toEqual(['applied', 'dropped', 'end-marker']);
@@ -204,12 +205,7 @@ describe('a failed operation', () => {
     // The writes that a delayed process would still make when it ends the operation.
     await stores.operations.recordError(operation, given);
     await stores.batches.stop(operation);
-    const ended = await stores.operations.end(operation, {
-      state: 'failed',
-      at: new Date(),
-      receipt: null,
-      error: given,
-    });
+    const ended = await stores.operations.end(operation, () => Promise.resolve(ending));
     expect(ended).toMatchObject({ state: 'accepted', error: null });
     expect(await states()).toEqual(['applied', 'planned']);
     await runToEnd(stores, input, how);

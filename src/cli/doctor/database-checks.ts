@@ -1,0 +1,63 @@
+import type { Config } from '../../config.ts';
+import { createContext } from '../../context.ts';
+import { errorText } from '../../domain/safe-text.ts';
+import type { DatabaseFacts } from '../../telemetry/index.ts';
+import { counted } from '../terminal.ts';
+import { fail, ok, warn, type Check } from './check.ts';
+import { documentChecks } from './document-checks.ts';
+
+const MONGODB_MAJOR_MIN = 5;
+const MAJORITY_LAG_S_MAX = 10;
+
+export async function checkDatabase(config: Config): Promise<Check[]> {
+  try {
+    const context = await createContext(config);
+    try {
+      const facts = await context.health.readFacts();
+      const isUsable = facts.missingRequired.length + facts.indexConflicts.length === 0;
+      const incomplete = isUsable ? documentChecks(await context.completeness.findIncomplete()) : [];
+      return [...databaseChecks(facts), ...incomplete];
+    } finally {
+      await context.close();
+    }
+  } catch (error) {
+    return [fail('MongoDB', errorText(error), 'set MONGODB_URI to the address of a running server')];
+  }
+}
+
+function databaseChecks(facts: DatabaseFacts): Check[] {
+  const { version, replicaSet } = facts;
+  const found = `version ${version}`;
+  return [
+    Number.parseInt(version, 10) < MONGODB_MAJOR_MIN
+      ? warn('MongoDB', found, `use MongoDB ${MONGODB_MAJOR_MIN} or newer`)
+      : ok('MongoDB', found),
+    replicaSet === null
+      ? fail('transactions', 'a single server', 'run MongoDB as a replica set: batches are applied in transactions')
+      : ok('transactions', replicaSet),
+    ...majorityChecks(facts),
+    ...indexChecks(facts),
+  ];
+}
+
+/** Writes wait for the majority. A server that is no member of a replica set says nothing about it. */
+function majorityChecks({ majorityLagS, arbiterCount }: DatabaseFacts): Check[] {
+  if (majorityLagS === null) return [];
+  const found = `${majorityLagS} s behind the primary, ${counted(arbiterCount, 'arbiter')}`;
+  if (majorityLagS >= MAJORITY_LAG_S_MAX) {
+    return [fail('majority', found, 'every write waits for it: start the members that are down')];
+  }
+  const todo = 'replace it with a member that stores data: with an arbiter, writes wait while one other member is down';
+  return [arbiterCount > 0 ? warn('majority', found, todo) : ok('majority', found)];
+}
+
+/** A worker refuses to start without a required index, so such an index fails the check. */
+function indexChecks({ missingRequired, missingIndexes, indexConflicts, indexCount }: DatabaseFacts): Check[] {
+  const todo = 'create them with `baton migrate`';
+  const checks = [
+    ...(missingRequired.length > 0 ? [fail('indexes', `missing: ${missingRequired.join('; ')}`, todo)] : []),
+    ...(missingIndexes.length > 0 ? [warn('indexes', `missing: ${missingIndexes.join('; ')}`, todo)] : []),
+    ...indexConflicts.map((conflict) => fail('indexes', "a collection or index differs from Baton's", conflict)),
+  ];
+  return checks.length > 0 ? checks : [ok('indexes', `all ${indexCount}`)];
+}

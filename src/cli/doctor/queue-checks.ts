@@ -1,0 +1,45 @@
+import type { Config } from '../../config.ts';
+import { errorText } from '../../domain/safe-text.ts';
+import { readQueueFacts, type QueueFacts, type QueueState } from '../../telemetry/index.ts';
+import { counted } from '../terminal.ts';
+import { fail, ok, warn, type Check } from './check.ts';
+
+const REDIS_VERSION_MIN = [6, 2] as const;
+
+export async function checkQueue(config: Config): Promise<Check[]> {
+  try {
+    return queueChecks(await readQueueFacts(config.queue));
+  } catch (error) {
+    return [fail('Redis', errorText(error), 'set REDIS_URL to the address of a running server')];
+  }
+}
+
+function queueChecks({ version, maxmemoryPolicy, appendOnly, queues }: QueueFacts): Check[] {
+  const found = `version ${version}`;
+  return [
+    isOlder(version) ? warn('Redis', found, `use Redis ${REDIS_VERSION_MIN.join('.')} or newer`) : ok('Redis', found),
+    maxmemoryPolicy === 'noeviction'
+      ? ok('Redis eviction', maxmemoryPolicy)
+      : fail(
+          'Redis eviction',
+          maxmemoryPolicy,
+          'set maxmemory-policy to noeviction: other policies delete queued jobs',
+        ),
+    appendOnly
+      ? ok('Redis persistence', 'appendonly yes')
+      : warn('Redis persistence', 'appendonly no', 'set appendonly to yes: a restart loses jobs that are still queued'),
+    ...queues.map(queueCheck),
+  ];
+}
+
+function queueCheck({ name, workers, counts }: QueueState): Check {
+  const jobs = Object.entries(counts).map(([state, count]) => `${count} ${state}`);
+  const found = [counted(workers, 'worker'), ...jobs].join(', ');
+  return workers > 0 ? ok(`queue ${name}`, found) : warn(`queue ${name}`, found, 'start a worker: `baton worker`');
+}
+
+function isOlder(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [majorMin, minorMin] = REDIS_VERSION_MIN;
+  return major < majorMin || (major === majorMin && minor < minorMin);
+}

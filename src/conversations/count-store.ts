@@ -1,0 +1,129 @@
+import type { mongo } from 'mongoose';
+import type { AssigneeCount, ConversationCounts } from './ports.ts';
+import { sameMomentAfter } from './range-pages.ts';
+import { STATUSES, type Assignee, type Position, type Status } from '../domain/conversation.ts';
+import type { Database } from '../mongo/database.ts';
+import type { ConversationDoc } from '../mongo/documents.ts';
+import { ASSIGNEE_INDEX, NO_OPT_OUT_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
+
+interface CountOptions {
+  readonly hint?: string;
+  readonly limit?: number;
+}
+
+/**
+ * Counts conversations. Each count sees one moment: a scan that sees several can miss or count twice a conversation that
+ * moves meanwhile. With a session, all counts see the moment of the first one.
+ */
+export class MongoConversationCounts implements ConversationCounts {
+  protected readonly database: Database;
+  private readonly session: mongo.ClientSession | undefined;
+
+  constructor(database: Database, session?: mongo.ClientSession) {
+    this.database = database;
+    this.session = session;
+  }
+
+  async countUnknown(campaignId: string, assignees: readonly Assignee[]): Promise<number> {
+    return this.sumUp(unknownStatuses(campaignId, assignees), { hint: ASSIGNEE_INDEX });
+  }
+
+  async count(
+    campaignId: string,
+    assignees: readonly Assignee[],
+    statuses: readonly Status[],
+    limit?: number,
+  ): Promise<number> {
+    const filter = { campaignId, assigneeId: { $in: [...assignees] }, status: { $in: [...statuses] } };
+    return this.countDocuments(filter, limit === undefined ? {} : { limit });
+  }
+
+  async countNotMoved(
+    campaignId: string,
+    assignees: readonly Assignee[],
+    statuses: readonly Status[],
+    operationId: string,
+  ): Promise<number> {
+    const inStatuses = statuses.length < STATUSES.length ? { status: { $in: [...statuses] } } : {};
+    const filter = { campaignId, assigneeId: { $in: [...assignees] }, ...inStatuses };
+    return this.countDocuments({
+      ...filter,
+      'history.operationId': { $ne: operationId },
+    });
+  }
+
+  async countAfter(campaignId: string, assignees: readonly Assignee[], after: Position): Promise<number> {
+    const filter = { campaignId, assigneeId: { $in: [...assignees] }, status: after.status };
+    const filters = [
+      { ...filter, ...sameMomentAfter(after) },
+      { ...filter, waitingSince: { $gt: new Date(after.waitingSince) } },
+    ];
+    return this.sumUp(filters);
+  }
+
+  async countByAssignee(
+    campaignId: string,
+    some?: { readonly assignees: readonly Assignee[]; readonly statuses: readonly Status[] },
+  ): Promise<AssigneeCount[]> {
+    const filter = some && { ...among(some.assignees), status: { $in: [...some.statuses] } };
+    return this.countGroups({ campaignId, ...filter }, ASSIGNEE_INDEX);
+  }
+
+  async countOptedOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]> {
+    return this.countGroups({ campaignId, ...among(assignees), optedOut: true }, OPTED_OUT_INDEX);
+  }
+
+  async countWithoutOptOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]> {
+    return this.countGroups({ campaignId, ...among(assignees), optedOut: null }, NO_OPT_OUT_INDEX);
+  }
+
+  private async countGroups(filter: mongo.Document, hint: string): Promise<AssigneeCount[]> {
+    const groups = [
+      { $match: filter },
+      { $group: { _id: { assigneeId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
+      { $project: { _id: 0, assigneeId: '$_id.assigneeId', status: '$_id.status', count: 1 } },
+    ];
+    const counts = await this.database.conversations
+      .aggregate<Partial<AssigneeCount>>(groups, this.snapshot({ hint }))
+      .toArray();
+    return counts.map(
+      ({ assigneeId = null, status = null, count }) => ({ assigneeId, status, count: Number(count) }) as AssigneeCount,
+    );
+  }
+
+  private async sumUp(filters: readonly mongo.Filter<ConversationDoc>[], options: CountOptions = {}): Promise<number> {
+    let sum = 0;
+    // One after the other: the first command of a session chooses the moment.
+    for (const filter of filters) sum += await this.countDocuments(filter, options);
+    return sum;
+  }
+
+  private countDocuments(filter: mongo.Filter<ConversationDoc>, options: CountOptions = {}): Promise<number> {
+    return this.database.conversations.countDocuments(filter, this.snapshot(options));
+  }
+
+  /**
+   * The driver ignores the session's own read concern when the client has another one, and it writes into the object that
+   * it is given. Therefore each call gets a new object.
+   */
+  private snapshot(options: CountOptions): mongo.AggregateOptions {
+    const session = this.session && { session: this.session };
+    return { ...options, ...session, readConcern: { level: 'snapshot' } };
+  }
+}
+
+function among(assignees: readonly Assignee[] | undefined): mongo.Document {
+  return assignees ? { assigneeId: { $in: [...assignees] } } : {};
+}
+
+/**
+ * Matches no status, and every status between and beside the known ones. Each filter is one range of the index for each
+ * assignee; `$nin` is not on every server.
+ */
+export function unknownStatuses(campaignId: string, assignees: readonly Assignee[]): mongo.Filter<ConversationDoc>[] {
+  const known = STATUSES.toSorted();
+  const between = known.slice(1).map((status, index) => ({ $gt: known[index], $lt: status }));
+  const gaps = [null, { $gte: -Infinity }, { $lt: known[0] }, ...between, { $gt: known.at(-1) }];
+  const assigneeId = { $in: [...assignees] };
+  return gaps.map((status) => ({ campaignId, assigneeId, status }) as unknown as mongo.Filter<ConversationDoc>);
+}

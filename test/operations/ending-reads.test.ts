@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Harness } from '../support/harness.ts';
+import { runToEnd } from '../support/run-operation.ts';
+import { SentCommands } from '../support/sent-commands.ts';
+
+let harness: Harness;
+let commands: SentCommands;
+beforeAll(async () => {
+  harness = await Harness.open();
+  commands = await SentCommands.open(harness);
+});
+afterAll(async () => {
+  await commands.context.close();
+  await harness.close();
+});
+
+describe('the receipt of an operation', () => {
+  it('is added up in the transaction that stores it, because a read after a failover could miss the last batches', async () => {
+    const campaignId = await harness.seedCampaign(2);
+    await harness.seedConversations(campaignId, [{}, {}, {}]);
+    const operationId = harness.newId('op');
+    const to = { texterIds: ['t1', 't2'] };
+    const request = { kind: 'reassign', operationId, campaignId, from: 'pool', to, status: 'any' } as const;
+    const sent = await commands.during(({ stores }) =>
+      runToEnd(stores, request, { batchConversationsMax: 2, batchesInFlightMax: 1 }),
+    );
+    const totals = sent.filter(({ aggregate }) => aggregate === 'batches');
+    const [ending] = sent.filter((command) => JSON.stringify(command).includes('"receipt":{"selected"'));
+    expect(totals).toHaveLength(2);
+    expect(ending).toMatchObject({ findAndModify: 'operations', autocommit: false });
+    const { lsid, txnNumber } = ending as { lsid: unknown; txnNumber: unknown };
+    for (const each of totals) expect(each).toMatchObject({ lsid, txnNumber });
+    expect(totals[0]).toMatchObject({ startTransaction: true, readConcern: { level: 'snapshot' } });
+    const credits = sent.filter(({ find, update }) => find === 'credits' || update === 'credits');
+    expect(credits.at(-2)).toMatchObject({ find: 'credits', txnNumber });
+  });
+});
