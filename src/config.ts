@@ -10,7 +10,14 @@ import { problemOfRedisUrl } from './queue/redis-address.ts';
 const DEFAULT_BATCH_CONVERSATIONS = 2_000;
 const RECEIPTS_KEPT_DAYS_MAX = 36_500;
 
-const ms = (byDefault: number) => z.coerce.number().int().min(1).max(86_400_000).default(byDefault);
+/** BullMQ renews a lock twice in this time, also while a worker is busy with a batch. With less, jobs lose their locks. */
+const LOCK_MS_MIN = 1_000;
+/** With less, the checks take all the time of Redis. */
+const CHECK_EVERY_MS_MIN = 100;
+/** With less, no transaction could end, and every stop would be cut off. */
+const CLOSE_TIMEOUT_MS_MIN = 100;
+
+const ms = (byDefault: number, min = 1) => z.coerce.number().int().min(min).max(86_400_000).default(byDefault);
 const count = (byDefault: number) => z.coerce.number().int().min(1).max(1_000).default(byDefault);
 
 /** Makes a check of a value from a function that says what is wrong with it. */
@@ -68,13 +75,13 @@ export const environment = z.object({
   BATON_SLICE_MS: ms(2_000).describe(
     'How long an operation runs before its job goes to the back of the queue, in milliseconds.',
   ),
-  BATON_LOCK_MS: ms(8_000).describe(
+  BATON_LOCK_MS: ms(8_000, LOCK_MS_MIN).describe(
     'How long a job may go without a sign of life from its worker before another worker runs it, in milliseconds.',
   ),
-  BATON_STALLED_CHECK_MS: ms(3_000).describe(
+  BATON_STALLED_CHECK_MS: ms(3_000, CHECK_EVERY_MS_MIN).describe(
     'How often a worker checks for jobs whose worker has died, in milliseconds.',
   ),
-  BATON_RECONCILE_EVERY_MS: ms(30_000).describe(
+  BATON_RECONCILE_EVERY_MS: ms(30_000, CHECK_EVERY_MS_MIN).describe(
     'How often a reconcile pass restores lost jobs and removes old operations, in milliseconds.',
   ),
   BATON_RECEIPTS_KEPT_DAYS: z.coerce
@@ -84,7 +91,7 @@ export const environment = z.object({
     .max(RECEIPTS_KEPT_DAYS_MAX)
     .default(90)
     .describe('How long ended operations are kept with their receipts, in days. 0 keeps them for ever.'),
-  BATON_CLOSE_TIMEOUT_MS: ms(15_000).describe(
+  BATON_CLOSE_TIMEOUT_MS: ms(15_000, CLOSE_TIMEOUT_MS_MIN).describe(
     'How long a worker may take to finish the transactions in progress when it is stopped, in milliseconds.',
   ),
   BATON_MONGODB_CONNECTIONS_MAX: count(50).describe('The most connections of one process to the database.'),

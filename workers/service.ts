@@ -19,6 +19,7 @@ import { OptOutHandler } from './opt-out-handler.ts';
 import { Pace } from './pace.ts';
 import { PreviewHandler } from './preview-handler.ts';
 import { startQueueWorker } from './queue-worker.ts';
+import { QueueWatch } from './queue-watch.ts';
 import { ReconcileHandler } from './reconcile-handler.ts';
 
 /** Requests to cancel, to find and to opt out are few and short. */
@@ -45,9 +46,19 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const context = await createWorkerContext(config, reporter);
   const workers = startWorkers(config, context, logger, reporter);
   context.schedule.start();
+  const { redis } = context;
+  const watch = new QueueWatch(
+    redis,
+    config.queue.prefix,
+    logger,
+    reporter('the settings of a queue could not be read'),
+  );
   return {
     ready: Promise.all(workers.map((worker) => worker.waitUntilReady())).then(() => undefined),
-    close: () => close(context, workers, config.worker.closeTimeoutMs),
+    close: () => {
+      watch.close();
+      return close(context, workers, config.worker.closeTimeoutMs);
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { countSelected, type OperationRequest, type Plan, type RequestInput } from '../operations/index.ts';
 import type { OperationResult, Producer, Sent } from '../producer/index.ts';
-import { countWorkers } from '../telemetry/index.ts';
+import { OPERATIONS_QUEUE } from '../queue/job.ts';
+import { countWorkers, readQueueFaults } from '../telemetry/index.ts';
 import type { AssigneeNames } from './lookup.ts';
 import { receiptText } from './receipt-text.ts';
 import type { Session } from './session.ts';
@@ -83,7 +84,7 @@ function movedIn(progress: unknown): number {
   return typeof moved === 'number' ? moved : 0;
 }
 
-/** Notes once that no worker runs, when an operation makes no progress. */
+/** Notes once that no worker runs or that the queue is paused, when an operation makes no progress. */
 class WorkerCheck {
   private readonly session: Session;
   private readonly timer: NodeJS.Timeout;
@@ -102,10 +103,17 @@ class WorkerCheck {
   }
 
   private async check(): Promise<void> {
-    const workers = await countWorkers(this.session.config.queue).catch(() => undefined);
-    if (workers !== 0) return;
+    const { queue } = this.session.config;
+    const faults = await readQueueFaults(queue).catch(() => undefined);
+    const paused = faults?.settings.find(({ queue: name }) => name === OPERATIONS_QUEUE);
+    if (paused) return this.noteOnce(`the queue ${OPERATIONS_QUEUE} ${paused.found.join(' and ')}. Still waiting…`);
+    const workers = await countWorkers(queue).catch(() => undefined);
+    if (workers === 0) this.noteOnce('no worker is running: start one with `baton worker`. Still waiting…');
+  }
+
+  private noteOnce(line: string): void {
     this.stop();
-    this.session.note('no worker is running: start one with `baton worker`. Still waiting…');
+    this.session.note(line);
   }
 }
 

@@ -182,8 +182,10 @@ export class WaitTimeout extends Error {
   override readonly name = 'WaitTimeout';
   readonly code = 'wait-timeout';
 
-  constructor(jobId: string, waitMs: number) {
-    super(`job ${jobIdText(jobId)} did not end within ${waitMs} ms; it continues, and its result can be awaited again`);
+  /** `reason` says why jobs of the queue wait, such as "the queue operations is paused". */
+  constructor(jobId: string, waitMs: number, reason?: string) {
+    const end = reason === undefined ? 'it continues' : `${reason}; the job runs later`;
+    super(`job ${jobIdText(jobId)} did not end within ${waitMs} ms; ${end}, and its result can be awaited again`);
   }
 }
 

@@ -5,11 +5,15 @@ import { errorText, jobIdText } from '../domain/safe-text.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import type { RedisConnection } from './connection.ts';
 import { hasFailed } from './job-state.ts';
+import { connectionOf } from './lost-job.ts';
+import { describeSettings, readQueueSettings } from './queue-settings.ts';
 
 /** Events report the end of a job. The job is also read this often, in case an event was lost. */
 const RECHECK_MS = 5_000;
 /** The time for one read, so that a job that has ended is found however short the wait is. */
 const WAIT_MS_MIN = 100;
+/** The time to find out why a job did not end. */
+const SETTINGS_MS_MAX = 500;
 /** The longest time of a timer: 24 days. */
 const WAIT_MS_MAX = 2 ** 31 - 1;
 /** A connection that does not close within this time is cut. */
@@ -64,11 +68,22 @@ export class ResultWaiter {
       // If Redis cannot be reached now, the next read or the time limit decides.
       const read = (): void => void this.readEnd(jobId).then((found) => found && end(found), ignore);
       const waiter: Waiter = { end, progress: (data) => onProgress?.(data) };
-      const timeout = setTimeout(() => settle(() => reject(new WaitTimeout(jobId, waitMs))), waitMs);
+      const timeout = setTimeout(() => {
+        void this.reasonToWait().then((reason) => settle(() => reject(new WaitTimeout(jobId, waitMs, reason))));
+      }, waitMs);
       const recheck = setInterval(read, RECHECK_MS);
       this.addWaiter(jobId, waiter);
       read();
     });
+  }
+
+  /** Returns why the jobs of a queue wait although workers are free, or `undefined`. */
+  private async reasonToWait(): Promise<string | undefined> {
+    const { name, opts } = this.queue;
+    const reading = readQueueSettings(connectionOf(this.queue), opts.prefix ?? '', name).catch(ignore);
+    const settings = await pTimeout(reading, { milliseconds: SETTINGS_MS_MAX, fallback: ignore });
+    const found = settings ? describeSettings(name, settings) : [];
+    return found.length === 0 ? undefined : `the queue ${name} ${found.join(' and ')}`;
   }
 
   async close(): Promise<void> {

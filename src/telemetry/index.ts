@@ -2,3 +2,4 @@ export { MongoHealthStore, type DatabaseFacts, type HealthStore } from './databa
 export { conflictCounts, countConflict } from './conflicts.ts';
 export { createLogger, errorReporter, type Logger } from './logger.ts';
 export { countWorkers, readQueueFacts, type QueueFacts, type QueueState } from './queue-health.ts';
+export { readQueueFaults, type QueueFaults } from './queue-faults.ts';

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Check } from '../doctor/check.ts';
 import { checkDatabase } from '../doctor/database-checks.ts';
 import { checkQueue } from '../doctor/queue-checks.ts';
+import { checkQueueFaults } from '../doctor/queue-fault-checks.ts';
 import { EXIT_FAILED } from '../errors.ts';
 import { batonVersion, type Session } from '../session.ts';
 import { facts, type Output } from '../terminal.ts';
@@ -16,7 +17,8 @@ export function addDoctor(program: Command, session: Session): void {
 }
 
 async function runChecks(session: Session): Promise<Output> {
-  const checks = (await Promise.all([checkDatabase(session.config), checkQueue(session.config)])).flat();
+  const { config } = session;
+  const checks = (await Promise.all([checkDatabase(config), checkQueue(config), checkQueueFaults(config)])).flat();
   const ok = checks.every(({ outcome }) => outcome !== 'fail');
   if (!ok) session.exitStatus = EXIT_FAILED;
   const versions = { baton: batonVersion(), node: process.versions.node };
