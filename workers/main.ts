@@ -1,10 +1,11 @@
 import { readConfig } from '../src/config.ts';
 import { createLogger } from '../src/telemetry/index.ts';
 import { startService } from './service.ts';
-import { exitBeforeReady, logUncaughtErrors } from './start-up.ts';
+import { exitBeforeReady, logUncaughtErrors, surviveLostLog } from './start-up.ts';
 
 let logger = createLogger({ level: 'info' });
 logUncaughtErrors(logger);
+surviveLostLog();
 
 async function start(): ReturnType<typeof startService> {
   const config = readConfig(process.env);

@@ -1,4 +1,5 @@
 import mongoose, { type Connection, type mongo, type Query } from 'mongoose';
+import { Refusal } from '../domain/errors.ts';
 import type {
   BatchDoc,
   CampaignDoc,
@@ -58,6 +59,7 @@ export class Database {
     });
     try {
       await connection.asPromise();
+      await refuseOneOfSeveral(connection);
       return new Database(connection, await ServerClock.start(() => readServerTime(connection)));
     } catch (error) {
       await connection.close().catch(() => undefined);
@@ -179,6 +181,20 @@ export async function* stream<Doc>(
   } finally {
     await cursor.close();
   }
+}
+
+/** A direct connection stays with its member. After a failover that member is a secondary, which refuses every write. */
+async function refuseOneOfSeveral(connection: Connection): Promise<void> {
+  const client = connection.getClient();
+  if (!client.options.directConnection) return;
+  const { hosts } = await client.db('admin').command({ hello: 1 });
+  const memberCount = Array.isArray(hosts) ? hosts.length : 1;
+  if (memberCount < 2) return;
+  throw new Refusal('bad-config', {
+    message: `MONGODB_URI has directConnection=true, but the replica set has ${memberCount} members: remove the option`,
+    expected: 'an address that finds the primary of the replica set',
+    received: `directConnection to one of ${memberCount} members`,
+  });
 }
 
 async function readServerTime(connection: Connection): Promise<Date> {
