@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRedis } from '../../dev/services/services.ts';
+import { createProducer } from '../../src/producer/producer.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 import { areOwnServicesPossible } from '../support/own-services.ts';
@@ -41,8 +42,11 @@ describe.runIf(areOwnServicesPossible)('a user of Redis', () => {
     const doctor = await cli.run(['doctor']);
     expect(doctor.out).toMatch(/^✓ Redis rights +all/m);
     expect(doctor.status).toBe(0);
-    const moved = await cli.run(['reassign', campaignId, '--from', 'pool', '--to', 't1']);
-    expect(moved).toMatchObject({ status: 0 });
+    const producer = createProducer({ redisUrl: env.REDIS_URL, prefix: harness.config.queue.prefix });
+    const asked = { campaignId, from: 'pool', to: { texterIds: ['t1'] }, status: 'any' } as const;
+    const sent = await producer.reassign({ operationId: harness.newId('op'), ...asked });
+    expect((await sent.result()).receipt).toMatchObject({ moved: 2 });
+    await producer.close();
     expect(worker.logText).not.toContain('NOPERM');
     await worker.kill();
   });
