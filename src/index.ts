@@ -3,13 +3,17 @@ export { createProducer } from './producer/index.ts';
 export type { ClaimResult, OperationResult, Producer, ProducerOptions, Sent, SentClaim } from './producer/index.ts';
 export type { ClaimInput } from './claims/contract.ts';
 export type { EraseAnswer, OptOutAnswer, PersonRequest } from './contacts/contract.ts';
-export type { CancelInput, MovesInput, PreviewRequest, RequestInput } from './operations/contract.ts';
-export type { CancelAnswer, ConversationResult, FoundOperation, MovesPage, Preview } from './operations/jobs.ts';
+export type { CancelInput, PreviewRequest, RequestInput } from './operations/contract.ts';
+export type { MovesInput } from './operations/moves-job.ts';
+export type { CancelAnswer } from './operations/jobs.ts';
+export type { ConversationResult, MovesPage } from './operations/moves-job.ts';
+export type { FoundOperation, Preview } from './operations/read-jobs.ts';
 export type { WaitOptions } from './queue/result-waiter.ts';
 export {
   HALT_CODES,
   Halted,
   JobFailed,
+  ProducerClosed,
   QueueUnavailable,
   Refusal,
   REFUSAL_CODES,

@@ -1,10 +1,12 @@
 import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
-import { isPermanent } from '../src/domain/errors.ts';
+import { isPermanent, Refusal } from '../src/domain/errors.ts';
 import { isDatabaseAway } from '../src/mongo/majority.ts';
 import { storableError } from '../src/domain/safe-text.ts';
 import { toFailureText, toStoredError, type StoredError } from '../src/domain/stored-error.ts';
+import { JOB_BYTES_MAX } from '../src/queue/job.ts';
 import type { Logger } from '../src/telemetry/index.ts';
 import type { LockWatch } from './lock-watch.ts';
+import { oversizedBytes } from './screened-backend.ts';
 
 /** Frequent enough for a progress bar, and rare enough for Redis, which passes each report on. */
 const PROGRESS_EVERY_MS = 250;
@@ -128,6 +130,7 @@ function progressReporter(job: Job): (progress: object) => void {
 
 async function run(handler: Handler, attempt: Attempt): Promise<Outcome> {
   try {
+    refuseOversized(attempt.job.data);
     return await handler.handle(attempt);
   } catch (error) {
     if (isPermanent(error)) return failedWith(toStoredError(error));
@@ -141,6 +144,16 @@ async function run(handler: Handler, attempt: Attempt): Promise<Outcome> {
     await afterFailure(handler, attempt, error instanceof Error ? error : new Error(String(error)));
     throw error;
   }
+}
+
+function refuseOversized(data: unknown): void {
+  const bytes = oversizedBytes(data);
+  if (bytes === undefined) return;
+  throw new Refusal('bad-request', {
+    message: `the data of the job has ${bytes} bytes; at most ${JOB_BYTES_MAX} bytes are allowed`,
+    expected: `at most ${JOB_BYTES_MAX} bytes`,
+    received: `${bytes} bytes`,
+  });
 }
 
 async function afterFailure(handler: Handler, attempt: Attempt, error: Error): Promise<void> {

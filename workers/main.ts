@@ -1,29 +1,7 @@
-import { readConfig } from '../src/config.ts';
-import { createLogger } from '../src/telemetry/index.ts';
-import { startService } from './service.ts';
-import { exitBeforeReady, logUncaughtErrors, surviveLostLog } from './start-up.ts';
+import { StopSignals } from './stop-signals.ts';
 
-let logger = createLogger({ level: 'info' });
-logUncaughtErrors(logger);
-surviveLostLog();
-
-async function start(): ReturnType<typeof startService> {
-  const config = readConfig(process.env);
-  logger = createLogger(config.log);
-  const service = await startService(config, logger);
-  await service.ready;
-  return service;
-}
-
-const service = await start().catch((error: unknown) => exitBeforeReady(logger, error));
-logger.info('worker ready');
-
-async function stop(signal: NodeJS.Signals): Promise<void> {
-  logger.info({ signal }, 'worker stopping');
-  const outcome = await service.close();
-  logger.info({ outcome }, 'worker stopped');
-  process.exit(outcome === 'closed' ? 0 : 1);
-}
-
-process.once('SIGTERM', (signal) => void stop(signal));
-process.once('SIGINT', (signal) => void stop(signal));
+// First of all, because loading the libraries takes a second. As process 1 of a container, a process without a handler
+// ignores SIGTERM.
+const signals = new StopSignals();
+const { runWorker } = await import('./run-worker.ts');
+await runWorker(signals, process.env);

@@ -66,7 +66,7 @@ export class OperationHandler implements Handler {
     try {
       return await this.runSlice(attempt, () => (slice.madeProgress = true));
     } catch (error) {
-      if (!isPermanent(error)) await this.order.note(attempt.job);
+      if (!isPermanent(error)) await this.order.noteReturn(attempt.job);
       if (!usesNoAttempt(error, slice)) throw error;
       attempt.log.warn({ err: error }, 'error in a slice, operation requeued without using an attempt');
       return { kind: 'requeued', delayMs: RETRY_SLICE_MS };
@@ -90,7 +90,7 @@ export class OperationHandler implements Handler {
 
   private async runSlice({ job, log, signal, reportProgress }: Attempt, onProgress: () => void): Promise<Outcome> {
     const { request, sendId } = parseOperationJob(job.id ?? '', job.data);
-    if (!(await this.order.isNext(job, request, signal))) return { kind: 'requeued', delayMs: SENT_EARLIER_MS };
+    if (!(await this.order.mayRun(job, request, signal))) return { kind: 'requeued', delayMs: SENT_EARLIER_MS };
     const sliceEndsAt = performance.now() + this.config.sliceMs;
     if (isOne(request)) this.pace.noteInteractiveRequest();
     const command = { request, requestHash: requestHash(request), sendId };
@@ -106,7 +106,7 @@ export class OperationHandler implements Handler {
         this.logSlowedDown(request, progress, log);
       },
     });
-    if (job.attemptsStarted > 1) await this.order.forget(job.id ?? '');
+    if (job.attemptsStarted > 1) await this.order.forgetReturn(job.id ?? '', request);
     log.debug({ campaignId: request.campaignId, result: result.kind }, 'slice ended');
     if (result.kind !== 'waiting') await this.afterEnd.wakeWaitingClaims(result.operation);
     if (result.kind === 'ended') await this.afterEnd.wakeNextOperation(result.operation);

@@ -4,6 +4,7 @@ import pTimeout from 'p-timeout';
 import type { Config } from '../src/config.ts';
 import type { ErrorListener, RedisConnection } from '../src/queue/connection.ts';
 import type { LockWatch } from './lock-watch.ts';
+import { screenJobs } from './screened-backend.ts';
 
 /**
  * How many worker processes may die while they run a job before BullMQ fails the job. High, because BullMQ never resets
@@ -36,7 +37,11 @@ export function startQueueWorker({ queue, worker: config }: Config, parts: Queue
     stalledInterval: config.stalledCheckMs,
     maxStalledCount: STALLED_COUNT_MAX,
   };
-  const worker = new Worker(parts.name, parts.processor, options, createUnblockingBackend);
+  const worker: Worker = new Worker(parts.name, parts.processor, options, (...args) => {
+    const backend = createUnblockingBackend(...args);
+    screenJobs(backend, () => worker);
+    return backend;
+  });
   parts.locks.watch(worker, parts.onError);
   return worker;
 }

@@ -4,7 +4,7 @@ import type { Config } from '../src/config.ts';
 import { createWorkerContext, type WorkerContext } from '../src/context.ts';
 import type { ErrorReporter } from '../src/queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCILE_QUEUE } from '../src/queue/job.ts';
-import { ReconciledQueues } from '../src/reconcile/index.ts';
+import { LostJobs, ReconciledQueues } from '../src/reconcile/index.ts';
 import { errorReporter, type Logger } from '../src/telemetry/index.ts';
 import { AfterEnd } from './after-end.ts';
 import { CancelHandler } from './cancel-handler.ts';
@@ -56,7 +56,9 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
   const { redis, operationQueue, claimQueue, coordinator } = context;
   const afterEnd = new AfterEnd(context, operationQueue, claimQueue);
   const pace = new Pace();
-  const reconcileDeps = { ...context, jobs: new ReconciledQueues(operationQueue, claimQueue), receiptsKeptDays };
+  const lost = new LostJobs(redis, config.queue.prefix);
+  const jobs = new ReconciledQueues(operationQueue, claimQueue, lost);
+  const reconcileDeps = { ...context, jobs, receiptsKeptDays };
   const controls = {
     cancel: new CancelHandler(context, operationQueue, claimQueue, afterEnd),
     find: new FindHandler(context),

@@ -24,13 +24,13 @@ export class ClaimQueue {
   /** Starts the snoozed job of a claim that has ended, so that the texter gets the answer. */
   async wake(operationId: string): Promise<void> {
     const job = await findJob(this.queue, operationId);
-    if (job) await runNow(job);
+    if (job) await runNow(this.queue, job);
   }
 
   /** Starts the job of a claim that has ended, and adds the job again if it was lost. */
   async answer(claim: Claim): Promise<void> {
     const job = await findJob(this.queue, claim.operationId);
-    if (job) await runNow(job);
+    if (job) await runNow(this.queue, job);
     else await this.add(claim);
   }
 

@@ -6,6 +6,17 @@ import type { RedisConnection } from '../queue/connection.ts';
  */
 const LEASE_MS = 2_000;
 const RENEW_EVERY_MS = 500;
+/** A claim that is not served is sent again long before. */
+const FORWARDED_FOR_S = 3_600;
+
+/**
+ * Removes keys that are not as Baton writes them. A lease without an expiry would stop the claims of its campaign for ever,
+ * and so would a key of another type.
+ */
+const REPAIR = `
+    local function isA(key, kind) return redis.call('type', key).ok == kind end
+    if not isA(KEYS[1], 'string') or redis.call('pttl', KEYS[1]) == -1 then redis.call('del', KEYS[1]) end
+    if not isA(KEYS[2], 'list') then redis.call('del', KEYS[2]) end`;
 
 /**
  * `KEYS[1]` is the lease; its value is the id of the coordinator that has it, which every script gets as `ARGV[1]`.
@@ -21,6 +32,7 @@ const SCRIPTS = {
     for i = 3, #ARGV do
       if not redis.call('lpos', KEYS[2], ARGV[i]) then redis.call('rpush', KEYS[2], ARGV[i]) end
     end
+    redis.call('expire', KEYS[2], ${FORWARDED_FOR_S})
     return 0`,
   claimLeaseRenew: `
     if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -46,7 +58,8 @@ type LeaseCommands = Record<keyof typeof SCRIPTS, Command>;
 
 /** Adds the scripts to a connection as commands. They are called by their hash, on one server and on a cluster alike. */
 function withCommands(redis: RedisConnection): LeaseCommands {
-  for (const [name, lua] of Object.entries(SCRIPTS)) redis.defineCommand(name, { numberOfKeys: 2, lua });
+  for (const [name, lua] of Object.entries(SCRIPTS))
+    redis.defineCommand(name, { numberOfKeys: 2, lua: `${REPAIR}\n${lua}` });
   return redis as RedisConnection & LeaseCommands;
 }
 

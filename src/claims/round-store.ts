@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import { rulesOf, type StoredCampaign } from '../campaigns/index.ts';
-import { makeWritable, moveUpdate, WRITABLE } from '../conversations/index.ts';
+import { moveUpdate } from '../conversations/index.ts';
 import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
 import { BY_ID } from '../mongo/indexes.ts';
 import { CLAIMABLE, objectIds, type ClaimDoc, type ConversationDoc } from '../mongo/documents.ts';
@@ -105,20 +105,12 @@ export class MongoRoundStore implements RoundStore {
   async assign(decisions: readonly Decision[]): Promise<void> {
     const granted = decisions.flatMap((decision) => decision.granted);
     this.assigning = granted.length;
-    let assigned = await this.writeAssignments(decisions);
-    if (assigned !== granted.length) {
-      await makeWritable(this.database, this.campaignId, granted, this.session);
-      assigned += await this.writeAssignments(decisions);
-    }
+    const updates = decisions.map((decision) => ({ updateMany: { ...this.assignment(decision), hint: BY_ID } }));
+    const { modifiedCount: assigned } = await this.database.conversations.bulkWrite(updates, { session: this.session });
     this.assigning = 0;
     if (assigned !== granted.length) {
       throw new Error(`a round of claims assigned ${assigned} of ${granted.length} conversations`);
     }
-  }
-
-  private async writeAssignments(decisions: readonly Decision[]): Promise<number> {
-    const updates = decisions.map((decision) => ({ updateMany: { ...this.assignment(decision), hint: BY_ID } }));
-    return (await this.database.conversations.bulkWrite(updates, { session: this.session })).modifiedCount;
   }
 
   async updateWaiting(claim: Claim, granted: readonly string[]): Promise<void> {
@@ -140,7 +132,7 @@ export class MongoRoundStore implements RoundStore {
   } {
     const { operationId, texterId } = claim.request;
     return {
-      filter: { _id: { $in: objectIds(granted) }, campaignId: this.campaignId, ...CLAIMABLE, ...WRITABLE },
+      filter: { _id: { $in: objectIds(granted) }, campaignId: this.campaignId, ...CLAIMABLE },
       update: moveUpdate({ operationId, from: null, to: texterId, at: this.now, by: texterId }),
     };
   }

@@ -50,7 +50,10 @@ export function conversationOption(help: string, conflicts: string[]): Option {
 
 /** `--conversations` names each conversation, so the options that select by source and status cannot be used with it. */
 export function conversationsOption(help: string, conflicts: string[]): Option {
-  return new Option('--conversations <ids>', `${help}, by id: A,B, or - to read one id per line`).conflicts(conflicts);
+  return new Option(
+    '--conversations <ids>',
+    `${help}, by id: A,B, or - to read them from the standard input`,
+  ).conflicts(conflicts);
 }
 
 export function countryOption(): Option {

@@ -14,7 +14,7 @@ export const SHORT_BECAUSE = {
   stopped: 'it was stopped',
   'campaign-closed': 'the campaign was closed',
   'self-assign-off': 'the campaign no longer allows self-assign',
-  'texter-inactive': 'the texter was paused',
+  'texter-inactive': 'a texter was paused',
   'unknown-texter': 'the texter is no longer on the campaign',
   unassigned: 'everything was unassigned from the texter',
 } as const satisfies Record<NonNullable<Receipt['shortBecause']>, string>;
@@ -26,7 +26,7 @@ export function receiptText(receipt: Receipt, names: AssigneeNames): string {
   const short = shortBecause === null ? '' : `${wanted}: ${SHORT_BECAUSE[shortBecause]}`;
   return blocks(
     `Moved ${moved} of ${counted(selected, 'conversation')} selected${short}.`,
-    left !== null && left > 0 && `${counted(left, 'more conversation')} had not been reached. They did not change.`,
+    left !== null && left > 0 && leftText(left, shortBecause),
     workedOnText(receipt.skipped),
     claimsEnded > 0 && `${counted(claimsEnded, 'waiting claim')} of these texters ended.`,
     pausedTargets.length > 0 && `Paused meanwhile, so they may have received less: ${names.list(pausedTargets)}.`,
@@ -40,6 +40,12 @@ export function receiptText(receipt: Receipt, names: AssigneeNames): string {
     skippedTable(receipt.skipped),
     resultsTable(receipt.results),
   );
+}
+
+function leftText(left: number, shortBecause: Receipt['shortBecause']): string {
+  if (shortBecause === 'stopped')
+    return `${counted(left, 'more conversation')} had not been reached. They did not change.`;
+  return `${counted(left, 'conversation')} still match: they came later, or changed again and again.`;
 }
 
 /** Lists the chosen conversations that did not move. */

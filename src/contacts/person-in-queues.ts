@@ -4,6 +4,8 @@ import type { ErasedPerson, PersonInQueues } from './contact.ts';
 import type { PersonText } from './person-text.ts';
 import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/job.ts';
+import { readJobs } from '../queue/read-job.ts';
+import { forgetSetAside } from '../queue/set-aside.ts';
 
 /** In the order in which a job passes through them, so that a job that moves meanwhile is still found. */
 const STATES: readonly JobType[] = ['wait', 'prioritized', 'delayed', 'active', 'failed', 'completed'];
@@ -46,13 +48,16 @@ export class RedisPersonInQueues implements PersonInQueues {
         await queue.close();
       }
     }
+    const { numbers, text } = person;
+    const names = (entry: string): boolean => text.isIn(entry) || numbers.some((number) => entry.includes(number));
+    await forgetSetAside(this.redis, this.prefix, names);
   }
 
   private async eraseFromJobs(queue: Queue, state: JobType, person: ErasedPerson): Promise<void> {
     for (let at = 0; ; at += PAGE_SIZE) {
-      const page = (await queue.getJobs([state], at, at + PAGE_SIZE - 1)) as (Job | undefined)[];
+      const page = await readJobs(queue, state, at, at + PAGE_SIZE - 1);
       if (page.length === 0) return;
-      for (const job of page) if (job) await this.eraseFromJob(queue, job, person);
+      for (const job of page) await this.eraseFromJob(queue, job, person);
     }
   }
 

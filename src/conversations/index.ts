@@ -17,5 +17,4 @@ export { readInOrder } from './read-in-order.ts';
 export { isComplete, isTimed, type StoredConversation } from './stored.ts';
 export { ANY_TIME, mergePlaces, NO_TIME, OTHER_TYPES, readUntimed } from './untimed.ts';
 export { MongoViewStore } from './view-store.ts';
-export { makeWritable, WRITABLE } from './writable.ts';
 export { type ConversationsView, type Load, type Sender, viewConversations, viewSenders } from './views.ts';

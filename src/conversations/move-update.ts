@@ -3,14 +3,18 @@ import { HISTORY_MOVES_MAX, type HistoryMove, type SinceLastMove } from '../doma
 import type { ConversationDoc } from '../mongo/documents.ts';
 import type { StoredConversation } from './stored.ts';
 
-const NEXT_VERSION = { $add: [orNull('assignmentVersion', 0), 1] };
+/* Another program may have left out the history or the version, or stored a value of another type. */
+
+const HISTORY = { $cond: [{ $isArray: '$history' }, '$history', []] };
+const VERSION = { $cond: [{ $isNumber: '$assignmentVersion' }, '$assignmentVersion', 0] };
+const NEXT_VERSION = { $add: [VERSION, 1] };
 
 /**
  * The update of one move. It is a pipeline, because it copies fields of the conversation at the moment of the write into
  * `atLastMove`. An undo compares them to find out what has changed since.
  */
 export function moveUpdate(move: HistoryMove): mongo.Document[] {
-  const history = { $concatArrays: [orNull('history', []), [{ $literal: move }]] };
+  const history = { $concatArrays: [HISTORY, [{ $literal: move }]] };
   const $set = {
     assigneeId: { $literal: move.to },
     assignedAt: move.at,
@@ -69,7 +73,7 @@ function isAtLastMove(...fields: readonly (keyof Moved)[]): mongo.Filter<Convers
   return { $expr: { $eq: [fields.map((field) => `$${field}`), recorded] } };
 }
 
-/** The value of a field, or `value` if it is `null` or missing. Other programs may leave fields out. */
-function orNull(field: string, value: number | readonly never[] | null = null): mongo.Document {
-  return { $ifNull: [`$${field}`, value] };
+/** The value of a field that other programs may leave out. */
+function orNull(field: string): mongo.Document {
+  return { $ifNull: [`$${field}`, null] };
 }

@@ -50,20 +50,39 @@ export function creditsOf(
   });
 }
 
-/** Returns the credits after a deal. `moves` counts what was written; `leftOut` are targets that were paused meanwhile. */
+/**
+ * A target that received so much less than its exact share was left out for a part of the deal, such as a texter who was
+ * paused for a while.
+ */
+const LEFT_OUT_BELOW = -2;
+
+/** Returns the credits after a deal. `moves` counts what was written; `paused` are targets that are paused in the end. */
 export function creditsAfter(
   stored: readonly Credit[],
   dealt: Dealt,
   moves: readonly MoveCount[],
-  leftOut: ReadonlySet<Assignee>,
+  paused: ReadonlySet<Assignee>,
 ): Credit[] {
   const sums = new Map(stored.map((each) => [creditKey(each.texterId, each.status), each]));
-  for (const { texterId, status, credit: change } of creditChanges(dealt, moves, leftOut)) {
+  for (const { texterId, status, credit: change } of changesOfPresent(dealt, moves, paused)) {
     const key = creditKey(texterId, status);
     const credit = Number(((sums.get(key)?.credit ?? 0) + change).toFixed(STORED_DIGITS));
     sums.set(key, { texterId, status, credit });
   }
   return [...sums.values()].filter(({ credit }) => credit !== 0);
+}
+
+/** Leaves out targets until the others have received their exact shares, but for the remainder. */
+function changesOfPresent(dealt: Dealt, moves: readonly MoveCount[], paused: ReadonlySet<Assignee>): Credit[] {
+  const leftOut = new Set(paused);
+  for (;;) {
+    const changes = creditChanges(dealt, moves, leftOut);
+    const owed = new Map<string, number>();
+    for (const { texterId, credit } of changes) owed.set(texterId, (owed.get(texterId) ?? 0) - credit);
+    const absent = [...owed].filter(([, received]) => received < LEFT_OUT_BELOW);
+    if (absent.length === 0) return changes;
+    for (const [texterId] of absent) leftOut.add(texterId);
+  }
 }
 
 function creditChanges(dealt: Dealt, moves: readonly MoveCount[], leftOut: ReadonlySet<Assignee>): Credit[] {

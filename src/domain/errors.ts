@@ -167,6 +167,16 @@ export class WriteConflict extends Error {
   override readonly name = 'WriteConflict';
 }
 
+/** The producer was closed while the caller waited, or before the call. Operations that were sent continue. */
+export class ProducerClosed extends Error {
+  override readonly name = 'ProducerClosed';
+  readonly code = 'producer-closed';
+
+  constructor() {
+    super('the producer is closed; operations that were sent continue, and another producer can await their results');
+  }
+}
+
 /** The operation did not end within the time the caller wanted to wait. The operation continues. */
 export class WaitTimeout extends Error {
   override readonly name = 'WaitTimeout';

@@ -67,8 +67,8 @@ export interface Receipt {
   /** Why fewer conversations moved than the request asked for. */
   readonly shortBecause: ShortBecause | null;
   /**
-   * How many more conversations a cancelled operation would have selected, up to its limit, or how many still match after
-   * an operation on all of them; else `null`.
+   * For a cancelled operation: how many more conversations it would have selected, up to its limit. For an operation on all
+   * conversations that is done: how many still match. Otherwise `null`.
    */
   readonly left: number | null;
   /** How many waiting claims an unassign of everything has ended; absent when there were none. */

@@ -91,11 +91,11 @@ function amount(bound: 'at least' | 'at most', limit: number, origin: string): s
   return unit === undefined ? `be ${bound} ${number}` : `have ${bound} ${number} ${unit}${limit === 1 ? '' : 's'}`;
 }
 
-/** Fields that do not change what an operation does. A retry may have other values. */
+/** Fields of a request that do not change what an operation does. A retry may have other values. */
 const NOT_HASHED: ReadonlySet<string> = new Set(['actorId', 'reason', 'confirm']);
 
 /** Lists that stand for sets: of ids, or of conversations with their expected assignees. */
-const SETS: ReadonlySet<string> = new Set(['texterIds', 'conversationIds', 'conversations']);
+const SETS: ReadonlySet<string> = new Set(['texterIds', 'conversations']);
 
 /**
  * Hashes what a request asks for: the order of fields and of the ids in a list, repeated ids, the actor, the reason and the
@@ -103,12 +103,14 @@ const SETS: ReadonlySet<string> = new Set(['texterIds', 'conversationIds', 'conv
  * comes again with a different request.
  */
 export function requestHash(request: object): string {
-  return createHash('sha256').update(canonicalJson(request)).digest('base64url');
+  const hashed = Object.entries(request).filter(([field]) => !NOT_HASHED.has(field));
+  return createHash('sha256')
+    .update(canonicalJson(Object.fromEntries(hashed)))
+    .digest('base64url');
 }
 
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (key, inner: unknown) => {
-    if (NOT_HASHED.has(key)) return undefined;
     if (Array.isArray(inner)) return SETS.has(key) ? sorted(inner) : (inner as unknown[]);
     if (typeof inner !== 'object' || inner === null) return inner;
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -84,7 +84,14 @@ export function storableError(error: unknown): Error {
 }
 
 /** Errors of Baton are written for callers; the others quote values. */
-const OWN_TYPES: readonly string[] = ['Refusal', 'Halted', 'UnknownFailure', 'QueueUnavailable', 'WaitTimeout'];
+const OWN_TYPES: readonly string[] = [
+  'Refusal',
+  'Halted',
+  'UnknownFailure',
+  'QueueUnavailable',
+  'WaitTimeout',
+  'ProducerClosed',
+];
 
 /** Returns the message of any error in one safe text. A refused connection is an AggregateError without a message. */
 export function errorText(error: unknown): string {

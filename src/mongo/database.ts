@@ -1,4 +1,5 @@
 import mongoose, { type Connection, type mongo, type Query } from 'mongoose';
+import pTimeout from 'p-timeout';
 import { Refusal } from '../domain/errors.ts';
 import type {
   BatchDoc,
@@ -20,6 +21,9 @@ export interface MongoOptions {
   /** How long a command waits for a server that can execute it. */
   readonly serverSelectionTimeoutMs: number;
 }
+
+/** After this time, closing ends without the answer of the server. */
+const CLOSE_MS_MAX = 1_000;
 
 /**
  * For lists that must be complete. A cursor with several batches can return a document twice or not at all if another
@@ -156,9 +160,10 @@ export class Database {
     await this.driver.createCollection(name);
   }
 
+  /** The driver tells the server which sessions end, and waits for the answer. A silent server would never answer. */
   async close(): Promise<void> {
     this.clock.stop();
-    await this.connection.close();
+    await pTimeout(this.connection.close(), { milliseconds: CLOSE_MS_MAX, fallback: () => undefined });
   }
 
   private get driver(): mongo.Db {

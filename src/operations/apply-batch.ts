@@ -122,7 +122,7 @@ export class BatchApplication {
     const { moves, skips } = await this.evaluatePart(inactive, session);
     const result = isAsPlanned(this.part, moves) ? {} : this.resultOf({ moves, skips });
     const batch = await this.record(at, countMoves(moves), result, session);
-    const written = await this.moves.writeEvaluated(moves, at, session);
+    const written = await this.moves.write(moves, at, session);
     if (written !== countMoves(moves)) {
       throw new Error(`${written} of ${countMoves(moves)} conversations of batch ${this.id} moved`);
     }

@@ -12,9 +12,9 @@ import { countSurplus } from './surplus.ts';
 export interface Candidates {
   /**
    * Counts the conversations that match and that the operation has not moved. They are read again until none is left.
-   * Absent for a surplus, whose size is fixed, and for a request that names its conversation.
+   * Absent for a request that names its conversation.
    */
-  countLeft?(): Promise<number>;
+  countLeft?(planner: Planner): Promise<number>;
   /** Reads on from the planner's position. */
   read(planner: Planner): AsyncIterable<readonly Candidate[]>;
   /** Counts the conversations after a batch; `undefined` is the beginning. */
@@ -29,11 +29,16 @@ export function manyCandidates({ conversations }: Stores, request: BulkRequest, 
   const { sources, targets, statuses, limit, surplus } = plan;
   const common = { campaignId, operationId, statuses };
   const inOrder = { ...common, sources: surplus?.emptied ?? sources, limit };
+  // Conversations can come to these sources after the surplus was counted.
+  const emptied = surplus ? sources.filter((source) => !targets.includes(source)) : sources;
+  let isFirstPass = true;
   let reader = new ReadAhead(conversations);
   return {
     async *read(planner) {
       reader = new ReadAhead(conversations);
-      yield* readInOrder(reader, inOrder, planner.position);
+      const again = isFirstPass ? {} : { sources: emptied };
+      isFirstPass = false;
+      yield* readInOrder(reader, { ...inOrder, ...again }, planner.position);
       const wanted = (target: Assignee): number => planner.surplusOf(target);
       if (surplus) yield* readFromEnd(conversations, { ...common, sources: targets, wanted });
       if (request.status === 'any') yield* readUnknown(conversations, campaignId, sources);
@@ -45,7 +50,10 @@ export function manyCandidates({ conversations }: Stores, request: BulkRequest, 
       const loads = newest && newest.after.planned > 0 ? newest.after.loads : plan.loads;
       return inOrderCount + countSurplus(surplus, loads);
     },
-    ...(!surplus && { countLeft: () => conversations.countNotMoved(campaignId, sources, statuses, operationId) }),
+    async countLeft(planner) {
+      const left = await conversations.countNotMoved(campaignId, emptied, statuses, operationId);
+      return surplus ? targets.reduce((sum, target) => sum + planner.surplusOf(target), left) : left;
+    },
     readAhead: () => reader.position(),
   };
 }

@@ -5,17 +5,13 @@ import type { Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
 
 /**
- * Unassigning all needs a confirmation of the number of conversations, and so does a count above that number. It is checked until the first batch is planned;
- * from then on the plan's limit keeps the operation from moving more.
+ * Unassigning all needs a confirmation of the number of conversations. So does a count above that number. Both are checked
+ * until the first batch is planned. From then on the limit of the plan keeps the operation from moving more.
  */
 export async function checkConfirmation(stores: Stores, request: UnassignRequest, plan: Plan): Promise<void> {
   if ((await stores.batches.recent(request.operationId, 1)).length > 0) return;
   const { campaignId, count } = request;
-  if (
-    count !== undefined &&
-    (await stores.conversations.count(campaignId, plan.sources, plan.statuses, count)) >= count
-  )
-    return;
+  if (count !== undefined && (await hasMore(stores, campaignId, plan, count))) return;
   const found = await countUnassignable(stores, campaignId, plan);
   if (count !== undefined && found === 0) return;
   if (request.confirm === undefined) {
@@ -35,6 +31,17 @@ export async function checkConfirmation(stores: Stores, request: UnassignRequest
       received: `${found}`,
     });
   }
+}
+
+/** Reads no more of the index than the count, unless some conversations are incomplete. */
+async function hasMore(stores: Stores, campaignId: string, plan: Plan, count: number): Promise<boolean> {
+  const { sources, statuses } = plan;
+  const [found, incomplete] = await Promise.all([
+    stores.conversations.count(campaignId, sources, statuses, count),
+    stores.conversations.countWithoutOptOut(campaignId, sources),
+  ]);
+  if (found < count || incomplete.length === 0) return found >= count;
+  return (await countUnassignable(stores, campaignId, plan)) >= count;
 }
 
 /** An unassign also takes the conversations of contacts who opted out, but skips incomplete ones. */

@@ -3,6 +3,7 @@ import { STATUSES } from '../domain/conversation.ts';
 import { SPREADS } from '../domain/dealing.ts';
 import type { OperationKind } from '../domain/operation.ts';
 import { actorId, campaignId, conversationId, count, COUNT_MAX, operationId, texterId } from '../domain/ids.ts';
+import { Refusal } from '../domain/errors.ts';
 import { parseWith, type DeepReadonly } from '../domain/requests.ts';
 
 /** More texters than any campaign has. A longer list is a mistake or an attack. */
@@ -151,46 +152,6 @@ export const cancelRequest = z.strictObject({
   operationId: operationId.describe('The operation or waiting claim to cancel.'),
 });
 
-/** A page of more conversations would make a large job. */
-export const MOVES_OF_PAGE_MAX = 1_000;
-const CURSOR_RULE = 'must be the "next" of the page before';
-const CURSOR = /^(\d{1,8})-(\d{1,8})$/;
-
-export const movesRequest = z.strictObject({
-  operationId: operationId.describe('The operation or claim to read.'),
-  campaignId,
-  after: z
-    .string({ error: CURSOR_RULE })
-    .regex(CURSOR, { error: CURSOR_RULE })
-    .optional()
-    .describe('The "next" of the page before. Default: from the beginning.'),
-  limit: z
-    .int()
-    .min(1)
-    .max(MOVES_OF_PAGE_MAX)
-    .default(MOVES_OF_PAGE_MAX)
-    .describe('The most conversations of the page.'),
-});
-
-export type MovesRequest = DeepReadonly<z.output<typeof movesRequest>>;
-export type MovesInput = DeepReadonly<z.input<typeof movesRequest>>;
-
-/** The first conversation of a page: `offset` conversations of the batch with this number are on earlier pages. */
-export interface Place {
-  readonly number: number;
-  readonly offset: number;
-}
-
-/** Reads what {@link cursorOf} wrote. */
-export function placeAt(cursor = '1-0'): Place {
-  const [, number, offset] = CURSOR.exec(cursor) ?? [];
-  return { number: Number(number), offset: Number(offset) };
-}
-
-export function cursorOf({ number, offset }: Place): string {
-  return `${number}-${offset}`;
-}
-
 export type OperationRequest = DeepReadonly<z.output<typeof operationRequest>>;
 export type RequestKind = Exclude<OperationKind, 'self-assign'>;
 export type RequestOf<Kind extends RequestKind> = Extract<OperationRequest, { kind: Kind }>;
@@ -218,13 +179,19 @@ export type RequestInput<Kind extends RequestKind> = DeepReadonly<
 export type PreviewRequest = DeepReadonly<z.input<typeof previewRequest>>;
 export type CancelInput = DeepReadonly<z.input<typeof cancelRequest>>;
 
-export function parseMovesRequest(input: unknown): MovesRequest {
-  return parseWith(movesRequest, input);
-}
-
 /** Parses a request. Throws a `bad-request` refusal that names the field. */
 export function parseRequest(input: unknown): OperationRequest {
+  refuseLostTarget(input);
   return parseWith(operationRequest, input);
+}
+
+/** `__proto__` is a possible texter id, but a record cannot have it as a key: zod drops it without an error. */
+function refuseLostTarget(input: unknown): void {
+  const { to } = (input ?? {}) as { readonly to?: { readonly counts?: unknown } };
+  const numbers = to?.counts;
+  if (typeof numbers !== 'object' || numbers === null || !Object.hasOwn(numbers, '__proto__')) return;
+  const expected = 'to.counts must not have the id __proto__';
+  throw new Refusal('bad-request', { message: expected, expected, received: '__proto__' });
 }
 
 export function hasCounts(to: Targets): to is Extract<Targets, { counts: unknown }> {
@@ -234,10 +201,6 @@ export function hasCounts(to: Targets): to is Extract<Targets, { counts: unknown
 /** Adds up the numbers of targets. */
 export function sumOf(numbers: Readonly<Record<string, number>>): number {
   return Object.values(numbers).reduce((sum, number) => sum + number, 0);
-}
-
-export function isList(request: OperationRequest): request is ListRequest {
-  return 'conversations' in request;
 }
 
 export function isOne(request: OperationRequest): request is OneRequest {

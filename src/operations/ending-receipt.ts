@@ -16,7 +16,7 @@ import type { Operation, Plan } from './operation.ts';
 import type { Ending } from './ports.ts';
 
 /** Conversations that are skipped for these reasons still match the request. */
-const SKIPPED_IN_PLACE: readonly SkipReason[] = ['already-there', 'opted-out', 'incomplete'];
+const SKIPPED_BUT_MATCHING: readonly SkipReason[] = ['already-there', 'opted-out', 'incomplete'];
 
 /** Counts of the campaign when the operation ends. They change all the time and are read before the transaction. */
 export interface Around {
@@ -58,7 +58,7 @@ export function receiptOf(operation: Operation, state: Ending['state'], found: F
  * programs changed again and again. An operation with a count leaves the others on purpose.
  */
 function leftBehind({ left, skipped }: Found): { readonly left?: number } {
-  const inPlace = sumOf(skipped.filter(({ reason }) => SKIPPED_IN_PLACE.includes(reason)));
+  const inPlace = sumOf(skipped.filter(({ reason }) => SKIPPED_BUT_MATCHING.includes(reason)));
   return left !== null && left > inPlace ? { left: left - inPlace } : {};
 }
 

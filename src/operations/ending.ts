@@ -88,7 +88,10 @@ async function readAround(
   };
 }
 
-/** Only the operation that has the campaign lock changes credits, so they are still as the plan found them. */
+/**
+ * `stored`: the credits as the transaction reads them. An operation that is cancelled while it waits has no campaign lock, so
+ * two operations can change credits at once.
+ */
 function newCredits(
   { plan }: Operation,
   stored: readonly Credit[],

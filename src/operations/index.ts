@@ -18,29 +18,14 @@ export {
   type Sources,
   type Targets,
   isOne,
-  MOVES_OF_PAGE_MAX,
-  parseMovesRequest,
   parseRequest,
 } from './contract.ts';
+export { MOVES_OF_PAGE_MAX, parseMovesRequest } from './moves-job.ts';
 export { failWith } from './ending.ts';
 export { MongoFailureStore } from './failure-store.ts';
-export {
-  type CancelAnswer,
-  type ConversationResult,
-  type FoundOperation,
-  type MovesPage,
-  type OperationAnswer,
-  type Preview,
-  FIND_JOB,
-  MOVES_JOB,
-  operationJob,
-  parseCancelJob,
-  parseFindJob,
-  parseMovesJob,
-  parseOperationJob,
-  parsePreviewJob,
-  toMovesPage,
-} from './jobs.ts';
+export { type CancelAnswer, type OperationAnswer, operationJob, parseCancelJob, parseOperationJob } from './jobs.ts';
+export { type ConversationResult, type MovesPage, MOVES_JOB, parseMovesJob, toMovesPage } from './moves-job.ts';
+export { type FoundOperation, type Preview, FIND_JOB, parseFindJob, parsePreviewJob } from './read-jobs.ts';
 export { needsCampaignLock } from './kinds.ts';
 export { type SliceResult, runOperation } from './lifecycle.ts';
 export { toOperationOrClaim } from './mapping.ts';

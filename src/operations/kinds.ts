@@ -3,7 +3,7 @@ import { hasCounts, sumOf, type OperationRequest, type RequestKind, type Request
 import type { Plan } from './operation.ts';
 import { checkConfirmation } from './confirmation.ts';
 import type { Stores } from './ports.ts';
-import { resolveReassign, resolveUnassign, resolveUndo } from './resolve-plan.ts';
+import { refuseTargets, resolveReassign, resolveUnassign, resolveUndo } from './resolve-plan.ts';
 import type { BatchSource } from './batch-source.ts';
 import type { StoredBatch } from './batch.ts';
 import type { ListedResult } from '../domain/receipt.ts';
@@ -17,10 +17,12 @@ interface Kind<Request extends OperationRequest> {
   /** Bulk operations of a campaign run one at a time, in the order accepted. */
   readonly needsCampaignLock: boolean;
   /**
-   * Resolves sources, targets and limit on the campaign as it is now. Throws a `Refusal`. Writes nothing. `isAccepted`: a
-   * target that was paused since leaves the others to the operation.
+   * Resolves sources, targets and limit on the campaign as it is now. Throws a `Refusal`. Writes nothing. With `isAccepted`, a
+   * target that was paused after acceptance is left out, and the others go on.
    */
   resolvePlan(stores: Stores, request: Request, isAccepted: boolean): Promise<Plan>;
+  /** Throws a `Refusal` that holds even if it would not hold any more when the operation starts. */
+  refuseAtAcceptance?(stores: Stores, request: Request): Promise<void>;
   /** Plans the batches. The returned plan also has the guard of their writes. */
   batchSource(stores: Stores, request: Request, plan: Plan): BatchSource;
   /** The count that the request asks for; `null` for all. */
@@ -43,6 +45,7 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
   reassign: {
     needsCampaignLock: true,
     resolvePlan: resolveReassign,
+    refuseAtAcceptance: refuseTargets,
     batchSource: selectMany,
     requestedCount: ({ count, to }) => count ?? (hasCounts(to) ? sumOf(to.counts) : null),
   },
@@ -52,7 +55,9 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
     batchSource: selectMany,
     requestedCount: ({ count }) => count ?? null,
     // Otherwise the conversations would come straight back to a texter whose claim waits.
-    endsClaims: ({ count, status }) => count === undefined && (status === 'any' || status === CLAIMED_STATUS),
+    endsClaims: ({ count, confirm, status }) =>
+      (count === undefined || (confirm !== undefined && count >= confirm)) &&
+      (status === 'any' || status === CLAIMED_STATUS),
     checkConfirmation,
   },
   'reassign-one': {
@@ -68,14 +73,14 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
     requestedCount: noCount,
   },
   'reassign-list': {
-    needsCampaignLock: false,
+    needsCampaignLock: true,
     resolvePlan: resolveReassignList,
     batchSource: selectListed,
     requestedCount: noCount,
     resultsOf: listResults,
   },
   'unassign-list': {
-    needsCampaignLock: false,
+    needsCampaignLock: true,
     resolvePlan: resolveUnassignList,
     batchSource: selectListed,
     requestedCount: noCount,

@@ -1,5 +1,6 @@
 import { isEnded, type Clock } from '../domain/operation.ts';
-import { CONFIRMATION_CODES, EARLY_UNDO_CODES, isPermanent, operationConflict } from '../domain/errors.ts';
+import { CONFIRMATION_CODES, EARLY_UNDO_CODES, isPermanent, operationConflict, Refusal } from '../domain/errors.ts';
+import { toStoredError, type StoredError } from '../domain/stored-error.ts';
 import type { OperationRequest } from './contract.ts';
 import { endStopped, failWith, finish } from './ending.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
@@ -56,16 +57,32 @@ export interface Accepted {
 export async function accept({ stores, clock }: LifecycleDeps, command: OperationCommand): Promise<Accepted> {
   const { request, requestHash } = command;
   const existing = await stores.operations.find(request.operationId);
-  const operation =
-    existing ?? (await stores.operations.accept(newOperation(command, clock.now()), needsCampaignLock(request)));
+  const operation = existing ?? (await insert({ stores, clock }, command));
   if (operation.requestHash !== requestHash) throw operationConflict(operation.operationId);
   if (!isSentAnew(operation, command)) return { operation, isNew: !existing };
   return { operation: await stores.operations.acceptAnew(newOperation(command, clock.now())), isNew: true };
 }
 
+/** A refusal is inserted with the operation, so that it still holds after a crash before the operation ends. */
+async function insert({ stores, clock }: LifecycleDeps, command: OperationCommand): Promise<Operation> {
+  const { request } = command;
+  const error = await refusalAtAcceptance(stores, request);
+  return stores.operations.accept({ ...newOperation(command, clock.now()), error }, needsCampaignLock(request));
+}
+
+async function refusalAtAcceptance(stores: Stores, request: OperationRequest): Promise<StoredError | null> {
+  try {
+    await kindOf(request).refuseAtAcceptance?.(stores, request);
+    return null;
+  } catch (error) {
+    if (error instanceof Refusal) return toStoredError(error);
+    throw error;
+  }
+}
+
 /**
  * Some refused operations may be sent again under their id: with another confirmation, or an undo after its operation has
- * ended. The job that was refused can run again too; its `sendId` shows that nobody has sent the undo again.
+ * ended. A stalled run of the refused job must not restart it: only a job with another `sendId` was sent again.
  */
 function isSentAnew({ error, state, request, createdBySendId }: Operation, sent: OperationCommand): boolean {
   const isRefusedWith = (codes: readonly string[]): boolean => state === 'failed' && codes.includes(error?.code ?? '');
@@ -93,7 +110,7 @@ async function startAndRun(
 /**
  * Takes the campaign lock and stores the plan. Returns `undefined` while another bulk operation of the campaign goes first.
  *
- * The plan is resolved after the lock is taken, because the operation before it changes the dealing order and the loads.
+ * The plan is resolved after the lock is taken, because the operation before it changes credits and loads.
  * A new operation that has to wait is resolved too, so that it is refused at once when it would be refused now.
  */
 async function start(
@@ -107,7 +124,7 @@ async function start(
   if (started && (started.plan || isEnded(started.state))) return started;
   // A reopened operation keeps its plan. A refusal now would hide what it has moved already.
   if (operation.plan || !(started || isNew)) return undefined;
-  const plan = await resolvePlan(stores, request, !isNew);
+  const plan = await resolvePlan(stores, request, true);
   return started && stores.operations.storePlan(started, plan, clock.now());
 }
 
@@ -120,7 +137,7 @@ async function run(
   const { stores } = deps;
   const { request } = operation;
   const kind = kindOf(request);
-  // Once claims have ended, a refusal would not be without effect. The limit of the plan still holds.
+  // Ended claims are an effect, so the operation is not refused after them. The limit of the plan still holds.
   if (operation.claimsEnded === undefined) await kind.checkConfirmation?.(stores, request, plan);
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const source = kind.batchSource(stores, request, plan);

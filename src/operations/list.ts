@@ -54,7 +54,8 @@ class List implements BatchSource {
     }
     const batch = this.planner.closeBatch();
     this.isPlanned = true;
-    if (batch) yield batch;
+    // The list has no place in the order of the pool, from which claims could see how far it has come.
+    if (batch) yield { ...batch, after: { ...batch.after, position: null } };
   }
 
   addApplied(): void {

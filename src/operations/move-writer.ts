@@ -1,21 +1,19 @@
 import type { mongo } from 'mongoose';
 import {
   isComplete,
-  makeWritable,
   moveUpdate,
   NOT_MOVED,
   SINCE_LAST_MOVE_FIELDS,
   sinceLastMove,
   UNCHANGED,
-  WRITABLE,
   type StoredConversation,
 } from '../conversations/index.ts';
 import { STATUSES, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { BY_ID } from '../mongo/indexes.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
-import { byDirection, countMoves, type Move } from './moves.ts';
-import { isList, isOne, type OperationRequest } from './contract.ts';
+import { byDirection, type Move } from './moves.ts';
+import { isOne, type OperationRequest } from './contract.ts';
 import type { Found, UndoneMove, WriteGuard } from './evaluate.ts';
 
 interface CampaignAndTexters extends Pick<CampaignDoc, 'closed'> {
@@ -56,15 +54,6 @@ export class MoveWriter {
     return { isClosed: campaign?.closed ?? false, active: campaign?.active.map(({ texterId }) => texterId) ?? [] };
   }
 
-  /** Writes evaluated moves. Where the server cannot add to a conversation, {@link makeWritable} changes it first. */
-  async writeEvaluated(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
-    const written = await this.write(moves, at, session);
-    if (written === countMoves(moves)) return written;
-    const ids = moves.flatMap(({ conversationIds }) => conversationIds);
-    await makeWritable(this.database, this.request.campaignId, ids, session);
-    return written + (await this.write(moves, at, session));
-  }
-
   /** Writes each group of moves under its guards. Returns the number of conversations that moved. */
   async write(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
     if (moves.length === 0) return 0;
@@ -73,13 +62,13 @@ export class MoveWriter {
       updateMany: { filter: this.guarded(same), update: this.update(same[0], at), hint: BY_ID },
     }));
     const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session });
-    if (isOne(this.request) || isList(this.request)) await this.writeFence(moves, session);
+    if (isOne(this.request)) await this.writeFence(moves, session);
     return modifiedCount;
   }
 
   /**
    * Makes a pause of the target wait for this transaction. A pause finds the batches of bulk operations by the campaign
-   * lock, which these moves do not have; see `campaigns/fence.ts`.
+   * lock, which a single move does not have; see `campaigns/fence.ts`.
    */
   private async writeFence(moves: readonly Move[], session: mongo.ClientSession): Promise<void> {
     const { campaignId } = this.request;
@@ -101,7 +90,6 @@ export class MoveWriter {
       campaignId: this.request.campaignId,
       assigneeId: from,
       'history.operationId': { $ne: this.request.operationId },
-      ...WRITABLE,
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
       ...(lastMovedBy !== null && lastMovedAs(lastMovedBy)),
       ...(to !== null && { optedOut: false }),

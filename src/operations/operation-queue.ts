@@ -36,13 +36,13 @@ export class OperationQueue {
     const job = await findJob(this.queue, operation.operationId);
     if (job && isIdFree(job)) await job.remove();
     if (!job || isIdFree(job)) return this.add(operation);
-    await runNow(job);
+    await runNow(this.queue, job);
   }
 
   /** Makes sure that a reopened operation has a job that will run. A new job has all its attempts. */
   async renew(operation: Operation): Promise<void> {
     const job = await findJob(this.queue, operation.operationId);
-    if (job && (await willRun(job))) return runNow(job);
+    if (job && (await willRun(job))) return runNow(this.queue, job);
     if (job && !(await removeEnded(job))) return;
     await this.add(operation);
   }

@@ -25,6 +25,8 @@ export class Planner {
   private state: PlanState;
   private number: number;
   private notWritten = 0;
+  /** The last position of the pass before. */
+  private endOfPass: PlanState['position'] = null;
 
   constructor({ request, plan, newest }: PlannerStart) {
     this.request = request;
@@ -42,6 +44,7 @@ export class Planner {
 
   /** Starts another pass over the candidates. */
   restart(): void {
+    this.endOfPass = this.state.position ?? this.endOfPass;
     this.state = { ...this.state, position: null };
   }
 
@@ -106,6 +109,7 @@ export class Planner {
   }
 
   endMarker(): Batch {
+    this.state = { ...this.state, position: this.state.position ?? this.endOfPass };
     return this.finish(new BatchDraft());
   }
 

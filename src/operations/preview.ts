@@ -5,7 +5,7 @@ import { sumOf, type MoveCount, type OverLimit, type SkipCount } from '../domain
 import type { OperationRequest } from './contract.ts';
 import { moveKey } from './moves.ts';
 import type { Evaluation } from './evaluate.ts';
-import type { Preview } from './jobs.ts';
+import type { Preview } from './read-jobs.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
 import { countLimited, overLimits } from './limits.ts';
 import type { Plan } from './operation.ts';

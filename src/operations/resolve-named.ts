@@ -62,8 +62,6 @@ async function resolveList(stores: Stores, { campaignId, conversations }: ListRe
     stores.conversations.findMany(campaignId, ids),
     stores.texters.list(campaignId),
   ]);
-  const expected = conversations.flatMap(({ expectedAssigneeId }) => expectedAssigneeId ?? []);
-  if (expected.length > 0) await findSources(stores, campaignId, { texterIds: expected }, texters);
   const sources = [...new Set(found.map(({ assigneeId }) => assigneeId))];
   return { campaign, texters, sources, statuses: STATUSES, limit: conversations.length };
 }

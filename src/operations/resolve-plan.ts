@@ -38,6 +38,13 @@ export async function resolveReassign(stores: Stores, request: ReassignRequest, 
   return { ...plan, loads: spread === 'level' ? await loadsOf(stores, campaignId, targets) : targets.map(() => 0) };
 }
 
+/** A target that is unknown or paused already is a mistake in the request. One that is paused later is left out. */
+export async function refuseTargets(stores: Stores, request: ReassignRequest): Promise<void> {
+  if (request.to === 'everyone') return;
+  await findCampaign(stores, request.campaignId);
+  resolveTargets(request, await stores.texters.list(request.campaignId), false);
+}
+
 /** With a number for each target, `everyone` as the source stands for the pool and all other texters. */
 function numbersOf(
   counts: Readonly<Record<string, number>>,

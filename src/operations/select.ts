@@ -56,9 +56,7 @@ class Selection implements BatchSource {
 
   isComplete(): boolean {
     if (this.planner.isAtLimit || this.passes >= PASSES_MAX) return true;
-    // A shortfall of a surplus is replaced by the texter's next conversations, so the sources are read again.
-    const readsAgain = this.candidates.countLeft !== undefined || this.plan.surplus !== undefined;
-    return readsAgain ? this.planner.shortfallCount === this.exhaustedAt : this.passes > 0;
+    return this.candidates.countLeft ? this.planner.shortfallCount === this.exhaustedAt : this.passes > 0;
   }
 
   async resume(newest: Batch, shortfallsByBatch: readonly BatchShortfalls[]): Promise<void> {
@@ -75,7 +73,7 @@ class Selection implements BatchSource {
     const { shortfallCount } = planner;
     const isWhole = planner.position === null;
     // Almost always the first pass has moved everything, and one count is cheaper than reading from every source.
-    if (this.passes > 0 && (await candidates.countLeft?.()) === 0) {
+    if (this.passes > 0 && (await candidates.countLeft?.(planner)) === 0) {
       this.exhaustedAt = shortfallCount;
       return;
     }
@@ -115,7 +113,7 @@ class Selection implements BatchSource {
 
   async countLeft(): Promise<number> {
     if (this.planner.shortfallCount === this.exhaustedAt) return 0;
-    return (await this.candidates.countLeft?.()) ?? 0;
+    return (await this.candidates.countLeft?.(this.planner)) ?? 0;
   }
 
   private async *closeBatch(): AsyncGenerator<Batch> {

@@ -5,7 +5,9 @@ import { z } from 'zod';
 import type { RedisConnection } from '../queue/connection.ts';
 import { willRun } from '../queue/job-state.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
-import type { OperationRequest } from './contract.ts';
+import { readJob } from '../queue/read-job.ts';
+import { isEnded } from '../domain/operation.ts';
+import { isOne, type OperationRequest } from './contract.ts';
 import type { OperationStore } from './ports.ts';
 
 /** An earlier job is usually accepted within milliseconds. A longer wait would occupy the worker. */
@@ -15,7 +17,15 @@ const RECHECK_MS_MAX = 40;
 /** After so many runs a job no longer waits for earlier ones: one that fails again and again must not block the others. */
 const RUNS_IN_ORDER_MAX = 60;
 /** Entries that nothing removes, such as those of a campaign without further operations, end after a day. */
-const NOTED_FOR_S = 86_400;
+const RETURNED_FOR_S = 86_400;
+/** How many returned jobs are read. The newest one that can still run is enough; those after it are gone. */
+const RETURNED_READ_MAX = 20;
+
+/** Replaces a key that is not a sorted set. */
+const ADD_RETURNED = `
+  if redis.call('type', KEYS[1]).ok ~= 'zset' then redis.call('del', KEYS[1]) end
+  redis.call('zadd', KEYS[1], ARGV[1], ARGV[2])
+  redis.call('expire', KEYS[1], ARGV[3])`;
 
 /** More than the active jobs of many workers. */
 const CONTENTS_KEPT_MAX = 10_000;
@@ -33,15 +43,14 @@ interface Content {
 
 interface SentJob extends Content {
   readonly jobId: string;
-  /** The place in BullMQ's list of active jobs, which begins with the newest; -1 when it is not in the list. */
-  readonly place: number;
-  readonly isNoted: boolean;
+  readonly isActive: boolean;
 }
 
 /**
  * Lets operations be accepted in the order in which a producer sent them. Several workers take jobs from the queue at once,
  * so a later job can reach the database first. A job that was taken earlier is still in BullMQ's list of active jobs. A job
- * that left the list without being accepted, because of an error, is noted in a set.
+ * that went back to the queue before it was accepted is in a set of returned jobs, one for each subject. Of one producer, no
+ * two jobs have the same time of sending; see `queue/sender.ts`. Jobs of different producers may, and then neither waits.
  *
  * Only Redis knows this order. If Redis loses it, no job waits.
  */
@@ -49,74 +58,63 @@ export class SendingOrder {
   private readonly queue: Queue;
   private readonly redis: RedisConnection;
   private readonly operations: Pick<OperationStore, 'find'>;
-  private readonly notedKey: string;
   private readonly contents = new Map<string, Content>();
 
   constructor(queue: Queue, redis: RedisConnection, operations: Pick<OperationStore, 'find'>) {
     this.queue = queue;
     this.redis = redis;
     this.operations = operations;
-    this.notedKey = `${queue.opts.prefix ?? ''}:${OPERATIONS_QUEUE}-sent-earlier`;
   }
 
   /**
-   * Waits a moment for the jobs that were sent earlier. Returns false when one of them is not accepted by then: the job has
-   * been noted and must run again.
+   * Waits a moment for the jobs that were sent earlier. Returns false when one of them is not accepted by then: the job has to
+   * go back to the queue and run again.
    */
-  async isNext(job: Job, request: OperationRequest, signal: AbortSignal): Promise<boolean> {
-    if (job.attemptsStarted > 1 && !(await this.isNoted(job))) return true;
+  async mayRun(job: Job, request: OperationRequest, signal: AbortSignal): Promise<boolean> {
+    const own = { ...contentOf(request), jobId: job.id ?? '', sentAt: job.timestamp, isActive: true };
+    if (job.attemptsStarted > 1 && !(await this.isReturned(own))) return true;
     if (job.attemptsStarted > RUNS_IN_ORDER_MAX) return true;
     const until = performance.now() + WAIT_MS_MAX;
-    let earlier = await this.findEarlier(job, request);
+    let earlier = await this.findEarlier(own);
     for (let delayMs = RECHECK_MS_MIN; earlier; delayMs = Math.min(2 * delayMs, RECHECK_MS_MAX)) {
       if (signal.aborted || performance.now() > until) {
-        await this.note(job);
-        await this.note({ id: earlier.jobId, timestamp: earlier.sentAt });
+        await Promise.all([this.addReturned(own), this.addReturned(earlier)]);
         return false;
       }
       await sleep(delayMs);
-      earlier = (await this.findEarlier(job, request)) ?? (await this.stillWaits(earlier));
+      earlier = (await this.findEarlier(own)) ?? (await this.stillWaits(earlier));
     }
     return true;
   }
 
   /** Call it when a run of a job ended with an error, before the job leaves the list of active jobs. */
-  async note({ id = '', timestamp }: Pick<Job, 'id' | 'timestamp'>): Promise<void> {
-    await this.redis.zadd(this.notedKey, timestamp, id);
-    await this.redis.expire(this.notedKey, NOTED_FOR_S);
+  async noteReturn({ id = '', data, timestamp }: Pick<Job, 'id' | 'data' | 'timestamp'>): Promise<void> {
+    const { request } = sentJob.safeParse(data).data ?? {};
+    if (request) await this.addReturned({ jobId: id, subject: subjectOf(request), sentAt: timestamp });
   }
 
-  /** The operation of the job is accepted, or it never will be. */
-  async forget(jobId: string): Promise<void> {
-    await this.redis.zrem(this.notedKey, jobId);
-  }
-
-  private async isNoted({ id = '' }: Job): Promise<boolean> {
-    return (await this.redis.zscore(this.notedKey, id)) !== null;
+  /** Call it when the operation of a job is accepted. */
+  async forgetReturn(jobId: string, request: OperationRequest): Promise<void> {
+    await this.removeReturned({ jobId, subject: subjectOf(request) });
   }
 
   /**
-   * Reads the job that was sent just before. It was accepted after all earlier ones, so the others need not be read, unless
-   * it will never run.
+   * Finds the newest earlier job that can still run, unless it is accepted. If it is accepted, all jobs before it are.
    */
-  private async findEarlier(job: Job, request: OperationRequest): Promise<SentJob | undefined> {
-    const [active, noted] = await Promise.all([
+  private async findEarlier(own: SentJob): Promise<SentJob | undefined> {
+    const [active, returned = []] = await Promise.all([
       this.redis.lrange(this.queue.toKey('active'), 0, -1),
-      this.redis.zrange(this.notedKey, '0', '-1'),
+      this.redis
+        .zrevrangebyscore(this.returnedKey(own), own.sentAt, '-inf', 'LIMIT', 0, RETURNED_READ_MAX)
+        .catch(ignoreWrongType),
     ]);
-    const ids = new Set([...active, ...noted]);
-    if (ids.size === (ids.has(job.id ?? '') ? 1 : 0)) return undefined;
-    const own = this.placed(
-      job.id ?? '',
-      { subject: subjectOf(request), operationId: '', sentAt: job.timestamp },
-      active,
-      noted,
-    );
-    const read = await Promise.all([...ids].map((id) => this.read(id, active, noted)));
+    const others = [...new Set([...active, ...returned])].filter((id) => id !== own.jobId);
+    if (others.length === 0) return undefined;
+    const read = await Promise.all(others.map((id) => this.read(id, own, active, returned)));
     const earlier = read.flatMap((sent) =>
-      sent && sent.subject === own.subject && isEarlier(sent, own) ? [sent] : [],
+      sent && sent.subject === own.subject && sent.sentAt < own.sentAt ? [sent] : [],
     );
-    for (const sent of earlier.sort((a, b) => (isEarlier(a, b) ? 1 : -1))) {
+    for (const sent of earlier.sort((a, b) => b.sentAt - a.sentAt)) {
       const end = await this.endOf(sent);
       if (end !== 'gone') return end === 'unaccepted' ? sent : undefined;
     }
@@ -125,16 +123,19 @@ export class SendingOrder {
 
   /** The worker of a job may have died: the job then leaves the list of active jobs, and another worker takes it. */
   private async stillWaits(earlier: SentJob): Promise<SentJob | undefined> {
-    return (await this.endOf({ ...earlier, place: -1 })) === 'unaccepted' ? earlier : undefined;
+    return (await this.endOf({ ...earlier, isActive: false })) === 'unaccepted' ? earlier : undefined;
   }
 
-  private async read(jobId: string, active: readonly string[], noted: readonly string[]): Promise<SentJob | undefined> {
+  private async read(
+    jobId: string,
+    own: SentJob,
+    active: readonly string[],
+    returned: readonly string[],
+  ): Promise<SentJob | undefined> {
     const content = this.contents.get(jobId) ?? (await this.readContent(jobId));
-    if (content === undefined) {
-      if (noted.includes(jobId)) await this.forget(jobId);
-      return undefined;
-    }
-    return this.placed(jobId, content, active, noted);
+    if (content) return { ...content, jobId, isActive: active.includes(jobId) };
+    if (returned.includes(jobId)) await this.removeReturned({ ...own, jobId });
+    return undefined;
   }
 
   /** A job's request and time never change, so they are read once. */
@@ -142,46 +143,65 @@ export class SendingOrder {
     const [data, timestamp] = await this.redis.hmget(this.queue.toKey(jobId), 'data', 'timestamp');
     const { request } = sentJob.safeParse(parsed(data)).data ?? {};
     if (!request) return undefined;
-    const content = { operationId: request.operationId, subject: subjectOf(request), sentAt: Number(timestamp) };
+    const content = { ...contentOf(request), sentAt: Number(timestamp) };
     if (this.contents.size >= CONTENTS_KEPT_MAX) this.contents.clear();
     this.contents.set(jobId, content);
     return content;
   }
 
-  private placed(jobId: string, content: Content, active: readonly string[], noted: readonly string[]): SentJob {
-    return { jobId, ...content, place: active.indexOf(jobId), isNoted: noted.includes(jobId) };
-  }
-
-  /** Forgets a noted job that is accepted, or that will not run any more. */
-  private async endOf({ jobId, operationId, place, isNoted }: SentJob): Promise<'accepted' | 'gone' | 'unaccepted'> {
-    const isAccepted = (await this.operations.find(operationId)) !== undefined;
-    if (!isAccepted && (place !== -1 || (await this.willRun(jobId)))) return 'unaccepted';
-    if (isNoted) await this.forget(jobId);
+  /** Forgets a returned job that is accepted, or that will not run any more. */
+  private async endOf(sent: SentJob): Promise<'accepted' | 'gone' | 'unaccepted'> {
+    const isAccepted = await this.isAccepted(sent.operationId);
+    if (!isAccepted && (sent.isActive || (await this.willRun(sent.jobId)))) return 'unaccepted';
+    await this.removeReturned(sent);
     return isAccepted ? 'accepted' : 'gone';
   }
 
+  /** A single move takes no campaign lock, so the next one of the conversation waits until it has ended. */
+  private async isAccepted(operationId: string): Promise<boolean> {
+    const operation = await this.operations.find(operationId);
+    return operation !== undefined && (!isOne(operation.request) || isEnded(operation.state));
+  }
+
   private async willRun(jobId: string): Promise<boolean> {
-    const job = (await this.queue.getJob(jobId)) as Job | undefined;
+    const job = await readJob(this.queue, jobId);
     return job !== undefined && (await willRun(job));
+  }
+
+  private returnedKey({ subject }: Pick<SentJob, 'subject'>): string {
+    return `${this.queue.opts.prefix ?? ''}:${OPERATIONS_QUEUE}-returned:${subject}`;
+  }
+
+  private async addReturned(sent: Pick<SentJob, 'jobId' | 'subject' | 'sentAt'>): Promise<void> {
+    await this.redis.eval(ADD_RETURNED, 1, this.returnedKey(sent), sent.sentAt, sent.jobId, RETURNED_FOR_S);
+  }
+
+  private async removeReturned(sent: Pick<SentJob, 'jobId' | 'subject'>): Promise<void> {
+    await this.redis.zrem(this.returnedKey(sent), sent.jobId).catch(ignoreWrongType);
+  }
+
+  private async isReturned(sent: SentJob): Promise<boolean> {
+    const score = await this.redis.zscore(this.returnedKey(sent), sent.jobId).catch(ignoreWrongType);
+    return (score ?? null) !== null;
   }
 }
 
-/**
- * A total order, so that no two jobs wait for each other: by the time of sending, which one producer takes from one clock. Of
- * two jobs of one millisecond, the one that was taken earlier is nearer to the end of the list.
- */
-function isEarlier(other: SentJob, own: SentJob): boolean {
-  if (other.sentAt !== own.sentAt) return other.sentAt < own.sentAt;
-  const haveNoPlace = other.isNoted || own.isNoted || other.place === -1 || own.place === -1;
-  return haveNoPlace ? other.jobId < own.jobId : other.place > own.place;
+type Subject = Pick<OperationRequest, 'operationId' | 'campaignId'> & { readonly conversationId?: string | undefined };
+
+function contentOf(request: OperationRequest | Subject): Pick<Content, 'operationId' | 'subject'> {
+  return { operationId: request.operationId, subject: subjectOf(request) };
 }
 
-type Subject = Pick<OperationRequest, 'campaignId'> & { readonly conversationId?: string | undefined };
-
-/** Bulk operations of a campaign have one order, and so have the single moves of a conversation. */
+/** Operations on several conversations of a campaign have one order, and so have the single moves of a conversation. */
 function subjectOf(request: OperationRequest | Subject): string {
-  const conversationId = 'conversationId' in request ? request.conversationId : undefined;
-  return JSON.stringify([request.campaignId, conversationId ?? null]);
+  const one = 'conversationId' in request ? request.conversationId : undefined;
+  return [request.campaignId, ...(one === undefined ? [] : [one])].map(encodeURIComponent).join(':');
+}
+
+/** A damaged key says nothing about the order. The next note replaces it. */
+function ignoreWrongType(error: unknown): undefined {
+  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return undefined;
+  throw error;
 }
 
 function parsed(data: string | null | undefined): unknown {

@@ -44,6 +44,7 @@ export function resolveTargets(
   }
   const active = texters.filter((texter) => texter.active && texterIds.includes(texter.texterId));
   if (isAccepted && active.length > 0) {
+    if (from) refuseSameSourceAndTarget(from, to, active);
     const leftOut = texterIds.filter((id) => active.every(({ texterId }) => texterId !== id));
     return { targets: active, leftOut };
   }

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobsOptions } from 'bullmq';
-import { JobFailed, WaitTimeout } from '../domain/errors.ts';
+import type { ClaimJob } from '../claims/contract.ts';
+import { JobFailed, operationConflict, ProducerClosed, WaitTimeout } from '../domain/errors.ts';
 import { isEnded } from '../domain/operation.ts';
+import { requestHash } from '../domain/requests.ts';
 import { parseFailureText, toFailureText } from '../domain/stored-error.ts';
-import { FIND_JOB, FIND_JOB_OPTIONS, newFindJob, type FoundOperation } from '../operations/jobs.ts';
+import type { OperationJob } from '../operations/jobs.ts';
+import { FIND_JOB, FIND_JOB_OPTIONS, newFindJob, type FoundOperation } from '../operations/read-jobs.ts';
 import { jobIdOf } from '../queue/job.ts';
 import { JobForgotten, type WaitOptions } from '../queue/result-waiter.ts';
 import { DEFAULT_WAIT_MS, type Sender } from '../queue/sender.ts';
@@ -19,6 +22,7 @@ const ASK_AGAIN_MS = 1_000;
 export class Answers {
   private readonly senders: readonly Sender[];
   private readonly controls: Sender;
+  private readonly closed = new AbortController();
 
   /** `senders` send to the queues of operations and of claims, `controls` to the queue of questions. */
   constructor(senders: readonly Sender[], controls: Sender) {
@@ -32,6 +36,7 @@ export class Answers {
       return (await sender.wait(jobIdOf(operationId), wait)) as Answer;
     } catch (error) {
       if (!(error instanceof JobForgotten)) throw error;
+      if (this.closed.signal.aborted) throw new ProducerClosed();
       const found = await this.get(operationId, { waitMs: ASK_MS_MAX }).catch(() => undefined);
       const answer = found && storedAnswer(found);
       if (!answer) throw error;
@@ -54,8 +59,19 @@ export class Answers {
       const answer = await this.findAnswer(operationId, left);
       if (answer) return toResult(operationId, answer);
       if (endsAt - performance.now() < ASK_AGAIN_MS) throw new WaitTimeout(jobIdOf(operationId), waitMs);
-      await delay(ASK_AGAIN_MS);
+      await this.pause();
     }
+  }
+
+  /** Ends the pauses between questions to the workers. */
+  close(): void {
+    this.closed.abort();
+  }
+
+  private async pause(): Promise<void> {
+    await delay(ASK_AGAIN_MS, undefined, { signal: this.closed.signal }).catch(() => {
+      throw new ProducerClosed();
+    });
   }
 
   /** Waits for a job of the operation that a queue has, or else asks the database. Returns `undefined` before the end. */
@@ -93,4 +109,16 @@ function toResult(operationId: string, { state, receipt, conversationIds }: Answ
  */
 export function withNewId(options: JobsOptions): JobsOptions {
   return { ...options, jobId: randomUUID() };
+}
+
+type AnyJob = OperationJob | ClaimJob;
+
+/** Throws if the queue keeps a different request under the id of the job that was sent. */
+export function requireSameRequest(sent: AnyJob, kept: AnyJob | undefined): void {
+  if (kept && requestHash(kept.request) === requestHash(sent.request)) return;
+  throw operationConflict(sent.request.operationId);
+}
+
+export function outcomeOf(answer: { readonly createdBySendId: string }, job: AnyJob): 'created' | 'exists' {
+  return answer.createdBySendId === job.sendId ? 'created' : 'exists';
 }

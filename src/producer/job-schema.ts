@@ -13,18 +13,19 @@ import {
   CANCEL_JOB,
   CANCEL_JOB_OPTIONS,
   cancelJob,
-  FIND_JOB,
-  FIND_JOB_OPTIONS,
-  findJob,
-  MOVES_JOB,
-  movesJob,
   OPERATION_JOB,
   OPERATION_JOB_OPTIONS,
   operationJob,
+} from '../operations/jobs.ts';
+import { MOVES_JOB, movesJob } from '../operations/moves-job.ts';
+import {
+  FIND_JOB,
+  FIND_JOB_OPTIONS,
+  findJob,
   PREVIEW_JOB,
   PREVIEW_JOB_OPTIONS,
   previewJob,
-} from '../operations/jobs.ts';
+} from '../operations/read-jobs.ts';
 import {
   CLAIMS_QUEUE,
   CONTROLS_QUEUE,

@@ -1,8 +1,11 @@
 import type { ClaimInput } from '../claims/contract.ts';
 import type { EraseAnswer, OptOutAnswer, PersonRequest } from '../contacts/contract.ts';
 import type { Receipt } from '../domain/receipt.ts';
-import type { CancelInput, MovesInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
-import type { CancelAnswer, FoundOperation, MovesPage, Preview } from '../operations/jobs.ts';
+import type { CancelInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
+import type { MovesInput } from '../operations/moves-job.ts';
+import type { CancelAnswer } from '../operations/jobs.ts';
+import type { MovesPage } from '../operations/moves-job.ts';
+import type { FoundOperation, Preview } from '../operations/read-jobs.ts';
 import type { WaitOptions } from '../queue/result-waiter.ts';
 
 export interface ProducerOptions {
@@ -40,6 +43,7 @@ export interface Sent {
    *   operation.
    * - `UnknownFailure`: a newer worker ended the operation with a code that this version does not know.
    * - `WaitTimeout` (`wait-timeout`): the time to wait is over. The operation continues.
+   * - `ProducerClosed` (`producer-closed`): the producer was closed meanwhile. The operation continues.
    * - `QueueUnavailable` (`queue-unavailable`): Redis no longer has the job, and the operation has not ended, or no worker
    *   could say so. Send the same request again.
    */
@@ -137,6 +141,8 @@ export interface Producer {
    * Throws a `Refusal` (`unknown-operation`) and the errors of {@link Sent.result}.
    */
   moves(request: MovesInput, options?: Partial<WaitOptions>): Promise<MovesPage>;
-  /** Closes the connections. Calls of `result` that still wait end with `WaitTimeout`. */
+  /**
+   * Closes the connections, in at most a second. Calls that still wait, and later calls, throw `ProducerClosed` at once.
+   */
   close(): Promise<void>;
 }

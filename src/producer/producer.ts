@@ -10,7 +10,6 @@ import {
   poolRefilledJobOptions,
   type ClaimAnswer,
   type ClaimInput,
-  type ClaimJob,
 } from '../claims/contract.ts';
 import {
   ERASE_JOB,
@@ -22,37 +21,33 @@ import {
   type OptOutAnswer,
   type PersonRequest,
 } from '../contacts/contract.ts';
-import { operationConflict } from '../domain/errors.ts';
-import { requestHash } from '../domain/requests.ts';
-import {
-  parseRequest,
-  type CancelInput,
-  type MovesInput,
-  type PreviewRequest,
-  type RequestInput,
-} from '../operations/contract.ts';
+import { parseRequest, type CancelInput, type PreviewRequest, type RequestInput } from '../operations/contract.ts';
 import {
   CANCEL_JOB,
   CANCEL_JOB_OPTIONS,
-  MOVES_JOB,
   newCancelJob,
-  newMovesJob,
   newOperationJob,
-  newPreviewJob,
   OPERATION_JOB,
   OPERATION_JOB_OPTIONS,
   operationJob,
+  type CancelAnswer,
+  type OperationAnswer,
+} from '../operations/jobs.ts';
+import {
+  MOVES_JOB,
+  newMovesJob,
+  toMovesPage,
+  type MovesAnswer,
+  type MovesInput,
+  type MovesPage,
+} from '../operations/moves-job.ts';
+import {
+  newPreviewJob,
   PREVIEW_JOB,
   PREVIEW_JOB_OPTIONS,
-  toMovesPage,
-  type CancelAnswer,
   type FoundOperation,
-  type MovesAnswer,
-  type MovesPage,
-  type OperationAnswer,
-  type OperationJob,
   type Preview,
-} from '../operations/jobs.ts';
+} from '../operations/read-jobs.ts';
 import { connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
 import {
   CLAIMS_QUEUE,
@@ -64,7 +59,7 @@ import {
 } from '../queue/job.ts';
 import type { WaitOptions } from '../queue/result-waiter.ts';
 import { Sender } from '../queue/sender.ts';
-import { Answers, withNewId } from './answers.ts';
+import { Answers, outcomeOf, requireSameRequest, withNewId } from './answers.ts';
 import type { ClaimResult, OperationResult, Producer, ProducerOptions, Sent, SentClaim } from './producer-port.ts';
 
 /** Creates a producer with a connection of its own, which it opens in the background. */
@@ -182,6 +177,7 @@ class QueueProducer implements Producer {
   }
 
   async close(): Promise<void> {
+    this.answers.close();
     await Promise.all([this.operations, this.claims, this.previews, this.controls].map((sender) => sender.close()));
     for (const connection of this.connections) connection.disconnect();
   }
@@ -204,16 +200,4 @@ class QueueProducer implements Producer {
     };
     return { operationId, result };
   }
-}
-
-type AnyJob = OperationJob | ClaimJob;
-
-/** Throws if the queue keeps a different request under the id of the job that was sent. */
-function requireSameRequest(sent: AnyJob, kept: AnyJob | undefined): void {
-  if (kept && requestHash(kept.request) === requestHash(sent.request)) return;
-  throw operationConflict(sent.request.operationId);
-}
-
-function outcomeOf(answer: { readonly createdBySendId: string }, job: AnyJob): 'created' | 'exists' {
-  return answer.createdBySendId === job.sendId ? 'created' : 'exists';
 }

@@ -2,13 +2,15 @@ import type { Job, Queue } from 'bullmq';
 import { RESENDABLE_CODES } from '../domain/errors.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import { jobIdOf, operationIdOfJob } from './job.ts';
+import { runIfLost } from './lost-job.ts';
+import { readJob } from './read-job.ts';
 
 /** BullMQ's failure text for a job whose worker died during too many runs. Such a job can only be replaced, not retried. */
 export const STALLED_TOO_OFTEN = 'job stalled more than allowable limit';
 
 /** Returns the job of an operation or claim, under Baton's job id or the bare operation id. */
 export async function findJob(queue: Queue, operationId: string): Promise<Job | undefined> {
-  const job = (await queue.getJob(jobIdOf(operationId))) as Job | undefined;
+  const job = (await readJob(queue, jobIdOf(operationId))) as Job | undefined;
   return job ?? (await findByBareId(queue, operationId));
 }
 
@@ -18,7 +20,7 @@ export async function findJob(queue: Queue, operationId: string): Promise<Job | 
  */
 async function findByBareId(queue: Queue, operationId: string): Promise<Job | undefined> {
   if ((await queue.getJobState(operationId)) === 'unknown') return undefined;
-  const job = (await queue.getJob(operationId)) as Job | undefined;
+  const job = (await readJob(queue, operationId)) as Job | undefined;
   return operationIdOfJob(job?.data) === operationId ? job : undefined;
 }
 
@@ -49,9 +51,13 @@ export function isIdFree(job: Job<unknown, unknown>): boolean {
   return hasFailed(job) && ID_FREE_CODES.includes(code);
 }
 
-/** Makes a delayed or failed job run now. Leaves other jobs alone. Safe to repeat, also from several processes. */
-export async function runNow(job: Job): Promise<void> {
+/**
+ * Makes a delayed, failed or lost job run now; see {@link runIfLost}. Leaves other jobs alone. Safe to repeat, also from
+ * several processes.
+ */
+export async function runNow(queue: Queue, job: Job): Promise<void> {
   const state = await job.getState();
+  if (state === 'unknown') await runIfLost(queue, job.id ?? '');
   if (state === 'delayed') await unlessMoved(job, () => job.promote());
   if (state === 'failed') {
     await unlessMoved(job, () => job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true }));
@@ -107,7 +113,7 @@ export async function ensureJob(queue: Queue, { operationId, isUnfinished, add }
   if (!(await isUnfinished())) return { kind: 'kept' };
   if (job && hasFailed(job) && !isIdFree(job)) {
     if (hasStalledTooOften(job)) return { kind: 'exhausted', reason: STALLED_TOO_OFTEN };
-    await runNow(job);
+    await runNow(queue, job);
     return { kind: 'retried' };
   }
   // The job has ended or is in none of the queue's lists, although the operation is unfinished.

@@ -8,7 +8,7 @@ export const DEFAULT_QUEUE_PREFIX = '{baton}';
 export const JOB_VERSION = 1;
 
 /** Requests carry ids and numbers only, so a larger job is a mistake or an attack. */
-const JOB_BYTES_MAX = 256 * 1024;
+export const JOB_BYTES_MAX = 256 * 1024;
 const STACK_TRACE_LINES_MAX = 3;
 const LIMITS = { stackTraceLimit: STACK_TRACE_LINES_MAX, sizeLimit: JOB_BYTES_MAX } as const;
 

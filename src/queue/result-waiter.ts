@@ -1,6 +1,6 @@
 import { QueueEvents, type Job, type Queue } from 'bullmq';
 import pTimeout from 'p-timeout';
-import { JobFailed, QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
+import { JobFailed, ProducerClosed, QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
 import { errorText, jobIdText } from '../domain/safe-text.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import type { RedisConnection } from './connection.ts';
@@ -38,14 +38,19 @@ export class ResultWaiter {
   private readonly connection: RedisConnection;
   private readonly waiters = new Map<string, Set<Waiter>>();
   private events: Promise<QueueEvents> | undefined;
+  private isClosed = false;
 
   constructor(queue: Queue, connection: RedisConnection) {
     this.queue = queue;
     this.connection = connection;
   }
 
-  /** Returns a job's return value. Throws the permanent error it failed with, `JobFailed`, or `WaitTimeout`. */
+  /**
+   * Returns a job's return value. Throws the permanent error it failed with, `JobFailed`, `WaitTimeout`, or
+   * `ProducerClosed`.
+   */
   async wait(jobId: string, options: WaitOptions): Promise<unknown> {
+    if (this.isClosed) throw new ProducerClosed();
     const { onProgress } = options;
     const waitMs = Math.min(Math.max(options.waitMs, WAIT_MS_MIN), WAIT_MS_MAX);
     return new Promise((resolve, reject) => {
@@ -67,6 +72,9 @@ export class ResultWaiter {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
+    const closed: JobEnd = { ok: false, error: new ProducerClosed() };
+    for (const jobId of [...this.waiters.keys()]) this.each(jobId, (waiter) => waiter.end(closed));
     this.connection.disconnect();
     const closing = Promise.resolve(this.events?.then((events) => events.close()).catch(ignore));
     await pTimeout(closing, { milliseconds: CLOSE_MS_MAX, fallback: ignore });
@@ -106,7 +114,7 @@ export class ResultWaiter {
   }
 
   private each(jobId: string, act: (waiter: Waiter) => void): void {
-    for (const waiter of this.waiters.get(jobId) ?? []) act(waiter);
+    for (const waiter of [...(this.waiters.get(jobId) ?? [])]) act(waiter);
   }
 
   private addWaiter(jobId: string, waiter: Waiter): void {

@@ -1,10 +1,12 @@
 import { Queue, type Job, type JobsOptions } from 'bullmq';
 import pTimeout, { TimeoutError } from 'p-timeout';
-import { QueueUnavailable, Refusal } from '../domain/errors.ts';
+import { ProducerClosed, QueueUnavailable, Refusal } from '../domain/errors.ts';
 import { errorText, jobIdText, storableError } from '../domain/safe-text.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import { COMMAND_TIMEOUT_MS, type ErrorListener, type RedisConnection } from './connection.ts';
 import { hasFailed, isIdFree, runNow } from './job-state.ts';
+import { runIfLost } from './lost-job.ts';
+import { readJob, readOrSetAside } from './read-job.ts';
 import { CLOSE_MS_MAX, ResultWaiter, type WaitOptions } from './result-waiter.ts';
 
 export const DEFAULT_WAIT_MS = 60_000;
@@ -32,6 +34,8 @@ export class Sender {
   private readonly queue: Queue;
   private readonly parts: SenderParts;
   private results: ResultWaiter | undefined;
+  private lastTimestamp = 0;
+  private isClosed = false;
 
   constructor(name: string, parts: SenderParts) {
     this.parts = parts;
@@ -42,15 +46,23 @@ export class Sender {
   /** Throws `QueueUnavailable` if Redis does not confirm the job in time. */
   async send<Data>(name: string, data: Data, options: JobsOptions): Promise<SentJob> {
     try {
-      return await pTimeout(this.add(name, data, options), { milliseconds: SEND_TIMEOUT_MS });
+      const timestamp = this.nextTimestamp();
+      return await pTimeout(this.add(name, data, { ...options, timestamp }), { milliseconds: SEND_TIMEOUT_MS });
     } catch (error) {
       if (error instanceof Refusal) throw error;
-      throw unavailable(error);
+      throw this.isClosed ? new ProducerClosed() : unavailable(error);
     }
+  }
+
+  /** No two jobs of a sender have the same time, so that workers can tell in which order it has sent them. */
+  private nextTimestamp(): number {
+    this.lastTimestamp = Math.max(Date.now(), this.lastTimestamp + 1);
+    return this.lastTimestamp;
   }
 
   /** Returns the job's return value; see {@link ResultWaiter.wait}. */
   async wait(jobId: string, options: Partial<WaitOptions> = {}): Promise<unknown> {
+    if (this.isClosed) throw new ProducerClosed();
     this.results ??= new ResultWaiter(this.queue, this.parts.connectForWaiting());
     return this.results.wait(jobId, { waitMs: options.waitMs ?? DEFAULT_WAIT_MS, onProgress: options.onProgress });
   }
@@ -59,13 +71,14 @@ export class Sender {
   async has(jobId: string): Promise<boolean> {
     try {
       const milliseconds = SEND_TIMEOUT_MS;
-      return (await pTimeout(this.queue.getJob(jobId), { milliseconds })) !== undefined;
+      return (await pTimeout(readJob(this.queue, jobId), { milliseconds })) !== undefined;
     } catch (error) {
-      throw unavailable(error);
+      throw this.isClosed ? new ProducerClosed() : unavailable(error);
     }
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     const closing = this.queue.close().catch(() => undefined);
     await Promise.all([
       this.results?.close(),
@@ -78,19 +91,25 @@ export class Sender {
       const { id: jobId = '' } = await this.queue.add(name, data, options);
       if (options.jobId === undefined) return { jobId, kept: data };
       // BullMQ keeps the first of two jobs with one id and does not report which job it kept.
-      const kept = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
-      if (!kept) return { jobId, kept: data };
-      if (!isIdFree(kept)) return keepJob(jobId, kept);
+      const kept = await readOrSetAside(this.queue, jobId);
+      if (kept === 'gone') return { jobId, kept: data };
+      if (kept === 'set-aside') continue;
+      if (JSON.stringify(kept.data) === JSON.stringify(data)) return { jobId, kept: data };
+      if (!isIdFree(kept)) return this.keepJob(jobId, kept);
       await kept.remove();
     }
     throw new Error(`job ${jobIdText(options.jobId)} was refused ${ADD_ROUNDS_MAX} times while it was sent`);
   }
-}
 
-/** A job that used up its attempts, and whose operation has not ended, runs again: sending again asks for a retry. */
-async function keepJob(jobId: string, kept: Job<unknown, unknown>): Promise<SentJob> {
-  if (hasFailed(kept) && !parseFailureText(kept.failedReason)) await runNow(kept);
-  return { jobId, kept: kept.data };
+  /**
+   * A job that used up its attempts, and whose operation has not ended, runs again: sending again asks for a retry. The key
+   * of a job that has not ended is no proof that the job will run: Redis may have lost the list that it was in.
+   */
+  private async keepJob(jobId: string, kept: Job<unknown, unknown>): Promise<SentJob> {
+    if (hasFailed(kept) && !parseFailureText(kept.failedReason)) await runNow(this.queue, kept);
+    else if (kept.finishedOn === undefined) await runIfLost(this.queue, jobId);
+    return { jobId, kept: kept.data };
+  }
 }
 
 function unavailable(error: unknown): QueueUnavailable {

@@ -6,6 +6,7 @@ import { operationJob, OperationQueue, type Operation } from '../operations/inde
 import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
 import { findJob, hasFailed, hasStalledTooOften, runNow, willRun } from '../queue/job-state.ts';
 import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../queue/job.ts';
+import { readJobs } from '../queue/read-job.ts';
 import type { FailedJob, FailedJobs } from './ports.ts';
 
 const FAILED_PAGE = 200;
@@ -42,9 +43,9 @@ class FailedJobQueues implements FailedJobs {
   async *all(): AsyncGenerator<FailedJob> {
     for (const queue of this.queues) {
       for (let at = 0; ; at += FAILED_PAGE) {
-        const page = (await queue.getFailed(at, at + FAILED_PAGE - 1)) as (Job | undefined)[];
+        const page = await readJobs(queue, 'failed', at, at + FAILED_PAGE - 1);
         if (page.length === 0) break;
-        yield* page.flatMap((job) => (job && toFailedJob(job)) ?? []);
+        yield* page.flatMap((job) => toFailedJob(job) ?? []);
       }
     }
   }
@@ -60,7 +61,7 @@ class FailedJobQueues implements FailedJobs {
     if (!found || !toFailedJob(found.job)) return false;
     const { queue, job } = found;
     if (hasStalledTooOften(job)) await replace(queue, job);
-    else await runNow(job);
+    else await runNow(queue, job);
     return true;
   }
 

@@ -1,4 +1,5 @@
 export { withFailedJobs } from './failed-jobs.ts';
+export { LostJobs } from './lost-jobs.ts';
 export type { ReconcileStore } from './ports.ts';
 export { reconcile, type ReconcileDeps } from './reconcile.ts';
 export { MongoReconcileStore } from './reconcile-store.ts';

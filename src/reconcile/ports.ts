@@ -20,6 +20,8 @@ export interface ReconcileStore {
 
 /** The changes to jobs that a reconcile pass makes. */
 export interface ReconciledJobs {
+  /** Makes the jobs run that the queue has but would never run, and returns their number. */
+  restoreLost(): Promise<number>;
   /** Makes sure that an unfinished operation or claim has a job that will run; see `ensureJob` of the queue. */
   ensureJob(unfinished: OperationOrClaim, isUnfinished: () => Promise<boolean>): Promise<JobRepair>;
   /** Makes sure that the job of a claim that has ended reports the end to its sender. */

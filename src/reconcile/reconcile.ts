@@ -19,6 +19,8 @@ export interface ReconcileDeps {
 
 /** The number of changes that one reconcile pass made. */
 export interface ReconcileReport {
+  /** Jobs that were in no list of their queue and therefore would never have run. */
+  jobsRestored: number;
   /** Jobs created for unfinished operations and claims that had none. */
   jobsCreated: number;
   /** Failed jobs of operations and claims that were not recorded as failed. */
@@ -42,6 +44,7 @@ export interface ReconcileReport {
 export async function reconcile(deps: ReconcileDeps): Promise<ReconcileReport> {
   const report = emptyReport();
   const campaignsWithWaitingClaims = new Set<string>();
+  await attempt(report, async () => void (report.jobsRestored = await deps.jobs.restoreLost()));
   await attempt(report, async () => {
     for await (const page of deps.reconcileStore.unfinished()) {
       await Promise.all(
@@ -57,7 +60,8 @@ export async function reconcile(deps: ReconcileDeps): Promise<ReconcileReport> {
 }
 
 function emptyReport(): ReconcileReport {
-  return { jobsCreated: 0, jobsRetried: 0, failed: 0, claimsEnded: 0, poolsNotified: 0, expired: 0, errors: [] };
+  const jobs = { jobsRestored: 0, jobsCreated: 0, jobsRetried: 0 };
+  return { ...jobs, failed: 0, claimsEnded: 0, poolsNotified: 0, expired: 0, errors: [] };
 }
 
 async function attempt(report: ReconcileReport, step: () => Promise<void>): Promise<void> {

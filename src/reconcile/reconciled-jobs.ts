@@ -1,16 +1,23 @@
 import type { Claim, ClaimQueue } from '../claims/index.ts';
 import { isClaim, type OperationOrClaim, type OperationQueue } from '../operations/index.ts';
 import type { JobRepair } from '../queue/job-state.ts';
+import type { LostJobs } from './lost-jobs.ts';
 import type { ReconciledJobs } from './ports.ts';
 
 /** Passes each change on to the queue of operations or the queue of claims. */
 export class ReconciledQueues implements ReconciledJobs {
   private readonly operations: OperationQueue;
   private readonly claims: ClaimQueue;
+  private readonly lost: LostJobs;
 
-  constructor(operations: OperationQueue, claims: ClaimQueue) {
+  constructor(operations: OperationQueue, claims: ClaimQueue, lost: LostJobs) {
     this.operations = operations;
     this.claims = claims;
+    this.lost = lost;
+  }
+
+  restoreLost(): Promise<number> {
+    return this.lost.restore();
   }
 
   ensureJob(unfinished: OperationOrClaim, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {

@@ -10,6 +10,7 @@ import {
 import { SKIP_REASONS } from '../domain/receipt.ts';
 import { errorText, idText, jobIdText, loggedError, safeText } from '../domain/safe-text.ts';
 import type { ErrorReporter } from '../queue/connection.ts';
+import { JobSetAside } from '../queue/set-aside.ts';
 
 export type { Logger } from 'pino';
 
@@ -18,6 +19,9 @@ const PERSONAL: readonly string[] = ['name', 'phone', 'contact', 'reason', 'uri'
 
 /** The same error of the same event is logged at most once in this time. A lost connection reports many. */
 const REPEATED_ERROR_EVERY_MS = 10_000;
+
+/** A queue reports this error among those of its connection. */
+const JOB_SET_ASIDE = 'a job that cannot be read was set aside';
 
 /** Logs one JSON object a line. The default is stderr, because a command's stdout belongs to its answer. */
 export function createLogger(
@@ -63,6 +67,6 @@ export function errorReporter(logger: Logger): ErrorReporter {
     const key = `${event}: ${errorText(error)}`;
     if ((silentUntil.get(key) ?? 0) > now) return;
     silentUntil.set(key, now + REPEATED_ERROR_EVERY_MS);
-    logger.error({ err: error }, event);
+    logger.error({ err: error }, error instanceof JobSetAside ? JOB_SET_ASIDE : event);
   };
 }

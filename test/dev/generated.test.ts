@@ -15,6 +15,10 @@ describe('files that must match the code', () => {
     expect(JSON.parse(command)).toEqual(['node', ...WORKER_NODE_FLAGS, 'dist/workers/main.js']);
   });
 
+  it('the Dockerfile starts the worker under an init, as process 1 would ignore signals that have no handler', () => {
+    expect(read('Dockerfile')).toMatch(/^ENTRYPOINT \["\/usr\/bin\/tini", "--"\]$/m);
+  });
+
   it('.env.example is a valid environment', () => {
     const lines = read('.env.example')
       .split('\n')

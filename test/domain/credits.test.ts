@@ -148,6 +148,16 @@ describe('credits', () => {
     ]);
   });
 
+  it('ignore a target that was paused for a part of the deal', () => {
+    const plan = { targets: names(3), spread: 'even', loads: [0, 0, 0] };
+    const counts = [2, 149, 150];
+    const moves = counts.map((count, at): MoveCount => ({ from: null, to: `t${at + 1}`, status: 'closed', count }));
+    expect(creditsAfter([], plan, moves, NO_ONE)).toEqual([
+      { texterId: 't2', status: 'closed', credit: 0.5 },
+      { texterId: 't3', status: 'closed', credit: -0.5 },
+    ]);
+  });
+
   it('of targets that are sources too count the targets that compete for the remainder', () => {
     const plan = { targets: names(4), spread: 'even', loads: [3, 1, 1, 9], shares: [3, 3, 2, 9] };
     const moves = [

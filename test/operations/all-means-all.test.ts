@@ -73,6 +73,21 @@ describe('an operation on all conversations', () => {
     expect(await assignedTo(campaignId, (assigneeId) => assigneeId === null)).toBe(0);
   });
 
+  it('from everyone to everyone leaves nothing in the pool when contacts reply while it runs', async () => {
+    const { stores, database } = harness.context;
+    const campaignId = await harness.seedCampaign(3);
+    await harness.seedConversations(campaignId, many(30, { status: 'needs-reply' }));
+    const ids = await harness.seedConversations(campaignId, many(30, { status: 'awaiting-contact' }));
+    const id = { operationId: harness.newId('op'), campaignId } as const;
+    const request = { kind: 'reassign', ...id, from: 'everyone', to: 'everyone', status: 'any' } as const;
+    // The first slices have read the status to which the contacts move.
+    for (let slice = 0; slice < 2; slice += 1) await oneSlice(stores, request, { batchConversationsMax: 20 });
+    const replied = { _id: { $in: objectIds(ids.slice(-5)) } };
+    await database.conversations.updateMany(replied, { $set: { status: 'needs-reply', waitingSince: new Date(0) } });
+    expect(await runToEnd(stores, request)).toMatchObject({ state: 'done', receipt: { moved: 60, left: null } });
+    expect(await harness.loads(campaignId)).toEqual({ t1: 20, t2: 20, t3: 20 });
+  });
+
   it('moves what comes to its sources while it runs, never more than was confirmed, and reports the rest', async () => {
     const { stores } = harness.context;
     const campaignId = await harness.seedCampaign(1);

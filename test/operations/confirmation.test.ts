@@ -1,3 +1,4 @@
+import { Types } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness } from '../support/harness.ts';
 import { runToEnd } from '../support/run-operation.ts';
@@ -39,6 +40,19 @@ describe('an unassign with a count above the number of conversations', () => {
 
   it('needs none for a texter who has no conversation', async () => {
     expect(await unassign({ count: 8 }, 't2')).toMatchObject({ state: 'done', receipt: { moved: 0 } });
+  });
+
+  it('needs it too when incomplete conversations make up the difference', async () => {
+    const some = await harness.seedCampaign(1);
+    const ids = await harness.seedConversations(
+      some,
+      Array.from({ length: 5 }, () => ({ assigneeId: 't1' })),
+    );
+    const _id = new Types.ObjectId(ids[0]);
+    await harness.context.database.conversations.updateOne({ _id }, { $unset: { optedOut: '' } });
+    const request = { kind: 'unassign', operationId: harness.newId('op'), campaignId: some, status: 'any' } as const;
+    const ended = await runToEnd(harness.context.stores, { ...request, from: { texterIds: ['t1'] }, count: 5 });
+    expect(ended).toMatchObject({ error: { code: 'confirmation-needed' } });
   });
 
   it('moves at most the confirmed number', async () => {

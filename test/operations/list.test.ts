@@ -73,20 +73,23 @@ describe('a list of chosen conversations', () => {
     expect(await harness.loads(campaignId)).toEqual({ t2: 1, pool: 2 });
   });
 
-  it('is answered while a bulk operation of the campaign runs', async () => {
+  it('moves after the operation that was accepted before it, so what was sent last holds', async () => {
     const { campaignId, ids } = await campaignWith(of(12));
+    const { stores } = harness.context;
+    const operationId = harness.newId('op');
     const bulk = {
       kind: 'reassign',
-      operationId: harness.newId('op'),
+      operationId,
       campaignId,
       from: 'pool',
       to: { texterIds: ['t2'] },
+      status: 'any',
     } as const;
-    await oneSlice(harness.context.stores, { ...bulk, status: 'any' });
-    const last = ids.slice(-2);
-    const ended = await runToEnd(harness.context.stores, reassignList(campaignId, listed(last)));
-    expect(ended?.receipt).toMatchObject({ moved: 2 });
-    await runToEnd(harness.context.stores, { ...bulk, status: 'any' });
+    await oneSlice(stores, bulk);
+    const list = reassignList(campaignId, listed(ids.slice(-2)));
+    expect((await oneSlice(stores, list)).kind).toBe('waiting');
+    await runToEnd(stores, bulk);
+    expect((await runToEnd(stores, list))?.receipt).toMatchObject({ moved: 2 });
     expect(await harness.loads(campaignId)).toEqual({ t1: 2, t2: 10 });
   });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { serveClaims } from '../../src/claims/index.ts';
-import { parseMovesRequest } from '../../src/operations/contract.ts';
-import { toMovesPage, type ConversationResult, type MovesPage } from '../../src/operations/jobs.ts';
+import { parseMovesRequest } from '../../src/operations/moves-job.ts';
+import { toMovesPage, type ConversationResult, type MovesPage } from '../../src/operations/moves-job.ts';
 import { readMoves } from '../../src/operations/moves-page.ts';
 import type { OperationViewStore } from '../../src/operations/ports.ts';
 import { Harness } from '../support/harness.ts';

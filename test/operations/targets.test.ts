@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { preview } from '../../src/operations/preview.ts';
+import { requestHash } from '../../src/domain/requests.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import type { Operation } from '../../src/operations/operation.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
@@ -46,6 +47,21 @@ describe('a named target that is paused', () => {
       error: { code: 'target-inactive' },
     });
     expect(await harness.loads(campaignId)).toEqual({ pool: 4 });
+  });
+
+  it('before the operation is accepted refuses it even if the worker dies right after', async () => {
+    const campaignId = await campaignWith(pool(4));
+    await harness.pause(campaignId, 't1');
+    const request = requestOf(campaignId, { to });
+    await record(harness.context.stores, request);
+    await harness.pause(campaignId, 't1', true);
+    expect(await run(request)).toMatchObject({ state: 'failed', error: { code: 'target-inactive' } });
+  });
+
+  it('or unknown before the operation is accepted refuses the operation', async () => {
+    const campaignId = await campaignWith(pool(4));
+    const ended = await run(requestOf(campaignId, { to: { texterIds: ['t1', 'nobody'] } }));
+    expect(ended).toMatchObject({ state: 'failed', error: { code: 'unknown-texter' } });
   });
 
   it('while the operation waits is left out, and the receipt says so', async () => {
@@ -123,6 +139,17 @@ describe('a number for each target', () => {
       pausedTargets: ['t1'],
     });
     expect(await harness.loads(campaignId)).toMatchObject({ t1: 2, t2: 6 });
+  });
+
+  it('is not lost when an id is __proto__', () => {
+    const counts = JSON.parse('{"__proto__": 30, "t1": 5}') as Record<string, number>;
+    expect(() => parseRequest(requestOf('c', { to: { counts } }))).toThrow('must not have the id __proto__');
+  });
+
+  it('belongs to the request, also for a texter whose id is a name of a field', () => {
+    const hashOf = (confirm: number): string =>
+      requestHash(requestOf('c', { operationId: 'op', to: { counts: { confirm } } }));
+    expect(hashOf(30)).not.toBe(hashOf(99));
   });
 
   it('changes no credits', async () => {

@@ -77,6 +77,7 @@ describe('a reconcile pass', () => {
   afterAll(() => setup.close());
 
   const NOTHING = {
+    jobsRestored: 0,
     jobsCreated: 0,
     jobsRetried: 0,
     failed: 0,
@@ -177,6 +178,7 @@ describe('a reconcile pass', () => {
     const [first, second] = [await begun(), await begun()];
     const old = await ended(91);
     const jobs = {
+      restoreLost: () => Promise.resolve(0),
       ensureJob: (each: Parameters<typeof setup.jobs.ensureJob>[0], isUnfinished: () => Promise<boolean>) =>
         each.operationId === first.operationId
           ? Promise.reject(new Error('no'))

@@ -9,6 +9,8 @@ import { connectWorker, type RedisConnection } from '../../src/queue/connection.
 import { testConfig } from './harness.ts';
 import { until } from './until.ts';
 
+const HOUR_MS = 3_600_000;
+
 /** After this long without a reply, a coordinator adds a claim again. */
 export const REPEATED_AFTER_MS = 3_000;
 
@@ -91,7 +93,9 @@ export class Coordinators {
 
   /** Keeps every lease from expiring, however slow the machine is. */
   keepLeases(): Promise<unknown> {
-    return this.withKeys(':claims:lease:', (redis, keys) => Promise.all(keys.map((key) => redis.persist(key))));
+    return this.withKeys(':claims:lease:', (redis, keys) =>
+      Promise.all(keys.map((key) => redis.pexpire(key, HOUR_MS))),
+    );
   }
 
   /** Publishes a text on the channels of all coordinators, as another program could. */

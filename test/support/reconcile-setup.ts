@@ -6,6 +6,7 @@ import type { WorkerConfig } from '../../src/config.ts';
 import { ClaimQueue } from '../../src/claims/claim-queue.ts';
 import { CLAIMS_QUEUE, OPERATIONS_QUEUE, RECONCILE_QUEUE } from '../../src/queue/job.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
+import { LostJobs } from '../../src/reconcile/lost-jobs.ts';
 import { ReconciledQueues } from '../../src/reconcile/reconciled-jobs.ts';
 import { Harness } from './harness.ts';
 import { RawQueue } from './raw-queue.ts';
@@ -35,7 +36,7 @@ export class ReconcileSetup {
     this.reconciles = new RawQueue(harness, RECONCILE_QUEUE);
     const operations = new OperationQueue(this.redis, prefix, ignore);
     const claims = new ClaimQueue(this.redis, prefix, ignore);
-    this.jobs = new ReconciledQueues(operations, claims);
+    this.jobs = new ReconciledQueues(operations, claims, new LostJobs(this.redis, prefix));
     this.queues = [operations, claims, this.operations, this.claims, this.reconciles];
   }
 

@@ -6,6 +6,7 @@ export class TcpProxy {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   private isAway = false;
+  private isSilent = false;
   /** The service's address through the proxy. */
   readonly url: string;
 
@@ -33,6 +34,15 @@ export class TcpProxy {
     for (const socket of this.sockets) socket.destroy();
   }
 
+  /** Keeps every connection open and passes nothing on, as a half-open connection. Accepts new ones. */
+  silence(): void {
+    this.isSilent = true;
+    for (const socket of this.sockets) {
+      socket.unpipe();
+      socket.pause();
+    }
+  }
+
   back(): void {
     this.isAway = false;
   }
@@ -46,6 +56,7 @@ export class TcpProxy {
   private pass(socket: Socket, port: number, host: string): void {
     this.keep(socket);
     if (this.isAway) return void socket.destroy();
+    if (this.isSilent) return void socket.pause();
     const service = connect(port, host);
     this.keep(service);
     socket.pipe(service).pipe(socket);

@@ -65,6 +65,10 @@ export class WorkerProcess {
     await this.exit;
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
   /** Stops the process, as a machine without memory would. Its connections stay open. */
   freeze(): void {
     this.child.kill('SIGSTOP');

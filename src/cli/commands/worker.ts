@@ -24,8 +24,8 @@ export function addWorker(program: Command, session: Session): void {
 }
 
 async function runWorker({ terminal }: Session): Promise<number> {
-  // The worker gets its own process group. Otherwise Ctrl-C would reach it twice, from the terminal and from here, and
-  // the second signal would stop it in the middle of a batch.
+  // The worker gets its own process group. Otherwise each Ctrl-C would reach it twice, from the terminal and from here, and
+  // half as many would end it by force.
   const options = { stdio: 'inherit', env: terminal.env, detached: true } as const;
   const worker = spawn(process.execPath, [...process.execArgv, ...WORKER_NODE_FLAGS, MAIN], options);
   const forward = (signal: NodeJS.Signals): void => void worker.kill(signal);
