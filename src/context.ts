@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { MongoCampaignStore, MongoCreditStore, MongoTexterStore } from './campaigns/index.ts';
 import { ClaimCoordinator, ClaimQueue, MongoClaimStore, serveClaims } from './claims/index.ts';
 import type { Config } from './config.ts';
@@ -30,6 +31,7 @@ import {
   type ErrorReporter,
   type RedisConnection,
 } from './queue/connection.ts';
+import { requireWorkingRedis } from './queue/redis-rights.ts';
 import { MongoReconcileStore, ReconcileSchedule, type ReconcileStore } from './reconcile/index.ts';
 import { MongoHealthStore, type HealthStore } from './telemetry/index.ts';
 
@@ -119,11 +121,15 @@ export async function createWorkerContext(config: Config, reporter: ErrorReporte
     await context.close();
   };
   try {
+    await requireWorkingRedis(redis, config.queue.prefix, {
+      sleep: delay,
+      onProblem: ({ message }) => reporter('the worker waits for Redis')(new Error(message)),
+    });
     const parts = await createQueueParts(config, context, { redis, subscriber, reporter });
     return { ...context, ...parts, redis, close };
   } catch (error) {
     await close();
-    throw refusalOf(subscriber) ?? error;
+    throw refusalOf(subscriber) ?? refusalOf(redis) ?? error;
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createRedisBackend, Worker, type Processor } from 'bullmq';
 import pTimeout from 'p-timeout';
 import type { Config } from '../src/config.ts';
@@ -13,6 +14,9 @@ const STALLED_COUNT_MAX = 100;
 
 /** A second for BullMQ to notice that a blocking connection is dead, and the rest for a new connection. */
 const RESET_MS_MAX = 6_000;
+
+/** How long a worker pauses after Redis refused to give it a job. */
+const REFUSED_PAUSE_MS = 1_000;
 
 export interface QueueWorkerParts {
   readonly name: string;
@@ -50,6 +54,16 @@ export function startQueueWorker({ queue, worker: config }: Config, parts: Queue
 const createUnblockingBackend: typeof createRedisBackend = (...args) => {
   const backend = createRedisBackend(...args);
   const waitForJob = backend.waitForJob.bind(backend);
+  const moveToActive = backend.moveToActive.bind(backend);
+  // BullMQ asks again at once after an error that is no lost connection: thousands of times a second.
+  backend.moveToActive = async (token, name) => {
+    try {
+      return (await moveToActive(token, name)) as unknown[];
+    } catch (error) {
+      await delay(REFUSED_PAUSE_MS);
+      throw error;
+    }
+  };
   backend.waitForJob = (blockTimeoutS) =>
     pTimeout(waitForJob(blockTimeoutS), {
       milliseconds: blockTimeoutS * 1_000 + RESET_MS_MAX,

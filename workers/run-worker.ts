@@ -1,7 +1,7 @@
 import { readConfig } from '../src/config.ts';
 import { createLogger } from '../src/telemetry/index.ts';
 import { startService, type Service } from './service.ts';
-import { exitBeforeReady, logUncaughtErrors } from './start-up.ts';
+import { exitBeforeReady, logUncaughtErrors, surviveLostLog } from './start-up.ts';
 import type { StopSignals } from './stop-signals.ts';
 
 /** Runs a worker until a signal stops it, and then ends the process. Resolves when the worker is ready. */
@@ -9,6 +9,7 @@ export async function runWorker(signals: StopSignals, env: NodeJS.ProcessEnv): P
   let logger = createLogger({ level: 'info' });
   let service: Service | undefined;
   logUncaughtErrors(logger);
+  surviveLostLog();
 
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     logger.info({ signal }, 'worker stopping');

@@ -21,6 +21,15 @@ function serviceOf(type: string): string {
   return type === 'ReplyError' ? 'Redis (REDIS_URL): ' : '';
 }
 
+/** A log whose reader has ended loses its lines. The work continues, and the process stops as usual. */
+export function surviveLostLog(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
+}
+
 /** Node would print an error with all its fields, which contain the arguments of commands. */
 export function logUncaughtErrors(logger: Logger): void {
   process.on('uncaughtException', (error) => {

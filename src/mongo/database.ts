@@ -1,5 +1,6 @@
 import mongoose, { type Connection, type mongo, type Query } from 'mongoose';
 import pTimeout from 'p-timeout';
+import { Refusal } from '../domain/errors.ts';
 import type {
   BatchDoc,
   CampaignDoc,
@@ -62,6 +63,7 @@ export class Database {
     });
     try {
       await connection.asPromise();
+      await refuseOneOfSeveral(connection);
       return new Database(connection, await ServerClock.start(() => readServerTime(connection)));
     } catch (error) {
       await connection.close().catch(() => undefined);
@@ -184,6 +186,20 @@ export async function* stream<Doc>(
   } finally {
     await cursor.close();
   }
+}
+
+/** A direct connection stays with its member. After a failover that member is a secondary, which refuses every write. */
+async function refuseOneOfSeveral(connection: Connection): Promise<void> {
+  const client = connection.getClient();
+  if (!client.options.directConnection) return;
+  const { hosts } = await client.db('admin').command({ hello: 1 });
+  const memberCount = Array.isArray(hosts) ? hosts.length : 1;
+  if (memberCount < 2) return;
+  throw new Refusal('bad-config', {
+    message: `MONGODB_URI has directConnection=true, but the replica set has ${memberCount} members: remove the option`,
+    expected: 'an address that finds the primary of the replica set',
+    received: `directConnection to one of ${memberCount} members`,
+  });
 }
 
 async function readServerTime(connection: Connection): Promise<Date> {

@@ -25,6 +25,7 @@ function checkMongodbUri(uri: string): void {
     throw new AddressProblem('must have the name of a database after the "/", or nothing');
   }
   checkOptions(uri, parameters);
+  checkOwnOptions(parameters);
 }
 
 /** The driver knows its options best. It reads them without connecting, and its errors may quote values. */
@@ -36,6 +37,35 @@ function checkOptions(uri: string, parameters: URLSearchParams): void {
   const names = new Set(refused.flatMap(([name, refusal]) => (refusal === undefined ? [] : [name])));
   const which = names.size === 0 ? 'options' : `a value of ${[...names].join(' or ')}`;
   throw new AddressProblem(`has ${which} that the driver of MongoDB refuses`);
+}
+
+/** Baton's promises depend on these options, so an address may only repeat Baton's own values. */
+const OWN_VALUES: ReadonlyMap<string, string> = new Map([
+  ['w', 'majority'],
+  ['journal', 'true'],
+  ['readconcernlevel', 'majority'],
+  ['readpreference', 'primary'],
+]);
+
+/** Options for which Baton has a limit or a variable of its own. */
+const OWN_OPTIONS: ReadonlySet<string> = new Set([
+  ...['wtimeoutms', 'wtimeout', 'readpreferencetags', 'maxstalenessseconds', 'monitorcommands'],
+  ...['maxpoolsize', 'serverselectiontimeoutms'],
+]);
+
+function checkOwnOptions(parameters: URLSearchParams): void {
+  for (const [name, value] of parameters) {
+    const option = name.toLowerCase();
+    const own = OWN_VALUES.get(option);
+    if (own !== undefined && value.toLowerCase() !== own) {
+      throw new AddressProblem(`has another value of ${option} than ${own}; remove the option, Baton sets it`);
+    }
+    if (OWN_OPTIONS.has(option)) {
+      throw new AddressProblem(
+        `has the option ${option}; remove it, Baton sets it (see BATON_MONGODB_ in .env.example)`,
+      );
+    }
+  }
 }
 
 function refusalOfOption(name: string, value: string): string | undefined {

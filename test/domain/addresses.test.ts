@@ -87,6 +87,12 @@ describe('the address of MongoDB', () => {
     ],
     ['mongodb://alice:s3cret@host/baton?maxPoolSize=hunter', /a value of maxPoolSize that/],
     ['postgres://alice:s3cret@host', /mongodb:\/\//],
+    ['mongodb://host/?readConcernLevel=local', /another value of readconcernlevel than majority/],
+    ['mongodb://host/?w=1', /another value of w than majority/],
+    ['mongodb://host/?journal=false', /another value of journal than true/],
+    ['mongodb://host/?readPreference=secondary', /another value of readpreference than primary/],
+    ['mongodb://host/?wtimeoutMS=5', /has the option wtimeoutms/],
+    ['mongodb://host/?maxPoolSize=7', /has the option maxpoolsize/],
   ])('%s is refused in words', (uri, words) => {
     expectProblem(problemOfMongodbUri(uri), words);
   });

@@ -71,8 +71,8 @@ describe('a worker that cannot start', () => {
       admin.disconnect();
       const { host } = new URL(redis.url);
       const noChannels = await failedStart({ REDIS_URL: `redis://worker:${PASSWORD}@${host}` });
-      expect(noChannels.code).toBe(1);
-      expect(noChannels.line['msg']).toMatch(/^the worker cannot start: Redis \(REDIS_URL\): NOPERM/);
+      expect(noChannels.code).toBe(2);
+      expect(noChannels.line['msg']).toMatch(/^Redis does not let Baton publish messages: the user lacks the right/);
       const url = `${redis.url}/99`;
       const { code, log } = await WorkerProcess.begin(harness, { REDIS_URL: url }, {}).gone();
       expect(code).toBe(2);

@@ -1,5 +1,7 @@
 import type { Config } from '../../config.ts';
 import { errorText } from '../../domain/safe-text.ts';
+import { withRedis } from '../../queue/connection.ts';
+import { tryRedis } from '../../queue/redis-rights.ts';
 import { readQueueFacts, type QueueFacts, type QueueState } from '../../telemetry/index.ts';
 import { counted } from '../terminal.ts';
 import { fail, ok, warn, type Check } from './check.ts';
@@ -8,7 +10,10 @@ const REDIS_VERSION_MIN = [6, 2] as const;
 
 export async function checkQueue(config: Config): Promise<Check[]> {
   try {
-    return queueChecks(await readQueueFacts(config.queue));
+    const { redisUrl, prefix } = config.queue;
+    const problems = await withRedis(redisUrl, (redis) => tryRedis(redis, prefix));
+    if (problems.length > 0) return problems.map(({ kind, message }) => fail('Redis', `cannot ${kind}`, message));
+    return [ok('Redis rights', 'all'), ...queueChecks(await readQueueFacts(config.queue))];
   } catch (error) {
     return [fail('Redis', errorText(error), 'set REDIS_URL to the address of a running server')];
   }
