@@ -41,9 +41,7 @@ const LARGE = { batchConversationsMax: 100, short: false } as const;
 const run = (request: AnyRequest): Promise<Operation | undefined> => runToEnd(stores, request, LARGE);
 
 /** The search for assignees, the counts from which the shares come, and the search for unknown statuses. */
-const COUNTS = ['listAssignees', 'countByAssignee', 'countOptedOut', 'countWithoutOptOut', 'readUnknown'].map(
-  (name) => `conversations.${name}`,
-);
+const COUNTS = ['listAssignees', 'atOneMoment', 'readUnknown'].map((name) => `conversations.${name}`);
 
 async function movedIds({ campaignId, operationId }: AnyRequest): Promise<string[]> {
   const docs = await rawConversations(harness, campaignId);

@@ -1,12 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { retry } from '../../src/reconcile/retry.ts';
 import { CLAIM_JOB, CLAIM_JOB_OPTIONS, newClaimJob } from '../../src/claims/contract.ts';
 import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src/operations/jobs.ts';
+import { MongoClaimStore } from '../../src/claims/claim-store.ts';
+import { MongoOperationStore } from '../../src/operations/operation-store.ts';
 import { CLAIMS_QUEUE, jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
-import { createLogger } from '../../src/telemetry/logger.ts';
-import { startService } from '../../workers/service.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
@@ -14,7 +14,6 @@ import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { BulkInput } from '../support/send.ts';
-import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
 const CONVERSATIONS = 40;
@@ -242,30 +241,18 @@ describe('a failed operation', () => {
   });
 });
 
-/** The worker reaches the database through a proxy, which the test can close. */
-describe('an operation and a claim whose attempts all failed because the database was away', () => {
+describe('an operation and a claim whose attempts all failed before they were stored', () => {
   let harness: Harness;
-  let proxy: TcpProxy;
   let cli: Cli;
-  let close: () => Promise<unknown>;
   const queues: RawQueue[] = [];
 
   beforeAll(async () => {
     harness = await Harness.open();
     cli = new Cli(cliEnv(harness.config));
-    proxy = await TcpProxy.before(harness.config.mongo.uri);
-    // With the name of a replica set, the driver would connect to its members without the proxy.
-    const uri = new URL(proxy.url);
-    uri.search = '?directConnection=true';
-    const mongo = { ...harness.config.mongo, uri: uri.toString(), serverSelectionTimeoutMs: 100 };
-    const service = await startService({ ...harness.config, mongo }, createLogger(harness.config.log));
-    await service.ready;
-    close = () => service.close();
+    await harness.startWorker();
     queues.push(new RawQueue(harness, OPERATIONS_QUEUE), new RawQueue(harness, CLAIMS_QUEUE));
   });
   afterAll(async () => {
-    await close();
-    await proxy.close();
     for (const queue of queues) await queue.close();
     await harness.close();
   });
@@ -279,28 +266,26 @@ describe('an operation and a claim whose attempts all failed because the databas
     const [operations, claims] = queues as [RawQueue, RawQueue];
     const asked = { campaignId, from: 'pool', to: { texterIds: ['t1'] }, status: 'any', count: 4 } as const;
     const operation = parseRequest({ kind: 'reassign', operationId: harness.newId('op'), ...asked });
-    const claim = {
-      kind: 'self-assign',
-      operationId: harness.newId('cl'),
-      campaignId,
-      texterId: 't2',
-      count: 3,
-    } as const;
-    proxy.away();
+    const claimed = { campaignId, texterId: 't2', count: 3 } as const;
+    const claim = { kind: 'self-assign', operationId: harness.newId('cl'), ...claimed } as const;
+    const broken = [
+      vi.spyOn(MongoOperationStore.prototype, 'accept').mockRejectedValue(new Error('accepting fails')),
+      vi.spyOn(MongoClaimStore.prototype, 'inRound').mockRejectedValue(new Error('serving fails')),
+    ];
+    const options = (operationId: string) => ({ ...SOON, jobId: jobIdOf(operationId) });
     await operations.queue.add(OPERATION_JOB, newOperationJob(operation, 'test'), {
       ...OPERATION_JOB_OPTIONS,
-      ...SOON,
-      jobId: jobIdOf(operation.operationId),
+      ...options(operation.operationId),
     });
     await claims.queue.add(CLAIM_JOB, newClaimJob(claim, 'test'), {
       ...CLAIM_JOB_OPTIONS,
-      ...SOON,
-      jobId: jobIdOf(claim.operationId),
+      ...options(claim.operationId),
     });
     await until('both jobs to fail', async () => {
       const [ofOperation, ofClaim] = [await operations.job(operation.operationId), await claims.job(claim.operationId)];
       return (await ofOperation?.isFailed()) && (await ofClaim?.isFailed());
     });
+    for (const spy of broken) spy.mockRestore();
     expect(await harness.context.database.operations.countDocuments({})).toBe(0);
     const { operations: listed } = await cli.json<Listed>(['failed']);
     expect(listed.map(({ kind, foundIn, attempts }) => [kind, foundIn, attempts])).toEqual([
@@ -308,7 +293,6 @@ describe('an operation and a claim whose attempts all failed because the databas
       ['self-assign', 'queue', 3],
     ]);
 
-    proxy.back();
     const retried = await cli.json<Retried>(['retry', '--all', '--yes']);
     expect(retried.operations.map(({ isRetried }) => isRetried)).toEqual([true, true]);
     await until('both to be done', async () => {
