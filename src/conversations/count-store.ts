@@ -3,7 +3,7 @@ import type { AssigneeCount, ConversationCounts } from './ports.ts';
 import { momentsAfter, sameMomentAfter } from './range-pages.ts';
 import { isAssignee } from './stored.ts';
 import { STATUSES, type Assignee, type Position, type Status } from '../domain/conversation.ts';
-import type { Database } from '../mongo/database.ts';
+import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { ASSIGNEE_INDEX, NO_OPT_OUT_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
 
@@ -86,7 +86,9 @@ export class MongoConversationCounts implements ConversationCounts {
       { $group: { _id: { assigneeId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
       { $project: { _id: 0, assigneeId: '$_id.assigneeId', status: '$_id.status', count: 1 } },
     ];
-    const counts = await this.database.conversations.aggregate<StoredCount>(groups, this.snapshot({ hint })).toArray();
+    const counts = await this.database.conversations
+      .aggregate<StoredCount>(groups, { ...this.snapshot({ hint }), ...IN_ONE_BATCH })
+      .toArray();
     return counts.map(({ assigneeId = null, status = null, count }) => {
       // Nothing reaches such conversations, so they count with the incomplete ones of the pool.
       const key = isAssignee(assigneeId) ? { assigneeId, status } : { assigneeId: null, status: null };
