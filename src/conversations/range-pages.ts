@@ -24,9 +24,17 @@ type PageDoc = Pick<StoredConversation, '_id' | 'waitingSince' | 'optedOut'>;
 const PAGE_FIELDS = { waitingSince: 1, optedOut: 1 } as const;
 const SORTS = { 'in-order': { waitingSince: 1, _id: 1 }, 'from-end': { waitingSince: -1, _id: -1 } } as const;
 
+/** More than all running operations read. */
+const TIMED_RANGES_KEPT_MAX = 10_000;
+
 /** Reads pages of one range in the order of selection, or from its end. */
 export class RangePages {
   private readonly database: Database;
+  /**
+   * The ranges that had no untimed conversation when an operation first read them. Looking again before each page would cost
+   * a tenth of a bulk operation. Those that come later are read in the next pass of the operation.
+   */
+  private readonly timedRanges = new Set<string>();
 
   constructor(database: Database) {
     this.database = database;
@@ -44,11 +52,15 @@ export class RangePages {
     if (!position && direction === 'in-order') {
       const page = await this.find(filter, limit, direction);
       // Untimed conversations come first in the index: a first page without one means the range has none.
-      if (page.every(isTimed)) return page.map((doc) => toCandidate(doc, waitsSince(doc), range));
+      if (page.every(isTimed)) {
+        this.noteTimed(range, operationId);
+        return page.map((doc) => toCandidate(doc, waitsSince(doc), range));
+      }
+      this.timedRanges.delete(keyOf(range, operationId));
     }
     const [timed, hasUntimed] = await Promise.all([
       this.readTimed(filter, position, limit, direction),
-      this.hasUntimed(range),
+      this.hasUntimed(range, operationId),
     ]);
     const untimed = hasUntimed ? await this.readUntimed(filter, position, limit, direction) : [];
     return mergePlaces([...timed, ...untimed], direction)
@@ -90,9 +102,18 @@ export class RangePages {
   }
 
   /** Reads the head of the range only. */
-  private async hasUntimed({ campaignId, assigneeId, status }: ConversationRange): Promise<boolean> {
+  private async hasUntimed(range: ConversationRange, operationId: string): Promise<boolean> {
+    if (this.timedRanges.has(keyOf(range, operationId))) return false;
+    const { campaignId, assigneeId, status } = range;
     const head = await this.find({ campaignId, assigneeId, status }, 1, 'in-order');
-    return !head.every(isTimed);
+    if (!head.every(isTimed)) return true;
+    this.noteTimed(range, operationId);
+    return false;
+  }
+
+  private noteTimed(range: ConversationRange, operationId: string): void {
+    if (this.timedRanges.size >= TIMED_RANGES_KEPT_MAX) this.timedRanges.clear();
+    this.timedRanges.add(keyOf(range, operationId));
   }
 
   private async find(
@@ -111,6 +132,10 @@ export class RangePages {
     });
     return found.toArray();
   }
+}
+
+function keyOf({ campaignId, assigneeId, status }: ConversationRange, operationId: string): string {
+  return JSON.stringify([operationId, campaignId, assigneeId, status]);
 }
 
 /** Matches the conversations that have waited exactly as long as the one at the position, and come after it by id. */
