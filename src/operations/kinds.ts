@@ -56,7 +56,7 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
     requestedCount: ({ count }) => count ?? null,
     // Otherwise the conversations would come straight back to a texter whose claim waits.
     endsClaims: ({ count, confirm, status }) =>
-      (count === undefined || (confirm !== undefined && count >= confirm)) &&
+      (count === undefined || (confirm !== undefined && count > confirm)) &&
       (status === 'any' || status === CLAIMED_STATUS),
     checkConfirmation,
   },

@@ -63,7 +63,10 @@ export class ReconcileSchedule {
   }
 
   private async check(): Promise<void> {
-    await this.restore().catch(this.onScheduleError);
+    await this.restore().catch((error: Error) => {
+      // Closing cuts the connection.
+      if (!this.isClosed) this.onScheduleError(error);
+    });
     this.checkLater();
   }
 

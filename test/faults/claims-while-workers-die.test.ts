@@ -152,8 +152,8 @@ describe(`Baton with two hundred texters and one pool while workers are killed (
       const count = random.between(20, 300);
       await operate(
         random.pick<AnyRequest>([
-          { kind: 'unassign', ...id, from, status, count },
-          { kind: 'unassign', ...id, from, status, count },
+          { kind: 'unassign', ...id, from, status, count, confirm: count },
+          { kind: 'unassign', ...id, from, status, count, confirm: count },
           { kind: 'reassign', ...id, from, to, status, count: 30 },
           { kind: 'reassign', ...id, from: 'pool', to, status, count: 10 },
         ]),

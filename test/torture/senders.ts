@@ -61,8 +61,8 @@ function bulk(harness: Harness, { campaignId, texterIds }: SeededCampaign, rando
     { kind: 'reassign', ...fields, from: 'pool', to: 'everyone', count, spread },
     { kind: 'reassign', ...fields, from: 'everyone', to: some },
     { kind: 'reassign', ...fields, from: some, to: 'everyone', spread },
-    { kind: 'unassign', ...fields, from: some, count },
-    { kind: 'unassign', ...fields, from: 'everyone', count },
+    { kind: 'unassign', ...fields, from: some, count, confirm: count },
+    { kind: 'unassign', ...fields, from: 'everyone', count, confirm: count },
     { kind: 'unassign', ...fields, from: some, confirm: random.between(50, 5_000) },
   ]);
 }

@@ -27,11 +27,11 @@ export const CHOICES: Readonly<Record<string, (known: Known) => AnyRequest>> = {
   },
   'unassign several, a count': (known) => {
     const count = known.random.between(50, 2_000);
-    return { kind: 'unassign', ...ids(known), status: 'not-started', from: some(known, 5), count };
+    return { kind: 'unassign', ...ids(known), status: 'not-started', from: some(known, 5), count, confirm: count };
   },
   'unassign everyone, a count': (known) => {
     const count = known.random.between(500, 5_000);
-    return { kind: 'unassign', ...ids(known), status: 'not-started', from: 'everyone', count };
+    return { kind: 'unassign', ...ids(known), status: 'not-started', from: 'everyone', count, confirm: count };
   },
   'reassign one conversation': (known) => {
     const [texterId = ''] = known.random.some(known.texterIds, 1);
