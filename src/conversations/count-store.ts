@@ -86,9 +86,11 @@ export class MongoConversationCounts implements ConversationCounts {
       { $group: { _id: { assigneeId: '$assigneeId', status: '$status' }, count: { $sum: 1 } } },
       { $project: { _id: 0, assigneeId: '$_id.assigneeId', status: '$_id.status', count: 1 } },
     ];
-    const counts = await this.database.conversations
-      .aggregate<StoredCount>(groups, { ...this.snapshot({ hint }), ...IN_ONE_BATCH })
-      .toArray();
+    const counts = await this.read(() =>
+      this.database.conversations
+        .aggregate<StoredCount>(groups, { ...this.snapshot({ hint }), ...IN_ONE_BATCH })
+        .toArray(),
+    );
     return counts.map(({ assigneeId = null, status = null, count }) => {
       // Nothing reaches such conversations, so they count with the incomplete ones of the pool.
       const key = isAssignee(assigneeId) ? { assigneeId, status } : { assigneeId: null, status: null };
@@ -104,7 +106,12 @@ export class MongoConversationCounts implements ConversationCounts {
   }
 
   private countDocuments(filter: mongo.Filter<ConversationDoc>, options: CountOptions = {}): Promise<number> {
-    return this.database.conversations.countDocuments(filter, this.snapshot(options));
+    return this.read(() => this.database.conversations.countDocuments(filter, this.snapshot(options)));
+  }
+
+  /** Counts that share a moment are repeated together. */
+  private read<Result>(count: () => Promise<Result>): Promise<Result> {
+    return this.session ? count() : this.database.atAnyMoment(count);
   }
 
   /**

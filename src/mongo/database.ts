@@ -137,10 +137,15 @@ export class Database {
    * Runs reads that all see the moment of the first one, without a transaction. Each read must name this session and the
    * read concern `snapshot`. Runs again when the server no longer has that moment.
    */
-  async atOneMoment<Result>(read: (session: mongo.ClientSession) => Promise<Result>): Promise<Result> {
+  atOneMoment<Result>(read: (session: mongo.ClientSession) => Promise<Result>): Promise<Result> {
+    return this.atAnyMoment(() => this.client.withSession({ snapshot: true }, read));
+  }
+
+  /** Runs a read with the read concern `snapshot`. Runs it again when the server no longer has the moment that it chose. */
+  async atAnyMoment<Result>(read: () => Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.client.withSession({ snapshot: true }, read);
+        return await read();
       } catch (error) {
         const isGone = hasCode(error, SNAPSHOT_TOO_OLD) || hasCode(error, SNAPSHOT_UNAVAILABLE);
         if (!isGone || attempt >= SNAPSHOT_ATTEMPTS_MAX) throw error;

@@ -57,8 +57,9 @@ export class Transactions {
     const newest = older?.number ?? this.#ended.get(session)?.number ?? -1n;
     if (txnNumber < newest) throw tooOld(txnNumber, newest);
     if (txnNumber === newest) throw numberAlreadyUsed(txnNumber);
-    if (older !== undefined) void this.#rollBack(older);
-    const connection = this.#pool.acquire();
+    // The first statement must not meet the locks of the older transaction.
+    const released = older === undefined ? Promise.resolve() : this.#rollBack(older);
+    const connection = released.then(() => this.#pool.acquire());
     // The first statement awaits the same promise and reports a failure to connect.
     connection.catch(() => undefined);
     const transaction = {
