@@ -32,7 +32,13 @@ export const NOTHING_AROUND: Around = { left: null, paused: [], limited: [] };
 interface Found extends Around {
   readonly moves: readonly MoveCount[];
   readonly skipped: readonly SkipCount[];
+  /** The newest batches, if {@link needsBatches} says so. */
   readonly recent: readonly StoredBatch[];
+}
+
+/** Returns true if the receipt says what became of single conversations, or counts those that were planned and not moved. */
+export function needsBatches({ request }: Operation, state: Ending['state']): boolean {
+  return state === 'cancelled' || kindOf(request).resultsOf !== undefined;
 }
 
 /** Makes the receipt of an operation from its batches. */

@@ -5,7 +5,7 @@ import { ATTEMPTS_EXHAUSTED, failedAttempt, toStoredError } from '../domain/stor
 import { creditsAfter, type Credit } from '../domain/credits.ts';
 import type { MoveCount } from '../domain/receipt.ts';
 import type { BatchSource } from './batch-source.ts';
-import { NOTHING_AROUND, receiptOf, type Around } from './ending-receipt.ts';
+import { needsBatches, NOTHING_AROUND, receiptOf, type Around } from './ending-receipt.ts';
 import { kindOf, resolvePlan } from './kinds.ts';
 import { countLimited } from './limits.ts';
 import type { Operation, Plan } from './operation.ts';
@@ -60,14 +60,12 @@ async function endWith(
   });
   return stores.operations.end(operation, async (reads) => {
     const totals = await reads.totals();
-    const receipt = receiptOf(operation, ending.state, {
-      ...totals,
-      ...around,
-      recent: await reads.recent(UNAPPLIED_MAX),
-    });
+    // Batches list thousands of conversations, and most receipts need only their totals.
+    const recent = needsBatches(operation, ending.state) ? await reads.recent(UNAPPLIED_MAX) : [];
+    const receipt = receiptOf(operation, ending.state, { ...totals, ...around, recent });
     // A failed operation can be retried. Its moves are counted when it ends for good.
-    const isFinal = ending.state !== 'failed';
-    const credits = isFinal ? newCredits(operation, await reads.credits(), totals.moves, around.paused) : {};
+    const isCredited = ending.state !== 'failed' && changesCredits(operation, totals.moves);
+    const credits = isCredited ? newCredits(operation, await reads.credits(), totals.moves, around.paused) : {};
     return { ...ending, at: clock.now(), receipt, ...credits };
   });
 }
@@ -88,6 +86,10 @@ async function readAround(
   };
 }
 
+function changesCredits({ plan }: Operation, moves: readonly MoveCount[]): boolean {
+  return plan?.credits !== undefined && plan.targets.length > 1 && moves.length > 0;
+}
+
 /**
  * `stored`: the credits as the transaction reads them. An operation that is cancelled while it waits has no campaign lock, so
  * two operations can change credits at once.
@@ -98,7 +100,7 @@ function newCredits(
   moves: readonly MoveCount[],
   paused: readonly string[],
 ): Pick<Ending, 'credits'> {
-  if (!plan?.credits || plan.targets.length < 2 || moves.length === 0) return {};
+  if (!plan) return {};
   const dealt = { ...plan, ...(plan.surplus && { shares: plan.surplus.shares }) };
   return { credits: creditsAfter(stored, dealt, moves, new Set(paused)) };
 }
