@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Queue } from 'bullmq';
-import { type Job } from 'bullmq';
+import type { Job, Queue } from 'bullmq';
 import { z } from 'zod';
 import type { RedisConnection } from '../queue/connection.ts';
 import { willRun } from '../queue/job-state.ts';
-import { OPERATIONS_QUEUE } from '../queue/job.ts';
 import { readJob } from '../queue/read-job.ts';
 import { isEnded } from '../domain/operation.ts';
 import { isOne, type OperationRequest } from './contract.ts';
 import type { OperationStore } from './ports.ts';
+import { ReturnedJobs, type ReturnedJob } from './returned-jobs.ts';
 
 /** An earlier job is usually accepted within milliseconds. A longer wait would occupy the worker. */
 const WAIT_MS_MAX = 500;
@@ -16,17 +15,6 @@ const RECHECK_MS_MIN = 5;
 const RECHECK_MS_MAX = 40;
 /** After so many runs a job no longer waits for earlier ones: one that fails again and again must not block the others. */
 const RUNS_IN_ORDER_MAX = 60;
-/** Entries that nothing removes, such as those of a campaign without further operations, end after a day. */
-const RETURNED_FOR_S = 86_400;
-/** How many returned jobs are read. The newest one that can still run is enough; those after it are gone. */
-const RETURNED_READ_MAX = 20;
-
-/** Replaces a key that is not a sorted set. */
-const ADD_RETURNED = `
-  if redis.call('type', KEYS[1]).ok ~= 'zset' then redis.call('del', KEYS[1]) end
-  redis.call('zadd', KEYS[1], ARGV[1], ARGV[2])
-  redis.call('expire', KEYS[1], ARGV[3])`;
-
 /** More than the active jobs of many workers. */
 const CONTENTS_KEPT_MAX = 10_000;
 
@@ -34,17 +22,12 @@ const sentJob = z.object({
   request: z.looseObject({ operationId: z.string(), campaignId: z.string(), conversationId: z.string().optional() }),
 });
 
-interface Content {
+interface SentJob extends ReturnedJob {
   readonly operationId: string;
-  /** Two jobs with this text in common have to be accepted in the order in which they were sent. */
-  readonly subject: string;
-  readonly sentAt: number;
-}
-
-interface SentJob extends Content {
-  readonly jobId: string;
   readonly isActive: boolean;
 }
+
+type Content = Pick<SentJob, 'operationId' | 'subject' | 'sentAt'>;
 
 /**
  * Lets operations be accepted in the order in which a producer sent them. Several workers take jobs from the queue at once,
@@ -58,12 +41,14 @@ export class SendingOrder {
   private readonly queue: Queue;
   private readonly redis: RedisConnection;
   private readonly operations: Pick<OperationStore, 'find'>;
+  private readonly returned: ReturnedJobs;
   private readonly contents = new Map<string, Content>();
 
   constructor(queue: Queue, redis: RedisConnection, operations: Pick<OperationStore, 'find'>) {
     this.queue = queue;
     this.redis = redis;
     this.operations = operations;
+    this.returned = new ReturnedJobs(redis, queue.opts.prefix ?? '');
   }
 
   /**
@@ -72,13 +57,13 @@ export class SendingOrder {
    */
   async mayRun(job: Job, request: OperationRequest, signal: AbortSignal): Promise<boolean> {
     const own = { ...contentOf(request), jobId: job.id ?? '', sentAt: job.timestamp, isActive: true };
-    if (job.attemptsStarted > 1 && !(await this.isReturned(own))) return true;
+    if (job.attemptsStarted > 1 && !(await this.returned.has(own))) return true;
     if (job.attemptsStarted > RUNS_IN_ORDER_MAX) return true;
     const until = performance.now() + WAIT_MS_MAX;
     let earlier = await this.findEarlier(own);
     for (let delayMs = RECHECK_MS_MIN; earlier; delayMs = Math.min(2 * delayMs, RECHECK_MS_MAX)) {
       if (signal.aborted || performance.now() > until) {
-        await Promise.all([this.addReturned(own), this.addReturned(earlier)]);
+        await Promise.all([this.returned.add(own), this.returned.add(earlier)]);
         return false;
       }
       await sleep(delayMs);
@@ -90,23 +75,21 @@ export class SendingOrder {
   /** Call it when a run of a job ended with an error, before the job leaves the list of active jobs. */
   async noteReturn({ id = '', data, timestamp }: Pick<Job, 'id' | 'data' | 'timestamp'>): Promise<void> {
     const { request } = sentJob.safeParse(data).data ?? {};
-    if (request) await this.addReturned({ jobId: id, subject: subjectOf(request), sentAt: timestamp });
+    if (request) await this.returned.add({ jobId: id, subject: subjectOf(request), sentAt: timestamp });
   }
 
   /** Call it when the operation of a job is accepted. */
   async forgetReturn(jobId: string, request: OperationRequest): Promise<void> {
-    await this.removeReturned({ jobId, subject: subjectOf(request) });
+    await this.returned.remove({ jobId, subject: subjectOf(request) });
   }
 
   /**
    * Finds the newest earlier job that can still run, unless it is accepted. If it is accepted, all jobs before it are.
    */
   private async findEarlier(own: SentJob): Promise<SentJob | undefined> {
-    const [active, returned = []] = await Promise.all([
+    const [active, returned] = await Promise.all([
       this.redis.lrange(this.queue.toKey('active'), 0, -1),
-      this.redis
-        .zrevrangebyscore(this.returnedKey(own), own.sentAt, '-inf', 'LIMIT', 0, RETURNED_READ_MAX)
-        .catch(ignoreWrongType),
+      this.returned.newestUntil(own),
     ]);
     const others = [...new Set([...active, ...returned])].filter((id) => id !== own.jobId);
     if (others.length === 0) return undefined;
@@ -134,7 +117,7 @@ export class SendingOrder {
   ): Promise<SentJob | undefined> {
     const content = this.contents.get(jobId) ?? (await this.readContent(jobId));
     if (content) return { ...content, jobId, isActive: active.includes(jobId) };
-    if (returned.includes(jobId)) await this.removeReturned({ ...own, jobId });
+    if (returned.includes(jobId)) await this.returned.remove({ ...own, jobId });
     return undefined;
   }
 
@@ -153,7 +136,7 @@ export class SendingOrder {
   private async endOf(sent: SentJob): Promise<'accepted' | 'gone' | 'unaccepted'> {
     const isAccepted = await this.isAccepted(sent.operationId);
     if (!isAccepted && (sent.isActive || (await this.willRun(sent.jobId)))) return 'unaccepted';
-    await this.removeReturned(sent);
+    await this.returned.remove(sent);
     return isAccepted ? 'accepted' : 'gone';
   }
 
@@ -167,23 +150,6 @@ export class SendingOrder {
     const job = await readJob(this.queue, jobId);
     return job !== undefined && (await willRun(job));
   }
-
-  private returnedKey({ subject }: Pick<SentJob, 'subject'>): string {
-    return `${this.queue.opts.prefix ?? ''}:${OPERATIONS_QUEUE}-returned:${subject}`;
-  }
-
-  private async addReturned(sent: Pick<SentJob, 'jobId' | 'subject' | 'sentAt'>): Promise<void> {
-    await this.redis.eval(ADD_RETURNED, 1, this.returnedKey(sent), sent.sentAt, sent.jobId, RETURNED_FOR_S);
-  }
-
-  private async removeReturned(sent: Pick<SentJob, 'jobId' | 'subject'>): Promise<void> {
-    await this.redis.zrem(this.returnedKey(sent), sent.jobId).catch(ignoreWrongType);
-  }
-
-  private async isReturned(sent: SentJob): Promise<boolean> {
-    const score = await this.redis.zscore(this.returnedKey(sent), sent.jobId).catch(ignoreWrongType);
-    return (score ?? null) !== null;
-  }
 }
 
 type Subject = Pick<OperationRequest, 'operationId' | 'campaignId'> & { readonly conversationId?: string | undefined };
@@ -196,12 +162,6 @@ function contentOf(request: OperationRequest | Subject): Pick<Content, 'operatio
 function subjectOf(request: OperationRequest | Subject): string {
   const one = 'conversationId' in request ? request.conversationId : undefined;
   return [request.campaignId, ...(one === undefined ? [] : [one])].map(encodeURIComponent).join(':');
-}
-
-/** A damaged key says nothing about the order. The next note replaces it. */
-function ignoreWrongType(error: unknown): undefined {
-  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return undefined;
-  throw error;
 }
 
 function parsed(data: string | null | undefined): unknown {
