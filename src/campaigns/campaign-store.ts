@@ -5,7 +5,8 @@ import type { CampaignStore } from './ports.ts';
 import { toCampaign, type StoredCampaign } from './stored.ts';
 import { Refusal } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
-import { isDuplicateKey, type Database } from '../mongo/database.ts';
+import type { Database } from '../mongo/database.ts';
+import { isDuplicateKey } from '../mongo/server-errors.ts';
 import type { CampaignDoc } from '../mongo/documents.ts';
 import { increment } from '../mongo/stored-values.ts';
 

@@ -1,6 +1,7 @@
 import { NAME_CHARS_MAX } from '../domain/ids.ts';
 import { readName } from '../domain/visible-text.ts';
-import { Refusal, shown } from '../domain/errors.ts';
+import { Refusal } from '../domain/errors.ts';
+import { shown } from '../domain/shown.ts';
 import type { SelfAssignSettings } from '../domain/self-assign.ts';
 
 export { SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT, type SelfAssignSettings } from '../domain/self-assign.ts';

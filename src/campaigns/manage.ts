@@ -8,7 +8,8 @@ import {
 } from './campaign.ts';
 import type { CampaignStore, TexterStore } from './ports.ts';
 import type { Clock } from '../domain/operation.ts';
-import { Refusal, shown, unknownCampaign, unknownTexter } from '../domain/errors.ts';
+import { Refusal, unknownCampaign, unknownTexter } from '../domain/errors.ts';
+import { shown } from '../domain/shown.ts';
 
 export interface CampaignDeps {
   readonly stores: { readonly campaigns: CampaignStore; readonly texters: TexterStore };

@@ -4,7 +4,8 @@ import { fenceBatches, RAISE_FENCE } from './fence.ts';
 import type { NewTexter, TexterStore } from './ports.ts';
 import { Refusal, unknownCampaign } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
-import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
+import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
+import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { increment } from '../mongo/stored-values.ts';
 import { inJoinedOrder, toTexter, type StoredTexter } from './stored.ts';
 

@@ -1,7 +1,8 @@
 import type { mongo } from 'mongoose';
 import { isClosed, RAISE_FENCE, rulesOf, type StoredCampaign } from '../campaigns/index.ts';
 import { moveUpdate } from '../conversations/index.ts';
-import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
+import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
+import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { BY_ID } from '../mongo/indexes.ts';
 import { increment, storedCount } from '../mongo/stored-values.ts';
 import { CLAIMABLE, objectIds, type ClaimDoc, type ConversationDoc } from '../mongo/documents.ts';

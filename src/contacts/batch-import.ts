@@ -3,7 +3,8 @@ import { isClosed, RAISE_FENCE } from '../campaigns/index.ts';
 import { ofErased } from './erased-store.ts';
 import { phonesIn, type StoredPerson } from './stored.ts';
 import type { ImportBatch, Imported, NewConversation, Refused } from './contact.ts';
-import { duplicatesIn, IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
+import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
+import { duplicatesIn, isDuplicateKey } from '../mongo/server-errors.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { BY_ID, PHONE_INDEX } from '../mongo/indexes.ts';
 

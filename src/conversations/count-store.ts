@@ -5,6 +5,7 @@ import { isAssignee } from './stored.ts';
 import { STATUSES, type Assignee, type Position, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
+import { atAnyMoment } from '../mongo/moment.ts';
 import { ASSIGNEE_INDEX, NO_OPT_OUT_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
 
 type StoredCount = { readonly [Field in keyof AssigneeCount]?: unknown };
@@ -111,7 +112,7 @@ export class MongoConversationCounts implements ConversationCounts {
 
   /** Counts that share a moment are repeated together. */
   private read<Result>(count: () => Promise<Result>): Promise<Result> {
-    return this.session ? count() : this.database.atAnyMoment(count);
+    return this.session ? count() : atAnyMoment(count);
   }
 
   /**

@@ -1,6 +1,7 @@
 import { Types, type mongo } from 'mongoose';
 import { isErased } from '../domain/erased.ts';
-import { duplicatesIn, stream, type Database } from './database.ts';
+import { stream, type Database } from './database.ts';
+import { duplicatesIn } from './server-errors.ts';
 import type { ConversationDoc } from './documents.ts';
 import { BY_ID, PHONE_INDEX } from './indexes.ts';
 

@@ -11,6 +11,7 @@ import type {
   TexterDoc,
 } from './documents.ts';
 import { MAJORITY } from './majority.ts';
+import { atAnyMoment } from './moment.ts';
 import { createModels, type Models } from './models.ts';
 import { ServerClock } from './server-clock.ts';
 import { repeated, transactionOnce, type TransactionOptions } from './transaction.ts';
@@ -31,10 +32,6 @@ const CLOSE_MS_MAX = 1_000;
  * the size of a message (16 MB).
  */
 export const IN_ONE_BATCH = { batchSize: 100_000 } as const;
-
-const SNAPSHOT_UNAVAILABLE = 246;
-const SNAPSHOT_TOO_OLD = 239;
-const SNAPSHOT_ATTEMPTS_MAX = 5;
 
 /** An open database. Opening and reading create nothing: only `baton migrate` creates collections and indexes. */
 export class Database {
@@ -138,19 +135,7 @@ export class Database {
    * read concern `snapshot`. Runs again when the server no longer has that moment.
    */
   atOneMoment<Result>(read: (session: mongo.ClientSession) => Promise<Result>): Promise<Result> {
-    return this.atAnyMoment(() => this.client.withSession({ snapshot: true }, read));
-  }
-
-  /** Runs a read with the read concern `snapshot`. Runs it again when the server no longer has the moment that it chose. */
-  async atAnyMoment<Result>(read: () => Promise<Result>): Promise<Result> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await read();
-      } catch (error) {
-        const isGone = hasCode(error, SNAPSHOT_TOO_OLD) || hasCode(error, SNAPSHOT_UNAVAILABLE);
-        if (!isGone || attempt >= SNAPSHOT_ATTEMPTS_MAX) throw error;
-      }
-    }
+    return atAnyMoment(() => this.client.withSession({ snapshot: true }, read));
   }
 
   async command(command: mongo.Document): Promise<mongo.Document> {
@@ -210,25 +195,4 @@ async function refuseOneOfSeveral(connection: Connection): Promise<void> {
 async function readServerTime(connection: Connection): Promise<Date> {
   const hello = await connection.getClient().db('admin').command({ hello: 1 });
   return hello['localTime'] as Date;
-}
-
-const DUPLICATE_KEY = 11_000;
-
-/** Returns true for an error of the server with this code. */
-export function hasCode(error: unknown, code: number): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
-}
-
-/** Returns true if a unique index refused a write. */
-export function isDuplicateKey(error: unknown): boolean {
-  return hasCode(error, DUPLICATE_KEY);
-}
-
-/** Returns the indexes of the writes of an unordered bulk that were refused as duplicates. Rethrows any other error. */
-export function duplicatesIn(error: unknown): ReadonlySet<number> {
-  if (!isDuplicateKey(error)) throw error;
-  const { writeErrors } = error as mongo.MongoBulkWriteError;
-  const errors: readonly mongo.WriteError[] = Array.isArray(writeErrors) ? writeErrors : [writeErrors];
-  if (!errors.every(isDuplicateKey)) throw error;
-  return new Set(errors.map(({ index }) => index));
 }

@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
-import { hasCode, type Database } from './database.ts';
+import type { Database } from './database.ts';
+import { hasCode } from './server-errors.ts';
 import { COLLECTIONS, type CollectionName } from './indexes.ts';
 import { specOf, type FoundCollection, type FoundIndex, type LayoutState, type StepPlan } from './layout-plan.ts';
 

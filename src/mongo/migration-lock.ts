@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isDuplicateKey, type Database } from './database.ts';
+import type { Database } from './database.ts';
+import { isDuplicateKey } from './server-errors.ts';
 import type { Migration } from './migrations.ts';
 import { Refusal } from '../domain/errors.ts';
 

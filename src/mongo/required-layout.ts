@@ -1,5 +1,6 @@
 import { Refusal } from '../domain/errors.ts';
-import { hasCode, type Database } from './database.ts';
+import type { Database } from './database.ts';
+import { hasCode } from './server-errors.ts';
 import { COLLECTIONS, INDEXES, type Index } from './indexes.ts';
 import { readLayout } from './layout.ts';
 import { planStep, type LayoutState, type StepPlan } from './layout-plan.ts';

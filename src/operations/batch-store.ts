@@ -1,7 +1,8 @@
 import type { mongo } from 'mongoose';
 import { statesBefore, type BatchState } from '../domain/operation.ts';
 import { sumOf } from '../domain/receipt.ts';
-import { IN_ONE_BATCH, isDuplicateKey, type Database } from '../mongo/database.ts';
+import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
+import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { batchId, batchIdsOf, type BatchDoc } from '../mongo/documents.ts';
 import { BatchApplication, WHOLE } from './apply-batch.ts';
 import { type Applied, type Batch, type Shortfall, type StoredBatch, type UnappliedBatch } from './batch.ts';
