@@ -2,27 +2,18 @@ import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
 import { nextOperationCount, replaceCredits } from '../campaigns/index.ts';
 import { endWaitingClaims } from '../claims/index.ts';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
-import { RESENDABLE_CODES, Halted } from '../domain/errors.ts';
+import { RESENDABLE_CODES } from '../domain/errors.ts';
 import type { StoredError } from '../domain/stored-error.ts';
-import { countConflict } from '../telemetry/index.ts';
 import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { batchIdsOf, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import type { Models } from '../mongo/models.ts';
-import { BatchApplication, NotAsPlanned, WHOLE } from './apply-batch.ts';
 import type { Batch } from './batch.ts';
+import { insertMovedOperation, insertOperation } from './insert-operation.ts';
 import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
 import { MongoEndReads } from './end-reads.ts';
 import type { Ending, EndReads, OperationStore } from './ports.ts';
-
-/**
- * How long a single move is repeated while it meets other writers. Long enough for a batch of an operation. A longer wait
- * would occupy the worker, so the job waits in the queue instead.
- */
-const MOVE_REPEATED_FOR_MS = 500;
-
-const MOVE_OPTIONS = { repeatForMs: MOVE_REPEATED_FOR_MS, onConflict: () => countConflict('move') };
 
 /** Neither a failure nor a cancellation is recorded. */
 const NOT_STOPPED = { error: null, cancellation: null } as const;
@@ -50,7 +41,7 @@ export class MongoOperationStore implements OperationStore {
   async accept(operation: Omit<Operation, 'sequence'>, inSequence: boolean): Promise<Operation> {
     const insert = async (sequence: number, session?: mongo.ClientSession): Promise<Operation> => {
       const accepted = { ...operation, sequence };
-      await this.insert(accepted, session);
+      await insertOperation(this.database, accepted, session);
       return accepted;
     };
     try {
@@ -77,24 +68,13 @@ export class MongoOperationStore implements OperationStore {
       await this.database.batches.deleteMany({ _id: batchIdsOf(operationId) }, { session });
       const sequence = await nextOperationCount(this.database, campaignId, session);
       // A run of its own, so that a worker that still works on the refused one changes nothing.
-      await this.insert({ ...operation, sequence, reopened: (before.reopened ?? 0) + 1 }, session);
+      await insertOperation(this.database, { ...operation, sequence, reopened: (before.reopened ?? 0) + 1 }, session);
     });
     return this.expect(operationId);
   }
 
   async insertDone(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean> {
-    const guard = { statuses: operation.plan?.statuses ?? [], lastMovedBy: null, dealsAgain: false };
-    const application = new BatchApplication(this.database, batch, operation.request, { ...WHOLE, guard });
-    try {
-      await this.database.transaction(async (session) => {
-        await this.insert(operation, session);
-        await application.applyNew(endMarker, operation.endedAt ?? this.database.now(), session);
-      }, MOVE_OPTIONS);
-      return true;
-    } catch (error) {
-      if (error instanceof NotAsPlanned || error instanceof Halted || isDuplicateKey(error)) return false;
-      throw error;
-    }
+    return insertMovedOperation(this.database, operation, batch, endMarker);
   }
 
   async start(operation: Operation, takesLock: boolean): Promise<Operation | undefined> {
@@ -178,11 +158,6 @@ export class MongoOperationStore implements OperationStore {
   ): Promise<Operation> {
     const before = { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...NOT_STOPPED };
     return this.update(run.operationId, before, { $set: reason });
-  }
-
-  private async insert({ operationId, ...rest }: Operation, session?: mongo.ClientSession): Promise<void> {
-    const doc: OperationDoc = { _id: operationId, kind: rest.request.kind, ...rest };
-    await this.database.operations.insertOne(doc, session ? { session } : {});
   }
 
   /** Updates an operation that matches the guard. Returns the operation as it is stored then. */
