@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { z } from 'zod';
 import { STATUSES, type Position } from '../domain/conversation.ts';
-import { shown } from '../domain/errors.ts';
+import { shown } from '../domain/shown.ts';
 import { misused } from './errors.ts';
 
 /** Reads a typed value. Throws a `bad-request` refusal that names the option. Commander calls it for each value. */

@@ -1,6 +1,6 @@
 import { readWord, TexterWords } from '../campaigns/index.ts';
 import type { Assignee } from '../domain/conversation.ts';
-import { shown } from '../domain/errors.ts';
+import { shown } from '../domain/shown.ts';
 import type { Sources, Targets } from '../operations/index.ts';
 import { misused } from './errors.ts';
 import { findTexter, type CampaignSession, type TextersOf } from './lookup.ts';

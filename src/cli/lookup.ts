@@ -2,7 +2,8 @@ import { checkedCountry, readWord, TexterWords, type Campaign, type Texter } fro
 import type { Context } from '../context.ts';
 import type { ViewStore } from '../conversations/index.ts';
 import type { Assignee } from '../domain/conversation.ts';
-import { Refusal, shown } from '../domain/errors.ts';
+import { Refusal } from '../domain/errors.ts';
+import { shown } from '../domain/shown.ts';
 import { misused } from './errors.ts';
 import type { Session } from './session.ts';
 import { plain } from './terminal.ts';

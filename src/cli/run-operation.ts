@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { statusesOf, type Assignee } from '../domain/conversation.ts';
-import { Refusal, shown } from '../domain/errors.ts';
+import { Refusal } from '../domain/errors.ts';
+import { shown } from '../domain/shown.ts';
 import { requestHash } from '../domain/requests.ts';
 import { isOne, type OperationRequest, parseRequest, preview, refuseEarly } from '../operations/index.ts';
 import { newId } from './arguments.ts';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
-import { Refusal, shown } from './errors.ts';
+import { Refusal } from './errors.ts';
+import { shown } from './shown.ts';
 import { shownId } from './safe-text.ts';
 
 /** The type with all fields readonly. */

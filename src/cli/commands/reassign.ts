@@ -1,7 +1,8 @@
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { Assignee } from '../../domain/conversation.ts';
-import { Refusal, shown } from '../../domain/errors.ts';
+import { Refusal } from '../../domain/errors.ts';
+import { shown } from '../../domain/shown.ts';
 import { misused } from '../errors.ts';
 import { assigneeOf, sourcesOf, targetsOf } from '../assignees.ts';
 import { findConversationId, openCampaign, type CampaignSession } from '../lookup.ts';
