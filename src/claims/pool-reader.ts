@@ -1,25 +1,14 @@
 import type { mongo } from 'mongoose';
-import {
-  ANY_TIME,
-  isTimed,
-  mergePlaces,
-  moment,
-  moments,
-  NO_TIME,
-  OTHER_TYPES,
-  readUntimed,
-} from '../conversations/index.ts';
-import { CLAIMED_STATUS, STATUSES } from '../domain/conversation.ts';
+import { ANY_TIME, isTimed, mergePlaces, NO_TIME, OTHER_TYPES, readUntimed } from '../conversations/index.ts';
+import { CLAIMED_STATUS } from '../domain/conversation.ts';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { batchIdsOf, CLAIMABLE, type BatchDoc, type ConversationDoc, type OperationDoc } from '../mongo/documents.ts';
 import { CLAIMABLE_INDEX } from '../mongo/indexes.ts';
 import type { Pool } from './claim.ts';
+import { behindOf, boundOf, later, upTo, type Bound } from './pool-bounds.ts';
 
 type Place = Pick<ConversationDoc, 'waitingSince' | '_id' | 'createdAt'>;
-type Bound = Pick<Place, 'waitingSince' | '_id'> | 'start' | 'end';
-type StoredPosition = BatchDoc['after']['position'];
-
 /** The fields of a bulk operation that say which conversations it takes. */
 export type PoolOperation = Pick<OperationDoc, '_id'> & {
   readonly plan: Pick<NonNullable<OperationDoc['plan']>, 'sources' | 'statuses'> | null;
@@ -166,46 +155,6 @@ export class PoolReader {
     );
     return pool.toArray();
   }
-}
-
-/** The place in the pool that a position in the order of selection stands for. */
-function boundOf(position: NonNullable<StoredPosition>): Bound {
-  if (position.status === CLAIMED_STATUS) return { waitingSince: position.waitingSince, _id: position.id };
-  return STATUSES.indexOf(position.status) < STATUSES.indexOf(CLAIMED_STATUS) ? 'start' : 'end';
-}
-
-/** Returns the later of two bounds, and `b` when they are equal. */
-function later(a: Bound, b: Bound): Bound {
-  if (a === 'start' || b === 'end') return b;
-  if (a === 'end' || b === 'start') return a;
-  const difference = a.waitingSince.getTime() - b.waitingSince.getTime();
-  if (difference !== 0) return difference > 0 ? a : b;
-  return a._id.toHexString() > b._id.toHexString() ? a : b;
-}
-
-/*
- * Moments are whole milliseconds. A bound one millisecond away starts or ends a range at the conversations of another
- * moment; `$gt` and `$lt` would scan those of the same moment.
- *
- * Conversations without a time are before every bound.
- */
-
-function behindOf(bound: Bound): mongo.Filter<ConversationDoc>[] {
-  if (bound === 'start') return [ANY_TIME];
-  if (bound === 'end') return [];
-  const { waitingSince, _id } = bound;
-  return [{ ...moment(waitingSince), _id: { $gt: _id } }, moments({ from: new Date(waitingSince.getTime() + 1) })];
-}
-
-function upTo(bound: Bound): mongo.Filter<ConversationDoc>[] {
-  if (bound === 'start') return [NO_TIME];
-  if (bound === 'end') return [NO_TIME, ANY_TIME];
-  const { waitingSince, _id } = bound;
-  return [
-    NO_TIME,
-    moments({ to: new Date(waitingSince.getTime() - 1) }),
-    { ...moment(waitingSince), _id: { $lte: _id } },
-  ];
 }
 
 function idsOf(places: readonly Pick<Place, '_id'>[]): string[] {
