@@ -1,8 +1,7 @@
 import type { Claim } from '../claims/index.ts';
 import { unknownOperation } from '../domain/errors.ts';
 import { isEnded } from '../domain/operation.ts';
-import { placeAt, cursorOf, type MovesRequest, type Place } from './moves-job.ts';
-import type { MovesAnswer } from './moves-job.ts';
+import { placeAt, cursorOf, type MovesAnswer, type MovesRequest, type Place } from './moves-job.ts';
 import { countMoves, splitMoves, type Move } from './moves.ts';
 import { isClaim } from './operation.ts';
 import type { OperationViewStore, Stores, ViewedBatch } from './ports.ts';

@@ -57,8 +57,8 @@ const SET_ASIDE = `
 
 /**
  * Sets a job aside if BullMQ cannot read it: it would throw an error before Baton's handler runs, again and again. The raw
- * body is kept for a person, and the queue emits a {@link JobSetAside}. Returns false when the job can be read, or is gone. An operation that MongoDB has continues
- * with a new job, which reconcile adds.
+ * body is kept for a person, and the queue emits a {@link JobSetAside}. Returns false when the job can be read, or is gone.
+ * An operation that MongoDB has continues with a new job, which reconcile adds.
  */
 export async function setAsideIfUnreadable(queue: KeyedQueue, jobId: string): Promise<boolean> {
   const redis = connectionOf(queue);
