@@ -1,43 +1,27 @@
 import type { ClaimQueue } from '../src/claims/index.ts';
-import { LIFT_OPT_OUT_JOB, liftOptOut, optOut, parsePersonJob, type PersonRequest } from '../src/contacts/index.ts';
+import { LIFT_OPT_OUT_JOB, liftOptOut, optOut, type OptOutAnswer, type PersonRequest } from '../src/contacts/index.ts';
 import type { Context } from '../src/context.ts';
-import { isPermanent } from '../src/domain/errors.ts';
-import type { Attempt, Handler, Outcome } from './executor.ts';
-import { forgetPhone } from './forget-phone.ts';
+import type { Attempt } from './executor.ts';
+import { PersonHandler } from './person-handler.ts';
 
 /** Opts people out of campaigns, and lifts opt-outs. */
-export class OptOutHandler implements Handler {
+export class OptOutHandler extends PersonHandler {
   private readonly context: Context;
   private readonly claims: ClaimQueue;
 
   constructor(context: Context, claims: ClaimQueue) {
+    super();
     this.context = context;
     this.claims = claims;
   }
 
-  async handle(attempt: Attempt): Promise<Outcome> {
-    try {
-      return await this.change(attempt);
-    } catch (error) {
-      if (isPermanent(error)) await forgetPhone(attempt.job);
-      throw error;
-    }
-  }
-
-  async onAttemptsExhausted(attempt: Attempt): Promise<void> {
-    await forgetPhone(attempt.job);
-  }
-
-  private async change(attempt: Attempt): Promise<Outcome> {
-    const { job, log } = attempt;
-    const { request } = parsePersonJob(job.data);
+  protected async change({ job, log }: Attempt, request: PersonRequest): Promise<OptOutAnswer> {
     const isLifted = job.name === LIFT_OPT_OUT_JOB;
     const answer = isLifted ? await liftOptOut(this.context, request) : await optOut(this.context, request);
     const { campaignId, conversationIds, changed } = answer;
     log.info({ campaignId, conversationIds, changed }, isLifted ? 'opt-out lifted' : 'contact opted out');
     if (isLifted && changed > 0) await this.wakeWaitingClaims(request);
-    await forgetPhone(attempt.job, conversationIds[0]);
-    return { kind: 'completed', result: answer };
+    return answer;
   }
 
   /** A claim that waits can get the conversation again. */
