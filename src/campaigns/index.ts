@@ -6,7 +6,16 @@ export {
   type SelfAssignSettings,
   type Texter,
 } from './campaign.ts';
-export { addTexter, changeRules, checkedCountry, createCampaign, setActive, setClosed, setCountry } from './manage.ts';
+export {
+  addTexter,
+  changeRules,
+  checkedCountry,
+  createCampaign,
+  findCampaign,
+  setActive,
+  setClosed,
+  setCountry,
+} from './manage.ts';
 export { MongoCreditStore, replaceCredits } from './credit-store.ts';
 export type { CampaignStore, CreditStore, TexterStore } from './ports.ts';
 export { readWord, TexterWords } from './texter-words.ts';

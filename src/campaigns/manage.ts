@@ -39,21 +39,25 @@ export async function createCampaign({ stores, clock }: CampaignDeps, request: C
   return campaign;
 }
 
+/** Returns the campaign with this id. Throws an `unknown-campaign` refusal. */
+export async function findCampaign(
+  { campaigns }: { readonly campaigns: Pick<CampaignStore, 'find'> },
+  campaignId: string,
+): Promise<Campaign> {
+  return known(await campaigns.find(campaignId), campaignId);
+}
+
 /**
  * Closes or reopens a campaign. After it has closed the campaign, no texter is given a conversation any more: the batches in
  * progress have ended, and operations that give to texters halt. Safe to repeat.
  */
 export async function setClosed({ stores }: CampaignDeps, campaignId: string, closed: boolean): Promise<Campaign> {
-  const campaign = await stores.campaigns.setClosed(campaignId, closed);
-  if (!campaign) throw unknownCampaign(campaignId);
-  return campaign;
+  return known(await stores.campaigns.setClosed(campaignId, closed), campaignId);
 }
 
 /** Changes the country whose phone numbers need no country code. Stored numbers do not change. Safe to repeat. */
 export async function setCountry({ stores }: CampaignDeps, campaignId: string, country: string): Promise<Campaign> {
-  const campaign = await stores.campaigns.setCountry(campaignId, await checkedCountry(country));
-  if (!campaign) throw unknownCampaign(campaignId);
-  return campaign;
+  return known(await stores.campaigns.setCountry(campaignId, await checkedCountry(country)), campaignId);
 }
 
 /** Returns the code of a country in upper case. Throws a `bad-request` refusal for a word that names no country. */
@@ -77,9 +81,7 @@ export async function changeRules(
   campaignId: string,
   changes: Partial<SelfAssignSettings>,
 ): Promise<Campaign> {
-  const campaign = await stores.campaigns.changeRules(campaignId, changes);
-  if (!campaign) throw unknownCampaign(campaignId);
-  return campaign;
+  return known(await stores.campaigns.changeRules(campaignId, changes), campaignId);
 }
 
 export interface TexterRequest {
@@ -106,4 +108,9 @@ export async function setActive(
   const texter = await stores.texters.setActive(campaignId, texterId, active);
   if (!texter) throw unknownTexter(texterId);
   return texter;
+}
+
+function known(campaign: Campaign | undefined, campaignId: string): Campaign {
+  if (!campaign) throw unknownCampaign(campaignId);
+  return campaign;
 }

@@ -4,13 +4,14 @@ import { RowImport, type FileRecord, type ImportResult } from './row-import.ts';
 import { ContactReader, type ReaderParts } from './row.ts';
 import {
   checkedCountry,
+  findCampaign,
   TexterWords,
   type Campaign,
   type CampaignStore,
   type TexterStore,
 } from '../campaigns/index.ts';
 import type { Clock } from '../domain/operation.ts';
-import { campaignClosed, unknownCampaign } from '../domain/errors.ts';
+import { campaignClosed } from '../domain/errors.ts';
 
 export type { FileRecord, ImportResult } from './row-import.ts';
 
@@ -43,8 +44,7 @@ export async function importContacts(
   records: AsyncIterable<readonly FileRecord[]>,
   options: ImportOptions = {},
 ): Promise<ImportResult> {
-  const campaign = await deps.stores.campaigns.find(campaignId);
-  if (!campaign) throw unknownCampaign(campaignId);
+  const campaign = await findCampaign(deps.stores, campaignId);
   if (campaign.closed) throw campaignClosed(campaignId);
   const at = deps.clock.now();
   const parts = await readerParts(deps, campaign, options, at);

@@ -1,8 +1,8 @@
 import type { OptOutAnswer, PersonRequest } from './contract.ts';
 import type { ContactStore } from './contact.ts';
-import type { Campaign, CampaignStore } from '../campaigns/index.ts';
+import { findCampaign, type Campaign, type CampaignStore } from '../campaigns/index.ts';
 import { isErased } from '../domain/erased.ts';
-import { Refusal, unknownCampaign } from '../domain/errors.ts';
+import { Refusal } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
 
 export interface OptOutDeps {
@@ -30,8 +30,7 @@ async function setOptedOut(
   optedOut: boolean,
 ): Promise<OptOutAnswer> {
   const { campaignId } = request;
-  const campaign = await stores.campaigns.find(campaignId);
-  if (!campaign) throw unknownCampaign(campaignId);
+  const campaign = await findCampaign(stores, campaignId);
   const chosen = await choose(contacts, request, campaign);
   if (chosen.phones.some(isErased)) return answerForErased(request, optedOut);
   const { conversationIds, changed } = await contacts.setOptedOut(campaignId, chosen, optedOut);
@@ -54,7 +53,8 @@ async function choose(
   };
 }
 
-async function spellingsOf(phone: string, { country }: Campaign): Promise<readonly string[]> {
+/** Returns the forms in which the conversations of a phone number may be stored. */
+export async function spellingsOf(phone: string, { country }: Campaign): Promise<readonly string[]> {
   const { storedSpellings } = await import('../domain/phone.ts');
   return storedSpellings(phone, country);
 }

@@ -1,11 +1,11 @@
-import type { Campaign, Texter } from '../campaigns/index.ts';
+import { findCampaign, type Campaign, type Texter } from '../campaigns/index.ts';
 import { STATUSES } from '../domain/conversation.ts';
 import { Refusal } from '../domain/errors.ts';
 import type { ListRequest, OneRequest, RequestOf, Targets } from './contract.ts';
 import { limitsOf } from './limits.ts';
 import type { Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
-import { findCampaign, findSources, refuseClosed, TO_THE_POOL } from './resolve-plan.ts';
+import { findSources, refuseClosed, TO_THE_POOL } from './resolve-plan.ts';
 import { resolveTargets } from './sources-and-targets.ts';
 
 export async function resolveReassignOne(stores: Stores, request: RequestOf<'reassign-one'>): Promise<Plan> {

@@ -1,9 +1,9 @@
-import type { Campaign, Texter } from '../campaigns/index.ts';
+import { findCampaign, type Campaign, type Texter } from '../campaigns/index.ts';
 import type { AssigneeCount, ConversationCounts } from '../conversations/index.ts';
 import { isStatus, STATUSES, statusesOf, type Assignee } from '../domain/conversation.ts';
 import { creditsOf } from '../domain/credits.ts';
 import { sumOf } from '../domain/receipt.ts';
-import { campaignClosed, unknownCampaign, unknownOperation } from '../domain/errors.ts';
+import { campaignClosed, unknownOperation } from '../domain/errors.ts';
 import { hasCounts, type ReassignRequest, type Sources, type UndoRequest, type UnassignRequest } from './contract.ts';
 import { limitsOf } from './limits.ts';
 import type { Plan } from './operation.ts';
@@ -117,12 +117,6 @@ export async function findSources(
 
 function inOrderOfJoining(texters: readonly Texter[]): Texter[] {
   return [...texters].sort((a, b) => a.joinedOrder - b.joinedOrder);
-}
-
-export async function findCampaign(stores: Stores, campaignId: string): Promise<Campaign> {
-  const campaign = await stores.campaigns.find(campaignId);
-  if (!campaign) throw unknownCampaign(campaignId);
-  return campaign;
 }
 
 /** A closed campaign only lets conversations go back to the pool. */
