@@ -3,6 +3,7 @@ import type { ConversationRange } from './ports.ts';
 import { isTimed, toCandidate, waitsSince, type StoredConversation } from './stored.ts';
 import {
   ANY_TIME,
+  boundsOf,
   mergePlaces,
   moment,
   moments,
@@ -11,6 +12,7 @@ import {
   readUntimed,
   type Direction,
   type Place,
+  type TimeFilter,
 } from './untimed.ts';
 import type { Candidate, Position } from '../domain/conversation.ts';
 import type { Database } from '../mongo/database.ts';
@@ -83,11 +85,20 @@ export class RangePages {
       : direction === 'in-order'
         ? [sameMomentAfter(position), momentsAfter(position)]
         : [sameMomentBefore(position), momentsBefore(position)];
-    const docs = await this.find({ ...filter, ...sameMoment }, limit, direction);
+    const docs = await this.findTimed(filter, sameMoment, limit, direction);
     if (otherMoments && docs.length < limit) {
-      docs.push(...(await this.find({ ...filter, ...otherMoments }, limit - docs.length, direction)));
+      docs.push(...(await this.findTimed(filter, otherMoments, limit - docs.length, direction)));
     }
     return docs.map((doc) => ({ doc, waitingSince: waitsSince(doc) }));
+  }
+
+  /**
+   * The bounds alone also match lists and times that JavaScript cannot hold. The filter that excludes them makes a page half
+   * as fast again, so it is used only when a page has such a value.
+   */
+  private async findTimed(filter: Filter, times: TimeFilter, limit: number, direction: Direction): Promise<PageDoc[]> {
+    const docs = await this.find({ ...filter, ...times, ...boundsOf(times, direction) }, limit, direction);
+    return docs.every(isTimed) ? docs : this.find({ ...filter, ...times }, limit, direction);
   }
 
   private readUntimed(

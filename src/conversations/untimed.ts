@@ -30,13 +30,33 @@ export interface Place<Doc = Pick<StoredConversation, '_id'>> {
 /** A list matches if one of its items does. Its place in the index is not known, so it is never selected. */
 const NO_LIST = { $not: { $type: 'array' } } as const;
 
+/** Matches times only. */
+export interface TimeFilter {
+  readonly waitingSince: ({ readonly $eq: Date } | { readonly $gte: Date; readonly $lte: Date }) & typeof NO_LIST;
+}
+
 /** Matches the times from `from` to `to`, both included. */
-export function moments({ from = MOMENT_MIN, to = MOMENT_MAX }: { readonly from?: Date; readonly to?: Date }) {
+export function moments({
+  from = MOMENT_MIN,
+  to = MOMENT_MAX,
+}: {
+  readonly from?: Date;
+  readonly to?: Date;
+}): TimeFilter {
   return { waitingSince: { $gte: from, $lte: to, ...NO_LIST } };
 }
 
-export function moment(at: Date) {
+export function moment(at: Date): TimeFilter {
   return { waitingSince: { $eq: at, ...NO_LIST } };
+}
+
+/**
+ * Removes the parts of a filter that no index serves, and the end that a reading in this direction does not begin at. The
+ * rest can also match lists and times that JavaScript does not know.
+ */
+export function boundsOf({ waitingSince: times }: TimeFilter, direction: Direction) {
+  if ('$eq' in times) return { waitingSince: times.$eq };
+  return { waitingSince: direction === 'in-order' ? { $gte: times.$gte } : { $lte: times.$lte } };
 }
 
 export const ANY_TIME = moments({});

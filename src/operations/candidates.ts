@@ -31,17 +31,19 @@ export function manyCandidates({ conversations }: Stores, request: BulkRequest, 
   const inOrder = { ...common, sources: surplus?.emptied ?? sources, limit };
   // Conversations can come to these sources after the surplus was counted.
   const emptied = surplus ? sources.filter((source) => !targets.includes(source)) : sources;
-  let isFirstPass = true;
+  let passes = 0;
   let reader = new ReadAhead(conversations);
   return {
     async *read(planner) {
       reader = new ReadAhead(conversations);
-      const again = isFirstPass ? {} : { sources: emptied };
-      isFirstPass = false;
+      passes += 1;
+      const again = passes > 1 ? { sources: emptied } : {};
       yield* readInOrder(reader, { ...inOrder, ...again }, planner.position);
       const wanted = (target: Assignee): number => planner.surplusOf(target);
       if (surplus) yield* readFromEnd(conversations, { ...common, sources: targets, wanted });
-      if (request.status === 'any') yield* readUnknown(conversations, campaignId, sources);
+      // Almost always the first pass has moved everything, and the count after it shows that no other status is left.
+      const mayBeLeft = passes > 1 || surplus !== undefined;
+      if (request.status === 'any' && mayBeLeft) yield* readUnknown(conversations, campaignId, sources);
     },
     async count(newest) {
       const inOrderCount = await countAfter(conversations, inOrder, newest?.after.position ?? null);
