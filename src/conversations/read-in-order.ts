@@ -6,6 +6,7 @@ import {
   type Position,
   type Status,
 } from '../domain/conversation.ts';
+import { Heap } from '../domain/heap.ts';
 import type { ConversationRange, ConversationStore } from './ports.ts';
 
 /** The largest number of conversations that one query reads. */
@@ -139,24 +140,22 @@ export async function* merge(
   readers: readonly PageReader[],
   compare: (a: Position, b: Position) => number = comparePositions,
 ): AsyncGenerator<Candidate[]> {
-  const isBefore = (a: PageReader, b: PageReader): boolean =>
-    a.head !== undefined && b.head !== undefined && compare(a.head, b.head) < 0;
-  let open = await withConversations(readers);
-  while (open.length > 0) {
-    const merged: Candidate[] = [];
-    let next: PageReader;
-    do {
-      next = open.reduce((a, b) => (isBefore(b, a) ? b : a));
-      if (next.head) merged.push(next.head);
-      next.skipHead();
-    } while (!next.isPageUsedUp);
-    yield merged;
-    const usedUp = next;
-    if (!(await usedUp.fill())) open = open.filter((reader) => reader !== usedUp);
+  await Promise.all(readers.map((reader) => reader.fill()));
+  const isBefore = (a: Position | undefined, b: Position | undefined): boolean =>
+    a !== undefined && (b === undefined || compare(a, b) < 0);
+  const heap = new Heap(readers.length, (a, b) => isBefore(readers[a]?.head, readers[b]?.head));
+  let merged: Candidate[] = [];
+  for (;;) {
+    const first = heap.first ?? 0;
+    const reader = readers[first];
+    if (!reader?.head) return;
+    merged.push(reader.head);
+    reader.skipHead();
+    if (reader.isPageUsedUp) {
+      yield merged;
+      merged = [];
+      await reader.fill();
+    }
+    heap.update(first);
   }
-}
-
-async function withConversations(readers: readonly PageReader[]): Promise<PageReader[]> {
-  const filled = await Promise.all(readers.map((reader) => reader.fill()));
-  return readers.filter((_, index) => filled[index]);
 }

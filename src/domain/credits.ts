@@ -30,11 +30,11 @@ export interface Dealt {
 
 /** Credits are sums of fractions. They are rounded, so that equal credits compare as equal. */
 const STORED_DIGITS = 9;
-const COMPARED_DIGITS = 6;
+const RANKS_OF_ONE = 1e6;
 
-/** Returns a negative number when `a` is the larger credit. */
-export function compareCredits(a: number, b: number): number {
-  return Number((b - a).toFixed(COMPARED_DIGITS));
+/** Returns a whole number that is larger for a larger credit. */
+export function creditRank(credit: number): number {
+  return Math.round(credit * RANKS_OF_ONE);
 }
 
 /** Selects the credits of these targets. Statuses for which all are zero are left out. */

@@ -1,5 +1,6 @@
 import type { Assignee, Candidate, Status } from './conversation.ts';
-import { compareCredits, type StatusCredits } from './credits.ts';
+import { creditRank, type StatusCredits } from './credits.ts';
+import { Heap } from './heap.ts';
 
 /**
  * `even`: every target gets the same number of the dealt conversations. `level`: the target with the lowest load is filled
@@ -45,7 +46,9 @@ export class Dealer {
   private readonly dealtTo: number[];
   private readonly takenBack: number[];
   private readonly open: boolean[];
-  private readonly credits: ReadonlyMap<Status, readonly number[]>;
+  private openCount: number;
+  private readonly creditRanks: ReadonlyMap<Status, readonly number[]>;
+  private order: SeatOrder;
 
   constructor(plan: DealerStart) {
     this.plan = plan;
@@ -53,45 +56,54 @@ export class Dealer {
     this.dealtTo = [...plan.loads];
     this.takenBack = plan.targets.map(() => 0);
     this.open = plan.targets.map(() => true);
-    this.credits = new Map((plan.credits ?? []).map(({ status, credits }) => [status, credits]));
+    this.openCount = plan.targets.length;
+    this.creditRanks = new Map((plan.credits ?? []).map(({ status, credits }) => [status, credits.map(creditRank)]));
+    this.order = this.orderFor(undefined);
   }
 
   /** Returns the target of this conversation, or `undefined` when no target is left. */
   deal({ assigneeId, status }: Pick<Candidate, 'assigneeId' | 'status'>): Assignee | undefined {
+    const creditRanks = this.creditRanks.get(status);
+    // Conversations come in the order of their statuses, so this happens a few times in an operation.
+    if (creditRanks !== this.order.creditRanks) this.order = this.orderFor(creditRanks);
     // Conversations that came to a source meanwhile are dealt beyond the shares.
-    const seat = this.receiver(status) ?? (this.plan.isExact ? undefined : this.leastLoaded(status));
+    const seat = this.receiver ?? (this.plan.isExact ? undefined : this.leastLoaded);
     if (seat === undefined) return undefined;
-    add(this.dealtTo, this.seats.get(assigneeId), -1);
-    add(this.dealtTo, seat, 1);
-    return this.plan.targets[seat];
+    this.add(this.dealtTo, assigneeId, -1);
+    const target = this.plan.targets[seat] ?? null;
+    this.add(this.dealtTo, target, 1);
+    return target;
   }
 
   /** Subtracts `count` deals that were not written, so that the next deals replace them. */
   takeBack({ from, to }: { readonly from: Assignee; readonly to: Assignee }, count: number): void {
-    add(this.takenBack, this.seats.get(from), -count);
-    add(this.takenBack, this.seats.get(to), count);
+    this.add(this.takenBack, from, -count);
+    this.add(this.takenBack, to, count);
   }
 
   /** Leaves out a target from now on, because it is paused or no longer on the campaign. */
   leaveOut(target: Assignee): void {
     const seat = this.seats.get(target);
-    if (seat !== undefined) this.open[seat] = false;
+    if (seat === undefined || !this.open[seat]) return;
+    this.open[seat] = false;
+    this.openCount -= 1;
+    this.update(seat);
   }
 
   /** Returns how many conversations a target has above its share, while another target can receive them. */
   surplusOf(target: Assignee): number {
     const seat = this.seats.get(target);
-    if (seat === undefined || this.receiver() === undefined) return 0;
+    if (seat === undefined || this.receiver === undefined) return 0;
     return Math.max(0, -this.missing(seat));
   }
 
   /** True when every target has its exact number, or is left out. */
   get isFull(): boolean {
-    return this.plan.isExact === true && this.receiver() === undefined;
+    return this.plan.isExact === true && this.receiver === undefined;
   }
 
   get hasTargets(): boolean {
-    return this.open.includes(true);
+    return this.openCount > 0;
   }
 
   /** Each target's load, in the order of the targets. Deals that were taken back are not subtracted. */
@@ -100,37 +112,36 @@ export class Dealer {
   }
 
   /** The next target below its share. */
-  private receiver(status?: Status): number | undefined {
+  private get receiver(): number | undefined {
+    const seat = this.order.receivers?.first;
+    return seat !== undefined && this.rankOfReceiver(seat) < Infinity ? seat : undefined;
+  }
+
+  private get leastLoaded(): number | undefined {
+    const seat = this.order.all.first;
+    return seat !== undefined && this.rankByLoad(seat) < Infinity ? seat : undefined;
+  }
+
+  private orderFor(creditRanks: readonly number[] | undefined): SeatOrder {
+    const { targets, shares } = this.plan;
+    const heapBy = (rank: (seat: number) => number): Heap => new Heap(targets.length, seatOrder(rank, creditRanks));
+    return {
+      creditRanks,
+      receivers: shares && heapBy((seat) => this.rankOfReceiver(seat)),
+      all: heapBy((seat) => this.rankByLoad(seat)),
+    };
+  }
+
+  private rankOfReceiver(seat: number): number {
+    const missing = this.missing(seat);
+    if (!this.open[seat] || missing <= 0) return Infinity;
     const { shares, spread } = this.plan;
-    if (!shares) return undefined;
-    return this.first(status, (seat) => {
-      const missing = this.missing(seat);
-      if (missing <= 0) return undefined;
-      const whole = (shares.after[seat] ?? 0) - (shares.before[seat] ?? 0);
-      return spread === 'level' ? this.load(seat) : (whole - missing + HALF_A_DEAL) / whole;
-    });
+    const whole = (shares?.after[seat] ?? 0) - (shares?.before[seat] ?? 0);
+    return spread === 'level' ? this.load(seat) : (whole - missing + HALF_A_DEAL) / whole;
   }
 
-  private leastLoaded(status: Status): number | undefined {
-    return this.first(status, (seat) => this.load(seat));
-  }
-
-  /**
-   * Returns the open seat with the lowest rank, of equal ranks the one with the largest credit, and of equal credits the
-   * first. Seats without a rank are left out.
-   */
-  private first(status: Status | undefined, rank: (seat: number) => number | undefined): number | undefined {
-    const credits = status && this.credits.get(status);
-    let first: number | undefined;
-    let lowest = Infinity;
-    for (let seat = 0; seat < this.open.length; seat += 1) {
-      const own = this.open[seat] ? rank(seat) : undefined;
-      if (own === undefined || own > lowest) continue;
-      if (own === lowest && compareCredits(credits?.[seat] ?? 0, credits?.[first ?? 0] ?? 0) >= 0) continue;
-      first = seat;
-      lowest = own;
-    }
-    return first;
+  private rankByLoad(seat: number): number {
+    return this.open[seat] ? this.load(seat) : Infinity;
   }
 
   /** How many conversations a target receives until it has its share. Negative when it is to give some. */
@@ -141,8 +152,34 @@ export class Dealer {
   private load(seat: number): number {
     return (this.dealtTo[seat] ?? 0) - (this.takenBack[seat] ?? 0);
   }
+
+  private add(counts: number[], target: Assignee, by: number): void {
+    const seat = this.seats.get(target);
+    if (seat === undefined) return;
+    counts[seat] = (counts[seat] ?? 0) + by;
+    this.update(seat);
+  }
+
+  private update(seat: number): void {
+    this.order.receivers?.update(seat);
+    this.order.all.update(seat);
+  }
 }
 
-function add(counts: number[], seat: number | undefined, by: number): void {
-  if (seat !== undefined) counts[seat] = (counts[seat] ?? 0) + by;
+/** The seats in the order in which they receive conversations of one status. */
+interface SeatOrder {
+  readonly creditRanks: readonly number[] | undefined;
+  /** Absent without shares. */
+  readonly receivers: Heap | undefined;
+  readonly all: Heap;
+}
+
+/** Orders seats by rank, of equal ranks the largest credit first, and equal credits as the targets are ordered. */
+function seatOrder(rank: (seat: number) => number, creditRanks: readonly number[] = []) {
+  return (a: number, b: number): boolean => {
+    const [rankA, rankB] = [rank(a), rank(b)];
+    if (rankA !== rankB) return rankA < rankB;
+    const difference = (creditRanks[b] ?? 0) - (creditRanks[a] ?? 0);
+    return difference === 0 ? a < b : difference < 0;
+  };
 }

@@ -1,6 +1,6 @@
 import type { AssigneeCount } from '../conversations/index.ts';
 import { isStatus, type Assignee } from '../domain/conversation.ts';
-import { compareCredits, type StatusCredits } from '../domain/credits.ts';
+import { creditRank, type StatusCredits } from '../domain/credits.ts';
 import type { Plan, Surplus } from './operation.ts';
 
 export interface SurplusCounts {
@@ -62,10 +62,9 @@ function fill(
   const remainder = amount - needed(level, floors);
   const seats = floors.flatMap((floor, seat) => (floor <= level ? [seat] : []));
   const keepers = seats.filter((seat) => (loads[seat] ?? 0) > level);
-  const creditOf = (seat: number): number => credits.reduce((sum, { credits: own }) => sum + (own[seat] ?? 0), 0);
-  const others = seats
-    .filter((seat) => (loads[seat] ?? 0) <= level)
-    .sort((a, b) => compareCredits(creditOf(a), creditOf(b)) || a - b);
+  const rankOf = (seat: number): number =>
+    creditRank(credits.reduce((sum, { credits: own }) => sum + (own[seat] ?? 0), 0));
+  const others = seats.filter((seat) => (loads[seat] ?? 0) <= level).sort((a, b) => rankOf(b) - rankOf(a) || a - b);
   for (const seat of [...keepers, ...others].slice(0, remainder)) shares[seat] = level + 1;
   return shares;
 }
