@@ -24,8 +24,11 @@ import type { AfterEnd } from './after-end.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
 
-/** The operation that ends wakes the next one. If that fails, the waiting operation checks again after this time. */
-const SNOOZE_MS_MAX = 30_000;
+/**
+ * The operation that ends wakes the next one, and reconcile repairs a lost wake-up. So a waiting operation does not check by
+ * itself: ten thousand of them would keep the workers busy.
+ */
+const SNOOZE_MS = 24 * 60 * 60 * 1_000;
 
 /** How long an operation pauses while one that was sent earlier is not accepted. */
 const SENT_EARLIER_MS = 500;
@@ -126,7 +129,7 @@ export class OperationHandler implements Handler {
       case 'unfinished':
         return { kind: 'requeued', delayMs: 0 };
       case 'waiting':
-        return { kind: 'snoozed', delayMs: SNOOZE_MS_MAX, recheck: () => this.recheck(operation) };
+        return { kind: 'snoozed', delayMs: SNOOZE_MS, recheck: () => this.recheck(operation) };
       case 'ended':
         logEnd(operation, log);
         return operation.error ? failedWith(operation.error) : { kind: 'completed', result: answerOf(operation) };

@@ -34,6 +34,9 @@ export interface SchemaDoc {
 /** The conversations of a campaign that a claim can receive. */
 export const CLAIMABLE = { assigneeId: null, status: 'not-started', optedOut: false } as const;
 
+/** The bulk operations that wait for others of their campaign. */
+export const QUEUED = { state: 'accepted', sequence: { $gt: 0 } } as const;
+
 /** Enough for more batches than the largest campaign has conversations. */
 const BATCH_NUMBER_DIGITS = 8;
 

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { CLAIMABLE } from './documents.ts';
+import { CLAIMABLE, QUEUED } from './documents.ts';
 
 export interface Index {
   readonly collection: CollectionName;
@@ -25,6 +25,7 @@ export const PHONE_INDEX = 'contact_by_phone';
 export const NEWEST_INDEX = 'campaign_newest_first';
 export const LOCK_INDEX = 'campaign_lock';
 export const STATE_INDEX = 'state_in_order';
+export const QUEUED_INDEX = 'queued_in_sequence';
 
 /**
  * The hint of reads and writes by ids that have other conditions too. Without it, a server may walk through a range of another
@@ -97,6 +98,14 @@ export const INDEXES: readonly Index[] = [
 
   // Finds the next bulk operation of a campaign: the running one, else the first accepted one.
   { collection: 'operations', name: 'campaign_in_sequence', keys: { campaignId: 1, state: 1, sequence: 1 } },
+  // Finds the campaigns with waiting bulk operations, and the first one of each (reconcile).
+  {
+    collection: 'operations',
+    name: QUEUED_INDEX,
+    keys: { campaignId: 1, sequence: 1 },
+    where: QUEUED,
+    isHint: true,
+  },
   // Lists a campaign's operations, newest first.
   { collection: 'operations', name: NEWEST_INDEX, keys: { campaignId: 1, acceptedAt: -1, _id: 1 }, isHint: true },
   // Reads the unfinished operations (reconcile), the failed ones (`baton failed`) and those old enough to be deleted.

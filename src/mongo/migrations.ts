@@ -138,6 +138,20 @@ export const MIGRATIONS: readonly Migration[] = [
       },
     ],
   },
+  {
+    version: 6,
+    name: 'index the operations that wait for others of their campaign',
+    oldestCodeVersion: 4,
+    indexes: [
+      {
+        collection: 'operations',
+        name: 'queued_in_sequence',
+        keys: { campaignId: 1, sequence: 1 },
+        where: { state: 'accepted', sequence: { $gt: 0 } },
+        isHint: true,
+      },
+    ],
+  },
 ];
 
 /** The names of all indexes that migrations build. */

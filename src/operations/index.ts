@@ -28,12 +28,12 @@ export { type ConversationResult, type MovesPage, MOVES_JOB, parseMovesJob, toMo
 export { type FoundOperation, type Preview, FIND_JOB, parseFindJob, parsePreviewJob } from './read-jobs.ts';
 export { needsCampaignLock } from './kinds.ts';
 export { type SliceResult, runOperation } from './lifecycle.ts';
-export { toOperationOrClaim } from './mapping.ts';
+export { toOperation, toOperationOrClaim } from './mapping.ts';
 export { OperationQueue } from './operation-queue.ts';
 export type { SendingOrder } from './sending-order.ts';
 export { MongoOperationStore } from './operation-store.ts';
 export { readMoves } from './moves-page.ts';
-export { type Operation, type OperationOrClaim, type Plan, isClaim } from './operation.ts';
+export { type Operation, type OperationOrClaim, type Plan, isClaim, NO_SEQUENCE } from './operation.ts';
 export { type AnyOperation, type FailureStore, type OperationViewStore, type Stores, Overtaken } from './ports.ts';
 export { countSelected, preview, refuseEarly } from './preview.ts';
 export type { Progress, SliceLimits } from './run.ts';

@@ -4,8 +4,12 @@ import type { AnyOperation, Operation, OperationOrClaim } from '../operations/in
 import type { JobRepair } from '../queue/job-state.ts';
 
 export interface ReconcileStore {
-  /** Returns everything that has not ended, in pages, in the order of acceptance. */
+  /** Returns what runs or waits, but for the bulk operations that wait for others, in pages, in the order of acceptance. */
   unfinished(): AsyncIterable<readonly OperationOrClaim[]>;
+  /** Returns the first waiting bulk operation of each campaign. It takes one query for each. */
+  firstQueued(): AsyncIterable<Operation>;
+  /** Returns true if a bulk operation of the campaign has the campaign lock. */
+  hasRunning(campaignId: string): Promise<boolean>;
   isUnfinished(operationId: string): Promise<boolean>;
   /** Returns true if the campaign's pool has a conversation that a claim could receive. */
   hasClaimable(campaignId: string): Promise<boolean>;
@@ -24,6 +28,8 @@ export interface ReconciledJobs {
   restoreLost(): Promise<number>;
   /** Makes sure that an unfinished operation or claim has a job that will run; see `ensureJob` of the queue. */
   ensureJob(unfinished: OperationOrClaim, isUnfinished: () => Promise<boolean>): Promise<JobRepair>;
+  /** Makes the job of a waiting operation run now. */
+  wake(operation: Operation): Promise<void>;
   /** Makes sure that the job of a claim that has ended reports the end to its sender. */
   answer(claim: Claim): Promise<void>;
   /** Starts a round for the waiting claims of a campaign. */

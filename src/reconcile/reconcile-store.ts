@@ -2,9 +2,15 @@ import type { QueryFilter, QueryOptions } from 'mongoose';
 import type { ReconcileStore } from './ports.ts';
 import { ENDED_STATES, UNFINISHED_STATES, type OperationState } from '../domain/operation.ts';
 import type { Database } from '../mongo/database.ts';
-import { batchIdsOf, CLAIMABLE, type OperationDoc } from '../mongo/documents.ts';
-import { BY_ID, CLAIMABLE_INDEX, STATE_INDEX } from '../mongo/indexes.ts';
-import { toOperationOrClaim, type OperationOrClaim } from '../operations/index.ts';
+import { batchIdsOf, CLAIMABLE, QUEUED, type OperationDoc } from '../mongo/documents.ts';
+import { BY_ID, CLAIMABLE_INDEX, LOCK_INDEX, QUEUED_INDEX, STATE_INDEX } from '../mongo/indexes.ts';
+import {
+  NO_SEQUENCE,
+  toOperation,
+  toOperationOrClaim,
+  type Operation,
+  type OperationOrClaim,
+} from '../operations/index.ts';
 
 const UNFINISHED_PAGE = 100;
 const EXPIRED_PAGE = 100;
@@ -34,6 +40,22 @@ export class MongoReconcileStore implements ReconcileStore {
         last = page.at(-1);
       } while (last);
     }
+  }
+
+  async *firstQueued(): AsyncGenerator<Operation> {
+    const { operations } = this.database.models;
+    for (let campaignId = ''; ;) {
+      const later = operations.findOne({ ...QUEUED, campaignId: { $gt: campaignId } });
+      const doc = await later.sort({ campaignId: 1, sequence: 1 }).hint(QUEUED_INDEX).lean<OperationDoc>();
+      if (!doc) return;
+      yield toOperation(doc);
+      campaignId = doc.campaignId;
+    }
+  }
+
+  async hasRunning(campaignId: string): Promise<boolean> {
+    const running = this.database.models.operations.exists({ campaignLock: campaignId }).hint(LOCK_INDEX);
+    return (await running) !== null;
   }
 
   async isUnfinished(operationId: string): Promise<boolean> {
@@ -66,11 +88,13 @@ export class MongoReconcileStore implements ReconcileStore {
 
   /** Several operations can have the same time of acceptance. Two queries with one range each use the index; `$or` would not. */
   private async page(state: OperationState, last: Place | undefined): Promise<OperationDoc[]> {
-    if (!last) return this.read({ state }, UNFINISHED_PAGE);
+    const inState = state === 'accepted' ? { state, sequence: NO_SEQUENCE } : { state };
+    if (!last) return this.read(inState, UNFINISHED_PAGE);
     const { acceptedAt, _id } = last;
-    const tied = await this.read({ state, acceptedAt, _id: { $gt: _id } }, UNFINISHED_PAGE);
+    const tied = await this.read({ ...inState, acceptedAt, _id: { $gt: _id } }, UNFINISHED_PAGE);
     if (tied.length === UNFINISHED_PAGE) return tied;
-    return [...tied, ...(await this.read({ state, acceptedAt: { $gt: acceptedAt } }, UNFINISHED_PAGE - tied.length))];
+    const later = { ...inState, acceptedAt: { $gt: acceptedAt } };
+    return [...tied, ...(await this.read(later, UNFINISHED_PAGE - tied.length))];
   }
 
   private async read(filter: QueryFilter<OperationDoc>, limit: number): Promise<OperationDoc[]> {

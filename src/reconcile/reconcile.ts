@@ -1,6 +1,7 @@
 import type { Claim } from '../claims/index.ts';
 import type { Clock } from '../domain/operation.ts';
-import { failWith, isClaim, type OperationOrClaim, type Stores } from '../operations/index.ts';
+import { failWith, isClaim, type Operation, type OperationOrClaim, type Stores } from '../operations/index.ts';
+import type { JobRepair } from '../queue/job-state.ts';
 import type { ReconciledJobs, ReconcileStore } from './ports.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -52,6 +53,11 @@ export async function reconcile(deps: ReconcileDeps): Promise<ReconcileReport> {
       );
     }
   });
+  await attempt(report, async () => {
+    for await (const first of deps.reconcileStore.firstQueued()) {
+      await attempt(report, () => reconcileQueue(deps, first, report));
+    }
+  });
   for (const campaignId of campaignsWithWaitingClaims) {
     await attempt(report, () => notifyPool(deps, campaignId, report));
   }
@@ -72,6 +78,16 @@ async function attempt(report: ReconcileReport, step: () => Promise<void>): Prom
   }
 }
 
+/**
+ * The operation that ends wakes the next one. This repairs a wake-up that was lost, for the first operation that waits; it
+ * wakes the others when their turn comes.
+ */
+async function reconcileQueue(deps: ReconcileDeps, first: Operation, report: ReconcileReport): Promise<void> {
+  if (await deps.reconcileStore.hasRunning(first.campaignId)) return;
+  const repair = await ensureJob(deps, first, report);
+  if (repair.kind === 'kept') await deps.jobs.wake(first);
+}
+
 async function reconcileOne(
   deps: ReconcileDeps,
   each: OperationOrClaim,
@@ -80,12 +96,17 @@ async function reconcileOne(
 ): Promise<void> {
   if (isClaim(each) && isOverdue(each, deps.clock)) return endClaim(deps, each, report);
   if (isClaim(each)) campaignsWithWaitingClaims.add(each.campaignId);
+  await ensureJob(deps, each, report);
+}
+
+async function ensureJob(deps: ReconcileDeps, each: OperationOrClaim, report: ReconcileReport): Promise<JobRepair> {
   const repair = await deps.jobs.ensureJob(each, () => deps.reconcileStore.isUnfinished(each.operationId));
   if (repair.kind === 'created') report.jobsCreated += 1;
   if (repair.kind === 'retried') report.jobsRetried += 1;
-  if (repair.kind !== 'exhausted' || isClaim(each)) return;
+  if (repair.kind !== 'exhausted' || isClaim(each)) return repair;
   await failWith(deps, each, new Error(repair.reason));
   report.failed += 1;
+  return repair;
 }
 
 function isOverdue({ waiting }: Claim, clock: Clock): boolean {

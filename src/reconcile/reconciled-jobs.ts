@@ -1,5 +1,5 @@
 import type { Claim, ClaimQueue } from '../claims/index.ts';
-import { isClaim, type OperationOrClaim, type OperationQueue } from '../operations/index.ts';
+import { isClaim, type Operation, type OperationOrClaim, type OperationQueue } from '../operations/index.ts';
 import type { JobRepair } from '../queue/job-state.ts';
 import type { LostJobs } from './lost-jobs.ts';
 import type { ReconciledJobs } from './ports.ts';
@@ -23,6 +23,10 @@ export class ReconciledQueues implements ReconciledJobs {
   ensureJob(unfinished: OperationOrClaim, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
     if (isClaim(unfinished)) return this.claims.ensureJob(unfinished, isUnfinished);
     return this.operations.ensureJob(unfinished, isUnfinished);
+  }
+
+  wake(operation: Operation): Promise<void> {
+    return this.operations.wake(operation);
   }
 
   answer(claim: Claim): Promise<void> {

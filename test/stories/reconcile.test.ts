@@ -125,6 +125,28 @@ describe('a reconcile pass', () => {
     expect(await setup.operations.queue.getJob(jobIdOf(bare.operationId))).toBeUndefined();
   });
 
+  it('wakes the first waiting operation of a campaign in which nothing runs, and no other', async () => {
+    const { stores } = setup.harness.context;
+    const { campaignId } = await setup.campaign(20);
+    const [first, second] = [setup.request(campaignId, 1), setup.request(campaignId, 1)];
+    for (const waiting of [first, second]) {
+      await record(stores, waiting);
+      await addJob(waiting, { delay: LONG_MS });
+    }
+    const other = await begun();
+    const behind = setup.request(other.campaignId, 1);
+    await record(stores, behind);
+    await addJob(behind, { delay: LONG_MS });
+    expect(await setup.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 1 });
+    const stateOf = async ({ operationId }: BulkInput) => (await setup.operations.job(operationId))?.getState();
+    expect(await Promise.all([first, second, other, behind].map(stateOf))).toEqual([
+      'waiting',
+      'delayed',
+      'waiting',
+      'delayed',
+    ]);
+  });
+
   it('retries a failed job whose operation is not recorded as failed', async () => {
     const asked = await begun();
     await addJob(asked, { attempts: 1 });
@@ -183,6 +205,7 @@ describe('a reconcile pass', () => {
         each.operationId === first.operationId
           ? Promise.reject(new Error('no'))
           : setup.jobs.ensureJob(each, isUnfinished),
+      wake: () => Promise.resolve(),
       answer: () => Promise.resolve(),
       poolRefilled: () => Promise.resolve(),
       forget: () => Promise.resolve(),
@@ -260,7 +283,7 @@ describe('a reconcile pass', () => {
     const copies = Array.from({ length: 350 }, (_, at) => ({
       ...doc,
       _id: `copy_${at}`,
-      state: at % 3 === 0 ? ('accepted' as const) : ('running' as const),
+      ...(at % 3 === 0 ? { state: 'accepted' as const, sequence: 0 } : { state: 'running' as const }),
       acceptedAt: new Date(doc.acceptedAt.getTime() + Math.trunc(at / 150)),
     }));
     await operations.insertMany(copies);
