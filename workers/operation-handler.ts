@@ -102,6 +102,7 @@ export class OperationHandler implements Handler {
       // A single move says nothing about the size that suits the campaign's bulk operations.
       ...(!isOne(request) && { transactionSize: this.sizes.of(request.campaignId) }),
       shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
+      onAccepted: () => this.order.noteAccepted(job.id ?? ''),
       onClaimsEnded: (claimIds) => this.afterEnd.wakeEndedClaims(claimIds),
       onProgress: (progress) => {
         onProgress();

@@ -37,6 +37,7 @@ export async function runOperation(
 ): Promise<SliceResult> {
   const moved = await moveOne(deps, command);
   const { operation, isNew } = moved ? { operation: moved, isNew: true } : await accept(deps, command);
+  controls.onAccepted?.();
   // The operation has ended, or a worker died after it recorded a failure or cancellation.
   const ended = await endStopped(deps, operation);
   if (ended) return { kind: 'ended', operation: ended };

@@ -35,6 +35,8 @@ export interface SliceControls {
   readonly transactionSize?: TransactionSize;
   /** Called after each part of a batch. Return true to stop after the parts in progress. */
   readonly shouldStop: () => boolean;
+  /** Called when the operation is accepted, before it waits or runs. */
+  readonly onAccepted?: () => void;
   readonly onProgress?: (progress: Progress) => void;
   /** Called with waiting claims that the operation has ended. Their jobs have to be woken. */
   readonly onClaimsEnded?: (claimIds: readonly string[]) => void;

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, Queue } from 'bullmq';
 import { z } from 'zod';
@@ -43,6 +44,8 @@ export class SendingOrder {
   private readonly operations: Pick<OperationStore, 'find'>;
   private readonly returned: ReturnedJobs;
   private readonly contents = new Map<string, Content>();
+  /** Emits the id of each job of this process whose operation is accepted. */
+  private readonly accepted = new EventEmitter().setMaxListeners(0);
 
   constructor(queue: Queue, redis: RedisConnection, operations: Pick<OperationStore, 'find'>) {
     this.queue = queue;
@@ -66,10 +69,15 @@ export class SendingOrder {
         await Promise.all([this.returned.add(own), this.returned.add(earlier)]);
         return false;
       }
-      await sleep(delayMs);
+      await this.acceptedOrAfter(earlier, delayMs);
       earlier = (await this.findEarlier(own)) ?? (await this.stillWaits(earlier));
     }
     return true;
+  }
+
+  /** Call it when the operation of a job of this process is accepted. The jobs that wait for it continue at once. */
+  noteAccepted(jobId: string): void {
+    this.accepted.emit(jobId);
   }
 
   /** Call it when a run of a job ended with an error, before the job leaves the list of active jobs. */
@@ -102,6 +110,13 @@ export class SendingOrder {
       if (end !== 'gone') return end === 'unaccepted' ? sent : undefined;
     }
     return undefined;
+  }
+
+  private async acceptedOrAfter({ jobId }: SentJob, delayMs: number): Promise<void> {
+    const waiting = new AbortController();
+    const { signal } = waiting;
+    await Promise.race([sleep(delayMs, undefined, { signal }), once(this.accepted, jobId, { signal })]);
+    waiting.abort();
   }
 
   /** The worker of a job may have died: the job then leaves the list of active jobs, and another worker takes it. */
