@@ -81,6 +81,7 @@ export const environment = z.object({
   BATON_STALLED_CHECK_MS: ms(3_000, CHECK_EVERY_MS_MIN).describe(
     'How often a worker checks for jobs whose worker has died, in milliseconds.',
   ),
+  BATON_QUEUED_MAX: count(20_000).describe('How many operations of one campaign may wait for others.'),
   BATON_RECONCILE_EVERY_MS: ms(30_000, CHECK_EVERY_MS_MIN).describe(
     'How often a reconcile pass restores lost jobs and removes old operations, in milliseconds.',
   ),
@@ -120,6 +121,7 @@ export interface WorkerConfig {
   readonly sliceMs: number;
   readonly lockMs: number;
   readonly stalledCheckMs: number;
+  readonly queuedMax: number;
   readonly reconcileEveryMs: number;
   readonly receiptsKeptDays: number;
   readonly closeTimeoutMs: number;
@@ -180,6 +182,7 @@ function toConfig(env: Environment): Config {
       sliceMs: env.BATON_SLICE_MS,
       lockMs: env.BATON_LOCK_MS,
       stalledCheckMs: env.BATON_STALLED_CHECK_MS,
+      queuedMax: env.BATON_QUEUED_MAX,
       reconcileEveryMs: env.BATON_RECONCILE_EVERY_MS,
       receiptsKeptDays: env.BATON_RECEIPTS_KEPT_DAYS,
       closeTimeoutMs: env.BATON_CLOSE_TIMEOUT_MS,

@@ -93,13 +93,16 @@ export async function openContext(config: Pick<Config, 'mongo' | 'worker'>): Pro
   }
 }
 
-function createStores(database: Database, { batchConversationsMax, roundRepeatedForMs }: Config['worker']): Stores {
+function createStores(
+  database: Database,
+  { batchConversationsMax, queuedMax, roundRepeatedForMs }: Config['worker'],
+): Stores {
   return {
     campaigns: new MongoCampaignStore(database),
     texters: new MongoTexterStore(database),
     credits: new MongoCreditStore(database),
     conversations: new MongoConversationStore(database),
-    operations: new MongoOperationStore(database),
+    operations: new MongoOperationStore(database, queuedMax),
     batches: new MongoBatchStore(database),
     claims: new MongoClaimStore(database, batchConversationsMax, roundRepeatedForMs),
   };

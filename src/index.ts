@@ -24,4 +24,4 @@ export {
 } from './domain/errors.ts';
 export { SKIP_REASONS, type Receipt, type SkipReason } from './domain/receipt.ts';
 export { STATUSES, type Assignee, type Status, type StatusChoice } from './domain/conversation.ts';
-export { SPREADS, type Spread } from './domain/dealing.ts';
+export { SPREADS, type Spread } from './domain/operation.ts';

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { STATUSES } from '../domain/conversation.ts';
-import { SPREADS } from '../domain/dealing.ts';
+import { SPREADS } from '../domain/operation.ts';
 import { actorId, COUNT_MAX, operationId } from '../domain/ids.ts';
 import { id, seconds, wholeNumber } from './arguments.ts';
 

@@ -1,7 +1,7 @@
 import { STATUSES, type Assignee } from '../domain/conversation.ts';
 import { isRetryable } from '../domain/operation.ts';
 import type { Receipt } from '../domain/receipt.ts';
-import type { AnyOperation, Preview } from '../operations/index.ts';
+import type { AnyOperation, Preview, ViewedOperation } from '../operations/index.ts';
 import type { AssigneeNames } from './lookup.ts';
 import { blocks, counted, facts, moment, table } from './terminal.ts';
 
@@ -111,7 +111,12 @@ function skippedTable(skipped: Receipt['skipped']): string | false {
 type Request = AnyOperation['request'];
 
 /** An operation and its receipt. A claim is an operation too. */
-export function operationText(operation: AnyOperation, names: AssigneeNames): string {
+/** Writes the state of an operation: "done", or "accepted, 3 ahead" for one that waits. */
+export function stateText({ state, ahead }: ViewedOperation): string {
+  return ahead === undefined ? state : `${state}, ${ahead} ahead`;
+}
+
+export function operationText(operation: ViewedOperation, names: AssigneeNames): string {
   const { request, error, failures = [], receipt, cancellation } = operation;
   return blocks(
     facts([
@@ -122,7 +127,7 @@ export function operationText(operation: AnyOperation, names: AssigneeNames): st
       ['to', toText(request, names)],
       ...('status' in request ? [['status', request.status] as const] : []),
       ...('count' in request && request.count !== undefined ? [['count', request.count] as const] : []),
-      ['state', operation.state],
+      ['state', stateText(operation)],
       ...('actorId' in request && request.actorId !== undefined ? [['asked by', request.actorId] as const] : []),
       ...('reason' in request && request.reason !== undefined ? [['reason', request.reason] as const] : []),
       ...(cancellation?.by ? [['cancelled by', cancellation.by] as const] : []),

@@ -1,15 +1,7 @@
 import type { Assignee, Candidate, Status } from './conversation.ts';
 import { creditRank, type StatusCredits } from './credits.ts';
 import { Heap } from './heap.ts';
-
-/**
- * `even`: every target gets the same number of the dealt conversations. `level`: the target with the lowest load is filled
- * first. Targets that are sources too keep their share, which `even` computes from the selected conversations and `level`
- * from all.
- */
-export const SPREADS = ['even', 'level'] as const;
-
-export type Spread = (typeof SPREADS)[number];
+import type { Spread } from './operation.ts';
 
 /** A target that receives two conversations gets them at 1/4 and 3/4 of the dealing, and not at its start and middle. */
 const HALF_A_DEAL = 0.5;

@@ -21,6 +21,7 @@ export const REFUSAL_CODES = [
   'operation-conflict',
   'operation-ended',
   'operation-running',
+  'queue-full',
   'replies-first',
   'same-source-and-target',
   'schema-conflict',
@@ -41,11 +42,18 @@ export const CONFIRMATION_CODES = [
   'confirmation-needed',
 ] as const satisfies readonly RefusalCode[];
 
-/** Refusals of an undo that was sent before its operation had ended, or before a worker had accepted its operation. */
-export const EARLY_UNDO_CODES = ['operation-running', 'unknown-operation'] as const satisfies readonly RefusalCode[];
+/**
+ * Refusals that depend on the moment: an undo whose operation has not ended or is not accepted, and a queue that is full. The
+ * operation is sent again later.
+ */
+export const TOO_EARLY_CODES = [
+  'operation-running',
+  'queue-full',
+  'unknown-operation',
+] as const satisfies readonly RefusalCode[];
 
 /** Refusals after which an operation may be sent again under its id. */
-export const RESENDABLE_CODES = [...CONFIRMATION_CODES, ...EARLY_UNDO_CODES] as const;
+export const RESENDABLE_CODES = [...CONFIRMATION_CODES, ...TOO_EARLY_CODES] as const;
 
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
@@ -114,6 +122,14 @@ export function operationConflict(operationId: string): Refusal {
     message: `operation ${idText(operationId)} already exists with a different request; use a new id for a new request`,
     expected: `the request that operation ${idText(operationId)} was created with`,
     received: 'a different request with the same id',
+  });
+}
+
+export function queueFull(campaignId: string, queuedMax: number): Refusal {
+  return new Refusal('queue-full', {
+    message: `${queuedMax} operations of campaign ${shownId(campaignId)} wait already; send the operation again later`,
+    expected: `fewer than ${queuedMax} waiting operations`,
+    received: `${queuedMax} waiting operations`,
   });
 }
 

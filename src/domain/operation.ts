@@ -63,6 +63,15 @@ export const OPERATION_KINDS = [
 
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
+/**
+ * `even`: every target gets the same number of the dealt conversations. `level`: the target with the lowest load is filled
+ * first. Targets that are sources too keep their share, which `even` computes from the selected conversations and `level`
+ * from all.
+ */
+export const SPREADS = ['even', 'level'] as const;
+
+export type Spread = (typeof SPREADS)[number];
+
 /** The fields that the stored requests of all kinds have. The contract of a kind defines the others. */
 export interface StoredRequest {
   readonly kind: OperationKind;

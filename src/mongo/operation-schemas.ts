@@ -1,11 +1,11 @@
 import { Schema, type InferRawDocTypeFromSchema } from 'mongoose';
 import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
-import { SPREADS } from '../domain/dealing.ts';
 import type { FailedAttempt, StoredError } from '../domain/stored-error.ts';
 import {
   BATCH_STATES,
   OPERATION_KINDS,
   OPERATION_STATES,
+  SPREADS,
   type Cancellation,
   type StoredRequest,
 } from '../domain/operation.ts';

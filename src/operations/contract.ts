@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { STATUSES } from '../domain/conversation.ts';
-import { SPREADS } from '../domain/dealing.ts';
-import type { OperationKind } from '../domain/operation.ts';
+import { SPREADS, type OperationKind } from '../domain/operation.ts';
 import { actorId, campaignId, conversationId, count, COUNT_MAX, operationId, texterId } from '../domain/ids.ts';
 import { Refusal } from '../domain/errors.ts';
 import { parseWith, type DeepReadonly } from '../domain/requests.ts';

@@ -34,7 +34,14 @@ export type { SendingOrder } from './sending-order.ts';
 export { MongoOperationStore } from './operation-store.ts';
 export { readMoves } from './moves-page.ts';
 export { type Operation, type OperationOrClaim, type Plan, isClaim, NO_SEQUENCE } from './operation.ts';
-export { type AnyOperation, type FailureStore, type OperationViewStore, type Stores, Overtaken } from './ports.ts';
+export {
+  type AnyOperation,
+  type FailureStore,
+  type OperationViewStore,
+  type Stores,
+  type ViewedOperation,
+  Overtaken,
+} from './ports.ts';
 export { countSelected, preview, refuseEarly } from './preview.ts';
 export type { Progress, SliceLimits } from './run.ts';
 export { TransactionSizes } from './transaction-size.ts';

@@ -1,5 +1,5 @@
 import { isEnded, type Clock } from '../domain/operation.ts';
-import { CONFIRMATION_CODES, EARLY_UNDO_CODES, isPermanent, operationConflict, Refusal } from '../domain/errors.ts';
+import { CONFIRMATION_CODES, isPermanent, operationConflict, Refusal, TOO_EARLY_CODES } from '../domain/errors.ts';
 import { toStoredError, type StoredError } from '../domain/stored-error.ts';
 import type { OperationRequest } from './contract.ts';
 import { endStopped, failWith, finish } from './ending.ts';
@@ -67,8 +67,13 @@ export async function accept({ stores, clock }: LifecycleDeps, command: Operatio
 /** A refusal is inserted with the operation, so that it still holds after a crash before the operation ends. */
 async function insert({ stores, clock }: LifecycleDeps, command: OperationCommand): Promise<Operation> {
   const { request } = command;
-  const error = await refusalAtAcceptance(stores, request);
-  return stores.operations.accept({ ...newOperation(command, clock.now()), error }, needsCampaignLock(request));
+  const operation = { ...newOperation(command, clock.now()), error: await refusalAtAcceptance(stores, request) };
+  try {
+    return await stores.operations.accept(operation, needsCampaignLock(request));
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return stores.operations.accept({ ...operation, error: toStoredError(error) }, false);
+  }
 }
 
 async function refusalAtAcceptance(stores: Stores, request: OperationRequest): Promise<StoredError | null> {
@@ -82,13 +87,13 @@ async function refusalAtAcceptance(stores: Stores, request: OperationRequest): P
 }
 
 /**
- * Some refused operations may be sent again under their id: with another confirmation, or an undo after its operation has
- * ended. A stalled run of the refused job must not restart it: only a job with another `sendId` was sent again.
+ * Some refused operations may be sent again under their id: with another confirmation, or at another time. A stalled run of
+ * the refused job must not restart it: only a job with another `sendId` was sent again.
  */
 function isSentAnew({ error, state, request, createdBySendId }: Operation, sent: OperationCommand): boolean {
   const isRefusedWith = (codes: readonly string[]): boolean => state === 'failed' && codes.includes(error?.code ?? '');
   if (isRefusedWith(CONFIRMATION_CODES)) return confirmOf(request) !== confirmOf(sent.request);
-  return request.kind === 'undo' && isRefusedWith(EARLY_UNDO_CODES) && createdBySendId !== sent.sendId;
+  return isRefusedWith(TOO_EARLY_CODES) && createdBySendId !== sent.sendId;
 }
 
 function confirmOf(request: OperationRequest): number | undefined {

@@ -2,11 +2,12 @@ import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
 import { nextOperationCount, replaceCredits } from '../campaigns/index.ts';
 import { endWaitingClaims } from '../claims/index.ts';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
-import { RESENDABLE_CODES } from '../domain/errors.ts';
+import { queueFull, RESENDABLE_CODES } from '../domain/errors.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
-import { batchIdsOf, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
+import { batchIdsOf, QUEUED, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
+import { QUEUED_INDEX } from '../mongo/indexes.ts';
 import type { Models } from '../mongo/models.ts';
 import type { Batch } from './batch.ts';
 import { insertMovedOperation, insertOperation } from './insert-operation.ts';
@@ -21,9 +22,12 @@ const NOT_STOPPED = { error: null, cancellation: null } as const;
 export class MongoOperationStore implements OperationStore {
   private readonly database: Database;
   private readonly operations: Models['operations'];
+  private readonly queuedMax: number;
 
-  constructor(database: Database) {
+  /** `queuedMax`: how many bulk operations of one campaign may wait. */
+  constructor(database: Database, queuedMax: number) {
     this.database = database;
+    this.queuedMax = queuedMax;
     this.operations = database.models.operations;
   }
 
@@ -47,7 +51,7 @@ export class MongoOperationStore implements OperationStore {
     try {
       if (!inSequence) return await insert(NO_SEQUENCE);
       return await this.database.transaction(async (session) =>
-        insert(await nextOperationCount(this.database, operation.campaignId, session), session),
+        insert(await this.nextSequence(operation.campaignId, session), session),
       );
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
@@ -66,7 +70,7 @@ export class MongoOperationStore implements OperationStore {
       if (!before) return;
       // The end marker of the refused operation.
       await this.database.batches.deleteMany({ _id: batchIdsOf(operationId) }, { session });
-      const sequence = await nextOperationCount(this.database, campaignId, session);
+      const sequence = await this.nextSequence(campaignId, session);
       // A run of its own, so that a worker that still works on the refused one changes nothing.
       await insertOperation(this.database, { ...operation, sequence, reopened: (before.reopened ?? 0) + 1 }, session);
     });
@@ -171,6 +175,19 @@ export class MongoOperationStore implements OperationStore {
       .findOneAndUpdate(filter, update, { returnDocument: 'after' })
       .lean<OperationDoc>();
     return doc ? toOperation(doc) : this.expect(operationId);
+  }
+
+  private async nextSequence(campaignId: string, session: mongo.ClientSession): Promise<number> {
+    const sequence = await nextOperationCount(this.database, campaignId, session);
+    const queued = { campaignId, ...QUEUED };
+    const options = { session, hint: QUEUED_INDEX };
+    const oldest = this.operations.findOne(queued, { sequence: 1 }, options).sort({ sequence: 1 });
+    const first = (await oldest.lean<Pick<OperationDoc, 'sequence'>>())?.sequence ?? sequence;
+    // Counted only if the queue can be full: each number between the first one and this one stands for one operation at most.
+    if (sequence - first < this.queuedMax) return sequence;
+    const length = await this.operations.countDocuments(queued, { ...options, limit: this.queuedMax });
+    if (length >= this.queuedMax) throw queueFull(campaignId, this.queuedMax);
+    return sequence;
   }
 
   private async hasEarlier({ campaignId, sequence }: Operation): Promise<boolean> {

@@ -1,9 +1,8 @@
 import type { Claim } from '../claims/index.ts';
 import type { Assignee, Status } from '../domain/conversation.ts';
 import type { StatusCredits } from '../domain/credits.ts';
-import type { Spread } from '../domain/dealing.ts';
 import type { ClaimLimits } from './limits.ts';
-import type { OperationRecord } from '../domain/operation.ts';
+import type { OperationRecord, Spread } from '../domain/operation.ts';
 import type { OperationRequest } from './contract.ts';
 
 /** The sequence of an operation that does not take the campaign lock. */

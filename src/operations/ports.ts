@@ -150,11 +150,16 @@ export interface BatchReads {
   readonly inAllMax: number;
 }
 
+export interface ViewedOperation extends AnyOperation {
+  /** For an operation that waits for others of its campaign: how many run before it. */
+  readonly ahead?: number;
+}
+
 /** Reads operations for people and programs. It never writes. */
 export interface OperationViewStore {
   /** Newest first. */
-  listOperations(campaignId: string, limit: number): Promise<AnyOperation[]>;
-  findOperation(operationId: string): Promise<AnyOperation | undefined>;
+  listOperations(campaignId: string, limit: number): Promise<ViewedOperation[]>;
+  findOperation(operationId: string): Promise<ViewedOperation | undefined>;
   /** The batches of an operation from a number on, in order. The first query reads one, and each next one twice as many. */
   batchesFrom(operationId: string, number: number, reads: BatchReads): AsyncIterable<ViewedBatch>;
 }

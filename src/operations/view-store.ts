@@ -1,8 +1,13 @@
-import type { Database } from '../mongo/database.ts';
-import { batchId, batchIdsOf, type BatchDoc, type OperationDoc } from '../mongo/documents.ts';
-import { NEWEST_INDEX } from '../mongo/indexes.ts';
+import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
+import { batchId, batchIdsOf, QUEUED, type BatchDoc, type OperationDoc } from '../mongo/documents.ts';
+import { LOCK_INDEX, NEWEST_INDEX, QUEUED_INDEX } from '../mongo/indexes.ts';
 import { toAnyOperation, toBatch } from './mapping.ts';
-import type { AnyOperation, BatchReads, OperationViewStore, ViewedBatch } from './ports.ts';
+import { NO_SEQUENCE } from './operation.ts';
+import type { AnyOperation, BatchReads, OperationViewStore, ViewedBatch, ViewedOperation } from './ports.ts';
+
+function isQueued({ state, sequence }: AnyOperation): boolean {
+  return state === QUEUED.state && sequence > NO_SEQUENCE;
+}
 
 export class MongoOperationViewStore implements OperationViewStore {
   private readonly database: Database;
@@ -11,15 +16,33 @@ export class MongoOperationViewStore implements OperationViewStore {
     this.database = database;
   }
 
-  async listOperations(campaignId: string, limit: number): Promise<AnyOperation[]> {
+  async listOperations(campaignId: string, limit: number): Promise<ViewedOperation[]> {
     const found = this.database.models.operations.find({ campaignId });
     const newest = found.sort({ acceptedAt: -1, _id: 1 }).hint(NEWEST_INDEX).limit(limit);
-    return (await newest.lean<OperationDoc[]>()).map(toAnyOperation);
+    return this.withPlaces(campaignId, (await newest.lean<OperationDoc[]>()).map(toAnyOperation));
   }
 
-  async findOperation(operationId: string): Promise<AnyOperation | undefined> {
+  async findOperation(operationId: string): Promise<ViewedOperation | undefined> {
     const doc = await this.database.models.operations.findById(operationId).lean<OperationDoc>();
-    return doc ? toAnyOperation(doc) : undefined;
+    if (!doc) return undefined;
+    const [viewed] = await this.withPlaces(doc.campaignId, [toAnyOperation(doc)]);
+    return viewed;
+  }
+
+  /** Reads the queue once, however many of the operations wait. */
+  private async withPlaces(campaignId: string, operations: readonly AnyOperation[]): Promise<ViewedOperation[]> {
+    const last = Math.max(...operations.filter(isQueued).map(({ sequence }) => sequence), NO_SEQUENCE);
+    if (last === NO_SEQUENCE) return [...operations];
+    const { models } = this.database;
+    const earlier = { campaignId, state: QUEUED.state, sequence: { ...QUEUED.sequence, $lt: last } };
+    const read = models.operations.find(earlier, { _id: 0, sequence: 1 }, IN_ONE_BATCH).hint(QUEUED_INDEX);
+    const [queued, running] = await Promise.all([
+      read.lean<Pick<OperationDoc, 'sequence'>[]>(),
+      models.operations.exists({ campaignLock: campaignId }).hint(LOCK_INDEX),
+    ]);
+    const aheadOf = ({ sequence }: AnyOperation): number =>
+      queued.filter((each) => each.sequence < sequence).length + (running ? 1 : 0);
+    return operations.map((each) => (isQueued(each) ? { ...each, ahead: aheadOf(each) } : each));
   }
 
   async *batchesFrom(operationId: string, number: number, reads: BatchReads): AsyncGenerator<ViewedBatch> {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { STATUSES, type Status } from '../../src/domain/conversation.ts';
 import { creditsAfter, creditsOf, type Credit } from '../../src/domain/credits.ts';
-import { Dealer, type Spread } from '../../src/domain/dealing.ts';
+import { Dealer } from '../../src/domain/dealing.ts';
+import type { Spread } from '../../src/domain/operation.ts';
 import type { MoveCount } from '../../src/domain/receipt.ts';
 import { Random } from '../support/random.ts';
 

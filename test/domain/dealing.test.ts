@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Dealer, type Spread } from '../../src/domain/dealing.ts';
+import { Dealer } from '../../src/domain/dealing.ts';
+import type { Spread } from '../../src/domain/operation.ts';
 
 const fromPool = { assigneeId: null, status: 'closed' } as const;
 const dealerOf = (targets: readonly string[], spread: Spread = 'even', loads = targets.map(() => 0)): Dealer =>

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AssigneeCount } from '../../src/conversations/index.ts';
 import { STATUSES } from '../../src/domain/conversation.ts';
-import { Dealer, type Spread } from '../../src/domain/dealing.ts';
+import { Dealer } from '../../src/domain/dealing.ts';
+import type { Spread } from '../../src/domain/operation.ts';
 import { countSurplus, findSurplus } from '../../src/operations/surplus.ts';
 
 const SPREADS: readonly Spread[] = ['even', 'level'];

@@ -44,6 +44,7 @@ export function testConfig(worker: Partial<Config['worker']> = {}, addresses = s
       sliceMs: 2_000,
       lockMs: 10_000,
       stalledCheckMs: 5_000,
+      queuedMax: 20_000,
       reconcileEveryMs: 30_000,
       receiptsKeptDays: 90,
       closeTimeoutMs: 15_000,

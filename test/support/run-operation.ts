@@ -41,14 +41,14 @@ const DEFAULTS: SliceSettings = { batchConversationsMax: 4, batchesInFlightMax: 
 
 const clock = { now: () => new Date() };
 
-function commandOf(input: AnyRequest): OperationCommand {
+function commandOf(input: AnyRequest, sendId = 'test'): OperationCommand {
   const request = parseRequest(input);
-  return { request, requestHash: requestHash(request), sendId: 'test' };
+  return { request, requestHash: requestHash(request), sendId };
 }
 
 /** Accepts an operation without starting it. */
-export async function record(stores: Stores, input: AnyRequest): Promise<Operation> {
-  return (await accept({ stores, clock }, commandOf(input))).operation;
+export async function record(stores: Stores, input: AnyRequest, sendId?: string): Promise<Operation> {
+  return (await accept({ stores, clock }, commandOf(input, sendId))).operation;
 }
 
 /** Runs one slice of an operation, without a queue. By default the slice has one batch. */

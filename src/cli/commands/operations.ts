@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { unknownOperation } from '../../domain/errors.ts';
-import type { AnyOperation } from '../../operations/index.ts';
+import type { ViewedOperation } from '../../operations/index.ts';
 import { AssigneeNames, listTexters, openCampaign, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN, limitOption } from '../options.ts';
-import { fromText, operationText, toText } from '../receipt-text.ts';
+import { fromText, operationText, stateText, toText } from '../receipt-text.ts';
 import type { Session } from '../session.ts';
 import { moment, table, type Output } from '../terminal.ts';
 
@@ -25,16 +25,14 @@ export function addOperations(program: Command, session: Session): void {
 
 async function list({ context, campaign, names }: CampaignSession, limit: number): Promise<Output> {
   const operations = await context.operationViews.listOperations(campaign.campaignId, limit);
-  const rows = operations.map(({ operationId, request, state, receipt, acceptedAt }) => [
-    operationId,
-    request.kind,
-    fromText(request, names),
-    toText(request, names),
-    state,
-    receipt?.moved ?? 0,
-    receipt ? receipt.selected - receipt.moved : 0,
-    moment(acceptedAt),
-  ]);
+  const rows = operations.map((operation) => {
+    const { operationId, request, receipt, acceptedAt } = operation;
+    const skipped = receipt ? receipt.selected - receipt.moved : 0;
+    return [
+      ...[operationId, request.kind, fromText(request, names), toText(request, names), stateText(operation)],
+      ...[receipt?.moved ?? 0, skipped, moment(acceptedAt)],
+    ];
+  });
   const text = table(['operation', 'kind', 'from', 'to', 'state', 'moved', 'skipped', 'accepted'], rows);
   return { json: { campaignId: campaign.campaignId, operations: operations.map(operationJson) }, text };
 }
@@ -48,9 +46,9 @@ async function show(session: Session, id: string): Promise<Output> {
 }
 
 /** The public fields of an operation. Its other fields are internal. */
-function operationJson(operation: AnyOperation) {
-  const { operationId, campaignId, request, state, acceptedAt, startedAt, endedAt } = operation;
+function operationJson(operation: ViewedOperation) {
+  const { operationId, campaignId, request, state, ahead, acceptedAt, startedAt, endedAt } = operation;
   const { error, failures, cancellation, receipt } = operation;
   const times = { acceptedAt, startedAt, endedAt };
-  return { operationId, campaignId, state, request, ...times, error, failures, cancellation, receipt };
+  return { operationId, campaignId, state, ahead, request, ...times, error, failures, cancellation, receipt };
 }

@@ -1,5 +1,5 @@
 import type { ClaimDoc, OperationDoc } from '../../../src/mongo/documents.ts';
-import { EARLY_UNDO_CODES } from '../../../src/domain/errors.ts';
+import { TOO_EARLY_CODES } from '../../../src/domain/errors.ts';
 import { groupBy, sortedJson, type Answer, type CampaignRecords, type SentRequest } from './records.ts';
 
 type Ending = Pick<OperationDoc | ClaimDoc, 'kind' | 'receipt' | 'error' | 'state' | 'reopened'>;
@@ -47,7 +47,7 @@ export class AnswerAudit {
     const received = 'code' in answer ? answer.code : sortedJson(answer.receipt);
     const stored = error?.code ?? sortedJson(receipt);
     // The undo was sent before its operation had ended, and again afterwards.
-    if (EARLY_UNDO_CODES.some((code) => code === received) && kind === 'undo') return;
+    if (TOO_EARLY_CODES.some((code) => code === received) && kind === 'undo') return;
     if (received !== stored) this.violation(`${id} was answered with ${received}, but ${stored} is stored`);
     if (!('conversationIds' in answer)) return;
     const granted = this.claims.get(id)?.granted.map((each) => each.toHexString());

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { EARLY_UNDO_CODES } from '../../../src/domain/errors.ts';
+import { TOO_EARLY_CODES } from '../../../src/domain/errors.ts';
 import type { ClaimInput } from '../../../src/claims/contract.ts';
 import { bytesOf, rawOperation } from '../raw.ts';
 import { isLockInput, resultOrCode, send, type ModelRequest, type LockInput } from '../send.ts';
@@ -123,7 +123,7 @@ export class CampaignRun {
       const answer = await resultOrCode((await send(harness.producer, request)).result());
       if (ended.error) expect(answer).toBe(ended.error.code);
       // It was accepted again, and refused again.
-      if (EARLY_UNDO_CODES.some((code) => code === answer)) return [];
+      if (TOO_EARLY_CODES.some((code) => code === answer)) return [];
       if (!ended.error) expect(answer).toMatchObject({ outcome: 'exists', receipt: ended.receipt });
       expect(bytesOf(await rawOperation(harness, request.operationId))).toBe(bytesOf(ended));
       return [];

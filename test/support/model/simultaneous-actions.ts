@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { EARLY_UNDO_CODES } from '../../../src/domain/errors.ts';
+import { TOO_EARLY_CODES } from '../../../src/domain/errors.ts';
 import type { Producer } from '../../../src/producer/producer-port.ts';
 import type { ClaimInput } from '../../../src/claims/contract.ts';
 import { rawOperation } from '../raw.ts';
@@ -129,7 +129,7 @@ async function sendByBoth(
   );
   const [one, other] = (await Promise.all(answers)) as [{ outcome: string }, { outcome: string }];
   // An undo that was refused because its claim waited may be sent again, and the claim may have ended meanwhile.
-  const isEarly = (answer: unknown): boolean => EARLY_UNDO_CODES.some((code) => code === answer);
+  const isEarly = (answer: unknown): boolean => TOO_EARLY_CODES.some((code) => code === answer);
   if (isEarly(one) || isEarly(other)) return isEarly(one) ? other : one;
   if (typeof one === 'string') expect(other).toBe(one);
   else {
