@@ -10,10 +10,10 @@ export class ReconcileHandler implements Handler {
   }
 
   async handle({ log }: Attempt): Promise<Outcome> {
-    await this.checkAge(log).catch((err: unknown) => log.warn({ err }, 'the age of the database could not be checked'));
     const { errors, ...counts } = await reconcile(this.deps);
     if (Object.values(counts).some((count) => count > 0)) log.info(counts, 'reconcile pass made changes');
     if (errors.length > 0) log.warn({ err: errors[0], errors: errors.length }, 'some steps of a reconcile pass failed');
+    await this.checkAge(log).catch((err: unknown) => log.warn({ err }, 'the age of the database could not be checked'));
     return { kind: 'completed', result: counts };
   }
 

@@ -30,10 +30,13 @@ export async function readDatabaseAge(database: Database): Promise<DatabaseAge |
   return toAge((await database.schema.findOne(THE_SCHEMA, { projection: { age: 1 } }))?.age);
 }
 
-/** Counts one more reconcile pass. Returns the age before it, as the primary has it, and the age after it. */
+/**
+ * Counts one more reconcile pass. Returns the age before it, as the primary has it, and the age after it; `undefined` when
+ * the schema is missing, because another program has dropped it or is restoring it.
+ */
 export async function countPass(
   database: Database,
-): Promise<{ readonly before: DatabaseAge | null; readonly after: DatabaseAge }> {
+): Promise<{ readonly before: DatabaseAge | null; readonly after: DatabaseAge } | undefined> {
   const [token, at] = [randomUUID(), database.now()];
   // A write reads the newest state. A read could miss an acknowledged write after an election.
   const doc = await database.schema.findOneAndUpdate(
@@ -41,7 +44,8 @@ export async function countPass(
     [...increment('age.pass'), { $set: { 'age.token': token, 'age.at': at } }],
     { projection: { age: 1 }, returnDocument: 'before' },
   );
-  const before = toAge(doc?.age);
+  if (!doc) return undefined;
+  const before = toAge(doc.age);
   return { before, after: { pass: (before?.pass ?? 0) + 1, token, at } };
 }
 

@@ -21,7 +21,9 @@ export interface Return extends WentBack {
 export async function checkAge({ reconcileStore, memory, clock }: AgeDeps): Promise<Return | undefined> {
   // Each pass is stored in MongoDB first. So what is read from Redis first is not newer than what MongoDB has.
   const seen = await memory.readAge();
-  const { before, after } = await reconcileStore.countPass();
+  const counted = await reconcileStore.countPass();
+  if (!counted) return undefined;
+  const { before, after } = counted;
   if (!seen || !hasGoneBack(seen, before)) {
     await memory.noteAge(after, null);
     return undefined;

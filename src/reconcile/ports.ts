@@ -17,8 +17,8 @@ export interface ReconcileStore {
    * ids; none when there are no more. Returns the same ids again until they are removed.
    */
   markExpired(before: Date): Promise<readonly string[]>;
-  /** Counts one more reconcile pass. Returns the age of the database before and after it. */
-  countPass(): Promise<{ readonly before: DatabaseAge | null; readonly after: DatabaseAge }>;
+  /** Counts one more reconcile pass. Returns the age of the database before and after it, or `undefined` without a schema. */
+  countPass(): Promise<{ readonly before: DatabaseAge | null; readonly after: DatabaseAge } | undefined>;
   /** Returns those of the operations and claims that the database knows. */
   knownAmong(operationIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** Removes marked operations. Removes their batches first, so that a batch never exists without its operation. */
