@@ -16,6 +16,8 @@ const LOCK_MS_MIN = 1_000;
 const CHECK_EVERY_MS_MIN = 100;
 /** With less, no transaction could end, and every stop would be cut off. */
 const CLOSE_TIMEOUT_MS_MIN = 100;
+/** With less, the first connection to the database is never ready in time. */
+const SELECTION_TIMEOUT_MS_MIN = 100;
 
 const ms = (byDefault: number, min = 1) => z.coerce.number().int().min(min).max(86_400_000).default(byDefault);
 const count = (byDefault: number) => z.coerce.number().int().min(1).max(1_000).default(byDefault);
@@ -96,7 +98,7 @@ export const environment = z.object({
     'How long a worker may take to finish the transactions in progress when it is stopped, in milliseconds.',
   ),
   BATON_MONGODB_CONNECTIONS_MAX: count(50).describe('The most connections of one process to the database.'),
-  BATON_MONGODB_SELECTION_TIMEOUT_MS: ms(5_000).describe(
+  BATON_MONGODB_SELECTION_TIMEOUT_MS: ms(5_000, SELECTION_TIMEOUT_MS_MIN).describe(
     'How long a command waits for the database to become reachable, in milliseconds.',
   ),
 });

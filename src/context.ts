@@ -12,6 +12,7 @@ import {
 } from './conversations/index.ts';
 import type { Clock } from './domain/operation.ts';
 import { Database } from './mongo/database.ts';
+import { databaseIdOf } from './mongo/database-id.ts';
 import { requireLayout } from './mongo/required-layout.ts';
 import { requireSchema } from './mongo/schema-version.ts';
 import {
@@ -31,6 +32,7 @@ import {
   type ErrorReporter,
   type RedisConnection,
 } from './queue/connection.ts';
+import { claimQueues, refuseOther } from './queue/queue-owner.ts';
 import { requireWorkingRedis } from './queue/redis-rights.ts';
 import { MongoReconcileStore, ReconcileSchedule, type ReconcileStore } from './reconcile/index.ts';
 import { MongoHealthStore, type HealthStore } from './telemetry/index.ts';
@@ -55,6 +57,8 @@ export interface Context {
 /** The parts that only a worker process needs: a connection to Redis, the queues, and the claim coordinator. */
 export interface WorkerContext extends Context {
   readonly redis: RedisConnection;
+  /** The id of the database, to which the queues belong. */
+  readonly databaseId: string;
   readonly operationQueue: OperationQueue;
   readonly claimQueue: ClaimQueue;
   readonly coordinator: ClaimCoordinator;
@@ -128,12 +132,20 @@ export async function createWorkerContext(config: Config, reporter: ErrorReporte
       sleep: delay,
       onProblem: ({ message }) => reporter('the worker waits for Redis')(new Error(message)),
     });
+    const databaseId = await ownQueues(context, redis, config.queue.prefix);
     const parts = await createQueueParts(config, context, { redis, subscriber, reporter });
-    return { ...context, ...parts, redis, close };
+    return { ...context, ...parts, redis, databaseId, close };
   } catch (error) {
     await close();
     throw refusalOf(subscriber) ?? refusalOf(redis) ?? error;
   }
+}
+
+/** Claims the queues for the database and returns its id. Throws a `Refusal` if they belong to another database. */
+async function ownQueues({ database }: Context, redis: RedisConnection, prefix: string): Promise<string> {
+  const databaseId = await databaseIdOf(database);
+  refuseOther(databaseId, await claimQueues(redis, prefix, databaseId), prefix);
+  return databaseId;
 }
 
 interface RedisParts {
@@ -147,7 +159,7 @@ async function createQueueParts(
   { queue: { prefix }, worker }: Config,
   { stores: { claims } }: Context,
   { redis, subscriber, reporter }: RedisParts,
-): Promise<Omit<WorkerContext, keyof Context | 'redis'>> {
+): Promise<Omit<WorkerContext, keyof Context | 'redis' | 'databaseId'>> {
   const operationQueue = new OperationQueue(redis, prefix, reporter(CONNECTION_FAILED));
   const claimQueue = new ClaimQueue(redis, prefix, reporter(CONNECTION_FAILED));
   const schedule = new ReconcileSchedule(redis, prefix, worker.reconcileEveryMs, reporter);

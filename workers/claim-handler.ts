@@ -15,6 +15,7 @@ import type { Context } from '../src/context.ts';
 import { operationConflict } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/stored-error.ts';
 import { requestHash } from '../src/domain/requests.ts';
+import { repairChanged } from './changed-job.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
 
@@ -40,6 +41,8 @@ export class ClaimHandler implements Handler {
     try {
       return await this.serve(attempt);
     } catch (error) {
+      const repaired = await repairChanged(attempt, error, this.context.stores);
+      if (repaired) return repaired;
       if (!(error instanceof ClaimsDelayed)) throw error;
       attempt.log.warn({ err: error }, 'claim delayed by other writers, requeued');
       return { kind: 'requeued', delayMs: DELAYED_MS };

@@ -21,6 +21,7 @@ import {
 } from '../src/operations/index.ts';
 import { conflictCounts } from '../src/telemetry/index.ts';
 import type { AfterEnd } from './after-end.ts';
+import { repairChanged } from './changed-job.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
 
@@ -69,6 +70,8 @@ export class OperationHandler implements Handler {
     try {
       return await this.runSlice(attempt, () => (slice.madeProgress = true));
     } catch (error) {
+      const repaired = await repairChanged(attempt, error, this.context.stores);
+      if (repaired) return repaired;
       if (!isPermanent(error)) await this.order.noteReturn(attempt.job);
       if (!usesNoAttempt(error, slice)) throw error;
       attempt.log.warn({ err: error }, 'error in a slice, operation requeued without using an attempt');

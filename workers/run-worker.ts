@@ -1,4 +1,5 @@
 import { readConfig } from '../src/config.ts';
+import { EXIT_REFUSED, type Refusal } from '../src/domain/errors.ts';
 import { createLogger } from '../src/telemetry/index.ts';
 import { startService, type Service } from './service.ts';
 import { exitBeforeReady, logUncaughtErrors, surviveLostLog } from './start-up.ts';
@@ -18,12 +19,19 @@ export async function runWorker(signals: StopSignals, env: NodeJS.ProcessEnv): P
     logger.info({ outcome }, 'worker stopped');
     process.exit(outcome === 'closed' ? 0 : 1);
   };
+  const endRefused = async ({ code, message }: Refusal): Promise<void> => {
+    if (signals.isStopping) return;
+    logger.fatal({ code }, message);
+    await service?.close();
+    process.exit(EXIT_REFUSED);
+  };
   signals.onStop((signal) => void stop(signal));
 
   try {
     const config = readConfig(env);
     logger = createLogger(config.log);
     service = await startService(config, logger);
+    void service.lost.then((refusal) => endRefused(refusal));
     await service.ready;
     if (!signals.isStopping) logger.info('worker ready');
   } catch (error) {

@@ -2,9 +2,10 @@ import type { Worker } from 'bullmq';
 import pTimeout from 'p-timeout';
 import type { Config } from '../src/config.ts';
 import { createWorkerContext, type WorkerContext } from '../src/context.ts';
+import type { Refusal } from '../src/domain/errors.ts';
 import type { ErrorReporter } from '../src/queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCILE_QUEUE } from '../src/queue/job.ts';
-import { LostJobs, ReconciledQueues } from '../src/reconcile/index.ts';
+import { LostJobs, ReconciledQueues, RedisQueueMemory } from '../src/reconcile/index.ts';
 import { errorReporter, type Logger } from '../src/telemetry/index.ts';
 import { AfterEnd } from './after-end.ts';
 import { CancelHandler } from './cancel-handler.ts';
@@ -19,6 +20,7 @@ import { OptOutHandler } from './opt-out-handler.ts';
 import { Pace } from './pace.ts';
 import { PreviewHandler } from './preview-handler.ts';
 import { startQueueWorker } from './queue-worker.ts';
+import { OwnerWatch } from './owner-watch.ts';
 import { QueueWatch } from './queue-watch.ts';
 import { ReconcileHandler } from './reconcile-handler.ts';
 
@@ -33,6 +35,8 @@ const DISCONNECT_MS_MAX = 1_000;
 export interface Service {
   /** Resolves when the workers of all queues are connected. */
   readonly ready: Promise<void>;
+  /** Resolves when the queues were given to another database. The caller then closes the service. */
+  readonly lost: Promise<Refusal>;
   /**
    * Finishes the transactions in progress, returns unfinished jobs to the queue, and closes all connections. After
    * `closeTimeoutMs` it cuts the connections instead; other workers then run the jobs once their locks have expired.
@@ -53,10 +57,16 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     logger,
     reporter('the settings of a queue could not be read'),
   );
+  const owner = new OwnerWatch({
+    ...{ redis, prefix: config.queue.prefix, databaseId: context.databaseId },
+    onError: reporter('the database of the queues could not be read'),
+  });
   return {
+    lost: owner.lost,
     ready: Promise.all(workers.map((worker) => worker.waitUntilReady())).then(() => undefined),
     close: () => {
       watch.close();
+      owner.close();
       return close(context, workers, config.worker.closeTimeoutMs);
     },
   };
@@ -69,7 +79,9 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
   const pace = new Pace();
   const lost = new LostJobs(redis, config.queue.prefix);
   const jobs = new ReconciledQueues(operationQueue, claimQueue, lost);
-  const reconcileDeps = { ...context, jobs, receiptsKeptDays };
+  const { databaseId } = context;
+  const owned = { redis, prefix: config.queue.prefix, databaseId, operations: operationQueue, claims: claimQueue };
+  const reconcileDeps = { ...context, jobs, memory: new RedisQueueMemory(owned), receiptsKeptDays };
   const controls = {
     cancel: new CancelHandler(context, operationQueue, claimQueue, afterEnd),
     find: new FindHandler(context),

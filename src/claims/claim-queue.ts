@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq';
 import type { RedisConnection } from '../queue/connection.ts';
+import { forgetUnknownAnswers, type KnownAmong } from '../queue/ended-jobs.ts';
 import { ensureJob, findJob, removeJob, runNow, type JobRepair } from '../queue/job-state.ts';
 import { CLAIMS_QUEUE, jobIdOf } from '../queue/job.ts';
 import type { Claim } from './claim.ts';
@@ -37,6 +38,11 @@ export class ClaimQueue {
   /** Makes sure that a waiting claim has a job; see {@link ensureJob}. */
   async ensureJob(claim: Claim, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
     return ensureJob(this.queue, { operationId: claim.operationId, isUnfinished, add: () => this.add(claim) });
+  }
+
+  /** Removes the answers about claims that the database does not know; see {@link forgetUnknownAnswers}. */
+  forgetUnknown(knownAmong: KnownAmong): Promise<number> {
+    return forgetUnknownAnswers(this.queue, knownAmong);
   }
 
   async forget(operationId: string): Promise<void> {

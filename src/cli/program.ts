@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addAdopt } from './commands/adopt.ts';
 import { addCampaign } from './commands/campaign.ts';
 import { addCancel, addUndo } from './commands/cancel-and-undo.ts';
 import { addConversations } from './commands/conversations.ts';
@@ -49,6 +50,7 @@ const COMMANDS = [
   addExport,
   addWorker,
   addMigrate,
+  addAdopt,
   addDoctor,
 ];
 

@@ -25,7 +25,7 @@ export async function sendOperation(
   { waitMs, names, plan }: SendOptions,
 ): Promise<Output> {
   const { operationId } = request;
-  const sent = await send(session.producer(), request);
+  const sent = await send(await session.producer(), request);
   if (waitMs === undefined) {
     const text = `Sent as operation ${operationId}.\nTo see the result: baton operation ${operationId}`;
     return { json: { operationId, state: 'sent' }, text };

@@ -3,7 +3,10 @@ import { readConfig, type Config } from '../config.ts';
 import { openContext, type Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
 import { errorText } from '../domain/safe-text.ts';
+import { databaseIdOf } from '../mongo/database-id.ts';
 import { createProducer, type Producer } from '../producer/index.ts';
+import { withRedis, type QueueAddress } from '../queue/connection.ts';
+import { requireOwner } from '../queue/queue-owner.ts';
 import { createLogger } from '../telemetry/index.ts';
 import { EXIT_DONE } from './errors.ts';
 import { plainLines, printedJson, type Output, type Terminal } from './terminal.ts';
@@ -19,7 +22,7 @@ export class Session {
   exitStatus = EXIT_DONE;
   private readConfigOnce: Config | undefined;
   private openedContext: Promise<Context> | undefined;
-  private openedProducer: Producer | undefined;
+  private openedProducer: Promise<Producer> | undefined;
   private readonly warned = new Set<string>();
 
   constructor(terminal: Terminal, json: boolean) {
@@ -37,9 +40,20 @@ export class Session {
     return this.openedContext;
   }
 
-  producer(): Producer {
-    this.openedProducer ??= createProducer({ ...this.config.queue, onError: this.warnOnce });
+  /** Its methods refuse queues that belong to another database than the one in which the command has looked. */
+  producer(): Promise<Producer> {
+    this.openedProducer ??= this.databaseId().then((databaseId) =>
+      createProducer({ ...this.config.queue, databaseId, onError: this.warnOnce }),
+    );
     return this.openedProducer;
+  }
+
+  /** Returns the address of the queues. Throws a `Refusal` if they belong to another database. */
+  async ownQueues(): Promise<QueueAddress> {
+    const { queue } = this.config;
+    const databaseId = await this.databaseId();
+    await withRedis(queue.redisUrl, (redis) => requireOwner(redis, queue.prefix, databaseId));
+    return queue;
   }
 
   print({ json, text }: Output): void {
@@ -59,7 +73,7 @@ export class Session {
     const { stores } = await this.context();
     if (!(await stores.claims.firstWaiting(campaignId))) return;
     try {
-      await this.producer().poolRefilled(campaignId);
+      await (await this.producer()).poolRefilled(campaignId);
     } catch (error) {
       this.note(`the change is stored, but the waiting claims could not be notified: ${errorText(error)}`);
     }
@@ -67,7 +81,12 @@ export class Session {
 
   async close(): Promise<void> {
     const context = await this.openedContext?.catch(() => undefined);
-    await Promise.allSettled([context?.close(), this.openedProducer?.close()]);
+    const producer = await this.openedProducer?.catch(() => undefined);
+    await Promise.allSettled([context?.close(), producer?.close()]);
+  }
+
+  private async databaseId(): Promise<string> {
+    return databaseIdOf((await this.context()).database);
   }
 
   /** A lost connection reports the same error many times a second. */

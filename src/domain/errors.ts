@@ -21,6 +21,7 @@ export const REFUSAL_CODES = [
   'operation-conflict',
   'operation-ended',
   'operation-running',
+  'other-database',
   'queue-full',
   'replies-first',
   'same-source-and-target',

@@ -1,4 +1,5 @@
 import { Types, type InferRawDocTypeFromSchema } from 'mongoose';
+import type { DatabaseAge } from '../domain/database-age.ts';
 import type { campaignSchema, conversationSchema, creditSchema, texterSchema } from './campaign-schemas.ts';
 import type { batchSchema, claimSchema, operationSchema } from './operation-schemas.ts';
 
@@ -19,9 +20,13 @@ export type ClaimDoc = Omit<AnyKind, 'kind' | 'request' | 'plan' | 'stops' | 'ca
   kind: 'self-assign';
 } & Omit<InferRawDocTypeFromSchema<typeof claimSchema>, '_id'>;
 
-/** The one document of the collection `schema`, which only migrations write. It has no model, because it has no store. */
+/** The one document of the collection `schema`. It has no model, because it has no store. */
 export interface SchemaDoc {
   _id: 'schema';
+  /** Identifies the database, whatever its address: see `database-id.ts`. */
+  databaseId?: string;
+  /** Counts reconcile passes: see `domain/database-age.ts`. */
+  age?: DatabaseAge;
   /** The version of the last migration that was completed. */
   version: number;
   /** Code whose newest migration is older than this version must not work with the database. */

@@ -1,4 +1,5 @@
 import { writeCanonicalPhones } from './canonical-phones.ts';
+import { databaseIdOf } from './database-id.ts';
 import { IN_ONE_BATCH, type Database } from './database.ts';
 import type { CampaignDoc } from './documents.ts';
 import type { Layout } from './layout-plan.ts';
@@ -151,6 +152,15 @@ export const MIGRATIONS: readonly Migration[] = [
         isHint: true,
       },
     ],
+  },
+  {
+    version: 7,
+    name: 'give the database an id',
+    oldestCodeVersion: 4,
+    documents: {
+      change: 'set the field `databaseId` of the schema',
+      run: async (database) => void (await databaseIdOf(database)),
+    },
   },
 ];
 

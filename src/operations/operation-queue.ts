@@ -1,6 +1,7 @@
 import { Queue } from 'bullmq';
 import { requestHash } from '../domain/requests.ts';
 import type { RedisConnection } from '../queue/connection.ts';
+import { forgetUnknownAnswers, type KnownAmong } from '../queue/ended-jobs.ts';
 import {
   ensureJob,
   findJob,
@@ -60,6 +61,11 @@ export class OperationQueue {
   /** Adds or retries the job of an unfinished operation when it has none that will run; see {@link ensureJob}. */
   async ensureJob(operation: Operation, isUnfinished: () => Promise<boolean>): Promise<JobRepair> {
     return ensureJob(this.queue, { operationId: operation.operationId, isUnfinished, add: () => this.add(operation) });
+  }
+
+  /** Removes the answers about operations that the database does not know; see {@link forgetUnknownAnswers}. */
+  forgetUnknown(knownAmong: KnownAmong): Promise<number> {
+    return forgetUnknownAnswers(this.queue, knownAmong);
   }
 
   async forget(operationId: string): Promise<void> {

@@ -74,10 +74,13 @@ export class Answers {
     });
   }
 
-  /** Waits for a job of the operation that a queue has, or else asks the database. Returns `undefined` before the end. */
+  /**
+   * Waits for a job of the operation that has not been completed, or else asks the database: what it has decides, also after
+   * it was restored from a backup. Returns `undefined` before the end.
+   */
   private async findAnswer(operationId: string, wait: WaitOptions): Promise<Answer | undefined> {
     for (const sender of this.senders) {
-      if (!(await sender.has(jobIdOf(operationId)))) continue;
+      if (!(await sender.hasOpen(jobIdOf(operationId)))) continue;
       try {
         return await this.wait(sender, operationId, wait);
       } catch (error) {
@@ -119,12 +122,22 @@ export function withNewId(options: JobsOptions): JobsOptions {
 
 type AnyJob = OperationJob | ClaimJob;
 
-/** Throws if the queue keeps a different request under the id of the job that was sent. */
-export function requireSameRequest(sent: AnyJob, kept: AnyJob | undefined): void {
-  if (kept && requestHash(kept.request) === requestHash(sent.request)) return;
-  throw operationConflict(sent.request.operationId);
+export function isSameRequest(sent: AnyJob, kept: AnyJob | undefined): boolean {
+  return kept !== undefined && requestHash(kept.request) === requestHash(sent.request);
 }
 
 export function outcomeOf(answer: { readonly createdBySendId: string }, job: AnyJob): 'created' | 'exists' {
   return answer.createdBySendId === job.sendId ? 'created' : 'exists';
+}
+
+/** Sends a job under the id of its operation. Throws if the queue keeps a different request under that id. */
+export async function sendOnce(
+  sender: Sender,
+  name: string,
+  job: AnyJob,
+  options: JobsOptions,
+  isSame: (kept: unknown) => boolean,
+): Promise<void> {
+  const { kept } = await sender.send(name, job, options, isSame);
+  if (kept !== job && !isSame(kept)) throw operationConflict(job.request.operationId);
 }

@@ -13,6 +13,11 @@ export interface ProducerOptions {
   readonly redisUrl: string;
   /** The prefix of every key in Redis. Must be the prefix that the workers use. Default: `{baton}`. */
   readonly prefix?: string;
+  /**
+   * The id of the database that the workers must use; `baton doctor` shows it. If the queues belong to another database, the
+   * methods throw a `Refusal` (`other-database`) and send nothing. Default: any database.
+   */
+  readonly databaseId?: string;
   /** Called on connection errors; the connection recovers by itself. Default: no callback. */
   readonly onError?: (error: Error) => void;
 }
@@ -34,7 +39,7 @@ export interface Sent {
   readonly operationId: string;
   /**
    * Waits for the operation to end, for 60 seconds unless `waitMs` says otherwise. Can be called again at any time: to
-   * wait in another process, send the same request again.
+   * wait in another process, send the same request again. If it has ended, a worker answers what the database has.
    *
    * Throws:
    * - `Refusal`: the operation was refused and changed nothing. `code` is one of `REFUSAL_CODES`.

@@ -59,7 +59,7 @@ import {
 } from '../queue/job.ts';
 import type { WaitOptions } from '../queue/result-waiter.ts';
 import { Sender } from '../queue/sender.ts';
-import { Answers, outcomeOf, requireSameRequest, withNewId } from './answers.ts';
+import { Answers, isSameRequest, outcomeOf, sendOnce, withNewId } from './answers.ts';
 import type { ClaimResult, OperationResult, Producer, ProducerOptions, Sent, SentClaim } from './producer-port.ts';
 
 /** Creates a producer with a connection of its own, which it opens in the background. */
@@ -75,7 +75,8 @@ class QueueProducer implements Producer {
   private readonly controls: Sender;
   private readonly answers: Answers;
 
-  constructor({ redisUrl, prefix = DEFAULT_QUEUE_PREFIX, onError = () => undefined }: ProducerOptions) {
+  constructor(options: ProducerOptions) {
+    const { redisUrl, prefix = DEFAULT_QUEUE_PREFIX, databaseId, onError = () => undefined } = options;
     const connection = connectProducer(redisUrl, onError);
     this.connections = [connection];
     const connectForWaiting = (): RedisConnection => {
@@ -83,7 +84,7 @@ class QueueProducer implements Producer {
       this.connections.push(waiting);
       return waiting;
     };
-    const parts = { connection, connectForWaiting, prefix, onError };
+    const parts = { connection, connectForWaiting, prefix, onError, ...(databaseId !== undefined && { databaseId }) };
     this.operations = new Sender(OPERATIONS_QUEUE, parts);
     this.claims = new Sender(CLAIMS_QUEUE, parts);
     this.previews = new Sender(PREVIEWS_QUEUE, parts);
@@ -141,8 +142,7 @@ class QueueProducer implements Producer {
     const request = parseClaimRequest({ ...rest, operationId, kind: 'self-assign' });
     const job = newClaimJob(request, randomUUID());
     const options = { ...CLAIM_JOB_OPTIONS, jobId: jobIdOf(operationId) };
-    const { kept } = await this.claims.send(CLAIM_JOB, job, options);
-    requireSameRequest(job, claimJob.safeParse(kept).data);
+    await sendOnce(this.claims, CLAIM_JOB, job, options, (kept) => isSameRequest(job, claimJob.safeParse(kept).data));
     const result = async (wait?: Partial<WaitOptions>): Promise<ClaimResult> => {
       const answer = (await this.answers.wait(this.claims, operationId, wait)) as ClaimAnswer;
       const { conversationIds, receipt } = answer;
@@ -192,8 +192,8 @@ class QueueProducer implements Producer {
     const { operationId } = request;
     const job = newOperationJob(request, randomUUID());
     const options = { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operationId) };
-    const { kept } = await this.operations.send(OPERATION_JOB, job, options);
-    requireSameRequest(job, operationJob.safeParse(kept).data);
+    const isSame = (kept: unknown): boolean => isSameRequest(job, operationJob.safeParse(kept).data);
+    await sendOnce(this.operations, OPERATION_JOB, job, options, isSame);
     const result = async (wait?: Partial<WaitOptions>): Promise<OperationResult> => {
       const answer = (await this.answers.wait(this.operations, operationId, wait)) as OperationAnswer;
       return { operationId, outcome: outcomeOf(answer, job), state: answer.state, receipt: answer.receipt };

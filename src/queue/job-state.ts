@@ -64,6 +64,22 @@ export async function runNow(queue: Queue, job: Job): Promise<void> {
   }
 }
 
+/**
+ * Makes a job that has ended run again, with the data of the latest sender. Returns false if it can only be replaced. Safe
+ * to repeat, also from several processes.
+ */
+export async function runAgain(job: Job, data: unknown): Promise<boolean> {
+  if (hasStalledTooOften(job)) return false;
+  const state = await job.getState();
+  if (state !== 'completed' && state !== 'failed') return state !== 'unknown';
+  await unlessMoved(job, async () => {
+    await job.updateData(data);
+    // A claim that was started before is looked up first, so the number of starts stays.
+    await job.retry(state, { resetAttemptsMade: true, resetAttemptsStarted: state === 'failed' });
+  });
+  return true;
+}
+
 /** Ignores the error of an action if another process has moved the job in the meantime. */
 async function unlessMoved(job: Job, act: () => Promise<void>): Promise<void> {
   const before = await job.getState();

@@ -47,6 +47,17 @@ export function jobIdOf(operationId: string): string {
   return `op-${encodeURIComponent(operationId)}`;
 }
 
+/** Returns the operation ids that a job with this id can belong to: see {@link requireMatchingId}. */
+export function operationIdsOf(jobId: string): readonly string[] {
+  const encoded = /^op-(.+)$/s.exec(jobId)?.[1];
+  if (encoded === undefined) return [jobId];
+  try {
+    return [decodeURIComponent(encoded), jobId];
+  } catch {
+    return [jobId];
+  }
+}
+
 /** Returns the job, or throws a `bad-request` refusal if its id belongs to another operation. */
 export function requireMatchingId<Job extends { request: { operationId: string } }>(jobId: string, job: Job): Job {
   const { operationId } = job.request;

@@ -79,8 +79,9 @@ function readFamily(parameters: URLSearchParams): number | undefined {
   if ([...parameters.keys()].some((key) => key !== FAMILY)) {
     throw new AddressProblem('has a parameter other than family; put the other settings of a connection on the server');
   }
-  const family = parameters.get(FAMILY);
-  if (family === null) return undefined;
+  const [family, ...others] = parameters.getAll(FAMILY);
+  if (family === undefined) return undefined;
+  if (others.length > 0) throw new AddressProblem('has the parameter family twice');
   if (!FAMILIES.includes(family)) throw new AddressProblem('has a family that is not 4, 6 or 0 for both');
   return Number(family);
 }

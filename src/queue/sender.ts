@@ -2,10 +2,10 @@ import { Queue, type Job, type JobsOptions } from 'bullmq';
 import pTimeout, { TimeoutError } from 'p-timeout';
 import { ProducerClosed, QueueUnavailable, Refusal } from '../domain/errors.ts';
 import { errorText, jobIdText, storableError } from '../domain/safe-text.ts';
-import { parseFailureText } from '../domain/stored-error.ts';
 import { COMMAND_TIMEOUT_MS, type ErrorListener, type RedisConnection } from './connection.ts';
-import { hasFailed, isIdFree, runNow } from './job-state.ts';
+import { hasFailed, isIdFree, runAgain } from './job-state.ts';
 import { runIfLost } from './lost-job.ts';
+import { requireOwner } from './queue-owner.ts';
 import { readJob, readOrSetAside } from './read-job.ts';
 import { CLOSE_MS_MAX, ResultWaiter, type WaitOptions } from './result-waiter.ts';
 
@@ -20,8 +20,13 @@ export interface SenderParts {
   /** Called for the first wait: a producer that only sends needs no second connection. */
   readonly connectForWaiting: () => RedisConnection;
   readonly prefix: string;
+  /** The database that the queues must belong to. Default: any. */
+  readonly databaseId?: string;
   readonly onError: ErrorListener;
 }
+
+/** Returns true if the data that the queue keeps under the id of a job asks for the same. */
+type IsSame = (kept: unknown) => boolean;
 
 interface SentJob {
   readonly jobId: string;
@@ -43,11 +48,15 @@ export class Sender {
     this.queue.on('error', parts.onError);
   }
 
-  /** Throws `QueueUnavailable` if Redis does not confirm the job in time. */
-  async send<Data>(name: string, data: Data, options: JobsOptions): Promise<SentJob> {
+  /**
+   * Throws `QueueUnavailable` if Redis does not confirm the job in time, and a `Refusal` if the queues belong to another
+   * database than the expected one.
+   */
+  async send<Data>(name: string, data: Data, options: JobsOptions, isSame?: IsSame): Promise<SentJob> {
     try {
       const timestamp = this.nextTimestamp();
-      return await pTimeout(this.add(name, data, { ...options, timestamp }), { milliseconds: SEND_TIMEOUT_MS });
+      const adding = this.requireDatabase().then(() => this.add(name, data, { ...options, timestamp }, isSame));
+      return await pTimeout(adding, { milliseconds: SEND_TIMEOUT_MS });
     } catch (error) {
       if (error instanceof Refusal) throw error;
       throw this.isClosed ? new ProducerClosed() : unavailable(error);
@@ -67,12 +76,14 @@ export class Sender {
     return this.results.wait(jobId, { waitMs: options.waitMs ?? DEFAULT_WAIT_MS, onProgress: options.onProgress });
   }
 
-  /** Returns true when the queue has a job with this id, ended or not. */
-  async has(jobId: string): Promise<boolean> {
+  /** Returns true when the queue has a job with this id that has not been completed. */
+  async hasOpen(jobId: string): Promise<boolean> {
     try {
-      const milliseconds = SEND_TIMEOUT_MS;
-      return (await pTimeout(readJob(this.queue, jobId), { milliseconds })) !== undefined;
+      const reading = this.requireDatabase().then(() => readJob(this.queue, jobId));
+      const job = await pTimeout(reading, { milliseconds: SEND_TIMEOUT_MS });
+      return job !== undefined && (job.finishedOn === undefined || hasFailed(job));
     } catch (error) {
+      if (error instanceof Refusal) throw error;
       throw this.isClosed ? new ProducerClosed() : unavailable(error);
     }
   }
@@ -86,7 +97,14 @@ export class Sender {
     ]);
   }
 
-  private async add<Data>(name: string, data: Data, options: JobsOptions): Promise<SentJob> {
+  private async requireDatabase(): Promise<void> {
+    const { connection, prefix, databaseId } = this.parts;
+    if (databaseId === undefined) return;
+    await this.queue.waitUntilReady();
+    await requireOwner(connection, prefix, databaseId);
+  }
+
+  private async add<Data>(name: string, data: Data, options: JobsOptions, isSame?: IsSame): Promise<SentJob> {
     for (let round = 0; round < ADD_ROUNDS_MAX; round += 1) {
       const { id: jobId = '' } = await this.queue.add(name, data, options);
       if (options.jobId === undefined) return { jobId, kept: data };
@@ -95,20 +113,22 @@ export class Sender {
       if (kept === 'gone') return { jobId, kept: data };
       if (kept === 'set-aside') continue;
       if (JSON.stringify(kept.data) === JSON.stringify(data)) return { jobId, kept: data };
-      if (!isIdFree(kept)) return this.keepJob(jobId, kept);
+      if (!isIdFree(kept) && (await this.keepJob(kept, data, isSame))) return { jobId, kept: kept.data };
       await kept.remove();
     }
     throw new Error(`job ${jobIdText(options.jobId)} was refused ${ADD_ROUNDS_MAX} times while it was sent`);
   }
 
   /**
-   * A job that used up its attempts, and whose operation has not ended, runs again: sending again asks for a retry. The key
-   * of a job that has not ended is no proof that the job will run: Redis may have lost the list that it was in.
+   * Makes sure that a job of an earlier call will run. A job that has ended runs again, because what MongoDB has decides: a
+   * worker gives the stored answer, or runs the operation if the database does not know it, for example after it was restored
+   * from a backup. The key of a job that has not ended is no proof that the job will run: Redis may have lost the list
+   * that it was in. Returns false if the job must be replaced.
    */
-  private async keepJob(jobId: string, kept: Job<unknown, unknown>): Promise<SentJob> {
-    if (hasFailed(kept) && !parseFailureText(kept.failedReason)) await runNow(this.queue, kept);
-    else if (kept.finishedOn === undefined) await runIfLost(this.queue, jobId);
-    return { jobId, kept: kept.data };
+  private async keepJob(kept: Job<unknown, unknown>, data: unknown, isSame?: IsSame): Promise<boolean> {
+    if (kept.finishedOn === undefined) await runIfLost(this.queue, kept.id ?? '');
+    else if (isSame?.(kept.data) === true) return runAgain(kept as Job, data);
+    return true;
   }
 }
 

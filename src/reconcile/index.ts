@@ -1,6 +1,8 @@
 export { withFailedJobs } from './failed-jobs.ts';
+export { checkAge, type AgeDeps } from './check-age.ts';
 export { LostJobs } from './lost-jobs.ts';
 export type { ReconcileStore } from './ports.ts';
+export { RedisQueueMemory } from './queue-memory.ts';
 export { reconcile, type ReconcileDeps } from './reconcile.ts';
 export { MongoReconcileStore } from './reconcile-store.ts';
 export { ReconciledQueues } from './reconciled-jobs.ts';

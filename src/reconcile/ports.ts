@@ -1,7 +1,10 @@
 import type { Claim } from '../claims/index.ts';
+import type { DatabaseAge } from '../domain/database-age.ts';
 import type { FailedAttempt } from '../domain/stored-error.ts';
 import type { AnyOperation, Operation, OperationOrClaim } from '../operations/index.ts';
+import type { KnownAmong } from '../queue/ended-jobs.ts';
 import type { JobRepair } from '../queue/job-state.ts';
+import type { WentBack } from '../queue/queue-owner.ts';
 
 export interface ReconcileStore {
   /** Returns what runs or waits, but for the bulk operations that wait for others, in pages, in the order of acceptance. */
@@ -18,6 +21,10 @@ export interface ReconcileStore {
    * ids; none when there are no more. Returns the same ids again until they are removed.
    */
   markExpired(before: Date): Promise<readonly string[]>;
+  /** Counts one more reconcile pass. Returns the age of the database before and after it, or `undefined` without a schema. */
+  countPass(): Promise<{ readonly before: DatabaseAge | null; readonly after: DatabaseAge } | undefined>;
+  /** Returns those of the operations and claims that the database knows. */
+  knownAmong(operationIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** Removes marked operations. Removes their batches first, so that a batch never exists without its operation. */
   removeExpired(operationIds: readonly string[]): Promise<void>;
 }
@@ -36,6 +43,15 @@ export interface ReconciledJobs {
   poolRefilled(campaignId: string): Promise<void>;
   /** Removes the jobs of operations and claims that are about to be removed from the database. */
   forget(operationIds: readonly string[]): Promise<void>;
+}
+
+/** What Redis remembers of the database that its queues belong to. */
+export interface QueueMemory {
+  /** Returns how far Redis has seen the database come; `null` when it has seen nothing, or was emptied. */
+  readAge(): Promise<DatabaseAge | null>;
+  noteAge(age: DatabaseAge, wentBack: WentBack | null): Promise<void>;
+  /** Removes the answers about operations and claims that the database does not know, and returns their number. */
+  forgetUnknown(knownAmong: KnownAmong): Promise<number>;
 }
 
 /** A job that used up its attempts on transient errors. */

@@ -2,6 +2,7 @@ import type { QueryFilter, QueryOptions } from 'mongoose';
 import type { ReconcileStore } from './ports.ts';
 import { ENDED_STATES, UNFINISHED_STATES, type OperationState } from '../domain/operation.ts';
 import type { Database } from '../mongo/database.ts';
+import { countPass } from '../mongo/database-id.ts';
 import { batchIdsOf, CLAIMABLE, QUEUED, type OperationDoc } from '../mongo/documents.ts';
 import { BY_ID, CLAIMABLE_INDEX, LOCK_INDEX, QUEUED_INDEX, STATE_INDEX } from '../mongo/indexes.ts';
 import {
@@ -79,6 +80,14 @@ export class MongoReconcileStore implements ReconcileStore {
       return this.findIds(markedOf(ids), { hint: BY_ID });
     }
     return [];
+  }
+
+  countPass(): ReturnType<ReconcileStore['countPass']> {
+    return countPass(this.database);
+  }
+
+  async knownAmong(operationIds: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set(await this.findIds({ _id: { $in: [...operationIds] } }, { hint: BY_ID }));
   }
 
   async removeExpired(operationIds: readonly string[]): Promise<void> {

@@ -19,6 +19,8 @@ const PERSONAL: readonly string[] = ['name', 'phone', 'contact', 'reason', 'uri'
 
 /** The same error of the same event is logged at most once in this time. A lost connection reports many. */
 const REPEATED_ERROR_EVERY_MS = 10_000;
+/** Errors that name an id or a port all differ. Beyond this number, the errors that were logged longest ago are forgotten. */
+const ERRORS_REMEMBERED_MAX = 1_000;
 
 /** A queue reports this error among those of its connection. */
 const JOB_SET_ASIDE = 'a job that cannot be read was set aside';
@@ -66,6 +68,10 @@ export function errorReporter(logger: Logger): ErrorReporter {
     const now = performance.now();
     const key = `${event}: ${errorText(error)}`;
     if ((silentUntil.get(key) ?? 0) > now) return;
+    // A map keeps the order of insertion, so the first key is the one that was logged longest ago.
+    silentUntil.delete(key);
+    const [oldest] = silentUntil.keys();
+    if (oldest !== undefined && silentUntil.size >= ERRORS_REMEMBERED_MAX) silentUntil.delete(oldest);
     silentUntil.set(key, now + REPEATED_ERROR_EVERY_MS);
     logger.error({ err: error }, error instanceof JobSetAside ? JOB_SET_ASIDE : event);
   };

@@ -45,6 +45,8 @@ describe('the address of Redis', () => {
     ['redis://alice:s3%cret@host', /%25/],
     ['redis://alice:s3cret@host?tls=hunter', /parameter/],
     ['redis://alice:s3cret@host?family=hunter', /family/],
+    ['redis://alice:s3cret@host?family=4&family=6', /family twice/],
+    ['', /redis:\/\//],
     ['http://alice:s3cret@host', /redis:\/\//],
     ['alice:s3cret@host', /redis:\/\//],
     ['redis://alice:s3cret@a,b', /host|percent-encoded/],
@@ -65,6 +67,7 @@ describe('the address of MongoDB', () => {
     'mongodb://alice:s3cret@h.example.com:10255/?ssl=true&replicaSet=globaldb&appName=@alice@',
     'mongodb://host',
     'mongodb://host/?authSource=admin',
+    'mongodb://host/?socketTimeoutMS=0&compressors=zlib',
   ])('%s is read', (uri) => {
     expect(problemOfMongodbUri(uri)).toBeUndefined();
   });
@@ -93,6 +96,17 @@ describe('the address of MongoDB', () => {
     ['mongodb://host/?readPreference=secondary', /another value of readpreference than primary/],
     ['mongodb://host/?wtimeoutMS=5', /has the option wtimeoutms/],
     ['mongodb://host/?maxPoolSize=7', /has the option maxpoolsize/],
+    ['mongodb://host/?minPoolSize=100', /has the option minpoolsize/],
+    ['mongodb://host/?j=false', /another value of j than true/],
+    ['mongodb://host/?promoteValues=false', /has the option promotevalues; remove it/],
+    ['mongodb://host/?raw=true', /has the option raw; remove it/],
+    ['mongodb://host/?socketTimeoutMS=1', /a value of sockettimeoutms under 15000/],
+    ['mongodb://host/?connectTimeoutMS=1', /a value of connecttimeoutms under 1000/],
+    ['mongodb://host/?compressors=snappy', /other compressors than none and zlib/],
+    ['mongodb://alice:s3cret@host/admin', /the database admin, in which MongoDB has no transactions/],
+    ['mongodb://alice:s3cret@a,b/?directConnection=true', /options that the driver of MongoDB refuses/],
+    ['mongodb://alice:s3%cret@host', /%25/],
+    ['mongodb://', /no host/],
   ])('%s is refused in words', (uri, words) => {
     expectProblem(problemOfMongodbUri(uri), words);
   });

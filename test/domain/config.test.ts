@@ -10,6 +10,7 @@ describe('the configuration', () => {
     ['BATON_STALLED_CHECK_MS', '1', '100'],
     ['BATON_RECONCILE_EVERY_MS', '1', '100'],
     ['BATON_CLOSE_TIMEOUT_MS', '1', '100'],
+    ['BATON_MONGODB_SELECTION_TIMEOUT_MS', '1', '100'],
   ])('is refused with %s=%s, with which nothing would work', (name, value, least) => {
     expect(() => readConfig({ ...ADDRESSES, [name]: value })).toThrow(name);
     expect(() => readConfig({ ...ADDRESSES, [name]: least })).not.toThrow();

@@ -12,6 +12,7 @@ const RELEASED = [
   'f5gX0-DCkzQA3MyvGgje-YXI3ecetEQaJC6K7Iwv_Ko',
   'f3qBjXv5T7Qn5sIPTEhJ-5xa2hqOBTk2gU26ySdNmqo',
   'pQk2ZQLlNX3Njglhs6AkZ-LXtHNd6r2qc80UTbuUHB8',
+  '_kSozM2J7a5wtUxeWDmZeb19ixJkOoOWrWLQiaeBtpI',
 ];
 
 /** Depends on the order of the keys, as an index does. */

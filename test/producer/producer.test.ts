@@ -117,7 +117,8 @@ describe('the producer', () => {
     const producer = open();
     const asked = request();
     const sent = await producer.reassign(asked);
-    await work(resultOf);
+    let stored: object | undefined;
+    await work((job) => (stored ??= resultOf(job)));
     const first = await sent.result();
     const later = await Promise.all([sent.result(), sent.result(), sent.result()]);
     expect(later).toEqual([first, first, first]);
@@ -169,25 +170,28 @@ describe('the producer', () => {
   it.each([
     ['JobFailed', JobFailed, ATTEMPTS_EXHAUSTED, 'operation-failed'],
     ['UnknownFailure', UnknownFailure, 'a-newer-code', 'a-newer-code'],
-  ] as const)('throws %s, and does not run the job again, when the operation is stored as failed', async (...row) => {
-    const [, type, stored, code] = row;
-    const producer = open();
-    const asked = request();
-    const sent = await producer.reassign(asked);
-    let runs = 0;
-    await work(() => {
-      runs += 1;
-      const message = 'MongoNetworkError: connection closed';
-      throw new UnrecoverableError(toFailureText({ code: stored, message, expected: null, received: null }));
-    });
-    const first = await sent.result().catch((error: unknown) => error);
-    const second = await (await producer.reassign(asked)).result().catch((error: unknown) => error);
-    for (const error of [first, second]) {
-      expect(error).toBeInstanceOf(type);
-      expect(error).toMatchObject({ code, message: 'MongoNetworkError: connection closed' });
-    }
-    expect(runs).toBe(1);
-  });
+  ] as const)(
+    'throws %s when the operation is stored as failed, and asks a worker again when it is sent again',
+    async (...row) => {
+      const [, type, stored, code] = row;
+      const producer = open();
+      const asked = request();
+      const sent = await producer.reassign(asked);
+      let runs = 0;
+      await work(() => {
+        runs += 1;
+        const message = 'MongoNetworkError: connection closed';
+        throw new UnrecoverableError(toFailureText({ code: stored, message, expected: null, received: null }));
+      });
+      const first = await sent.result().catch((error: unknown) => error);
+      const second = await (await producer.reassign(asked)).result().catch((error: unknown) => error);
+      for (const error of [first, second]) {
+        expect(error).toBeInstanceOf(type);
+        expect(error).toMatchObject({ code, message: 'MongoNetworkError: connection closed' });
+      }
+      expect(runs).toBe(2);
+    },
+  );
 
   it('throws WaitTimeout when the time is over, and the operation continues', async () => {
     const producer = open();

@@ -53,4 +53,14 @@ describe('the error reporter', () => {
       'connect ECONNREFUSED',
     ]);
   });
+
+  it('remembers a bounded number of messages, and forgets the oldest first', () => {
+    const lines: Line[] = [];
+    const log = errorReporter(loggerTo(lines))('connection to Redis failed');
+    for (let id = 0; id < 1_001; id += 1) log(new Error(`no job ${id}`));
+    log(new Error('no job 1000'));
+    expect(lines).toHaveLength(1_001);
+    log(new Error('no job 0'));
+    expect(lines).toHaveLength(1_002);
+  });
 });

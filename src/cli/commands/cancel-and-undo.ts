@@ -43,7 +43,7 @@ async function cancel(session: Session, operationId: string, options: CancelOpti
   const { campaign, names } = await openCampaign(session, typed);
   const { actor: actorId, reason } = options;
   const request = { operationId, campaignId: campaign.campaignId, actorId, reason };
-  const answer = await session.producer().cancel(request, { waitMs: options.wait * 1_000 });
+  const answer = await (await session.producer()).cancel(request, { waitMs: options.wait * 1_000 });
   return { json: answer, text: cancelText(answer, names) };
 }
 

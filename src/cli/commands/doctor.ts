@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Check } from '../doctor/check.ts';
 import { checkDatabase } from '../doctor/database-checks.ts';
+import { checkOwner } from '../doctor/owner-checks.ts';
 import { checkQueue } from '../doctor/queue-checks.ts';
 import { checkQueueFaults } from '../doctor/queue-fault-checks.ts';
 import { EXIT_FAILED } from '../errors.ts';
@@ -18,7 +19,8 @@ export function addDoctor(program: Command, session: Session): void {
 
 async function runChecks(session: Session): Promise<Output> {
   const { config } = session;
-  const checks = (await Promise.all([checkDatabase(config), checkQueue(config), checkQueueFaults(config)])).flat();
+  const running = [checkDatabase(config), checkOwner(config), checkQueue(config), checkQueueFaults(config)];
+  const checks = (await Promise.all(running)).flat();
   const ok = checks.every(({ outcome }) => outcome !== 'fail');
   if (!ok) session.exitStatus = EXIT_FAILED;
   const versions = { baton: batonVersion(), node: process.versions.node };

@@ -29,7 +29,7 @@ async function eraseOne(session: Session, campaign: string, options: EraseOption
   const request = await personOf(context, campaign, options);
   if (options.yes) {
     return erasedOutput(
-      await withPersonInQueues(session.config.queue, (queues) => erase({ ...context, queues }, request)),
+      await withPersonInQueues(await session.ownQueues(), (queues) => erase({ ...context, queues }, request)),
     );
   }
   const { campaignId } = request;

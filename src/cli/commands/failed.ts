@@ -128,7 +128,7 @@ async function withFailedOperations<Result>(
   work: (deps: RetryDeps) => Promise<Result>,
 ): Promise<Result> {
   const { failures, operationViews } = await session.context();
-  return withFailedJobs(session.config.queue, (jobs) => work({ failures, operationViews, jobs }));
+  return withFailedJobs(await session.ownQueues(), (jobs) => work({ failures, operationViews, jobs }));
 }
 
 async function campaignIdOf(session: Session, typed: string | undefined): Promise<string | undefined> {

@@ -43,7 +43,9 @@ async function selfAssign(session: Session, campaign: string, options: SelfAssig
   const of = await openCampaign(session, campaign);
   const texter = findTexter(of, options.texter);
   const { count, waitForMore } = options;
-  const sent = await session.producer().selfAssign({
+  const sent = await (
+    await session.producer()
+  ).selfAssign({
     operationId: options.id ?? newId('op'),
     campaignId: of.campaign.campaignId,
     texterId: texter.texterId,
@@ -68,7 +70,7 @@ async function waitForMoreOf(
   const { operationId } = sent;
   session.note(`claim ${operationId} waits for conversations. Ctrl-C cancels the claim.`);
   const cancel = (): void => {
-    const cancelled = session.producer().cancel({ operationId, campaignId });
+    const cancelled = session.producer().then((producer) => producer.cancel({ operationId, campaignId }));
     // A claim that has ended meanwhile cannot be cancelled, and its result is printed.
     cancelled.then(
       () => session.note(`claim ${operationId} was cancelled.`),

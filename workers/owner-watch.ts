@@ -1,0 +1,45 @@
+import { Refusal } from '../src/domain/errors.ts';
+import type { ErrorListener, RedisConnection } from '../src/queue/connection.ts';
+import { claimQueues, refuseOther } from '../src/queue/queue-owner.ts';
+
+const CHECK_EVERY_MS = 5_000;
+
+export interface OwnerWatchParts {
+  readonly redis: RedisConnection;
+  readonly prefix: string;
+  /** The id of this worker's database. */
+  readonly databaseId: string;
+  readonly onError: ErrorListener;
+}
+
+/** Notices when the queues were given to another database, and claims them again when Redis has lost its data. */
+export class OwnerWatch {
+  /** Resolves when the queues belong to another database. */
+  readonly lost: Promise<Refusal>;
+  private readonly parts: OwnerWatchParts;
+  private readonly timer: NodeJS.Timeout;
+  private isClosed = false;
+
+  constructor(parts: OwnerWatchParts) {
+    this.parts = parts;
+    let lose: (refusal: Refusal) => void = () => undefined;
+    this.lost = new Promise((resolve) => (lose = resolve));
+    this.timer = setInterval(() => void this.check(lose), CHECK_EVERY_MS);
+  }
+
+  close(): void {
+    this.isClosed = true;
+    clearInterval(this.timer);
+  }
+
+  private async check(lose: (refusal: Refusal) => void): Promise<void> {
+    const { redis, prefix, databaseId, onError } = this.parts;
+    try {
+      refuseOther(databaseId, await claimQueues(redis, prefix, databaseId), prefix);
+    } catch (error) {
+      if (error instanceof Refusal) return lose(error);
+      // Closing cuts the connection.
+      if (!this.isClosed) onError(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}
