@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Refusal } from './domain/errors.ts';
-import type { MongoOptions } from './mongo/database.ts';
+import type { MongoOptions } from './mongo/connect.ts';
 import { BATCHES_IN_FLIGHT_LIMIT } from './domain/in-flight.ts';
 import { ruleOf } from './domain/requests.ts';
 import { problemOfMongodbUri } from './mongo/mongodb-address.ts';

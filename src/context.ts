@@ -28,12 +28,17 @@ import {
   CONNECTION_FAILED,
   connectWorker,
   refusalOf,
+  type ErrorListener,
   type ErrorReporter,
   type RedisConnection,
 } from './queue/connection.ts';
 import { requireWorkingRedis } from './queue/redis-rights.ts';
 import { MongoReconcileStore, ReconcileSchedule, type ReconcileStore } from './reconcile/index.ts';
 import { MongoHealthStore, type HealthStore } from './telemetry/index.ts';
+
+const TRANSACTIONS_KEPT =
+  'the server refused to end the transactions of a process that has died: writes to their documents wait until it ends ' +
+  'them itself; see `baton doctor`';
 
 /** The database and its stores, for every process. */
 export interface Context {
@@ -63,9 +68,15 @@ export interface WorkerContext extends Context {
   closeQueues(): Promise<void>;
 }
 
-/** Connects to the database and creates every store. The only place that chooses the implementation of a port. */
-export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): Promise<Context> {
-  const database = await Database.open(config.mongo);
+/**
+ * Connects to the database and creates every store. The only place that chooses the implementation of a port. `onRefused` is
+ * called when the server refuses to end the transactions of a process that has died.
+ */
+export async function createContext(
+  config: Pick<Config, 'mongo' | 'worker'>,
+  onRefused?: ErrorListener,
+): Promise<Context> {
+  const database = await Database.open(config.mongo, onRefused);
   return {
     database,
     stores: createStores(database, config.worker),
@@ -82,8 +93,11 @@ export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): P
 }
 
 /** Opens a context for work. Throws a `Refusal` if this code cannot work with the schema of the database. */
-export async function openContext(config: Pick<Config, 'mongo' | 'worker'>): Promise<Context> {
-  const context = await createContext(config);
+export async function openContext(
+  config: Pick<Config, 'mongo' | 'worker'>,
+  onRefused?: ErrorListener,
+): Promise<Context> {
+  const context = await createContext(config, onRefused);
   try {
     await requireSchema(context.database);
     return context;
@@ -107,7 +121,7 @@ function createStores(database: Database, { batchConversationsMax, roundRepeated
 
 /** Opens the context and connects to Redis. `reporter` gets the errors that no caller receives. */
 export async function createWorkerContext(config: Config, reporter: ErrorReporter): Promise<WorkerContext> {
-  const context = await openContext(config);
+  const context = await openContext(config, reporter(TRANSACTIONS_KEPT));
   await requireLayout(context.database).catch(async (error: unknown) => {
     await context.close();
     throw error;

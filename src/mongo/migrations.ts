@@ -138,6 +138,12 @@ export const MIGRATIONS: readonly Migration[] = [
       },
     ],
   },
+  {
+    version: 6,
+    name: 'record the processes that run transactions',
+    oldestCodeVersion: 4,
+    collections: ['processes'],
+  },
 ];
 
 /** The names of all indexes that migrations build. */

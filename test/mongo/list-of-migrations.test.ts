@@ -11,6 +11,7 @@ const RELEASED = [
   '_kSozM2J7a5wtUxeWDmZeb19ixJkOoOWrWLQiaeBtpI',
   'f5gX0-DCkzQA3MyvGgje-YXI3ecetEQaJC6K7Iwv_Ko',
   'f3qBjXv5T7Qn5sIPTEhJ-5xa2hqOBTk2gU26ySdNmqo',
+  'GEbqtBTiRBy1Q-WeQ5H-N2xhncbtvBA5M7J62N_ZPdg',
 ];
 
 /** Depends on the order of the keys, as an index does. */
