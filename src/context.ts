@@ -12,6 +12,7 @@ import {
 } from './conversations/index.ts';
 import type { Clock } from './domain/operation.ts';
 import { Database } from './mongo/database.ts';
+import { requireTransactions } from './mongo/probe-transactions.ts';
 import { requireLayout } from './mongo/required-layout.ts';
 import { requireSchema } from './mongo/schema-version.ts';
 import {
@@ -122,7 +123,7 @@ function createStores(database: Database, { batchConversationsMax, roundRepeated
 /** Opens the context and connects to Redis. `reporter` gets the errors that no caller receives. */
 export async function createWorkerContext(config: Config, reporter: ErrorReporter): Promise<WorkerContext> {
   const context = await openContext(config, reporter(TRANSACTIONS_KEPT));
-  await requireLayout(context.database).catch(async (error: unknown) => {
+  await requireFitDatabase(context.database).catch(async (error: unknown) => {
     await context.close();
     throw error;
   });
@@ -145,6 +146,11 @@ export async function createWorkerContext(config: Config, reporter: ErrorReporte
     await close();
     throw refusalOf(subscriber) ?? refusalOf(redis) ?? error;
   }
+}
+
+async function requireFitDatabase(database: Database): Promise<void> {
+  await requireLayout(database);
+  await requireTransactions(database);
 }
 
 interface RedisParts {

@@ -14,8 +14,8 @@ const AT = process.env['AT_WRITE'] ?? '';
 const ACTION = process.env['AT_WRITE_DO'] ?? 'kill';
 const STANDARD_ERROR = 2;
 
-/** The record of the process depends on the clock. */
-const NOT_COUNTED = 'processes';
+/** The record of the process depends on the clock, and the probe of the start is no work. */
+const NOT_COUNTED = ['processes', 'schema'];
 const MONGO_WRITES = new Set(['insert', 'update', 'delete', 'findAndModify', 'commitTransaction', 'abortTransaction']);
 /** Commands and scripts that advance a job or a claim. Renewing a lock or a lease depends on the clock and is left out. */
 const REDIS_WRITES = new Set([
@@ -51,7 +51,7 @@ function watchMongo(): void {
     this.on('commandStarted', ({ requestId, commandName, command }) => {
       if (!MONGO_WRITES.has(commandName)) return;
       const collection = (command as Record<string, unknown>)[commandName];
-      if (collection === NOT_COUNTED) return;
+      if (NOT_COUNTED.some((each) => each === collection)) return;
       const write = numbered(typeof collection === 'string' ? `${commandName} ${collection}` : commandName);
       running.set(requestId, write);
       pass(`${write}:before`);
