@@ -52,6 +52,7 @@ export class ProcessWatch {
     try {
       this.client ??= this.createClient();
       await this.showLife();
+      await this.options.sessions.endLost((ids) => this.endSessions(ids));
       await this.endDead();
     } catch {
       // The next look does what this one could not do.
@@ -97,14 +98,20 @@ export class ProcessWatch {
 
   /** Ends the sessions before it deletes the record, so that another process ends them if this one dies in between. */
   private async end({ _id, beat, sessions }: ProcessDoc): Promise<void> {
+    await this.endSessions(sessions);
+    await this.processes.deleteOne({ _id, beat });
+  }
+
+  /** Reports the error of a server that refuses it. The server then ends the transactions later. */
+  private async endSessions(ids: readonly mongo.BSON.Binary[]): Promise<void> {
+    // An empty list would end the sessions of every process.
+    if (ids.length === 0) return;
     try {
-      // An empty list would end the sessions of every process.
-      if (sessions.length > 0) await this.client?.db('admin').command({ killSessions: sessions.map((id) => ({ id })) });
+      await this.client?.db('admin').command({ killSessions: ids.map((id) => ({ id })) });
     } catch (error) {
       if (isDatabaseAway(error)) throw error;
       this.options.onRefused(error instanceof Error ? error : new Error(String(error)));
     }
-    await this.processes.deleteOne({ _id, beat });
   }
 }
 

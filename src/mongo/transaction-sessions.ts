@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { mongo } from 'mongoose';
 import type { ProcessDoc } from './documents.ts';
+import { isDatabaseAway } from './majority.ts';
 
 /** A session that was idle for longer is replaced. The server forgets one after half an hour. */
 const IDLE_MS_MAX = 600_000;
@@ -25,6 +26,8 @@ export class TransactionSessions {
   private readonly processes: mongo.Collection<ProcessDoc>;
   private readonly free: FreeSession[] = [];
   private readonly open = new Set<mongo.ClientSession>();
+  /** Sessions whose transaction may still be open on the server, because the connection was lost. */
+  private readonly lost = new Set<mongo.ClientSession>();
   private recorded: ReadonlySet<mongo.ClientSession> = new Set();
   private trustedUntil = 0;
   private recording: Promise<void> | undefined;
@@ -39,9 +42,23 @@ export class TransactionSessions {
     const session = this.take();
     try {
       await this.ensureRecorded(session);
-      return await work(session);
-    } finally {
-      this.free.push({ session, since: performance.now() });
+      const result = await work(session);
+      this.giveBack(session);
+      return result;
+    } catch (error) {
+      if (isDatabaseAway(error)) this.lost.add(session);
+      else this.giveBack(session);
+      throw error;
+    }
+  }
+
+  /** Ends the transactions that lost connections may have left open on the server. `end` ends those of the sessions. */
+  async endLost(end: (ids: readonly mongo.BSON.Binary[]) => Promise<void>): Promise<void> {
+    const lost = [...this.lost];
+    await end(idsOf(lost));
+    for (const session of lost) {
+      this.lost.delete(session);
+      this.giveBack(session);
     }
   }
 
@@ -76,6 +93,10 @@ export class TransactionSessions {
     return session;
   }
 
+  private giveBack(session: mongo.ClientSession): void {
+    this.free.push({ session, since: performance.now() });
+  }
+
   private end(session: mongo.ClientSession): void {
     this.open.delete(session);
     session.endSession().catch(() => undefined);
@@ -94,13 +115,16 @@ export class TransactionSessions {
 
   private async record(): Promise<void> {
     const sessions = new Set(this.open);
-    const ids = [...sessions].flatMap(({ id }) => (id ? [id.id] : []));
     await this.processes.updateOne(
       { _id: this.processId },
-      { $set: { sessions: ids }, $inc: { beat: 1 } },
+      { $set: { sessions: idsOf(sessions) }, $inc: { beat: 1 } },
       { upsert: true },
     );
     this.recorded = sessions;
     this.confirm();
   }
+}
+
+function idsOf(sessions: Iterable<mongo.ClientSession>): mongo.BSON.Binary[] {
+  return [...sessions].flatMap(({ id }) => (id ? [id.id] : []));
 }

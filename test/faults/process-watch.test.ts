@@ -6,9 +6,11 @@ import { startServer, type DocumentDbServer } from '../../dev/documentdb-server/
 import { withDatabase } from '../../dev/services/environment-services.ts';
 import { Database } from '../../src/mongo/database.ts';
 import type { ProcessDoc } from '../../src/mongo/documents.ts';
+import { isDatabaseAway } from '../../src/mongo/majority.ts';
 import { TransactionSessions } from '../../src/mongo/transaction-sessions.ts';
 import { postgresAddress } from '../dev/documentdb-server/support.ts';
 import { testConfig } from '../support/harness.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
 /** Three looks without a change, two seconds apart, and one more to begin with. */
@@ -92,6 +94,25 @@ describe('a process that runs transactions', () => {
     expect(await fence('a')).toBe(1);
     await own.close();
   });
+});
+
+it('the transaction of a living process whose connections broke is ended', async () => {
+  const proxy = await TcpProxy.before(config.uri);
+  const through = `mongodb://${new URL(proxy.url).host}/${name}?directConnection=true`;
+  const own = await Database.open({ ...config, uri: through, serverSelectionTimeoutMs: 500 });
+  const lost = own.transaction(async (session) => {
+    await inc('a', session, own);
+    proxy.away();
+    await inc('a', session, own);
+  });
+  await expect(lost).rejects.toSatisfy(isDatabaseAway);
+  const writtenBy = performance.now() + ENDED_WITHIN_MS;
+  proxy.back();
+  await inc('a');
+  expect(performance.now()).toBeLessThan(writtenBy);
+  expect(await fence('a')).toBe(1);
+  await own.close();
+  await proxy.close();
 });
 
 describe('the transaction of a process that shows no life', () => {
