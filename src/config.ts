@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Refusal } from './domain/errors.ts';
-import type { MongoOptions } from './mongo/database.ts';
+import type { MongoOptions } from './mongo/connect.ts';
 import { BATCHES_IN_FLIGHT_LIMIT } from './domain/in-flight.ts';
 import { ruleOf } from './domain/requests.ts';
 import { problemOfMongodbUri } from './mongo/mongodb-address.ts';
@@ -9,6 +9,8 @@ import { problemOfRedisUrl } from './queue/redis-address.ts';
 
 const DEFAULT_BATCH_CONVERSATIONS = 2_000;
 const RECEIPTS_KEPT_DAYS_MAX = 36_500;
+/** A listing reads the whole queue of a campaign. */
+const QUEUED_LIMIT = 1_000_000;
 
 /** BullMQ renews a lock twice in this time, also while a worker is busy with a batch. With less, jobs lose their locks. */
 const LOCK_MS_MIN = 1_000;
@@ -83,7 +85,13 @@ export const environment = z.object({
   BATON_STALLED_CHECK_MS: ms(3_000, CHECK_EVERY_MS_MIN).describe(
     'How often a worker checks for jobs whose worker has died, in milliseconds.',
   ),
-  BATON_QUEUED_MAX: count(20_000).describe('How many operations of one campaign may wait for others.'),
+  BATON_QUEUED_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(QUEUED_LIMIT)
+    .default(20_000)
+    .describe('How many operations of one campaign may wait for others.'),
   BATON_RECONCILE_EVERY_MS: ms(30_000, CHECK_EVERY_MS_MIN).describe(
     'How often a reconcile pass restores lost jobs and removes old operations, in milliseconds.',
   ),

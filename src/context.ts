@@ -13,6 +13,7 @@ import {
 import type { Clock } from './domain/operation.ts';
 import { Database } from './mongo/database.ts';
 import { databaseIdOf } from './mongo/database-id.ts';
+import { requireTransactions } from './mongo/probe-transactions.ts';
 import { requireLayout } from './mongo/required-layout.ts';
 import { requireSchema } from './mongo/schema-version.ts';
 import {
@@ -29,6 +30,7 @@ import {
   CONNECTION_FAILED,
   connectWorker,
   refusalOf,
+  type ErrorListener,
   type ErrorReporter,
   type RedisConnection,
 } from './queue/connection.ts';
@@ -36,6 +38,10 @@ import { claimQueues, refuseOther } from './queue/queue-owner.ts';
 import { requireWorkingRedis } from './queue/redis-rights.ts';
 import { MongoReconcileStore, ReconcileSchedule, type ReconcileStore } from './reconcile/index.ts';
 import { MongoHealthStore, type HealthStore } from './telemetry/index.ts';
+
+const TRANSACTIONS_KEPT =
+  'the server refused to end the transactions of a process that has died: writes to their documents wait until it ends ' +
+  'them itself; see `baton doctor`';
 
 /** The database and its stores, for every process. */
 export interface Context {
@@ -67,9 +73,15 @@ export interface WorkerContext extends Context {
   closeQueues(): Promise<void>;
 }
 
-/** Connects to the database and creates every store. The only place that chooses the implementation of a port. */
-export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): Promise<Context> {
-  const database = await Database.open(config.mongo);
+/**
+ * Connects to the database and creates every store. The only place that chooses the implementation of a port. `onRefused` is
+ * called when the server refuses to end the transactions of a process that has died.
+ */
+export async function createContext(
+  config: Pick<Config, 'mongo' | 'worker'>,
+  onRefused?: ErrorListener,
+): Promise<Context> {
+  const database = await Database.open(config.mongo, onRefused);
   return {
     database,
     stores: createStores(database, config.worker),
@@ -86,8 +98,11 @@ export async function createContext(config: Pick<Config, 'mongo' | 'worker'>): P
 }
 
 /** Opens a context for work. Throws a `Refusal` if this code cannot work with the schema of the database. */
-export async function openContext(config: Pick<Config, 'mongo' | 'worker'>): Promise<Context> {
-  const context = await createContext(config);
+export async function openContext(
+  config: Pick<Config, 'mongo' | 'worker'>,
+  onRefused?: ErrorListener,
+): Promise<Context> {
+  const context = await createContext(config, onRefused);
   try {
     await requireSchema(context.database);
     return context;
@@ -114,8 +129,8 @@ function createStores(
 
 /** Opens the context and connects to Redis. `reporter` gets the errors that no caller receives. */
 export async function createWorkerContext(config: Config, reporter: ErrorReporter): Promise<WorkerContext> {
-  const context = await openContext(config);
-  await requireLayout(context.database).catch(async (error: unknown) => {
+  const context = await openContext(config, reporter(TRANSACTIONS_KEPT));
+  await requireFitDatabase(context.database).catch(async (error: unknown) => {
     await context.close();
     throw error;
   });
@@ -146,6 +161,11 @@ async function ownQueues({ database }: Context, redis: RedisConnection, prefix: 
   const databaseId = await databaseIdOf(database);
   refuseOther(databaseId, await claimQueues(redis, prefix, databaseId), prefix);
   return databaseId;
+}
+
+async function requireFitDatabase(database: Database): Promise<void> {
+  await requireLayout(database);
+  await requireTransactions(database);
 }
 
 interface RedisParts {

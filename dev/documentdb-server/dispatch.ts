@@ -9,6 +9,7 @@ import { WRITE_COMMANDS } from './commands/write.js';
 import { CODE, CommandError, errorReply, LABEL, toCommandError } from './errors.js';
 import type { Call, Handler } from './context.js';
 import { withField } from './protocol/bson-edit.js';
+import { FAIL_POINT } from './state/fail-points.js';
 
 const HANDLERS = new Map<string, Handler>(
   [
@@ -30,7 +31,8 @@ const ALLOWED_IN_TRANSACTION: ReadonlySet<string> = new Set([
 ]);
 
 /** Runs the command and returns the BSON reply. Never throws; an error becomes a MongoDB error reply. */
-export async function dispatch(call: Call): Promise<Buffer> {
+export async function dispatch(received: Call): Promise<Buffer> {
+  const call = pretending(received);
   try {
     const { name } = call.command;
     const handler = HANDLERS.get(name);
@@ -44,6 +46,20 @@ export async function dispatch(call: Call): Promise<Buffer> {
     return Buffer.from(serialize({ ...reply, ...call.context.clock.replyFields() }));
   }
 }
+
+/** Applies the modes in which the server ignores a feature, as some servers do that are not MongoDB. */
+function pretending(call: Call): Call {
+  const { command, context } = call;
+  const ignores = (name: string): boolean => context.failPoints.isActive(name);
+  const snapshot = ignores(FAIL_POINT.ignoreSnapshots) && !command.inTransaction ? undefined : command.snapshot;
+  if (!command.inTransaction || !ignores(FAIL_POINT.ignoreTransactions))
+    return { ...call, command: { ...command, snapshot } };
+  const name = ENDS_TRANSACTION.has(command.name) ? 'ping' : command.name;
+  const outside = { name, inTransaction: false, startTransaction: false, txnNumber: undefined, snapshot: undefined };
+  return { ...call, command: { ...command, ...outside } };
+}
+
+const ENDS_TRANSACTION: ReadonlySet<string> = new Set(['commitTransaction', 'abortTransaction']);
 
 /** Labels an error of a retryable write, so that the driver repeats the write after a lost connection. */
 function withRetryLabel({ command }: Call, error: CommandError): CommandError {

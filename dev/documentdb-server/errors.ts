@@ -27,6 +27,7 @@ export const CODE = {
   notSupportedInTransaction: 263,
   duplicateKey: 11_000,
   interruptedAtShutdown: 11_600,
+  interrupted: 11_601,
   outOfDiskSpace: 14_031,
 } as const;
 

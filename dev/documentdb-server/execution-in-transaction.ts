@@ -16,6 +16,7 @@ export async function executeInTransaction({ command, context, owner }: Call, st
   transaction.running -= 1;
   transaction.lastUsedAt = Date.now();
   if ('rows' in outcome) return outcome.rows;
+  if (!transactions.isOpen(transaction)) throw new CommandError(CODE.interrupted, 'operation was interrupted');
   await transactions.fail(transaction);
   throw inTransaction(toCommandError(outcome.error));
 }

@@ -12,6 +12,7 @@ const EXIT_CANNOT_START = 2;
 async function main(name: string, args: readonly string[]): Promise<number> {
   const command = findCommand(name);
   if (command === undefined) throw new SetupError(`unknown command "${name}"; expected ${commandNames.join(', ')}`);
+  Object.assign(process.env, command.env);
   for (const step of command.first ?? []) {
     log(`${step.name}…`);
     const status = await runStep(step, [], process.env);

@@ -1,30 +1,27 @@
-import mongoose, { type Connection, type mongo, type Query } from 'mongoose';
+import type { Connection, mongo, Query } from 'mongoose';
 import pTimeout from 'p-timeout';
-import { Refusal } from '../domain/errors.ts';
+import { connect, type MongoOptions } from './connect.ts';
 import type {
   BatchDoc,
   CampaignDoc,
   ClaimDoc,
   ConversationDoc,
   OperationDoc,
+  ProcessDoc,
   SchemaDoc,
   TexterDoc,
 } from './documents.ts';
-import { MAJORITY } from './majority.ts';
 import { atAnyMoment } from './moment.ts';
 import { createModels, type Models } from './models.ts';
+import { ProcessWatch } from './process-watch.ts';
 import { ServerClock } from './server-clock.ts';
+import { TransactionSessions } from './transaction-sessions.ts';
 import { repeated, transactionOnce, type TransactionOptions } from './transaction.ts';
 
-export interface MongoOptions {
-  readonly uri: string;
-  readonly connectionsMax: number;
-  /** How long a command waits for a server that can execute it. */
-  readonly serverSelectionTimeoutMs: number;
-}
+type ErrorListener = (error: Error) => void;
 
-/** After this time, closing ends without the answer of the server. */
-const CLOSE_MS_MAX = 1_000;
+/** After this time, each step of closing ends without the answer of the server. */
+const CLOSE_STEP_MS_MAX = 500;
 
 /**
  * For lists that must be complete. A cursor with several batches can return a document twice or not at all if another
@@ -38,30 +35,25 @@ export class Database {
   readonly models: Models;
   private readonly connection: Connection;
   private readonly clock: ServerClock;
+  private readonly sessions: TransactionSessions;
+  private readonly watch: ProcessWatch;
 
-  private constructor(connection: Connection, clock: ServerClock) {
+  private constructor(connection: Connection, clock: ServerClock, options: MongoOptions, onRefused: ErrorListener) {
     this.connection = connection;
     this.clock = clock;
     this.models = createModels(connection);
+    this.sessions = new TransactionSessions(this.client, this.collection<ProcessDoc>('processes'));
+    this.watch = new ProcessWatch({ ...options, database: connection.name, sessions: this.sessions, onRefused });
   }
 
-  /** Connects. Throws after `serverSelectionTimeoutMs` if no server answers. */
-  static async open(options: MongoOptions): Promise<Database> {
-    const connection = mongoose.createConnection(options.uri, {
-      maxPoolSize: options.connectionsMax,
-      serverSelectionTimeoutMS: options.serverSelectionTimeoutMs,
-      bufferCommands: false,
-      autoIndex: false,
-      autoCreate: false,
-      writeConcern: MAJORITY,
-      readConcern: { level: 'majority' },
-      // Overrides the address. A receipt that is added up from a lagging secondary would stay too small.
-      readPreference: 'primary',
-    });
+  /**
+   * Connects. Throws after `serverSelectionTimeoutMs` if no server answers. `onRefused` is called when the server refuses to
+   * end the transactions of a process that has died. Default: no callback.
+   */
+  static async open(options: MongoOptions, onRefused: ErrorListener = () => undefined): Promise<Database> {
+    const connection = await connect(options);
     try {
-      await connection.asPromise();
-      await refuseOneOfSeveral(connection);
-      return new Database(connection, await ServerClock.start(() => readServerTime(connection)));
+      return new Database(connection, await ServerClock.start(() => readServerTime(connection)), options, onRefused);
     } catch (error) {
       await connection.close().catch(() => undefined);
       throw error;
@@ -127,7 +119,7 @@ export class Database {
     work: (session: mongo.ClientSession) => Promise<Result>,
     options: TransactionOptions = {},
   ): Promise<Result> {
-    return this.client.withSession((session) => repeated(() => transactionOnce(session, work), options));
+    return this.sessions.use((session) => repeated(() => transactionOnce(session, work), options));
   }
 
   /**
@@ -153,7 +145,8 @@ export class Database {
   /** The driver tells the server which sessions end, and waits for the answer. A silent server would never answer. */
   async close(): Promise<void> {
     this.clock.stop();
-    await pTimeout(this.connection.close(), { milliseconds: CLOSE_MS_MAX, fallback: () => undefined });
+    await withTimeLimit(this.sessions.close());
+    await withTimeLimit(Promise.all([this.watch.close(), this.connection.close()]));
   }
 
   private get driver(): mongo.Db {
@@ -163,6 +156,10 @@ export class Database {
   private collection<Doc extends mongo.Document>(name: string): mongo.Collection<Doc> {
     return this.driver.collection<Doc>(name);
   }
+}
+
+async function withTimeLimit(closing: Promise<unknown>): Promise<void> {
+  await pTimeout(closing, { milliseconds: CLOSE_STEP_MS_MAX, fallback: () => undefined }).catch(() => undefined);
 }
 
 /** Reads the documents of a query one after the other. A cursor of mongoose stays open when its loop ends early. */
@@ -176,20 +173,6 @@ export async function* stream<Doc>(
   } finally {
     await cursor.close();
   }
-}
-
-/** A direct connection stays with its member. After a failover that member is a secondary, which refuses every write. */
-async function refuseOneOfSeveral(connection: Connection): Promise<void> {
-  const client = connection.getClient();
-  if (!client.options.directConnection) return;
-  const { hosts } = await client.db('admin').command({ hello: 1 });
-  const memberCount = Array.isArray(hosts) ? hosts.length : 1;
-  if (memberCount < 2) return;
-  throw new Refusal('bad-config', {
-    message: `MONGODB_URI has directConnection=true, but the replica set has ${memberCount} members: remove the option`,
-    expected: 'an address that finds the primary of the replica set',
-    received: `directConnection to one of ${memberCount} members`,
-  });
 }
 
 async function readServerTime(connection: Connection): Promise<Date> {

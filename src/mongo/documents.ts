@@ -1,4 +1,4 @@
-import { Types, type InferRawDocTypeFromSchema } from 'mongoose';
+import { Types, type InferRawDocTypeFromSchema, type mongo } from 'mongoose';
 import type { DatabaseAge } from '../domain/database-age.ts';
 import type { campaignSchema, conversationSchema, creditSchema, texterSchema } from './campaign-schemas.ts';
 import type { batchSchema, claimSchema, operationSchema } from './operation-schemas.ts';
@@ -34,6 +34,15 @@ export interface SchemaDoc {
   applied: { version: number; name: string; at: Date }[];
   /** Present while a process migrates, and after such a process died. */
   lock?: { owner: string; until: Date };
+}
+
+/** A process that runs transactions. It has no model, because it has no store. */
+export interface ProcessDoc {
+  _id: string;
+  /** The ids of the sessions in which the process runs transactions. */
+  sessions: mongo.BSON.Binary[];
+  /** Grows while the process lives. */
+  beat: number;
 }
 
 /** The conversations of a campaign that a claim can receive. */

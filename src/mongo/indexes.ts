@@ -12,7 +12,15 @@ export interface Index {
   readonly isHint?: true;
 }
 
-export const COLLECTIONS = ['campaigns', 'credits', 'texters', 'conversations', 'operations', 'batches'] as const;
+export const COLLECTIONS = [
+  'campaigns',
+  'credits',
+  'texters',
+  'conversations',
+  'operations',
+  'batches',
+  'processes',
+] as const;
 
 export type CollectionName = (typeof COLLECTIONS)[number];
 

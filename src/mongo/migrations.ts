@@ -162,6 +162,12 @@ export const MIGRATIONS: readonly Migration[] = [
       run: async (database) => void (await databaseIdOf(database)),
     },
   },
+  {
+    version: 8,
+    name: 'record the processes that run transactions',
+    oldestCodeVersion: 4,
+    collections: ['processes'],
+  },
 ];
 
 /** The names of all indexes that migrations build. */

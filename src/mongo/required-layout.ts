@@ -1,13 +1,11 @@
 import { Refusal } from '../domain/errors.ts';
 import type { Database } from './database.ts';
-import { hasCode } from './server-errors.ts';
+import { hasCode, UNAUTHORIZED } from './server-errors.ts';
 import { COLLECTIONS, INDEXES, type Index } from './indexes.ts';
 import { readLayout } from './layout.ts';
 import { planStep, type LayoutState, type StepPlan } from './layout-plan.ts';
 import { MIGRATIONS, OWN_INDEXES } from './migrations.ts';
 import { readSchemaVersion, versionOf } from './schema-version.ts';
-
-const UNAUTHORIZED = 13;
 
 /** Returns true for an index without which a promise does not hold, or a query fails. The others only save time. */
 export function isRequired({ isUnique, isHint }: Index): boolean {

@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 
+export const UNAUTHORIZED = 13;
 const DUPLICATE_KEY = 11_000;
 
 /** Returns true for an error of the server with this code. */

@@ -73,8 +73,12 @@ async function commit(session: mongo.ClientSession): Promise<void> {
   }
 }
 
+/** Another process ends the sessions of a process that seems to be dead. MongoDB gives this error no label. */
+const INTERRUPTED = 11_601;
+
 function isTransient(error: unknown): error is mongo.MongoError {
-  return error instanceof mongo.MongoError && error.hasErrorLabel('TransientTransactionError');
+  if (!(error instanceof mongo.MongoError)) return false;
+  return error.hasErrorLabel('TransientTransactionError') || error.code === INTERRUPTED;
 }
 
 function asConflict(error: mongo.MongoError): WriteConflict {

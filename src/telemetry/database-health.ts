@@ -1,7 +1,8 @@
-import { LAYOUT, type Index } from '../mongo/indexes.ts';
+import { LAYOUT, type CollectionName, type Index } from '../mongo/indexes.ts';
 import type { Database } from '../mongo/database.ts';
 import { readLayout } from '../mongo/layout.ts';
 import { planStep } from '../mongo/layout-plan.ts';
+import { isDatabaseAway } from '../mongo/majority.ts';
 import { OWN_INDEXES } from '../mongo/migrations.ts';
 import { isRequired } from '../mongo/required-layout.ts';
 
@@ -21,6 +22,8 @@ export interface DatabaseFacts {
   readonly majorityLagS: number | null;
   /** Members that vote and store nothing. */
   readonly arbiterCount: number;
+  /** The sharded collections among Baton's; `null` when the user may not see whether there are any. */
+  readonly shardedCollections: readonly string[] | null;
 }
 
 export interface HealthStore {
@@ -43,17 +46,31 @@ export class MongoHealthStore implements HealthStore {
     const { collections, builds, conflicts } = planStep(layout, LAYOUT, OWN_INDEXES);
     const namesOf = (indexes: readonly Index[]): string[] =>
       indexes.map(({ collection, name }) => `${collection}.${name}`);
+    const isCluster = hello['msg'] === 'isdbgrid';
     const setName = typeof hello['setName'] === 'string' ? hello['setName'] : null;
     return {
       version: String(build['version']),
-      replicaSet: hello['msg'] === 'isdbgrid' ? 'sharded cluster' : setName,
+      replicaSet: isCluster ? 'sharded cluster' : setName,
       missingRequired: [...collections, ...namesOf(builds.filter(isRequired))],
       missingIndexes: namesOf(builds.filter((index) => !isRequired(index))),
       indexConflicts: conflicts,
       indexCount: LAYOUT.indexes.length,
       majorityLagS: majorityLagOf(hello['lastWrite']),
       arbiterCount: Array.isArray(hello['arbiters']) ? hello['arbiters'].length : 0,
+      shardedCollections: isCluster ? await this.findSharded([...layout.keys()]) : [],
     };
+  }
+
+  /** Only a router of a sharded cluster says whether a collection is sharded. */
+  private async findSharded(collections: readonly CollectionName[]): Promise<readonly string[] | null> {
+    try {
+      const stats = collections.map((name) => this.database.command({ collStats: name }));
+      const isSharded = (await Promise.all(stats)).map(({ sharded }) => sharded === true);
+      return collections.filter((_, index) => isSharded[index]);
+    } catch (error) {
+      if (isDatabaseAway(error)) throw error;
+      return null;
+    }
   }
 }
 

@@ -13,6 +13,7 @@ const RELEASED = [
   'f3qBjXv5T7Qn5sIPTEhJ-5xa2hqOBTk2gU26ySdNmqo',
   'pQk2ZQLlNX3Njglhs6AkZ-LXtHNd6r2qc80UTbuUHB8',
   '_kSozM2J7a5wtUxeWDmZeb19ixJkOoOWrWLQiaeBtpI',
+  'GEbqtBTiRBy1Q-WeQ5H-N2xhncbtvBA5M7J62N_ZPdg',
 ];
 
 /** Depends on the order of the keys, as an index does. */

@@ -81,6 +81,32 @@ describe('an index that another program has changed', () => {
   });
 });
 
+describe('a collection of another program with the name of one of Baton', () => {
+  // The development server builds no collection with these options.
+  it.each([
+    ['collection texters has a collation', { type: 'collection', options: { collation: { locale: 'en' } } }],
+    ['collection texters has a validator', { type: 'collection', options: { validator: { name: { $exists: true } } } }],
+    ['collection texters has a capped', { type: 'collection', options: { capped: true } }],
+    ['texters is a view', { type: 'view', options: { viewOn: 'people' } }],
+    ['texters is a timeseries', { type: 'timeseries', options: {} }],
+  ])('is refused, because %s', (problem, found) => {
+    const state = new Map([['texters' as const, { ...found, indexes: [] }]]);
+    const remedy = 'use another database, or rename it and run `baton migrate` again';
+    expect(planStep(state, { collections: ['texters'] }).conflicts).toEqual([`${problem}: ${remedy}`]);
+  });
+
+  it('fails the check of doctor', async () => {
+    const original = database.listCollections.bind(database);
+    vi.spyOn(Database.prototype, 'listCollections').mockImplementation(async () =>
+      (await original()).map((info) => (info.name === 'texters' ? { ...info, options: { collation: {} } } : info)),
+    );
+    const doctor = await cli.run(['doctor']);
+    vi.restoreAllMocks();
+    expect(doctor.status).toBe(1);
+    expect(doctor.out).toContain('collection texters has a collation');
+  });
+});
+
 describe('a database with all indexes', () => {
   it('is accepted without a command that needs more rights than reading', async () => {
     const commands = vi.spyOn(Database.prototype, 'command');

@@ -14,6 +14,8 @@ const AT = process.env['AT_WRITE'] ?? '';
 const ACTION = process.env['AT_WRITE_DO'] ?? 'kill';
 const STANDARD_ERROR = 2;
 
+/** The record of the process depends on the clock, and the probe of the start is no work. */
+const NOT_COUNTED = ['processes', 'schema'];
 const MONGO_WRITES = new Set(['insert', 'update', 'delete', 'findAndModify', 'commitTransaction', 'abortTransaction']);
 /** Commands and scripts that advance a job or a claim. Renewing a lock or a lease depends on the clock and is left out. */
 const REDIS_WRITES = new Set([
@@ -49,6 +51,7 @@ function watchMongo(): void {
     this.on('commandStarted', ({ requestId, commandName, command }) => {
       if (!MONGO_WRITES.has(commandName)) return;
       const collection = (command as Record<string, unknown>)[commandName];
+      if (NOT_COUNTED.some((each) => each === collection)) return;
       const write = numbered(typeof collection === 'string' ? `${commandName} ${collection}` : commandName);
       running.set(requestId, write);
       pass(`${write}:before`);

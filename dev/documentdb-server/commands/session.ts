@@ -31,26 +31,30 @@ function sessionsIn({ command }: Call): string[] {
 }
 
 function endSessions(call: Call): Document {
-  return end(call, sessionsIn(call));
+  const ids = sessionsIn(call);
+  // The driver does not wait for the end of its sessions.
+  void end(call, ids);
+  void call.context.retryableWrites.forget(ids).catch(() => undefined);
+  return { ok: 1 };
 }
 
-/** Rolls back the transactions of the sessions at once. Without a session, it ends all of them. */
+/**
+ * Rolls back the transactions of the sessions at once. Without a session, it ends all of them. As in MongoDB, the client may
+ * use the sessions again, and a repeated write is still recognised.
+ */
 async function killSessions(call: Call): Promise<Document> {
   const ids = sessionsIn(call);
-  const sessions = ids.length > 0 ? ids : call.context.transactions.openSessions;
-  await Promise.all(sessions.map((session) => call.context.transactions.endSession(session)));
-  return end(call, sessions);
+  await end(call, ids.length > 0 ? ids : call.context.transactions.openSessions);
+  return { ok: 1 };
 }
 
-function end({ context }: Call, ids: readonly string[]): Document {
+/** Resolves when the transactions of the sessions have released their locks. */
+async function end({ context }: Call, ids: readonly string[]): Promise<void> {
   for (const session of ids) {
-    void context.transactions.endSession(session);
     void context.snapshots.end(session);
     void discardCursors(context, context.cursors.removeOf(session));
   }
-  // The driver does not wait for the end of its sessions.
-  void context.retryableWrites.forget(ids).catch(() => undefined);
-  return { ok: 1 };
+  await Promise.all(ids.map((session) => context.transactions.endSession(session)));
 }
 
 export const SESSION_COMMANDS: Record<string, Handler> = {

@@ -8,6 +8,10 @@ export const FAIL_POINT = {
   failCommand: 'failCommand',
   /** A transaction whose client has disconnected stays open until its lifetime ends, as in MongoDB. */
   keepTransactions: 'keepTransactionsOfLostClients',
+  /** The server pretends: it accepts the commands of a transaction, and runs each write at once outside of transactions. */
+  ignoreTransactions: 'ignoreTransactions',
+  /** The server ignores the read concern `snapshot` outside transactions. */
+  ignoreSnapshots: 'ignoreSnapshots',
 } as const;
 
 /** What a fail point does to one command. */

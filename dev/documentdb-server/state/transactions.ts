@@ -82,6 +82,11 @@ export class Transactions {
     return transaction;
   }
 
+  /** Returns false after the transaction has ended, for example because its session was killed. */
+  isOpen(transaction: Transaction): boolean {
+    return this.#open.get(transaction.session) === transaction;
+  }
+
   async commit(id: TransactionId, owner: object): Promise<void> {
     const last = this.#ended.get(id.session ?? '');
     if (last !== undefined && last.number === id.txnNumber && last.committed) return;
@@ -105,7 +110,7 @@ export class Transactions {
 
   /** Rolls back a transaction after a failed statement, as MongoDB does. */
   async fail(transaction: Transaction): Promise<void> {
-    if (this.#open.get(transaction.session) === transaction) await this.#rollBack(transaction);
+    if (this.isOpen(transaction)) await this.#rollBack(transaction);
   }
 
   /** Rolls back the transactions of a client socket that has closed. */

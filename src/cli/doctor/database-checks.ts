@@ -1,10 +1,14 @@
 import type { Config } from '../../config.ts';
-import { createContext } from '../../context.ts';
+import { createContext, type Context } from '../../context.ts';
 import { errorText } from '../../domain/safe-text.ts';
+import type { Database } from '../../mongo/database.ts';
+import { probeFeatures } from '../../mongo/probe-features.ts';
+import { hasCode, UNAUTHORIZED } from '../../mongo/server-errors.ts';
 import type { DatabaseFacts } from '../../telemetry/index.ts';
 import { counted } from '../terminal.ts';
 import { fail, ok, warn, type Check } from './check.ts';
 import { documentChecks } from './document-checks.ts';
+import { featureChecks } from './feature-checks.ts';
 
 const MONGODB_MAJOR_MIN = 5;
 const MAJORITY_LAG_S_MAX = 10;
@@ -15,13 +19,26 @@ export async function checkDatabase(config: Config): Promise<Check[]> {
     try {
       const facts = await context.health.readFacts();
       const isUsable = facts.missingRequired.length + facts.indexConflicts.length === 0;
-      const incomplete = isUsable ? documentChecks(await context.completeness.findIncomplete()) : [];
-      return [...databaseChecks(facts), ...incomplete];
+      return [...databaseChecks(facts), ...(isUsable ? await usableChecks(context) : [])];
     } finally {
       await context.close();
     }
   } catch (error) {
     return [fail('MongoDB', errorText(error), 'set MONGODB_URI to the address of a running server')];
+  }
+}
+
+/** Checks that need the collections and indexes of Baton. The probes write, so they create no collection by accident. */
+async function usableChecks({ database, completeness }: Context): Promise<Check[]> {
+  return [...(await checkFeatures(database)), ...documentChecks(await completeness.findIncomplete())];
+}
+
+async function checkFeatures(database: Database): Promise<Check[]> {
+  try {
+    return featureChecks(await probeFeatures(database));
+  } catch (error) {
+    if (!hasCode(error, UNAUTHORIZED)) throw error;
+    return [fail('rights', errorText(error), 'the user may not write: give it the rights of docs/rights.md')];
   }
 }
 
@@ -36,6 +53,7 @@ function databaseChecks(facts: DatabaseFacts): Check[] {
       ? fail('transactions', 'a single server', 'run MongoDB as a replica set: batches are applied in transactions')
       : ok('transactions', replicaSet),
     ...majorityChecks(facts),
+    ...shardingChecks(facts),
     ...indexChecks(facts),
   ];
 }
@@ -49,6 +67,16 @@ function majorityChecks({ majorityLagS, arbiterCount }: DatabaseFacts): Check[] 
   }
   const todo = 'replace it with a member that stores data: with an arbiter, writes wait while one other member is down';
   return [arbiterCount > 0 ? warn('majority', found, todo) : ok('majority', found)];
+}
+
+/** A unique index of a sharded collection must contain the shard key, and ids are unique on each shard only. */
+function shardingChecks({ shardedCollections }: DatabaseFacts): Check[] {
+  if (shardedCollections === null) {
+    return [warn('sharding', 'unknown', 'give the user the right collStats, so that sharded collections are found')];
+  }
+  if (shardedCollections.length === 0) return [];
+  const found = `sharded: ${shardedCollections.join(', ')}`;
+  return [fail('sharding', found, 'keep the collections of Baton on one shard: ids and locks must be unique')];
 }
 
 /** A worker refuses to start without a required index, so such an index fails the check. */

@@ -32,7 +32,8 @@ describe.skipIf(address === undefined)('on a server with fail points,', () => {
   const failing = (mode: unknown, data: Document) => configure('failCommand', mode, data);
 
   beforeEach(() => things().replaceOne({ _id: 1 }, { n: 0 }, { upsert: true }));
-  afterEach(() => Promise.all(['failCommand', 'keepTransactionsOfLostClients'].map((name) => configure(name, 'off'))));
+  const modes = ['failCommand', 'keepTransactionsOfLostClients', 'ignoreTransactions', 'ignoreSnapshots'];
+  afterEach(() => Promise.all(modes.map((name) => configure(name, 'off'))));
 
   describe('failCommand', () => {
     it('fails the named commands as often as the mode says', async () => {
@@ -144,6 +145,27 @@ describe.skipIf(address === undefined)('on a server with fail points,', () => {
     it('rolls the transaction back at once when it is off', async () => {
       await openAndDisconnect(3);
       await eventually(async () => (await openCount()) === 0, LIFETIME_MS / 2);
+    });
+  });
+
+  it('a transaction is only pretended in the mode ignoreTransactions', async () => {
+    await configure('ignoreTransactions', 'alwaysOn');
+    await own.client.withSession(async (session) => {
+      session.startTransaction();
+      await increment(session);
+      expect(await value()).toBe(1);
+      await session.abortTransaction();
+    });
+    expect(await value()).toBe(1);
+  });
+
+  it('a snapshot session sees later writes in the mode ignoreSnapshots', async () => {
+    await configure('ignoreSnapshots', 'alwaysOn');
+    await own.client.withSession({ snapshot: true }, async (session) => {
+      const read = async () => (await things().findOne({ _id: 1 }, { session }))?.n;
+      expect(await read()).toBe(0);
+      await increment();
+      expect(await read()).toBe(1);
     });
   });
 

@@ -224,4 +224,37 @@ describe('the end of a transaction', () => {
     await add('a', 1);
     await eventually(async () => (await balance('a')) === 11);
   });
+
+  it('happens with killSessions, after which the session can be used again', () =>
+    inSession(async (session) => {
+      session.startTransaction();
+      await add('a', 5, session);
+      await own.client.db('admin').command({ killSessions: [{ id: session.id?.id }] });
+      const late = await rejection(session.commitTransaction());
+      expect(late).toMatchObject({ code: 251 });
+      expect(late.hasErrorLabel('TransientTransactionError')).toBe(true);
+      session.startTransaction();
+      await add('a', 1, session);
+      await session.commitTransaction();
+      expect(await balance('a')).toBe(11);
+    }));
+
+  it('that was a commit is still known after killSessions, and so is a write outside transactions', async () => {
+    const lsid = { id: new UUID() };
+    const raw = await RawClient.connect();
+    const $db = own.db.databaseName;
+    const update = { update: 'accounts', updates: [{ q: { _id: 'a' }, u: { $inc: { balance: 1 } } }], $db, lsid };
+    const write = { ...update, txnNumber: Long.fromNumber(1) };
+    const part = { lsid, txnNumber: Long.fromNumber(2), autocommit: false };
+    const kill = () => own.client.db('admin').command({ killSessions: [lsid] });
+    expect(await raw.command(write)).toMatchObject({ ok: 1, n: 1 });
+    await kill();
+    expect(await raw.command(write)).toMatchObject({ ok: 1, n: 1 });
+    expect(await raw.command({ ...update, ...part, startTransaction: true })).toMatchObject({ ok: 1 });
+    expect(await raw.command({ commitTransaction: 1, ...part, $db: 'admin' })).toMatchObject({ ok: 1 });
+    await kill();
+    expect(await raw.command({ commitTransaction: 1, ...part, $db: 'admin' })).toMatchObject({ ok: 1 });
+    expect(await balance('a')).toBe(12);
+    raw.close();
+  });
 });
