@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SkippedTests } from './test/support/skipped-tests.ts';
 
 const FAULTS = ['test/faults/**/*.test.ts', 'test/pairs/**/*.test.ts'];
 
@@ -10,6 +11,7 @@ export default defineConfig({
     // Tests use real services, whose first answer can take seconds on a busy machine.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    reporters: ['default', new SkippedTests()],
     projects: [
       { extends: true, test: { name: 'main', include: ['test/**/*.test.ts'], exclude: FAULTS } },
       // Tests that kill processes, wait for time limits, or let writers meet. They take minutes, so `npm test` leaves them out.

@@ -61,19 +61,11 @@ export function failedWith(error: StoredError): Outcome {
 
 /** Turns a handler into a BullMQ processor. */
 export function processorOf(handler: Handler, logger: Logger, locks: LockWatch): Processor {
-  const process = async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<unknown> => {
-    const attempt: Attempt = {
-      job,
-      log: childOf(logger, job),
-      signal: signal ?? new AbortController().signal,
-      reportProgress: progressReporter(job),
-    };
-    locks.begin(job.id ?? '');
-    const outcome = await run(handler, attempt);
-    const delay = (delayMs: number): Promise<void> => {
-      locks.release(job.id ?? '');
-      return job.moveToDelayed(Date.now() + delayMs, token);
-    };
+  const process = async (job: Job, token: string | undefined): Promise<unknown> => {
+    const { signal, end } = locks.begin(job, token ?? '');
+    const attempt: Attempt = { job, log: childOf(logger, job), signal, reportProgress: progressReporter(job) };
+    const outcome = await run(handler, attempt).finally(end);
+    const delay = (delayMs: number): Promise<void> => job.moveToDelayed(Date.now() + delayMs, token);
     switch (outcome.kind) {
       case 'completed':
         return outcome.result;
@@ -90,8 +82,7 @@ export function processorOf(handler: Handler, logger: Logger, locks: LockWatch):
         throw new DelayedError();
     }
   };
-  // BullMQ passes a signal only to functions that declare three parameters.
-  return (job, token, signal) => process(job, token, signal).catch(rethrowStorable);
+  return (job, token) => process(job, token).catch(rethrowStorable);
 }
 
 /** BullMQ keeps message and stack of an error in Redis for days. */

@@ -1,41 +1,75 @@
-import type { Worker } from 'bullmq';
+import type { Job, Worker } from 'bullmq';
 
-/** BullMQ emits an error with this text for each job whose lock it could not renew, after `lockRenewalFailed`. */
-export const LOCK_NOT_RENEWED = /^could not renew lock for job (.*)$/;
+/** How often the lock of a running job is renewed while it lasts. Some renewals may be late or lost. */
+const RENEWALS_PER_LOCK = 4;
+
+/** One run of a job by this worker. */
+export interface Run {
+  /** Aborted when the worker closes or the lock of the job is lost. */
+  readonly signal: AbortSignal;
+  /** Call it when the run has ended, and before the job is returned to the queue. */
+  readonly end: () => void;
+}
 
 /**
- * Stops jobs whose lock is lost, because another worker may run them by then. A job that is returned to the queue also
- * loses its lock, and a renewal that was on its way then fails; that is no error.
+ * Renews the locks of running jobs, and stops a run whose lock is lost, because another worker may run the job by then.
+ *
+ * BullMQ's own renewal is switched off. BullMQ 6.7 keeps one entry for each job id and removes it when a run of the job ends.
+ * When one slot of a worker returns a job and another slot of the same worker takes it before the first slot has ended, two
+ * things go wrong. The end of the first run removes the entry of the second: its lock expires, and the job runs twice. And a
+ * renewal that was sent for the first run fails: BullMQ reports that the second run has lost its lock.
+ * `test/workers/returned-jobs.test.ts` shows both, and fails when BullMQ no longer does this.
  */
 export class LockWatch {
-  private readonly released = new Map<string, NodeJS.Timeout>();
+  private readonly runs = new Map<object, AbortController>();
   private readonly lockMs: number;
+  private isClosing = false;
+  private onError: (error: Error) => void = () => undefined;
 
-  /** `lockMs`: the duration of a lock. A renewal sent before the release fails within this time. */
+  /** `lockMs`: how long a lock lasts without a renewal. */
   constructor(lockMs: number) {
     this.lockMs = lockMs;
   }
 
-  /** A run of the job begins. From now on a failed renewal counts. */
-  begin(jobId: string): void {
-    clearTimeout(this.released.get(jobId));
-    this.released.delete(jobId);
+  /** Call it when a run begins. `token` is the one with which the worker took the job. */
+  begin(job: Job, token: string): Run {
+    const stop = new AbortController();
+    const run = {};
+    if (this.isClosing) stop.abort('shutdown');
+    this.runs.set(run, stop);
+    let isRenewing = false;
+    const timer = setInterval(() => {
+      if (isRenewing) return;
+      isRenewing = true;
+      void this.renew(job, token, run).finally(() => (isRenewing = false));
+    }, this.lockMs / RENEWALS_PER_LOCK);
+    const end = (): void => {
+      clearInterval(timer);
+      this.runs.delete(run);
+    };
+    return { signal: stop.signal, end };
   }
 
-  /** The job is about to be returned to the queue. */
-  release(jobId: string): void {
-    this.begin(jobId);
-    this.released.set(jobId, setTimeout(() => this.begin(jobId), this.lockMs).unref());
-  }
-
-  /** Passes the worker's errors on to `onError`, except for the failed renewals of released jobs. */
+  /** Reports lost locks and the worker's errors to `onError`, and stops the runs when the worker closes. */
   watch(worker: Worker, onError: (error: Error) => void): void {
-    worker.on('lockRenewalFailed', (jobIds) => {
-      for (const id of jobIds) if (!this.released.has(id)) worker.cancelJob(id, 'lock lost');
+    this.onError = onError;
+    worker.on('error', onError);
+    worker.on('closing', () => {
+      this.isClosing = true;
+      for (const stop of this.runs.values()) stop.abort('shutdown');
     });
-    worker.on('error', (error) => {
-      const [, jobId] = LOCK_NOT_RENEWED.exec(error.message) ?? [];
-      if (jobId === undefined || !this.released.has(jobId)) onError(error);
-    });
+  }
+
+  /** The answer counts only if the run has not ended meanwhile: a job that is returned to the queue has no lock. */
+  private async renew(job: Job, token: string, run: object): Promise<void> {
+    try {
+      const isRenewed = (await job.extendLock(token, this.lockMs)) === 1;
+      const stop = this.runs.get(run);
+      if (isRenewed || stop === undefined || stop.signal.aborted) return;
+      stop.abort('lock lost');
+      this.onError(new Error(`could not renew the lock of job ${job.id ?? ''}`));
+    } catch (error) {
+      if (this.runs.has(run)) this.onError(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 }

@@ -34,6 +34,8 @@ export function startQueueWorker({ queue, worker: config }: Config, parts: Queue
     prefix: queue.prefix,
     concurrency: parts.concurrency,
     lockDuration: config.lockMs,
+    // The lock watch renews the locks.
+    skipLockRenewal: true,
     stalledInterval: config.stalledCheckMs,
     maxStalledCount: STALLED_COUNT_MAX,
   };

@@ -124,9 +124,7 @@ async function close(
 }
 
 async function closeGracefully(context: WorkerContext, workers: readonly Worker[]): Promise<void> {
-  const closing = [context.schedule.close(), ...workers.map((worker) => worker.close())];
-  // Asks the running jobs to stop at their next batch. `close` has already stopped the workers from taking new jobs.
-  for (const worker of workers) worker.cancelAllJobs('shutdown');
-  await Promise.all(closing);
+  // A worker that closes takes no new jobs, and its lock watch asks the running ones to stop at their next batch.
+  await Promise.all([context.schedule.close(), ...workers.map((worker) => worker.close())]);
   await context.closeQueues();
 }

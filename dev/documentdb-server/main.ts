@@ -1,4 +1,7 @@
-/** Starts the server: `main.ts SOCKET_FOLDER_OF_POSTGRES PORT`. Port 0 selects a free port. Sends its address to the parent process. */
+/**
+ * Starts the server: `main.ts SOCKET_FOLDER_OF_POSTGRES PORT`. Port 0 selects a free port. Sends its address to the parent
+ * process.
+ */
 import { startServer } from './server.ts';
 
 /** A part of the name of the socket. */

@@ -42,7 +42,10 @@ export function rulesOf(stored: unknown): SelfAssignSettings {
   };
 }
 
-/** Returns `undefined` for a document without an id: nothing can be assigned to it. A texter is active only if the document says so. */
+/**
+ * Returns `undefined` for a document without an id: nothing can be assigned to it. A texter is active only if the document
+ * says so.
+ */
 export function toTexter({ texterId: id, name, active, joinedOrder }: StoredTexter): Texter | undefined {
   const texterId = storedText(id);
   if (texterId === null || texterId === '') return undefined;

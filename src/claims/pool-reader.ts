@@ -40,7 +40,10 @@ export class PoolReader {
     this.skip = skip;
   }
 
-  /** The stage of a query on campaigns that finds the operation with the campaign lock. The constant id lets it use the index. */
+  /**
+   * The stage of a query on campaigns that finds the operation with the campaign lock. The constant id lets it use the
+   * index.
+   */
   lookup(as: string): mongo.Document {
     const from = this.database.operations.collectionName;
     const pipeline = [
@@ -106,7 +109,8 @@ export class PoolReader {
     );
     if (!newest) return { operationId, plannedTo: 'start', readTo: 'start' };
     const { position, readAhead } = newest.after;
-    // An operation without a position, such as an undo, does not read the pool in order: only its planned ones are excluded.
+    // An operation without a position, such as an undo, does not read the pool in order: only its planned ones are
+    // excluded.
     const plannedTo = position ? boundOf(position) : 'end';
     return { operationId, plannedTo, readTo: readAhead ? later(plannedTo, boundOf(readAhead)) : plannedTo };
   }

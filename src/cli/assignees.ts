@@ -7,7 +7,10 @@ import { findTexter, type CampaignSession, type TextersOf } from './lookup.ts';
 
 type SourcesOf = TextersOf & Pick<CampaignSession, 'context'>;
 
-/** Reads `pool`, `everyone`, or a list of texters by id or name. Texters who are not on the campaign any more have only an id. */
+/**
+ * Reads `pool`, `everyone`, or a list of texters by id or name. Texters who are not on the campaign any more have only an
+ * id.
+ */
 export async function sourcesOf(typed: string, of: SourcesOf): Promise<Sources> {
   if (typed === 'pool' || typed === 'everyone') return typed;
   return { texterIds: await Promise.all(wordsOf(typed).map((word) => findSource(of, word))) };

@@ -8,6 +8,7 @@ import {
   type Coordinators,
 } from '../support/coordinators.ts';
 import { testConfig } from '../support/harness.ts';
+import { itWith, PLAIN_REDIS } from '../support/needs.ts';
 import { Random } from '../support/random.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
@@ -134,7 +135,7 @@ describe(`a claim coordinator when something fails (seed ${SEED})`, () => {
     });
   });
 
-  it('loses no claim when Redis is unreachable several times', async () => {
+  itWith(PLAIN_REDIS)('loses no claim when Redis is unreachable several times', async () => {
     coordinators.servedMax = 3;
     const random = new Random(SEED);
     const proxy = await TcpProxy.before(testConfig().queue.redisUrl);

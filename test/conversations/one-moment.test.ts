@@ -1,7 +1,12 @@
 import type { mongo } from 'mongoose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startServer, type DocumentDbServer } from '../../dev/documentdb-server/server.ts';
+import { withDatabase } from '../../dev/services/environment-services.ts';
+import { createContext, type Context } from '../../src/context.ts';
 import { viewSenders } from '../../src/conversations/index.ts';
+import { postgresAddress } from '../dev/documentdb-server/support.ts';
 import { Harness } from '../support/harness.ts';
+import { describeWith, DEVELOPMENT_SERVER } from '../support/needs.ts';
 import { SentCommands } from '../support/sent-commands.ts';
 
 let harness: Harness;
@@ -51,5 +56,59 @@ describe('counts of conversations', () => {
     });
     expect(countsOf(sent)).toHaveLength(3);
     for (const each of countsOf(sent)) expect(each).toMatchObject({ readConcern: { level: 'snapshot' } });
+  });
+});
+
+const SNAPSHOT_TOO_OLD = 239;
+const SNAPSHOT_UNAVAILABLE = 246;
+const ATTEMPTS_MAX = 5;
+const CONNECTIONS_MAX = 12;
+
+/** A fail point concerns all clients of a server, so these tests start their own. */
+describeWith(DEVELOPMENT_SERVER)('a count whose moment the server no longer has', () => {
+  let server: DocumentDbServer;
+  let context: Context;
+  beforeAll(async () => {
+    const address = { host: '127.0.0.1', port: 0, ...postgresAddress(), user: 'postgres', database: 'postgres' };
+    server = await startServer({ port: 0, postgres: { ...address, connectionsMax: CONNECTIONS_MAX } });
+    const { mongo: options } = harness.config;
+    const uri = withDatabase(server.uri, new URL(options.uri).pathname.slice(1));
+    context = await createContext({ ...harness.config, mongo: { ...options, uri } });
+  });
+  afterEach(() => failCounts('off'));
+  afterAll(async () => {
+    await context.close();
+    await server.close();
+  });
+
+  const failCounts = (mode: 'off' | 'alwaysOn' | { times: number }, errorCode = SNAPSHOT_TOO_OLD) => {
+    const data = { failCommands: ['aggregate'], errorCode };
+    return context.database.client.db('admin').command({ configureFailPoint: 'failCommand', mode, data });
+  };
+
+  it.each([SNAPSHOT_TOO_OLD, SNAPSHOT_UNAVAILABLE])('is read at a later moment after the error %i', async (code) => {
+    await failCounts({ times: ATTEMPTS_MAX - 1 }, code);
+    expect(await context.stores.conversations.count(campaignId, ['t2', null], ['not-started'])).toBe(3);
+  });
+
+  it('is read again together with the counts that must agree with it', async () => {
+    await failCounts({ times: ATTEMPTS_MAX - 1 });
+    const moments: number[] = [];
+    const counted = await context.stores.conversations.atOneMoment(async (moment) => {
+      moments.push(moments.length);
+      const pool = await moment.count(campaignId, [null], ['not-started']);
+      return [pool, await moment.count(campaignId, ['t2'], ['not-started'])];
+    });
+    expect(counted).toEqual([1, 2]);
+    expect(moments).toHaveLength(ATTEMPTS_MAX);
+  });
+
+  it('fails when the server never has its moment, and so does a count with another error', async () => {
+    const { conversations } = context.stores;
+    const count = (): Promise<number> => conversations.count(campaignId, [null], ['not-started']);
+    await failCounts('alwaysOn');
+    await expect(count()).rejects.toMatchObject({ code: SNAPSHOT_TOO_OLD });
+    await failCounts({ times: 1 }, 2);
+    await expect(count()).rejects.toMatchObject({ code: 2 });
   });
 });

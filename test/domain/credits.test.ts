@@ -140,6 +140,33 @@ describe('credits', () => {
     ]);
   });
 
+  it('of targets that give and receive are shared out for each status by what the receivers get in all', () => {
+    const plan = { targets: names(3), spread: 'even', loads: [9, 1, 3], shares: [5, 4, 4] };
+    const moves = [
+      { from: 't1', to: 't2', status: 'not-started', count: 2 },
+      { from: 't1', to: 't2', status: 'closed', count: 1 },
+      { from: 't1', to: 't3', status: 'closed', count: 1 },
+    ] as const;
+    expect(creditsAfter([], plan, moves, NO_ONE)).toEqual([
+      { texterId: 't2', status: 'not-started', credit: -0.5 },
+      { texterId: 't3', status: 'not-started', credit: 0.5 },
+      { texterId: 't2', status: 'closed', credit: 0.5 },
+      { texterId: 't3', status: 'closed', credit: -0.5 },
+    ]);
+  });
+
+  it.each([2, 5, 10, 20])('of %i texters are gone when each has received its exact share', (count) => {
+    const campaign = new Campaign();
+    for (let deal = 0; deal < count; deal += 1) campaign.deal(names(count), ['closed']);
+    expect(campaign.credits).toEqual([]);
+  });
+
+  it('that differ only by the rounding of sums are equal, so that the first in the order of joining goes first', () => {
+    const credits = [{ status: 'closed' as const, credits: [0.3, 0.1 + 0.2] }];
+    const dealer = new Dealer({ targets: names(2), spread: 'even', loads: [0, 0], credits });
+    expect(dealer.deal({ assigneeId: null, status: 'closed' })).toBe('t1');
+  });
+
   it('ignore targets that were paused during the deal', () => {
     const plan = { targets: names(3), spread: 'even', loads: [0, 0, 0] };
     const moves = ['t1', 't2', 't2'].map((to): MoveCount => ({ from: null, to, status: 'closed', count: 1 }));
@@ -156,6 +183,23 @@ describe('credits', () => {
     expect(creditsAfter([], plan, moves, NO_ONE)).toEqual([
       { texterId: 't2', status: 'closed', credit: 0.5 },
       { texterId: 't3', status: 'closed', credit: -0.5 },
+    ]);
+  });
+
+  it('count a target that received up to two conversations less than its share, as remainders of several statuses can be', () => {
+    const plan = { targets: names(3), spread: 'even', loads: [0, 0, 0] };
+    const statuses = ['needs-reply', 'not-started', 'closed'] as const;
+    const moves = statuses.flatMap((status) => ['t1', 't2'].map((to) => ({ from: null, to, status, count: 1 })));
+    const behind = creditsAfter([], plan, moves, NO_ONE).filter(({ texterId }) => texterId === 't3');
+    expect(behind.map(({ credit }) => credit)).toEqual(repeat(3, expect.closeTo(2 / 3)));
+  });
+
+  it('ignore a target that received three conversations less than its share', () => {
+    const plan = { targets: names(3), spread: 'even', loads: [0, 0, 0] };
+    const moves = [5, 4].map((count, at): MoveCount => ({ from: null, to: `t${at + 1}`, status: 'closed', count }));
+    expect(creditsAfter([], plan, moves, NO_ONE)).toEqual([
+      { texterId: 't1', status: 'closed', credit: -0.5 },
+      { texterId: 't2', status: 'closed', credit: 0.5 },
     ]);
   });
 

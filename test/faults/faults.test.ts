@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isEnded } from '../../src/domain/operation.ts';
 import { Harness } from '../support/harness.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
-import { areOwnServicesPossible, OwnServices } from '../support/own-services.ts';
+import { describeWith, itWith, OWN_SERVERS, PLAIN_REDIS } from '../support/needs.ts';
+import { OwnServices } from '../support/own-services.ts';
 import { oneSlice } from '../support/run-operation.ts';
 import { CampaignWithWorkers, seedPool } from '../support/campaign-with-workers.ts';
 import { rawConversations, rawOperation } from '../support/raw.ts';
@@ -24,6 +25,7 @@ const WAIT = { waitMs: 60_000 };
 const AT_WRITE = { preload: './test/support/at-write.ts' };
 const SKEWED = { preload: './test/support/skewed-clock.ts' };
 const FIVE_MINUTES_MS = 300_000;
+const itProxied = itWith(PLAIN_REDIS);
 
 /** `services` are servers of the test's own, for a test that breaks them. */
 class FaultTest extends CampaignWithWorkers {
@@ -80,7 +82,7 @@ describe('an operation', { timeout: 120_000 }, () => {
       await test.expectAllMovedOnce(request.operationId);
     }));
 
-  it('is continued when its worker receives SIGTERM while Redis is away, and the worker exits in time', () =>
+  itProxied('is continued when its worker receives SIGTERM while Redis is away, and the worker exits in time', () =>
     FaultTest.run(undefined, async (test) => {
       const request = test.newRequest();
       const proxy = await TcpProxy.before(test.harness.config.queue.redisUrl);
@@ -97,7 +99,8 @@ describe('an operation', { timeout: 120_000 }, () => {
       await test.expectAllMovedOnce(request.operationId);
       expect(await test.queue.job(request.operationId)).toMatchObject({ attemptsMade: 1 });
       await proxy.close();
-    }));
+    }),
+  );
 
   it.each([
     ['ahead', FIVE_MINUTES_MS],
@@ -144,7 +147,7 @@ describe('a waiting claim', { timeout: 120_000 }, () => {
   );
 });
 
-describe.runIf(areOwnServicesPossible)('with servers that fail', { timeout: 120_000 }, () => {
+describeWith(OWN_SERVERS)('with servers that fail', { timeout: 120_000 }, () => {
   let services: OwnServices;
   beforeAll(async () => {
     services = await OwnServices.start();

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService, type Service } from '../../workers/service.ts';
 import { Harness } from '../support/harness.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
+import { describeWith, PLAIN_REDIS } from '../support/needs.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { send, type AnyRequest } from '../support/send.ts';
@@ -12,7 +13,7 @@ import { until } from '../support/until.ts';
 const CONVERSATIONS = 200;
 
 /** The worker reaches Redis through a proxy, which the test can close. */
-describe('a worker that loses Redis during an operation', () => {
+describeWith(PLAIN_REDIS)('a worker that loses Redis during an operation', () => {
   let harness: Harness;
   let queue: RawQueue;
   let proxy: TcpProxy;

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { QueueUnavailable } from '../../src/domain/errors.ts';
 import { Harness } from '../support/harness.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
+import { describeWith, OWN_REDIS } from '../support/needs.ts';
 import { record } from '../support/run-operation.ts';
 import { rawConversations, rawOperation } from '../support/raw.ts';
 import { RedisCluster } from '../support/redis-cluster.ts';
@@ -23,7 +24,7 @@ function ifAway(error: unknown): undefined {
 }
 
 /** Three primaries with a replica each. */
-describe('Baton on a Redis Cluster', { timeout: TIMEOUT_MS }, () => {
+describeWith(OWN_REDIS)('Baton on a Redis Cluster', { timeout: TIMEOUT_MS }, () => {
   let cluster: RedisCluster;
   let harness: Harness;
   let campaignId: string;

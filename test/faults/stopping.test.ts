@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { CampaignWithWorkers, seedPool } from '../support/campaign-with-workers.ts';
 import { Harness } from '../support/harness.ts';
-import { TcpProxy } from '../support/tcp-proxy.ts';
+import { describeWith, PLAIN_ADDRESSES } from '../support/needs.ts';
+import { proxiedMongo, TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
 
@@ -25,15 +26,6 @@ async function withCampaign(act: (test: CampaignWithWorkers) => Promise<void>): 
   } finally {
     await test.close();
   }
-}
-
-/** A proxy before MongoDB. The direct connection keeps the driver from the address behind the proxy. */
-async function proxiedMongo({ harness }: CampaignWithWorkers): Promise<{ proxy: TcpProxy; uri: string }> {
-  const proxy = await TcpProxy.before(harness.config.mongo.uri);
-  const uri = new URL(proxy.url);
-  uri.searchParams.delete('replicaSet');
-  uri.searchParams.set('directConnection', 'true');
-  return { proxy, uri: uri.toString() };
 }
 
 describe('a worker that is stopped', { timeout: 60_000 }, () => {
@@ -68,7 +60,9 @@ describe('a worker that is stopped', { timeout: 60_000 }, () => {
       await until('the worker to exit', () => worker.hasEnded, STOPPED_WITHIN_MS);
       expect(await worker.exitCode()).toBe(0);
     }));
+});
 
+describeWith(PLAIN_ADDRESSES)('a worker that is stopped while a service is silent', { timeout: 60_000 }, () => {
   it.each([
     ['MongoDB is silent', { mongo: true, redis: false }],
     ['Redis is silent', { mongo: false, redis: true }],
@@ -76,7 +70,7 @@ describe('a worker that is stopped', { timeout: 60_000 }, () => {
   ])('exits within its time limit when %s and an operation runs', (_what, silent) =>
     withCampaign(async (test) => {
       const { harness, campaignId } = test;
-      const mongo = await proxiedMongo(test);
+      const mongo = await proxiedMongo(harness.config.mongo.uri);
       const redis = await TcpProxy.before(harness.config.queue.redisUrl);
       const block = await blockMoves(harness, test.ids[45] ?? '');
       const worker = await test.start({ MONGODB_URI: mongo.uri, REDIS_URL: redis.url });

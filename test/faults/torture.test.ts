@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { areOwnServicesPossible } from '../support/own-services.ts';
+import { expect, it } from 'vitest';
+import { describeWith, OWN_SERVERS } from '../support/needs.ts';
 import { EVERY_FAULT } from '../torture/faults.ts';
 import { torture } from '../torture/torture.ts';
 
@@ -14,7 +14,7 @@ const SIZE = {
 };
 
 /** The short form of `npm run torture`. */
-describe.runIf(areOwnServicesPossible)(`Baton while workers, Redis and the database fail (seed ${SEED})`, () => {
+describeWith(OWN_SERVERS)(`Baton while workers, Redis and the database fail (seed ${SEED})`, () => {
   it('ends and answers every request, and stores no inconsistency', { timeout: 300_000 }, async () => {
     const report = await torture({
       seed: SEED,

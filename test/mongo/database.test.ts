@@ -6,10 +6,9 @@ describe('the database connection, whatever its address says', () => {
   let database: Database;
   beforeAll(async () => {
     const { mongo } = testConfig();
-    const uri = new URL(mongo.uri);
-    uri.searchParams.set('readPreference', 'secondaryPreferred');
-    uri.searchParams.set('w', '1');
-    database = await Database.open({ ...mongo, uri: uri.toString() });
+    const separator = mongo.uri.includes('?') ? '&' : '?';
+    const uri = `${mongo.uri}${separator}readPreference=secondaryPreferred&w=1`;
+    database = await Database.open({ ...mongo, uri });
   });
   afterAll(() => database.close());
 

@@ -1,6 +1,8 @@
+import type { mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness } from '../support/harness.ts';
 import { runToEnd } from '../support/run-operation.ts';
+import type { AnyRequest } from '../support/send.ts';
 import { SentCommands } from '../support/sent-commands.ts';
 
 let harness: Harness;
@@ -34,4 +36,24 @@ describe('the receipt of an operation', () => {
     const credits = sent.filter(({ find, update }) => find === 'credits' || update === 'credits');
     expect(credits.at(-2)).toMatchObject({ find: 'credits', txnNumber });
   });
+
+  it('reads the batches themselves only if it says what became of single conversations', async () => {
+    const campaignId = await harness.seedCampaign(1);
+    const ids = await harness.seedConversations(campaignId, [{}, {}, {}]);
+    const to = { texterIds: ['t1'] as [string] };
+    const one = () => ({ operationId: harness.newId('op'), campaignId, to });
+    const all = { kind: 'reassign', ...one(), from: 'pool', status: 'any', count: 1 } as const;
+    const conversations = ids.slice(-1).map((conversationId) => ({ conversationId }));
+    const list = { kind: 'reassign-list', ...one(), conversations } as const;
+    expect([await batchReadsAtEnd(all), await batchReadsAtEnd(list)]).toEqual([0, 1]);
+  });
 });
+
+/** Counts the reads of batches in the transaction that ends an operation. */
+async function batchReadsAtEnd(request: AnyRequest): Promise<number> {
+  const sent = await commands.during(({ stores }) => runToEnd(stores, request));
+  const ending = sent.find((command) => JSON.stringify(command).includes('"receipt":{"selected"'));
+  const isOfEnding = ({ lsid, txnNumber }: mongo.Document): boolean =>
+    JSON.stringify([lsid, txnNumber]) === JSON.stringify([ending?.['lsid'], ending?.['txnNumber']]);
+  return sent.filter((command) => command['find'] === 'batches' && isOfEnding(command)).length;
+}

@@ -173,7 +173,10 @@ describe('even and level differ in what they equalize', () => {
 });
 
 describe('writers beside a reassign from everyone to everyone', () => {
-  it('are replaced by the next conversations of the same texter, and the texter gives no more than the surplus', async () => {
+  it.each([
+    ['while more is planned', {}],
+    ['after everything was planned', LARGE],
+  ])('are replaced by the next conversations of the same texter, up to the surplus, %s', async (_when, settings) => {
     const { campaignId, ids } = await campaignOf(many(50, { assigneeId: 't1' }));
     const request = requestOf(campaignId);
     let isFirst = true;
@@ -185,7 +188,7 @@ describe('writers beside a reassign from everyone to everyone', () => {
       }
       return call();
     });
-    const ended = await runToEnd(busy, request);
+    const ended = await runToEnd(busy, request, settings);
     expect(ended?.receipt).toMatchObject({ selected: 43, moved: 40, skipped: [{ reason: 'opted-out', count: 3 }] });
     expect((await movedIds(request)).sort()).toEqual(ids.slice(7, 47).sort());
     expect(await harness.loads(campaignId)).toEqual({ t1: 10, t2: 10, t3: 10, t4: 10, t5: 10 });

@@ -16,6 +16,7 @@ import { CONTROLS_QUEUE, jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/job.t
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { testConfig } from '../support/harness.ts';
+import { itWith, PLAIN_REDIS } from '../support/needs.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
@@ -225,7 +226,7 @@ describe('the producer', () => {
     }
   });
 
-  it('throws QueueUnavailable while Redis is away and sends again when it is back', async () => {
+  itWith(PLAIN_REDIS)('throws QueueUnavailable while Redis is away and sends again when it is back', async () => {
     const { producer, proxy } = await openThroughProxy();
     await producer.reassign(request());
     proxy.away();
@@ -247,7 +248,7 @@ describe('the producer', () => {
     await expect(producer.reassign(request({ count: 0 }))).rejects.toMatchObject({ code: 'bad-request' });
   });
 
-  it('throws in time when Redis went away before the wait began', async () => {
+  itWith(PLAIN_REDIS)('throws in time when Redis went away before the wait began', async () => {
     const { producer, proxy } = await openThroughProxy();
     const sent = await producer.reassign(request());
     proxy.away();
@@ -256,7 +257,7 @@ describe('the producer', () => {
     });
   });
 
-  it('returns the result of an operation that ended while Redis was away', async () => {
+  itWith(PLAIN_REDIS)('returns the result of an operation that ended while Redis was away', async () => {
     const { producer, proxy } = await openThroughProxy();
     const sent = await producer.reassign(request());
     const waiting = sent.result();
@@ -286,7 +287,7 @@ describe('the producer', () => {
     expect(await lost).toBeInstanceOf(QueueUnavailable);
   });
 
-  it('closes while Redis is away', async () => {
+  itWith(PLAIN_REDIS)('closes while Redis is away', async () => {
     const { producer, proxy } = await openThroughProxy();
     const sent = await producer.reassign(request());
     const waiting = sent.result({ waitMs: 300 }).catch((error: unknown) => error);

@@ -2,14 +2,13 @@ import { Queue, Worker, type Job, type WorkerOptions } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { STALLED_TOO_OFTEN } from '../../src/queue/job-state.ts';
-import { LOCK_NOT_RENEWED } from '../../workers/lock-watch.ts';
 import { testConfig } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 
 const QUEUE = 'texts';
 const LOCK_MS = 200;
 
-/** Baton recognises two errors of BullMQ by their text, because nothing else tells them apart. */
+/** Baton recognises one error of BullMQ by its text, because nothing else tells it apart. */
 describe('the error texts that Baton recognises in BullMQ', () => {
   const { queue: config } = testConfig();
   let connection: Redis;
@@ -32,25 +31,6 @@ describe('the error texts that Baton recognises in BullMQ', () => {
     worker.on('error', () => undefined);
     return worker;
   }
-
-  it('include the text for a lock that could not be renewed', async () => {
-    let isRunning = false;
-    let end = (): void => undefined;
-    const ended = new Promise<void>((resolve) => (end = resolve));
-    const lostLocks: (string | undefined)[] = [];
-    start(() => {
-      isRunning = true;
-      return ended;
-    }, {}).on('error', ({ message }) => lostLocks.push(LOCK_NOT_RENEWED.exec(message)?.[1]));
-    try {
-      await queue.add('job', {}, { jobId: 'op-locked' });
-      await until('the job to run', () => isRunning);
-      await connection.del(`${queue.toKey('op-locked')}:lock`);
-      await until('BullMQ to report the lost lock', () => lostLocks.includes('op-locked'));
-    } finally {
-      end();
-    }
-  });
 
   it('include the text for a job that has lost its worker too often', async () => {
     const dead = new Worker(QUEUE, null, { connection, prefix: config.prefix, lockDuration: LOCK_MS });

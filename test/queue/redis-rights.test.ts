@@ -1,16 +1,16 @@
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startRedis } from '../../dev/services/services.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
-import { areOwnServicesPossible } from '../support/own-services.ts';
+import { describeWith, OWN_REDIS } from '../support/needs.ts';
 import { until } from '../support/until.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
 
 const RIGHTS = '+@all -@dangerous -@admin +info +client|list';
 
-describe.runIf(areOwnServicesPossible)('a user of Redis', () => {
+describeWith(OWN_REDIS)('a user of Redis', () => {
   let harness: Harness;
   let redis: Awaited<ReturnType<typeof startRedis>>;
   let admin: Redis;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { CLAIM_JOB, type ClaimInput } from '../../src/claims/contract.ts';
 import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
 import type { ClaimResult } from '../../src/producer/producer-port.ts';
@@ -7,9 +7,10 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService } from '../../workers/service.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { blockClaims, type Block } from '../support/blocked-conversation.ts';
+import { describeWith, PLAIN_ADDRESSES } from '../support/needs.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { rawConversations } from '../support/raw.ts';
-import { TcpProxy } from '../support/tcp-proxy.ts';
+import { proxiedMongo, TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
 
@@ -100,7 +101,7 @@ class ClaimCrashTest {
   }
 }
 
-describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
+describeWith(PLAIN_ADDRESSES)('a claim whose worker fails', { timeout: 120_000, concurrent: true }, () => {
   it('is answered with the stored list, each time it is sent, when the worker is killed before it answers', () =>
     ClaimCrashTest.run({}, async (test) => {
       const { harness, queue, claims } = test;
@@ -180,8 +181,7 @@ describe.concurrent('a claim whose worker fails', { timeout: 120_000 }, () => {
       await made.remove();
       const job = await queue.queue.add(CLAIM_JOB, made.data, { jobId: made.id ?? '', attempts: 1 });
       const { mongo, log } = harness.config;
-      const proxy = await TcpProxy.before(mongo.uri);
-      const uri = proxy.url.replace(/replicaSet=[^&]*/, 'directConnection=true');
+      const { proxy, uri } = await proxiedMongo(mongo.uri);
       const config = { ...harness.config, mongo: { ...mongo, uri, serverSelectionTimeoutMs: 1_500 } };
       await queue.queue.pause();
       const service = await startService(config, createLogger(log));

@@ -8,12 +8,10 @@ import type { Addresses } from './harness.ts';
 type Redis = Awaited<ReturnType<typeof startRedis>>;
 type DocumentDb = Awaited<ReturnType<typeof startDocumentDb>>;
 
-/** Does not build the services: where containers or given servers are used, there are no private servers to break. */
-export const areOwnServicesPossible =
-  process.platform === 'linux' &&
-  process.getuid?.() === 0 &&
-  isServerRootBuilt() &&
-  (hasRedisBinary() || isServerRootBuilt());
+/** Tests never build the servers: where containers or given servers are used, there are no private servers to break. */
+export const isOwnRedisPossible = process.platform === 'linux' && (hasRedisBinary() || isServerRootBuilt());
+export const isOwnDatabasePossible = process.platform === 'linux' && isServerRootBuilt() && process.getuid?.() === 0;
+export const areOwnServicesPossible = isOwnRedisPossible && isOwnDatabasePossible;
 
 /** A Redis and a database for one test, which may break them. Other tests share the servers of the environment. */
 export class OwnServices implements Addresses {

@@ -70,3 +70,12 @@ export class TcpProxy {
     socket.on('close', () => this.sockets.delete(socket));
   }
 }
+
+/** A proxy before MongoDB. The direct connection keeps the driver from the address behind the proxy. */
+export async function proxiedMongo(mongodbUri: string): Promise<{ proxy: TcpProxy; uri: string }> {
+  const proxy = await TcpProxy.before(mongodbUri);
+  const uri = new URL(proxy.url);
+  uri.searchParams.delete('replicaSet');
+  uri.searchParams.set('directConnection', 'true');
+  return { proxy, uri: uri.toString() };
+}

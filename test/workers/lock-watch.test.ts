@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { Queue, Worker, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { LockWatch } from '../../workers/lock-watch.ts';
+import { LockWatch, type Run } from '../../workers/lock-watch.ts';
 import { testConfig } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 
@@ -15,19 +14,21 @@ describe('the lock watch', () => {
   const connection = new Redis(config.redisUrl, { maxRetriesPerRequest: null });
   const queue = new Queue(QUEUE, { connection, prefix: config.prefix });
   const locks = new LockWatch(LOCK_MS);
-  const running = new Map<string, AbortSignal | undefined>();
+  const running = new Map<string, Run>();
   const reported: string[] = [];
   let end: () => void;
   let ended = new Promise<void>((resolve) => (end = resolve));
   let worker: Worker;
 
-  const work = async (job: Job, _token: string | undefined, signal: AbortSignal | undefined): Promise<void> => {
-    locks.begin(job.id ?? '');
-    running.set(job.id ?? '', signal);
+  const work = async (job: Job, token = ''): Promise<void> => {
+    const run = locks.begin(job, token);
+    running.set(job.id ?? '', run);
     await ended;
+    run.end();
   };
   beforeAll(async () => {
-    worker = new Worker(QUEUE, work, { connection, prefix: config.prefix, lockDuration: LOCK_MS });
+    const options = { connection, prefix: config.prefix, lockDuration: LOCK_MS, skipLockRenewal: true, concurrency: 2 };
+    worker = new Worker(QUEUE, work, options);
     locks.watch(worker, (error) => reported.push(error.message));
     await worker.waitUntilReady();
   });
@@ -44,42 +45,46 @@ describe('the lock watch', () => {
     connection.disconnect();
   });
 
-  async function start(jobId: string): Promise<void> {
+  async function start(jobId: string): Promise<Run> {
     await queue.add('job', {}, { jobId });
-    await until(`${jobId} to run`, () => running.has(jobId));
+    return until(`${jobId} to run`, () => running.get(jobId));
   }
 
-  async function loseLock(jobId: string): Promise<void> {
-    const failed = once(worker, 'lockRenewalFailed');
-    await connection.del(`${queue.toKey(jobId)}:lock`);
-    expect(await failed).toEqual([[jobId]]);
-  }
+  const loseLock = (jobId: string): Promise<number> => connection.del(`${queue.toKey(jobId)}:lock`);
 
-  it('stops a job whose lock is lost, and reports the loss', async () => {
-    await start('op-at-work');
-    await loseLock('op-at-work');
-    await until('the loss to be reported', () => reported.includes('could not renew lock for job op-at-work'));
-    expect(running.get('op-at-work')?.aborted).toBe(true);
+  it('stops a job whose lock is lost, and reports the loss once', async () => {
+    const lost = await start('op-lost');
+    const later = await start('op-lost-later');
+    await loseLock('op-lost');
+    await until('the run to be stopped', () => lost.signal.aborted);
+    // The lock of the first job is renewed in vain meanwhile.
+    await loseLock('op-lost-later');
+    await until('the other run to be stopped', () => later.signal.aborted);
+    expect(reported.sort()).toEqual([
+      'could not renew the lock of job op-lost',
+      'could not renew the lock of job op-lost-later',
+    ]);
   });
 
-  it('ignores a lost lock of a job that is being returned to the queue', async () => {
-    await start('op-released');
-    locks.release('op-released');
-    await loseLock('op-released');
-    expect(running.get('op-released')?.aborted).toBe(false);
-    expect(reported).not.toContain('could not renew lock for job op-released');
-  });
-
-  it('stops a job whose lock is lost in a later run', async () => {
-    await start('op-again');
-    locks.release('op-again');
-    locks.begin('op-again');
-    await loseLock('op-again');
-    expect(running.get('op-again')?.aborted).toBe(true);
+  it('does not renew the lock of a run that has ended', async () => {
+    const { signal, end: endRun } = await start('op-ended');
+    endRun();
+    const lock = `${queue.toKey('op-ended')}:lock`;
+    await until('the lock to expire', async () => (await connection.exists(lock)) === 0);
+    expect(signal.aborted).toBe(false);
+    expect(reported).not.toContain('could not renew the lock of job op-ended');
   });
 
   it('passes other errors on', () => {
     worker.emit('error', new Error('read ECONNRESET'));
     expect(reported).toContain('read ECONNRESET');
+  });
+
+  it('stops all runs when the worker closes', async () => {
+    const { signal } = await start('op-at-work');
+    const closed = worker.close();
+    expect(signal.aborted).toBe(true);
+    end();
+    await closed;
   });
 });

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { createProducer } from '../../src/producer/producer.ts';
 import { Cli, cliEnv, spawnCli } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
-import { areOwnServicesPossible } from '../support/own-services.ts';
+import { itWith, OWN_REDIS } from '../support/needs.ts';
 import { startRedis } from '../../dev/services/services.ts';
 import { until } from '../support/until.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
@@ -62,7 +62,7 @@ describe('a worker that cannot start', () => {
     expect(line['msg']).toMatch(/^the worker cannot start: MongoDB \(MONGODB_URI\): .*ECONNREFUSED/);
   });
 
-  it.runIf(areOwnServicesPossible)('logs one line when a right or the database number is missing', async () => {
+  itWith(OWN_REDIS)('logs one line when a right or the database number is missing', async () => {
     const redis = await startRedis();
     try {
       const admin = new Redis(redis.url);
@@ -116,7 +116,7 @@ describe('a producer', () => {
     expect(`${JSON.stringify(error)} ${String(error)} ${(error as Error).stack ?? ''}`).not.toContain(PASSWORD);
   });
 
-  it.runIf(areOwnServicesPossible)('writes nothing to database 0 when Redis does not have the number', async () => {
+  itWith(OWN_REDIS)('writes nothing to database 0 when Redis does not have the number', async () => {
     const redis = await startRedis();
     const errors: Error[] = [];
     const producer = createProducer({ redisUrl: `${redis.url}/99`, onError: (error) => errors.push(error) });

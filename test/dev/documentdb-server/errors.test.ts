@@ -33,7 +33,7 @@ describe('a duplicate key error', () => {
       keyValue: { owner: 'ann', slot: 1 },
     });
     expect(error.message).toMatch(
-      /^E11000 duplicate key error collection: documentdb_errors\.things index: owner_1_slot_1 dup key/,
+      /^E11000 duplicate key error collection: documentdb_errors_\w+\.things index: owner_1_slot_1 dup key/,
     );
   });
 
@@ -114,7 +114,7 @@ describe('an error has the code of MongoDB:', () => {
     ],
     [
       'a rename of a missing collection',
-      () => own.client.db('admin').command({ renameCollection: 'documentdb_errors.nope', to: 'documentdb_errors.b' }),
+      () => own.client.db('admin').command({ renameCollection: `${own.name}.nope`, to: `${own.name}.b` }),
       26,
       'NamespaceNotFound',
     ],

@@ -2,15 +2,15 @@ import { Long, UUID, type Document } from 'bson';
 import { mongo } from 'mongoose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startServer, type DocumentDbServer } from '../../../dev/documentdb-server/server.js';
+import { describeWith, DEVELOPMENT_SERVER } from '../../support/needs.ts';
 import { eventually, ownDatabase, postgresAddress, RawClient, rejection } from './support.js';
 
 const address = postgresAddress();
-const NAME = 'documentdb_fail_points';
 /** The lifetime of an idle transaction on the server of these tests. */
 const LIFETIME_MS = 3_000;
 
 /** A fail point concerns all clients of a server, so these tests start their own. */
-describe.skipIf(address === undefined)('on a server with fail points,', () => {
+describeWith(DEVELOPMENT_SERVER)('on a server with fail points,', () => {
   let server: DocumentDbServer;
   beforeAll(async () => {
     const postgres = { host: '127.0.0.1', port: 0, ...address, user: 'postgres', database: 'postgres' };
@@ -22,7 +22,7 @@ describe.skipIf(address === undefined)('on a server with fail points,', () => {
   });
   afterAll(() => server.close());
 
-  const own = ownDatabase(NAME, () => server.uri);
+  const own = ownDatabase('documentdb_fail_points', () => server.uri);
   const things = () => own.db.collection<{ _id: number; n: number }>('things');
   const value = async () => (await things().findOne({ _id: 1 }))?.n;
   const increment = (session?: mongo.ClientSession) =>
@@ -82,7 +82,7 @@ describe.skipIf(address === undefined)('on a server with fail points,', () => {
       await failing('alwaysOn', { failCommands: ['find'], errorCode: 2, appName: 'other' });
       expect(await value()).toBe(0);
       const other = new mongo.MongoClient(server.uri, { appName: 'other' });
-      expect(await rejection(other.db(NAME).collection('things').findOne({}))).toMatchObject({ code: 2 });
+      expect(await rejection(other.db(own.name).collection('things').findOne({}))).toMatchObject({ code: 2 });
       await other.close();
     });
 
@@ -112,7 +112,7 @@ describe.skipIf(address === undefined)('on a server with fail points,', () => {
     const openAndDisconnect = async (number: number) => {
       const raw = await RawClient.connect(server.uri);
       const reply = await raw.command({
-        ...{ update: 'things', updates: [{ q: { _id: 1 }, u: { $inc: { n: 100 } } }], $db: NAME, lsid },
+        ...{ update: 'things', updates: [{ q: { _id: 1 }, u: { $inc: { n: 100 } } }], $db: own.name, lsid },
         ...{ txnNumber: Long.fromNumber(number), autocommit: false, startTransaction: true },
       });
       expect(reply).toMatchObject({ ok: 1 });

@@ -1,6 +1,7 @@
 import { Long, UUID, type Document } from 'bson';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { startServer } from '../../../dev/documentdb-server/server.js';
+import { describeWith, DEVELOPMENT_SERVER, PLAIN_MONGODB } from '../../support/needs.ts';
 import { ownDatabase, postgresAddress, RawClient } from './support.js';
 
 const own = ownDatabase('documentdb_retryable');
@@ -24,7 +25,7 @@ async function twice(command: Document): Promise<[Document, Document]> {
   }
 }
 
-describe('a retryable write that is sent twice takes effect once:', () => {
+describeWith(PLAIN_MONGODB)('a retryable write that is sent twice takes effect once:', () => {
   it('an insert', async () => {
     const [first, second] = await twice({ insert: 'things', documents: [{ _id: 9, n: 0 }] });
     expect([first, second]).toMatchObject([
@@ -77,7 +78,7 @@ describe('a retryable write that is sent twice takes effect once:', () => {
   });
 });
 
-describe('a batch of retryable writes', () => {
+describeWith(PLAIN_MONGODB)('a batch of retryable writes', () => {
   it('of deleteOne deletes each of 500 documents', async () => {
     const ids = Array.from({ length: 500 }, (_, index) => 1000 + index);
     await things().insertMany(ids.map((_id) => ({ _id, n: 0 })));
@@ -101,7 +102,7 @@ describe('a batch of retryable writes', () => {
   });
 });
 
-describe.skipIf(postgresAddress() === undefined)('after a restart of the server', () => {
+describeWith(DEVELOPMENT_SERVER)('after a restart of the server', () => {
   const start = () =>
     startServer({
       port: 0,
@@ -132,7 +133,7 @@ describe.skipIf(postgresAddress() === undefined)('after a restart of the server'
   );
 });
 
-describe('a write with an older number of the session', () => {
+describeWith(PLAIN_MONGODB)('a write with an older number of the session', () => {
   it('is refused with TransactionTooOld', async () => {
     const raw = await RawClient.connect();
     const lsid = { id: new UUID() };
@@ -145,7 +146,7 @@ describe('a write with an older number of the session', () => {
   });
 });
 
-describe('a write with the next number of the session', () => {
+describeWith(PLAIN_MONGODB)('a write with the next number of the session', () => {
   it('takes effect again', async () => {
     const raw = await RawClient.connect();
     const lsid = { id: new UUID() };
@@ -161,7 +162,7 @@ describe('a write with the next number of the session', () => {
   });
 });
 
-describe('an unacknowledged write', () => {
+describeWith(PLAIN_MONGODB)('an unacknowledged write', () => {
   it('takes effect, and the socket stays usable', async () => {
     const raw = await RawClient.connect();
     const MORE_TO_COME = 2;

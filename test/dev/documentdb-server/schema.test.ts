@@ -37,7 +37,7 @@ describe('collections and databases', () => {
     await own.db.collection('second').drop();
     await own.db.collection('second').drop();
     const { databases } = await own.db.admin().listDatabases({ nameOnly: true });
-    expect(databases.map(({ name }) => name)).toContain('documentdb_schema');
+    expect(databases.map(({ name }) => name)).toContain(own.name);
   });
 
   it('have statistics and support validators', async () => {
@@ -47,8 +47,8 @@ describe('collections and databases', () => {
     await expect(things.insertOne({ n: 'one' })).rejects.toMatchObject({ code: 121 });
     await own.db.command({ collMod: 'measured', validator: {} });
     await things.insertOne({ n: 'one' });
-    expect(await own.db.stats()).toMatchObject({ ok: 1, db: 'documentdb_schema' });
-    expect(await own.db.command({ collStats: 'measured' })).toMatchObject({ ok: 1, ns: 'documentdb_schema.measured' });
+    expect(await own.db.stats()).toMatchObject({ ok: 1, db: own.name });
+    expect(await own.db.command({ collStats: 'measured' })).toMatchObject({ ok: 1, ns: `${own.name}.measured` });
     expect(await own.db.command({ validate: 'measured' })).toMatchObject({ valid: true });
   });
 });
@@ -91,7 +91,7 @@ describe('mongoose', () => {
   const Person = connection.model('Person', schema);
 
   beforeAll(async () => {
-    await connection.openUri(mongoUri(), { dbName: 'documentdb_schema' });
+    await connection.openUri(mongoUri(), { dbName: own.name });
     await Person.init();
   });
   afterAll(() => connection.close());

@@ -4,17 +4,17 @@ import { mongo } from 'mongoose';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startServer, type DocumentDbServer } from '../../../dev/documentdb-server/server.js';
+import { describeWith, DEVELOPMENT_SERVER } from '../../support/needs.ts';
 import { eventually, opMsg, ownDatabase, postgresAddress, RawClient } from './support.js';
 
 const address = postgresAddress();
-const NAME = 'documentdb_server';
 const CONNECTIONS_MAX = 12;
 /** Other test files use the same PostgreSQL through another server. */
 const APPLICATION_NAME = `baton-documentdb-server-${process.pid}`;
 const OWN_CONNECTIONS = `application_name = '${APPLICATION_NAME}'`;
 
 /** These tests start their own server and inspect its PostgreSQL connections. */
-describe.skipIf(address === undefined)('the server', () => {
+describeWith(DEVELOPMENT_SERVER)('the server', () => {
   const postgres = { host: '127.0.0.1', port: 0, ...address, user: 'postgres', database: 'postgres' };
   const logged: string[] = [];
   const start = (lifetime = 60_000): Promise<DocumentDbServer> =>
@@ -38,7 +38,7 @@ describe.skipIf(address === undefined)('the server', () => {
     await admin.end();
   });
 
-  const own = ownDatabase(NAME, () => server.uri);
+  const own = ownDatabase('documentdb_server', () => server.uri);
   const things = () => own.db.collection<{ _id: number; n: number }>('things');
 
   const backends = async (except: readonly number[] = []): Promise<number[]> => {
@@ -52,7 +52,7 @@ describe.skipIf(address === undefined)('the server', () => {
   const startTransaction = (raw: RawClient, command: Document) =>
     raw.command({
       ...command,
-      $db: NAME,
+      $db: own.name,
       lsid: { id: new UUID() },
       txnNumber: Long.fromNumber(1),
       autocommit: false,
@@ -194,7 +194,7 @@ describe.skipIf(address === undefined)('the server', () => {
     await wide.insertMany(Array.from({ length: 14 }, (_, _id) => ({ _id, body: 'x'.repeat(1024 * 1024) })));
     const raw = await RawClient.connect(server.uri);
     raw.socket.pause();
-    for (let sent = 0; sent < 4; sent += 1) raw.send({ find: 'wide', $db: NAME });
+    for (let sent = 0; sent < 4; sent += 1) raw.send({ find: 'wide', $db: own.name });
     await Promise.all(Array.from({ length: 50 }, () => own.db.command({ ping: 1 })));
     raw.socket.resume();
     await eventually(() => raw.replies.length === 4, 30_000);
@@ -208,7 +208,7 @@ describe.skipIf(address === undefined)('the server', () => {
       const open = sockets();
       const other = await start();
       const client = new mongo.MongoClient(other.uri, { serverSelectionTimeoutMS: 500 });
-      const otherThings = client.db(NAME).collection<{ _id: number; n: number }>('things');
+      const otherThings = client.db(own.name).collection<{ _id: number; n: number }>('things');
       const session = client.startSession();
       session.startTransaction();
       await otherThings.updateOne({ _id: 1 }, { $inc: { n: 1 } }, { session });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { deserialize, serialize, type Document } from 'bson';
@@ -12,19 +13,24 @@ export function mongoUri(): string {
   return uri;
 }
 
-/** The address of PostgreSQL, or `undefined` when the tests run on a MongoDB. */
+/** The address of PostgreSQL, or `undefined` when the servers of the environment are used. */
 export function postgresAddress(): { host: string; port: number } | undefined {
   const [host, port] = process.env['BATON_DEV_POSTGRES']?.split(':') ?? [];
   return host === undefined || port === undefined ? undefined : { host, port: Number(port) };
 }
 
-/** Returns a client and an empty database for one test file, and drops the database at the end of the file. */
-export function ownDatabase(name: string, uri: () => string = mongoUri): { client: mongo.MongoClient; db: mongo.Db } {
-  const own = {} as { client: mongo.MongoClient; db: mongo.Db };
-  beforeAll(async () => {
+interface OwnDatabase {
+  readonly name: string;
+  client: mongo.MongoClient;
+  db: mongo.Db;
+}
+
+/** Returns a client and a new database for one test file, and drops the database at the end of the file. */
+export function ownDatabase(purpose: string, uri: () => string = mongoUri): OwnDatabase {
+  const own = { name: `${purpose}_${randomBytes(6).toString('hex')}` } as OwnDatabase;
+  beforeAll(() => {
     own.client = new mongo.MongoClient(uri(), { maxPoolSize: 120 });
-    own.db = own.client.db(name);
-    await own.db.dropDatabase();
+    own.db = own.client.db(own.name);
   });
   afterAll(async () => {
     await own.db.dropDatabase();

@@ -1,6 +1,7 @@
 import { Long, UUID } from 'bson';
 import type { mongo } from 'mongoose';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { itWith, PLAIN_MONGODB } from '../../support/needs.ts';
 import { eventually, ownDatabase, RawClient, rejection } from './support.js';
 
 interface Account {
@@ -179,7 +180,7 @@ describe('a write outside a transaction', () => {
 });
 
 describe('the end of a transaction', () => {
-  it('can be requested twice, so that a driver can repeat a commit after a lost reply', async () => {
+  itWith(PLAIN_MONGODB)('can be requested twice, so that a driver can repeat a commit after a lost reply', async () => {
     const lsid = { id: new UUID() };
     const raw = await RawClient.connect();
     const number = { lsid, txnNumber: Long.fromNumber(1), autocommit: false };
@@ -196,7 +197,7 @@ describe('the end of a transaction', () => {
     raw.close();
   });
 
-  it('happens when the session starts another transaction', async () => {
+  itWith(PLAIN_MONGODB)('happens when the session starts another transaction', async () => {
     const lsid = { id: new UUID() };
     const raw = await RawClient.connect();
     const $db = own.db.databaseName;

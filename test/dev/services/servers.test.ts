@@ -6,17 +6,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import mongoose from 'mongoose';
-import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { hasRedisBinary } from '../../../dev/services/redis.ts';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { createTemporaryFolder } from '../../../dev/services/cleanup.ts';
 import { startDocumentDb, startRedis } from '../../../dev/services/services.ts';
-import { isServerRootBuilt } from '../../../dev/services/unpacked/cache.ts';
+import { describeWith, OWN_DATABASE, OWN_REDIS } from '../../support/needs.ts';
 import { processTree, isAlive } from './support/processes.ts';
 
-const isLinux = process.platform === 'linux';
-/** The tests never build the servers. They are skipped on a machine whose services come from somewhere else. */
-const hasRedis = isLinux && (hasRedisBinary() || isServerRootBuilt());
-const hasDocumentDb = isLinux && isServerRootBuilt() && process.getuid?.() === 0;
 /** Long enough for a machine that is busy with other commands. */
 const EXIT_TIMEOUT_MS = 20_000;
 /** The rights of users who are neither the owner nor root. */
@@ -48,7 +43,7 @@ async function untilExited(pids: readonly number[]): Promise<void> {
   );
 }
 
-describe.runIf(hasRedis)('a private Redis', () => {
+describeWith(OWN_REDIS)('a private Redis', () => {
   test('keeps its data and port through kill -9 and restart, and stop removes its folder', async () => {
     const server = await startRedis();
     stops.push(() => server.stop());
@@ -105,7 +100,7 @@ describe.runIf(hasRedis)('a private Redis', () => {
   });
 });
 
-describe.runIf(hasDocumentDb)('a private DocumentDB', () => {
+describeWith(OWN_DATABASE)('a private DocumentDB', () => {
   test('has a PostgreSQL that listens on no port, and a socket that other users cannot reach', async () => {
     const server = await startDocumentDb();
     stops.push(() => server.stop());
@@ -140,10 +135,10 @@ describe.runIf(hasDocumentDb)('a private DocumentDB', () => {
   });
 });
 
-describe.runIf(hasRedis)('kill -9 of the process that started servers', () => {
+describeWith(OWN_REDIS)('kill -9 of the process that started servers', () => {
   test('ends all server processes, and the next start removes their folders', async () => {
     const main = fileURLToPath(new URL('support/supervisor.ts', import.meta.url));
-    const names = ['redis', ...(hasDocumentDb ? ['documentdb'] : [])];
+    const names = ['redis', ...(OWN_DATABASE.isMet ? ['documentdb'] : [])];
     const supervisor = spawn(process.execPath, ['--import', 'tsx', main, ...names], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -7,6 +7,7 @@ import { findMirror, parseSourceFile } from '../../../dev/services/unpacked/apt-
 import { buildThenRename } from '../../../dev/services/unpacked/build.ts';
 import { withLock } from '../../../dev/services/unpacked/cache.ts';
 import { parsePrintedUris } from '../../../dev/services/unpacked/packages.ts';
+import { describeWith, LINUX } from '../../support/needs.ts';
 
 const oneLine = {
   name: '/etc/apt/sources.list',
@@ -119,7 +120,7 @@ describe('buildThenRename', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('withLock', () => {
+describeWith(LINUX)('withLock', () => {
   test('runs one function at a time and releases the lock after a failure', async () => {
     const file = join(folder, 'lock');
     const events: string[] = [];

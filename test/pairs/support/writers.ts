@@ -29,7 +29,9 @@ const UNDONE_SHARE = 0.4;
 const CLAIM_COUNT = 10;
 const CLAIM_WAIT_MS = 400;
 const IMPORTED = { contacts: 1_500, atOnce: 250 };
-const PER_SECOND = { claims: 15, moves: 40, pauses: 10, rules: 10 };
+const PER_SECOND = { claims: 15, moves: 40, lists: 5, pauses: 10, rules: 10 };
+/** As many as a person ticks on a screen. */
+const LISTED_MAX = 60;
 
 function reassign(campaign: BusyCampaign, fields: Partial<Extract<AnyRequest, { kind: 'reassign' }>>): AnyRequest {
   const { campaignId } = campaign;
@@ -75,6 +77,20 @@ async function moveSingle(campaign: BusyCampaign): Promise<void> {
   const to = { texterIds: [random.pick(texterIds)] as [string] };
   await campaign.operate(
     random.chance(0.3) ? { kind: 'unassign-one', ...fields } : { kind: 'reassign-one', ...fields, to },
+  );
+}
+
+/** Moves conversations that a person has chosen on a screen, some of them with the assignee that the screen showed. */
+async function moveChosen(campaign: BusyCampaign): Promise<void> {
+  const { campaignId, random, texterIds } = campaign;
+  const chosen = random.some([...campaign.assignees], random.between(1, LISTED_MAX));
+  const conversations = chosen.map(([conversationId, expectedAssigneeId]) =>
+    random.chance(0.3) ? { conversationId, expectedAssigneeId } : { conversationId },
+  );
+  const fields = { operationId: campaign.newId(), campaignId, conversations };
+  const to = { texterIds: [random.pick(texterIds)] as [string] };
+  await campaign.operate(
+    random.chance(0.3) ? { kind: 'unassign-list', ...fields } : { kind: 'reassign-list', ...fields, to },
   );
 }
 
@@ -144,6 +160,7 @@ export const WRITERS: readonly Writer[] = [
   { name: 'claims', write: claims(), repeats: true },
   { name: 'claims that wait', write: claims(CLAIM_WAIT_MS), repeats: true },
   { name: 'single moves', write: repeated(PER_SECOND.moves, moveSingle), repeats: true },
+  { name: 'lists of chosen conversations', write: repeated(PER_SECOND.lists, moveChosen), repeats: true },
   { name: 'an import', write: importInto, refusals: ['campaign-closed'] },
   {
     name: 'pauses of texters',

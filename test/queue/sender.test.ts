@@ -1,0 +1,56 @@
+import { Queue } from 'bullmq';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
+import { Sender } from '../../src/queue/sender.ts';
+import { testConfig } from '../support/harness.ts';
+
+const QUEUE = 'timed';
+const NOON = Date.UTC(2026, 0, 1, 12);
+
+const { redisUrl, prefix } = testConfig().queue;
+let connection: RedisConnection;
+let sender: Sender;
+
+beforeEach(() => {
+  connection = connectWorker(redisUrl, () => undefined);
+  sender = new Sender(QUEUE, { connection, connectForWaiting: () => connection, prefix, onError: () => undefined });
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await sender.close();
+  const queue = new Queue(QUEUE, { connection, prefix });
+  await queue.obliterate({ force: true });
+  await queue.close();
+  connection.disconnect();
+});
+
+async function sentAt(...jobIds: readonly string[]): Promise<number[]> {
+  const times = await Promise.all(jobIds.map((id) => connection.hget(`${prefix}:${QUEUE}:${id}`, 'timestamp')));
+  return times.map(Number);
+}
+
+/** Stops the clock that the sender reads. Timers run on. */
+function stopClockAt(time: number): void {
+  vi.useFakeTimers({ toFake: ['Date'], now: time });
+}
+
+it('the jobs of a sender have later times in the order of sending, also while its clock stands still', async () => {
+  stopClockAt(NOON);
+  for (const jobId of ['op-a', 'op-b', 'op-c']) await sender.send('job', {}, { jobId });
+  expect(await sentAt('op-a', 'op-b', 'op-c')).toEqual([NOON, NOON + 1, NOON + 2]);
+});
+
+it('the jobs of a sender have later times in the order of sending, also after its clock was set back', async () => {
+  stopClockAt(NOON);
+  await sender.send('job', {}, { jobId: 'op-before' });
+  stopClockAt(NOON - 3_600_000);
+  await Promise.all(['op-after', 'op-last'].map((jobId) => sender.send('job', {}, { jobId })));
+  stopClockAt(NOON + 60_000);
+  await sender.send('job', {}, { jobId: 'op-later' });
+  expect(await sentAt('op-before', 'op-after', 'op-last', 'op-later')).toEqual([
+    NOON,
+    NOON + 1,
+    NOON + 2,
+    NOON + 60_000,
+  ]);
+});
