@@ -1,6 +1,8 @@
 import type { Config } from '../../config.ts';
 import { createContext } from '../../context.ts';
 import { errorText } from '../../domain/safe-text.ts';
+import type { Database } from '../../mongo/database.ts';
+import { MIGRATE_ACTIONS, missingRights, readPrivileges, WORK_ACTIONS } from '../../mongo/mongodb-rights.ts';
 import type { DatabaseFacts } from '../../telemetry/index.ts';
 import { counted } from '../terminal.ts';
 import { fail, ok, warn, type Check } from './check.ts';
@@ -13,16 +15,33 @@ export async function checkDatabase(config: Config): Promise<Check[]> {
   try {
     const context = await createContext(config);
     try {
+      const rights = await rightChecks(context.database);
+      // The other checks need the rights.
+      if (rights.some(({ outcome }) => outcome === 'fail')) return rights;
       const facts = await context.health.readFacts();
       const isUsable = facts.missingRequired.length + facts.indexConflicts.length === 0;
       const incomplete = isUsable ? documentChecks(await context.completeness.findIncomplete()) : [];
-      return [...databaseChecks(facts), ...incomplete];
+      return [...databaseChecks(facts), ...rights, ...incomplete];
     } finally {
       await context.close();
     }
   } catch (error) {
     return [fail('MongoDB', errorText(error), 'set MONGODB_URI to the address of a running server')];
   }
+}
+
+async function rightChecks(database: Database): Promise<Check[]> {
+  const privileges = await readPrivileges(database);
+  if (!privileges) return [ok('MongoDB rights', 'the server says nothing about them, or allows everything')];
+  const missing = missingRights(privileges, database.name, WORK_ACTIONS);
+  if (missing.length > 0) {
+    return [
+      fail('MongoDB rights', `missing: ${missing.join('; ')}`, 'see the smallest set of rights in docs/rights.md'),
+    ];
+  }
+  const forMigrate = missingRights(privileges, database.name, MIGRATE_ACTIONS);
+  const others = forMigrate.length === 0 ? '' : `; \`baton migrate\` also needs ${forMigrate.join(', ')}`;
+  return [ok('MongoDB rights', `all of a worker${others}`)];
 }
 
 function databaseChecks(facts: DatabaseFacts): Check[] {
