@@ -106,6 +106,10 @@ export class Database {
     return this.collection('schema');
   }
 
+  get name(): string {
+    return this.connection.name;
+  }
+
   get client(): mongo.MongoClient {
     return this.connection.getClient();
   }

@@ -2,6 +2,7 @@ import type { Config } from '../../config.ts';
 import { createContext, type Context } from '../../context.ts';
 import { errorText } from '../../domain/safe-text.ts';
 import type { Database } from '../../mongo/database.ts';
+import { MIGRATE_ACTIONS, missingRights, readPrivileges, WORK_ACTIONS } from '../../mongo/mongodb-rights.ts';
 import { probeFeatures } from '../../mongo/probe-features.ts';
 import { hasCode, UNAUTHORIZED } from '../../mongo/server-errors.ts';
 import type { DatabaseFacts } from '../../telemetry/index.ts';
@@ -17,9 +18,12 @@ export async function checkDatabase(config: Config): Promise<Check[]> {
   try {
     const context = await createContext(config);
     try {
+      const rights = await rightChecks(context.database);
+      // The other checks need the rights.
+      if (rights.some(({ outcome }) => outcome === 'fail')) return rights;
       const facts = await context.health.readFacts();
       const isUsable = facts.missingRequired.length + facts.indexConflicts.length === 0;
-      return [...databaseChecks(facts), ...(isUsable ? await usableChecks(context) : [])];
+      return [...databaseChecks(facts), ...rights, ...(isUsable ? await usableChecks(context) : [])];
     } finally {
       await context.close();
     }
@@ -40,6 +44,20 @@ async function checkFeatures(database: Database): Promise<Check[]> {
     if (!hasCode(error, UNAUTHORIZED)) throw error;
     return [fail('rights', errorText(error), 'the user may not write: give it the rights of docs/rights.md')];
   }
+}
+
+async function rightChecks(database: Database): Promise<Check[]> {
+  const privileges = await readPrivileges(database);
+  if (!privileges) return [ok('MongoDB rights', 'the server says nothing about them, or allows everything')];
+  const missing = missingRights(privileges, database.name, WORK_ACTIONS);
+  if (missing.length > 0) {
+    return [
+      fail('MongoDB rights', `missing: ${missing.join('; ')}`, 'see the smallest set of rights in docs/rights.md'),
+    ];
+  }
+  const forMigrate = missingRights(privileges, database.name, MIGRATE_ACTIONS);
+  const others = forMigrate.length === 0 ? '' : `; \`baton migrate\` also needs ${forMigrate.join(', ')}`;
+  return [ok('MongoDB rights', `all of a worker${others}`)];
 }
 
 function databaseChecks(facts: DatabaseFacts): Check[] {
