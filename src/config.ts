@@ -4,6 +4,7 @@ import type { MongoOptions } from './mongo/database.ts';
 import { BATCHES_IN_FLIGHT_LIMIT } from './domain/in-flight.ts';
 import { ruleOf } from './domain/requests.ts';
 import { problemOfMongodbUri } from './mongo/mongodb-address.ts';
+import { DEFAULT_REDIS_TIMES, type RedisTimes } from './queue/connection-options.ts';
 import { DEFAULT_QUEUE_PREFIX } from './queue/job.ts';
 import { problemOfRedisUrl } from './queue/redis-address.ts';
 
@@ -14,6 +15,10 @@ const RECEIPTS_KEPT_DAYS_MAX = 36_500;
 const LOCK_MS_MIN = 1_000;
 /** With less, the checks take all the time of Redis. */
 const CHECK_EVERY_MS_MIN = 100;
+/** With less, BullMQ could not replace a connection that waits for jobs before it counts as silent. */
+const REDIS_SILENCE_MS_MIN = 4_000;
+/** With less, Redis would answer more signs of life than requests. */
+const REDIS_KEEP_ALIVE_MS_MIN = 100;
 /** With less, no transaction could end, and every stop would be cut off. */
 const CLOSE_TIMEOUT_MS_MIN = 100;
 
@@ -46,6 +51,13 @@ export const environment = z.object({
     .regex(/^[A-Za-z0-9{}_-]{1,64}$/, 'must be 1 to 64 letters, digits, braces, "_" or "-"')
     .default(DEFAULT_QUEUE_PREFIX)
     .describe('The prefix of every key in Redis. Braces keep the keys in one slot of a cluster.'),
+  BATON_REDIS_SILENCE_MS: ms(DEFAULT_REDIS_TIMES.silenceMs, REDIS_SILENCE_MS_MIN).describe(
+    'How long a worker waits for an answer of Redis before it replaces the connection, in milliseconds. It waits for ' +
+      'jobs for half of this time, and then asks again.',
+  ),
+  BATON_REDIS_KEEP_ALIVE_MS: ms(DEFAULT_REDIS_TIMES.keepAliveMs, REDIS_KEEP_ALIVE_MS_MIN).describe(
+    'How often a worker sends a sign of life over an idle connection to Redis, in milliseconds.',
+  ),
   BATON_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -106,6 +118,7 @@ type Environment = z.output<typeof environment>;
 export interface Config {
   readonly mongo: MongoOptions;
   readonly queue: { readonly redisUrl: string; readonly prefix: string };
+  readonly redis: RedisTimes;
   readonly log: { readonly level: Environment['BATON_LOG_LEVEL'] };
   readonly worker: WorkerConfig;
 }
@@ -169,6 +182,7 @@ function toConfig(env: Environment): Config {
       serverSelectionTimeoutMs: env.BATON_MONGODB_SELECTION_TIMEOUT_MS,
     },
     queue: { redisUrl: env.REDIS_URL, prefix: env.BATON_QUEUE_PREFIX },
+    redis: { silenceMs: env.BATON_REDIS_SILENCE_MS, keepAliveMs: env.BATON_REDIS_KEEP_ALIVE_MS },
     log: { level: env.BATON_LOG_LEVEL },
     worker: {
       operationConcurrency: env.BATON_OPERATION_CONCURRENCY,

@@ -31,6 +31,7 @@ import {
   type ErrorReporter,
   type RedisConnection,
 } from './queue/connection.ts';
+import { keepAlive } from './queue/heartbeat.ts';
 import { requireWorkingRedis } from './queue/redis-rights.ts';
 import { MongoReconcileStore, ReconcileSchedule, type ReconcileStore } from './reconcile/index.ts';
 import { MongoHealthStore, type HealthStore } from './telemetry/index.ts';
@@ -113,8 +114,9 @@ export async function createWorkerContext(config: Config, reporter: ErrorReporte
     throw error;
   });
   const onConnectionError = reporter(CONNECTION_FAILED);
-  const redis = connectWorker(config.queue.redisUrl, onConnectionError);
-  const subscriber = connectWorker(config.queue.redisUrl, onConnectionError);
+  const connect = (): RedisConnection => connectWorker(config.queue.redisUrl, onConnectionError, config.redis);
+  const redis = connect();
+  const subscriber = connect();
   const close = async (): Promise<void> => {
     subscriber.disconnect();
     redis.disconnect();
@@ -126,7 +128,8 @@ export async function createWorkerContext(config: Config, reporter: ErrorReporte
       onProblem: ({ message }) => reporter('the worker waits for Redis')(new Error(message)),
     });
     const parts = await createQueueParts(config, context, { redis, subscriber, reporter });
-    return { ...context, ...parts, redis, close };
+    const stopBeating = keepAlive(subscriber, config.redis, () => parts.coordinator.open());
+    return { ...context, ...parts, redis, close: () => close().finally(stopBeating) };
   } catch (error) {
     await close();
     throw refusalOf(subscriber) ?? refusalOf(redis) ?? error;

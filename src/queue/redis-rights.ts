@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Refusal } from '../domain/errors.ts';
 import { refusalOf, type RedisConnection } from './connection.ts';
+import { meaningOf } from './redis-errors.ts';
 
 /** How long the key of a trial lives if the process dies before it is deleted. */
 const TRIAL_KEY_MS = 10_000;
@@ -46,22 +47,10 @@ export async function tryRedis(redis: RedisConnection, prefix: string): Promise<
   return problems;
 }
 
-/** The starts of Redis's errors. The other words of an error may contain keys. */
-const KNOWN: readonly (readonly [RegExp, string, boolean])[] = [
-  [/^MOVED|^ASK/, 'this is one node of a cluster: give the addresses of several nodes, separated by commas', true],
-  [/CROSSSLOT/, 'this is a cluster: put BATON_QUEUE_PREFIX in braces, such as {baton}', true],
-  [/NOPERM/, 'the user lacks the right: see the smallest set of rights in docs/rights.md', true],
-  [/^OOM/, 'Redis has no memory left: raise maxmemory, or delete keys of other programs', false],
-  [/READONLY/, 'this Redis is a replica: wait for the failover, or give the address of the primary', false],
-  [/^LOADING|^MASTERDOWN|^CLUSTERDOWN/, 'Redis is starting or has no primary: wait', false],
-  [/^MISCONF/, 'Redis cannot save to its disk and refuses writes: see the log of Redis', false],
-];
-
 function problemOf(kind: string, error: unknown): RedisProblem {
   const text = error instanceof Error ? error.message : '';
-  const known = KNOWN.find(([start]) => start.test(text));
-  const [, words = `Redis refuses it with ${/^[A-Z]+/.exec(text)?.[0] ?? 'an error'}`, isPermanent = false] =
-    known ?? [];
+  const unknown = { words: `Redis refuses it with ${/^[A-Z]+/.exec(text)?.[0] ?? 'an error'}`, isPermanent: false };
+  const { words, isPermanent } = meaningOf(error) ?? unknown;
   return { kind, message: `Redis does not let Baton ${kind}: ${words}`, isPermanent };
 }
 

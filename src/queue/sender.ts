@@ -1,18 +1,21 @@
 import { Queue, type Job, type JobsOptions } from 'bullmq';
 import pTimeout, { TimeoutError } from 'p-timeout';
 import { ProducerClosed, QueueUnavailable, Refusal } from '../domain/errors.ts';
-import { errorText, jobIdText, storableError } from '../domain/safe-text.ts';
+import { jobIdText, storableError } from '../domain/safe-text.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
-import { COMMAND_TIMEOUT_MS, type ErrorListener, type RedisConnection } from './connection.ts';
+import { COMMAND_TIMEOUT_MS } from './connection-options.ts';
+import type { ErrorListener, RedisConnection } from './connection.ts';
 import { hasFailed, isIdFree, runNow } from './job-state.ts';
 import { runIfLost } from './lost-job.ts';
 import { readJob, readOrSetAside } from './read-job.ts';
+import { whenReachable } from './reachable.ts';
+import { explained } from './redis-errors.ts';
 import { CLOSE_MS_MAX, ResultWaiter, type WaitOptions } from './result-waiter.ts';
 
 export const DEFAULT_WAIT_MS = 60_000;
 /** Another caller may send a job under the id that became free; it may be refused too. Each round removes one such job. */
 const ADD_ROUNDS_MAX = 5;
-/** Sending takes a few commands. Some failures of Redis make no single command fail, so the sum has a limit too. */
+/** Sending takes a few commands, and may have to wait for a new connection. Their sum has this limit. */
 const SEND_TIMEOUT_MS = 2 * COMMAND_TIMEOUT_MS;
 
 export interface SenderParts {
@@ -39,7 +42,8 @@ export class Sender {
 
   constructor(name: string, parts: SenderParts) {
     this.parts = parts;
-    this.queue = new Queue(name, { connection: parts.connection, prefix: parts.prefix });
+    // The check of the version is a command that can time out, and BullMQ would never repeat it.
+    this.queue = new Queue(name, { connection: parts.connection, prefix: parts.prefix, skipVersionCheck: true });
     this.queue.on('error', parts.onError);
   }
 
@@ -47,7 +51,8 @@ export class Sender {
   async send<Data>(name: string, data: Data, options: JobsOptions): Promise<SentJob> {
     try {
       const timestamp = this.nextTimestamp();
-      return await pTimeout(this.add(name, data, { ...options, timestamp }), { milliseconds: SEND_TIMEOUT_MS });
+      // A job is safe to send again: it has an id, or a repetition does no harm.
+      return await this.whenReachable(() => this.add(name, data, { ...options, timestamp }));
     } catch (error) {
       if (error instanceof Refusal) throw error;
       throw this.isClosed ? new ProducerClosed() : unavailable(error);
@@ -70,8 +75,7 @@ export class Sender {
   /** Returns true when the queue has a job with this id, ended or not. */
   async has(jobId: string): Promise<boolean> {
     try {
-      const milliseconds = SEND_TIMEOUT_MS;
-      return (await pTimeout(readJob(this.queue, jobId), { milliseconds })) !== undefined;
+      return (await this.whenReachable(() => readJob(this.queue, jobId))) !== undefined;
     } catch (error) {
       throw this.isClosed ? new ProducerClosed() : unavailable(error);
     }
@@ -84,6 +88,10 @@ export class Sender {
       this.results?.close(),
       pTimeout(closing, { milliseconds: CLOSE_MS_MAX, fallback: () => undefined }),
     ]);
+  }
+
+  private whenReachable<Result>(work: () => Promise<Result>): Promise<Result> {
+    return whenReachable(this.parts.connection, SEND_TIMEOUT_MS, work);
   }
 
   private async add<Data>(name: string, data: Data, options: JobsOptions): Promise<SentJob> {
@@ -113,11 +121,10 @@ export class Sender {
 }
 
 function unavailable(error: unknown): QueueUnavailable {
-  const reason = errorText(error);
   const message =
     error instanceof TimeoutError
       ? `Redis did not confirm the request within ${SEND_TIMEOUT_MS} ms`
-      : `Redis did not confirm the request: ${reason}`;
+      : `Redis did not confirm the request: ${explained(error)}`;
   // The cause is described, because the client's error contains the command with the request.
   return new QueueUnavailable(message, { cause: storableError(error) });
 }

@@ -10,6 +10,7 @@ import {
 import { SKIP_REASONS } from '../domain/receipt.ts';
 import { errorText, idText, jobIdText, loggedError, safeText } from '../domain/safe-text.ts';
 import type { ErrorReporter } from '../queue/connection.ts';
+import { meaningOf } from '../queue/redis-errors.ts';
 import { JobSetAside } from '../queue/set-aside.ts';
 
 export type { Logger } from 'pino';
@@ -67,6 +68,8 @@ export function errorReporter(logger: Logger): ErrorReporter {
     const key = `${event}: ${errorText(error)}`;
     if ((silentUntil.get(key) ?? 0) > now) return;
     silentUntil.set(key, now + REPEATED_ERROR_EVERY_MS);
-    logger.error({ err: error }, error instanceof JobSetAside ? JOB_SET_ASIDE : event);
+    const words = meaningOf(error)?.words;
+    const failed = error instanceof JobSetAside ? JOB_SET_ASIDE : event;
+    logger.error({ err: error }, words === undefined ? failed : `${failed}: ${words}`);
   };
 }

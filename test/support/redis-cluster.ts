@@ -45,6 +45,12 @@ export class RedisCluster {
     await this.nodes[Math.floor(slot / SLOTS_EACH)]?.kill('SIGKILL');
   }
 
+  /** Returns the place of the node over which somebody listens to a channel, or -1. */
+  async findListener(channel: string): Promise<number> {
+    const channels = this.nodes.map((_, at) => this.ask(at, (redis) => redis.pubsub('CHANNELS', channel)));
+    return (await Promise.all(channels)).findIndex((found) => (found as string[]).length > 0);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()));
   }
