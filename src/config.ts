@@ -44,7 +44,7 @@ export const environment = z.object({
     .superRefine(reportProblem(problemOfRedisUrl))
     .describe(
       'The address of Redis, or the nodes of one cluster separated by commas. Redis should keep an append-only file ' +
-        'and use the policy noeviction.',
+        'and use the policy noeviction. rediss:// uses TLS; NODE_EXTRA_CA_CERTS names the file of an own authority.',
     ),
   BATON_QUEUE_PREFIX: z
     .string()

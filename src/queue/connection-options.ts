@@ -75,7 +75,10 @@ export function workerOptions({ silenceMs, keepAliveMs }: RedisTimes): Connectio
   };
 }
 
-export const CLUSTER_PRODUCER_OPTIONS = { enableOfflineQueue: false } as const satisfies ClusterOptions;
+export const CLUSTER_PRODUCER_OPTIONS = {
+  enableOfflineQueue: false,
+  slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
+} as const satisfies ClusterOptions;
 
 /**
  * A worker's command waits until a replica has replaced a failed primary; if the command failed, its job would stall.
@@ -85,4 +88,5 @@ export const CLUSTER_WORKER_OPTIONS = {
   maxRedirections: 300,
   retryDelayOnFailover: 250,
   retryDelayOnClusterDown: 250,
+  slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
 } as const satisfies ClusterOptions;

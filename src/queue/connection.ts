@@ -1,5 +1,7 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
+import pTimeout from 'p-timeout';
 import { Refusal } from '../domain/errors.ts';
+import { isWithoutCause, troubleOf, watchCluster } from './cluster-trouble.ts';
 import {
   CLUSTER_PRODUCER_OPTIONS,
   CLUSTER_WORKER_OPTIONS,
@@ -11,10 +13,14 @@ import {
   workerOptions,
 } from './connection-options.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-address.ts';
+import { tlsOptions } from './redis-tls.ts';
 
 export type RedisConnection = Redis | Cluster;
 
 export type ErrorListener = (error: Error) => void;
+
+/** How long a command line waits for its connection. */
+const OPEN_MS_MAX = 6_000;
 
 /** The event of errors that the connection itself reports. BullMQ's queues pass the same errors on. */
 export const CONNECTION_FAILED = 'connection to Redis failed';
@@ -49,12 +55,16 @@ export async function withRedis<Result>(
 ): Promise<Result> {
   let onError: ErrorListener = () => undefined;
   const { retryStrategy } = reconnection(false, () => undefined);
-  const redis = connect(redisUrl, { ...PRODUCER, retryStrategy }, (error) => onError(error));
+  const onNodeError = (): void => undefined;
+  const redis = connect(redisUrl, { ...PRODUCER, retryStrategy }, (error) => onError(error), onNodeError);
   try {
     // Without an offline queue, a command that is sent before the connection is ready fails.
-    await new Promise<void>((resolve, reject) => {
+    const opened = new Promise<void>((resolve, reject) => {
       redis.once('ready', resolve);
       onError = reject;
+    });
+    await pTimeout(opened, { milliseconds: OPEN_MS_MAX }).catch((error: unknown) => {
+      throw troubleOf(redis) ?? error;
     });
     return await work(redis);
   } finally {
@@ -67,23 +77,43 @@ type Options = Pick<Reconnection, 'retryStrategy'> &
 
 const PRODUCER = { redis: PRODUCER_OPTIONS, cluster: CLUSTER_PRODUCER_OPTIONS };
 
-function connect(redisUrl: string, options: Options, onError: ErrorListener): RedisConnection {
-  const { redis, cluster, ...reconnects } = options;
-  const { nodes, database, ...who } = parseRedisUrl(redisUrl);
-  const common = { ...redis, ...reconnects, ...optionsOf(who) };
+function connect(
+  redisUrl: string,
+  { redis, cluster, ...reconnects }: Options,
+  onError: ErrorListener,
+  onNodeError = onError,
+): RedisConnection {
+  const address = parseRedisUrl(redisUrl);
+  const { nodes, database: db, usesTls } = address;
+  const common = { ...redis, ...reconnects, ...optionsOf(address) };
   const [first] = nodes;
-  if (nodes.length === 1 && first) return withListener(new Redis({ ...common, ...first, db: database }), onError);
-  const { retryStrategy: clusterRetryStrategy } = reconnects;
-  return withListener(new Cluster([...nodes], { clusterRetryStrategy, ...cluster, redisOptions: common }), onError);
+  if (nodes.length === 1) return withListener(new Redis({ ...common, ...first, db }), onError);
+  const options = {
+    clusterRetryStrategy: reconnects.retryStrategy,
+    ...cluster,
+    ...(usesTls && { dnsLookup: keepName }),
+    redisOptions: common,
+  };
+  const opened = new Cluster([...nodes], options);
+  watchCluster(opened, { node: { ...common, ...first }, onError, onNodeError });
+  return withListener(opened, (error) => {
+    if (!isWithoutCause(error)) onError(error);
+  });
 }
+
+/**
+ * A certificate is for a name, and a server may choose its certificate by the name. By default the client of a cluster
+ * connects to the IP address behind the name.
+ */
+const keepName: NonNullable<ClusterOptions['dnsLookup']> = (host, callback) => callback(null, host);
 
 type AddressOptions = Pick<RedisOptions, 'username' | 'password' | 'tls' | 'family'>;
 
-function optionsOf({ username, password, usesTls, family }: Omit<RedisAddress, 'nodes' | 'database'>): AddressOptions {
+function optionsOf({ nodes, username, password, usesTls, family }: RedisAddress): AddressOptions {
   return {
     ...(username !== '' && { username }),
     ...(password !== '' && { password }),
-    ...(usesTls && { tls: {} }),
+    ...(usesTls && { tls: tlsOptions(nodes.map(({ host }) => host)) }),
     ...(family !== undefined && { family }),
   };
 }

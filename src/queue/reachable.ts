@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pTimeout, { TimeoutError } from 'p-timeout';
+import { troubleOf } from './cluster-trouble.ts';
 import type { RedisConnection } from './connection.ts';
 import { isConnectionLost } from './redis-errors.ts';
 
@@ -43,7 +44,7 @@ async function ready(redis: RedisConnection, limitMs: number): Promise<void> {
   try {
     await pTimeout(opening.done, { milliseconds: Math.max(0, limitMs) });
   } catch (error) {
-    throw opening.lastError ?? error;
+    throw troubleOf(redis) ?? opening.lastError ?? error;
   }
 }
 

@@ -22,7 +22,17 @@ const PASSING: readonly Known[] = [
   [/\bREADONLY\b|^UNBLOCKED/, 'this Redis is a replica: wait for the failover, or give the address of the primary'],
   [/^LOADING|^MASTERDOWN|CLUSTERDOWN/, 'Redis is starting or has no primary: wait'],
   [/^MISCONF/, 'Redis cannot save to its disk and refuses writes: see the log of Redis'],
-  [/^Socket timeout/, 'Redis was silent although an answer was due: Baton connects again'],
+  [
+    /self-signed certificate|unable to (get|verify)/,
+    'the certificate of Redis is of an unknown authority: set NODE_EXTRA_CA_CERTS to the file of its certificates',
+  ],
+  [
+    /does not match certificate's altnames/,
+    'the certificate of Redis is for another name: use that name in the address',
+  ],
+  [/certificate has expired/, 'the certificate of Redis has expired: renew it'],
+  [/cluster support disabled/, 'this is no cluster: give one address'],
+  [/Socket timeout/, 'Redis was silent although an answer was due: Baton connects again'],
 ];
 
 /** Returns `undefined` for an error without a known meaning. */

@@ -9,6 +9,7 @@ import {
 } from 'pino';
 import { SKIP_REASONS } from '../domain/receipt.ts';
 import { errorText, idText, jobIdText, loggedError, safeText } from '../domain/safe-text.ts';
+import { isWithoutCause } from '../queue/cluster-trouble.ts';
 import type { ErrorReporter } from '../queue/connection.ts';
 import { meaningOf } from '../queue/redis-errors.ts';
 import { JobSetAside } from '../queue/set-aside.ts';
@@ -64,6 +65,8 @@ function isSkipReason(value: unknown): boolean {
 export function errorReporter(logger: Logger): ErrorReporter {
   const silentUntil = new Map<string, number>();
   return (event) => (error) => {
+    // A queue passes this error of its connection on. The connection itself reports the cause.
+    if (isWithoutCause(error)) return;
     const now = performance.now();
     const key = `${event}: ${errorText(error)}`;
     if ((silentUntil.get(key) ?? 0) > now) return;
