@@ -8,11 +8,17 @@ export interface RedisErrorMeaning {
   readonly isPermanent: boolean;
 }
 
+/** What a node of a cluster says about itself. */
+export const MODE_OF_CLUSTER = 'redis_mode:cluster';
+
 type Known = readonly [pattern: RegExp, words: string];
 
 /** Other words of an error of Redis may contain keys, so only the pattern is used. */
 const PERMANENT: readonly Known[] = [
-  [/^MOVED|^ASK/, 'this is one node of a cluster: give the addresses of several nodes, separated by commas'],
+  [
+    new RegExp(`^MOVED|^ASK|^${MODE_OF_CLUSTER}`),
+    'this is one node of a cluster: give the addresses of several nodes, separated by commas, or one address twice',
+  ],
   [/CROSSSLOT/, 'this is a cluster: put BATON_QUEUE_PREFIX in braces, such as {baton}'],
   [/NOPERM/, 'the user lacks the right: see the smallest set of rights in docs/rights.md'],
 ];

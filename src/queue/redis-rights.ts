@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Refusal } from '../domain/errors.ts';
 import { refusalOf, type RedisConnection } from './connection.ts';
-import { meaningOf } from './redis-errors.ts';
+import { meaningOf, MODE_OF_CLUSTER } from './redis-errors.ts';
 
 /** How long the key of a trial lives if the process dies before it is deleted. */
 const TRIAL_KEY_MS = 10_000;
@@ -20,6 +20,12 @@ export interface RedisProblem {
 
 type Trial = (redis: RedisConnection, key: string, prefix: string) => Promise<unknown>;
 
+/** One node of a cluster answers the keys that it has, and redirects the others. After a failover it has no keys. */
+async function readState(redis: RedisConnection): Promise<void> {
+  const state = await redis.info('server');
+  if (!redis.isCluster && state.includes(MODE_OF_CLUSTER)) throw new Error(MODE_OF_CLUSTER);
+}
+
 /** One command of each kind that producers and workers send. Each concerns only keys and channels of Baton's prefix. */
 const TRIALS: Readonly<Record<string, Trial>> = {
   'read keys': (redis, key) => redis.get(key),
@@ -29,7 +35,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   'wait for jobs': (redis, key) => redis.zpopmin(`${key}:sorted`),
   'add events': (redis, key) => redis.xtrim(`${key}:events`, 'MAXLEN', 0),
   'publish messages': (redis, _key, prefix) => redis.publish(`${prefix}:trial`, ''),
-  'read the state of the server': (redis) => redis.info('server'),
+  'read the state of the server': readState,
   'list clients': (redis) => redis.call('CLIENT', 'LIST', 'ID', '0'),
 };
 

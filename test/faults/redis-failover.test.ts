@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRedis } from '../../dev/services/services.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
+import { countCommands } from '../support/command-count.ts';
 import { Harness } from '../support/harness.ts';
 import { areOwnServicesPossible } from '../support/own-services.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -86,16 +87,17 @@ describe.runIf(areOwnServicesPossible)('a primary of Redis that becomes a replic
     await expect(
       producer.reassign({ operationId: harness.newId('op'), campaignId, from: 'pool', to: 'everyone', status: 'any' }),
     ).rejects.toThrow('this Redis is a replica');
+    const second = WorkerProcess.begin(harness, {}, {});
+    await until('a worker that starts to name the replica', () => second.logText.includes('this Redis is a replica'));
     await on(0, async (redis) => {
-      const before = await commandsOf(redis);
+      const before = await countCommands(redis);
       await new Promise((resolve) => setTimeout(resolve, 3_000));
-      expect((await commandsOf(redis)) - before).toBeLessThan(1_500);
+      expect((await countCommands(redis)) - before).toBeLessThan(1_500);
+      expect(second.logText).not.toContain('worker ready');
       await redis.replicaof('NO', 'ONE');
     });
     await bothRun();
+    await until('the other worker to be ready', () => second.logText.includes('worker ready'));
+    await second.kill();
   });
 });
-
-async function commandsOf(redis: Redis): Promise<number> {
-  return Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1]);
-}

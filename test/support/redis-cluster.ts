@@ -67,8 +67,17 @@ export class RedisCluster {
 
   /** Kills the primary that stores a key. Its replica replaces it within a second or two. */
   async killPrimaryOf(key: string): Promise<void> {
+    await this.nodes[await this.findPrimaryOf(key)]?.kill('SIGKILL');
+  }
+
+  /** Returns a primary that does not store a key. */
+  async nodeWithout(key: string): Promise<RedisServer> {
+    return this.nodes[((await this.findPrimaryOf(key)) + 1) % PRIMARIES] as RedisServer;
+  }
+
+  private async findPrimaryOf(key: string): Promise<number> {
     const slot = Number(await this.ask(0, (redis) => redis.cluster('KEYSLOT', key)));
-    await this.nodes[Math.floor(slot / SLOTS_EACH)]?.kill('SIGKILL');
+    return Math.floor(slot / SLOTS_EACH);
   }
 
   /** Returns the place of the node over which somebody listens to a channel, or -1. */
