@@ -7,6 +7,12 @@ import { isConnectionLost } from './redis-errors.ts';
 /** The pause after a lost connection, before the client has noticed the loss. */
 const PAUSE_MS = 50;
 
+interface Limits {
+  readonly limitMs: number;
+  /** Aborted when nobody waits any more. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Runs `work` when the connection is ready, and again when the connection is lost meanwhile. A server or a load balancer
  * may have closed an idle connection, or Redis may have become a replica; a new connection is soon open. `work` must be
@@ -14,35 +20,35 @@ const PAUSE_MS = 50;
  */
 export async function whenReachable<Result>(
   redis: RedisConnection,
-  limitMs: number,
+  { limitMs, signal }: Limits,
   work: () => Promise<Result>,
 ): Promise<Result> {
   const endsAt = performance.now() + limitMs;
   const leftMs = (): number => Math.max(0, endsAt - performance.now());
   let lost: unknown;
   while (leftMs() > 0) {
-    await ready(redis, leftMs()).catch((error: unknown) => {
+    await ready(redis, { limitMs: leftMs(), signal }).catch((error: unknown) => {
       throw lost ?? error;
     });
     try {
-      return await pTimeout(work(), { milliseconds: leftMs() });
+      return await pTimeout(work(), { milliseconds: leftMs(), signal });
     } catch (error) {
       lost = error instanceof TimeoutError ? (lost ?? error) : error;
       if (!isConnectionLost(error)) break;
     }
-    await delay(Math.min(PAUSE_MS, leftMs()));
+    await delay(Math.min(PAUSE_MS, leftMs()), undefined, { signal });
   }
   throw lost;
 }
 
 /** Resolves when the connection is open. After `limitMs`, throws its last error; at once when it is closed for good. */
-async function ready(redis: RedisConnection, limitMs: number): Promise<void> {
+async function ready(redis: RedisConnection, { limitMs, signal }: Limits): Promise<void> {
   if (redis.status === 'ready') return;
   if (redis.status === 'end') throw connectionClosed();
   const opening = openings.get(redis) ?? new Opening(redis);
   openings.set(redis, opening);
   try {
-    await pTimeout(opening.done, { milliseconds: Math.max(0, limitMs) });
+    await pTimeout(opening.done, { milliseconds: limitMs, signal });
   } catch (error) {
     throw troubleOf(redis) ?? opening.lastError ?? error;
   }
@@ -57,13 +63,16 @@ class Opening {
 
   constructor(redis: RedisConnection) {
     const noteError = (error: unknown): unknown => (this.lastError = error);
+    let noteReady = (): void => undefined;
+    let noteEnd = (): void => undefined;
     const opened = new Promise<void>((resolve, reject) => {
-      redis.on('error', noteError).once('ready', resolve);
-      redis.once('end', () => reject(connectionClosed()));
+      noteReady = resolve;
+      noteEnd = () => reject(connectionClosed());
+      redis.on('error', noteError).once('ready', noteReady).once('end', noteEnd);
     });
     this.done = opened.finally(() => {
       openings.delete(redis);
-      redis.off('error', noteError);
+      redis.off('error', noteError).off('ready', noteReady).off('end', noteEnd);
     });
     // Every call that waits may have given up before.
     this.done.catch(() => undefined);

@@ -11,6 +11,9 @@ export interface RedisErrorMeaning {
 /** What a node of a cluster says about itself. */
 export const MODE_OF_CLUSTER = 'redis_mode:cluster';
 
+/** A replica refuses a write, and ends the waits that it had as a primary. */
+const FROM_REPLICA = /\bREADONLY\b|^UNBLOCKED/;
+
 type Known = readonly [pattern: RegExp, words: string];
 
 /** Other words of an error of Redis may contain keys, so only the pattern is used. */
@@ -25,7 +28,7 @@ const PERMANENT: readonly Known[] = [
 
 const PASSING: readonly Known[] = [
   [/^OOM/, 'Redis has no memory left: raise maxmemory, or delete keys of other programs'],
-  [/\bREADONLY\b|^UNBLOCKED/, 'this Redis is a replica: wait for the failover, or give the address of the primary'],
+  [FROM_REPLICA, 'this Redis is a replica: wait for the failover, or give the address of the primary'],
   [/^LOADING|^MASTERDOWN|CLUSTERDOWN/, 'Redis is starting or has no primary: wait'],
   [/^MISCONF/, 'Redis cannot save to its disk and refuses writes: see the log of Redis'],
   [
@@ -52,7 +55,7 @@ export function meaningOf(error: unknown): RedisErrorMeaning | undefined {
 
 /** Returns true when a primary has become a replica: the address may lead to another Redis by now. */
 export function isFromReplica(error: unknown): boolean {
-  return error instanceof Error && /\bREADONLY\b|^UNBLOCKED/.test(error.message);
+  return error instanceof Error && FROM_REPLICA.test(error.message);
 }
 
 /** The texts of the client for a command that met a broken or replaced connection. */

@@ -38,7 +38,7 @@ export class Sender {
   private readonly parts: SenderParts;
   private results: ResultWaiter | undefined;
   private lastTimestamp = 0;
-  private isClosed = false;
+  private readonly closed = new AbortController();
 
   constructor(name: string, parts: SenderParts) {
     this.parts = parts;
@@ -55,7 +55,7 @@ export class Sender {
       return await this.whenReachable(() => this.add(name, data, { ...options, timestamp }));
     } catch (error) {
       if (error instanceof Refusal) throw error;
-      throw this.isClosed ? new ProducerClosed() : unavailable(error);
+      throw this.closed.signal.aborted ? new ProducerClosed() : unavailable(error);
     }
   }
 
@@ -67,7 +67,7 @@ export class Sender {
 
   /** Returns the job's return value; see {@link ResultWaiter.wait}. */
   async wait(jobId: string, options: Partial<WaitOptions> = {}): Promise<unknown> {
-    if (this.isClosed) throw new ProducerClosed();
+    if (this.closed.signal.aborted) throw new ProducerClosed();
     this.results ??= new ResultWaiter(this.queue, this.parts.connectForWaiting());
     return this.results.wait(jobId, { waitMs: options.waitMs ?? DEFAULT_WAIT_MS, onProgress: options.onProgress });
   }
@@ -77,12 +77,12 @@ export class Sender {
     try {
       return (await this.whenReachable(() => readJob(this.queue, jobId))) !== undefined;
     } catch (error) {
-      throw this.isClosed ? new ProducerClosed() : unavailable(error);
+      throw this.closed.signal.aborted ? new ProducerClosed() : unavailable(error);
     }
   }
 
   async close(): Promise<void> {
-    this.isClosed = true;
+    this.closed.abort();
     const closing = this.queue.close().catch(() => undefined);
     await Promise.all([
       this.results?.close(),
@@ -91,7 +91,7 @@ export class Sender {
   }
 
   private whenReachable<Result>(work: () => Promise<Result>): Promise<Result> {
-    return whenReachable(this.parts.connection, SEND_TIMEOUT_MS, work);
+    return whenReachable(this.parts.connection, { limitMs: SEND_TIMEOUT_MS, signal: this.closed.signal }, work);
   }
 
   private async add<Data>(name: string, data: Data, options: JobsOptions): Promise<SentJob> {
