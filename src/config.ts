@@ -4,6 +4,7 @@ import type { MongoOptions } from './mongo/connect.ts';
 import { BATCHES_IN_FLIGHT_LIMIT } from './domain/in-flight.ts';
 import { ruleOf } from './domain/requests.ts';
 import { problemOfMongodbUri } from './mongo/mongodb-address.ts';
+import { DEFAULT_REDIS_TIMES, type RedisTimes } from './queue/connection-options.ts';
 import { DEFAULT_QUEUE_PREFIX } from './queue/job.ts';
 import { problemOfRedisUrl } from './queue/redis-address.ts';
 
@@ -16,6 +17,10 @@ const QUEUED_LIMIT = 1_000_000;
 const LOCK_MS_MIN = 1_000;
 /** With less, the checks take all the time of Redis. */
 const CHECK_EVERY_MS_MIN = 100;
+/** With less, BullMQ could not replace a connection that waits for jobs before it counts as silent. */
+const REDIS_SILENCE_MS_MIN = 4_000;
+/** With less, Redis would answer more signs of life than requests. */
+const REDIS_KEEP_ALIVE_MS_MIN = 100;
 /** With less, no transaction could end, and every stop would be cut off. */
 const CLOSE_TIMEOUT_MS_MIN = 100;
 /** With less, the first connection to the database is never ready in time. */
@@ -43,13 +48,20 @@ export const environment = z.object({
     .superRefine(reportProblem(problemOfRedisUrl))
     .describe(
       'The address of Redis, or the nodes of one cluster separated by commas. Redis should keep an append-only file ' +
-        'and use the policy noeviction.',
+        'and use the policy noeviction. rediss:// uses TLS; NODE_EXTRA_CA_CERTS names the file of an own authority.',
     ),
   BATON_QUEUE_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9{}_-]{1,64}$/, 'must be 1 to 64 letters, digits, braces, "_" or "-"')
     .default(DEFAULT_QUEUE_PREFIX)
     .describe('The prefix of every key in Redis. Braces keep the keys in one slot of a cluster.'),
+  BATON_REDIS_SILENCE_MS: ms(DEFAULT_REDIS_TIMES.silenceMs, REDIS_SILENCE_MS_MIN).describe(
+    'How long a worker waits for an answer of Redis before it replaces the connection, in milliseconds. It waits for ' +
+      'jobs for half of this time, and then asks again.',
+  ),
+  BATON_REDIS_KEEP_ALIVE_MS: ms(DEFAULT_REDIS_TIMES.keepAliveMs, REDIS_KEEP_ALIVE_MS_MIN).describe(
+    'How often a worker sends a sign of life over an idle connection to Redis, in milliseconds.',
+  ),
   BATON_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
@@ -117,6 +129,7 @@ type Environment = z.output<typeof environment>;
 export interface Config {
   readonly mongo: MongoOptions;
   readonly queue: { readonly redisUrl: string; readonly prefix: string };
+  readonly redis: RedisTimes;
   readonly log: { readonly level: Environment['BATON_LOG_LEVEL'] };
   readonly worker: WorkerConfig;
 }
@@ -181,6 +194,7 @@ function toConfig(env: Environment): Config {
       serverSelectionTimeoutMs: env.BATON_MONGODB_SELECTION_TIMEOUT_MS,
     },
     queue: { redisUrl: env.REDIS_URL, prefix: env.BATON_QUEUE_PREFIX },
+    redis: { silenceMs: env.BATON_REDIS_SILENCE_MS, keepAliveMs: env.BATON_REDIS_KEEP_ALIVE_MS },
     log: { level: env.BATON_LOG_LEVEL },
     worker: {
       operationConcurrency: env.BATON_OPERATION_CONCURRENCY,

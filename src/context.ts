@@ -34,6 +34,7 @@ import {
   type ErrorReporter,
   type RedisConnection,
 } from './queue/connection.ts';
+import { keepAlive } from './queue/heartbeat.ts';
 import { claimQueues, refuseOther } from './queue/queue-owner.ts';
 import { requireWorkingRedis } from './queue/redis-rights.ts';
 import { MongoReconcileStore, ReconcileSchedule, type ReconcileStore } from './reconcile/index.ts';
@@ -135,8 +136,9 @@ export async function createWorkerContext(config: Config, reporter: ErrorReporte
     throw error;
   });
   const onConnectionError = reporter(CONNECTION_FAILED);
-  const redis = connectWorker(config.queue.redisUrl, onConnectionError);
-  const subscriber = connectWorker(config.queue.redisUrl, onConnectionError);
+  const connect = (): RedisConnection => connectWorker(config.queue.redisUrl, onConnectionError, config.redis);
+  const redis = connect();
+  const subscriber = connect();
   const close = async (): Promise<void> => {
     subscriber.disconnect();
     redis.disconnect();
@@ -149,7 +151,8 @@ export async function createWorkerContext(config: Config, reporter: ErrorReporte
     });
     const databaseId = await ownQueues(context, redis, config.queue.prefix);
     const parts = await createQueueParts(config, context, { redis, subscriber, reporter });
-    return { ...context, ...parts, redis, databaseId, close };
+    const stopBeating = keepAlive(subscriber, config.redis, () => parts.coordinator.open());
+    return { ...context, ...parts, redis, databaseId, close: () => close().finally(stopBeating) };
   } catch (error) {
     await close();
     throw refusalOf(subscriber) ?? refusalOf(redis) ?? error;

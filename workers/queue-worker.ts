@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRedisBackend, Worker, type Processor } from 'bullmq';
+import { createRedisBackend, Worker, type Processor, type RedisQueueBackend } from 'bullmq';
 import pTimeout from 'p-timeout';
 import type { Config } from '../src/config.ts';
+import { blockMsOf } from '../src/queue/connection-options.ts';
 import type { ErrorListener, RedisConnection } from '../src/queue/connection.ts';
 import type { LockWatch } from './lock-watch.ts';
 import { screenJobs } from './screened-backend.ts';
@@ -15,8 +16,12 @@ const STALLED_COUNT_MAX = 100;
 /** A second for BullMQ to notice that a blocking connection is dead, and the rest for a new connection. */
 const RESET_MS_MAX = 6_000;
 
-/** How long a worker pauses after Redis refused to give it a job. */
-const REFUSED_PAUSE_MS = 1_000;
+/** How long a worker pauses after Redis refused to give it a job. The pause grows with each refusal in a row. */
+const REFUSED_PAUSE_MS_MIN = 500;
+const REFUSED_PAUSE_MS_MAX = 8_000;
+
+/** How long BullMQ pauses after it has lost its connection. Its default is 15 seconds. */
+const LOST_PAUSE_MS = 1_000;
 
 export interface QueueWorkerParts {
   readonly name: string;
@@ -28,7 +33,7 @@ export interface QueueWorkerParts {
 }
 
 /** Starts BullMQ's worker for one queue. */
-export function startQueueWorker({ queue, worker: config }: Config, parts: QueueWorkerParts): Worker {
+export function startQueueWorker({ queue, redis, worker: config }: Config, parts: QueueWorkerParts): Worker {
   const options = {
     connection: parts.redis,
     prefix: queue.prefix,
@@ -38,9 +43,12 @@ export function startQueueWorker({ queue, worker: config }: Config, parts: Queue
     skipLockRenewal: true,
     stalledInterval: config.stalledCheckMs,
     maxStalledCount: STALLED_COUNT_MAX,
+    runRetryDelay: LOST_PAUSE_MS,
   };
   const worker: Worker = new Worker(parts.name, parts.processor, options, (...args) => {
-    const backend = createUnblockingBackend(...args);
+    const backend = createRedisBackend(...args);
+    limitWaits(backend, blockMsOf(redis) / 1_000);
+    pauseAfterErrors(backend);
     screenJobs(backend, () => worker);
     return backend;
   });
@@ -49,27 +57,39 @@ export function startQueueWorker({ queue, worker: config }: Config, parts: Queue
 }
 
 /**
- * Creates BullMQ's Redis backend with a time limit on the wait for a job. When a cluster's replica replaces its primary
- * during the wait, BullMQ's own reset of the connection can wait for ever, and the worker would never run a job again.
- * After the time limit, BullMQ looks for a job and waits again.
+ * Puts a time limit on the wait for a job. Nothing arrives during a wait, so a longer one would look like a silent
+ * connection. And when a cluster's replica replaces its primary during the wait, BullMQ's own reset of the connection can
+ * wait for ever, and the worker would never run a job again. After the time limit, BullMQ looks for a job and waits again.
  */
-const createUnblockingBackend: typeof createRedisBackend = (...args) => {
-  const backend = createRedisBackend(...args);
+function limitWaits(backend: RedisQueueBackend, blockSMax: number): void {
   const waitForJob = backend.waitForJob.bind(backend);
-  const moveToActive = backend.moveToActive.bind(backend);
-  // BullMQ asks again at once after an error that is no lost connection: thousands of times a second.
-  backend.moveToActive = async (token, name) => {
+  backend.waitForJob = (blockTimeoutS) => {
+    const blockS = Math.min(blockTimeoutS, blockSMax);
+    return pTimeout(waitForJob(blockS), { milliseconds: blockS * 1_000 + RESET_MS_MAX, fallback: () => null });
+  };
+}
+
+/** Pauses when Redis refuses to give a job. BullMQ asks again at once: thousands of times a second. */
+function pauseAfterErrors(backend: RedisQueueBackend): void {
+  backend.moveToActive = pausing(backend.moveToActive.bind(backend) as (...args: Fetch) => Promise<unknown[]>);
+  backend.waitForJob = pausing(backend.waitForJob.bind(backend));
+}
+
+type Fetch = Parameters<RedisQueueBackend['moveToActive']>;
+
+function pausing<Args extends readonly unknown[], Result>(
+  ask: (...args: Args) => Promise<Result>,
+): (...args: Args) => Promise<Result> {
+  let pauseMs = REFUSED_PAUSE_MS_MIN;
+  return async (...args) => {
     try {
-      return (await moveToActive(token, name)) as unknown[];
+      const answer = await ask(...args);
+      pauseMs = REFUSED_PAUSE_MS_MIN;
+      return answer;
     } catch (error) {
-      await delay(REFUSED_PAUSE_MS);
+      await delay(pauseMs);
+      pauseMs = Math.min(2 * pauseMs, REFUSED_PAUSE_MS_MAX);
       throw error;
     }
   };
-  backend.waitForJob = (blockTimeoutS) =>
-    pTimeout(waitForJob(blockTimeoutS), {
-      milliseconds: blockTimeoutS * 1_000 + RESET_MS_MAX,
-      fallback: () => null,
-    });
-  return backend;
-};
+}

@@ -57,6 +57,7 @@ export class ClaimCoordinator {
     this.leases = new Leases(options.redis, options.prefix, this.coordinatorId);
   }
 
+  /** Subscribes to the replies of other coordinators. Safe to repeat. */
   async open(): Promise<void> {
     await this.replies.open();
   }

@@ -1,44 +1,26 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
+import pTimeout from 'p-timeout';
 import { Refusal } from '../domain/errors.ts';
+import { isWithoutCause, troubleOf, watchCluster } from './cluster-trouble.ts';
+import {
+  CLUSTER_PRODUCER_OPTIONS,
+  CLUSTER_WORKER_OPTIONS,
+  type ConnectionOptions,
+  DEFAULT_REDIS_TIMES,
+  PRODUCER_OPTIONS,
+  reconnection,
+  type Reconnection,
+  workerOptions,
+} from './connection-options.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-address.ts';
-
-/** A producer's command fails after this time. */
-export const COMMAND_TIMEOUT_MS = 2_000;
-const CONNECT_TIMEOUT_MS = 3_000;
-const RECONNECT_DELAY_STEP_MS = 100;
-const RECONNECT_DELAY_MS_MAX = 2_000;
-
-const retryStrategy = (attempt: number): number => Math.min(attempt * RECONNECT_DELAY_STEP_MS, RECONNECT_DELAY_MS_MAX);
-
-/** A producer's caller wants an error soon, so no command is queued while Redis cannot be reached. */
-const PRODUCER_OPTIONS = {
-  maxRetriesPerRequest: 1,
-  enableOfflineQueue: false,
-  commandTimeout: COMMAND_TIMEOUT_MS,
-  connectTimeout: CONNECT_TIMEOUT_MS,
-  retryStrategy,
-} as const satisfies RedisOptions;
-
-/** A worker waits for jobs and for Redis without a time limit. A command timeout would interrupt its blocking reads. */
-const WORKER_OPTIONS = {
-  maxRetriesPerRequest: null,
-  connectTimeout: CONNECT_TIMEOUT_MS,
-  retryStrategy,
-} as const satisfies RedisOptions;
-
-/**
- * A worker's command waits until a replica has replaced a failed primary; if the command failed, its job would stall.
- * With Redis's defaults that takes about 15 seconds. Each retry uses one or two redirections, so 300 last about 40 seconds.
- */
-const CLUSTER_WORKER_OPTIONS = {
-  maxRedirections: 300,
-  retryDelayOnFailover: 250,
-  retryDelayOnClusterDown: 250,
-} as const;
+import { tlsOptions } from './redis-tls.ts';
 
 export type RedisConnection = Redis | Cluster;
 
 export type ErrorListener = (error: Error) => void;
+
+/** How long a command line waits for its connection. */
+const OPEN_MS_MAX = 6_000;
 
 /** The event of errors that the connection itself reports. BullMQ's queues pass the same errors on. */
 export const CONNECTION_FAILED = 'connection to Redis failed';
@@ -54,26 +36,35 @@ export interface QueueAddress {
 
 /** Opens a connection in the background. Its commands fail soon when Redis cannot be reached. */
 export function connectProducer(redisUrl: string, onError: ErrorListener): RedisConnection {
-  return withListener(connect(redisUrl, PRODUCER_OPTIONS), onError);
+  return connect(redisUrl, { ...PRODUCER, ...reconnection(false, onError) }, onError);
 }
 
 /** Opens a connection in the background. Its commands wait until Redis can be reached. */
-export function connectWorker(redisUrl: string, onError: ErrorListener): RedisConnection {
-  return withListener(connect(redisUrl, WORKER_OPTIONS), onError);
+export function connectWorker(redisUrl: string, onError: ErrorListener, times = DEFAULT_REDIS_TIMES): RedisConnection {
+  const options = { redis: workerOptions(times), cluster: CLUSTER_WORKER_OPTIONS };
+  return connect(redisUrl, { ...options, ...reconnection(true, onError) }, onError);
 }
 
-/** Runs `work` with a connection that is open, and closes the connection. Throws when Redis cannot be reached. */
+/**
+ * Runs `work` with a connection that is open, and closes the connection. Throws when Redis cannot be reached. The answers
+ * of a replica are passed on.
+ */
 export async function withRedis<Result>(
   redisUrl: string,
   work: (redis: RedisConnection) => Promise<Result>,
 ): Promise<Result> {
   let onError: ErrorListener = () => undefined;
-  const redis = connectProducer(redisUrl, (error) => onError(error));
+  const { retryStrategy } = reconnection(false, () => undefined);
+  const onNodeError = (): void => undefined;
+  const redis = connect(redisUrl, { ...PRODUCER, retryStrategy }, (error) => onError(error), onNodeError);
   try {
     // Without an offline queue, a command that is sent before the connection is ready fails.
-    await new Promise<void>((resolve, reject) => {
+    const opened = new Promise<void>((resolve, reject) => {
       redis.once('ready', resolve);
       onError = reject;
+    });
+    await pTimeout(opened, { milliseconds: OPEN_MS_MAX }).catch((error: unknown) => {
+      throw troubleOf(redis) ?? error;
     });
     return await work(redis);
   } finally {
@@ -81,28 +72,48 @@ export async function withRedis<Result>(
   }
 }
 
-type Options = typeof PRODUCER_OPTIONS | typeof WORKER_OPTIONS;
+type Options = Pick<Reconnection, 'retryStrategy'> &
+  Partial<Reconnection> & { readonly redis: ConnectionOptions; readonly cluster: ClusterOptions };
 
-function connect(redisUrl: string, options: Options): RedisConnection {
+const PRODUCER = { redis: PRODUCER_OPTIONS, cluster: CLUSTER_PRODUCER_OPTIONS };
+
+function connect(
+  redisUrl: string,
+  { redis, cluster, ...reconnects }: Options,
+  onError: ErrorListener,
+  onNodeError = onError,
+): RedisConnection {
   const address = parseRedisUrl(redisUrl);
-  const { nodes, database, ...who } = address;
-  const common = { ...options, ...optionsOf(who) };
+  const { nodes, database: db, usesTls } = address;
+  const common = { ...redis, ...reconnects, ...optionsOf(address) };
   const [first] = nodes;
-  if (nodes.length === 1 && first) return new Redis({ ...common, ...first, db: database });
-  return new Cluster([...nodes], {
-    clusterRetryStrategy: retryStrategy,
-    ...(options === WORKER_OPTIONS ? CLUSTER_WORKER_OPTIONS : { enableOfflineQueue: false }),
+  if (nodes.length === 1) return withListener(new Redis({ ...common, ...first, db }), onError);
+  const options = {
+    clusterRetryStrategy: reconnects.retryStrategy,
+    ...cluster,
+    ...(usesTls && { dnsLookup: keepName }),
     redisOptions: common,
+  };
+  const opened = new Cluster([...nodes], options);
+  watchCluster(opened, { node: { ...common, ...first }, onError, onNodeError });
+  return withListener(opened, (error) => {
+    if (!isWithoutCause(error)) onError(error);
   });
 }
 
+/**
+ * A certificate is for a name, and a server may choose its certificate by the name. By default the client of a cluster
+ * connects to the IP address behind the name.
+ */
+const keepName: NonNullable<ClusterOptions['dnsLookup']> = (host, callback) => callback(null, host);
+
 type AddressOptions = Pick<RedisOptions, 'username' | 'password' | 'tls' | 'family'>;
 
-function optionsOf({ username, password, usesTls, family }: Omit<RedisAddress, 'nodes' | 'database'>): AddressOptions {
+function optionsOf({ nodes, username, password, usesTls, family }: RedisAddress): AddressOptions {
   return {
     ...(username !== '' && { username }),
     ...(password !== '' && { password }),
-    ...(usesTls && { tls: {} }),
+    ...(usesTls && { tls: tlsOptions(nodes.map(({ host }) => host)) }),
     ...(family !== undefined && { family }),
   };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Refusal } from '../domain/errors.ts';
 import { refusalOf, type RedisConnection } from './connection.ts';
+import { meaningOf, MODE_OF_CLUSTER } from './redis-errors.ts';
 
 /** How long the key of a trial lives if the process dies before it is deleted. */
 const TRIAL_KEY_MS = 10_000;
@@ -19,6 +20,12 @@ export interface RedisProblem {
 
 type Trial = (redis: RedisConnection, key: string, prefix: string) => Promise<unknown>;
 
+/** One node of a cluster answers the keys that it has, and redirects the others. After a failover it has no keys. */
+async function readState(redis: RedisConnection): Promise<void> {
+  const state = await redis.info('server');
+  if (!redis.isCluster && state.includes(MODE_OF_CLUSTER)) throw new Error(MODE_OF_CLUSTER);
+}
+
 /** One command of each kind that producers and workers send. Each concerns only keys and channels of Baton's prefix. */
 const TRIALS: Readonly<Record<string, Trial>> = {
   'read keys': (redis, key) => redis.get(key),
@@ -28,7 +35,7 @@ const TRIALS: Readonly<Record<string, Trial>> = {
   'wait for jobs': (redis, key) => redis.zpopmin(`${key}:sorted`),
   'add events': (redis, key) => redis.xtrim(`${key}:events`, 'MAXLEN', 0),
   'publish messages': (redis, _key, prefix) => redis.publish(`${prefix}:trial`, ''),
-  'read the state of the server': (redis) => redis.info('server'),
+  'read the state of the server': readState,
   'list clients': (redis) => redis.call('CLIENT', 'LIST', 'ID', '0'),
 };
 
@@ -46,22 +53,10 @@ export async function tryRedis(redis: RedisConnection, prefix: string): Promise<
   return problems;
 }
 
-/** The starts of Redis's errors. The other words of an error may contain keys. */
-const KNOWN: readonly (readonly [RegExp, string, boolean])[] = [
-  [/^MOVED|^ASK/, 'this is one node of a cluster: give the addresses of several nodes, separated by commas', true],
-  [/CROSSSLOT/, 'this is a cluster: put BATON_QUEUE_PREFIX in braces, such as {baton}', true],
-  [/NOPERM/, 'the user lacks the right: see the smallest set of rights in docs/rights.md', true],
-  [/^OOM/, 'Redis has no memory left: raise maxmemory, or delete keys of other programs', false],
-  [/READONLY/, 'this Redis is a replica: wait for the failover, or give the address of the primary', false],
-  [/^LOADING|^MASTERDOWN|^CLUSTERDOWN/, 'Redis is starting or has no primary: wait', false],
-  [/^MISCONF/, 'Redis cannot save to its disk and refuses writes: see the log of Redis', false],
-];
-
 function problemOf(kind: string, error: unknown): RedisProblem {
   const text = error instanceof Error ? error.message : '';
-  const known = KNOWN.find(([start]) => start.test(text));
-  const [, words = `Redis refuses it with ${/^[A-Z]+/.exec(text)?.[0] ?? 'an error'}`, isPermanent = false] =
-    known ?? [];
+  const unknown = { words: `Redis refuses it with ${/^[A-Z]+/.exec(text)?.[0] ?? 'an error'}`, isPermanent: false };
+  const { words, isPermanent } = meaningOf(error) ?? unknown;
   return { kind, message: `Redis does not let Baton ${kind}: ${words}`, isPermanent };
 }
 

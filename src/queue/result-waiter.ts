@@ -3,6 +3,7 @@ import pTimeout from 'p-timeout';
 import { JobFailed, ProducerClosed, QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
 import { errorText, jobIdText } from '../domain/safe-text.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
+import { blockMsOf, DEFAULT_REDIS_TIMES } from './connection-options.ts';
 import type { RedisConnection } from './connection.ts';
 import { hasFailed } from './job-state.ts';
 import { connectionOf } from './lost-job.ts';
@@ -116,6 +117,7 @@ export class ResultWaiter {
       connection,
       prefix: this.queue.opts.prefix ?? '',
       lastEventId: newest?.[0] ?? '0-0',
+      blockingTimeout: blockMsOf(DEFAULT_REDIS_TIMES),
     });
     events.on('error', ignore);
     events.on('completed', ({ jobId, returnvalue }) => {

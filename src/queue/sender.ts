@@ -1,18 +1,21 @@
 import { Queue, type Job, type JobsOptions } from 'bullmq';
 import pTimeout, { TimeoutError } from 'p-timeout';
 import { ProducerClosed, QueueUnavailable, Refusal } from '../domain/errors.ts';
-import { errorText, jobIdText, storableError } from '../domain/safe-text.ts';
-import { COMMAND_TIMEOUT_MS, type ErrorListener, type RedisConnection } from './connection.ts';
+import { jobIdText, storableError } from '../domain/safe-text.ts';
+import { COMMAND_TIMEOUT_MS } from './connection-options.ts';
+import type { ErrorListener, RedisConnection } from './connection.ts';
 import { hasFailed, isIdFree, runAgain } from './job-state.ts';
 import { runIfLost } from './lost-job.ts';
 import { requireOwner } from './queue-owner.ts';
 import { readJob, readOrSetAside } from './read-job.ts';
+import { whenReachable } from './reachable.ts';
+import { explained } from './redis-errors.ts';
 import { CLOSE_MS_MAX, ResultWaiter, type WaitOptions } from './result-waiter.ts';
 
 export const DEFAULT_WAIT_MS = 60_000;
 /** Another caller may send a job under the id that became free; it may be refused too. Each round removes one such job. */
 const ADD_ROUNDS_MAX = 5;
-/** Sending takes a few commands. Some failures of Redis make no single command fail, so the sum has a limit too. */
+/** Sending takes a few commands, and may have to wait for a new connection. Their sum has this limit. */
 const SEND_TIMEOUT_MS = 2 * COMMAND_TIMEOUT_MS;
 
 export interface SenderParts {
@@ -40,11 +43,12 @@ export class Sender {
   private readonly parts: SenderParts;
   private results: ResultWaiter | undefined;
   private lastTimestamp = 0;
-  private isClosed = false;
+  private readonly closed = new AbortController();
 
   constructor(name: string, parts: SenderParts) {
     this.parts = parts;
-    this.queue = new Queue(name, { connection: parts.connection, prefix: parts.prefix });
+    // The check of the version is a command that can time out, and BullMQ would never repeat it.
+    this.queue = new Queue(name, { connection: parts.connection, prefix: parts.prefix, skipVersionCheck: true });
     this.queue.on('error', parts.onError);
   }
 
@@ -55,11 +59,14 @@ export class Sender {
   async send<Data>(name: string, data: Data, options: JobsOptions, isSame?: IsSame): Promise<SentJob> {
     try {
       const timestamp = this.nextTimestamp();
-      const adding = this.requireDatabase().then(() => this.add(name, data, { ...options, timestamp }, isSame));
-      return await pTimeout(adding, { milliseconds: SEND_TIMEOUT_MS });
+      // A job is safe to send again: it has an id, or a repetition does no harm.
+      return await this.whenReachable(async () => {
+        await this.requireDatabase();
+        return this.add(name, data, { ...options, timestamp }, isSame);
+      });
     } catch (error) {
       if (error instanceof Refusal) throw error;
-      throw this.isClosed ? new ProducerClosed() : unavailable(error);
+      throw this.closed.signal.aborted ? new ProducerClosed() : unavailable(error);
     }
   }
 
@@ -71,7 +78,7 @@ export class Sender {
 
   /** Returns the job's return value; see {@link ResultWaiter.wait}. */
   async wait(jobId: string, options: Partial<WaitOptions> = {}): Promise<unknown> {
-    if (this.isClosed) throw new ProducerClosed();
+    if (this.closed.signal.aborted) throw new ProducerClosed();
     this.results ??= new ResultWaiter(this.queue, this.parts.connectForWaiting());
     return this.results.wait(jobId, { waitMs: options.waitMs ?? DEFAULT_WAIT_MS, onProgress: options.onProgress });
   }
@@ -79,22 +86,28 @@ export class Sender {
   /** Returns true when the queue has a job with this id that has not been completed. */
   async hasOpen(jobId: string): Promise<boolean> {
     try {
-      const reading = this.requireDatabase().then(() => readJob(this.queue, jobId));
-      const job = await pTimeout(reading, { milliseconds: SEND_TIMEOUT_MS });
+      const job = await this.whenReachable(async () => {
+        await this.requireDatabase();
+        return readJob(this.queue, jobId);
+      });
       return job !== undefined && (job.finishedOn === undefined || hasFailed(job));
     } catch (error) {
       if (error instanceof Refusal) throw error;
-      throw this.isClosed ? new ProducerClosed() : unavailable(error);
+      throw this.closed.signal.aborted ? new ProducerClosed() : unavailable(error);
     }
   }
 
   async close(): Promise<void> {
-    this.isClosed = true;
+    this.closed.abort();
     const closing = this.queue.close().catch(() => undefined);
     await Promise.all([
       this.results?.close(),
       pTimeout(closing, { milliseconds: CLOSE_MS_MAX, fallback: () => undefined }),
     ]);
+  }
+
+  private whenReachable<Result>(work: () => Promise<Result>): Promise<Result> {
+    return whenReachable(this.parts.connection, { limitMs: SEND_TIMEOUT_MS, signal: this.closed.signal }, work);
   }
 
   private async requireDatabase(): Promise<void> {
@@ -133,11 +146,10 @@ export class Sender {
 }
 
 function unavailable(error: unknown): QueueUnavailable {
-  const reason = errorText(error);
   const message =
     error instanceof TimeoutError
       ? `Redis did not confirm the request within ${SEND_TIMEOUT_MS} ms`
-      : `Redis did not confirm the request: ${reason}`;
+      : `Redis did not confirm the request: ${explained(error)}`;
   // The cause is described, because the client's error contains the command with the request.
   return new QueueUnavailable(message, { cause: storableError(error) });
 }

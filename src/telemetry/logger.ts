@@ -9,7 +9,9 @@ import {
 } from 'pino';
 import { SKIP_REASONS } from '../domain/receipt.ts';
 import { errorText, idText, jobIdText, loggedError, safeText } from '../domain/safe-text.ts';
+import { isWithoutCause } from '../queue/cluster-trouble.ts';
 import type { ErrorReporter } from '../queue/connection.ts';
+import { meaningOf } from '../queue/redis-errors.ts';
 import { JobSetAside } from '../queue/set-aside.ts';
 
 export type { Logger } from 'pino';
@@ -65,6 +67,8 @@ function isSkipReason(value: unknown): boolean {
 export function errorReporter(logger: Logger): ErrorReporter {
   const silentUntil = new Map<string, number>();
   return (event) => (error) => {
+    // A queue passes this error of its connection on. The connection itself reports the cause.
+    if (isWithoutCause(error)) return;
     const now = performance.now();
     const key = `${event}: ${errorText(error)}`;
     if ((silentUntil.get(key) ?? 0) > now) return;
@@ -73,6 +77,8 @@ export function errorReporter(logger: Logger): ErrorReporter {
     const [oldest] = silentUntil.keys();
     if (oldest !== undefined && silentUntil.size >= ERRORS_REMEMBERED_MAX) silentUntil.delete(oldest);
     silentUntil.set(key, now + REPEATED_ERROR_EVERY_MS);
-    logger.error({ err: error }, error instanceof JobSetAside ? JOB_SET_ASIDE : event);
+    const words = meaningOf(error)?.words;
+    const failed = error instanceof JobSetAside ? JOB_SET_ASIDE : event;
+    logger.error({ err: error }, words === undefined ? failed : `${failed}: ${words}`);
   };
 }

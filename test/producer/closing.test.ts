@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProducerClosed } from '../../src/domain/errors.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { Harness } from '../support/harness.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
 const AT_ONCE_MS = 500;
@@ -48,6 +49,33 @@ describe('a producer that is closed', () => {
     expect(errors.map((error) => (error as Error).name)).toEqual(errors.map(() => 'ProducerClosed'));
     await expect(producer.reassign(request())).rejects.toBeInstanceOf(ProducerClosed);
     await expect(sent.result(LONG)).rejects.toBeInstanceOf(ProducerClosed);
+  });
+
+  it('rejects the calls that wait for Redis, and leaves no listener after Redis was away many times', async () => {
+    const proxy = await TcpProxy.before(harness.config.queue.redisUrl);
+    const producer = createProducer({ ...harness.config.queue, redisUrl: proxy.url });
+    const warnings: Error[] = [];
+    const note = (warning: Error): unknown => warnings.push(warning);
+    process.on('warning', note);
+    for (let time = 0; time < 15; time += 1) {
+      proxy.away();
+      const sent = producer.reassign(request());
+      proxy.back();
+      await sent;
+    }
+    proxy.away();
+    const began = performance.now();
+    const waits = [producer.reassign(request()), producer.preview({ kind: 'reassign', ...request() })];
+    const ended = Promise.all(waits.map((wait) => wait.catch((error: unknown) => (error as Error).name)));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const closing = producer.close();
+    expect(await ended).toEqual(['ProducerClosed', 'ProducerClosed']);
+    // Without the close, the calls would wait for four seconds.
+    expect(performance.now() - began).toBeLessThan(AT_ONCE_MS * 4);
+    await closing;
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+    await proxy.close();
   });
 
   it('lets the process exit although a result is still awaited', async () => {

@@ -6,6 +6,7 @@ import { createContext, type Context } from '../../src/context.ts';
 import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
 import type { Assignee, Status } from '../../src/domain/conversation.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { DEFAULT_REDIS_TIMES } from '../../src/queue/connection-options.ts';
 import { migrate } from '../../src/mongo/migrate.ts';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
 import { campaignDoc, conversationDoc, Seeder, texterDoc } from './documents.ts';
@@ -33,6 +34,7 @@ export function testConfig(worker: Partial<Config['worker']> = {}, addresses = s
   return {
     mongo: { uri, connectionsMax: 20, serverSelectionTimeoutMs: 5_000 },
     queue: { redisUrl: addresses.redisUrl, prefix: `{${name}}` },
+    redis: DEFAULT_REDIS_TIMES,
     log: { level: process.env['BATON_LOG_LEVEL'] === 'debug' ? 'debug' : 'silent' },
     worker: {
       operationConcurrency: 8,

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { freePort } from '../../dev/services/managed-server.ts';
 import { startRedis, type RedisServer } from '../../dev/services/redis.ts';
+import type { Certificates } from './certificates.ts';
 import { until } from './until.ts';
 
 const PASSWORD_BYTES = 16;
@@ -11,20 +13,39 @@ const SLOTS_EACH = Math.ceil(SLOTS / PRIMARIES);
 /** A replica cannot replace its primary before it has copied the data, so it copies without delay. */
 const SETTINGS = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '1000', 'repl-diskless-sync-delay': '0' };
 
-/** A Redis Cluster on this machine: three primaries with a replica each. */
+/** How the nodes of a cluster use TLS. */
+export interface ClusterTls {
+  readonly certificates: Certificates;
+  /** The name by which the nodes are known. It leads to this machine. */
+  readonly hostName: string;
+  /** How the nodes name each other to clients. */
+  readonly announce: 'hostname' | 'ip';
+}
+
+/** A Redis Cluster on this machine: three primaries with a replica each. With TLS, only the test uses the plain ports. */
 export class RedisCluster {
   readonly nodes: readonly RedisServer[];
+  private readonly ports: readonly number[];
+  private readonly tls: ClusterTls | undefined;
 
-  private constructor(nodes: readonly RedisServer[]) {
+  private constructor(nodes: readonly RedisServer[], ports: readonly number[], tls: ClusterTls | undefined) {
     this.nodes = nodes;
+    this.ports = ports;
+    this.tls = tls;
   }
 
-  static async start(): Promise<RedisCluster> {
+  static async start(tls?: ClusterTls): Promise<RedisCluster> {
     const password = randomBytes(PASSWORD_BYTES).toString('hex');
-    const nodes = await Promise.all(
-      Array.from({ length: 2 * PRIMARIES }, () => startRedis({ settings: SETTINGS, password })),
+    const started = await Promise.all(
+      Array.from({ length: 2 * PRIMARIES }, async () => {
+        const tlsPort = tls && (await freePort());
+        const settings = { ...SETTINGS, ...(tls && tlsSettings(tls, tlsPort ?? 0)) };
+        const node = await startRedis({ settings, password });
+        return { node, port: tlsPort ?? node.port };
+      }),
     );
-    const cluster = new RedisCluster(nodes);
+    const [nodes, ports] = [started.map(({ node }) => node), started.map(({ port }) => port)];
+    const cluster = new RedisCluster(nodes, ports, tls);
     try {
       await cluster.join();
       return cluster;
@@ -36,13 +57,33 @@ export class RedisCluster {
 
   /** The addresses of all nodes, as clients expect them. */
   get url(): string {
-    return this.nodes.map(({ url }) => url).join(',');
+    return this.nodes.map(({ url }, at) => this.addressOf(url, this.ports[at] ?? 0)).join(',');
+  }
+
+  private addressOf(url: string, port: number): string {
+    if (!this.tls) return url;
+    return `rediss://:${new URL(url).password}@${this.tls.hostName}:${port}`;
   }
 
   /** Kills the primary that stores a key. Its replica replaces it within a second or two. */
   async killPrimaryOf(key: string): Promise<void> {
+    await this.nodes[await this.findPrimaryOf(key)]?.kill('SIGKILL');
+  }
+
+  /** Returns a primary that does not store a key. */
+  async nodeWithout(key: string): Promise<RedisServer> {
+    return this.nodes[((await this.findPrimaryOf(key)) + 1) % PRIMARIES] as RedisServer;
+  }
+
+  private async findPrimaryOf(key: string): Promise<number> {
     const slot = Number(await this.ask(0, (redis) => redis.cluster('KEYSLOT', key)));
-    await this.nodes[Math.floor(slot / SLOTS_EACH)]?.kill('SIGKILL');
+    return Math.floor(slot / SLOTS_EACH);
+  }
+
+  /** Returns the place of the node over which somebody listens to a channel, or -1. */
+  async findListener(channel: string): Promise<number> {
+    const channels = this.nodes.map((_, at) => this.ask(at, (redis) => redis.pubsub('CHANNELS', channel)));
+    return (await Promise.all(channels)).findIndex((found) => (found as string[]).length > 0);
   }
 
   async stop(): Promise<void> {
@@ -55,7 +96,7 @@ export class RedisCluster {
       const [from, to] = [at * SLOTS_EACH, Math.min((at + 1) * SLOTS_EACH, SLOTS) - 1];
       await this.ask(at, (redis) => redis.cluster('ADDSLOTSRANGE', from, to));
     }
-    const [{ port: firstPort }] = this.nodes as [RedisServer];
+    const [firstPort = 0] = this.ports;
     for (let at = 1; at < this.nodes.length; at += 1) {
       await this.ask(at, (redis) => redis.cluster('MEET', '127.0.0.1', firstPort));
     }
@@ -89,4 +130,21 @@ export class RedisCluster {
       redis.disconnect();
     }
   }
+}
+
+/** TLS for clients, for replication and between the nodes. Clients need no certificate. */
+function tlsSettings({ certificates, hostName, announce }: ClusterTls, port: number): Readonly<Record<string, string>> {
+  return {
+    'tls-port': String(port),
+    'tls-cert-file': certificates.certificate,
+    'tls-key-file': certificates.key,
+    'tls-ca-cert-file': certificates.authority,
+    'tls-auth-clients': 'no',
+    'tls-cluster': 'yes',
+    'tls-replication': 'yes',
+    ...(announce === 'hostname' && {
+      'cluster-announce-hostname': hostName,
+      'cluster-preferred-endpoint-type': 'hostname',
+    }),
+  };
 }

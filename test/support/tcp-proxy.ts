@@ -7,24 +7,25 @@ export class TcpProxy {
   private readonly sockets = new Set<Socket>();
   private isAway = false;
   private isSilent = false;
+  private service: { readonly host: string; readonly port: number };
   /** The service's address through the proxy. */
   readonly url: string;
 
-  private constructor(server: Server, url: string) {
+  private constructor(server: Server, serviceUrl: string, url: string) {
     this.server = server;
+    this.service = placeOf(serviceUrl);
     this.url = url;
   }
 
   static async before(serviceUrl: string): Promise<TcpProxy> {
-    const { hostname, port } = new URL(serviceUrl);
     const server = createServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = new URL(serviceUrl);
     url.hostname = '127.0.0.1';
     url.port = String((server.address() as AddressInfo).port);
-    const proxy = new TcpProxy(server, url.toString());
-    server.on('connection', (socket) => proxy.pass(socket, Number(port), hostname));
+    const proxy = new TcpProxy(server, serviceUrl, url.toString());
+    server.on('connection', (socket) => proxy.pass(socket));
     return proxy;
   }
 
@@ -43,8 +44,15 @@ export class TcpProxy {
     }
   }
 
+  /** Accepts connections again. Those that were silenced stay silent, as if the other end had vanished. */
   back(): void {
     this.isAway = false;
+    this.isSilent = false;
+  }
+
+  /** New connections lead to another service, as after a failover. The open ones stay as they are. */
+  moveTo(serviceUrl: string): void {
+    this.service = placeOf(serviceUrl);
   }
 
   async close(): Promise<void> {
@@ -53,11 +61,11 @@ export class TcpProxy {
     await once(this.server, 'close');
   }
 
-  private pass(socket: Socket, port: number, host: string): void {
+  private pass(socket: Socket): void {
     this.keep(socket);
     if (this.isAway) return void socket.destroy();
     if (this.isSilent) return void socket.pause();
-    const service = connect(port, host);
+    const service = connect(this.service.port, this.service.host);
     this.keep(service);
     socket.pipe(service).pipe(socket);
     socket.on('close', () => service.destroy());
@@ -78,4 +86,9 @@ export async function proxiedMongo(mongodbUri: string): Promise<{ proxy: TcpProx
   uri.searchParams.delete('replicaSet');
   uri.searchParams.set('directConnection', 'true');
   return { proxy, uri: uri.toString() };
+}
+
+function placeOf(serviceUrl: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(serviceUrl);
+  return { host: hostname, port: Number(port) };
 }

@@ -88,6 +88,12 @@ export class WorkerProcess {
     return (await this.exit).code;
   }
 
+  /** Ends the reader of the log, as a log shipper that crashes. */
+  closeLog(): void {
+    this.child.stdout?.destroy();
+    this.child.stderr?.destroy();
+  }
+
   get logText(): string {
     return this.log;
   }

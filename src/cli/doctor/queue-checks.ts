@@ -1,6 +1,7 @@
 import type { Config } from '../../config.ts';
 import { errorText } from '../../domain/safe-text.ts';
 import { withRedis } from '../../queue/connection.ts';
+import { meaningOf } from '../../queue/redis-errors.ts';
 import { tryRedis } from '../../queue/redis-rights.ts';
 import { readQueueFacts, type QueueFacts, type QueueState } from '../../telemetry/index.ts';
 import { counted } from '../terminal.ts';
@@ -15,7 +16,8 @@ export async function checkQueue(config: Config): Promise<Check[]> {
     if (problems.length > 0) return problems.map(({ kind, message }) => fail('Redis', `cannot ${kind}`, message));
     return [ok('Redis rights', 'all'), ...queueChecks(await readQueueFacts(config.queue))];
   } catch (error) {
-    return [fail('Redis', errorText(error), 'set REDIS_URL to the address of a running server')];
+    const todo = meaningOf(error)?.words ?? 'set REDIS_URL to the address of a running server';
+    return [fail('Redis', errorText(error), todo)];
   }
 }
 
