@@ -18,12 +18,15 @@ export class ReconcileHandler implements Handler {
   }
 
   private async checkAge(log: Attempt['log']): Promise<void> {
-    const wentBack = await checkAge(this.deps);
-    if (!wentBack) return;
-    log.error(
-      wentBack,
-      'MongoDB is older than Redis has seen it: it was restored from a backup, or two copies of one database use this ' +
-        'Redis. Operations that it does not know run when they are sent again',
-    );
+    const { wentBack, answersForgotten } = await checkAge(this.deps);
+    if (wentBack) {
+      log.error(
+        wentBack,
+        'MongoDB is older than Redis has seen it: it was restored from a backup, or two copies of one database use this ' +
+          'Redis. Operations that it does not know run when they are sent again',
+      );
+    }
+    if (answersForgotten > 0)
+      log.info({ answersForgotten }, 'Redis forgot answers about operations that MongoDB does not know');
   }
 }

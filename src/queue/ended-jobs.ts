@@ -1,7 +1,7 @@
 import type { Job, Queue } from 'bullmq';
 import { parseFailureText } from '../domain/stored-error.ts';
 import { operationIdOfJob } from './job.ts';
-import { hasFailed, removeEnded } from './job-state.ts';
+import { hasFailed, isIdFree, removeEnded } from './job-state.ts';
 import { readJob } from './read-job.ts';
 
 const PAGE = 200;
@@ -11,7 +11,7 @@ export type KnownAmong = (operationIds: readonly string[]) => Promise<ReadonlySe
 
 /**
  * Removes the jobs that ended with an answer about an operation that the database does not know, and returns their number.
- * Jobs whose attempts were used up stay: such a job can be the only trace of its operation.
+ * Jobs whose attempts were used up stay: such a job can be the only trace of its operation. So do those whose id is free.
  */
 export async function forgetUnknownAnswers(queue: Queue, knownAmong: KnownAmong): Promise<number> {
   const ids = await queue.getRanges(['completed', 'failed'], 0, -1);
@@ -41,6 +41,6 @@ async function forgetAmong(jobs: readonly Answered[], knownAmong: KnownAmong): P
 function answered(job: Job<unknown, unknown> | undefined): Answered[] {
   const operationId = operationIdOfJob(job?.data);
   if (job?.finishedOn === undefined || operationId === undefined) return [];
-  const hasAnswer = !hasFailed(job) || parseFailureText(job.failedReason) !== undefined;
+  const hasAnswer = !hasFailed(job) || (parseFailureText(job.failedReason) !== undefined && !isIdFree(job));
   return hasAnswer ? [{ job: job as Job, operationId }] : [];
 }

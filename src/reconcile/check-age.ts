@@ -1,5 +1,6 @@
 import { hasGoneBack } from '../domain/database-age.ts';
 import type { Clock } from '../domain/operation.ts';
+import type { KnownAmong } from '../queue/ended-jobs.ts';
 import type { WentBack } from '../queue/queue-owner.ts';
 import type { QueueMemory, ReconcileStore } from './ports.ts';
 
@@ -9,27 +10,31 @@ export interface AgeDeps {
   readonly clock: Clock;
 }
 
-/** The database has gone back, and so many answers in Redis were about operations that it does not know. */
-export interface Return extends WentBack {
+/** A backup is put back collection by collection. For so long, later passes find what the first one took for known. */
+const FORGETTING_MS = 600_000;
+
+export interface AgeReport {
+  /** `null` when the database has not gone back since the last pass. */
+  readonly wentBack: WentBack | null;
+  /** The answers in Redis about operations that the database does not know. */
   readonly answersForgotten: number;
 }
 
 /**
  * Finds out whether the database has gone back to an earlier state, such as a backup, since the last pass. What MongoDB has
- * decides, so Redis then forgets the answers of which MongoDB knows nothing. Returns `undefined` when it has not gone back.
+ * decides, so Redis then forgets the answers of which MongoDB knows nothing.
  */
-export async function checkAge({ reconcileStore, memory, clock }: AgeDeps): Promise<Return | undefined> {
+export async function checkAge({ reconcileStore, memory, clock }: AgeDeps): Promise<AgeReport> {
   // Each pass is stored in MongoDB first. So what is read from Redis first is not newer than what MongoDB has.
-  const seen = await memory.readAge();
+  const { age: seen = null, wentBack: last = null } = (await memory.read()) ?? {};
   const counted = await reconcileStore.countPass();
-  if (!counted) return undefined;
+  if (!counted) return { wentBack: null, answersForgotten: 0 };
   const { before, after } = counted;
-  if (!seen || !hasGoneBack(seen, before)) {
-    await memory.noteAge(after, null);
-    return undefined;
-  }
-  const wentBack = { noticedAt: clock.now(), to: before?.at ?? null, from: seen.at };
-  const answersForgotten = await memory.forgetUnknown((operationIds) => reconcileStore.knownAmong(operationIds));
+  const noticedAt = clock.now();
+  const wentBack = seen && hasGoneBack(seen, before) ? { noticedAt, to: before?.at ?? null, from: seen.at } : null;
+  const isForgetting = last !== null && noticedAt.getTime() - last.noticedAt.getTime() < FORGETTING_MS;
+  const knownAmong: KnownAmong = (operationIds) => reconcileStore.knownAmong(operationIds);
+  const answersForgotten = wentBack || isForgetting ? await memory.forgetUnknown(knownAmong) : 0;
   await memory.noteAge(after, wentBack);
-  return { ...wentBack, answersForgotten };
+  return { wentBack, answersForgotten };
 }

@@ -4,7 +4,7 @@ import type { FailedAttempt } from '../domain/stored-error.ts';
 import type { AnyOperation, Operation, OperationOrClaim } from '../operations/index.ts';
 import type { KnownAmong } from '../queue/ended-jobs.ts';
 import type { JobRepair } from '../queue/job-state.ts';
-import type { WentBack } from '../queue/queue-owner.ts';
+import type { QueueOwner, WentBack } from '../queue/queue-owner.ts';
 
 export interface ReconcileStore {
   /** Returns what runs or waits, but for the bulk operations that wait for others, in pages, in the order of acceptance. */
@@ -47,8 +47,8 @@ export interface ReconciledJobs {
 
 /** What Redis remembers of the database that its queues belong to. */
 export interface QueueMemory {
-  /** Returns how far Redis has seen the database come; `null` when it has seen nothing, or was emptied. */
-  readAge(): Promise<DatabaseAge | null>;
+  /** Returns `null` when Redis has seen no database, or was emptied. */
+  read(): Promise<QueueOwner | null>;
   noteAge(age: DatabaseAge, wentBack: WentBack | null): Promise<void>;
   /** Removes the answers about operations and claims that the database does not know, and returns their number. */
   forgetUnknown(knownAmong: KnownAmong): Promise<number>;

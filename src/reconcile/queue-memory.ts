@@ -3,7 +3,7 @@ import type { DatabaseAge } from '../domain/database-age.ts';
 import type { OperationQueue } from '../operations/index.ts';
 import type { RedisConnection } from '../queue/connection.ts';
 import type { KnownAmong } from '../queue/ended-jobs.ts';
-import { noteAge, readOwner, type WentBack } from '../queue/queue-owner.ts';
+import { noteAge, readOwner, type QueueOwner, type WentBack } from '../queue/queue-owner.ts';
 import type { QueueMemory } from './ports.ts';
 
 export interface QueueMemoryParts {
@@ -21,9 +21,8 @@ export class RedisQueueMemory implements QueueMemory {
     this.parts = parts;
   }
 
-  async readAge(): Promise<DatabaseAge | null> {
-    const { redis, prefix } = this.parts;
-    return (await readOwner(redis, prefix))?.age ?? null;
+  read(): Promise<QueueOwner | null> {
+    return readOwner(this.parts.redis, this.parts.prefix);
   }
 
   noteAge(age: DatabaseAge, wentBack: WentBack | null): Promise<void> {

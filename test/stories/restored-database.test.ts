@@ -109,8 +109,9 @@ describe('a database that was restored from a backup', () => {
     await sendAll(seeded);
     await until('two more passes', async () => (await passes()) > before + 1);
     expect((await cli.run(['doctor'])).out).not.toContain('database age');
-    await restore();
+    await restore((collection) => collection === 'schema');
     await until('the log to say so', () => worker.logText.includes('MongoDB is older than Redis has seen it'));
+    await restore((collection) => collection !== 'schema');
     for (const each of [seeded.bulk, seeded.one]) {
       await until('Redis to forget the answer', async () => (await queue.job(each.operationId)) === undefined);
     }
@@ -121,7 +122,8 @@ describe('a database that was restored from a backup', () => {
     });
     expect(doctor).toMatch(/! database age +went back from \S+ to \S+, noticed at \S+: if it was restored/);
     expect(worker.logText.match(/MongoDB is older than Redis/g)).toHaveLength(1);
-    expect(worker.logText).toContain('"answersForgotten":3');
+    const forgotten = [...worker.logText.matchAll(/"answersForgotten":(\d+)/g)].map(([, count]) => Number(count));
+    expect(forgotten.reduce((sum, count) => sum + count, 0)).toBe(3);
     expect(await sendAll(seeded)).toEqual([['created', 6], ['created', 1], ['created', 2]]); // prettier-ignore
     expect(await assigned(seeded)).toEqual(afterAll3(seeded));
     await worker.kill();
