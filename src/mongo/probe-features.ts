@@ -4,6 +4,7 @@ import { errorText } from '../domain/safe-text.ts';
 import type { Database } from './database.ts';
 import { CLAIMABLE } from './documents.ts';
 import { BY_ID } from './indexes.ts';
+import { atAnyMoment } from './moment.ts';
 import { Probe } from './probe.ts';
 import { problemOfTransactions } from './probe-transactions.ts';
 
@@ -47,11 +48,12 @@ async function problemOf(find: () => Promise<string | undefined>): Promise<strin
 }
 
 async function findsLaterWrite(probe: Probe): Promise<string | undefined> {
-  return probe.client.withSession({ snapshot: true }, async (session) => {
+  const find = async (session: mongo.ClientSession): Promise<string | undefined> => {
     const first = await probe.readSnapshot(session);
     await probe.write();
     return (await probe.readSnapshot(session)) === first ? undefined : 'shows a write that came after the snapshot';
-  });
+  };
+  return atAnyMoment(() => probe.client.withSession({ snapshot: true }, find));
 }
 
 /** Explains the write that moves conversations. */

@@ -44,6 +44,11 @@ type Used = ReadonlySet<string>;
 /** Returns the actions of a command, each with its collection, such as "find on conversations". */
 function actionsOf(name: string, command: mongo.Document): string[] {
   if (FREE.has(name)) return [];
+  // Explaining a command needs the rights of the command.
+  if (name === 'explain') {
+    const explained = command['explain'] as mongo.Document;
+    return actionsOf(Object.keys(explained)[0] ?? '', explained);
+  }
   const actions = ACTIONS[name];
   if (!actions) return [`unknown command ${name}`];
   const upserts = JSON.stringify(command).includes('"upsert":true') ? ['insert'] : [];
