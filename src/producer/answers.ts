@@ -9,6 +9,7 @@ import { parseFailureText, toFailureText } from '../domain/stored-error.ts';
 import type { OperationJob } from '../operations/jobs.ts';
 import { FIND_JOB, FIND_JOB_OPTIONS, newFindJob, type FoundOperation } from '../operations/read-jobs.ts';
 import { jobIdOf } from '../queue/job.ts';
+import { newClosing } from '../queue/reachable.ts';
 import { JobForgotten, type WaitOptions } from '../queue/result-waiter.ts';
 import { DEFAULT_WAIT_MS, type Sender } from '../queue/sender.ts';
 import type { OperationResult } from './producer-port.ts';
@@ -22,7 +23,7 @@ const ASK_AGAIN_MS = 1_000;
 export class Answers {
   private readonly senders: readonly Sender[];
   private readonly controls: Sender;
-  private readonly closed = new AbortController();
+  private readonly closed = newClosing();
 
   /** `senders` send to the queues of operations and of claims, `controls` to the queue of questions. */
   constructor(senders: readonly Sender[], controls: Sender) {

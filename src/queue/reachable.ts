@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import pTimeout, { TimeoutError } from 'p-timeout';
 import { troubleOf } from './cluster-trouble.ts';
@@ -11,6 +12,13 @@ interface Limits {
   readonly limitMs: number;
   /** Aborted when nobody waits any more. */
   readonly signal: AbortSignal;
+}
+
+/** Returns a controller for the end of many calls. Node warns of a leak when more than ten listen to one signal. */
+export function newClosing(): AbortController {
+  const closing = new AbortController();
+  setMaxListeners(0, closing.signal);
+  return closing;
 }
 
 /**

@@ -8,7 +8,7 @@ import { hasFailed, isIdFree, runAgain } from './job-state.ts';
 import { runIfLost } from './lost-job.ts';
 import { requireOwner } from './queue-owner.ts';
 import { readJob, readOrSetAside } from './read-job.ts';
-import { whenReachable } from './reachable.ts';
+import { newClosing, whenReachable } from './reachable.ts';
 import { explained } from './redis-errors.ts';
 import { CLOSE_MS_MAX, ResultWaiter, type WaitOptions } from './result-waiter.ts';
 
@@ -43,7 +43,7 @@ export class Sender {
   private readonly parts: SenderParts;
   private results: ResultWaiter | undefined;
   private lastTimestamp = 0;
-  private readonly closed = new AbortController();
+  private readonly closed = newClosing();
 
   constructor(name: string, parts: SenderParts) {
     this.parts = parts;

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRedis } from '../../dev/services/services.ts';
@@ -33,6 +34,17 @@ describe.runIf(areOwnServicesPossible)('a producer whose connection the server c
     await producer.reassign({ operationId, campaignId: 'c1', from: 'pool', to: 'everyone', status: 'any' });
     return operationId;
   };
+
+  it('sends many operations at once without a warning of Node', async () => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', note);
+    await Promise.all(Array.from({ length: CALLS_AT_ONCE }, send));
+    // Node reports a warning in the next turn of the event loop.
+    await setImmediate();
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
 
   it('sends over a new connection within the same call', async () => {
     await send();
