@@ -5,7 +5,8 @@ import type { Database } from '../mongo/database.ts';
 import type { CampaignDoc, ConversationDoc } from '../mongo/documents.ts';
 import { ASSIGNEE_INDEX } from '../mongo/indexes.ts';
 import { MongoConversationStore } from './conversation-store.ts';
-import { MOMENT_MAX, MOMENT_MIN, UNSELECTABLE } from './untimed.ts';
+import { MOMENT_MAX, MOMENT_MIN } from './stored.ts';
+import { UNSELECTABLE } from './untimed.ts';
 import type { CompletenessStore, IncompleteCampaign, Repair, RepairChoices } from './ports.ts';
 
 /** The newest campaigns. The others are repaired one by one, by their ids. */

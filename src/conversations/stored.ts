@@ -3,6 +3,10 @@ import { isStatus, type Assignee, type Candidate } from '../domain/conversation.
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { storedDate } from '../mongo/stored-values.ts';
 
+/** Not the first and the last time of JavaScript, so that the next millisecond is a time too. */
+export const MOMENT_MIN = new Date(1 - 8.64e15);
+export const MOMENT_MAX = new Date(8.64e15 - 1);
+
 /**
  * A conversation as it may be stored. Other programs write conversations too: they can leave out any field but the campaign,
  * and store values of other types. The table in docs/other-programs.md says what such a field means; this file and
@@ -62,5 +66,6 @@ export function createdById(id: Types.ObjectId): Date {
 }
 
 export function isTimed({ waitingSince }: Pick<StoredConversation, 'waitingSince'>): boolean {
-  return storedDate(waitingSince) !== null;
+  const time = storedDate(waitingSince);
+  return time !== null && time >= MOMENT_MIN && time <= MOMENT_MAX;
 }

@@ -1,5 +1,5 @@
 import { mongo, Types } from 'mongoose';
-import { createdAt, createdById, type StoredConversation } from './stored.ts';
+import { createdAt, createdById, MOMENT_MAX, MOMENT_MIN, type StoredConversation } from './stored.ts';
 import type { Position } from '../domain/conversation.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 
@@ -13,9 +13,6 @@ export const UNTIMED_SORTED_MAX = 1_000;
 
 /** The second of an id has four bytes. */
 const SECOND_MAX = 2 ** 32 - 2;
-/** Not the first and the last time of JavaScript, so that the next millisecond is a time too. */
-export const MOMENT_MIN = new Date(1 - 8.64e15);
-export const MOMENT_MAX = new Date(8.64e15 - 1);
 
 export type Direction = 'in-order' | 'from-end';
 type Filter = mongo.Filter<ConversationDoc>;

@@ -15,6 +15,8 @@ export interface Candidates {
    * Absent for a request that names its conversation.
    */
   countLeft?(planner: Planner): Promise<number>;
+  /** True when the first pass leaves out conversations of unknown statuses. */
+  readonly isFirstPassPartial?: boolean;
   /** Reads on from the planner's position. */
   read(planner: Planner): AsyncIterable<readonly Candidate[]>;
   /** Counts the conversations after a batch; `undefined` is the beginning. */
@@ -31,9 +33,11 @@ export function manyCandidates({ conversations }: Stores, request: BulkRequest, 
   const inOrder = { ...common, sources: surplus?.emptied ?? sources, limit };
   // Conversations can come to these sources after the surplus was counted.
   const emptied = surplus ? sources.filter((source) => !targets.includes(source)) : sources;
+  const isFirstPassPartial = request.status === 'any' && !surplus;
   let passes = 0;
   let reader = new ReadAhead(conversations);
   return {
+    isFirstPassPartial,
     async *read(planner) {
       reader = new ReadAhead(conversations);
       passes += 1;
@@ -41,9 +45,9 @@ export function manyCandidates({ conversations }: Stores, request: BulkRequest, 
       yield* readInOrder(reader, { ...inOrder, ...again }, planner.position);
       const wanted = (target: Assignee): number => planner.surplusOf(target);
       if (surplus) yield* readFromEnd(conversations, { ...common, sources: targets, wanted });
-      // Almost always the first pass has moved everything, and the count after it shows that no other status is left.
-      const mayBeLeft = passes > 1 || surplus !== undefined;
-      if (request.status === 'any' && mayBeLeft) yield* readUnknown(conversations, campaignId, sources);
+      // Usually the first pass has moved everything. The count after it tells whether unknown statuses remain.
+      const readsUnknown = request.status === 'any' && (passes > 1 || !isFirstPassPartial);
+      if (readsUnknown) yield* readUnknown(conversations, campaignId, sources);
     },
     async count(newest) {
       const inOrderCount = await countAfter(conversations, inOrder, newest?.after.position ?? null);

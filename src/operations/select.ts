@@ -93,7 +93,9 @@ class Selection implements BatchSource {
     }
     yield* this.closeBatch();
     this.passes += 1;
-    if (!candidates.countLeft || (!hasFound && isWhole)) this.exhaustedAt = shortfallCount;
+    const hasReadAll = isWhole && (this.passes > 1 || !candidates.isFirstPassPartial);
+    const isExhausted = !hasFound && hasReadAll;
+    if (!candidates.countLeft || isExhausted) this.exhaustedAt = shortfallCount;
     if (candidates.countLeft) planner.restart();
   }
 

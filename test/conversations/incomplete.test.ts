@@ -84,6 +84,13 @@ describe.each(SKIPPED)('a conversation with %s', (_what, update) => {
     expect(await harness.loads(campaignId)).toEqual({ pool: 1, t1: 1, t2: 8 });
   });
 
+  it('is skipped as incomplete when there is no other, by an operation of several slices', async () => {
+    const campaignId = await harness.seedCampaign(1);
+    await change(await harness.seedConversations(campaignId, many(6)), update);
+    const request = { kind: 'reassign', campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
+    expect(await run(request)).toMatchObject({ selected: 6, moved: 0, skipped: [{ reason: 'incomplete', count: 6 }] });
+  });
+
   it('is skipped by an unassign of all', async () => {
     const campaignId = await harness.seedCampaign(1);
     const ids = await harness.seedConversations(campaignId, many(6, { assigneeId: 't1' }));
