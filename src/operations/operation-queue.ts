@@ -35,7 +35,7 @@ export class OperationQueue {
    */
   async wake(operation: Operation): Promise<void> {
     const job = await findJob(this.queue, operation.operationId);
-    if (job && isIdFree(job)) await job.remove();
+    if (job && isIdFree(job)) await removeEnded(this.queue, job);
     if (!job || isIdFree(job)) return this.add(operation);
     await runNow(this.queue, job);
   }
@@ -44,7 +44,7 @@ export class OperationQueue {
   async renew(operation: Operation): Promise<void> {
     const job = await findJob(this.queue, operation.operationId);
     if (job && (await willRun(job))) return runNow(this.queue, job);
-    if (job && !(await removeEnded(job))) return;
+    if (job && !(await removeEnded(this.queue, job))) return;
     await this.add(operation);
   }
 

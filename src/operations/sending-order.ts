@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { RedisConnection } from '../queue/connection.ts';
 import { willRun } from '../queue/job-state.ts';
 import { readJob } from '../queue/read-job.ts';
+import { RESENDABLE_CODES } from '../domain/errors.ts';
 import { isEnded } from '../domain/operation.ts';
 import { isOne, type OperationRequest } from './contract.ts';
 import type { OperationStore } from './ports.ts';
@@ -16,6 +17,7 @@ const RECHECK_MS_MIN = 5;
 const RECHECK_MS_MAX = 40;
 /** After so many runs a job no longer waits for earlier ones: one that fails again and again must not block the others. */
 const RUNS_IN_ORDER_MAX = 60;
+const RESENDABLE: readonly (string | undefined)[] = RESENDABLE_CODES;
 /** More than the active jobs of many workers. */
 const CONTENTS_KEPT_MAX = 10_000;
 
@@ -77,7 +79,7 @@ export class SendingOrder {
 
   /** Call it when the operation of a job of this process is accepted. The jobs that wait for it continue at once. */
   noteAccepted(jobId: string): void {
-    this.accepted.emit(jobId);
+    this.accepted.emit(acceptedEvent(jobId));
   }
 
   /** Call it when a run of a job ended with an error, before the job leaves the list of active jobs. */
@@ -115,7 +117,7 @@ export class SendingOrder {
   private async acceptedOrAfter({ jobId }: SentJob, delayMs: number): Promise<void> {
     const waiting = new AbortController();
     const { signal } = waiting;
-    await Promise.race([sleep(delayMs, undefined, { signal }), once(this.accepted, jobId, { signal })]);
+    await Promise.race([sleep(delayMs, undefined, { signal }), once(this.accepted, acceptedEvent(jobId), { signal })]);
     waiting.abort();
   }
 
@@ -155,16 +157,25 @@ export class SendingOrder {
     return isAccepted ? 'accepted' : 'gone';
   }
 
-  /** A single move takes no campaign lock, so the next one of the conversation waits until it has ended. */
+  /**
+   * A single move takes no campaign lock, so the next one of the conversation waits until it has ended. A refusal that
+   * depends on the moment may be of an earlier job: this one can still be accepted.
+   */
   private async isAccepted(operationId: string): Promise<boolean> {
     const operation = await this.operations.find(operationId);
-    return operation !== undefined && (!isOne(operation.request) || isEnded(operation.state));
+    if (!operation || RESENDABLE.includes(operation.error?.code)) return false;
+    return !isOne(operation.request) || isEnded(operation.state);
   }
 
   private async willRun(jobId: string): Promise<boolean> {
     const job = await readJob(this.queue, jobId);
     return job !== undefined && (await willRun(job));
   }
+}
+
+/** Emitters treat an event with the name `error` in another way. */
+function acceptedEvent(jobId: string): string {
+  return `accepted ${jobId}`;
 }
 
 type Subject = Pick<OperationRequest, 'operationId' | 'campaignId'> & { readonly conversationId?: string | undefined };

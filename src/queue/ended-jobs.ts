@@ -19,6 +19,7 @@ export async function forgetUnknownAnswers(queue: Queue, knownAmong: KnownAmong)
   for (let at = 0; at < ids.length; at += PAGE) {
     const jobs = await Promise.all(ids.slice(at, at + PAGE).map((id) => readJob(queue, id)));
     forgotten += await forgetAmong(
+      queue,
       jobs.flatMap((job) => answered(job)),
       knownAmong,
     );
@@ -31,10 +32,10 @@ interface Answered {
   readonly operationId: string;
 }
 
-async function forgetAmong(jobs: readonly Answered[], knownAmong: KnownAmong): Promise<number> {
+async function forgetAmong(queue: Queue, jobs: readonly Answered[], knownAmong: KnownAmong): Promise<number> {
   const known = await knownAmong(jobs.map(({ operationId }) => operationId));
   const unknown = jobs.filter(({ operationId }) => !known.has(operationId));
-  const removed = await Promise.all(unknown.map(({ job }) => removeEnded(job)));
+  const removed = await Promise.all(unknown.map(({ job }) => removeEnded(queue, job)));
   return removed.filter(Boolean).length;
 }
 

@@ -11,16 +11,20 @@ export function keepAlive(
   beat: () => Promise<unknown>,
 ): () => void {
   let isWaiting = false;
+  let silence: NodeJS.Timeout | undefined;
   const send = async (): Promise<void> => {
     if (isWaiting) return;
     isWaiting = true;
-    const silence = setInterval(() => replace(redis), silenceMs);
+    silence = setInterval(() => replace(redis), silenceMs);
     await beat().catch(() => undefined);
     clearInterval(silence);
     isWaiting = false;
   };
   const timer = setInterval(() => void send(), keepAliveMs);
-  return () => clearInterval(timer);
+  return () => {
+    clearInterval(timer);
+    clearInterval(silence);
+  };
 }
 
 /** The client replaces a silent connection by itself, but not the one of a cluster that listens to messages. */

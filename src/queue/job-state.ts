@@ -2,7 +2,7 @@ import type { Job, Queue } from 'bullmq';
 import { RESENDABLE_CODES } from '../domain/errors.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import { jobIdOf, operationIdOfJob } from './job.ts';
-import { runIfLost } from './lost-job.ts';
+import { removeIfEnded, runIfLost } from './lost-job.ts';
 import { readJob } from './read-job.ts';
 
 /** BullMQ's failure text for a job whose worker died during too many runs. Such a job can only be replaced, not retried. */
@@ -90,8 +90,9 @@ async function unlessMoved(job: Job, act: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Removes a job that has ended. Returns false if another process has retried the job and a worker runs it now. */
-export async function removeEnded(job: Job): Promise<boolean> {
+/** Removes a job that has ended or is lost. Returns false if another process has made it run again. */
+export async function removeEnded(queue: Queue, job: Job): Promise<boolean> {
+  if (job.finishedOn !== undefined) return removeIfEnded(queue, job.id ?? '', job.finishedOn);
   try {
     await job.remove();
     return true;

@@ -20,6 +20,16 @@ const RUN_IF_LOST = `
   redis.call('zadd', KEYS[10], 0, '0')
   return 1`;
 
+/**
+ * `KEYS[1]` is the key of the job `ARGV[1]`, `KEYS[2]` that of its log, `KEYS[3]` and `KEYS[4]` are the sets of ended jobs.
+ * BullMQ removes the field `finishedOn` when a job runs again.
+ */
+const REMOVE_ENDED = `
+  if redis.call('hget', KEYS[1], 'finishedOn') ~= ARGV[2] then return 0 end
+  for i = 3, 4 do redis.call('zrem', KEYS[i], ARGV[1]) end
+  redis.call('del', KEYS[1], KEYS[2])
+  return 1`;
+
 /** A queue or a worker of BullMQ. */
 export interface KeyedQueue extends Pick<Queue, 'name' | 'toKey'> {
   readonly opts: { readonly prefix?: string; readonly connection?: unknown };
@@ -28,6 +38,15 @@ export interface KeyedQueue extends Pick<Queue, 'name' | 'toKey'> {
 /** Returns the connection that the queue was created with. */
 export function connectionOf(queue: KeyedQueue): RedisConnection {
   return queue.opts.connection as RedisConnection;
+}
+
+/**
+ * Removes a job that ended at this time. Returns false, and changes nothing, if another process has made it run again.
+ * BullMQ's own removal also takes jobs that wait.
+ */
+export async function removeIfEnded(queue: KeyedQueue, jobId: string, finishedOn: number): Promise<boolean> {
+  const keys = [jobId, `${jobId}:logs`, 'completed', 'failed'].map((name) => queue.toKey(name));
+  return (await connectionOf(queue).eval(REMOVE_ENDED, keys.length, ...keys, jobId, finishedOn)) === 1;
 }
 
 /**

@@ -39,7 +39,7 @@ export async function whenReachable<Result>(
       throw lost ?? error;
     });
     try {
-      return await pTimeout(work(), { milliseconds: leftMs(), signal });
+      return await pTimeout(work(), { milliseconds: Math.max(1, leftMs()), signal });
     } catch (error) {
       lost = error instanceof TimeoutError ? (lost ?? error) : error;
       if (!isConnectionLost(error)) break;

@@ -4,7 +4,7 @@ import { ProducerClosed, QueueUnavailable, Refusal } from '../domain/errors.ts';
 import { jobIdText, storableError } from '../domain/safe-text.ts';
 import { COMMAND_TIMEOUT_MS } from './connection-options.ts';
 import type { ErrorListener, RedisConnection } from './connection.ts';
-import { hasFailed, isIdFree, runAgain } from './job-state.ts';
+import { hasFailed, isIdFree, removeEnded, runAgain } from './job-state.ts';
 import { runIfLost } from './lost-job.ts';
 import { requireOwner } from './queue-owner.ts';
 import { readJob, readOrSetAside } from './read-job.ts';
@@ -60,9 +60,12 @@ export class Sender {
     try {
       const timestamp = this.nextTimestamp();
       // A job is safe to send again: it has an id, or a repetition does no harm.
+      let isRepeated = false;
       return await this.whenReachable(async () => {
         await this.requireDatabase();
-        return this.add(name, data, { ...options, timestamp }, isSame);
+        const adding = this.add(name, data, { ...options, timestamp }, { isSame, isRepeated });
+        isRepeated = true;
+        return adding;
       });
     } catch (error) {
       if (error instanceof Refusal) throw error;
@@ -117,7 +120,12 @@ export class Sender {
     await requireOwner(connection, prefix, databaseId);
   }
 
-  private async add<Data>(name: string, data: Data, options: JobsOptions, isSame?: IsSame): Promise<SentJob> {
+  private async add<Data>(
+    name: string,
+    data: Data,
+    options: JobsOptions,
+    { isSame, isRepeated }: { readonly isSame: IsSame | undefined; readonly isRepeated: boolean },
+  ): Promise<SentJob> {
     for (let round = 0; round < ADD_ROUNDS_MAX; round += 1) {
       const { id: jobId = '' } = await this.queue.add(name, data, options);
       if (options.jobId === undefined) return { jobId, kept: data };
@@ -125,9 +133,11 @@ export class Sender {
       const kept = await readOrSetAside(this.queue, jobId);
       if (kept === 'gone') return { jobId, kept: data };
       if (kept === 'set-aside') continue;
-      if (JSON.stringify(kept.data) === JSON.stringify(data)) return { jobId, kept: data };
+      // A call that lost its connection may have written its data into an ended job and not made it run again.
+      const mayHaveEnded = isRepeated && round === 0 && kept.finishedOn !== undefined;
+      if (JSON.stringify(kept.data) === JSON.stringify(data) && !mayHaveEnded) return { jobId, kept: data };
       if (!isIdFree(kept) && (await this.keepJob(kept, data, isSame))) return { jobId, kept: kept.data };
-      await kept.remove();
+      await removeEnded(this.queue, kept as Job);
     }
     throw new Error(`job ${jobIdText(options.jobId)} was refused ${ADD_ROUNDS_MAX} times while it was sent`);
   }

@@ -4,7 +4,7 @@ import { claimJob } from '../claims/index.ts';
 import { failedAttempt, parseFailureText } from '../domain/stored-error.ts';
 import { operationJob, OperationQueue, type Operation } from '../operations/index.ts';
 import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
-import { findJob, hasFailed, hasStalledTooOften, runNow, willRun } from '../queue/job-state.ts';
+import { findJob, hasFailed, hasStalledTooOften, removeEnded, runNow, willRun } from '../queue/job-state.ts';
 import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../queue/job.ts';
 import { readJobs } from '../queue/read-job.ts';
 import type { FailedJob, FailedJobs } from './ports.ts';
@@ -94,6 +94,6 @@ function toFailedJob(job: Job<unknown, unknown>): FailedJob | undefined {
 
 /** BullMQ never resets a job's count of stalls, so a retried job would fail again at once. */
 async function replace(queue: Queue, job: Job): Promise<void> {
-  await job.remove();
+  if (!(await removeEnded(queue, job))) return;
   await queue.add(job.name, job.data, { ...job.opts, ...(job.id !== undefined && { jobId: job.id }) });
 }

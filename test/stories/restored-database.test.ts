@@ -3,6 +3,7 @@ import { parseRequest } from '../../src/operations/contract.ts';
 import { newOperationJob, OPERATION_JOB, operationJobOptions } from '../../src/operations/jobs.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
+import { removeEnded } from '../../src/queue/job-state.ts';
 import { backUp } from '../support/backup.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
@@ -128,6 +129,25 @@ describe('a database that was restored from a backup', () => {
     expect(await assigned(seeded)).toEqual(afterAll3(seeded));
     await worker.kill();
     await Promise.all([queue.close(), claims.close()]);
+  });
+
+  it('leaves in Redis a job that was sent again while answers are forgotten', async () => {
+    await harness.startWorker();
+    const seeded = await seed();
+    await sendAll(seeded);
+    const queue = new RawQueue(harness);
+    const job = await queue.job(seeded.bulk.operationId);
+    if (!job) throw new Error('the job of the operation is gone');
+    await queue.queue.pause();
+    await (await queue.job(seeded.bulk.operationId))?.retry('completed');
+    expect(await removeEnded(queue.queue, job)).toBe(false);
+    expect(await queue.job(seeded.bulk.operationId)).toBeDefined();
+    await queue.queue.resume();
+    await until('the job to end again', async () => (await queue.job(seeded.bulk.operationId))?.isCompleted());
+    const again = await queue.job(seeded.bulk.operationId);
+    expect(again && (await removeEnded(queue.queue, again))).toBe(true);
+    expect(await queue.job(seeded.bulk.operationId)).toBeUndefined();
+    await queue.close();
   });
 
   it('leaves in Redis the failed job that is the only trace of an operation', async () => {
