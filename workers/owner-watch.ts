@@ -19,6 +19,7 @@ export class OwnerWatch {
   private readonly parts: OwnerWatchParts;
   private readonly timer: NodeJS.Timeout;
   private isClosed = false;
+  private isChecking = false;
 
   constructor(parts: OwnerWatchParts) {
     this.parts = parts;
@@ -34,12 +35,17 @@ export class OwnerWatch {
 
   private async check(lose: (refusal: Refusal) => void): Promise<void> {
     const { redis, prefix, databaseId, onError } = this.parts;
+    // While Redis is away, the client keeps the commands.
+    if (this.isChecking) return;
+    this.isChecking = true;
     try {
       refuseOther(databaseId, await claimQueues(redis, prefix, databaseId), prefix);
     } catch (error) {
       if (error instanceof Refusal) return lose(error);
       // Closing cuts the connection.
       if (!this.isClosed) onError(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      this.isChecking = false;
     }
   }
 }

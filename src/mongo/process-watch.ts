@@ -98,7 +98,7 @@ export class ProcessWatch {
 
   /** Ends the sessions before it deletes the record, so that another process ends them if this one dies in between. */
   private async end({ _id, beat, sessions }: ProcessDoc): Promise<void> {
-    await this.endSessions(sessions);
+    await this.endSessions(Array.isArray(sessions) ? sessions : []);
     await this.processes.deleteOne({ _id, beat });
   }
 

@@ -32,6 +32,8 @@ export async function checkAge({ reconcileStore, memory, clock }: AgeDeps): Prom
   const { before, after } = counted;
   const noticedAt = clock.now();
   const wentBack = seen && hasGoneBack(seen, before) ? { noticedAt, to: before?.at ?? null, from: seen.at } : null;
+  // Stored first: if forgetting fails, the next passes do it.
+  if (seen && wentBack) await memory.noteAge(seen, wentBack);
   const isForgetting = last !== null && noticedAt.getTime() - last.noticedAt.getTime() < FORGETTING_MS;
   const knownAmong: KnownAmong = (operationIds) => reconcileStore.knownAmong(operationIds);
   const answersForgotten = wentBack || isForgetting ? await memory.forgetUnknown(knownAmong) : 0;

@@ -16,6 +16,13 @@ import {
 const UNFINISHED_PAGE = 100;
 const EXPIRED_PAGE = 100;
 
+/** A queued operation that is to fail or to be cancelled ends without its turn. */
+const NOT_QUEUED: QueryFilter<OperationDoc>[] = [
+  { sequence: { $not: { $gt: NO_SEQUENCE } } },
+  { error: { $ne: null } },
+  { cancellation: { $ne: null } },
+];
+
 const IN_ORDER = { sort: { acceptedAt: 1, _id: 1 }, hint: STATE_INDEX } as const;
 
 /** A place in the order of acceptance. */
@@ -97,7 +104,7 @@ export class MongoReconcileStore implements ReconcileStore {
 
   /** Several operations can have the same time of acceptance. Two queries with one range each use the index; `$or` would not. */
   private async page(state: OperationState, last: Place | undefined): Promise<OperationDoc[]> {
-    const inState = state === 'accepted' ? { state, sequence: NO_SEQUENCE } : { state };
+    const inState = state === 'accepted' ? { state, $or: NOT_QUEUED } : { state };
     if (!last) return this.read(inState, UNFINISHED_PAGE);
     const { acceptedAt, _id } = last;
     const tied = await this.read({ ...inState, acceptedAt, _id: { $gt: _id } }, UNFINISHED_PAGE);

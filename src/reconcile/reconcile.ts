@@ -96,7 +96,13 @@ async function reconcileOne(
 ): Promise<void> {
   if (isClaim(each) && isOverdue(each, deps.clock)) return endClaim(deps, each, report);
   if (isClaim(each)) campaignsWithWaitingClaims.add(each.campaignId);
-  await ensureJob(deps, each, report);
+  const repair = await ensureJob(deps, each, report);
+  // The job of a queued operation that is to end may be snoozed until its turn.
+  if (repair.kind === 'kept' && !isClaim(each) && isStopped(each)) await deps.jobs.wake(each);
+}
+
+function isStopped({ state, error, cancellation }: Operation): boolean {
+  return state === 'accepted' && (error !== null || cancellation !== null);
 }
 
 async function ensureJob(deps: ReconcileDeps, each: OperationOrClaim, report: ReconcileReport): Promise<JobRepair> {

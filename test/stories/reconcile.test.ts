@@ -147,6 +147,20 @@ describe('a reconcile pass', () => {
     ]);
   });
 
+  it('wakes a waiting operation that is to be cancelled, before its turn', async () => {
+    const { stores } = setup.harness.context;
+    const { campaignId } = await setup.campaign(20);
+    const [first, second] = [setup.request(campaignId, 1), setup.request(campaignId, 1)];
+    for (const waiting of [first, second]) {
+      await record(stores, waiting);
+      await addJob(waiting, { delay: LONG_MS });
+    }
+    await oneSlice(stores, first, SETTINGS);
+    await stores.operations.recordCancellation(second, { by: null, reason: null, at: new Date() });
+    expect(await setup.reconcileOnce()).toEqual(NOTHING);
+    expect(await (await setup.operations.job(second.operationId))?.isWaiting()).toBe(true);
+  });
+
   it('retries a failed job whose operation is not recorded as failed', async () => {
     const asked = await begun();
     await addJob(asked, { attempts: 1 });
