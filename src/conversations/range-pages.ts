@@ -93,8 +93,8 @@ export class RangePages {
   }
 
   /**
-   * The bounds alone also match lists and times that JavaScript cannot hold. The filter that excludes them makes a page half
-   * as fast again, so it is used only when a page has such a value.
+   * The bounds alone also match lists and times that JavaScript cannot hold. Reading a page with the filter that excludes
+   * them takes half as long again, so it is used only when a page has such a value.
    */
   private async findTimed(filter: Filter, times: TimeFilter, limit: number, direction: Direction): Promise<PageDoc[]> {
     const docs = await this.find({ ...filter, ...times, ...boundsOf(times, direction) }, limit, direction);

@@ -47,10 +47,7 @@ export function moment(at: Date): TimeFilter {
   return { waitingSince: { $eq: at, ...NO_LIST } };
 }
 
-/**
- * Removes the parts of a filter that no index serves, and the end that a reading in this direction does not begin at. The
- * rest can also match lists and times that JavaScript does not know.
- */
+/** Keeps only the bound at which the reading begins. It also matches lists and times that JavaScript does not know. */
 export function boundsOf({ waitingSince: times }: TimeFilter, direction: Direction) {
   if ('$eq' in times) return { waitingSince: times.$eq };
   return { waitingSince: direction === 'in-order' ? { $gte: times.$gte } : { $lte: times.$lte } };

@@ -74,7 +74,7 @@ export async function runAgain(job: Job, data: unknown): Promise<boolean> {
   if (state !== 'completed' && state !== 'failed') return state !== 'unknown';
   await unlessMoved(job, async () => {
     await job.updateData(data);
-    // A claim that was started before is looked up first, so the number of starts stays.
+    // The number of starts is kept: it tells the handler of claims to look the claim up first.
     await job.retry(state, { resetAttemptsMade: true, resetAttemptsStarted: state === 'failed' });
   });
   return true;

@@ -25,7 +25,7 @@ export interface AgeReport {
  * decides, so Redis then forgets the answers of which MongoDB knows nothing.
  */
 export async function checkAge({ reconcileStore, memory, clock }: AgeDeps): Promise<AgeReport> {
-  // Each pass is stored in MongoDB first. So what is read from Redis first is not newer than what MongoDB has.
+  // Redis is read before MongoDB, so its age is never ahead of a healthy database.
   const { age: seen = null, wentBack: last = null } = (await memory.read()) ?? {};
   const counted = await reconcileStore.countPass();
   if (!counted) return { wentBack: null, answersForgotten: 0 };

@@ -7,9 +7,9 @@ import type { JobRepair } from '../queue/job-state.ts';
 import type { QueueOwner, WentBack } from '../queue/queue-owner.ts';
 
 export interface ReconcileStore {
-  /** Returns what runs or waits, but for the bulk operations that wait for others, in pages, in the order of acceptance. */
+  /** Returns all unfinished operations and claims except queued bulk operations, in pages, in the order of acceptance. */
   unfinished(): AsyncIterable<readonly OperationOrClaim[]>;
-  /** Returns the first waiting bulk operation of each campaign. It takes one query for each. */
+  /** Returns the first waiting bulk operation of each campaign. Costs one query for each campaign. */
   firstQueued(): AsyncIterable<Operation>;
   /** Returns true if a bulk operation of the campaign has the campaign lock. */
   hasRunning(campaignId: string): Promise<boolean>;

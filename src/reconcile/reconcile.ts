@@ -78,10 +78,7 @@ async function attempt(report: ReconcileReport, step: () => Promise<void>): Prom
   }
 }
 
-/**
- * The operation that ends wakes the next one. This repairs a wake-up that was lost, for the first operation that waits; it
- * wakes the others when their turn comes.
- */
+/** Each operation that ends wakes the one after it. This repairs a lost wake-up of the first one that waits. */
 async function reconcileQueue(deps: ReconcileDeps, first: Operation, report: ReconcileReport): Promise<void> {
   if (await deps.reconcileStore.hasRunning(first.campaignId)) return;
   const repair = await ensureJob(deps, first, report);
