@@ -123,7 +123,12 @@ export class Database {
     work: (session: mongo.ClientSession) => Promise<Result>,
     options: TransactionOptions = {},
   ): Promise<Result> {
-    return this.sessions.use((session) => repeated(() => transactionOnce(session, work), options));
+    return this.sessions.use((session) =>
+      repeated(async () => {
+        await this.sessions.ensureRecorded(session);
+        return transactionOnce(session, work);
+      }, options),
+    );
   }
 
   /**

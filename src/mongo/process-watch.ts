@@ -33,11 +33,15 @@ export class ProcessWatch {
   private readonly timer: NodeJS.Timeout;
   private client: mongo.MongoClient | undefined;
   private seen: ReadonlyMap<string, Seen> = new Map();
+  private isBeating = false;
   private isLooking = false;
 
   constructor(options: WatchOptions) {
     this.options = options;
-    this.timer = setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
+    this.timer = setInterval(() => {
+      void this.beat();
+      void this.look();
+    }, LOOK_EVERY_MS).unref();
   }
 
   async close(): Promise<void> {
@@ -45,13 +49,19 @@ export class ProcessWatch {
     await this.client?.close();
   }
 
-  /** Connects with the first look, so that a short command needs no second connection. */
+  /** Does not wait for a look: a server that does not answer it must not make this process look dead. */
+  private async beat(): Promise<void> {
+    if (this.isBeating) return;
+    this.isBeating = true;
+    // The next beat does what this one could not do.
+    await this.showLife().catch(() => undefined);
+    this.isBeating = false;
+  }
+
   private async look(): Promise<void> {
     if (this.isLooking) return;
     this.isLooking = true;
     try {
-      this.client ??= this.createClient();
-      await this.showLife();
       await this.options.sessions.endLost((ids) => this.endSessions(ids));
       await this.endDead();
     } catch {
@@ -65,7 +75,8 @@ export class ProcessWatch {
     const { uri, serverSelectionTimeoutMs: serverSelectionTimeoutMS } = this.options;
     return new mongoose.mongo.MongoClient(uri, {
       serverSelectionTimeoutMS,
-      maxPoolSize: 1,
+      // One for the beat, and one for the look.
+      maxPoolSize: 2,
       // One connection fewer to each server than with streaming.
       serverMonitoringMode: 'poll',
       // A look must not wait for a majority that is away. A beat that a failover takes back is a change too.
@@ -75,10 +86,13 @@ export class ProcessWatch {
     });
   }
 
+  /** Connects when it is used first, so that a short command needs no second connection. */
+  private connected(): mongo.MongoClient {
+    return (this.client ??= this.createClient());
+  }
+
   private get processes(): mongo.Collection<ProcessDoc> {
-    const { client, options } = this;
-    if (!client) throw new Error('the watch has not connected yet');
-    return client.db(options.database).collection<ProcessDoc>('processes');
+    return this.connected().db(this.options.database).collection<ProcessDoc>('processes');
   }
 
   private async showLife(): Promise<void> {
@@ -107,7 +121,9 @@ export class ProcessWatch {
     // An empty list would end the sessions of every process.
     if (ids.length === 0) return;
     try {
-      await this.client?.db('admin').command({ killSessions: ids.map((id) => ({ id })) });
+      await this.connected()
+        .db('admin')
+        .command({ killSessions: ids.map((id) => ({ id })) });
     } catch (error) {
       if (isDatabaseAway(error)) throw error;
       this.options.onRefused(error instanceof Error ? error : new Error(String(error)));

@@ -37,11 +37,10 @@ export class TransactionSessions {
     this.processes = processes;
   }
 
-  /** Calls `work` with a session that nothing else uses meanwhile. */
+  /** Calls `work` with a session that nothing else uses meanwhile. `work` calls {@link ensureRecorded} before each attempt. */
   async use<Result>(work: (session: mongo.ClientSession) => Promise<Result>): Promise<Result> {
     const session = this.take();
     try {
-      await this.ensureRecorded(session);
       const result = await work(session);
       this.giveBack(session);
       return result;
@@ -49,6 +48,14 @@ export class TransactionSessions {
       if (isDatabaseAway(error)) this.lost.add(session);
       else this.giveBack(session);
       throw error;
+    }
+  }
+
+  /** Records the session if that is needed. Another process may have deleted the record while this one was frozen. */
+  async ensureRecorded(session: mongo.ClientSession): Promise<void> {
+    while (!this.isRecorded(session)) {
+      this.recording ??= this.record().finally(() => (this.recording = undefined));
+      await this.recording;
     }
   }
 
@@ -66,7 +73,7 @@ export class TransactionSessions {
     return this.recorded.size > 0;
   }
 
-  /** The record still exists, and its beat has grown. */
+  /** Call it when the record was found and its beat has grown. */
   confirm(): void {
     this.trustedUntil = performance.now() + RECORD_TRUSTED_MS;
   }
@@ -100,13 +107,6 @@ export class TransactionSessions {
   private end(session: mongo.ClientSession): void {
     this.open.delete(session);
     session.endSession().catch(() => undefined);
-  }
-
-  private async ensureRecorded(session: mongo.ClientSession): Promise<void> {
-    while (!this.isRecorded(session)) {
-      this.recording ??= this.record().finally(() => (this.recording = undefined));
-      await this.recording;
-    }
   }
 
   private isRecorded(session: mongo.ClientSession): boolean {
