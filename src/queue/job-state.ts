@@ -58,9 +58,10 @@ export function isIdFree(job: Job<unknown, unknown>): boolean {
 export async function runNow(queue: Queue, job: Job): Promise<void> {
   const state = await job.getState();
   if (state === 'unknown') await runIfLost(queue, job.id ?? '');
-  if (state === 'delayed') await unlessMoved(job, () => job.promote());
+  if (state === 'delayed') await unlessMoved(job, () => job.promote(), state);
   if (state === 'failed') {
-    await unlessMoved(job, () => job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true }));
+    const retry = () => job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
+    await unlessMoved(job, retry, state);
   }
 }
 
@@ -72,17 +73,17 @@ export async function runAgain(job: Job, data: unknown): Promise<boolean> {
   if (hasStalledTooOften(job)) return false;
   const state = await job.getState();
   if (state !== 'completed' && state !== 'failed') return state !== 'unknown';
-  await unlessMoved(job, async () => {
+  const again = async (): Promise<void> => {
     await job.updateData(data);
     // The number of starts is kept: it tells the handler of claims to look the claim up first.
     await job.retry(state, { resetAttemptsMade: true, resetAttemptsStarted: state === 'failed' });
-  });
+  };
+  await unlessMoved(job, again, state);
   return true;
 }
 
-/** Ignores the error of an action if another process has moved the job in the meantime. */
-async function unlessMoved(job: Job, act: () => Promise<void>): Promise<void> {
-  const before = await job.getState();
+/** Ignores the error of an action if another process has moved the job out of the state `before` in the meantime. */
+async function unlessMoved(job: Job, act: () => Promise<void>, before: string): Promise<void> {
   try {
     await act();
   } catch (error) {

@@ -60,12 +60,9 @@ export class Sender {
     try {
       const timestamp = this.nextTimestamp();
       // A job is safe to send again: it has an id, or a repetition does no harm.
-      let isRepeated = false;
       return await this.whenReachable(async () => {
         await this.requireDatabase();
-        const adding = this.add(name, data, { ...options, timestamp }, { isSame, isRepeated });
-        isRepeated = true;
-        return adding;
+        return this.add(name, data, { ...options, timestamp }, isSame);
       });
     } catch (error) {
       if (error instanceof Refusal) throw error;
@@ -120,12 +117,7 @@ export class Sender {
     await requireOwner(connection, prefix, databaseId);
   }
 
-  private async add<Data>(
-    name: string,
-    data: Data,
-    options: JobsOptions,
-    { isSame, isRepeated }: { readonly isSame: IsSame | undefined; readonly isRepeated: boolean },
-  ): Promise<SentJob> {
+  private async add<Data>(name: string, data: Data, options: JobsOptions, isSame?: IsSame): Promise<SentJob> {
     for (let round = 0; round < ADD_ROUNDS_MAX; round += 1) {
       const { id: jobId = '' } = await this.queue.add(name, data, options);
       if (options.jobId === undefined) return { jobId, kept: data };
@@ -133,10 +125,8 @@ export class Sender {
       const kept = await readOrSetAside(this.queue, jobId);
       if (kept === 'gone') return { jobId, kept: data };
       if (kept === 'set-aside') continue;
-      // A call that lost its connection may have written its data into an ended job and not made it run again.
-      const mayHaveEnded = isRepeated && round === 0 && kept.finishedOn !== undefined;
-      if (JSON.stringify(kept.data) === JSON.stringify(data) && !mayHaveEnded) return { jobId, kept: data };
-      if (!isIdFree(kept) && (await this.keepJob(kept, data, isSame))) return { jobId, kept: kept.data };
+      if (isSameJob(kept, data, options)) return { jobId, kept: data };
+      if (!isIdFree(kept) && (await this.reuseJob(kept, data, isSame))) return { jobId, kept: kept.data };
       await removeEnded(this.queue, kept as Job);
     }
     throw new Error(`job ${jobIdText(options.jobId)} was refused ${ADD_ROUNDS_MAX} times while it was sent`);
@@ -148,11 +138,19 @@ export class Sender {
    * from a backup. The key of a job that has not ended is no proof that the job will run: Redis may have lost the list
    * that it was in. Returns false if the job must be replaced.
    */
-  private async keepJob(kept: Job<unknown, unknown>, data: unknown, isSame?: IsSame): Promise<boolean> {
+  private async reuseJob(kept: Job<unknown, unknown>, data: unknown, isSame?: IsSame): Promise<boolean> {
     if (kept.finishedOn === undefined) await runIfLost(this.queue, kept.id ?? '');
     else if (isSame?.(kept.data) === true) return runAgain(kept as Job, data);
     return true;
   }
+}
+
+/**
+ * Compares the time too: a call that lost its connection may have written its data into an ended job, and not made the job
+ * run again.
+ */
+function isSameJob(kept: Job<unknown, unknown>, data: unknown, { timestamp }: JobsOptions): boolean {
+  return kept.timestamp === timestamp && JSON.stringify(kept.data) === JSON.stringify(data);
 }
 
 function unavailable(error: unknown): QueueUnavailable {

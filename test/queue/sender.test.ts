@@ -1,8 +1,9 @@
-import { Queue } from 'bullmq';
+import { Queue, Worker } from 'bullmq';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
 import { Sender } from '../../src/queue/sender.ts';
 import { testConfig } from '../support/harness.ts';
+import { until } from '../support/until.ts';
 
 const QUEUE = 'timed';
 const NOON = Date.UTC(2026, 0, 1, 12);
@@ -53,4 +54,17 @@ it('the jobs of a sender have later times in the order of sending, also after it
     NOON + 2,
     NOON + 60_000,
   ]);
+});
+
+it('an ended job runs again when the call that wrote its data lost its connection before', async () => {
+  const isSame = (): boolean => true;
+  await sender.send('job', { call: 1 }, { jobId: 'op-ended' }, isSame);
+  const worker = new Worker(QUEUE, () => Promise.resolve('done'), { connection, prefix });
+  const queue = new Queue(QUEUE, { connection, prefix });
+  await until('the job to end', async () => (await queue.getJob('op-ended'))?.finishedOn);
+  await worker.close();
+  await (await queue.getJob('op-ended'))?.updateData({ call: 2 });
+  await sender.send('job', { call: 2 }, { jobId: 'op-ended' }, isSame);
+  expect(await (await queue.getJob('op-ended'))?.isWaiting()).toBe(true);
+  await queue.close();
 });
