@@ -11,6 +11,8 @@ export interface ReconcileStore {
   unfinished(): AsyncIterable<readonly OperationOrClaim[]>;
   /** Returns the first waiting bulk operation of each campaign. Costs one query for each campaign. */
   firstQueued(): AsyncIterable<Operation>;
+  /** Returns the waiting bulk operations of a campaign in their order, in pages. */
+  queued(campaignId: string): AsyncIterable<readonly Operation[]>;
   /** Returns true if a bulk operation of the campaign has the campaign lock. */
   hasRunning(campaignId: string): Promise<boolean>;
   isUnfinished(operationId: string): Promise<boolean>;

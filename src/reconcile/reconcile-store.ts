@@ -61,6 +61,18 @@ export class MongoReconcileStore implements ReconcileStore {
     }
   }
 
+  async *queued(campaignId: string): AsyncGenerator<Operation[]> {
+    const { operations } = this.database.models;
+    for (let last = NO_SEQUENCE; ;) {
+      const later = operations.find({ campaignId, state: QUEUED.state, sequence: { $gt: last } });
+      const options = { limit: UNFINISHED_PAGE, batchSize: UNFINISHED_PAGE + 1, hint: QUEUED_INDEX } as const;
+      const docs = await later.sort({ sequence: 1 }).setOptions(options).lean<OperationDoc[]>();
+      if (docs.length === 0) return;
+      yield docs.map(toOperation);
+      last = docs.at(-1)?.sequence ?? last;
+    }
+  }
+
   async hasRunning(campaignId: string): Promise<boolean> {
     const running = this.database.models.operations.exists({ campaignLock: campaignId }).hint(LOCK_INDEX);
     return (await running) !== null;

@@ -38,27 +38,35 @@ export interface ReconcileReport {
   readonly errors: Error[];
 }
 
+interface Pass {
+  readonly report: ReconcileReport;
+  readonly campaignsWithWaitingClaims: Set<string>;
+  /** The campaigns whose running or first waiting operation had no job. */
+  readonly campaignsWithLostJobs: Set<string>;
+}
+
 /**
  * Runs one reconcile pass: repairs differences between the database, which has every operation, and the queue, which may
  * have lost jobs, and removes old operations. Leaves work in progress alone. Safe to repeat and to run in parallel.
  */
 export async function reconcile(deps: ReconcileDeps): Promise<ReconcileReport> {
   const report = emptyReport();
-  const campaignsWithWaitingClaims = new Set<string>();
+  const pass: Pass = { report, campaignsWithWaitingClaims: new Set(), campaignsWithLostJobs: new Set() };
   await attempt(report, async () => void (report.jobsRestored = await deps.jobs.restoreLost()));
   await attempt(report, async () => {
     for await (const page of deps.reconcileStore.unfinished()) {
-      await Promise.all(
-        page.map((each) => attempt(report, () => reconcileOne(deps, each, report, campaignsWithWaitingClaims))),
-      );
+      await Promise.all(page.map((each) => attempt(report, () => reconcileOne(deps, each, pass))));
     }
   });
   await attempt(report, async () => {
     for await (const first of deps.reconcileStore.firstQueued()) {
-      await attempt(report, () => reconcileQueue(deps, first, report));
+      await attempt(report, () => wakeFirstQueued(deps, first, pass));
     }
   });
-  for (const campaignId of campaignsWithWaitingClaims) {
+  for (const campaignId of pass.campaignsWithLostJobs) {
+    await attempt(report, () => restoreQueue(deps, campaignId, pass));
+  }
+  for (const campaignId of pass.campaignsWithWaitingClaims) {
     await attempt(report, () => notifyPool(deps, campaignId, report));
   }
   await attempt(report, () => expire(deps, report));
@@ -70,7 +78,7 @@ function emptyReport(): ReconcileReport {
   return { ...jobs, failed: 0, claimsEnded: 0, poolsNotified: 0, expired: 0, errors: [] };
 }
 
-async function attempt(report: ReconcileReport, step: () => Promise<void>): Promise<void> {
+async function attempt(report: ReconcileReport, step: () => Promise<unknown>): Promise<void> {
   try {
     await step();
   } catch (error) {
@@ -79,21 +87,26 @@ async function attempt(report: ReconcileReport, step: () => Promise<void>): Prom
 }
 
 /** Each operation that ends wakes the one after it. This repairs a lost wake-up of the first one that waits. */
-async function reconcileQueue(deps: ReconcileDeps, first: Operation, report: ReconcileReport): Promise<void> {
+async function wakeFirstQueued(deps: ReconcileDeps, first: Operation, pass: Pass): Promise<void> {
   if (await deps.reconcileStore.hasRunning(first.campaignId)) return;
-  const repair = await ensureJob(deps, first, report);
+  const repair = await ensureJob(deps, first, pass);
   if (repair.kind === 'kept') await deps.jobs.wake(first);
 }
 
-async function reconcileOne(
-  deps: ReconcileDeps,
-  each: OperationOrClaim,
-  report: ReconcileReport,
-  campaignsWithWaitingClaims: Set<string>,
-): Promise<void> {
-  if (isClaim(each) && isOverdue(each, deps.clock)) return endClaim(deps, each, report);
-  if (isClaim(each)) campaignsWithWaitingClaims.add(each.campaignId);
-  const repair = await ensureJob(deps, each, report);
+/**
+ * An operation creates the job of the next one if it is lost. But if Redis was emptied, callers wait for all of them: when
+ * the first job of a campaign is lost, its other jobs are checked too.
+ */
+async function restoreQueue(deps: ReconcileDeps, campaignId: string, pass: Pass): Promise<void> {
+  for await (const page of deps.reconcileStore.queued(campaignId)) {
+    await Promise.all(page.map((each) => attempt(pass.report, () => ensureJob(deps, each, pass))));
+  }
+}
+
+async function reconcileOne(deps: ReconcileDeps, each: OperationOrClaim, pass: Pass): Promise<void> {
+  if (isClaim(each) && isOverdue(each, deps.clock)) return endClaim(deps, each, pass.report);
+  if (isClaim(each)) pass.campaignsWithWaitingClaims.add(each.campaignId);
+  const repair = await ensureJob(deps, each, pass);
   // The job of a queued operation that is to end may be snoozed until its turn.
   if (repair.kind === 'kept' && !isClaim(each) && isStopped(each)) await deps.jobs.wake(each);
 }
@@ -102,9 +115,16 @@ function isStopped({ state, error, cancellation }: Operation): boolean {
   return state === 'accepted' && (error !== null || cancellation !== null);
 }
 
-async function ensureJob(deps: ReconcileDeps, each: OperationOrClaim, report: ReconcileReport): Promise<JobRepair> {
+async function ensureJob(
+  deps: ReconcileDeps,
+  each: OperationOrClaim,
+  { report, campaignsWithLostJobs }: Pass,
+): Promise<JobRepair> {
   const repair = await deps.jobs.ensureJob(each, () => deps.reconcileStore.isUnfinished(each.operationId));
-  if (repair.kind === 'created') report.jobsCreated += 1;
+  if (repair.kind === 'created') {
+    report.jobsCreated += 1;
+    if (!isClaim(each)) campaignsWithLostJobs.add(each.campaignId);
+  }
   if (repair.kind === 'retried') report.jobsRetried += 1;
   if (repair.kind !== 'exhausted' || isClaim(each)) return repair;
   await failWith(deps, each, new Error(repair.reason));

@@ -100,6 +100,14 @@ describe('a reconcile pass', () => {
     await setup.operations.queue.add(OPERATION_JOB, newOperationJob(parseRequest(input), 'test'), options);
   }
 
+  /** Stores an operation that waits, with a job that is snoozed. */
+  async function waiting(campaignId: string): Promise<BulkInput> {
+    const asked = setup.request(campaignId, 1);
+    await record(setup.harness.context.stores, asked);
+    await addJob(asked, { delay: LONG_MS });
+    return asked;
+  }
+
   it('creates lost jobs once', async () => {
     const lost = [await begun(), await begun(), await begun()];
     expect(await setup.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 3 });
@@ -126,17 +134,10 @@ describe('a reconcile pass', () => {
   });
 
   it('wakes the first waiting operation of a campaign in which nothing runs, and no other', async () => {
-    const { stores } = setup.harness.context;
     const { campaignId } = await setup.campaign(20);
-    const [first, second] = [setup.request(campaignId, 1), setup.request(campaignId, 1)];
-    for (const waiting of [first, second]) {
-      await record(stores, waiting);
-      await addJob(waiting, { delay: LONG_MS });
-    }
+    const [first, second] = [await waiting(campaignId), await waiting(campaignId)];
     const other = await begun();
-    const behind = setup.request(other.campaignId, 1);
-    await record(stores, behind);
-    await addJob(behind, { delay: LONG_MS });
+    const behind = await waiting(other.campaignId);
     expect(await setup.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 1 });
     const stateOf = async ({ operationId }: BulkInput) => (await setup.operations.job(operationId))?.getState();
     expect(await Promise.all([first, second, other, behind].map(stateOf))).toEqual([
@@ -147,18 +148,23 @@ describe('a reconcile pass', () => {
     ]);
   });
 
-  it('wakes a waiting operation that is to be cancelled, before its turn', async () => {
+  it('creates the jobs of all waiting operations of a campaign whose running operation has lost its job', async () => {
+    const { campaignId } = await begun();
+    const lost = Array.from({ length: 120 }, () => setup.request(campaignId, 1));
+    for (const each of lost) await record(setup.harness.context.stores, each);
+    expect(await setup.reconcileOnce()).toEqual({ ...NOTHING, jobsCreated: 121 });
+    for (const { operationId } of lost) expect(await setup.operations.job(operationId)).toBeDefined();
+  });
+
+  it('wakes a waiting operation that is to be cancelled, while another one runs', async () => {
     const { stores } = setup.harness.context;
-    const { campaignId } = await setup.campaign(20);
-    const [first, second] = [setup.request(campaignId, 1), setup.request(campaignId, 1)];
-    for (const waiting of [first, second]) {
-      await record(stores, waiting);
-      await addJob(waiting, { delay: LONG_MS });
-    }
-    await oneSlice(stores, first, SETTINGS);
+    const running = await begun();
+    await addJob(running, { delay: LONG_MS });
+    const [first, second] = [await waiting(running.campaignId), await waiting(running.campaignId)];
     await stores.operations.recordCancellation(second, { by: null, reason: null, at: new Date() });
     expect(await setup.reconcileOnce()).toEqual(NOTHING);
     expect(await (await setup.operations.job(second.operationId))?.isWaiting()).toBe(true);
+    expect(await (await setup.operations.job(first.operationId))?.isDelayed()).toBe(true);
   });
 
   it('retries a failed job whose operation is not recorded as failed', async () => {
