@@ -1,16 +1,15 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
-import { nextOperationCount, replaceCredits } from '../campaigns/index.ts';
+import { replaceCredits } from '../campaigns/index.ts';
 import { endWaitingClaims } from '../claims/index.ts';
 import { statesBefore, type Cancellation } from '../domain/operation.ts';
-import { queueFull, RESENDABLE_CODES } from '../domain/errors.ts';
+import { RESENDABLE_CODES } from '../domain/errors.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
-import { batchIdsOf, QUEUED, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
-import { QUEUED_INDEX } from '../mongo/indexes.ts';
+import { batchIdsOf, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import type { Models } from '../mongo/models.ts';
 import type { Batch } from './batch.ts';
-import { insertMovedOperation, insertOperation } from './insert-operation.ts';
+import { insertMovedOperation, insertOperation, nextSequence } from './insert-operation.ts';
 import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
 import { MongoEndReads } from './end-reads.ts';
@@ -51,7 +50,10 @@ export class MongoOperationStore implements OperationStore {
     try {
       if (!inSequence) return await insert(NO_SEQUENCE);
       return await this.database.transaction(async (session) =>
-        insert(await this.nextSequence(operation.campaignId, session), session),
+        insert(
+          await nextSequence(this.database, operation.campaignId, { queuedMax: this.queuedMax, session }),
+          session,
+        ),
       );
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
@@ -70,7 +72,7 @@ export class MongoOperationStore implements OperationStore {
       if (!before) return;
       // The end marker of the refused operation.
       await this.database.batches.deleteMany({ _id: batchIdsOf(operationId) }, { session });
-      const sequence = await this.nextSequence(campaignId, session);
+      const sequence = await nextSequence(this.database, campaignId, { queuedMax: this.queuedMax, session });
       // A run of its own, so that a worker that still works on the refused one changes nothing.
       await insertOperation(this.database, { ...operation, sequence, reopened: (before.reopened ?? 0) + 1 }, session);
     });
@@ -175,19 +177,6 @@ export class MongoOperationStore implements OperationStore {
       .findOneAndUpdate(filter, update, { returnDocument: 'after' })
       .lean<OperationDoc>();
     return doc ? toOperation(doc) : this.expect(operationId);
-  }
-
-  private async nextSequence(campaignId: string, session: mongo.ClientSession): Promise<number> {
-    const sequence = await nextOperationCount(this.database, campaignId, session);
-    const queued = { campaignId, ...QUEUED };
-    const options = { session, hint: QUEUED_INDEX };
-    const oldest = this.operations.findOne(queued, { sequence: 1 }, options).sort({ sequence: 1 });
-    const first = (await oldest.lean<Pick<OperationDoc, 'sequence'>>())?.sequence ?? sequence;
-    // Counted only if the queue can be full: each number between the first one and this one stands for one operation at most.
-    if (sequence - first < this.queuedMax) return sequence;
-    const length = await this.operations.countDocuments(queued, { ...options, limit: this.queuedMax });
-    if (length >= this.queuedMax) throw queueFull(campaignId, this.queuedMax);
-    return sequence;
   }
 
   private async hasEarlier({ campaignId, sequence }: Operation): Promise<boolean> {

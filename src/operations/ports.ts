@@ -158,8 +158,10 @@ export interface ViewedOperation extends AnyOperation {
 /** Reads operations for people and programs. It never writes. */
 export interface OperationViewStore {
   /** Newest first. */
-  listOperations(campaignId: string, limit: number): Promise<ViewedOperation[]>;
-  findOperation(operationId: string): Promise<ViewedOperation | undefined>;
+  listOperations(campaignId: string, limit: number): Promise<AnyOperation[]>;
+  findOperation(operationId: string): Promise<AnyOperation | undefined>;
+  /** Adds to the operations of a campaign that wait how many run before each. Reads the queue of the campaign. */
+  withPlaces(campaignId: string, operations: readonly AnyOperation[]): Promise<ViewedOperation[]>;
   /** The batches of an operation from a number on, in order. The first query reads one, and each next one twice as many. */
   batchesFrom(operationId: string, number: number, reads: BatchReads): AsyncIterable<ViewedBatch>;
 }

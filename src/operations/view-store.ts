@@ -16,21 +16,19 @@ export class MongoOperationViewStore implements OperationViewStore {
     this.database = database;
   }
 
-  async listOperations(campaignId: string, limit: number): Promise<ViewedOperation[]> {
+  async listOperations(campaignId: string, limit: number): Promise<AnyOperation[]> {
     const found = this.database.models.operations.find({ campaignId });
     const newest = found.sort({ acceptedAt: -1, _id: 1 }).hint(NEWEST_INDEX).limit(limit);
-    return this.withPlaces(campaignId, (await newest.lean<OperationDoc[]>()).map(toAnyOperation));
+    return (await newest.lean<OperationDoc[]>()).map(toAnyOperation);
   }
 
-  async findOperation(operationId: string): Promise<ViewedOperation | undefined> {
+  async findOperation(operationId: string): Promise<AnyOperation | undefined> {
     const doc = await this.database.models.operations.findById(operationId).lean<OperationDoc>();
-    if (!doc) return undefined;
-    const [viewed] = await this.withPlaces(doc.campaignId, [toAnyOperation(doc)]);
-    return viewed;
+    return doc ? toAnyOperation(doc) : undefined;
   }
 
   /** Reads the queue once, however many of the operations wait. */
-  private async withPlaces(campaignId: string, operations: readonly AnyOperation[]): Promise<ViewedOperation[]> {
+  async withPlaces(campaignId: string, operations: readonly AnyOperation[]): Promise<ViewedOperation[]> {
     const last = Math.max(...operations.filter(isQueued).map(({ sequence }) => sequence), NO_SEQUENCE);
     if (last === NO_SEQUENCE) return [...operations];
     const { models } = this.database;

@@ -24,7 +24,12 @@ export function addOperations(program: Command, session: Session): void {
 }
 
 async function list({ context, campaign, names }: CampaignSession, limit: number): Promise<Output> {
-  const operations = await context.operationViews.listOperations(campaign.campaignId, limit);
+  const { campaignId } = campaign;
+  const { operationViews } = context;
+  const operations = await operationViews.withPlaces(
+    campaignId,
+    await operationViews.listOperations(campaignId, limit),
+  );
   const rows = operations.map((operation) => {
     const { operationId, request, receipt, acceptedAt } = operation;
     const skipped = receipt ? receipt.selected - receipt.moved : 0;
@@ -34,13 +39,14 @@ async function list({ context, campaign, names }: CampaignSession, limit: number
     ];
   });
   const text = table(['operation', 'kind', 'from', 'to', 'state', 'moved', 'skipped', 'accepted'], rows);
-  return { json: { campaignId: campaign.campaignId, operations: operations.map(operationJson) }, text };
+  return { json: { campaignId, operations: operations.map(operationJson) }, text };
 }
 
 async function show(session: Session, id: string): Promise<Output> {
   const context = await session.context();
-  const operation = await context.operationViews.findOperation(id);
-  if (!operation) throw unknownOperation(id);
+  const found = await context.operationViews.findOperation(id);
+  if (!found) throw unknownOperation(id);
+  const [operation = found] = await context.operationViews.withPlaces(found.campaignId, [found]);
   const names = new AssigneeNames(await listTexters(context, operation.campaignId));
   return { json: operationJson(operation), text: operationText(operation, names) };
 }
