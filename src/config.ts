@@ -13,7 +13,7 @@ const RECEIPTS_KEPT_DAYS_MAX = 36_500;
 /** A listing reads the whole queue of a campaign. */
 const QUEUED_LIMIT = 1_000_000;
 
-/** BullMQ renews a lock twice in this time, also while a worker is busy with a batch. With less, jobs lose their locks. */
+/** A worker renews a lock twice in this time, also while it is busy with a batch. With less, jobs lose their locks. */
 const LOCK_MS_MIN = 1_000;
 /** With less, the checks take all the time of Redis. */
 const CHECK_EVERY_MS_MIN = 100;

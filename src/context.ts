@@ -35,7 +35,7 @@ import {
   type RedisConnection,
 } from './queue/connection.ts';
 import { keepAlive } from './queue/heartbeat.ts';
-import { claimQueues, refuseOther } from './queue/queue-owner.ts';
+import { takeQueues, refuseOther } from './queue/queue-owner.ts';
 import { requireWorkingRedis } from './queue/redis-rights.ts';
 import { MongoReconcileStore, ReconcileSchedule, type ReconcileStore } from './reconcile/index.ts';
 import { MongoHealthStore, type HealthStore } from './telemetry/index.ts';
@@ -159,10 +159,10 @@ export async function createWorkerContext(config: Config, reporter: ErrorReporte
   }
 }
 
-/** Claims the queues for the database and returns its id. Throws a `Refusal` if they belong to another database. */
+/** Takes the queues for the database and returns its id. Throws a `Refusal` if they belong to another database. */
 async function ownQueues({ database }: Context, redis: RedisConnection, prefix: string): Promise<string> {
   const databaseId = await databaseIdOf(database);
-  refuseOther(databaseId, await claimQueues(redis, prefix, databaseId), prefix);
+  refuseOther(databaseId, await takeQueues(redis, prefix, databaseId), prefix);
   return databaseId;
 }
 

@@ -26,10 +26,10 @@ import { failedWith, type Attempt, type Handler, type Outcome } from './executor
 import type { Pace } from './pace.ts';
 
 /**
- * The operation that ends wakes the next one, and reconcile repairs a lost wake-up. So a waiting operation does not check by
+ * The operation that ends wakes the next one, and reconcile repairs a lost wake-up. So a waiting operation seldom checks by
  * itself: ten thousand of them would keep the workers busy.
  */
-const SNOOZE_MS = 24 * 60 * 60 * 1_000;
+const SNOOZE_MS = 60 * 60 * 1_000;
 
 /** How long an operation pauses while one that was sent earlier is not accepted. */
 const SENT_EARLIER_MS = 500;

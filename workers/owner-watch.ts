@@ -1,6 +1,6 @@
 import { Refusal } from '../src/domain/errors.ts';
 import type { ErrorListener, RedisConnection } from '../src/queue/connection.ts';
-import { claimQueues, refuseOther } from '../src/queue/queue-owner.ts';
+import { takeQueues, refuseOther } from '../src/queue/queue-owner.ts';
 
 const CHECK_EVERY_MS = 5_000;
 
@@ -12,12 +12,13 @@ export interface OwnerWatchParts {
   readonly onError: ErrorListener;
 }
 
-/** Notices when the queues were given to another database, and claims them again when Redis has lost its data. */
+/** Notices when the queues were given to another database, and takes them again when Redis has lost its data. */
 export class OwnerWatch {
   /** Resolves when the queues belong to another database. */
   readonly lost: Promise<Refusal>;
   private readonly parts: OwnerWatchParts;
   private readonly timer: NodeJS.Timeout;
+  private readonly stopListening: () => void;
   private isClosed = false;
   private isChecking = false;
 
@@ -25,12 +26,17 @@ export class OwnerWatch {
     this.parts = parts;
     let lose: (refusal: Refusal) => void = () => undefined;
     this.lost = new Promise((resolve) => (lose = resolve));
-    this.timer = setInterval(() => void this.check(lose), CHECK_EVERY_MS);
+    const check = () => void this.check(lose);
+    this.timer = setInterval(check, CHECK_EVERY_MS);
+    // Redis may have restarted without its data. A worker of another database must not be the first to take the queues.
+    parts.redis.on('ready', check);
+    this.stopListening = () => parts.redis.off('ready', check);
   }
 
   close(): void {
     this.isClosed = true;
     clearInterval(this.timer);
+    this.stopListening();
   }
 
   private async check(lose: (refusal: Refusal) => void): Promise<void> {
@@ -39,7 +45,7 @@ export class OwnerWatch {
     if (this.isChecking) return;
     this.isChecking = true;
     try {
-      refuseOther(databaseId, await claimQueues(redis, prefix, databaseId), prefix);
+      refuseOther(databaseId, await takeQueues(redis, prefix, databaseId), prefix);
     } catch (error) {
       if (error instanceof Refusal) return lose(error);
       // Closing cuts the connection.

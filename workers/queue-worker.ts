@@ -4,6 +4,7 @@ import pTimeout from 'p-timeout';
 import type { Config } from '../src/config.ts';
 import { blockMsOf } from '../src/queue/connection-options.ts';
 import type { ErrorListener, RedisConnection } from '../src/queue/connection.ts';
+import { newClosing } from '../src/queue/reachable.ts';
 import type { LockWatch } from './lock-watch.ts';
 import { screenJobs } from './screened-backend.ts';
 
@@ -45,13 +46,15 @@ export function startQueueWorker({ queue, redis, worker: config }: Config, parts
     maxStalledCount: STALLED_COUNT_MAX,
     runRetryDelay: LOST_PAUSE_MS,
   };
+  const closing = newClosing();
   const worker: Worker = new Worker(parts.name, parts.processor, options, (...args) => {
     const backend = createRedisBackend(...args);
     limitWaits(backend, blockMsOf(redis) / 1_000);
-    pauseAfterErrors(backend);
+    pauseAfterErrors(backend, closing.signal);
     screenJobs(backend, () => worker);
     return backend;
   });
+  worker.on('closing', () => closing.abort());
   parts.locks.watch(worker, parts.onError);
   return worker;
 }
@@ -69,16 +72,21 @@ function limitWaits(backend: RedisQueueBackend, blockSMax: number): void {
   };
 }
 
-/** Pauses when Redis refuses to give a job. BullMQ asks again at once: thousands of times a second. */
-function pauseAfterErrors(backend: RedisQueueBackend): void {
-  backend.moveToActive = pausing(backend.moveToActive.bind(backend) as (...args: Fetch) => Promise<unknown[]>);
-  backend.waitForJob = pausing(backend.waitForJob.bind(backend));
+/**
+ * Pauses when Redis refuses to give a job. BullMQ asks again at once: thousands of times a second. A worker that closes ends
+ * its pause.
+ */
+function pauseAfterErrors(backend: RedisQueueBackend, closing: AbortSignal): void {
+  const fetch = backend.moveToActive.bind(backend) as (...args: Fetch) => Promise<unknown[]>;
+  backend.moveToActive = pausing(fetch, closing);
+  backend.waitForJob = pausing(backend.waitForJob.bind(backend), closing);
 }
 
 type Fetch = Parameters<RedisQueueBackend['moveToActive']>;
 
 function pausing<Args extends readonly unknown[], Result>(
   ask: (...args: Args) => Promise<Result>,
+  closing: AbortSignal,
 ): (...args: Args) => Promise<Result> {
   let pauseMs = REFUSED_PAUSE_MS_MIN;
   return async (...args) => {
@@ -87,7 +95,7 @@ function pausing<Args extends readonly unknown[], Result>(
       pauseMs = REFUSED_PAUSE_MS_MIN;
       return answer;
     } catch (error) {
-      await delay(pauseMs);
+      await delay(pauseMs, undefined, { signal: closing }).catch(() => undefined);
       pauseMs = Math.min(2 * pauseMs, REFUSED_PAUSE_MS_MAX);
       throw error;
     }

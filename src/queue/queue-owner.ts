@@ -5,7 +5,7 @@ import type { RedisConnection } from './connection.ts';
 /** Under the prefix of Baton: the database that the queues belong to, and how far Redis has seen it come. */
 const keyOf = (prefix: string): string => `${prefix}:database`;
 
-const CLAIM = `
+const TAKE = `
   if redis.call('type', KEYS[1]).ok ~= 'hash' then redis.call('del', KEYS[1]) end
   redis.call('hsetnx', KEYS[1], 'id', ARGV[1])
   return redis.call('hget', KEYS[1], 'id')`;
@@ -37,8 +37,8 @@ export interface QueueOwner {
 }
 
 /** Makes the queues belong to a database if they belong to none. Returns the id of the one that they belong to. */
-export async function claimQueues(redis: RedisConnection, prefix: string, databaseId: string): Promise<string> {
-  return (await redis.eval(CLAIM, 1, keyOf(prefix), databaseId)) as string;
+export async function takeQueues(redis: RedisConnection, prefix: string, databaseId: string): Promise<string> {
+  return (await redis.eval(TAKE, 1, keyOf(prefix), databaseId)) as string;
 }
 
 /** Makes the queues belong to a database, whichever they belonged to. */

@@ -3,7 +3,9 @@ import { MongoOperationStore } from '../../src/operations/operation-store.ts';
 import { OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { Harness } from '../support/harness.ts';
 import { Random } from '../support/random.ts';
+import { rawOperation } from '../support/raw.ts';
 import { RawQueue } from '../support/raw-queue.ts';
+import { until } from '../support/until.ts';
 
 const WORKERS = 4;
 const OPERATIONS = 25;
@@ -81,6 +83,35 @@ describe('operations that one producer sends one after the other', () => {
     for (const operationId of ids) results.push((await send(campaignId, operationId)).result());
     await Promise.all(results).finally(() => spy.mockRestore());
     expect(await inSequence(campaignId)).toEqual(ids);
+  });
+
+  it('keep their order when an earlier one was refused before and is sent again', async () => {
+    const campaignId = await harness.seedCampaign(2);
+    const [undoId, undone, last] = [harness.newId('op'), harness.newId('op'), harness.newId('op')];
+    const undo = () => harness.producer.undo({ operationId: undoId, campaignId, undoes: undone });
+    await expect((await undo()).result()).rejects.toMatchObject({ code: 'unknown-operation' });
+    await (await send(campaignId, undone)).result();
+    const acceptAnew = Object.getOwnPropertyDescriptor(MongoOperationStore.prototype, 'acceptAnew')?.value as Accept;
+    const spy = vi.spyOn(MongoOperationStore.prototype, 'acceptAnew').mockImplementation(async function (
+      this: MongoOperationStore,
+      operation,
+    ) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return acceptAnew.call(this, operation, true);
+    });
+    const results = [(await undo()).result(), (await send(campaignId, last)).result()];
+    await Promise.all(results).finally(() => spy.mockRestore());
+    expect(await inSequence(campaignId)).toEqual([undone, undoId, last]);
+  });
+
+  it('may have an id that emitters treat in another way', async () => {
+    const campaignId = await harness.seedCampaign(2);
+    const queue = new RawQueue(harness, OPERATIONS_QUEUE);
+    const request = { kind: 'reassign', operationId: 'error', campaignId, from: 'pool', to: 'everyone', status: 'any' };
+    await queue.queue.add('operation', { version: 1, sendId: 'send_1', request }, { jobId: 'error', attempts: 2 });
+    await until('the operation to end', async () => (await queue.job('error'))?.finishedOn);
+    expect(await rawOperation(harness, 'error')).toMatchObject({ state: 'done', error: null });
+    await queue.close();
   });
 
   it('do not wait for a job that is lost or has failed', async () => {
