@@ -35,6 +35,7 @@ export class ProcessWatch {
   private seen: ReadonlyMap<string, Seen> = new Map();
   private isBeating = false;
   private isLooking = false;
+  private isClosed = false;
 
   constructor(options: WatchOptions) {
     this.options = options;
@@ -45,6 +46,7 @@ export class ProcessWatch {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     clearInterval(this.timer);
     await this.client?.close();
   }
@@ -86,47 +88,54 @@ export class ProcessWatch {
     });
   }
 
-  /** Connects when it is used first, so that a short command needs no second connection. */
-  private connected(): mongo.MongoClient {
-    return (this.client ??= this.createClient());
+  /**
+   * Connects when it is used first, so that a short command needs no second connection. If the first attempt failed, only
+   * `connect` tries again: the other methods of the client fail for ever.
+   */
+  private async connected(): Promise<mongo.MongoClient> {
+    if (this.isClosed) throw new Error('this watch is closed');
+    this.client ??= this.createClient();
+    return this.client.connect();
   }
 
-  private get processes(): mongo.Collection<ProcessDoc> {
-    return this.connected().db(this.options.database).collection<ProcessDoc>('processes');
+  private async processes(): Promise<mongo.Collection<ProcessDoc>> {
+    return (await this.connected()).db(this.options.database).collection<ProcessDoc>('processes');
   }
 
   private async showLife(): Promise<void> {
     const { sessions } = this.options;
     if (!sessions.hasRecord) return;
-    const { matchedCount } = await this.processes.updateOne({ _id: sessions.processId }, { $inc: { beat: 1 } });
+    const processes = await this.processes();
+    const { matchedCount } = await processes.updateOne({ _id: sessions.processId }, { $inc: { beat: 1 } });
     if (matchedCount > 0) sessions.confirm();
     else sessions.forget();
   }
 
   private async endDead(): Promise<void> {
-    const found = await this.processes.find({ _id: { $ne: this.options.sessions.processId } }).toArray();
+    const processes = await this.processes();
+    const found = await processes.find({ _id: { $ne: this.options.sessions.processId } }).toArray();
     this.seen = new Map(found.map(({ _id, beat }) => [_id, seenAgain(this.seen.get(_id), beat)]));
     const dead = found.filter(({ _id }) => (this.seen.get(_id)?.unchangedLooks ?? 0) >= UNCHANGED_LOOKS_MAX);
-    for (const each of dead) await this.end(each);
+    for (const each of dead) await this.end(each, processes);
   }
 
   /** Ends the sessions before it deletes the record, so that another process ends them if this one dies in between. */
-  private async end({ _id, beat, sessions }: ProcessDoc): Promise<void> {
+  private async end({ _id, beat, sessions }: ProcessDoc, processes: mongo.Collection<ProcessDoc>): Promise<void> {
     await this.endSessions(Array.isArray(sessions) ? sessions : []);
-    await this.processes.deleteOne({ _id, beat });
+    await processes.deleteOne({ _id, beat });
   }
 
   /** Reports the error of a server that refuses it. The server then ends the transactions later. */
   private async endSessions(ids: readonly mongo.BSON.Binary[]): Promise<void> {
     // An empty list would end the sessions of every process.
     if (ids.length === 0) return;
+    const client = await this.connected();
     try {
-      await this.connected()
-        .db('admin')
-        .command({ killSessions: ids.map((id) => ({ id })) });
+      await client.db('admin').command({ killSessions: ids.map((id) => ({ id })) });
     } catch (error) {
-      if (isDatabaseAway(error)) throw error;
-      this.options.onRefused(error instanceof Error ? error : new Error(String(error)));
+      const isRefused = error instanceof mongoose.mongo.MongoServerError && !isDatabaseAway(error);
+      if (!isRefused) throw error;
+      this.options.onRefused(error);
     }
   }
 }

@@ -13,6 +13,7 @@ import { testConfig } from '../support/harness.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
+const LOOK_EVERY_MS = 2_000;
 /** Three looks without a change, two seconds apart, and one more to begin with. */
 const ENDED_WITHIN_MS = 12_000;
 
@@ -39,6 +40,7 @@ function openIn(sessions: TransactionSessions, _id: string): OpenTransaction {
   const ending = once(events, 'end');
   const texters = client.db(name).collection<{ _id: string; fence: number }>('texters');
   const ended = sessions.use(async (session) => {
+    await sessions.ensureRecorded(session);
     session.startTransaction();
     await texters.updateOne({ _id }, { $inc: { fence: 100 } }, { session });
     events.emit('wrote');
@@ -113,6 +115,26 @@ it('the transaction of a living process whose connections broke is ended', async
   expect(await fence('a')).toBe(1);
   await own.close();
   await proxy.close();
+});
+
+it('a process that met no database at its first look ends the sessions of a dead process later', async () => {
+  // Another watch would end it too.
+  await database.close();
+  const proxy = await TcpProxy.before(config.uri);
+  const through = `mongodb://${new URL(proxy.url).host}/${name}?directConnection=true`;
+  const own = await Database.open({ ...config, uri: through, serverSelectionTimeoutMs: 100 });
+  try {
+    proxy.away();
+    const awayUntil = performance.now() + 2 * LOOK_EVERY_MS;
+    await until('the time to pass', () => performance.now() > awayUntil);
+    proxy.back();
+    await processes().insertOne({ _id: 'dead', sessions: [], beat: 1 });
+    await until('the record to be deleted', async () => (await processes().countDocuments({ _id: 'dead' })) === 0);
+  } finally {
+    await own.close();
+    await proxy.close();
+    database = await Database.open(config);
+  }
 });
 
 describe('the transaction of a process that shows no life', () => {
