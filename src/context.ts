@@ -21,6 +21,7 @@ import {
   MongoFailureStore,
   MongoOperationStore,
   MongoOperationViewStore,
+  MongoQueuedStore,
   OperationQueue,
   type FailureStore,
   type OperationViewStore,
@@ -123,6 +124,7 @@ function createStores(
     credits: new MongoCreditStore(database),
     conversations: new MongoConversationStore(database),
     operations: new MongoOperationStore(database, queuedMax),
+    queued: new MongoQueuedStore(database),
     batches: new MongoBatchStore(database),
     claims: new MongoClaimStore(database, batchConversationsMax, roundRepeatedForMs),
   };

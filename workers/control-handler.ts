@@ -1,9 +1,10 @@
 import { ERASE_JOB, LIFT_OPT_OUT_JOB, OPT_OUT_JOB } from '../src/contacts/index.ts';
-import { FIND_JOB } from '../src/operations/index.ts';
+import { CANCEL_QUEUED_JOB, FIND_JOB } from '../src/operations/index.ts';
 import type { Attempt, Handler, Outcome } from './executor.ts';
 
 export interface ControlHandlers {
   readonly cancel: Handler;
+  readonly cancelQueued: Handler;
   readonly find: Handler;
   readonly optOut: Handler;
   readonly erase: Handler;
@@ -27,6 +28,7 @@ export class ControlHandler implements Handler {
 
   private handlerOf({ job: { name } }: Attempt): Handler {
     if (name === FIND_JOB) return this.handlers.find;
+    if (name === CANCEL_QUEUED_JOB) return this.handlers.cancelQueued;
     if (name === ERASE_JOB) return this.handlers.erase;
     return name === OPT_OUT_JOB || name === LIFT_OPT_OUT_JOB ? this.handlers.optOut : this.handlers.cancel;
   }

@@ -9,6 +9,7 @@ import { LostJobs, ReconciledQueues, RedisQueueMemory } from '../src/reconcile/i
 import { errorReporter, type Logger } from '../src/telemetry/index.ts';
 import { AfterEnd } from './after-end.ts';
 import { CancelHandler } from './cancel-handler.ts';
+import { CancelQueuedHandler } from './cancel-queued-handler.ts';
 import { ClaimHandler } from './claim-handler.ts';
 import { ControlHandler } from './control-handler.ts';
 import { EraseHandler } from './erase-handler.ts';
@@ -84,6 +85,7 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
   const reconcileDeps = { ...context, jobs, memory: new RedisQueueMemory(owned), receiptsKeptDays };
   const controls = {
     cancel: new CancelHandler(context, operationQueue, claimQueue, afterEnd),
+    cancelQueued: new CancelQueuedHandler(context, operationQueue),
     find: new FindHandler(context),
     optOut: new OptOutHandler(context, claimQueue),
     erase: new EraseHandler(context, redis, config.queue.prefix),

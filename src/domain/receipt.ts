@@ -67,8 +67,9 @@ export interface Receipt {
   /** Why fewer conversations moved than the request asked for. */
   readonly shortBecause: ShortBecause | null;
   /**
-   * For a cancelled operation: how many more conversations it would have selected, up to its limit. For an operation on all
-   * conversations that is done: how many still match. Otherwise `null`.
+   * For a cancelled operation: how many more conversations it would have selected, up to its limit; `null` when it was cancelled
+   * together with others that waited. For an operation on all conversations that is done: how many still match. Otherwise
+   * `null`.
    */
   readonly left: number | null;
   /** How many waiting claims an unassign of everything has ended; absent when there were none. */

@@ -4,7 +4,7 @@ import { isEnded, type Cancellation } from '../domain/operation.ts';
 import type { CancelRequest } from './contract.ts';
 import { endStopped } from './ending.ts';
 import { accept, type LifecycleDeps } from './lifecycle.ts';
-import { isClaim, type OperationCommand, type OperationOrClaim, type Run } from './operation.ts';
+import { isClaim, type Operation, type OperationCommand, type OperationOrClaim, type Run } from './operation.ts';
 
 export interface CancelDeps extends LifecycleDeps {
   /** Finds the request of an operation that is still in the queue, before a worker has accepted it. */
@@ -41,7 +41,8 @@ async function find(deps: CancelDeps, { operationId, campaignId }: CancelRequest
   return (await accept(deps, sent)).operation;
 }
 
-async function cancelOperation(deps: CancelDeps, run: Run, cancellation: Cancellation): Promise<OperationOrClaim> {
+/** Cancels a run of an operation. Returns the operation as it is stored then: another request may have ended it. */
+export async function cancelOperation(deps: LifecycleDeps, run: Run, cancellation: Cancellation): Promise<Operation> {
   const recorded = await deps.stores.operations.recordCancellation(run, cancellation);
   return (await endStopped(deps, recorded)) ?? recorded;
 }

@@ -28,12 +28,13 @@ const counts = z.strictObject({
 });
 const status = z.enum(['any', ...STATUSES]).describe('"any" means every status, awaiting-contact and closed included.');
 
-const common = {
-  operationId,
+const ofCampaign = {
   campaignId,
   actorId: actorId.optional(),
   reason: z.string().max(REASON_CHARS_MAX).optional().describe('Stored with the operation. Nothing personal.'),
 };
+
+const common = { operationId, ...ofCampaign };
 
 const oneConversation = {
   ...common,
@@ -151,6 +152,8 @@ export const cancelRequest = z.strictObject({
   operationId: operationId.describe('The operation or waiting claim to cancel.'),
 });
 
+export const cancelQueuedRequest = z.strictObject(ofCampaign);
+
 export type OperationRequest = DeepReadonly<z.output<typeof operationRequest>>;
 export type RequestKind = Exclude<OperationKind, 'self-assign'>;
 export type RequestOf<Kind extends RequestKind> = Extract<OperationRequest, { kind: Kind }>;
@@ -162,6 +165,7 @@ export type BulkRequest = ReassignRequest | UnassignRequest;
 export type OneRequest = RequestOf<'reassign-one' | 'unassign-one'>;
 export type ListRequest = RequestOf<'reassign-list' | 'unassign-list'>;
 export type CancelRequest = DeepReadonly<z.output<typeof cancelRequest>>;
+export type CancelQueuedRequest = DeepReadonly<z.output<typeof cancelQueuedRequest>>;
 
 /**
  * `everyone` means the pool, all texters of the campaign, and assignees who are not on the campaign any more. These can be
@@ -177,6 +181,7 @@ export type RequestInput<Kind extends RequestKind> = DeepReadonly<
 >;
 export type PreviewRequest = DeepReadonly<z.input<typeof previewRequest>>;
 export type CancelInput = DeepReadonly<z.input<typeof cancelRequest>>;
+export type CancelQueuedInput = DeepReadonly<z.input<typeof cancelQueuedRequest>>;
 
 /** Parses a request. Throws a `bad-request` refusal that names the field. */
 export function parseRequest(input: unknown): OperationRequest {

@@ -60,6 +60,16 @@ export function receiptOf(operation: Operation, state: Ending['state'], found: F
 }
 
 /**
+ * Makes the receipt of an operation that is cancelled while it waits, together with others. What it would have selected is not
+ * counted: thousands of counts of a campaign would take minutes.
+ */
+export function receiptOfQueued({ request }: Operation): Receipt {
+  const kind = kindOf(request);
+  const results = kind.resultsOf && { results: kind.resultsOf(request, []) };
+  return totalUp([], [], { asked: kind.requestedCount(request), ended: false, ...results });
+}
+
+/**
  * Counts what an operation on all conversations has left behind: those beyond a confirmed number, or those that other
  * programs changed again and again. An operation with a count leaves the others on purpose.
  */

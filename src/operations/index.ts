@@ -3,7 +3,7 @@
  *
  * contract, jobs         requests and jobs, with their zod schemas
  * kinds                  what differs between kinds of operations
- * lifecycle, ending      accept, take the lock, run a slice, finish or fail; then cancel, move-one and preview
+ * lifecycle, ending      accept, take the lock, run a slice, finish or fail; then cancel, cancel-queued, move-one and preview
  * resolve-plan           from a request to its sources, targets and limit
  * run                    the loop that applies batches; select and undo plan them
  * moves-page             what an operation did, conversation by conversation
@@ -12,6 +12,7 @@
  */
 export { MongoBatchStore } from './batch-store.ts';
 export { cancel } from './cancel.ts';
+export { type CancelledQueue, cancelQueued, findQueued } from './cancel-queued.ts';
 export {
   type OperationRequest,
   type RequestInput,
@@ -23,7 +24,16 @@ export {
 export { MOVES_OF_PAGE_MAX, parseMovesRequest } from './moves-job.ts';
 export { failWith } from './ending.ts';
 export { MongoFailureStore } from './failure-store.ts';
-export { type CancelAnswer, type OperationAnswer, operationJob, parseCancelJob, parseOperationJob } from './jobs.ts';
+export {
+  CANCEL_QUEUED_JOB,
+  type CancelAnswer,
+  type CancelQueuedAnswer,
+  type OperationAnswer,
+  operationJob,
+  parseCancelJob,
+  parseCancelQueuedJob,
+  parseOperationJob,
+} from './jobs.ts';
 export { type ConversationResult, type MovesPage, MOVES_JOB, parseMovesJob, toMovesPage } from './moves-job.ts';
 export { type FoundOperation, type Preview, FIND_JOB, parseFindJob, parsePreviewJob } from './read-jobs.ts';
 export { needsCampaignLock } from './kinds.ts';
@@ -32,6 +42,7 @@ export { toOperation, toOperationOrClaim } from './mapping.ts';
 export { OperationQueue } from './operation-queue.ts';
 export type { SendingOrder } from './sending-order.ts';
 export { MongoOperationStore } from './operation-store.ts';
+export { MongoQueuedStore } from './queued-store.ts';
 export { readMoves } from './moves-page.ts';
 export { type Operation, type OperationOrClaim, type Plan, isClaim, NO_SEQUENCE } from './operation.ts';
 export {

@@ -12,7 +12,7 @@ import {
   version,
   requireMatchingId,
 } from '../queue/job.ts';
-import { cancelRequest, operationRequest, type OperationRequest } from './contract.ts';
+import { cancelQueuedRequest, cancelRequest, operationRequest, type OperationRequest } from './contract.ts';
 
 // ---- operation: runs an operation slice by slice until it has ended ----
 
@@ -76,4 +76,28 @@ export function newCancelJob(request: unknown): CancelJob {
 
 export function parseCancelJob(data: unknown): CancelJob {
   return parseWith(cancelJob, data);
+}
+
+// ---- cancel-queued: cancels the operations of a campaign that wait ----
+
+export const CANCEL_QUEUED_JOB = 'cancel-queued';
+
+/** The job has a random id: cancelling twice does no harm. */
+export const cancelQueuedJob = z.strictObject({ version, request: cancelQueuedRequest });
+type CancelQueuedJob = z.output<typeof cancelQueuedJob>;
+
+/** The return value of the job. */
+export interface CancelQueuedAnswer {
+  readonly campaignId: string;
+  /** How many operations this request has cancelled. */
+  readonly cancelled: number;
+}
+
+/** Parses the request and makes the job. Throws a `bad-request` refusal. */
+export function newCancelQueuedJob(request: unknown): CancelQueuedJob {
+  return parseCancelQueuedJob({ version: JOB_VERSION, request });
+}
+
+export function parseCancelQueuedJob(data: unknown): CancelQueuedJob {
+  return parseWith(cancelQueuedJob, data);
 }

@@ -90,6 +90,35 @@ export interface OperationStore {
   nextOperation(campaignId: string): Promise<Operation | undefined>;
 }
 
+/** The sequences of operations that wait for others of their campaign. Both are included. */
+export interface QueuedRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface QueuedCancellation extends QueuedRange {
+  readonly campaignId: string;
+  readonly cancellation: Cancellation;
+  readonly receiptOf: (operation: Operation) => Receipt;
+}
+
+export interface CancelledPage {
+  /** Those that this call has cancelled, and those that an earlier one with the same cancellation has. */
+  readonly cancelled: readonly Operation[];
+  /** Not cancelled: these were reopened, and may have moved conversations before. */
+  readonly reopened: readonly Operation[];
+  /** The sequence from which the next page starts; absent after the last page. */
+  readonly next?: number;
+}
+
+/** The bulk operations of a campaign that wait for others. */
+export interface QueuedStore {
+  /** Returns the range of the operations that wait now; `undefined` when none does. */
+  range(campaignId: string): Promise<QueuedRange | undefined>;
+  /** Cancels the first operations of a range that wait, at most `limit`, in one transaction. */
+  cancel(queue: QueuedCancellation, limit: number): Promise<CancelledPage>;
+}
+
 /** How a batch is applied. */
 export interface ApplyOptions {
   readonly guard: WriteGuard;
@@ -132,6 +161,7 @@ export interface Stores {
   readonly credits: CreditStore;
   readonly conversations: ConversationStore;
   readonly operations: OperationStore;
+  readonly queued: QueuedStore;
   readonly batches: BatchStore;
   readonly claims: ClaimStore;
 }

@@ -12,7 +12,9 @@ import { ERASE_JOB, LIFT_OPT_OUT_JOB, OPT_OUT_JOB, PERSON_JOB_OPTIONS, personJob
 import {
   CANCEL_JOB,
   CANCEL_JOB_OPTIONS,
+  CANCEL_QUEUED_JOB,
   cancelJob,
+  cancelQueuedJob,
   OPERATION_JOB,
   OPERATION_JOB_OPTIONS,
   operationJob,
@@ -74,6 +76,7 @@ export function jobSchemas(): object {
         },
       },
       cancel: withNewId(cancelJob, CONTROLS_QUEUE, CANCEL_JOB, CANCEL_JOB_OPTIONS),
+      cancelQueued: withNewId(cancelQueuedJob, CONTROLS_QUEUE, CANCEL_QUEUED_JOB, CANCEL_JOB_OPTIONS),
       find: withNewId(findJob, CONTROLS_QUEUE, FIND_JOB, FIND_JOB_OPTIONS),
       optOut: withNewId(personJob, CONTROLS_QUEUE, OPT_OUT_JOB, PERSON_JOB_OPTIONS),
       erase: withNewId(personJob, CONTROLS_QUEUE, ERASE_JOB, PERSON_JOB_OPTIONS),

@@ -1,9 +1,9 @@
 import type { ClaimInput } from '../claims/contract.ts';
 import type { EraseAnswer, OptOutAnswer, PersonRequest } from '../contacts/contract.ts';
 import type { Receipt } from '../domain/receipt.ts';
-import type { CancelInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
+import type { CancelInput, CancelQueuedInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
 import type { MovesInput } from '../operations/moves-job.ts';
-import type { CancelAnswer } from '../operations/jobs.ts';
+import type { CancelAnswer, CancelQueuedAnswer } from '../operations/jobs.ts';
 import type { MovesPage } from '../operations/moves-job.ts';
 import type { FoundOperation, Preview } from '../operations/read-jobs.ts';
 import type { WaitOptions } from '../queue/result-waiter.ts';
@@ -104,6 +104,13 @@ export interface Producer {
    * the errors of {@link Sent.result}.
    */
   cancel(request: CancelInput, options?: Partial<WaitOptions>): Promise<CancelAnswer>;
+  /**
+   * Cancels the operations of a campaign that wait for others, and waits for their number. It covers the operations that
+   * `baton operations` shows as accepted when a worker takes the request; their receipts do not count what is left. The one that
+   * runs continues, and so does one that starts before it can be cancelled. Safe to repeat. Throws a `Refusal`
+   * (`unknown-campaign`) and the errors of {@link Sent.result}. After `WaitTimeout` the job continues.
+   */
+  cancelQueued(request: CancelQueuedInput, options?: Partial<WaitOptions>): Promise<CancelQueuedAnswer>;
   /**
    * Opts a person out of a campaign, named by phone number (E.164) or by conversation, and waits until this holds: no texter
    * gets a conversation of theirs any more. Safe to repeat. The phone number is in Redis only until a worker has run the

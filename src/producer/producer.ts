@@ -21,16 +21,25 @@ import {
   type OptOutAnswer,
   type PersonRequest,
 } from '../contacts/contract.ts';
-import { parseRequest, type CancelInput, type PreviewRequest, type RequestInput } from '../operations/contract.ts';
+import {
+  parseRequest,
+  type CancelInput,
+  type CancelQueuedInput,
+  type PreviewRequest,
+  type RequestInput,
+} from '../operations/contract.ts';
 import {
   CANCEL_JOB,
   CANCEL_JOB_OPTIONS,
+  CANCEL_QUEUED_JOB,
   newCancelJob,
+  newCancelQueuedJob,
   newOperationJob,
   OPERATION_JOB,
   OPERATION_JOB_OPTIONS,
   operationJob,
   type CancelAnswer,
+  type CancelQueuedAnswer,
   type OperationAnswer,
 } from '../operations/jobs.ts';
 import {
@@ -124,6 +133,12 @@ class QueueProducer implements Producer {
     const job = newCancelJob(request);
     const { jobId } = await this.controls.send(CANCEL_JOB, job, withNewId(CANCEL_JOB_OPTIONS));
     return (await this.controls.wait(jobId, wait)) as CancelAnswer;
+  }
+
+  async cancelQueued(request: CancelQueuedInput, wait?: Partial<WaitOptions>): Promise<CancelQueuedAnswer> {
+    const job = newCancelQueuedJob(request);
+    const { jobId } = await this.controls.send(CANCEL_QUEUED_JOB, job, withNewId(CANCEL_JOB_OPTIONS));
+    return (await this.controls.wait(jobId, wait)) as CancelQueuedAnswer;
   }
 
   async optOut(request: PersonRequest, wait?: Partial<WaitOptions>): Promise<OptOutAnswer> {
