@@ -25,6 +25,11 @@ import { OwnerWatch } from './owner-watch.ts';
 import { QueueWatch } from './queue-watch.ts';
 import { ReconcileHandler } from './reconcile-handler.ts';
 
+/**
+ * A worker of BullMQ takes one job after the other from Redis. With several of them, claims that are sent together arrive
+ * together, also when Redis is far away.
+ */
+const CLAIM_WORKERS_MAX = 4;
 /** Requests to cancel, to find and to opt out are few and short. */
 const CONTROL_CONCURRENCY = 4;
 /** The queue also limits reconcile passes to one at a time over all workers. */
@@ -90,6 +95,7 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
     optOut: new OptOutHandler(context, claimQueue),
     erase: new EraseHandler(context, redis, config.queue.prefix),
   };
+  const claimHandler = new ClaimHandler(context, coordinator, claimQueue, pace);
   const start = (name: string, handler: Handler, concurrency: number): Worker => {
     const locks = new LockWatch(config.worker.lockMs);
     const onError = reporter(`error of the worker of the queue ${name}`);
@@ -102,11 +108,17 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
       new OperationHandler(context, operationQueue, afterEnd, pace, config.worker),
       operationConcurrency,
     ),
-    start(CLAIMS_QUEUE, new ClaimHandler(context, coordinator, claimQueue, pace), claimConcurrency),
+    ...shares(claimConcurrency, CLAIM_WORKERS_MAX).map((share) => start(CLAIMS_QUEUE, claimHandler, share)),
     start(PREVIEWS_QUEUE, new PreviewHandler(context), previewConcurrency),
     start(CONTROLS_QUEUE, new ControlHandler(controls), CONTROL_CONCURRENCY),
     start(RECONCILE_QUEUE, new ReconcileHandler(reconcileDeps), RECONCILE_CONCURRENCY),
   ];
+}
+
+/** Divides the number of jobs at the same time among at most `max` workers. */
+function shares(concurrency: number, max: number): number[] {
+  const workers = Math.min(concurrency, max);
+  return Array.from({ length: workers }, (_, at) => Math.floor((concurrency + at) / workers));
 }
 
 /** Closes in the reverse order of starting. A graceful close waits for Redis, which may be away. */

@@ -91,39 +91,43 @@ export class ClaimCoordinator {
   /** Serves or forwards the entries of a campaign until none is left. */
   private async work(campaignId: string, backlog: ClaimBacklog): Promise<void> {
     const lease = this.leases.of(campaignId);
-    let isDone: boolean;
     do {
       try {
-        const hasLease = await this.acquireOrForward(lease, backlog);
-        isDone = !hasLease || (await this.serveWithLease(lease, campaignId, backlog));
+        const taken = await this.acquireOrForward(lease, backlog);
+        if (taken) await this.serveWithLease(lease, campaignId, backlog, taken);
       } catch (error) {
         this.failAll(backlog, error);
-        isDone = true;
       }
-      // Only this loop serves the entries that arrived during the last step.
-    } while (!isDone || backlog.all.length > 0);
+      // Only this loop serves the entries that arrived during the last step, and those left when the lease expired.
+    } while (backlog.all.length > 0);
     this.backlogs.delete(campaignId);
   }
 
-  /** Returns true when this coordinator has the lease now. Otherwise the entries were forwarded. */
-  private async acquireOrForward(lease: Lease, backlog: ClaimBacklog): Promise<boolean> {
+  /** Returns forwarded claims when this coordinator has the lease now. Otherwise the entries were forwarded. */
+  private async acquireOrForward(lease: Lease, backlog: ClaimBacklog): Promise<readonly string[] | undefined> {
     const entries = backlog.all.map((entry) => JSON.stringify(entry));
-    if (await lease.acquireOrForward(entries)) return true;
-    backlog.take(entries.length);
-    return false;
+    const taken = await lease.acquireOrForward(backlog.forwardedMax, entries);
+    if (!taken) backlog.take(entries.length);
+    return taken;
   }
 
-  /** Returns true when all local and forwarded entries are served, and false when the lease expired before that. */
-  private async serveWithLease(lease: Lease, campaignId: string, backlog: ClaimBacklog): Promise<boolean> {
+  /** Returns when all local and forwarded entries are served, or when the lease has expired before that. */
+  private async serveWithLease(
+    lease: Lease,
+    campaignId: string,
+    backlog: ClaimBacklog,
+    taken: readonly string[],
+  ): Promise<void> {
     const stopRenewing = lease.keepRenewing();
     try {
-      for (;;) {
-        await this.gather(campaignId);
-        const taken = await lease.renewAndTake(backlog.forwardedMax);
-        if (!taken) return false;
-        backlog.fillRound(this.readForwarded(taken, campaignId));
-        if (backlog.nextRound.length > 0) await this.serveRound(campaignId, backlog);
-        else if (await lease.releaseIfIdle()) return true;
+      backlog.fillRound(this.readForwarded(taken, campaignId));
+      while (backlog.nextRound.length > 0) {
+        if (this.gathers(campaignId)) {
+          await delay(GATHER_MS);
+          if (!(await this.takeMore(lease, campaignId, backlog))) return;
+        }
+        await this.serveRound(campaignId, backlog);
+        if (!(await this.takeMore(lease, campaignId, backlog))) return;
       }
     } catch (error) {
       stopRenewing();
@@ -135,9 +139,18 @@ export class ClaimCoordinator {
     }
   }
 
-  private async gather(campaignId: string): Promise<void> {
+  /** Fills the next round. Returns false when this coordinator no longer has the lease. */
+  private async takeMore(lease: Lease, campaignId: string, backlog: ClaimBacklog): Promise<boolean> {
+    const max = backlog.forwardedMax;
+    const taken = backlog.all.length > 0 ? await lease.renewAndTake(max) : await lease.takeOrRelease(max);
+    if (!taken) return false;
+    backlog.fillRound(this.readForwarded(taken, campaignId));
+    return true;
+  }
+
+  private gathers(campaignId: string): boolean {
     const metAt = this.besideOperation.get(campaignId) ?? -Infinity;
-    if (performance.now() - metAt < GATHERING_LASTS_MS) await delay(GATHER_MS);
+    return performance.now() - metAt < GATHERING_LASTS_MS;
   }
 
   private noteOperation(campaignId: string, { isBesideOperation }: Round): void {

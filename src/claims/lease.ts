@@ -24,16 +24,17 @@ const REPAIR = `
  */
 const SCRIPTS = {
   /**
-   * Acquires the lease, or forwards the claims to the coordinator that has it. One script does both, so that no claim is
-   * forwarded to a coordinator that has just released its lease. A claim that is on the list already is not added again.
+   * Acquires the lease and takes forwarded claims from the list, or forwards the claims to the coordinator that has the lease
+   * and returns nil. One script does both, so that no claim is forwarded to a coordinator that has just released its lease. A
+   * claim that is on the list already is not added again.
    */
   claimLeaseAcquireOrForward: `
-    if redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return 1 end
-    for i = 3, #ARGV do
+    if redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX') then return redis.call('lpop', KEYS[2], ARGV[3]) or {} end
+    for i = 4, #ARGV do
       if not redis.call('lpos', KEYS[2], ARGV[i]) then redis.call('rpush', KEYS[2], ARGV[i]) end
     end
     redis.call('expire', KEYS[2], ${FORWARDED_FOR_S})
-    return 0`,
+    return false`,
   claimLeaseRenew: `
     if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
     return redis.call('pexpire', KEYS[1], ARGV[2])`,
@@ -42,11 +43,12 @@ const SCRIPTS = {
     if redis.call('get', KEYS[1]) ~= ARGV[1] then return false end
     redis.call('pexpire', KEYS[1], ARGV[2])
     return redis.call('lpop', KEYS[2], ARGV[3]) or {}`,
-  /** Releases the lease unless claims were forwarded meanwhile. Returns 0 when there are such claims. */
-  claimLeaseReleaseIfIdle: `
-    if redis.call('get', KEYS[1]) ~= ARGV[1] then return 1 end
-    if redis.call('llen', KEYS[2]) > 0 then return 0 end
-    return redis.call('del', KEYS[1])`,
+  /** The same, but releases the lease and returns nil when no claim is on the list. */
+  claimLeaseTakeOrRelease: `
+    if redis.call('get', KEYS[1]) ~= ARGV[1] then return false end
+    local taken = redis.call('lpop', KEYS[2], ARGV[3])
+    if taken then redis.call('pexpire', KEYS[1], ARGV[2]) else redis.call('del', KEYS[1]) end
+    return taken`,
   claimLeaseRelease: `
     if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
     return redis.call('del', KEYS[1])`,
@@ -90,9 +92,12 @@ export class Lease {
     this.names = names;
   }
 
-  /** Returns true when this coordinator has the lease now. Otherwise `claims` were forwarded to the one that has it. */
-  async acquireOrForward(claims: readonly string[]): Promise<boolean> {
-    return (await this.commands.claimLeaseAcquireOrForward(...this.names, LEASE_MS, ...claims)) === 1;
+  /**
+   * Acquires the lease and takes at most `max` forwarded claims. Returns `undefined` when another coordinator has the lease:
+   * then `claims` were forwarded to it.
+   */
+  async acquireOrForward(max: number, claims: readonly string[]): Promise<readonly string[] | undefined> {
+    return listOf(await this.commands.claimLeaseAcquireOrForward(...this.names, LEASE_MS, max, ...claims));
   }
 
   /** Renews the lease, however long a round takes, until the returned function is called. */
@@ -104,17 +109,24 @@ export class Lease {
 
   /** Takes at most `max` forwarded claims. Returns `undefined` when the lease has expired: another worker may have it. */
   async renewAndTake(max: number): Promise<readonly string[] | undefined> {
-    const taken = await this.commands.claimLeaseRenewAndTake(...this.names, LEASE_MS, max);
-    return (taken as string[] | null) ?? undefined;
+    return listOf(await this.commands.claimLeaseRenewAndTake(...this.names, LEASE_MS, max));
   }
 
-  /** Returns false, and keeps the lease, when claims were forwarded meanwhile. */
-  async releaseIfIdle(): Promise<boolean> {
-    return (await this.commands.claimLeaseReleaseIfIdle(...this.names)) === 1;
+  /**
+   * Takes at most `max` forwarded claims, and releases the lease when there are none. Returns `undefined` when this coordinator
+   * no longer has the lease.
+   */
+  async takeOrRelease(max: number): Promise<readonly string[] | undefined> {
+    return listOf(await this.commands.claimLeaseTakeOrRelease(...this.names, LEASE_MS, max));
   }
 
   /** Forwarded claims that stay on the list are served by the next coordinator that acquires the lease. */
   async release(): Promise<void> {
     await this.commands.claimLeaseRelease(...this.names);
   }
+}
+
+/** A script that returns nil answers with `null`. */
+function listOf(answer: unknown): readonly string[] | undefined {
+  return (answer as string[] | null) ?? undefined;
 }

@@ -31,6 +31,11 @@ export class PoolReader {
   private readonly skip: number;
   private planned: Promise<Planned> | undefined;
   private running: PoolOperation | undefined;
+  /** The first conversations of the pool, read outside of the transaction. */
+  private head: Promise<readonly Place[]> | undefined;
+  private headLimit = 0;
+  /** The result of the last read, until conversations are assigned. */
+  private known: { readonly limit: number; readonly pool: Pool } | undefined;
 
   /** The first `skip` conversations are used last, because other transactions are writing them. */
   constructor(database: Database, session: mongo.ClientSession, campaignId: string, skip: number) {
@@ -63,11 +68,53 @@ export class PoolReader {
     return this.running !== undefined;
   }
 
+  /**
+   * Begins to read the first conversations at once, while the transaction reads the rules. The write of a conversation that
+   * another transaction has taken meanwhile does not match, and the round begins again.
+   */
+  readAhead(limit: number): void {
+    const head = this.readRange({}, limit + this.skip, {});
+    // A failure is reported by the read that needs the conversations.
+    head.catch(() => undefined);
+    this.head = head;
+    this.headLimit = limit;
+  }
+
   async read(limit: number): Promise<Pool> {
+    this.known = (await this.knownFor(limit)) ?? { limit, pool: await this.readFirst(limit) };
+    const { ids, shortage } = this.known.pool;
+    return { ids: ids.slice(0, limit), shortage };
+  }
+
+  /** Call it after conversations were assigned. */
+  forget(): void {
+    this.known = undefined;
+    this.head = undefined;
+  }
+
+  /** Returns what is known of the pool if it has `limit` conversations, or all that there are. */
+  private async knownFor(limit: number): Promise<typeof this.known> {
+    const known = this.known ?? (await this.knownFromHead());
+    return known && (known.limit >= limit || known.pool.ids.length < known.limit) ? known : undefined;
+  }
+
+  private async knownFromHead(): Promise<typeof this.known> {
+    if (!this.head || this.running) return undefined;
+    const places = await this.head;
+    if (!places.every(isTimed)) return undefined;
+    return {
+      limit: this.headLimit,
+      pool: this.unskipped({ ids: idsOf(places), shortage: 'none-left' }, this.headLimit),
+    };
+  }
+
+  private async readFirst(limit: number): Promise<Pool> {
     const planned = this.running && (await (this.planned ??= this.findPlanned(this.running)));
-    const { ids, shortage } = await (planned
-      ? this.readUnplanned(planned, limit + this.skip)
-      : this.readAll(limit + this.skip));
+    const pool = await (planned ? this.readUnplanned(planned, limit + this.skip) : this.readAll(limit + this.skip));
+    return this.unskipped(pool, limit);
+  }
+
+  private unskipped({ ids, shortage }: Pool, limit: number): Pool {
     return { ids: [...ids.slice(this.skip), ...ids.slice(0, this.skip)].slice(0, limit), shortage };
   }
 
@@ -145,11 +192,15 @@ export class PoolReader {
     return found;
   }
 
-  private readRange(range: mongo.Filter<ConversationDoc>, limit: number): Promise<Place[]> {
+  private readRange(
+    range: mongo.Filter<ConversationDoc>,
+    limit: number,
+    options: mongo.FindOptions = { session: this.session },
+  ): Promise<Place[]> {
     const pool = this.database.conversations.find<Place>(
       { campaignId: this.campaignId, ...CLAIMABLE, ...range },
       {
-        session: this.session,
+        ...options,
         limit,
         projection: { waitingSince: 1, createdAt: 1 },
         sort: { waitingSince: 1, _id: 1 },

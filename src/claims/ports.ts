@@ -46,28 +46,43 @@ export interface ClaimStore {
   firstWaiting(campaignId: string): Promise<Claim | undefined>;
 }
 
+/** What a round reads first. */
+export interface RoundStart {
+  /** `undefined` when the campaign does not exist. */
+  readonly campaign: CampaignRules | undefined;
+  readonly texters: ReadonlyMap<string, TexterLoad>;
+}
+
 /** The reads and writes of one round on one campaign, all in one transaction. */
 export interface RoundStore {
   /** The time of every write of the round. */
   readonly now: Date;
   /** True when a running bulk operation takes from the same pool. */
   readonly isBesideOperation: boolean;
-  /** Returns the campaign's rules, and finds the bulk operation that takes from its pool. Call it first. */
-  findCampaign(): Promise<CampaignRules | undefined>;
+  /**
+   * Returns the campaign's rules and the loads of those texters that are on the campaign, and finds the bulk operation that
+   * takes from its pool. Begins to read the first `poolLimit` conversations of the pool. Call it first.
+   */
+  start(texterIds: readonly string[], poolLimit: number): Promise<RoundStart>;
   /** Waiting claims after a sequence number, in order. */
   readWaiting(afterSequence: number, limit: number): Promise<Claim[]>;
   /**
-   * Returns the loads of those texters that are on the campaign. Until this transaction ends, no other round can commit for
-   * the same texters. Replies are counted only on request, because most campaigns have no rule about them.
+   * Returns the loads of those texters that are on the campaign. Replies are counted only on request, because most campaigns
+   * have no rule about them.
    */
-  lockTexters(texterIds: readonly string[], countReplies: boolean): Promise<ReadonlyMap<string, TexterLoad>>;
+  readTexters(texterIds: readonly string[], countReplies: boolean): Promise<ReadonlyMap<string, TexterLoad>>;
+  /**
+   * Until this transaction ends, no other round can commit for the same texters. It fails when one of them has changed since
+   * the transaction began to read.
+   */
+  lockTexters(texterIds: readonly string[]): Promise<void>;
   /** Reads at most `limit` conversations of the pool that claims can receive. */
   readPool(limit: number): Promise<Pool>;
   /** Reserves `count` sequence numbers for waiting claims, and returns the number before the first. */
   reserveSequences(count: number): Promise<number>;
   /** Throws {@link KnownOperationId}. */
   insert(claims: readonly Claim[]): Promise<void>;
-  /** Throws unless every conversation is still in the pool. */
+  /** Throws `WriteConflict` unless every conversation is still in the pool. */
   assign(decisions: readonly Decision[]): Promise<void>;
   /** Stores a waiting claim after it was granted more conversations, or completed. */
   updateWaiting(claim: Claim, granted: readonly string[]): Promise<void>;

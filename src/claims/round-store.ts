@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
 import { isClosed, RAISE_FENCE, rulesOf, type StoredCampaign } from '../campaigns/index.ts';
+import { WriteConflict } from '../domain/errors.ts';
 import { moveUpdate } from '../conversations/index.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
@@ -8,12 +9,13 @@ import { increment, storedCount } from '../mongo/stored-values.ts';
 import { CLAIMABLE, objectIds, type ClaimDoc, type ConversationDoc } from '../mongo/documents.ts';
 import type { Claim, Decision, Pool } from './claim.ts';
 import { PoolReader, type PoolOperation } from './pool-reader.ts';
-import { KnownOperationId, type RoundStore } from './ports.ts';
-import type { CampaignRules, TexterLoad } from './rules.ts';
-import { countAssigned, toLoad, type CountedTexter } from './texter-loads.ts';
+import { KnownOperationId, type RoundStart, type RoundStore } from './ports.ts';
+import type { TexterLoad } from './rules.ts';
+import { countAssigned, loadsById, type CountedTexter } from './texter-loads.ts';
 
-type CampaignAndOperation = Pick<StoredCampaign, '_id' | 'closed' | 'selfAssign' | 'waitingCount'> & {
+type CampaignAndTexters = Pick<StoredCampaign, '_id' | 'closed' | 'selfAssign' | 'waitingCount'> & {
   readonly running: readonly PoolOperation[];
+  readonly texters?: readonly CountedTexter[];
 };
 
 export class MongoRoundStore implements RoundStore {
@@ -38,23 +40,36 @@ export class MongoRoundStore implements RoundStore {
     return this.pool.isBesideOperation;
   }
 
-  /** One query, because each round trip delays every claim of the round. */
-  async findCampaign(): Promise<CampaignRules | undefined> {
-    const found = this.database.campaigns.aggregate<CampaignAndOperation>(
+  /**
+   * One query in the transaction, and one beside it, because each round trip delays every claim of the round. On a campaign
+   * with a rule about replies, the replies are counted in another query.
+   */
+  async start(texterIds: readonly string[], poolLimit: number): Promise<RoundStart> {
+    this.pool.readAhead(poolLimit);
+    const texters = {
+      from: this.database.texters.collectionName,
+      pipeline: this.loadsOf(texterIds, false),
+      as: 'texters',
+    };
+    const found = this.database.campaigns.aggregate<CampaignAndTexters>(
       [
         { $match: { _id: this.campaignId } },
         { $project: { _id: 1, closed: 1, selfAssign: 1, waitingCount: 1 } },
         this.pool.lookup('running'),
+        ...(texterIds.length > 0 ? [{ $lookup: texters }] : []),
       ],
       { session: this.session, ...IN_ONE_BATCH },
     );
     const [campaign] = await found.toArray();
-    if (!campaign) return undefined;
-    const { selfAssign, running } = campaign;
-    this.pool.operation = running[0];
+    if (!campaign) return { campaign: undefined, texters: new Map() };
+    this.pool.operation = campaign.running[0];
+    const rules = rulesOf(campaign.selfAssign);
     // Without a count, it is not known whether claims wait.
     const waitingCount = storedCount(campaign.waitingCount) ?? Infinity;
-    return { closed: isClosed(campaign), selfAssign: rulesOf(selfAssign), waitingCount };
+    return {
+      campaign: { closed: isClosed(campaign), selfAssign: rules, waitingCount },
+      texters: rules.repliesMax === null ? loadsById(campaign.texters ?? []) : await this.readTexters(texterIds, true),
+    };
   }
 
   async readWaiting(afterSequence: number, limit: number): Promise<Claim[]> {
@@ -68,19 +83,16 @@ export class MongoRoundStore implements RoundStore {
     return docs.map(toClaim);
   }
 
-  /** Writes to each texter's document, so that of two rounds for one texter only one can commit. */
-  async lockTexters(texterIds: readonly string[], countReplies: boolean): Promise<ReadonlyMap<string, TexterLoad>> {
-    const { session, campaignId } = this;
-    const filter = { campaignId, texterId: { $in: [...texterIds] } };
-    await this.database.texters.updateMany(filter, RAISE_FENCE, { session });
-    const pipeline = [
-      { $match: filter },
-      { $project: { _id: 0, texterId: 1, active: 1 } },
-      ...countAssigned(this.database, campaignId, 'notStarted'),
-      ...(countReplies ? countAssigned(this.database, campaignId, 'needsReply') : []),
-    ];
-    const texters = this.database.texters.aggregate<CountedTexter>(pipeline, { session, ...IN_ONE_BATCH });
-    return new Map((await texters.toArray()).map((texter) => [texter.texterId, toLoad(texter)]));
+  async readTexters(texterIds: readonly string[], countReplies: boolean): Promise<ReadonlyMap<string, TexterLoad>> {
+    if (texterIds.length === 0) return new Map();
+    const options = { session: this.session, ...IN_ONE_BATCH };
+    const texters = this.database.texters.aggregate<CountedTexter>(this.loadsOf(texterIds, countReplies), options);
+    return loadsById(await texters.toArray());
+  }
+
+  async lockTexters(texterIds: readonly string[]): Promise<void> {
+    const filter = { campaignId: this.campaignId, texterId: { $in: [...texterIds] } };
+    await this.database.texters.updateMany(filter, RAISE_FENCE, { session: this.session });
   }
 
   async readPool(limit: number): Promise<Pool> {
@@ -111,8 +123,9 @@ export class MongoRoundStore implements RoundStore {
     const updates = decisions.map((decision) => ({ updateMany: { ...this.assignment(decision), hint: BY_ID } }));
     const { modifiedCount: assigned } = await this.database.conversations.bulkWrite(updates, { session: this.session });
     this.assigning = 0;
+    this.pool.forget();
     if (assigned !== granted.length) {
-      throw new Error(`a round of claims assigned ${assigned} of ${granted.length} conversations`);
+      throw new WriteConflict(`a round of claims assigned ${assigned} of ${granted.length} conversations`);
     }
   }
 
@@ -127,6 +140,16 @@ export class MongoRoundStore implements RoundStore {
       },
       { session: this.session },
     );
+  }
+
+  private loadsOf(texterIds: readonly string[], countReplies: boolean): mongo.Document[] {
+    const { database, campaignId } = this;
+    return [
+      { $match: { campaignId, texterId: { $in: [...texterIds] } } },
+      { $project: { _id: 0, texterId: 1, active: 1 } },
+      ...countAssigned(database, campaignId, 'notStarted'),
+      ...(countReplies ? countAssigned(database, campaignId, 'needsReply') : []),
+    ];
   }
 
   private assignment({ claim, granted }: Decision): {

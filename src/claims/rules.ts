@@ -95,6 +95,16 @@ export function dealPool(claims: readonly Claim[], snapshot: Snapshot, { ids, sh
   });
 }
 
+/** Returns the loads with the conversations that were granted. */
+export function loadsAfter(
+  before: ReadonlyMap<string, TexterLoad>,
+  decisions: readonly Decision[],
+): ReadonlyMap<string, TexterLoad> {
+  const texters = new Map(before);
+  for (const { claim, granted } of decisions) addNotStarted(texters, claim.request.texterId, granted.length);
+  return texters;
+}
+
 function withoutThose(ids: readonly string[], excluded: readonly string[]): readonly string[] {
   if (excluded.length === 0) return ids;
   // Most often the excluded ids are the first ones.

@@ -1,7 +1,8 @@
 import { newClaim, settleNew, settleWaiting, startsToWait, type Claim, type Decision } from './claim.ts';
 import type { ClaimCommand } from './contract.ts';
-import { KnownOperationId, type ClaimStore, type Round, type RoundStore } from './ports.ts';
-import { claimsThatFit, dealPool, type CampaignRules, type Snapshot } from './rules.ts';
+import { KnownOperationId, type ClaimStore, type Round, type RoundStart, type RoundStore } from './ports.ts';
+import { claimsThatFit, dealPool, loadsAfter, type CampaignRules, type Snapshot, type TexterLoad } from './rules.ts';
+import { SELF_ASSIGN_DEFAULT } from '../domain/self-assign.ts';
 
 /** How many waiting claims are read at a time. */
 const WAITING_PAGE = 100;
@@ -45,20 +46,40 @@ export async function serveRound(
   conversationsMax: number,
 ): Promise<Round> {
   const newClaims = commands.map((command) => newClaim(command, store.now));
-  return new RoundInProgress(store, await store.findCampaign(), conversationsMax).serveAll(newClaims);
+  const texterIds = textersOf(newClaims);
+  const start = await store.start(texterIds, likelyNeed(newClaims, conversationsMax));
+  return new RoundInProgress(store, start, { conversationsMax, texterIds }).serveAll(newClaims);
+}
+
+/** How many conversations are read of the pool before the rules are known. If it was too few, they are read again. */
+function likelyNeed(newClaims: readonly Claim[], conversationsMax: number): number {
+  const wanted = newClaims.map(({ request }) => request.count ?? SELF_ASSIGN_DEFAULT.batchMax);
+  return Math.min(
+    conversationsMax,
+    wanted.reduce((sum, count) => sum + count, 0),
+  );
 }
 
 class RoundInProgress {
   private readonly store: RoundStore;
   private readonly campaign: CampaignRules | undefined;
   private readonly conversationsMax: number;
+  /** With the conversations that this round has granted. A texter who is not on the campaign is missing. */
+  private loads: ReadonlyMap<string, TexterLoad>;
+  private readonly loadsRead: Set<string>;
   private readonly answered: Claim[] = [];
   private readonly completed: Claim[] = [];
   private grantedCount = 0;
 
-  constructor(store: RoundStore, campaign: CampaignRules | undefined, conversationsMax: number) {
+  constructor(
+    store: RoundStore,
+    { campaign, texters }: RoundStart,
+    { conversationsMax, texterIds }: { readonly conversationsMax: number; readonly texterIds: readonly string[] },
+  ) {
     this.store = store;
     this.campaign = campaign;
+    this.loads = texters;
+    this.loadsRead = new Set(texterIds);
     this.conversationsMax = conversationsMax;
   }
 
@@ -115,19 +136,29 @@ class RoundInProgress {
     const decisions = dealPool(fitting, snapshot, pool);
     const granted = decisions.reduce((sum, decision) => sum + decision.granted.length, 0);
     this.grantedCount += granted;
+    this.loads = loadsAfter(this.loads, decisions);
     await this.write(decisions);
     // Claims may need less than `poolNeeded`. The pool is empty when it had less, and all of that was granted.
     return { servedCount: fitting.length, isPoolEmpty: pool.ids.length < poolNeeded && granted === pool.ids.length };
   }
 
   private async readSnapshot(queue: readonly Claim[]): Promise<Snapshot> {
-    const texterIds = [...new Set(queue.map(({ request }) => request.texterId))];
-    const countReplies = this.campaign !== undefined && this.campaign.selfAssign.repliesMax !== null;
-    return { campaign: this.campaign, texters: await this.store.lockTexters(texterIds, countReplies) };
+    const { campaign, store } = this;
+    const unread = textersOf(queue).filter((texterId) => !this.loadsRead.has(texterId));
+    const countReplies = campaign !== undefined && campaign.selfAssign.repliesMax !== null;
+    const read = unread.length > 0 ? await store.readTexters(unread, countReplies) : [];
+    this.loads = new Map([...this.loads, ...read]);
+    for (const texterId of unread) this.loadsRead.add(texterId);
+    return { campaign, texters: this.loads };
   }
 
-  /** Inserts new claims first: an operation id that exists already aborts the round before the larger writes. */
+  /**
+   * Locks the texters who are granted something or start to wait. Then inserts new claims: an operation id that exists already
+   * aborts the round before the larger writes.
+   */
   private async write(decisions: readonly Decision[]): Promise<void> {
+    const locked = textersOf(decisions.filter(changesTexter).map(({ claim }) => claim));
+    if (locked.length > 0) await this.store.lockTexters(locked);
     const forNew = decisions.filter(({ claim }) => isNew(claim));
     if (forNew.length > 0) await this.insertNew(forNew);
     const granting = decisions.filter(({ granted }) => granted.length > 0);
@@ -155,4 +186,12 @@ class RoundInProgress {
 
 function isNew({ waiting }: Claim): boolean {
   return waiting === null;
+}
+
+function changesTexter(decision: Decision): boolean {
+  return decision.granted.length > 0 || (isNew(decision.claim) && startsToWait(decision));
+}
+
+function textersOf(claims: readonly Claim[]): string[] {
+  return [...new Set(claims.map(({ request }) => request.texterId))];
 }

@@ -42,7 +42,11 @@ export function countAssigned(
   return [count(as, {}), count(`${as}OptedOut`, { optedOut: true }), count(`${as}Incomplete`, { optedOut: null })];
 }
 
-export function toLoad({ active, ...counts }: CountedTexter): TexterLoad {
+export function loadsById(texters: readonly CountedTexter[]): ReadonlyMap<string, TexterLoad> {
+  return new Map(texters.map((texter) => [texter.texterId, toLoad(texter)]));
+}
+
+function toLoad({ active, ...counts }: CountedTexter): TexterLoad {
   const { notStartedOptedOut, notStartedIncomplete, needsReplyOptedOut, needsReplyIncomplete } = counts;
   return {
     active: active === true,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
 import { newClaim, type Claim, type Decision, type Pool } from '../../src/claims/claim.ts';
 import type { ClaimCommand } from '../../src/claims/contract.ts';
-import type { RoundStore } from '../../src/claims/ports.ts';
+import type { RoundStart, RoundStore } from '../../src/claims/ports.ts';
 import type { CampaignRules, TexterLoad } from '../../src/claims/rules.ts';
 import { serveRound } from '../../src/claims/serve-round.ts';
 
@@ -24,8 +24,8 @@ class MemoryRound implements RoundStore {
     this.campaign = { closed: false, selfAssign: { ...RULES, ...settings }, waitingCount: 1 };
   }
 
-  findCampaign(): Promise<CampaignRules> {
-    return Promise.resolve(this.campaign);
+  async start(texterIds: readonly string[]): Promise<RoundStart> {
+    return { campaign: this.campaign, texters: await this.readTexters(texterIds) };
   }
 
   readWaiting(afterSequence: number, limit: number): Promise<Claim[]> {
@@ -33,8 +33,12 @@ class MemoryRound implements RoundStore {
     return Promise.resolve(after.slice(0, limit));
   }
 
-  lockTexters(texterIds: readonly string[]): Promise<ReadonlyMap<string, TexterLoad>> {
+  readTexters(texterIds: readonly string[]): Promise<ReadonlyMap<string, TexterLoad>> {
     return Promise.resolve(new Map(texterIds.map((id) => [id, { active: true, notStarted: 0, needsReply: 0 }])));
+  }
+
+  lockTexters(): Promise<void> {
+    return Promise.resolve();
   }
 
   readPool(limit: number): Promise<Pool> {

@@ -185,15 +185,15 @@ describe('the database, without scanning more documents than it returns', () => 
       return { request, requestHash: 'h', sendId: 's' };
     });
     const explained = await explainedPipelines(() => serveClaims(harness.context.stores.claims, claiming, commands));
+    // Two texters, the twenty conversations that they just received, and those that the rules count.
     const expected = [
-      { index: '"campaign_lock"', examinedMax: 1 },
-      // Two texters, the twenty conversations that they just received, and those that the rules count.
-      { index: '"assignee_in_order"', examinedMax: 2 + 20 + 30 + 20 + 3 },
+      { indexes: ['"campaign_lock"', '"assignee_in_order"'], examinedMax: 1 + 2 + 20 + 30 + 20 },
+      { indexes: ['"assignee_in_order"'], examinedMax: 2 + 20 + 30 + 20 + 3 },
     ];
     expect(explained).toHaveLength(expected.length);
-    for (const [at, { index, examinedMax }] of expected.entries()) {
+    for (const [at, { indexes, examinedMax }] of expected.entries()) {
       const plan = JSON.stringify(explained[at]);
-      expect(plan).toContain(index);
+      for (const index of indexes) expect(plan).toContain(index);
       expect(plan).not.toContain('"COLLSCAN"');
       expect(sumOf(explained[at], 'collectionScans')).toBe(0);
       expect(sumOf(explained[at], 'totalDocsExamined')).toBeLessThanOrEqual(examinedMax);
@@ -231,7 +231,7 @@ describe('the database, without scanning more documents than it returns', () => 
     const read = (limit: number): Promise<Pool> =>
       database.transaction(async (session) => {
         const round = new MongoRoundStore(database, session, claiming, 0);
-        await round.findCampaign();
+        await round.start([], 10);
         return round.readPool(limit);
       });
     await expectTight(async () => {

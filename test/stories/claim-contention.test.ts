@@ -21,7 +21,7 @@ describe('rounds of claims that run at the same time', () => {
   let harness: Harness;
   let other: Context;
   beforeAll(async () => {
-    harness = await Harness.open();
+    harness = await Harness.open({ roundRepeatedForMs: 10_000 });
     other = await createContext(harness.config);
   });
   afterAll(async () => {

@@ -20,7 +20,7 @@ const MONGO_WRITES = new Set(['insert', 'update', 'delete', 'findAndModify', 'co
 /** Commands and scripts that advance a job or a claim. Renewing a lock or a lease depends on the clock and is left out. */
 const REDIS_WRITES = new Set([
   ...['moveToFinished', 'moveToDelayed', 'addStandardJob', 'promote', 'publish'],
-  ...['claimLeaseAcquireOrForward', 'claimLeaseRenewAndTake', 'claimLeaseReleaseIfIdle', 'claimLeaseRelease'],
+  ...['claimLeaseAcquireOrForward', 'claimLeaseRenewAndTake', 'claimLeaseTakeOrRelease', 'claimLeaseRelease'],
 ]);
 /** Counts as a write only when it returns a job. */
 const TAKES_JOB = 'moveToActive';
