@@ -14,19 +14,23 @@ export const SKIP_REASONS = [
 
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
+export const OVER_LIMITS = ['open-max', 'replies-max'] as const;
+
 /** A texter who has more conversations after an operation than claims would give. `max` is the campaign's limit. */
 export interface OverLimit {
   readonly texterId: string;
   /** `open-max` limits not-started conversations, `replies-max` those that need a reply. */
-  readonly limit: 'open-max' | 'replies-max';
+  readonly limit: (typeof OVER_LIMITS)[number];
   readonly max: number;
   readonly count: number;
 }
 
 /** What became of a conversation in a list. `stopped`: the operation was cancelled or failed before it. */
+export const LISTED_RESULTS = ['moved', 'stopped', ...SKIP_REASONS] as const;
+
 export interface ListedResult {
   readonly conversationId: string;
-  readonly result: 'moved' | 'stopped' | SkipReason;
+  readonly result: (typeof LISTED_RESULTS)[number];
 }
 
 /** The number of conversations that made the same move. */
@@ -53,7 +57,17 @@ export const CLAIM_ENDED_REASONS = [
 
 export type ClaimEndedReason = (typeof CLAIM_ENDED_REASONS)[number];
 
-export type ShortBecause = 'none-left' | 'being-reassigned' | 'stopped' | 'batch-max' | 'open-max' | ClaimEndedReason;
+/** Why fewer conversations moved than the request asked for. */
+export const SHORT_REASONS = [
+  'none-left',
+  'being-reassigned',
+  'stopped',
+  'batch-max',
+  'open-max',
+  ...CLAIM_ENDED_REASONS,
+] as const;
+
+export type ShortBecause = (typeof SHORT_REASONS)[number];
 
 /**
  * The stored result of an operation. Its counts come from what was written: `selected` is `moved` plus all skips.

@@ -1,19 +1,14 @@
 import { Schema, type InferRawDocTypeFromSchema } from 'mongoose';
 import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
-import type { FailedAttempt, StoredError } from '../domain/stored-error.ts';
-import {
-  BATCH_STATES,
-  OPERATION_KINDS,
-  OPERATION_STATES,
-  SPREADS,
-  type Cancellation,
-  type StoredRequest,
-} from '../domain/operation.ts';
-import { SKIP_REASONS, type Receipt } from '../domain/receipt.ts';
+import { BATCH_STATES, OPERATION_KINDS, OPERATION_STATES, SPREADS, type StoredRequest } from '../domain/operation.ts';
+import { SKIP_REASONS } from '../domain/receipt.ts';
 import {
   count,
+  countOrNull,
+  documentOrNull,
   nested,
   optional,
+  optionalListOf,
   required,
   status,
   strict,
@@ -23,6 +18,7 @@ import {
   timeOrNull,
   Value,
 } from './schema-parts.ts';
+import { cancellationSchema, failedAttemptSchema, receiptSchema, storedErrorSchema } from './result-schemas.ts';
 
 const surplus = Schema.create(
   {
@@ -37,10 +33,7 @@ const statusCredits = Schema.create(
   nested,
 );
 
-const limits = Schema.create(
-  { openMax: count, repliesMax: required<number | null>({ type: Number, default: null }) },
-  nested,
-);
+const limits = Schema.create({ openMax: count, repliesMax: countOrNull }, nested);
 
 const plan = Schema.create(
   {
@@ -49,7 +42,7 @@ const plan = Schema.create(
     loads: required<readonly number[]>({ type: [Number], required: true }),
     spread: { type: String, enum: SPREADS, required: true },
     statuses: required<readonly Status[]>({ type: [{ type: String, enum: STATUSES }] }),
-    limit: required<number | null>({ type: Number, default: null }),
+    limit: countOrNull,
     /** Only when a target is a source too. */
     surplus: optional<InferRawDocTypeFromSchema<typeof surplus>>({ type: surplus }),
     /** Only when the request has a number for each target. */
@@ -57,10 +50,7 @@ const plan = Schema.create(
     leftOut: optional<readonly string[]>({ type: [String], default: undefined }),
     limits: optional<InferRawDocTypeFromSchema<typeof limits>>({ type: limits }),
     /** Only when conversations are dealt. */
-    credits: optional<readonly InferRawDocTypeFromSchema<typeof statusCredits>[]>({
-      type: [statusCredits],
-      default: undefined,
-    }),
+    credits: optionalListOf(statusCredits),
   },
   nested,
 );
@@ -79,11 +69,11 @@ export const operationSchema = Schema.create(
     state: { type: String, enum: OPERATION_STATES, required: true },
     sequence: count,
     /** Fixed when the operation starts. Claims have no plan. */
-    plan: required<InferRawDocTypeFromSchema<typeof plan> | null>({ type: plan, default: null }),
-    receipt: required<Receipt | null>({ type: Value, default: null }),
-    error: required<StoredError | null>({ type: Value, default: null }),
-    cancellation: required<Cancellation | null>({ type: Value, default: null }),
-    failures: optional<readonly FailedAttempt[]>({ type: Value }),
+    plan: documentOrNull(plan),
+    receipt: documentOrNull(receiptSchema),
+    error: documentOrNull(storedErrorSchema),
+    cancellation: documentOrNull(cancellationSchema),
+    failures: optionalListOf(failedAttemptSchema),
     /** How many waiting claims an unassign of everything has ended. */
     claimsEnded: { type: Number, allowNull: false },
     /** How often the operation was reopened. */
@@ -139,7 +129,7 @@ const position = Schema.create(
 );
 const planState = Schema.create(
   {
-    position: required<InferRawDocTypeFromSchema<typeof position> | null>({ type: position, default: null }),
+    position: documentOrNull(position),
     /** How far the pool was read, but not planned. */
     readAhead: optional<InferRawDocTypeFromSchema<typeof position> | null>({ type: position, default: null }),
     loads: { type: [Number], required: true },

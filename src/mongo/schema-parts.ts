@@ -1,4 +1,4 @@
-import { Schema } from 'mongoose';
+import { Schema, type InferRawDocTypeFromSchema } from 'mongoose';
 import { STATUSES } from '../domain/conversation.ts';
 
 /** Options of each collection's schema. Unknown fields are errors, and only migrations create collections and indexes. */
@@ -34,6 +34,28 @@ export function optional<Value>(definition: object): Hinted<Value> & { allowNull
   return { ...definition, allowNull: false } as Hinted<Value> & { allowNull: false };
 }
 
+/** Declares a list of documents. */
+export function listOf<Item extends Schema>(
+  item: Item,
+): Hinted<readonly InferRawDocTypeFromSchema<Item>[]> & { required: true } {
+  return required({ type: [item], required: true });
+}
+
+/** Declares an optional list of documents. Without the default, mongoose would store an empty list. */
+export function optionalListOf<Item extends Schema>(
+  item: Item,
+): Hinted<readonly InferRawDocTypeFromSchema<Item>[]> & { allowNull: false } {
+  return optional({ type: [item], default: undefined });
+}
+
+/** Declares a document or `null`. */
+export function documentOrNull<Item extends Schema>(
+  item: Item,
+): Hinted<InferRawDocTypeFromSchema<Item> | null> & { required: true } {
+  return required({ type: item, default: null });
+}
+
+export const countOrNull = required<number | null>({ type: Number, min: 0, default: null });
 export const textOrNull = required<string | null>({ type: String, default: null });
 export const timeOrNull = required<Date | null>({ type: Date, default: null });
 

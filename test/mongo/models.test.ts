@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { totalUp } from '../../src/domain/receipt.ts';
 import { claimDoc, conversationDoc } from '../support/documents.ts';
 import { Harness } from '../support/harness.ts';
 
@@ -38,6 +39,16 @@ describe('the models', () => {
     await expect(claims.updateOne({ _id: 'cl_1' }, { $set: { turn: 'x' } })).rejects.toMatchObject(unknown);
     const misspelled = claims.findOne({ 'waiting.sequnce': { $exists: true } } as object).lean();
     await expect(misspelled).rejects.toMatchObject(unknown);
+  });
+
+  it('refuse a receipt, an error and a cancellation with a field that no schema has', async () => {
+    const { operations } = harness.context.database.models;
+    const write = (fields: object): Promise<unknown> => operations.updateOne({ _id: 'op_undo' }, { $set: fields });
+    const unknown = { name: 'CastError', reason: { name: 'StrictModeError' } };
+    const receipt = { ...totalUp([], [], { asked: null, ended: true }), total: 1 };
+    await expect(write({ receipt })).rejects.toMatchObject(unknown);
+    await expect(write({ error: { code: 'x', message: 'y', got: 'z' } })).rejects.toMatchObject(unknown);
+    await expect(write({ cancellation: { by: null, why: 'x', at: new Date() } })).rejects.toMatchObject(unknown);
   });
 
   it('refuse a claim without a texter, and the fields of a claim on another operation', async () => {
