@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { setActive } from '../../src/campaigns/index.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
-import { Harness, type Seeded } from '../support/harness.ts';
+import { Harness, WITHOUT_RECONCILE, type Seeded } from '../support/harness.ts';
 import { Random } from '../support/random.ts';
 import { rawConversations } from '../support/raw.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
@@ -15,7 +15,7 @@ describe('an operation on all conversations', () => {
   let harness: Harness;
   beforeAll(async () => {
     harness = await Harness.open(SMALL_BATCHES);
-    await harness.startWorker(SMALL_BATCHES);
+    await harness.startWorker({ ...SMALL_BATCHES, ...WITHOUT_RECONCILE });
   });
   afterAll(() => harness.close());
 

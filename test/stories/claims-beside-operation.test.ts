@@ -6,7 +6,7 @@ import { ClaimsDelayed } from '../../src/claims/ports.ts';
 import { requestHash } from '../../src/domain/requests.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
 import { conflictCounts } from '../../src/telemetry/conflicts.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, WITHOUT_RECONCILE } from '../support/harness.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { send } from '../support/send.ts';
 import { until } from '../support/until.ts';
@@ -177,8 +177,8 @@ describe('claims beside an operation on the same pool', () => {
   describe('with workers', () => {
     beforeAll(async () => {
       // No reconcile pass may continue the operations that a test leaves half done.
-      await harness.startWorker({ reconcileEveryMs: 3_600_000 });
-      await harness.startWorker({ reconcileEveryMs: 3_600_000 });
+      await harness.startWorker(WITHOUT_RECONCILE);
+      await harness.startWorker(WITHOUT_RECONCILE);
     });
 
     it('are answered quickly with conversations while a large operation takes from the pool', async () => {

@@ -8,7 +8,7 @@ import { CLAIMS_QUEUE, jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/job.ts'
 import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, WITHOUT_RECONCILE } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { RawQueue } from '../support/raw-queue.ts';
@@ -46,7 +46,7 @@ describe('a failed operation', () => {
     harness = await Harness.open({ batchConversationsMax: BATCH, batchesInFlightMax: 1 });
     queue = new RawQueue(harness);
     cli = new Cli(cliEnv(harness.config));
-    await harness.startWorker();
+    await harness.startWorker(WITHOUT_RECONCILE);
   });
   afterAll(async () => {
     await queue.close();
