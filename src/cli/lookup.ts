@@ -1,12 +1,11 @@
 import { checkedCountry, readWord, TexterWords, type Campaign, type Texter } from '../campaigns/index.ts';
 import type { Context } from '../context.ts';
 import type { ViewStore } from '../conversations/index.ts';
-import type { Assignee } from '../domain/conversation.ts';
 import { Refusal } from '../domain/errors.ts';
 import { shown } from '../domain/shown.ts';
+import { AssigneeNames } from './assignee-names.ts';
 import { misused } from './errors.ts';
 import type { Session } from './session.ts';
-import { plain } from './terminal.ts';
 
 /** Ids shown when several records have the same name. */
 const SAME_NAME_SHOWN_MAX = 10;
@@ -122,21 +121,4 @@ function ambiguous(what: string, matches: readonly Match[], typed: string): Refu
     expected: `a word that matches one ${what}`,
     received: `a word that matches ${listed.join(', ')}`,
   });
-}
-
-/** Names of assignees for people. */
-export class AssigneeNames {
-  private readonly names: ReadonlyMap<string, string>;
-
-  constructor(texters: readonly Texter[]) {
-    this.names = new Map(texters.map(({ texterId, name }) => [texterId, plain(name)]));
-  }
-
-  of(assigneeId: Assignee): string {
-    return assigneeId === null ? 'pool' : (this.names.get(assigneeId) ?? assigneeId);
-  }
-
-  list(assigneeIds: readonly Assignee[]): string {
-    return assigneeIds.map((assigneeId) => this.of(assigneeId)).join(', ');
-  }
 }

@@ -1,167 +1,100 @@
 import { STATUSES, type Assignee } from '../domain/conversation.ts';
-import { isRetryable } from '../domain/operation.ts';
 import type { Receipt } from '../domain/receipt.ts';
-import type { AnyOperation, Preview, ViewedOperation } from '../operations/index.ts';
-import type { AssigneeNames } from './lookup.ts';
-import { blocks, counted, facts, moment, table } from './terminal.ts';
+import type { AssigneeNames } from './assignee-names.ts';
+import { blocks, fittedTable } from './layout.ts';
+import { counted, type Text } from './terminal.ts';
+import { byStatusText, leftText, SHORT_BECAUSE, SKIPPED_BECAUSE, skippedText, workedOnText } from './words.ts';
 
-/** Why fewer conversations moved than were asked for. */
-export const SHORT_BECAUSE = {
-  'none-left': 'no more conversations match',
-  'batch-max': 'the campaign allows no more in one claim',
-  'being-reassigned': 'a running operation has planned all others; ask again when it has ended',
-  'open-max': 'that is the most not-started conversations for one texter',
-  stopped: 'it was stopped',
-  'campaign-closed': 'the campaign was closed',
-  'self-assign-off': 'the campaign no longer allows self-assign',
-  'texter-inactive': 'a texter was paused',
-  'unknown-texter': 'the texter is no longer on the campaign',
-  unassigned: 'everything was unassigned from the texter',
-} as const satisfies Record<NonNullable<Receipt['shortBecause']>, string>;
+/** How many conversations an assignee has now. */
+export type Loads = ReadonlyMap<Assignee, number>;
 
-export function receiptText(receipt: Receipt, names: AssigneeNames): string {
+/** With more assignees, the numbers are in a table. */
+const IN_SENTENCE_MAX = 3;
+
+/** `loads`: what the assignees of the receipt have now, when that is to be said. */
+export function receiptText(receipt: Receipt, names: AssigneeNames, loads?: Loads): Text {
+  const { shortBecause, left, claimsEnded = 0, pausedTargets = [], overLimit, skipped } = receipt;
+  const assignees = assigneesOf(receipt, names);
+  const hasTable = assignees.length > IN_SENTENCE_MAX;
   const byStatus = [...receipt.byStatus].sort((a, b) => STATUSES.indexOf(a.status) - STATUSES.indexOf(b.status));
-  const { moved, selected, asked, shortBecause, left, claimsEnded = 0, pausedTargets = [], overLimit } = receipt;
-  const wanted = asked === null ? '' : `, of ${asked} asked for`;
-  const short = shortBecause === null ? '' : `${wanted}: ${SHORT_BECAUSE[shortBecause]}`;
-  return blocks(
-    `Moved ${moved} of ${counted(selected, 'conversation')} selected${short}.`,
+  const details = [
+    byStatusText(byStatus),
+    receipt.moved > 0 && skippedText(skipped),
     left !== null && left > 0 && leftText(left, shortBecause),
-    workedOnText(receipt.skipped),
+    workedOnText(skipped),
     claimsEnded > 0 && `${counted(claimsEnded, 'waiting claim')} of these texters ended.`,
     pausedTargets.length > 0 && `Paused meanwhile, so they may have received less: ${names.list(pausedTargets)}.`,
     overLimitText(overLimit, names),
-    countTable(['to', 'moved'], assigneeRows(receipt.byTarget, names)),
-    countTable(['from', 'moved'], assigneeRows(receipt.bySource, names)),
-    countTable(
-      ['status', 'moved'],
-      byStatus.map(({ status, count }) => [status, count]),
-    ),
-    skippedTable(receipt.skipped),
+  ];
+  const now = loads && !hasTable ? nowText(assignees, names, loads) : '';
+  return blocks(
+    [`${movedText(receipt, names)}${now}`, ...details].filter((line) => line !== false).join('\n'),
+    hasTable && assigneesTable(receipt, assignees, names, loads),
     resultsTable(receipt.results),
   );
 }
 
-function leftText(left: number, shortBecause: Receipt['shortBecause']): string {
-  if (shortBecause === 'stopped')
-    return `${counted(left, 'more conversation')} had not been reached. They did not change.`;
-  return `${counted(left, 'conversation')} still match: they came later, or changed again and again.`;
+/** All assignees that gave or received, in the order of joining. */
+export function assigneesOf({ bySource, byTarget }: Receipt, names: AssigneeNames): Assignee[] {
+  return names.sorted([...new Set([...bySource, ...byTarget].map(({ assigneeId }) => assigneeId))]);
+}
+
+function movedText(receipt: Receipt, names: AssigneeNames): string {
+  const { moved, asked, shortBecause, bySource, byTarget } = receipt;
+  const because = shortBecause === null ? '' : `: ${SHORT_BECAUSE[shortBecause]}`;
+  if (moved === 0) return nothingText(receipt, because);
+  const [from, to] = [bySource, byTarget].map((counts) => names.inSentence(counts.map(({ assigneeId }) => assigneeId)));
+  const number = asked === null || asked === moved ? String(moved) : `${moved} of the ${asked} asked for`;
+  return `Moved ${number} from ${from} to ${to}${because}.`;
+}
+
+function nothingText({ selected, skipped }: Receipt, because: string): string {
+  const [only] = skipped;
+  if (selected === 1 && only) return `The conversation did not move: ${SKIPPED_BECAUSE[only.reason]}.`;
+  const reasons = skippedText(skipped);
+  if (reasons !== false) return `Moved nothing${because}. ${reasons}`;
+  return `Moved nothing${because === '' ? ': no conversations match' : because}.`;
+}
+
+/** " Kevin now has 2, Rebecca 4." */
+function nowText(assignees: readonly Assignee[], names: AssigneeNames, loads: Loads): string {
+  const [first, ...others] = assignees.map(
+    (id) => [id === null ? 'the pool' : names.of(id), loads.get(id) ?? 0] as const,
+  );
+  if (!first) return '';
+  const rest = others.map(([name, load]) => `, ${name} ${load}`).join('');
+  return ` ${capitalized(first[0])} now has ${first[1]}${rest}.`;
+}
+
+function capitalized(text: string): string {
+  return text.startsWith('the ') ? `T${text.slice(1)}` : text;
+}
+
+function assigneesTable(receipt: Receipt, assignees: readonly Assignee[], names: AssigneeNames, loads?: Loads): Text {
+  const countOf = (counts: Receipt['bySource'], id: Assignee): number =>
+    counts.find(({ assigneeId }) => assigneeId === id)?.count ?? 0;
+  const rows = assignees.map((id) => [
+    ...[names.of(id), countOf(receipt.byTarget, id), countOf(receipt.bySource, id)],
+    ...(loads ? [loads.get(id) ?? 0] : []),
+  ]);
+  const columns = [{ title: 'texter', isShortened: true }, 'received', 'gave', ...(loads ? ['now has'] : [])] as const;
+  return fittedTable(columns, rows);
 }
 
 /** Lists the chosen conversations that did not move. */
-function resultsTable(results: Receipt['results'] = []): string | false {
-  const unmoved = results.filter(({ result }) => result !== 'moved');
-  return countTable(
-    ['conversation', 'did not move because'],
-    unmoved.map(({ conversationId, result }) => [conversationId, result]),
+function resultsTable(results: Receipt['results'] = []): Text | false {
+  const unmoved = results.flatMap(({ conversationId, result }) =>
+    result === 'moved' ? [] : [[conversationId, result === 'stopped' ? 'stopped before it' : SKIPPED_BECAUSE[result]]],
   );
-}
-
-export function previewText(preview: Preview, names: AssigneeNames): string {
-  const moves = preview.moves.map(({ from, to, status, count }) => [names.of(from), names.of(to), status, count]);
-  const assignees = preview.assignees.map((each) => [names.of(each.assigneeId), each.before, each.after]);
-  return blocks(
-    `Would move ${preview.moved} of ${counted(preview.selected, 'conversation')} selected. Nothing was changed.`,
-    overLimitText(preview.overLimit, names),
-    workedOnText(preview.skipped),
-    countTable(['from', 'to', 'status', 'would move'], moves),
-    table(['assignee', 'has now', 'would have'], assignees),
-    skippedTable(preview.skipped),
-  );
+  return unmoved.length > 0 && fittedTable(['conversation', { title: 'did not move', isShortened: true }], unmoved);
 }
 
 const LIMITED = { 'open-max': 'not-started', 'replies-max': 'needs-reply' } as const;
 
-function overLimitText(overLimit: Receipt['overLimit'] = [], names: AssigneeNames): string | false {
+export function overLimitText(overLimit: Receipt['overLimit'] = [], names: AssigneeNames): string | false {
   const lines = overLimit.map(
     ({ texterId, limit, max, count }) =>
       `Warning: ${count} ${LIMITED[limit]} conversations for ${names.of(texterId)}. Claims stop at ${max}.`,
   );
   return lines.length > 0 && lines.join('\n');
-}
-
-type Row = readonly (string | number)[];
-
-function countTable(head: readonly string[], rows: readonly Row[]): string | false {
-  return rows.length > 0 && table(head, rows);
-}
-
-function assigneeRows(
-  counts: readonly { readonly assigneeId: Assignee; readonly count: number }[],
-  names: AssigneeNames,
-): Row[] {
-  return counts.map(({ assigneeId, count }) => [names.of(assigneeId), count]);
-}
-
-/** Only an undo skips conversations for this reason. */
-function workedOnText(skipped: Receipt['skipped']): string | false {
-  const { count = 0 } = skipped.find(({ reason }) => reason === 'worked-on') ?? {};
-  if (count === 0) return false;
-  const conversations = count === 1 ? '1 conversation has' : `${count} conversations have`;
-  return `${conversations} been worked on since. --include-worked-on moves back these too.`;
-}
-
-function skippedTable(skipped: Receipt['skipped']): string | false {
-  return countTable(
-    ['skipped because', 'conversations'],
-    skipped.map(({ reason, count }) => [reason, count]),
-  );
-}
-
-type Request = AnyOperation['request'];
-
-/** An operation and its receipt. A claim is an operation too. */
-/** Writes the state of an operation: "done", or "accepted, 3 ahead" for one that waits. */
-export function stateText({ state, ahead }: ViewedOperation): string {
-  return ahead === undefined ? state : `${state}, ${ahead} ahead`;
-}
-
-export function operationText(operation: ViewedOperation, names: AssigneeNames): string {
-  const { request, error, failures = [], receipt, cancellation } = operation;
-  return blocks(
-    facts([
-      ['operation', operation.operationId],
-      ['campaign', operation.campaignId],
-      ['kind', request.kind],
-      ['from', fromText(request, names)],
-      ['to', toText(request, names)],
-      ...('status' in request ? [['status', request.status] as const] : []),
-      ...('count' in request && request.count !== undefined ? [['count', request.count] as const] : []),
-      ['state', stateText(operation)],
-      ...('actorId' in request && request.actorId !== undefined ? [['asked by', request.actorId] as const] : []),
-      ...('reason' in request && request.reason !== undefined ? [['reason', request.reason] as const] : []),
-      ...(cancellation?.by ? [['cancelled by', cancellation.by] as const] : []),
-      ...(cancellation?.reason ? [['cancelled because', cancellation.reason] as const] : []),
-      ['accepted', moment(operation.acceptedAt)],
-      ['started', moment(operation.startedAt)],
-      ['ended', moment(operation.endedAt)],
-    ]),
-    error && `${isRetryable(operation) ? 'It failed' : 'It was refused'}: ${error.code}: ${error.message}`,
-    failures.length > 0 && failuresText(failures),
-    receipt && receiptText(receipt, names),
-  );
-}
-
-function failuresText(failures: NonNullable<AnyOperation['failures']>): string {
-  const lines = failures.map(({ at, message }) => [moment(at), message] as const);
-  return `Attempts that failed:\n${facts(lines)}`;
-}
-
-export function fromText(request: Request, names: AssigneeNames): string {
-  if (request.kind === 'self-assign') return 'pool';
-  if (request.kind === 'undo') return `the moves of ${request.undoes}`;
-  if ('conversations' in request) return counted(request.conversations.length, 'chosen conversation');
-  if (!('from' in request)) return `conversation ${request.conversationId}`;
-  return typeof request.from === 'string' ? request.from : names.list(request.from.texterIds);
-}
-
-export function toText(request: Request, names: AssigneeNames): string {
-  if (request.kind === 'self-assign') return names.of(request.texterId);
-  if (request.kind === 'undo') return 'the assignees before';
-  if (!('to' in request)) return 'pool';
-  if (typeof request.to === 'string') return request.to;
-  if ('texterIds' in request.to) return names.list(request.to.texterIds);
-  return Object.entries(request.to.counts)
-    .map(([texterId, count]) => `${names.of(texterId)} ${count}`)
-    .join(', ');
 }

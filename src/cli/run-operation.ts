@@ -8,7 +8,7 @@ import { newId } from './arguments.ts';
 import { misused } from './errors.ts';
 import type { CampaignSession } from './lookup.ts';
 import type { OperationOptions } from './options.ts';
-import { previewText } from './receipt-text.ts';
+import { previewText } from './preview-text.ts';
 import { sendOperation } from './send.ts';
 import { counted, plainLines, type Output, type Terminal } from './terminal.ts';
 

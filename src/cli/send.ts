@@ -1,14 +1,18 @@
+import pTimeout from 'p-timeout';
+import { STATUSES } from '../domain/conversation.ts';
+import { sumOf, type Receipt } from '../domain/receipt.ts';
 import { countSelected, type OperationRequest, type Plan, type RequestInput } from '../operations/index.ts';
 import type { OperationResult, Producer, Sent } from '../producer/index.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
-import { countWorkers, readQueueFaults } from '../telemetry/index.ts';
-import type { AssigneeNames } from './lookup.ts';
-import { receiptText } from './receipt-text.ts';
+import type { AssigneeNames } from './assignee-names.ts';
+import { blocks, laidOut } from './layout.ts';
+import { receiptText, type Loads } from './receipt-text.ts';
 import type { Session } from './session.ts';
-import { blocks, isInteractive, progressBar, type Output } from './terminal.ts';
+import { isInteractive, type Output, type Text } from './terminal.ts';
+import { waitFor } from './waiting.ts';
 
-/** After this long without progress, check whether any worker runs. */
-const NO_PROGRESS_MS = 3_000;
+/** The receipt does not wait longer for the present numbers of its assignees. */
+const COUNT_MS_MAX = 2_000;
 
 export interface SendOptions {
   /** `undefined`: do not wait for the result. */
@@ -32,7 +36,8 @@ export async function sendOperation(
   }
   if (isInteractive(session.terminal)) session.note(`sent operation ${operationId}; it continues if you stop waiting`);
   const result = await waitForResult(session, sent, waitMs, await totalOf(session, request, plan));
-  return { json: result, text: resultText(result, names) };
+  const loads = await loadsNow(session, request.campaignId, result.receipt);
+  return { json: result, text: resultText(result, names, loads) };
 }
 
 /** The producer's methods take requests before defaults, so the checked request needs a cast for each kind. */
@@ -63,20 +68,10 @@ async function totalOf(session: Session, request: OperationRequest, plan: Plan |
 }
 
 async function waitForResult(session: Session, sent: Sent, waitMs: number, total: number): Promise<OperationResult> {
-  const bar = progressBar(session.terminal, 'moving', total);
-  const check = new WorkerCheck(session);
-  try {
-    return await sent.result({
-      waitMs,
-      onProgress: (progress) => {
-        check.postpone();
-        bar.update(movedIn(progress));
-      },
-    });
-  } finally {
-    check.stop();
-    bar.stop();
-  }
+  const awaited = { queue: OPERATIONS_QUEUE, operationId: sent.operationId, what: 'the operation' };
+  const wait = (onMoved: (moved: number) => void): Promise<OperationResult> =>
+    sent.result({ waitMs, onProgress: (progress) => onMoved(movedIn(progress)) });
+  return waitFor(session, awaited, wait, total);
 }
 
 function movedIn(progress: unknown): number {
@@ -84,41 +79,28 @@ function movedIn(progress: unknown): number {
   return typeof moved === 'number' ? moved : 0;
 }
 
-/** Notes once that no worker runs or that the queue is paused, when an operation makes no progress. */
-class WorkerCheck {
-  private readonly session: Session;
-  private readonly timer: NodeJS.Timeout;
-
-  constructor(session: Session) {
-    this.session = session;
-    this.timer = setInterval(() => void this.check(), NO_PROGRESS_MS);
+/** One line for one conversation. */
+function resultText(result: OperationResult, names: AssigneeNames, loads: Loads | undefined): Text {
+  const { operationId, outcome, state, receipt } = result;
+  const text = receiptText(receipt, names, loads);
+  if (outcome === 'exists') {
+    const how = state === 'cancelled' ? 'It was cancelled. ' : '';
+    const stored = `Operation ${operationId} was sent before. ${how}This is its stored receipt; nothing was moved again.`;
+    return blocks(stored, text);
   }
-
-  postpone(): void {
-    this.timer.refresh();
-  }
-
-  stop(): void {
-    clearInterval(this.timer);
-  }
-
-  private async check(): Promise<void> {
-    const { queue } = this.session.config;
-    const faults = await readQueueFaults(queue).catch(() => undefined);
-    const paused = faults?.settings.find(({ queue: name }) => name === OPERATIONS_QUEUE);
-    if (paused) return this.noteOnce(`the queue ${OPERATIONS_QUEUE} ${paused.found.join(' and ')}. Still waiting…`);
-    const workers = await countWorkers(queue).catch(() => undefined);
-    if (workers === 0) this.noteOnce('no worker is running: start one with `baton worker`. Still waiting…');
-  }
-
-  private noteOnce(line: string): void {
-    this.stop();
-    this.session.note(line);
-  }
+  const undo = receipt.moved > 0 ? ` To take it back: baton undo ${operationId}` : '';
+  if (state === 'cancelled') return blocks(`Operation ${operationId} was cancelled.${undo}`, text);
+  const isOne = receipt.selected === 1;
+  if (isOne) return `${laidOut(text, Infinity)} (operation ${operationId})`;
+  return blocks(text, `Operation ${operationId} is done.${undo}`);
 }
 
-function resultText({ operationId, outcome, state, receipt }: OperationResult, names: AssigneeNames): string {
-  const end = state === 'cancelled' ? `Operation ${operationId} was cancelled.` : `Operation ${operationId} is done.`;
-  const stored = 'It was sent before. This is its stored receipt; nothing was moved again.';
-  return blocks(outcome === 'exists' ? `${end} ${stored}` : end, receiptText(receipt, names));
+/** Counts what the assignees of a receipt have now. Returns `undefined` when that takes long. */
+async function loadsNow(session: Session, campaignId: string, receipt: Receipt): Promise<Loads | undefined> {
+  const assignees = [...new Set([...receipt.bySource, ...receipt.byTarget].map(({ assigneeId }) => assigneeId))];
+  if (session.json || assignees.length === 0) return undefined;
+  const { stores } = await session.context();
+  const counting = stores.conversations.countByAssignee(campaignId, { assignees, statuses: STATUSES });
+  const counts = await pTimeout(counting, { milliseconds: COUNT_MS_MAX, fallback: () => undefined });
+  return counts && new Map(assignees.map((id) => [id, sumOf(counts.filter(({ assigneeId }) => assigneeId === id))]));
 }

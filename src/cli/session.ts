@@ -9,7 +9,8 @@ import { withRedis, type QueueAddress } from '../queue/connection.ts';
 import { requireOwner } from '../queue/queue-owner.ts';
 import { createLogger } from '../telemetry/index.ts';
 import { EXIT_DONE } from './errors.ts';
-import { plainLines, printedJson, type Output, type Terminal } from './terminal.ts';
+import { laidOut } from './layout.ts';
+import { plainLines, printedJson, widthOf, type Output, type Terminal } from './terminal.ts';
 
 const HOW_TO_CONFIGURE =
   'MONGODB_URI (mongodb://host:27017/baton?replicaSet=rs0) and REDIS_URL (redis://host:6379), see .env.example';
@@ -57,12 +58,15 @@ export class Session {
   }
 
   print({ json, text }: Output): void {
-    this.terminal.stdout.write(this.json ? `${printedJson(json)}\n` : `${plainLines(text)}\n`);
+    const { stdout } = this.terminal;
+    const width = widthOf(this.terminal, stdout);
+    stdout.write(this.json ? `${printedJson(json)}\n` : `${plainLines(laidOut(text, width))}\n`);
   }
 
   /** Writes a line for people to stderr. */
   note(line: string): void {
-    this.terminal.stderr.write(`baton: ${plainLines(line)}\n`);
+    const { stderr } = this.terminal;
+    stderr.write(`${plainLines(laidOut(`baton: ${line}`, widthOf(this.terminal, stderr)))}\n`);
   }
 
   /**

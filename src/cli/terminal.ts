@@ -6,17 +6,30 @@ import Table from 'cli-table3';
 export interface Terminal {
   readonly env: NodeJS.ProcessEnv;
   readonly stdin: Readable & { readonly isTTY?: boolean };
-  readonly stdout: Writable & { readonly isTTY?: boolean };
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly stdout: Screen;
+  readonly stderr: Screen;
 }
+
+type Screen = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+/** A text for people. A function formats it for a terminal with this many columns. */
+export type Text = string | ((width: number) => string);
 
 /** The output of a command: `json` for programs, `text` for people. */
 export interface Output {
   readonly json: unknown;
-  readonly text: string;
+  readonly text: Text;
 }
 
-type Cell = string | number;
+const WIDTH_MIN = 20;
+
+/** Returns the number of columns. A pipe or a file has no limit, because a program may read it. */
+export function widthOf({ env }: Pick<Terminal, 'env'>, { columns = Infinity }: Pick<Screen, 'columns'>): number {
+  const wanted = Number(env['COLUMNS']);
+  return Math.max(WIDTH_MIN, wanted > 0 ? wanted : columns);
+}
+
+export type Cell = string | number;
 
 /** Control characters and line separators. */
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
@@ -70,11 +83,6 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
 export function facts(pairs: readonly (readonly [string, Cell])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
   return pairs.map(([name, value]) => `${name.padEnd(width)}  ${plain(String(value))}`).join('\n');
-}
-
-/** Joins blocks of text with an empty line between them. Skips empty blocks. */
-export function blocks(...texts: readonly (string | false | null | undefined)[]): string {
-  return texts.filter((text) => text).join('\n\n');
 }
 
 export function moment(at: Date | null): string {

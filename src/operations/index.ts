@@ -48,12 +48,15 @@ export { type Operation, type OperationOrClaim, type Plan, isClaim, NO_SEQUENCE 
 export {
   type AnyOperation,
   type FailureStore,
+  type OperationFilter,
   type OperationViewStore,
   type Stores,
   type ViewedOperation,
+  OPERATION_FILTERS,
   Overtaken,
 } from './ports.ts';
 export { countSelected, preview, refuseEarly } from './preview.ts';
+export { progressOf } from './progress.ts';
 export type { Progress, SliceLimits } from './run.ts';
 export { TransactionSizes } from './transaction-size.ts';
 export { MongoOperationViewStore } from './view-store.ts';

@@ -183,12 +183,25 @@ export interface BatchReads {
 export interface ViewedOperation extends AnyOperation {
   /** For an operation that waits for others of its campaign: how many run before it. */
   readonly ahead?: number;
+  /** For a running operation, when somebody asked for it. */
+  readonly progress?: OperationProgress;
 }
+
+/** How many conversations a running operation has moved, and how many it still has to decide about. */
+export interface OperationProgress {
+  readonly moved: number;
+  readonly left: number;
+}
+
+/** What people look for. A refused operation has failed for good; a failed one can be retried. */
+export const OPERATION_FILTERS = ['accepted', 'running', 'done', 'cancelled', 'failed', 'refused'] as const;
+
+export type OperationFilter = (typeof OPERATION_FILTERS)[number];
 
 /** Reads operations for people and programs. It never writes. */
 export interface OperationViewStore {
   /** Newest first. */
-  listOperations(campaignId: string, limit: number): Promise<AnyOperation[]>;
+  listOperations(campaignId: string, limit: number, filter?: OperationFilter): Promise<AnyOperation[]>;
   findOperation(operationId: string): Promise<AnyOperation | undefined>;
   /** Adds to the operations of a campaign that wait how many run before each. Reads the queue of the campaign. */
   withPlaces(campaignId: string, operations: readonly AnyOperation[]): Promise<ViewedOperation[]>;

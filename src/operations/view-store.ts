@@ -1,9 +1,24 @@
+import type { QueryFilter } from 'mongoose';
+import { RETRYABLE_CODES } from '../domain/operation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { batchId, batchIdsOf, QUEUED, type BatchDoc, type OperationDoc } from '../mongo/documents.ts';
 import { LOCK_INDEX, NEWEST_INDEX, QUEUED_INDEX } from '../mongo/indexes.ts';
 import { toAnyOperation, toBatch } from './mapping.ts';
 import { NO_SEQUENCE } from './operation.ts';
-import type { AnyOperation, BatchReads, OperationViewStore, ViewedBatch, ViewedOperation } from './ports.ts';
+import type {
+  AnyOperation,
+  BatchReads,
+  OperationFilter,
+  OperationViewStore,
+  ViewedBatch,
+  ViewedOperation,
+} from './ports.ts';
+
+function matching(filter: OperationFilter): QueryFilter<OperationDoc> {
+  const retryable = [...RETRYABLE_CODES];
+  if (filter === 'refused') return { state: 'failed', 'error.code': { $nin: retryable } };
+  return filter === 'failed' ? { state: filter, 'error.code': { $in: retryable } } : { state: filter };
+}
 
 function isQueued({ state, sequence }: AnyOperation): boolean {
   return state === QUEUED.state && sequence > NO_SEQUENCE;
@@ -16,8 +31,8 @@ export class MongoOperationViewStore implements OperationViewStore {
     this.database = database;
   }
 
-  async listOperations(campaignId: string, limit: number): Promise<AnyOperation[]> {
-    const found = this.database.models.operations.find({ campaignId });
+  async listOperations(campaignId: string, limit: number, filter?: OperationFilter): Promise<AnyOperation[]> {
+    const found = this.database.models.operations.find({ campaignId, ...(filter && matching(filter)) });
     const newest = found.sort({ acceptedAt: -1, _id: 1 }).hint(NEWEST_INDEX).limit(limit);
     return (await newest.lean<OperationDoc[]>()).map(toAnyOperation);
   }

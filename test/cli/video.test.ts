@@ -67,9 +67,11 @@ describe('the steps of the help video on the command line', () => {
     expect(await totals()).toEqual({ Kevin: 2, Rebecca: 4, pool: 0 });
   });
 
-  it('reassigns the conversation with Chris from Rebecca to Kevin', async () => {
+  it('reassigns the conversation with Chris from Rebecca to Kevin, and says so in one line', async () => {
     const one = ['--conversation', 'Chris', '--from', 'Rebecca', '--to', 'Kevin'];
-    expect(await cli.json(['reassign', RALLY, ...one])).toMatchObject({ receipt: { moved: 1 } });
+    expect((await cli.run(['reassign', RALLY, ...one])).out).toMatch(
+      /^Moved 1 from Rebecca to Kevin\. Kevin now has 3, Rebecca 3\. \(operation op_[0-9a-f]+\)\n$/,
+    );
     expect(await totals()).toEqual({ Kevin: 3, Rebecca: 3, pool: 0 });
     const chris = await cli.json<{ history: unknown[] }>(['conversation', RALLY, 'chris']);
     expect(chris).toMatchObject({ name: 'Chris', status: 'needs-reply' });
@@ -98,7 +100,7 @@ describe('the steps of the help video on the command line', () => {
     expect(await totals()).toMatchObject({ Kevin: 3 });
     const right = await cli.runAtTerminal(all, '3');
     expect(right).toMatchObject({ status: 0 });
-    expect(right.out).toContain('Moved 3 of 3 conversations selected.');
+    expect(right.out).toContain('Moved 3 from Kevin to the pool. Kevin now has 0, the pool 6.');
     expect(await totals()).toEqual({ Kevin: 0, Rebecca: 0, pool: 6 });
   });
 

@@ -1,4 +1,4 @@
-import { blocks, table } from '../../../src/cli/terminal.ts';
+import { table } from '../../../src/cli/terminal.ts';
 import { median } from '../load.ts';
 import type { Alive } from './alive.ts';
 import type { ClaimsRun } from './beside-claims.ts';
@@ -8,7 +8,8 @@ import type { UndoRun } from './undo.ts';
 
 /** Every figure is a median with the lowest and the highest round. Ratios are taken within a round. */
 export function drawAlive({ writes, claims, undos }: Alive): string {
-  return blocks(drawWrites(writes), drawClaims(claims), drawUndos(undos), drawUnfinished(writes, claims, undos));
+  const drawn = [drawWrites(writes), drawClaims(claims), drawUndos(undos), drawUnfinished(writes, claims, undos)];
+  return drawn.filter((text) => text !== '').join('\n\n');
 }
 
 function drawWrites(runs: readonly WritesRun[]): string {

@@ -5,8 +5,17 @@ import { id, newId } from '../arguments.ts';
 import { findCampaign } from '../lookup.ts';
 import { CAMPAIGN, countryOption, limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
-import { moment, table, type Output } from '../terminal.ts';
+import { fittedTable } from '../layout.ts';
+import { moment, type Output } from '../terminal.ts';
 import { addLimitOptions, addRules, campaignOutput, limitsOf, stateOf, type LimitOptions } from './campaign-rules.ts';
+
+const COLUMNS = [
+  'id',
+  { title: 'name', isShortened: true },
+  'state',
+  { title: 'texters', spare: 1 },
+  { title: 'created', spare: 2 },
+] as const;
 
 interface CreateOptions extends LimitOptions {
   readonly id?: string;
@@ -80,7 +89,7 @@ async function list(session: Session, limit: number): Promise<Output> {
     campaign.texterCount,
     moment(campaign.createdAt),
   ]);
-  return { json: { campaigns: listed }, text: table(['id', 'name', 'state', 'texters', 'created'], rows) };
+  return { json: { campaigns: listed }, text: fittedTable(COLUMNS, rows) };
 }
 
 async function changeCountry(session: Session, typed: string, code: string): Promise<Output> {

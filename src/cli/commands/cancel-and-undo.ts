@@ -1,7 +1,11 @@
 import type { Command } from 'commander';
 import { unknownOperation } from '../../domain/errors.ts';
+import { CONTROLS_QUEUE } from '../../queue/job.ts';
+import { findSent } from '../../reconcile/index.ts';
 import type { CancelAnswer } from '../../operations/index.ts';
-import { openCampaign, type AssigneeNames } from '../lookup.ts';
+import type { AssigneeNames } from '../assignee-names.ts';
+import { blocks } from '../layout.ts';
+import { openCampaign } from '../lookup.ts';
 import {
   addActorOptions,
   addOperationOptions,
@@ -12,7 +16,8 @@ import {
 import { receiptText } from '../receipt-text.ts';
 import { commonFields, runOperation } from '../run-operation.ts';
 import type { Session } from '../session.ts';
-import { blocks, type Output } from '../terminal.ts';
+import type { Output, Text } from '../terminal.ts';
+import { waitFor } from '../waiting.ts';
 
 interface CancelOptions extends ActorOptions {
   readonly campaign?: string;
@@ -31,7 +36,7 @@ export function addCancel(program: Command, session: Session): void {
       'Stops an operation after the transactions in progress, or a waiting claim at once. What has moved stays moved: see undo.',
     )
     .argument('<operation>', 'the id of the operation to stop')
-    .option('--campaign <campaign>', 'its campaign, by id or exact name; needed before a worker has accepted it')
+    .option('--campaign <campaign>', 'its campaign, by id or name')
     .addOption(waitOption());
   addActorOptions(command).action(async (operationId: string, options: CancelOptions) =>
     session.print(await cancel(session, operationId, options)),
@@ -39,15 +44,17 @@ export function addCancel(program: Command, session: Session): void {
 }
 
 async function cancel(session: Session, operationId: string, options: CancelOptions): Promise<Output> {
-  const typed = options.campaign ?? (await campaignIdOf(session, operationId));
+  const typed = options.campaign ?? `id=${await campaignIdOf(session, operationId)}`;
   const { campaign, names } = await openCampaign(session, typed);
   const { actor: actorId, reason } = options;
   const request = { operationId, campaignId: campaign.campaignId, actorId, reason };
-  const answer = await (await session.producer()).cancel(request, { waitMs: options.wait * 1_000 });
+  const producer = await session.producer();
+  const awaited = { queue: CONTROLS_QUEUE, operationId, what: 'the cancellation' };
+  const answer = await waitFor(session, awaited, () => producer.cancel(request, { waitMs: options.wait * 1_000 }));
   return { json: answer, text: cancelText(answer, names) };
 }
 
-function cancelText({ operationId, receipt }: CancelAnswer, names: AssigneeNames): string {
+function cancelText({ operationId, receipt }: CancelAnswer, names: AssigneeNames): Text {
   const how = `To undo what had moved: baton undo ${operationId}`;
   return blocks(`Operation ${operationId} is cancelled.`, receiptText(receipt, names), receipt.moved > 0 && how);
 }
@@ -63,7 +70,7 @@ export function addUndo(program: Command, session: Session): void {
     .argument('<operation>', 'the id of the operation to undo, which may itself be an undo')
     .option('--include-worked-on', 'also move back those whose status or messages have changed since');
   addOperationOptions(command).action(async (undoes: string, options: UndoOptions) => {
-    const of = await openCampaign(session, await campaignIdOf(session, undoes));
+    const of = await openCampaign(session, `id=${await campaignIdOf(session, undoes)}`);
     const { includeWorkedOn = false } = options;
     const request = { kind: 'undo', ...commonFields(of, options), undoes, includeWorkedOn };
     session.print(await runOperation(of, request, options));
@@ -73,7 +80,8 @@ export function addUndo(program: Command, session: Session): void {
 /** People name an operation by its id alone, without its campaign. */
 async function campaignIdOf(session: Session, operationId: string): Promise<string> {
   const { operationViews } = await session.context();
-  const operation = await operationViews.findOperation(operationId);
-  if (!operation) throw unknownOperation(operationId);
-  return operation.campaignId;
+  const found =
+    (await operationViews.findOperation(operationId)) ?? (await findSent(session.config.queue, operationId));
+  if (!found) throw unknownOperation(operationId);
+  return found.campaignId;
 }

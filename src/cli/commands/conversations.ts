@@ -5,13 +5,30 @@ import { shown } from '../../domain/shown.ts';
 import { cursor, formatCursor } from '../arguments.ts';
 import { misused } from '../errors.ts';
 import { assigneesOf } from '../assignees.ts';
-import { findConversationId, openCampaign, type AssigneeNames, type CampaignSession } from '../lookup.ts';
+import type { AssigneeNames } from '../assignee-names.ts';
+import { blocks, fittedTable } from '../layout.ts';
+import { findConversationId, openCampaign, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN, limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
-import { blocks, facts, moment, table, type Output } from '../terminal.ts';
+import { facts, moment, type Output, type Text } from '../terminal.ts';
 
 /** The value of a field that another program has left out. */
 const UNKNOWN = 'unknown';
+
+const COLUMNS = [
+  'conversation',
+  { title: 'contact', isShortened: true },
+  'status',
+  { title: 'waiting since', spare: 1 },
+  { title: 'assignee', isShortened: true },
+] as const;
+
+const HISTORY_COLUMNS = [
+  { title: 'moved', spare: 1 },
+  { title: 'from', isShortened: true },
+  { title: 'to', isShortened: true },
+  'operation',
+] as const;
 
 interface ListOptions {
   readonly of: string;
@@ -72,7 +89,7 @@ async function list(of: CampaignSession, options: ListOptions): Promise<Output> 
   return { json: { campaignId, ...view, next }, text: listText(view, next, of.names) };
 }
 
-function listText({ conversations, hidden }: ConversationsView, next: string | null, names: AssigneeNames): string {
+function listText({ conversations, hidden }: ConversationsView, next: string | null, names: AssigneeNames): Text {
   const rows = conversations.map((conversation) => [
     conversation.conversationId,
     conversation.name,
@@ -81,9 +98,7 @@ function listText({ conversations, hidden }: ConversationsView, next: string | n
     names.of(conversation.assigneeId),
   ]);
   return blocks(
-    rows.length > 0
-      ? table(['conversation', 'contact', 'status', 'waiting since', 'assignee'], rows)
-      : 'No conversations.',
+    rows.length > 0 ? fittedTable(COLUMNS, rows) : 'No conversations.',
     next !== null && `There are more: --after ${next}`,
     hidden > 0 && `Not listed: ${hidden} whose contact has never replied; see \`baton export\`.`,
   );
@@ -100,7 +115,7 @@ async function show({ context, campaign, names }: CampaignSession, typed: string
   return { json: { campaignId, ...conversation }, text: conversationText(conversation, names) };
 }
 
-function conversationText(conversation: ConversationWithHistory, names: AssigneeNames): string {
+function conversationText(conversation: ConversationWithHistory, names: AssigneeNames): Text {
   const { history } = conversation;
   const moves = history.map((move) => [moment(move.at), names.of(move.from), names.of(move.to), move.operationId]);
   return blocks(
@@ -117,6 +132,6 @@ function conversationText(conversation: ConversationWithHistory, names: Assignee
       ['last inbound', moment(conversation.lastInboundAt)],
       ['last outbound', moment(conversation.lastOutboundAt)],
     ]),
-    moves.length > 0 && table(['moved', 'from', 'to', 'operation'], moves),
+    moves.length > 0 && fittedTable(HISTORY_COLUMNS, moves),
   );
 }

@@ -11,7 +11,17 @@ import { misused } from '../errors.ts';
 import { findCampaign } from '../lookup.ts';
 import { limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
-import { blocks, counted, moment, table, type Output } from '../terminal.ts';
+import { blocks, fittedTable } from '../layout.ts';
+import { counted, moment, type Output, type Text } from '../terminal.ts';
+
+const COLUMNS = [
+  'operation',
+  { title: 'kind', spare: 3 },
+  { title: 'campaign', spare: 2 },
+  { title: 'attempts', spare: 4 },
+  { title: 'failed', spare: 1 },
+  { title: 'last error', isShortened: true },
+] as const;
 
 export function addFailed(program: Command, session: Session): void {
   program
@@ -136,7 +146,7 @@ async function campaignIdOf(session: Session, typed: string | undefined): Promis
   return (await findCampaign(await session.context(), typed)).campaignId;
 }
 
-function operationsTable(listed: readonly FailedOperation[]): string | false {
+function operationsTable(listed: readonly FailedOperation[]): Text | false {
   const rows = listed.map(({ operationId, kind, campaignId, attempts, failedAt, error }) => [
     operationId,
     kind,
@@ -145,5 +155,5 @@ function operationsTable(listed: readonly FailedOperation[]): string | false {
     moment(failedAt),
     error,
   ]);
-  return rows.length > 0 && table(['operation', 'kind', 'campaign', 'attempts', 'failed', 'last error'], rows);
+  return rows.length > 0 && fittedTable(COLUMNS, rows);
 }

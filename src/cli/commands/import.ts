@@ -6,7 +6,8 @@ import { isSystemError, unusableFile } from '../errors.ts';
 import { findCampaign } from '../lookup.ts';
 import { CAMPAIGN, countryOption } from '../options.ts';
 import type { Session } from '../session.ts';
-import { blocks, counted, progressBar, table, type Output, type Progress } from '../terminal.ts';
+import { blocks, fittedTable } from '../layout.ts';
+import { counted, progressBar, type Output, type Progress, type Text } from '../terminal.ts';
 
 /** Bad rows shown to people; the JSON document has more. */
 const REJECTED_SHOWN_MAX = 20;
@@ -93,7 +94,7 @@ async function* textOf(stream: Readable, progress: Progress): AsyncGenerator<str
   yield decoder.decode();
 }
 
-function resultText({ added, alreadyThere, optedOut, leftInPool, rejectedCount, rejected }: ImportResult): string {
+function resultText({ added, alreadyThere, optedOut, leftInPool, rejectedCount, rejected }: ImportResult): Text {
   const listed = rejected.slice(0, REJECTED_SHOWN_MAX);
   const more = rejectedCount - listed.length;
   const rows = listed.map(({ line, reason }) => [line, reason]);
@@ -102,7 +103,7 @@ function resultText({ added, alreadyThere, optedOut, leftInPool, rejectedCount, 
       `${counted(rejectedCount, 'bad row')}.`,
     leftInPool > 0 &&
       `${counted(leftInPool, 'contact')} stayed in the pool despite an assignee, because they opted out.`,
-    rows.length > 0 && table(['line', 'problem'], rows),
+    rows.length > 0 && fittedTable(['line', { title: 'problem', isShortened: true }], rows),
     more > 0 && `… and ${more} more; --json lists the first ${rejected.length}.`,
   );
 }

@@ -13,13 +13,24 @@ import {
   type MovesPage,
 } from '../../operations/index.ts';
 import { misused } from '../errors.ts';
-import { AssigneeNames, listTexters } from '../lookup.ts';
+import { AssigneeNames } from '../assignee-names.ts';
+import { blocks, fittedTable } from '../layout.ts';
+import { listTexters } from '../lookup.ts';
 import { limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
-import { blocks, moment, table } from '../terminal.ts';
+import { moment, type Text } from '../terminal.ts';
+import { SKIPPED_BECAUSE } from '../words.ts';
 
 const CSV_COLUMNS = ['conversation_id', 'result', 'from_id', 'to_id', 'status', 'at', 'reason'] as const;
 const LIMIT = 100;
+
+const COLUMNS = [
+  'conversation',
+  { title: 'from', isShortened: true },
+  { title: 'to', isShortened: true },
+  { title: 'status', isShortened: true },
+  { title: 'at', spare: 1 },
+] as const;
 
 const HELP = `
 Lists the conversations that moved and those that were skipped, in the order in which the operation moved them.
@@ -57,14 +68,14 @@ async function read(context: Context, request: object): Promise<MovesPage> {
   return toMovesPage(await readMoves(context, parseMovesRequest(request)));
 }
 
-function pageText({ conversations, next, state }: MovesPage, names: AssigneeNames): string {
+function pageText({ conversations, next, state }: MovesPage, names: AssigneeNames): Text {
   const rows = conversations.map((each) =>
     each.result === 'moved'
       ? [each.conversationId, names.of(each.from), names.of(each.to), each.status, moment(each.at)]
-      : [each.conversationId, '', '', `skipped: ${each.reason}`, ''],
+      : [each.conversationId, '', '', `skipped: ${SKIPPED_BECAUSE[each.reason]}`, ''],
   );
   return blocks(
-    rows.length > 0 ? table(['conversation', 'from', 'to', 'status', 'at'], rows) : 'No conversations.',
+    rows.length > 0 ? fittedTable(COLUMNS, rows) : 'No conversations.',
     next !== null && `The operation is ${state}. Continue with --after ${next}`,
   );
 }

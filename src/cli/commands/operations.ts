@@ -1,20 +1,46 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { unknownOperation } from '../../domain/errors.ts';
-import type { ViewedOperation } from '../../operations/index.ts';
-import { AssigneeNames, listTexters, openCampaign, type CampaignSession } from '../lookup.ts';
+import { type OperationFilter, OPERATION_FILTERS, progressOf, type ViewedOperation } from '../../operations/index.ts';
+import { findSent, listSent, type SentOperation } from '../../reconcile/index.ts';
+import { AssigneeNames } from '../assignee-names.ts';
+import { blocks, fittedTable } from '../layout.ts';
+import { listTexters, openCampaign, type CampaignSession } from '../lookup.ts';
+import { fromText, operationText, sentText, stateText, toText } from '../operation-text.ts';
 import { CAMPAIGN, limitOption } from '../options.ts';
-import { fromText, operationText, stateText, toText } from '../receipt-text.ts';
 import type { Session } from '../session.ts';
-import { moment, table, type Output } from '../terminal.ts';
+import { moment, type Output } from '../terminal.ts';
+
+/** Operations in the queue that no worker has accepted have this state here. */
+const SENT = 'sent';
+const STATES = [SENT, ...OPERATION_FILTERS] as const;
+
+interface ListOptions {
+  readonly limit: number;
+  readonly state?: (typeof STATES)[number];
+}
+
+const COLUMNS = [
+  'operation',
+  { title: 'kind', spare: 4 },
+  { title: 'from', isShortened: true },
+  { title: 'to', isShortened: true },
+  'state',
+  { title: 'moved', spare: 1 },
+  { title: 'skipped', whenUsed: true, spare: 2 },
+  { title: 'asked by', whenUsed: true, spare: 3 },
+  { title: 'accepted', spare: 5 },
+] as const;
 
 export function addOperations(program: Command, session: Session): void {
   program
     .command('operations')
     .summary('list operations, newest first')
+    .description('Lists the operations and claims of a campaign, newest first, with those that wait for a worker.')
     .argument(...CAMPAIGN)
+    .addOption(new Option('--state <state>', 'only those in this state').choices([...STATES]))
     .addOption(limitOption(20))
-    .action(async (campaign: string, { limit }: { limit: number }) =>
-      session.print(await list(await openCampaign(session, campaign), limit)),
+    .action(async (campaign: string, options: ListOptions) =>
+      session.print(await list(await openCampaign(session, campaign), options)),
     );
   program
     .command('operation')
@@ -23,38 +49,93 @@ export function addOperations(program: Command, session: Session): void {
     .action(async (id: string) => session.print(await show(session, id)));
 }
 
-async function list({ context, campaign, names }: CampaignSession, limit: number): Promise<Output> {
-  const { campaignId } = campaign;
+async function list(of: CampaignSession, { limit, state }: ListOptions): Promise<Output> {
+  const { campaignId } = of.campaign;
+  const sent = state === undefined || state === SENT ? await sentOf(of, limit) : [];
+  const operations = state === SENT ? [] : await acceptedOf(of, limit - sent.length, state);
+  const rows = [
+    ...sent.map((each) => sentRow(each, of.names)),
+    ...operations.map((operation) => operationRow(operation, of.names)),
+  ];
+  const json = { campaignId, sent: sent.map(sentJson), operations: operations.map(operationJson) };
+  return { json, text: rows.length > 0 ? fittedTable(COLUMNS, rows) : 'No operations.' };
+}
+
+/** Newest first. Without Redis, the list has what the database knows. */
+async function sentOf({ session, context, campaign }: CampaignSession, limit: number): Promise<SentOperation[]> {
+  try {
+    const sent = await listSent(context, session.config.queue, campaign.campaignId);
+    return sent.reverse().slice(0, limit);
+  } catch {
+    session.note('Redis cannot be reached, so operations that no worker has accepted are not listed');
+    return [];
+  }
+}
+
+async function acceptedOf(
+  { context, campaign: { campaignId } }: CampaignSession,
+  limit: number,
+  state: OperationFilter | undefined,
+): Promise<ViewedOperation[]> {
+  if (limit <= 0) return [];
   const { operationViews } = context;
-  const operations = await operationViews.withPlaces(
-    campaignId,
-    await operationViews.listOperations(campaignId, limit),
-  );
-  const rows = operations.map((operation) => {
-    const { operationId, request, receipt, acceptedAt } = operation;
-    const skipped = receipt ? receipt.selected - receipt.moved : 0;
-    return [
-      ...[operationId, request.kind, fromText(request, names), toText(request, names), stateText(operation)],
-      ...[receipt?.moved ?? 0, skipped, moment(acceptedAt)],
-    ];
-  });
-  const text = table(['operation', 'kind', 'from', 'to', 'state', 'moved', 'skipped', 'accepted'], rows);
-  return { json: { campaignId, operations: operations.map(operationJson) }, text };
+  const listed = await operationViews.listOperations(campaignId, limit, state);
+  const placed = await operationViews.withPlaces(campaignId, listed);
+  return Promise.all(placed.map((operation) => withProgress(context, operation)));
+}
+
+async function withProgress(
+  { stores }: CampaignSession['context'],
+  operation: ViewedOperation,
+): Promise<ViewedOperation> {
+  const progress = operation.state === 'running' ? await progressOf(stores, operation.operationId) : undefined;
+  return progress ? { ...operation, progress } : operation;
+}
+
+function operationRow(operation: ViewedOperation, names: AssigneeNames): (string | number)[] {
+  const { operationId, request, receipt, progress, acceptedAt } = operation;
+  const skipped = receipt ? receipt.selected - receipt.moved : 0;
+  return [
+    ...[operationId, request.kind, fromText(request, names), toText(request, names), stateText(operation)],
+    ...[receipt?.moved ?? progress?.moved ?? 0, skipped, actorOf(request), moment(acceptedAt)],
+  ];
+}
+
+function sentRow({ operationId, request, state }: SentOperation, names: AssigneeNames): (string | number)[] {
+  const words = [operationId, request.kind, fromText(request, names), toText(request, names), state];
+  return [...words, 0, 0, actorOf(request), '–'];
+}
+
+function actorOf(request: ViewedOperation['request']): string {
+  return ('actorId' in request ? request.actorId : undefined) ?? '';
 }
 
 async function show(session: Session, id: string): Promise<Output> {
   const context = await session.context();
   const found = await context.operationViews.findOperation(id);
-  if (!found) throw unknownOperation(id);
+  if (!found) return showSent(session, id);
   const [operation = found] = await context.operationViews.withPlaces(found.campaignId, [found]);
+  const viewed = await withProgress(context, operation);
   const names = new AssigneeNames(await listTexters(context, operation.campaignId));
-  return { json: operationJson(operation), text: operationText(operation, names) };
+  return { json: operationJson(viewed), text: operationText(viewed, names) };
+}
+
+/** Shows an operation that only the queue knows. */
+async function showSent(session: Session, id: string): Promise<Output> {
+  const sent = await findSent(session.config.queue, id);
+  if (!sent) throw unknownOperation(id);
+  const names = new AssigneeNames(await listTexters(await session.context(), sent.campaignId));
+  return { json: sentJson(sent), text: blocks(sentText(sent, names)) };
 }
 
 /** The public fields of an operation. Its other fields are internal. */
 function operationJson(operation: ViewedOperation) {
-  const { operationId, campaignId, request, state, ahead, acceptedAt, startedAt, endedAt } = operation;
+  const { operationId, campaignId, request, state, ahead, progress, acceptedAt, startedAt, endedAt } = operation;
   const { error, failures, cancellation, receipt } = operation;
   const times = { acceptedAt, startedAt, endedAt };
-  return { operationId, campaignId, state, ahead, request, ...times, error, failures, cancellation, receipt };
+  return { operationId, campaignId, state, ahead, progress, request, ...times, error, failures, cancellation, receipt };
+}
+
+function sentJson({ operationId, campaignId, state, request, sentAt, attempts, lastFailure, error }: SentOperation) {
+  return { operationId, campaignId, state, request, sentAt, attempts, lastFailure, error };
 }

@@ -4,7 +4,8 @@ import { writeCanonicalPhones, type PhoneReport } from '../../mongo/canonical-ph
 import { findCampaign } from '../lookup.ts';
 import { CAMPAIGN, countryOption } from '../options.ts';
 import type { Session } from '../session.ts';
-import { blocks, counted, table, type Output } from '../terminal.ts';
+import { blocks, fittedTable } from '../layout.ts';
+import { counted, type Output, type Text } from '../terminal.ts';
 
 const SHARED_SHOWN_MAX = 20;
 
@@ -34,13 +35,13 @@ async function phones(session: Session, typed: string, { country: wanted }: Phon
   return { json: { campaignId, country, ...report }, text: reportText(report) };
 }
 
-function reportText({ rewritten, unreadable, optedOut, sharedCount, shared }: PhoneReport): string {
+function reportText({ rewritten, unreadable, optedOut, sharedCount, shared }: PhoneReport): Text {
   const listed = shared.slice(0, SHARED_SHOWN_MAX);
   const rows = listed.map((ids, index) => [index + 1, ids.join(', ')]);
   return blocks(
     `${counted(rewritten, 'phone number')} rewritten; ${unreadable} cannot be read; ` +
       `${sharedCount} shared by several conversations.`,
-    rows.length > 0 && table(['number', 'conversations'], rows),
+    rows.length > 0 && fittedTable(['number', 'conversations'], rows),
     sharedCount > listed.length && `… and ${sharedCount - listed.length} more; --json lists ${shared.length}.`,
     optedOut > 0 && `${counted(optedOut, 'conversation')} opted out, because another one of the same number was.`,
   );

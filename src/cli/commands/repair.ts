@@ -3,7 +3,8 @@ import { STATUSES, type Status } from '../../domain/conversation.ts';
 import { findCampaign } from '../lookup.ts';
 import { CAMPAIGN } from '../options.ts';
 import type { Session } from '../session.ts';
-import { blocks, counted, type Output } from '../terminal.ts';
+import { blocks } from '../layout.ts';
+import { counted, type Output } from '../terminal.ts';
 
 interface RepairOptions {
   readonly status?: Status;

@@ -2,12 +2,16 @@ import type { Command } from 'commander';
 import { errorText } from '../../domain/safe-text.ts';
 import { operationId } from '../../domain/ids.ts';
 import type { ClaimResult, SentClaim } from '../../producer/index.ts';
+import { CLAIMS_QUEUE } from '../../queue/job.ts';
 import { id, newId, seconds } from '../arguments.ts';
 import { findTexter, openCampaign, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN, countOption, waitOption } from '../options.ts';
-import { SHORT_BECAUSE } from '../receipt-text.ts';
+import { blocks } from '../layout.ts';
+import { poolText } from '../pool-text.ts';
+import { waitFor } from '../waiting.ts';
+import { SHORT_BECAUSE } from '../words.ts';
 import type { Session } from '../session.ts';
-import { blocks, counted, type Output } from '../terminal.ts';
+import { counted, type Output, type Text } from '../terminal.ts';
 
 interface SelfAssignOptions {
   readonly texter: string;
@@ -53,8 +57,15 @@ async function selfAssign(session: Session, campaign: string, options: SelfAssig
     ...(waitForMore !== undefined && { waitMs: waitForMore * 1_000 }),
   });
   const waitMs = (options.wait + (waitForMore ?? 0)) * 1_000;
-  const result = await (waitForMore === undefined ? sent.result({ waitMs }) : waitForMoreOf(session, of, sent, waitMs));
-  return { json: result, text: claimText(result, texter.name) };
+  const awaited = { queue: CLAIMS_QUEUE, operationId: sent.operationId, what: 'the claim' };
+  const result = await waitFor(session, awaited, () =>
+    waitForMore === undefined ? sent.result({ waitMs }) : waitForMoreOf(session, of, sent, waitMs),
+  );
+  const { shortBecause } = result.receipt;
+  const pool = session.json
+    ? false
+    : await poolText(of.context.stores.conversations, of.campaign.campaignId, shortBecause);
+  return { json: result, text: claimText(result, of.names.of(texter.texterId), pool) };
 }
 
 /**
@@ -85,9 +96,14 @@ async function waitForMoreOf(
   }
 }
 
-function claimText({ operationId: claimId, outcome, conversationIds, receipt }: ClaimResult, name: string): string {
+function claimText(
+  { operationId: claimId, outcome, conversationIds, receipt }: ClaimResult,
+  name: string,
+  pool: string | false,
+): Text {
   const short = receipt.shortBecause ? `: ${SHORT_BECAUSE[receipt.shortBecause]}` : '';
   const stored = outcome === 'exists' ? ' It was sent before; this is its stored answer.' : '';
   const given = counted(conversationIds.length, 'conversation');
-  return blocks(`Claim ${claimId} gave ${name} ${given}${short}.${stored}`, conversationIds.join('\n'));
+  const answer = `Claim ${claimId} gave ${name} ${given}${short}.${stored}`;
+  return blocks(pool === false ? answer : `${answer}\n${pool}`, conversationIds.join('\n'));
 }

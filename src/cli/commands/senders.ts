@@ -1,10 +1,21 @@
 import type { Command } from 'commander';
 import { type Load, type Sender, viewSenders } from '../../conversations/index.ts';
 import { STATUSES } from '../../domain/conversation.ts';
-import { findCampaign } from '../lookup.ts';
+import { findCampaign, listTexters } from '../lookup.ts';
 import { CAMPAIGN } from '../options.ts';
 import type { Session } from '../session.ts';
-import { table, type Output } from '../terminal.ts';
+import { AssigneeNames } from '../assignee-names.ts';
+import { fittedTable } from '../layout.ts';
+import type { Output } from '../terminal.ts';
+
+/** A person reads names. `--json` has the ids, and so has `baton texter list`. */
+const COLUMNS = [
+  { title: 'sender', isShortened: true },
+  ...STATUSES,
+  { title: 'opted out', whenUsed: true },
+  { title: 'incomplete', whenUsed: true },
+  'total',
+] as const;
 
 export function addSenders(program: Command, session: Session): void {
   program
@@ -18,20 +29,18 @@ async function senders(session: Session, typed: string): Promise<Output> {
   const context = await session.context();
   const { campaignId } = await findCampaign(context, typed);
   const view = await viewSenders(context, campaignId);
-  const hasIncomplete = [...view.senders, view.pool].some(({ incomplete }) => incomplete > 0);
   const numbers = ({ counts, optedOut, incomplete, total }: Load): number[] => [
     ...STATUSES.map((status) => counts[status]),
     optedOut,
-    ...(hasIncomplete ? [incomplete] : []),
+    incomplete,
     total,
   ];
-  const rows = view.senders.map((sender) => [nameOf(sender), sender.texterId, ...numbers(sender)]);
-  const head = ['sender', 'id', ...STATUSES, 'opted out', ...(hasIncomplete ? ['incomplete'] : []), 'total'];
-  const text = table(head, [...rows, ['pool', '', ...numbers(view.pool)]]);
-  return { json: view, text };
+  const names = new AssigneeNames(await listTexters(context, campaignId));
+  const rows = view.senders.map((sender) => [nameOf(sender, names), ...numbers(sender)]);
+  return { json: view, text: fittedTable(COLUMNS, [...rows, ['pool', ...numbers(view.pool)]]) };
 }
 
-function nameOf({ name, active, texterId }: Sender): string {
+function nameOf({ name, active, texterId }: Sender, names: AssigneeNames): string {
   if (name === null) return `${texterId} (not on the campaign)`;
-  return active ? name : `${name} (paused)`;
+  return active ? names.of(texterId) : `${names.of(texterId)} (paused)`;
 }

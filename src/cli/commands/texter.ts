@@ -5,7 +5,10 @@ import { id, newId } from '../arguments.ts';
 import { findCampaign, findTexter, openCampaign } from '../lookup.ts';
 import { CAMPAIGN, TEXTER } from '../options.ts';
 import type { Session } from '../session.ts';
-import { facts, table, type Output } from '../terminal.ts';
+import { fittedTable } from '../layout.ts';
+import { facts, type Output } from '../terminal.ts';
+
+const COLUMNS = ['id', { title: 'name', isShortened: true }, 'state', { title: 'joined', spare: 1 }] as const;
 
 export function addTexter(program: Command, session: Session): void {
   const group = program.command('texter').summary('add, pause and resume texters');
@@ -55,7 +58,7 @@ async function pause(session: Session, typed: string, typedTexter: string, activ
 async function list(session: Session, typed: string): Promise<Output> {
   const { campaign, texters } = await openCampaign(session, typed);
   const rows = texters.map((texter) => [texter.texterId, texter.name, stateOf(texter), texter.joinedOrder]);
-  return { json: { campaignId: campaign.campaignId, texters }, text: table(['id', 'name', 'state', 'joined'], rows) };
+  return { json: { campaignId: campaign.campaignId, texters }, text: fittedTable(COLUMNS, rows) };
 }
 
 function stateOf({ active }: Texter): string {

@@ -1,0 +1,34 @@
+import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
+import { countApplied, type StoredBatch } from './batch.ts';
+import { kindOf } from './kinds.ts';
+import { countMoves } from './moves.ts';
+import type { Operation } from './operation.ts';
+import type { OperationProgress, Stores } from './ports.ts';
+
+/**
+ * Says how far a running operation has come, from its newest batches; `undefined` for one that does not run. The number that
+ * is left can change: other programs write, and skipped conversations are not moved.
+ */
+export async function progressOf(stores: Stores, operationId: string): Promise<OperationProgress | undefined> {
+  const operation = await stores.operations.find(operationId);
+  const { plan } = operation ?? {};
+  if (operation?.state !== 'running' || !plan) return undefined;
+  const recent = await stores.batches.recent(operationId, UNAPPLIED_MAX);
+  const newest = recent.at(-1);
+  const planned = newest?.after.planned ?? 0;
+  const moved = Math.max(0, planned - unappliedIn(recent) - (await missingOf(stores, operation)));
+  const unplanned = await kindOf(operation.request).batchSource(stores, operation.request, plan).countUnplanned(newest);
+  const left = planned - moved + unplanned;
+  return { moved, left: plan.limit === null ? left : Math.max(0, Math.min(left, plan.limit - moved)) };
+}
+
+function unappliedIn(batches: readonly StoredBatch[]): number {
+  const planned = batches.filter(({ state }) => state === 'planned');
+  return planned.reduce((sum, batch) => sum + countMoves(batch.moves) - countApplied(batch), 0);
+}
+
+/** Counts the planned moves that were not written. */
+async function missingOf({ batches }: Stores, { operationId }: Operation): Promise<number> {
+  const found = await batches.shortfalls(operationId);
+  return found.flatMap(({ shortfalls }) => shortfalls).reduce((sum, { count }) => sum + count, 0);
+}
