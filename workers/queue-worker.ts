@@ -6,7 +6,7 @@ import { blockMsOf } from '../src/queue/connection-options.ts';
 import type { ErrorListener, RedisConnection } from '../src/queue/connection.ts';
 import { newClosing } from '../src/queue/reachable.ts';
 import type { LockWatch } from './lock-watch.ts';
-import { screenJobs } from './screened-backend.ts';
+import { fetchFairly, screenJobs } from './screened-backend.ts';
 
 /**
  * How many worker processes may die while they run a job before BullMQ fails the job. High, because BullMQ never resets
@@ -29,6 +29,8 @@ export interface QueueWorkerParts {
   readonly processor: Processor;
   readonly locks: LockWatch;
   readonly concurrency: number;
+  /** True when the jobs of each campaign have to run in turn with those of the others. */
+  readonly isFair: boolean;
   readonly redis: RedisConnection;
   readonly onError: ErrorListener;
 }
@@ -51,6 +53,7 @@ export function startQueueWorker({ queue, redis, worker: config }: Config, parts
     const backend = createRedisBackend(...args);
     limitWaits(backend, blockMsOf(redis) / 1_000);
     pauseAfterErrors(backend, closing.signal);
+    if (parts.isFair) fetchFairly(backend, () => worker);
     screenJobs(backend, () => worker);
     return backend;
   });

@@ -1,4 +1,5 @@
 import type { RedisQueueBackend } from 'bullmq';
+import { FairPlaces } from '../src/queue/fair-places.ts';
 import { JOB_BYTES_MAX } from '../src/queue/job.ts';
 import { connectionOf, type KeyedQueue } from '../src/queue/lost-job.ts';
 import { problemOfFields, setAsideIfUnreadable } from '../src/queue/set-aside.ts';
@@ -25,6 +26,23 @@ export function screenJobs(backend: RedisQueueBackend, queueOf: () => KeyedQueue
     const fetch = (): Promise<unknown> => execute(client, command, args) as Promise<unknown>;
     if (command === FETCH) return fetchReadable(fetch, queueOf());
     return command === FINISH_AND_FETCH ? screened(fetch, queueOf()) : (execute(client, command, args) as unknown);
+  };
+}
+
+/**
+ * Gives the waiting jobs their places before each fetch. The script is sent right before the command, over the same connection,
+ * so Redis runs it first, and nothing waits for its answer.
+ */
+export function fetchFairly(backend: RedisQueueBackend, queueOf: () => KeyedQueue): void {
+  const execute = backend.execCommand.bind(backend);
+  let places: FairPlaces | undefined;
+  backend.execCommand = (client, command, args) => {
+    if (command === FETCH || command === FINISH_AND_FETCH) {
+      places ??= new FairPlaces(queueOf());
+      // When Redis refuses the script, it refuses the command too, which reports it.
+      void places.give().catch(() => undefined);
+    }
+    return execute(client, command, args) as unknown;
   };
 }
 

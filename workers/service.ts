@@ -100,7 +100,8 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
     const locks = new LockWatch(config.worker.lockMs);
     const onError = reporter(`error of the worker of the queue ${name}`);
     const processor = processorOf(handler, logger, locks);
-    return startQueueWorker(config, { name, processor, locks, concurrency, redis, onError });
+    const isFair = name === OPERATIONS_QUEUE;
+    return startQueueWorker(config, { name, processor, locks, concurrency, isFair, redis, onError });
   };
   return [
     start(

@@ -49,7 +49,15 @@ describe('a job that another slot of the same worker takes as soon as it is retu
     const locks = new LockWatch(LOCK_MS);
     const processor = processorOf({ handle }, createLogger({ level: 'silent' }), locks);
     const onError = (error: Error): void => void errors.push(error.message);
-    worker = startQueueWorker(config, { name: QUEUE, processor, locks, concurrency: SLOTS, redis, onError });
+    worker = startQueueWorker(config, {
+      name: QUEUE,
+      processor,
+      locks,
+      concurrency: SLOTS,
+      isFair: false,
+      redis,
+      onError,
+    });
   }
 
   async function runJob(): Promise<Job> {
