@@ -104,6 +104,9 @@ export const environment = z.object({
     .max(QUEUED_LIMIT)
     .default(20_000)
     .describe('How many operations of one campaign may wait for others.'),
+  BATON_COUNTS_SHARED_FOR_MS: ms(1_000, 0).describe(
+    'How long previews of one campaign share one count, in milliseconds. 0 counts anew for each.',
+  ),
   BATON_RECONCILE_EVERY_MS: ms(30_000, CHECK_EVERY_MS_MIN).describe(
     'How often a reconcile pass restores lost jobs and removes old operations, in milliseconds.',
   ),
@@ -147,6 +150,8 @@ export interface WorkerConfig {
   readonly queuedMax: number;
   readonly reconcileEveryMs: number;
   readonly receiptsKeptDays: number;
+  /** How long previews of one campaign share one count. */
+  readonly countsSharedForMs: number;
   readonly closeTimeoutMs: number;
 }
 
@@ -207,6 +212,7 @@ function toConfig(env: Environment): Config {
       lockMs: env.BATON_LOCK_MS,
       stalledCheckMs: env.BATON_STALLED_CHECK_MS,
       queuedMax: env.BATON_QUEUED_MAX,
+      countsSharedForMs: env.BATON_COUNTS_SHARED_FOR_MS,
       reconcileEveryMs: env.BATON_RECONCILE_EVERY_MS,
       receiptsKeptDays: env.BATON_RECEIPTS_KEPT_DAYS,
       closeTimeoutMs: env.BATON_CLOSE_TIMEOUT_MS,

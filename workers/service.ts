@@ -79,7 +79,8 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
 }
 
 function startWorkers(config: Config, context: WorkerContext, logger: Logger, reporter: ErrorReporter): Worker[] {
-  const { operationConcurrency, previewConcurrency, claimConcurrency, receiptsKeptDays } = config.worker;
+  const { operationConcurrency, previewConcurrency, claimConcurrency } = config.worker;
+  const { receiptsKeptDays, countsSharedForMs } = config.worker;
   const { redis, operationQueue, claimQueue, coordinator } = context;
   const afterEnd = new AfterEnd(context, operationQueue, claimQueue);
   const pace = new Pace();
@@ -110,7 +111,7 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
       operationConcurrency,
     ),
     ...shares(claimConcurrency, CLAIM_WORKERS_MAX).map((share) => start(CLAIMS_QUEUE, claimHandler, share)),
-    start(PREVIEWS_QUEUE, new PreviewHandler(context), previewConcurrency),
+    start(PREVIEWS_QUEUE, new PreviewHandler(context, countsSharedForMs), previewConcurrency),
     start(CONTROLS_QUEUE, new ControlHandler(controls), CONTROL_CONCURRENCY),
     start(RECONCILE_QUEUE, new ReconcileHandler(reconcileDeps), RECONCILE_CONCURRENCY),
   ];

@@ -5,7 +5,7 @@ import type { AssigneeNames } from './assignee-names.ts';
 import { blocks, fittedTable } from './layout.ts';
 import { overLimitText } from './receipt-text.ts';
 import type { Text } from './terminal.ts';
-import { byStatusText, skippedText, workedOnText } from './words.ts';
+import { byStatusText, countedAtText, skippedText, workedOnText } from './words.ts';
 
 export function previewText(preview: Preview, names: AssigneeNames): Text {
   const { moves, moved, skipped, overLimit } = preview;
@@ -19,7 +19,11 @@ export function previewText(preview: Preview, names: AssigneeNames): Text {
     workedOnText(skipped),
     overLimitText(overLimit, names),
   ];
-  return blocks(lines.filter((line) => line !== false).join('\n'), assigneesTable(preview, names));
+  return blocks(
+    lines.filter((line) => line !== false).join('\n'),
+    assigneesTable(preview, names),
+    countedAtText(preview.countedAt),
+  );
 
   function inSentence(ids: readonly (string | null)[]): string {
     return names.inSentence([...new Set(ids)]);

@@ -56,3 +56,8 @@ export function leftText(left: number, shortBecause: Receipt['shortBecause']): s
     return `${counted(left, 'more conversation')} had not been reached. They did not change.`;
   return `${counted(left, 'conversation')} still match: they came later, or changed again and again.`;
 }
+
+/** The numbers may have changed since. `countedAt` is in ISO 8601. */
+export function countedAtText(countedAt: string): string {
+  return `Counted at ${countedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}.`;
+}

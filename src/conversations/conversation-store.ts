@@ -1,6 +1,6 @@
-import { Types } from 'mongoose';
+import { Types, type mongo } from 'mongoose';
 import { MongoConversationCounts, unknownStatuses } from './count-store.ts';
-import type { ConversationCounts, ConversationRange, ConversationStore } from './ports.ts';
+import type { AssigneeCount, ConversationRange, ConversationStore, Moment, OpenMoment } from './ports.ts';
 import { RangePages } from './range-pages.ts';
 import { assigneeOf, toCandidate, waitsSince, type StoredConversation } from './stored.ts';
 import type { Assignee, Candidate, Position, Status } from '../domain/conversation.ts';
@@ -16,15 +16,28 @@ const CANDIDATE_FIELDS = { assigneeId: 1, status: 1, waitingSince: 1, optedOut: 
 const UNKNOWN_PAGE = 1_000;
 
 export class MongoConversationStore extends MongoConversationCounts implements ConversationStore {
+  /** When the reads began; with a session, all of them see this time. */
+  readonly at: Date;
   private readonly pages: RangePages;
 
-  constructor(database: Database) {
-    super(database);
-    this.pages = new RangePages(database);
+  /** With a session, every read sees the moment of the first one. Await that one before the others. */
+  constructor(database: Database, session?: mongo.ClientSession) {
+    super(database, session);
+    this.at = database.now();
+    this.pages = new RangePages(database, () => this.inMoment());
   }
 
-  atOneMoment<Result>(read: (counts: ConversationCounts) => Promise<Result>): Promise<Result> {
-    return this.database.atOneMoment((session) => read(new MongoConversationCounts(this.database, session)));
+  atOneMoment<Result>(read: (moment: Moment) => Promise<Result>): Promise<Result> {
+    if (this.session) return read(this);
+    return this.database.atOneMoment((session) => read(new MongoConversationStore(this.database, session)));
+  }
+
+  openMoment(): OpenMoment {
+    const session = this.database.openMoment();
+    return {
+      moment: new MongoConversationStore(this.database, session),
+      close: () => session.endSession(),
+    };
   }
 
   readPage(range: ConversationRange, after: Position | null, limit: number, operationId: string): Promise<Candidate[]> {
@@ -42,7 +55,7 @@ export class MongoConversationStore extends MongoConversationCounts implements C
 
   async readUnknown(campaignId: string, assignees: readonly Assignee[], page: number): Promise<Candidate[]> {
     const range = { skip: page * UNKNOWN_PAGE, limit: UNKNOWN_PAGE, batchSize: UNKNOWN_PAGE + 1 };
-    const options = { ...range, projection: CANDIDATE_FIELDS, hint: ASSIGNEE_INDEX };
+    const options = { ...range, projection: CANDIDATE_FIELDS, hint: ASSIGNEE_INDEX, ...this.inMoment() };
     const filters = unknownStatuses(campaignId, assignees);
     const found = filters.map((filter) => this.database.conversations.find<CandidateDoc>(filter, options).toArray());
     return (await Promise.all(found)).flat().map(asCandidate);
@@ -57,16 +70,24 @@ export class MongoConversationStore extends MongoConversationCounts implements C
 
   async findMany(campaignId: string, conversationIds: readonly string[]): Promise<Candidate[]> {
     const filter = { _id: { $in: conversationIds.map((id) => new Types.ObjectId(id)) }, campaignId };
-    const options = { projection: CANDIDATE_FIELDS, batchSize: conversationIds.length + 1, hint: BY_ID };
+    const size = { batchSize: conversationIds.length + 1 };
+    const options = { projection: CANDIDATE_FIELDS, ...size, hint: BY_ID, ...this.inMoment() };
     return (await this.database.conversations.find<CandidateDoc>(filter, options).toArray()).map(asCandidate);
   }
 
   async listAssignees(campaignId: string, among?: readonly string[]): Promise<string[]> {
+    // In a moment, the counts of the campaign are read anyway.
+    if (this.session) return this.assigneesOf(await this.countByAssignee(campaignId), among);
     const filter = { campaignId, assigneeId: among ? { $in: [...among] } : { $gt: '' } };
     const groups = [{ $match: filter }, { $group: { _id: '$assigneeId' } }];
     const options = { hint: ASSIGNEE_INDEX, ...IN_ONE_BATCH };
     const found = await this.database.conversations.aggregate<{ _id: string }>(groups, options).toArray();
     return found.map(({ _id }) => _id).sort();
+  }
+
+  private assigneesOf(counts: readonly AssigneeCount[], among: readonly string[] | undefined): string[] {
+    const found = new Set(counts.flatMap(({ assigneeId }) => assigneeId ?? []));
+    return (among ?? [...found]).filter((assigneeId) => found.has(assigneeId)).sort();
   }
 }
 

@@ -5,8 +5,12 @@ import { isAssignee } from './stored.ts';
 import { STATUSES, type Assignee, type Position, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
+import { sumOf } from '../domain/receipt.ts';
 import { atAnyMoment } from '../mongo/moment.ts';
 import { ASSIGNEE_INDEX, NO_OPT_OUT_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
+
+/** Counting more assignees than this as ranges of their own takes longer than counting the whole campaign. */
+const ASSIGNEES_OF_FILTER_MAX = 100;
 
 type StoredCount = { readonly [Field in keyof AssigneeCount]?: unknown };
 
@@ -17,11 +21,13 @@ interface CountOptions {
 
 /**
  * Counts conversations. Each count sees one moment: a scan that sees several can miss or count twice a conversation that
- * moves meanwhile. With a session, all counts see the moment of the first one.
+ * moves meanwhile. With a session, all reads see the moment of the first one, so the counts of a whole campaign are kept.
  */
 export class MongoConversationCounts implements ConversationCounts {
   protected readonly database: Database;
-  private readonly session: mongo.ClientSession | undefined;
+  protected readonly session: mongo.ClientSession | undefined;
+  /** The counts of whole campaigns at the moment of the session, by campaign and index. */
+  private readonly known = new Map<string, Promise<readonly AssigneeCount[]>>();
 
   constructor(database: Database, session?: mongo.ClientSession) {
     this.database = database;
@@ -38,8 +44,9 @@ export class MongoConversationCounts implements ConversationCounts {
     statuses: readonly Status[],
     limit?: number,
   ): Promise<number> {
+    if (limit === undefined) return sumOf(await this.countByAssignee(campaignId, { assignees, statuses }));
     const filter = { campaignId, assigneeId: { $in: [...assignees] }, status: { $in: [...statuses] } };
-    return this.countDocuments(filter, limit === undefined ? {} : { limit });
+    return this.countDocuments(filter, { limit });
   }
 
   async countNotMoved(
@@ -69,16 +76,44 @@ export class MongoConversationCounts implements ConversationCounts {
     campaignId: string,
     some?: { readonly assignees: readonly Assignee[]; readonly statuses: readonly Status[] },
   ): Promise<AssigneeCount[]> {
-    const filter = some && { ...among(some.assignees), status: { $in: [...some.statuses] } };
-    return this.countGroups({ campaignId, ...filter }, ASSIGNEE_INDEX);
+    const { assignees, statuses } = some ?? {};
+    const status = statuses && { status: { $in: [...statuses] } };
+    const counts = await this.countAmong({ campaignId }, ASSIGNEE_INDEX, assignees, status);
+    return statuses ? counts.filter((each) => statuses.includes(each.status)) : counts;
   }
 
   async countOptedOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]> {
-    return this.countGroups({ campaignId, ...among(assignees), optedOut: true }, OPTED_OUT_INDEX);
+    return this.countAmong({ campaignId, optedOut: true }, OPTED_OUT_INDEX, assignees);
   }
 
   async countWithoutOptOut(campaignId: string, assignees?: readonly Assignee[]): Promise<AssigneeCount[]> {
-    return this.countGroups({ campaignId, ...among(assignees), optedOut: null }, NO_OPT_OUT_INDEX);
+    return this.countAmong({ campaignId, optedOut: null }, NO_OPT_OUT_INDEX, assignees);
+  }
+
+  /** Counts a whole campaign, as one range, when its counts are known, and for many assignees. `further` may be left out. */
+  private async countAmong(
+    filter: mongo.Document & { readonly campaignId: string },
+    hint: string,
+    assignees: readonly Assignee[] | undefined,
+    further: mongo.Document = {},
+  ): Promise<AssigneeCount[]> {
+    const isFew = assignees && assignees.length <= ASSIGNEES_OF_FILTER_MAX;
+    if (isFew && !this.known.has(keyOf(filter.campaignId, hint))) {
+      return this.countGroups({ ...filter, ...among(assignees), ...further }, hint);
+    }
+    const counts = await this.countWhole(filter, hint);
+    const wanted = new Set(assignees);
+    return counts.filter(({ assigneeId }) => !assignees || wanted.has(assigneeId));
+  }
+
+  private countWhole(
+    filter: mongo.Document & { readonly campaignId: string },
+    hint: string,
+  ): Promise<readonly AssigneeCount[]> {
+    const key = keyOf(filter.campaignId, hint);
+    const found = this.known.get(key) ?? this.countGroups(filter, hint);
+    if (this.session) this.known.set(key, found);
+    return found;
   }
 
   private async countGroups(filter: mongo.Document, hint: string): Promise<AssigneeCount[]> {
@@ -115,6 +150,11 @@ export class MongoConversationCounts implements ConversationCounts {
     return this.session ? count() : atAnyMoment(count);
   }
 
+  /** The options of a read that sees the moment of the session, if there is one. */
+  protected inMoment(): mongo.AggregateOptions {
+    return this.session ? this.snapshot({}) : {};
+  }
+
   /**
    * The driver ignores the session's own read concern when the client has another one, and it writes into the object that
    * it is given. Therefore each call gets a new object.
@@ -125,8 +165,12 @@ export class MongoConversationCounts implements ConversationCounts {
   }
 }
 
-function among(assignees: readonly Assignee[] | undefined): mongo.Document {
-  return assignees ? { assigneeId: { $in: [...assignees] } } : {};
+function keyOf(campaignId: string, hint: string): string {
+  return `${hint} ${campaignId}`;
+}
+
+function among(assignees: readonly Assignee[]): mongo.Document {
+  return { assigneeId: { $in: [...assignees] } };
 }
 
 /**

@@ -1,9 +1,10 @@
 import type { Assignee, Candidate, HistoryMove, Position, Status } from '../domain/conversation.ts';
 
-/** The conversations of one assignee in one status. In the order of selection they are one range of an index. */
+/** The conversations of one assignee, or of all, in one status. In the order of selection they are one range of an index. */
 export interface ConversationRange {
   readonly campaignId: string;
-  readonly assigneeId: Assignee;
+  /** Absent for the conversations of all assignees, the pool and unknown assignees included. */
+  readonly assigneeId?: Assignee;
   readonly status: Status;
 }
 
@@ -76,8 +77,21 @@ export interface ConversationStore extends ConversationCounts {
    * be on the campaign. Skips through an index from one id to the next.
    */
   listAssignees(campaignId: string, among?: readonly string[]): Promise<string[]>;
-  /** Runs counts that must agree with each other: all see the same moment. Await each count before the next one. */
-  atOneMoment<Result>(read: (counts: ConversationCounts) => Promise<Result>): Promise<Result>;
+  /** Runs reads that must agree with each other: all see the same moment. Await the first read before the others. */
+  atOneMoment<Result>(read: (moment: Moment) => Promise<Result>): Promise<Result>;
+  /** Opens a moment for several reads that know nothing of each other. The server may lose it: see `SharedMoments`. */
+  openMoment(): OpenMoment;
+}
+
+/** All conversations at one moment. Counts of a whole campaign are read once. */
+export interface Moment extends ConversationStore {
+  /** The time of the database server just before the first read. */
+  readonly at: Date;
+}
+
+export interface OpenMoment {
+  readonly moment: Moment;
+  close(): Promise<void>;
 }
 
 /** A conversation as people see it. */

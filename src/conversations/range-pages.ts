@@ -1,6 +1,6 @@
 import { Types, type mongo } from 'mongoose';
 import type { ConversationRange } from './ports.ts';
-import { isTimed, toCandidate, waitsSince, type StoredConversation } from './stored.ts';
+import { isAssignee, isTimed, toCandidate, waitsSince, type StoredConversation } from './stored.ts';
 import {
   ANY_TIME,
   boundsOf,
@@ -17,11 +17,11 @@ import {
 import type { Candidate, Position } from '../domain/conversation.ts';
 import type { Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
-import { ASSIGNEE_INDEX, POOL_INDEX } from '../mongo/indexes.ts';
+import { ASSIGNEE_INDEX, EVERYONE_INDEX, POOL_INDEX } from '../mongo/indexes.ts';
 
 type Filter = mongo.Filter<ConversationDoc>;
 /** The fields that a range does not say already. A page can have thousands of documents, so nothing else is read. */
-type PageDoc = Pick<StoredConversation, '_id' | 'waitingSince' | 'optedOut'>;
+type PageDoc = Pick<StoredConversation, '_id' | 'waitingSince' | 'optedOut' | 'assigneeId'>;
 
 const PAGE_FIELDS = { waitingSince: 1, optedOut: 1 } as const;
 const SORTS = { 'in-order': { waitingSince: 1, _id: 1 }, 'from-end': { waitingSince: -1, _id: -1 } } as const;
@@ -32,14 +32,17 @@ const TIMED_RANGES_KEPT_MAX = 10_000;
 /** Reads pages of one range in the order of selection, or from its end. */
 export class RangePages {
   private readonly database: Database;
+  private readonly inMoment: () => mongo.FindOptions;
   /**
    * The ranges that had no untimed conversation when an operation first read them. Looking again before each page would cost
    * a tenth of a bulk operation. Those that come later are read in the next pass of the operation.
    */
   private readonly timedRanges = new Set<string>();
 
-  constructor(database: Database) {
+  /** `inMoment` returns the options of a read that sees one moment. */
+  constructor(database: Database, inMoment: () => mongo.FindOptions) {
     this.database = database;
+    this.inMoment = inMoment;
   }
 
   /** Returns the first `limit` conversations beyond a position that `operationId` has not moved. */
@@ -56,7 +59,7 @@ export class RangePages {
       // Untimed conversations come first in the index: a first page without one means the range has none.
       if (page.every(isTimed)) {
         this.noteTimed(range, operationId);
-        return page.map((doc) => toCandidate(doc, waitsSince(doc), range));
+        return page.map((doc) => candidateOf(doc, waitsSince(doc), range));
       }
       this.timedRanges.delete(keyOf(range, operationId));
     }
@@ -67,7 +70,7 @@ export class RangePages {
     const untimed = hasUntimed ? await this.readUntimed(filter, position, limit, direction) : [];
     return mergePlaces([...timed, ...untimed], direction)
       .slice(0, limit)
-      .map(({ doc, waitingSince }) => toCandidate(doc, waitingSince, range));
+      .map(({ doc, waitingSince }) => candidateOf(doc, waitingSince, range));
   }
 
   /**
@@ -115,8 +118,7 @@ export class RangePages {
   /** Reads the head of the range only. */
   private async hasUntimed(range: ConversationRange, operationId: string): Promise<boolean> {
     if (this.timedRanges.has(keyOf(range, operationId))) return false;
-    const { campaignId, assigneeId, status } = range;
-    const head = await this.find({ campaignId, assigneeId, status }, 1, 'in-order');
+    const head = await this.find(allOf(range), 1, 'in-order');
     if (!head.every(isTimed)) return true;
     this.noteTimed(range, operationId);
     return false;
@@ -133,20 +135,31 @@ export class RangePages {
     direction: Direction,
     fields: Readonly<Record<string, 1>> = PAGE_FIELDS,
   ): Promise<PageDoc[]> {
+    const { assigneeId } = filter;
     const found = this.database.conversations.find<PageDoc>(filter, {
-      projection: fields,
+      projection: assigneeId === undefined ? { ...fields, assigneeId: 1 } : fields,
       sort: SORTS[direction],
       limit,
-      hint: filter.assigneeId === null ? POOL_INDEX : ASSIGNEE_INDEX,
+      hint: assigneeId === undefined ? EVERYONE_INDEX : assigneeId === null ? POOL_INDEX : ASSIGNEE_INDEX,
       // The server answers in one batch, which saves a round trip for each further batch.
       batchSize: limit + 1,
+      ...this.inMoment(),
     });
     return found.toArray();
   }
 }
 
 function keyOf({ campaignId, assigneeId, status }: ConversationRange, operationId: string): string {
-  return JSON.stringify([operationId, campaignId, assigneeId, status]);
+  return JSON.stringify([operationId, campaignId, status, ...(assigneeId === undefined ? [] : [assigneeId])]);
+}
+
+/** No texter has an empty id, so a conversation of an unknown assignee is never among those of a source. */
+const NO_SOURCE = '';
+
+function candidateOf(doc: PageDoc, waitingSince: Date, { assigneeId, status }: ConversationRange): Candidate {
+  if (assigneeId !== undefined) return toCandidate(doc, waitingSince, { assigneeId, status });
+  const found = doc.assigneeId ?? null;
+  return toCandidate(doc, waitingSince, { assigneeId: isAssignee(found) ? found : NO_SOURCE, status });
 }
 
 /** Matches the conversations that have waited exactly as long as the one at the position, and come after it by id. */
@@ -171,6 +184,10 @@ function momentsBefore({ waitingSince }: Position) {
   return moments({ to: new Date(waitingSince - 1) });
 }
 
-function notMovedIn({ campaignId, assigneeId, status }: ConversationRange, operationId: string) {
-  return { campaignId, assigneeId, status, 'history.operationId': { $ne: operationId } };
+function allOf({ campaignId, assigneeId, status }: ConversationRange) {
+  return { campaignId, ...(assigneeId !== undefined && { assigneeId }), status };
+}
+
+function notMovedIn(range: ConversationRange, operationId: string) {
+  return { ...allOf(range), 'history.operationId': { $ne: operationId } };
 }

@@ -1,5 +1,7 @@
-import { comparePositions, type Assignee, type Candidate, type Status } from '../domain/conversation.ts';
+import { comparePositions, type Assignee, type Candidate, type Position, type Status } from '../domain/conversation.ts';
 import type { ConversationRange, ConversationStore } from './ports.ts';
+import { RangeReader, type RangeReading } from './range-reader.ts';
+import { areMany, readSelected } from './read-everyone.ts';
 import { merge, MERGE_BUFFER_MAX, PAGE_MAX, type PageReader } from './read-in-order.ts';
 
 export interface SelectionFromEnd {
@@ -24,26 +26,57 @@ type PageStore = Pick<ConversationStore, 'readPageBefore'>;
 export async function* readFromEnd(store: PageStore, selection: SelectionFromEnd): AsyncGenerator<Candidate[]> {
   const { campaignId, sources, statuses, wanted } = selection;
   for (const status of statuses.toReversed()) {
-    const readers = sources
-      .filter((source) => wanted(source) > 0)
-      .map((assigneeId) => new EndReader(store, selection, { campaignId, assigneeId, status }));
+    let givers = sources.filter((source) => wanted(source) > 0);
+    let before: Position | null = null;
+    if (areMany(givers)) {
+      const stoppedAt: Position | 'end' = yield* readFromEndOfAll(store, selection, status, givers);
+      if (stoppedAt === 'end') continue;
+      before = stoppedAt;
+      givers = givers.filter((source) => wanted(source) > 0);
+    }
+    const readers = givers.map((assigneeId) => {
+      return new EndReader(store, selection, { campaignId, assigneeId, status }, before);
+    });
     yield* merge(readers, (a, b) => comparePositions(b, a));
   }
+}
+
+/** Reads the range of all assignees from its end. */
+async function* readFromEndOfAll(
+  store: PageStore,
+  { campaignId, operationId, wanted }: SelectionFromEnd,
+  status: Status,
+  givers: readonly Assignee[],
+): AsyncGenerator<Candidate[], Position | 'end'> {
+  const wantedCount = givers.reduce((sum, giver) => sum + wanted(giver), 0);
+  const fetch: RangeReading['fetch'] = (position, size) =>
+    store.readPageBefore({ campaignId, status }, position, size, operationId);
+  const sizes = { first: Math.min(wantedCount, PAGE_MAX), max: PAGE_MAX };
+  const pages = new RangeReader({ fetch, after: null, sizes });
+  const isGiver = new Set(givers);
+  return yield* readSelected(pages, givers, ({ assigneeId }) => isGiver.has(assigneeId) && wanted(assigneeId) > 0);
 }
 
 /** Reads one range from its end. It fetches a page only when the page before is used up. */
 class EndReader implements PageReader {
   private readonly store: PageStore;
   private readonly selection: SelectionFromEnd;
-  private readonly range: ConversationRange;
+  private readonly range: ConversationRange & { readonly assigneeId: Assignee };
+  private readonly before: Position | null;
   private readonly sizeMax: number;
   private size = 0;
   private page: readonly Candidate[] = [];
   private index = 0;
   private isAtStart = false;
 
-  constructor(store: PageStore, selection: SelectionFromEnd, range: ConversationRange) {
+  constructor(
+    store: PageStore,
+    selection: SelectionFromEnd,
+    range: ConversationRange & { readonly assigneeId: Assignee },
+    before: Position | null,
+  ) {
     this.store = store;
+    this.before = before;
     this.selection = selection;
     this.range = range;
     this.sizeMax = Math.min(PAGE_MAX, Math.ceil(MERGE_BUFFER_MAX / selection.sources.length));
@@ -68,7 +101,7 @@ class EndReader implements PageReader {
     if (wantedCount <= 0 || this.isAtStart) return false;
     // Doubled, so that many skipped conversations in a row cost few queries.
     this.size = Math.min(Math.max(wantedCount, this.size * 2), this.sizeMax);
-    this.page = await this.store.readPageBefore(this.range, this.page.at(-1) ?? null, this.size, operationId);
+    this.page = await this.store.readPageBefore(this.range, this.page.at(-1) ?? this.before, this.size, operationId);
     this.index = 0;
     this.isAtStart = this.page.length < this.size;
     return this.page.length > 0;

@@ -8,6 +8,8 @@ import {
 } from '../domain/conversation.ts';
 import { Heap } from '../domain/heap.ts';
 import type { ConversationRange, ConversationStore } from './ports.ts';
+import { RangeReader, type PageSizes, type RangeReading } from './range-reader.ts';
+import { areMany, readSelected } from './read-everyone.ts';
 
 /** The largest number of conversations that one query reads. */
 export const PAGE_MAX = 2_000;
@@ -39,97 +41,34 @@ export async function* readInOrder(
   from: Position | null,
 ): AsyncGenerator<Candidate[]> {
   const { campaignId, sources, operationId } = selection;
-  const sizes = pageSizes(selection);
+  const readerOf = (range: ConversationRange, after: Position | null, sizes: PageSizes): RangeReader => {
+    const fetch: RangeReading['fetch'] = (position, size) => store.readPage(range, position, size, operationId);
+    return new RangeReader({ fetch, after, sizes });
+  };
+  const isSource = new Set(sources);
   for (const status of statusesFrom(selection.statuses, from)) {
-    const after = from?.status === status ? from : null;
-    const readers = sources.map((assigneeId) => {
-      const range = { campaignId, assigneeId, status };
-      return new RangeReader({ store, range, after, sizes, operationId });
-    });
+    let after = from?.status === status ? from : null;
+    if (areMany(sources)) {
+      const everyone = readerOf({ campaignId, status }, after, pageSizes(selection, 1));
+      const stoppedAt = yield* readSelected(everyone, sources, ({ assigneeId }) => isSource.has(assigneeId));
+      if (stoppedAt === 'end') continue;
+      after = stoppedAt;
+    }
+    const sizes = pageSizes(selection, sources.length);
+    const readers = sources.map((assigneeId) => readerOf({ campaignId, assigneeId, status }, after, sizes));
     const [first, second] = readers;
     yield* first && !second ? first.pages() : merge(readers);
   }
-}
-
-interface PageSizes {
-  readonly first: number;
-  readonly max: number;
 }
 
 /**
  * The first page is no larger than the limit needs. Each later page is twice as large, up to `max`, because the planner may
  * skip many conversations (opted out, already at the target).
  */
-function pageSizes({ sources, limit }: Selection): PageSizes {
-  const share = Math.ceil(MERGE_BUFFER_MAX / sources.length);
+function pageSizes({ limit }: Selection, readers: number): PageSizes {
+  const share = Math.ceil(MERGE_BUFFER_MAX / readers);
   const max = Math.min(Math.max(share, PAGE_MIN), PAGE_MAX);
   return { first: Math.min(Math.max(limit ?? max, PAGE_MIN), max), max };
-}
-
-interface RangeReading {
-  readonly store: PageStore;
-  readonly range: ConversationRange;
-  readonly after: Position | null;
-  readonly sizes: PageSizes;
-  readonly operationId: string;
-}
-
-/** Reads one range. It fetches the next page while the current one is used. */
-class RangeReader {
-  private readonly reading: RangeReading;
-  private readonly sizeMax: number;
-  /** The size of the page that is being fetched. */
-  private size: number;
-  private nextPage: Promise<Candidate[]>;
-  private page: Candidate[] = [];
-  private index = 0;
-
-  constructor(reading: RangeReading) {
-    this.reading = reading;
-    this.sizeMax = reading.sizes.max;
-    this.size = reading.sizes.first;
-    this.nextPage = this.fetchAfter(reading.after);
-  }
-
-  async *pages(): AsyncGenerator<Candidate[]> {
-    while (await this.loadPage()) yield this.page;
-  }
-
-  /** Loads the next page if the current one is used up. Returns false at the end of the range. */
-  async fill(): Promise<boolean> {
-    return !this.isPageUsedUp || (await this.loadPage());
-  }
-
-  /** The next conversation of the current page. */
-  get head(): Candidate | undefined {
-    return this.page[this.index];
-  }
-
-  get isPageUsedUp(): boolean {
-    return this.index >= this.page.length;
-  }
-
-  skipHead(): void {
-    this.index += 1;
-  }
-
-  private async loadPage(): Promise<boolean> {
-    this.page = await this.nextPage;
-    this.index = 0;
-    const last = this.page.at(-1);
-    const mayHaveMore = last !== undefined && this.page.length === this.size;
-    this.size = Math.min(this.size * 2, this.sizeMax);
-    this.nextPage = mayHaveMore ? this.fetchAfter(last) : Promise.resolve([]);
-    return last !== undefined;
-  }
-
-  private fetchAfter(position: Position | null): Promise<Candidate[]> {
-    const { store, range, operationId } = this.reading;
-    const page = store.readPage(range, position, this.size, operationId);
-    // A failure surfaces where the page is awaited. Until then Node must not report it as unhandled.
-    page.catch(() => undefined);
-    return page;
-  }
 }
 
 /** Reads pages of one range. */

@@ -9,7 +9,8 @@ import {
   type Position,
   type Status,
 } from '../domain/conversation.ts';
-import type { AssigneeCount, ConversationRecord, ConversationStore, ViewStore } from './ports.ts';
+import type { AssigneeCount, ConversationRecord, ConversationStore, Moment, ViewStore } from './ports.ts';
+import { sumOf } from '../domain/receipt.ts';
 import { readInOrder } from './read-in-order.ts';
 import type { TexterStore } from '../campaigns/index.ts';
 
@@ -39,6 +40,8 @@ export interface Sender extends Load {
 
 export interface SendersView {
   readonly campaignId: string;
+  /** The moment for which all numbers hold, in ISO 8601. */
+  readonly countedAt: string;
   /** The campaign's texters in their order of joining, then assignees that are not texters of the campaign. */
   readonly senders: readonly Sender[];
   readonly pool: Load;
@@ -47,29 +50,46 @@ export interface SendersView {
 /** Shows how many conversations each texter and the pool have. */
 export async function viewSenders({ stores }: ViewDeps, campaignId: string): Promise<SendersView> {
   const texters = await stores.texters.list(campaignId);
-  const counts = await stores.conversations.atOneMoment(async (moment) => ({
-    all: await moment.countByAssignee(campaignId),
-    optedOut: await moment.countOptedOut(campaignId),
-    withoutOptOut: await moment.countWithoutOptOut(campaignId),
-  }));
+  const { countedAt, all, loadOf } = await stores.conversations.atOneMoment((moment) => readLoads(moment, campaignId));
   const texterIds = new Set(texters.map(({ texterId }) => texterId));
-  const assigneeIds = new Set(counts.all.flatMap(({ assigneeId }) => assigneeId ?? []));
+  const assigneeIds = new Set(all.flatMap(({ assigneeId }) => assigneeId ?? []));
   const unknownIds = [...assigneeIds].filter((id) => !texterIds.has(id));
   return {
     campaignId,
+    countedAt: countedAt.toISOString(),
     senders: [
-      ...texters.map(({ texterId, name, active }) => ({ texterId, name, active, ...loadOf(texterId, counts) })),
-      ...unknownIds.map((texterId) => ({ texterId, name: null, active: false, ...loadOf(texterId, counts) })),
+      ...texters.map(({ texterId, name, active }) => ({ texterId, name, active, ...loadOf(texterId) })),
+      ...unknownIds.map((texterId) => ({ texterId, name: null, active: false, ...loadOf(texterId) })),
     ],
-    pool: loadOf(null, counts),
+    pool: loadOf(null),
   };
 }
 
-type Counts = Readonly<Record<'all' | 'optedOut' | 'withoutOptOut', readonly AssigneeCount[]>>;
+async function readLoads(moment: Moment, campaignId: string) {
+  const all = await moment.countByAssignee(campaignId);
+  const counts = {
+    all: byAssignee(all),
+    optedOut: byAssignee(await moment.countOptedOut(campaignId)),
+    withoutOptOut: byAssignee(await moment.countWithoutOptOut(campaignId)),
+  };
+  return { countedAt: moment.at, all, loadOf: (assigneeId: Assignee): Load => loadOf(assigneeId, counts) };
+}
+
+type Counts = Readonly<Record<'all' | 'optedOut' | 'withoutOptOut', ReadonlyMap<Assignee, readonly AssigneeCount[]>>>;
+
+function byAssignee(counts: readonly AssigneeCount[]): Map<Assignee, AssigneeCount[]> {
+  const groups = new Map<Assignee, AssigneeCount[]>();
+  for (const each of counts) {
+    const group = groups.get(each.assigneeId);
+    if (group) group.push(each);
+    else groups.set(each.assigneeId, [each]);
+  }
+  return groups;
+}
 
 function loadOf(assigneeId: Assignee, counts: Counts): Load {
   const count = (kind: keyof Counts, isCounted: (status: Status) => boolean): number =>
-    sum(counts[kind].filter((each) => each.assigneeId === assigneeId && isCounted(each.status)));
+    sumOf((counts[kind].get(assigneeId) ?? []).filter(({ status }) => isCounted(status)));
   const byStatus = STATUSES.map((status) => {
     const [all, optedOut, withoutOptOut] = (['all', 'optedOut', 'withoutOptOut'] as const).map((kind) =>
       count(kind, (each) => each === status),
@@ -82,10 +102,6 @@ function loadOf(assigneeId: Assignee, counts: Counts): Load {
     incomplete: count('withoutOptOut', isStatus) + count('all', (status) => !isStatus(status)),
     total: count('all', () => true),
   };
-}
-
-function sum(counts: readonly AssigneeCount[]): number {
-  return counts.reduce((total, { count }) => total + count, 0);
 }
 
 export interface ConversationsQuery {

@@ -139,6 +139,11 @@ export class Database {
     return atAnyMoment(() => this.client.withSession({ snapshot: true }, read));
   }
 
+  /** Opens a session whose snapshot reads all see the moment of the first one. The caller ends it. */
+  openMoment(): mongo.ClientSession {
+    return this.client.startSession({ snapshot: true });
+  }
+
   async command(command: mongo.Document): Promise<mongo.Document> {
     return this.driver.command(command);
   }

@@ -26,6 +26,7 @@ export type CollectionName = (typeof COLLECTIONS)[number];
 
 export const ASSIGNEE_INDEX = 'assignee_in_order';
 export const POOL_INDEX = 'pool_in_order';
+export const EVERYONE_INDEX = 'everyone_in_order';
 export const OPTED_OUT_INDEX = 'opted_out_by_assignee';
 export const NO_OPT_OUT_INDEX = 'no_opt_out_by_assignee';
 export const CLAIMABLE_INDEX = 'claimable_in_order';
@@ -64,6 +65,14 @@ export const INDEXES: readonly Index[] = [
     name: POOL_INDEX,
     keys: { campaignId: 1, status: 1, waitingSince: 1, _id: 1 },
     where: { assigneeId: null },
+    isHint: true,
+  },
+  // Reads the conversations of all or most assignees in the order of selection, as one range. A move changes none of its
+  // keys. The last one only makes them differ from those of the pool, because some servers refuse two such indexes.
+  {
+    collection: 'conversations',
+    name: EVERYONE_INDEX,
+    keys: { campaignId: 1, status: 1, waitingSince: 1, _id: 1, optedOut: 1 },
     isHint: true,
   },
   // Counts the conversations that stay with their assignees because the contacts opted out, for the limits of claims too.

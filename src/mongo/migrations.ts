@@ -168,6 +168,19 @@ export const MIGRATIONS: readonly Migration[] = [
     oldestCodeVersion: 4,
     collections: ['processes'],
   },
+  {
+    version: 9,
+    name: 'index the conversations of all assignees in the order of selection',
+    oldestCodeVersion: 4,
+    indexes: [
+      {
+        collection: 'conversations',
+        name: 'everyone_in_order',
+        keys: { campaignId: 1, status: 1, waitingSince: 1, _id: 1, optedOut: 1 },
+        isHint: true,
+      },
+    ],
+  },
 ];
 
 /** The names of all indexes that migrations build. */

@@ -32,14 +32,15 @@ export function manyCandidates({ conversations }: Stores, request: BulkRequest, 
   const common = { campaignId, operationId, statuses };
   const inOrder = { ...common, sources: surplus?.emptied ?? sources, limit };
   // Conversations can come to these sources after the surplus was counted.
-  const emptied = surplus ? sources.filter((source) => !targets.includes(source)) : sources;
+  const isTarget = new Set(targets);
+  const emptied = surplus ? sources.filter((source) => !isTarget.has(source)) : sources;
   const isFirstPassPartial = request.status === 'any' && !surplus;
   let passes = 0;
-  let reader = new ReadAhead(conversations);
+  let reader = new ReadAhead(conversations, sources.includes(null));
   return {
     isFirstPassPartial,
     async *read(planner) {
-      reader = new ReadAhead(conversations);
+      reader = new ReadAhead(conversations, sources.includes(null));
       passes += 1;
       const again = passes > 1 ? { sources: emptied } : {};
       yield* readInOrder(reader, { ...inOrder, ...again }, planner.position);

@@ -9,7 +9,7 @@ import type { StoredBatch } from './batch.ts';
 import type { ListedResult } from '../domain/receipt.ts';
 import { listResults, selectListed } from './list.ts';
 import { resolveReassignList, resolveReassignOne, resolveUnassignList, resolveUnassignOne } from './resolve-named.ts';
-import { selectMany, selectOne } from './select.ts';
+import { selectCounted, selectMany, selectOne } from './select.ts';
 import { undoBatches } from './undo.ts';
 
 /** Everything that differs between kinds of operations. */
@@ -25,6 +25,11 @@ interface Kind<Request extends OperationRequest> {
   refuseAtAcceptance?(stores: Stores, request: Request): Promise<void>;
   /** Plans the batches. The returned plan also has the guard of their writes. */
   batchSource(stores: Stores, request: Request, plan: Plan): BatchSource;
+  /**
+   * For a preview: plans the same numbers of moves from the counts of the stores' moment, without reading conversations.
+   * Returns `undefined` when the order of the conversations decides the numbers.
+   */
+  countedSource?(stores: Stores, request: Request, plan: Plan): Promise<BatchSource | undefined>;
   /** The count that the request asks for; `null` for all. */
   requestedCount(request: Request): number | null;
   /** Returns true when the operation ends the waiting claims of the texters that it takes from. */
@@ -47,12 +52,14 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
     resolvePlan: resolveReassign,
     refuseAtAcceptance: refuseTargets,
     batchSource: selectMany,
+    countedSource: selectCounted,
     requestedCount: ({ count, to }) => count ?? (hasCounts(to) ? sumOf(to.counts) : null),
   },
   unassign: {
     needsCampaignLock: true,
     resolvePlan: resolveUnassign,
     batchSource: selectMany,
+    countedSource: selectCounted,
     requestedCount: ({ count }) => count ?? null,
     // Otherwise the conversations would come straight back to a texter whose claim waits.
     endsClaims: ({ count, confirm, status }) =>

@@ -1,7 +1,8 @@
 import type { AssigneeCount, ConversationStore } from '../conversations/index.ts';
 import type { SelfAssignSettings } from '../domain/self-assign.ts';
-import type { Status } from '../domain/conversation.ts';
-import { sumOf, type OverLimit } from '../domain/receipt.ts';
+import type { Assignee, Status } from '../domain/conversation.ts';
+import type { OverLimit } from '../domain/receipt.ts';
+import { sumsByAssignee } from './moves.ts';
 
 /** The limits that a texter's claims obey. A reassign may go past them, and its receipt then says so. */
 export type ClaimLimits = Pick<SelfAssignSettings, 'openMax' | 'repliesMax'>;
@@ -17,8 +18,9 @@ export function overLimits(
   texterIds: readonly string[],
   counts: readonly AssigneeCount[],
 ): OverLimit[] {
-  const counted = (texterId: string, status: Status): number =>
-    sumOf(counts.filter((each) => each.assigneeId === texterId && each.status === status));
+  const sums = new Map((['not-started', 'needs-reply'] as const).map((status) => [status, sumsOf(counts, status)]));
+  const counted = (texterId: string, status: 'not-started' | 'needs-reply'): number =>
+    sums.get(status)?.get(texterId) ?? 0;
   return texterIds.flatMap((texterId): OverLimit[] => {
     const open = counted(texterId, 'not-started');
     const replies = counted(texterId, 'needs-reply');
@@ -30,6 +32,10 @@ export function overLimits(
         : []),
     ];
   });
+}
+
+function sumsOf(counts: readonly AssigneeCount[], status: Status): Map<Assignee, number> {
+  return sumsByAssignee(counts.filter((each) => each.status === status));
 }
 
 /** Counts what these texters can act on, in the statuses that limits are about. */

@@ -43,6 +43,15 @@ export function moveKey({ status, from, to }: Pick<Move, 'from' | 'to' | 'status
   return `${status} ${directionKey({ from, to })}`;
 }
 
+/** Adds up counts by assignee. */
+export function sumsByAssignee(
+  counts: readonly { readonly assigneeId: Assignee; readonly count: number }[],
+): Map<Assignee, number> {
+  const sums = new Map<Assignee, number>();
+  for (const { assigneeId, count } of counts) sums.set(assigneeId, (sums.get(assigneeId) ?? 0) + count);
+  return sums;
+}
+
 /** Joins moves that differ only in their conversations. */
 export function mergeMoves(moves: readonly Move[]): Move[] {
   const merged = new Map<string, Move>();

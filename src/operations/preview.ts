@@ -3,7 +3,7 @@ import type { Assignee } from '../domain/conversation.ts';
 import { operationConflict } from '../domain/errors.ts';
 import { sumOf, type MoveCount, type OverLimit, type SkipCount } from '../domain/receipt.ts';
 import type { OperationRequest } from './contract.ts';
-import { moveKey } from './moves.ts';
+import { moveKey, sumsByAssignee } from './moves.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { Preview } from './read-jobs.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
@@ -15,23 +15,31 @@ import type { Stores } from './ports.ts';
 const BATCH_CONVERSATIONS = 5_000;
 
 /**
- * Plans an operation with the code that runs it, and adds up what would move. Writes nothing. Throws the `Refusal` that
- * the operation would end with, except that a preview needs no confirmation.
+ * Plans an operation with the code that runs it, and adds up what would move. All its reads of conversations see one moment.
+ * Writes nothing. Throws the `Refusal` that the operation would end with, except that a preview needs no confirmation.
  */
 export async function preview(stores: Stores, request: OperationRequest): Promise<Preview> {
+  return stores.conversations.atOneMoment((moment) =>
+    previewAt({ ...stores, conversations: moment }, request, moment.at),
+  );
+}
+
+async function previewAt(stores: Stores, request: OperationRequest, at: Date): Promise<Preview> {
+  // The first read chooses the moment, and the others need these counts too.
+  const current = await stores.conversations.countByAssignee(request.campaignId);
   const kind = kindOf(request);
   const resolved = await kind.resolvePlan(stores, request, false);
   // A confirmed number limits the operation. The preview has to show the real number.
   const plan = { ...resolved, limit: kind.requestedCount(request) };
-  const batches = kind.batchSource(stores, request, plan);
+  const counted = await kind.countedSource?.(stores, request, plan);
+  const batches = counted ?? kind.batchSource(stores, request, plan);
   const counts = new PreviewCounts();
   for await (const batch of batches.batches(() => BATCH_CONVERSATIONS)) {
     counts.add(batches.readsConversations ? batch : await stores.batches.evaluate(batch, request, batches.guard));
   }
-  const current = await stores.conversations.countByAssignee(request.campaignId);
   const found = counts.toPreview(current, [...new Set([...plan.sources, ...plan.targets])]);
   const over = await overLimitAfter(stores, request.campaignId, plan, found.moves);
-  return { ...found, ...(over.length > 0 && { overLimit: over }) };
+  return { countedAt: at.toISOString(), ...found, ...(over.length > 0 && { overLimit: over }) };
 }
 
 async function overLimitAfter(
@@ -87,20 +95,22 @@ class PreviewCounts {
     }
   }
 
-  toPreview(current: readonly AssigneeCount[], assignees: readonly Assignee[]): Preview {
+  toPreview(current: readonly AssigneeCount[], assignees: readonly Assignee[]): Omit<Preview, 'countedAt'> {
     const moves = [...this.moves.values()];
     const skipped = [...this.skips].map(([reason, count]) => ({ reason, count }));
     const moved = sumOf(moves);
+    const now = sumsByAssignee(current);
+    const leaving = sumsByAssignee(moves.map(({ from, count }) => ({ assigneeId: from, count })));
+    const coming = sumsByAssignee(moves.map(({ to, count }) => ({ assigneeId: to, count })));
     return {
       selected: moved + sumOf(skipped),
       moved,
       moves,
       skipped,
       assignees: assignees.map((assigneeId) => {
-        const before = sumOf(current.filter((count) => count.assigneeId === assigneeId));
-        const leaving = sumOf(moves.filter((move) => move.from === assigneeId));
-        const coming = sumOf(moves.filter((move) => move.to === assigneeId));
-        return { assigneeId, before, after: before - leaving + coming };
+        const before = now.get(assigneeId) ?? 0;
+        const after = before - (leaving.get(assigneeId) ?? 0) + (coming.get(assigneeId) ?? 0);
+        return { assigneeId, before, after };
       }),
     };
   }

@@ -7,16 +7,19 @@ import { CLAIMED_STATUS, positionOf, type Candidate, type Position } from '../do
  */
 export class ReadAhead implements Pick<ConversationStore, 'readPage'> {
   private readonly store: Pick<ConversationStore, 'readPage'>;
+  private readonly takesFromPool: boolean;
   private last: Position | null = null;
   private reading: Promise<unknown> = Promise.resolve();
 
-  constructor(store: Pick<ConversationStore, 'readPage'>) {
+  constructor(store: Pick<ConversationStore, 'readPage'>, takesFromPool: boolean) {
     this.store = store;
+    this.takesFromPool = takesFromPool;
   }
 
   readPage(range: ConversationRange, after: Position | null, limit: number, operationId: string): Promise<Candidate[]> {
     const page = this.store.readPage(range, after, limit, operationId);
-    if (range.assigneeId === null && range.status === CLAIMED_STATUS) {
+    const hasPool = range.assigneeId === null || range.assigneeId === undefined;
+    if (this.takesFromPool && hasPool && range.status === CLAIMED_STATUS) {
       // The reader of the page handles an error.
       this.reading = page.then((candidates) => this.note(candidates)).catch(() => undefined);
     }

@@ -21,6 +21,8 @@ export const PREVIEW_JOB_OPTIONS = { attempts: 3, ...RETAINED_BRIEFLY } as const
 
 /** The return value of the job: what the operation would do now. Assignees are texter ids, `null` is the pool. */
 export interface Preview {
+  /** The moment for which all numbers hold, in ISO 8601. Previews of a campaign within the same second can share one. */
+  readonly countedAt: string;
   readonly selected: number;
   /** How many conversations would move: the number to confirm when unassigning all. */
   readonly moved: number;

@@ -1,8 +1,8 @@
 import { findCampaign, type Campaign, type Texter } from '../campaigns/index.ts';
-import type { AssigneeCount, ConversationCounts } from '../conversations/index.ts';
+import type { ConversationCounts, AssigneeCount } from '../conversations/index.ts';
 import { isStatus, STATUSES, statusesOf, type Assignee } from '../domain/conversation.ts';
 import { creditsOf } from '../domain/credits.ts';
-import { sumOf } from '../domain/receipt.ts';
+import { sumsByAssignee } from './moves.ts';
 import { campaignClosed, unknownOperation } from '../domain/errors.ts';
 import { hasCounts, type ReassignRequest, type Sources, type UndoRequest, type UnassignRequest } from './contract.ts';
 import { limitsOf } from './limits.ts';
@@ -32,7 +32,8 @@ export async function resolveReassign(stores: Stores, request: ReassignRequest, 
   if (hasCounts(to)) return { ...common, ...numbersOf(to.counts, targets, sources) };
   const credits = creditsOf(await stores.credits.list(campaignId), targets, statuses);
   const plan = { ...common, sources, limit: request.count ?? null, credits };
-  if (targets.some((target) => sources.includes(target))) {
+  const isSource = new Set(sources);
+  if (targets.some((target) => isSource.has(target))) {
     return { ...plan, ...(await resolveSurplus(stores, campaignId, plan)) };
   }
   return { ...plan, loads: spread === 'level' ? await loadsOf(stores, campaignId, targets) : targets.map(() => 0) };
@@ -52,7 +53,8 @@ function numbersOf(
   sources: readonly Assignee[],
 ): Pick<Plan, 'sources' | 'loads' | 'numbers' | 'limit'> {
   const numbers = targets.map((target) => counts[target] ?? 0);
-  const others = sources.filter((source) => source === null || !targets.includes(source));
+  const isTarget = new Set<Assignee>(targets);
+  const others = sources.filter((source) => !isTarget.has(source));
   return { sources: others, loads: targets.map(() => 0), numbers, limit: numbers.reduce((sum, each) => sum + each, 0) };
 }
 
@@ -130,8 +132,7 @@ async function loadsOf({ conversations }: Stores, campaignId: string, targets: r
   return conversations.atOneMoment(async (moment) => {
     const fixed = (await countFixed(moment, campaignId, targets)).filter(({ status }) => isStatus(status));
     const all = await moment.countByAssignee(campaignId, { assignees: targets, statuses: STATUSES });
-    const countOf = (counts: readonly AssigneeCount[], target: string): number =>
-      sumOf(counts.filter(({ assigneeId }) => assigneeId === target));
-    return targets.map((target) => Math.max(0, countOf(all, target) - countOf(fixed, target)));
+    const [counted, idle] = [sumsByAssignee(all), sumsByAssignee(fixed)];
+    return targets.map((target) => Math.max(0, (counted.get(target) ?? 0) - (idle.get(target) ?? 0)));
   });
 }

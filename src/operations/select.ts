@@ -7,6 +7,7 @@ import { Planner } from './planner.ts';
 import type { Stores } from './ports.ts';
 import type { BatchSource, BatchShortfalls } from './batch-source.ts';
 import { manyCandidates, oneCandidate, type Candidates } from './candidates.ts';
+import { countedCandidates } from './counted-candidates.ts';
 import { SeenConversations } from './seen.ts';
 
 /**
@@ -18,6 +19,16 @@ const PASSES_MAX = 10;
 /** Plans a request that selects conversations by source and status. */
 export function selectMany(stores: Stores, request: BulkRequest, plan: Plan): BatchSource {
   return new Selection(stores, request, plan, manyCandidates(stores, request, plan));
+}
+
+/** Plans the same numbers from counts, for a preview. See {@link countedCandidates}. */
+export async function selectCounted(
+  stores: Stores,
+  request: BulkRequest,
+  plan: Plan,
+): Promise<BatchSource | undefined> {
+  const candidates = await countedCandidates(stores.conversations, request, plan);
+  return candidates && new Selection(stores, request, plan, candidates);
 }
 
 /** Plans a request that names one conversation. */

@@ -10,9 +10,9 @@ import { hasCounts, type Sources, type Targets } from './contract.ts';
 export function resolveSources(from: Sources, texters: readonly Texter[], others: readonly string[]): Assignee[] {
   if (from === 'pool') return [null];
   const known = texters.map(({ texterId }) => texterId);
-  const all = [...new Set([...known, ...others])];
+  const all = new Set([...known, ...others]);
   if (from === 'everyone') return [null, ...all];
-  const unknown = from.texterIds.find((id) => !all.includes(id));
+  const unknown = from.texterIds.find((id) => !all.has(id));
   if (unknown !== undefined) throw unknownTexter(unknown);
   return [...new Set(from.texterIds)];
 }
@@ -42,10 +42,12 @@ export function resolveTargets(
       received: 'an empty list',
     });
   }
-  const active = texters.filter((texter) => texter.active && texterIds.includes(texter.texterId));
+  const isNamed = new Set(texterIds);
+  const active = texters.filter((texter) => texter.active && isNamed.has(texter.texterId));
   if (isAccepted && active.length > 0) {
     if (from) refuseSameSourceAndTarget(from, to, active);
-    const leftOut = texterIds.filter((id) => active.every(({ texterId }) => texterId !== id));
+    const isActive = new Set(active.map(({ texterId }) => texterId));
+    const leftOut = texterIds.filter((id) => !isActive.has(id));
     return { targets: active, leftOut };
   }
   const named = knownTexters(texterIds, texters);
@@ -60,11 +62,11 @@ function namedTargets(to: Exclude<Targets, 'everyone'>): string[] {
 
 /** Dealing texters' conversations to everyone leaves these texters out. */
 function activeTextersBut(from: Sources, texters: readonly Texter[]): Texter[] {
-  const leftOut = typeof from === 'string' ? [] : from.texterIds;
-  const targets = texters.filter((texter) => texter.active && !leftOut.includes(texter.texterId));
+  const leftOut = new Set(typeof from === 'string' ? [] : from.texterIds);
+  const targets = texters.filter((texter) => texter.active && !leftOut.has(texter.texterId));
   if (targets.length > 0) return targets;
   throw new Refusal('no-targets', {
-    message: `the campaign has no ${leftOut.length > 0 ? 'other active texter' : 'active texter'} to give conversations to`,
+    message: `the campaign has no ${leftOut.size > 0 ? 'other active texter' : 'active texter'} to give conversations to`,
     expected: 'at least one other active texter on the campaign',
     received: 'none',
   });

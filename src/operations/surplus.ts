@@ -1,6 +1,7 @@
 import type { AssigneeCount } from '../conversations/index.ts';
 import { isStatus, type Assignee } from '../domain/conversation.ts';
 import { creditRank, type StatusCredits } from '../domain/credits.ts';
+import { sumsByAssignee } from './moves.ts';
 import type { Plan, Surplus } from './operation.ts';
 
 export interface SurplusCounts {
@@ -22,7 +23,7 @@ export function findSurplus(request: SurplusRequest, counts: SurplusCounts): Req
   const isTarget = new Set(targets);
   const isSelected = ({ assigneeId, status }: AssigneeCount): boolean =>
     isSource.has(assigneeId) && statuses.includes(status);
-  const selected = byAssignee(counts.all.filter(isSelected));
+  const selected = sumsByAssignee(counts.all.filter(isSelected));
   const movable = actionable(counts, isSelected);
   const counted = spread === 'level' ? actionable(counts, ({ status }) => isStatus(status)) : movable;
   const loads = targets.map(counted);
@@ -37,7 +38,7 @@ function actionable(
   { all, fixed }: SurplusCounts,
   isCounted: (count: AssigneeCount) => boolean,
 ): (assignee: Assignee) => number {
-  const [counted, idle] = [byAssignee(all.filter(isCounted)), byAssignee(fixed.filter(isCounted))];
+  const [counted, idle] = [sumsByAssignee(all.filter(isCounted)), sumsByAssignee(fixed.filter(isCounted))];
   // Contacts may opt out between the two counts.
   return (assignee) => Math.max(0, countOf(counted, assignee) - countOf(idle, assignee));
 }
@@ -83,12 +84,6 @@ function highestLevel(amount: number, floors: readonly number[]): number {
 
 function needed(level: number, floors: readonly number[]): number {
   return floors.reduce((sum, floor) => sum + Math.max(0, level - floor), 0);
-}
-
-function byAssignee(counts: readonly AssigneeCount[]): ReadonlyMap<Assignee, number> {
-  const sums = new Map<Assignee, number>();
-  for (const { assigneeId, count } of counts) sums.set(assigneeId, countOf(sums, assigneeId) + count);
-  return sums;
 }
 
 function countOf(counts: ReadonlyMap<Assignee, number>, assigneeId: Assignee): number {

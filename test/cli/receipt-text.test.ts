@@ -73,7 +73,7 @@ describe('the text of a receipt', () => {
 
   it('of a preview has one table with what each assignee would give, receive and have', () => {
     const preview = {
-      ...{ selected: 3, moved: 3, skipped: [] },
+      ...{ countedAt: '2026-04-12T10:20:30.400Z', selected: 3, moved: 3, skipped: [] },
       moves: [move('t_k', 't_r', 1), move('t_k', 't_r', 2, 'closed')],
       assignees: [
         { assigneeId: 't_r', before: 1, after: 4 },
@@ -89,6 +89,8 @@ describe('the text of a receipt', () => {
         '───────  ───────  ─────  ────  ───────────  ──────  ──────────',
         'Kevin          3      3     0            0       0           0',
         'Rebecca        1      0     3            1       2           4',
+        '',
+        'Counted at 2026-04-12 10:20:30 UTC.',
       ].join('\n'),
     );
   });

@@ -2,8 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConversationStore } from '../../src/conversations/ports.ts';
 import { readInOrder, type Selection } from '../../src/conversations/read-in-order.ts';
+import { readFromEnd } from '../../src/conversations/read-from-end.ts';
 import { comparePositions, STATUSES, type Candidate } from '../../src/domain/conversation.ts';
 
+/** So many conversations of others are read for nothing before a hundred sources are read one by one. */
+const FOREIGN_MAX = 10_000;
 const ASSIGNEES = [null, 't1', 't2', 't3'];
 const ALL: Selection = { campaignId: 'c1', sources: ASSIGNEES, statuses: STATUSES, operationId: 'op', limit: null };
 
@@ -26,14 +29,22 @@ function storeOf(all: readonly Candidate[]) {
   const read = { pages: 0, conversations: 0 };
   const readPage: ConversationStore['readPage'] = ({ assigneeId, status }, after, limit) => {
     const page = sorted
-      .filter((each) => each.assigneeId === assigneeId && each.status === status)
+      .filter((each) => (assigneeId === undefined || each.assigneeId === assigneeId) && each.status === status)
       .filter((each) => after === null || comparePositions(each, after) > 0)
       .slice(0, limit);
     read.pages += 1;
     read.conversations += page.length;
     return Promise.resolve(page);
   };
-  return { store: { readPage } as ConversationStore, read, sorted };
+  const readPageBefore: ConversationStore['readPageBefore'] = ({ assigneeId, status }, before, limit) => {
+    const page = sorted
+      .toReversed()
+      .filter((each) => (assigneeId === undefined || each.assigneeId === assigneeId) && each.status === status)
+      .filter((each) => before === null || comparePositions(each, before) < 0)
+      .slice(0, limit);
+    return Promise.resolve(page);
+  };
+  return { store: { readPage, readPageBefore } as ConversationStore, read, sorted };
 }
 
 async function idsOf(pages: AsyncIterable<Candidate[]>): Promise<string[]> {
@@ -84,7 +95,7 @@ describe('readInOrder', () => {
   });
 
   it('gives each of many sources a small part of its memory', async () => {
-    const { store, read } = storeOf([]);
+    const { store, read } = storeOf(waiting(FOREIGN_MAX));
     const sizes: number[] = [];
     const recording = {
       readPage: (...args: Parameters<ConversationStore['readPage']>) => {
@@ -93,9 +104,71 @@ describe('readInOrder', () => {
       },
     } as ConversationStore;
     const sources = Array.from({ length: 100 }, (_, index) => `t${index}`);
-    expect(await idsOf(readInOrder(recording, { ...ALL, sources, statuses: ['closed'] }, null))).toEqual([]);
-    expect(new Set(sizes)).toEqual(new Set([200]));
-    expect(read.pages).toBe(100);
+    expect(await idsOf(readInOrder(recording, { ...ALL, sources, statuses: ['not-started'] }, null))).toEqual([]);
+    expect(new Set(sizes.slice(-100))).toEqual(new Set([200]));
+    expect(read.pages).toBeGreaterThan(100);
+  });
+
+  it('reads many sources as one range, and leaves out the conversations of others', async () => {
+    const absent = Array.from({ length: 100 }, (_, index) => `absent${index}`);
+    await fc.assert(
+      fc.asyncProperty(conversations, fc.subarray(ASSIGNEES, { minLength: 1 }), async (all, from) => {
+        const { store, read, sorted } = storeOf(all);
+        const ids = await idsOf(readInOrder(store, { ...ALL, sources: [...from, ...absent] }, null));
+        expect(ids).toEqual(sorted.filter(({ assigneeId }) => from.includes(assigneeId)).map(({ id }) => id));
+        expect(read.pages).toBe(STATUSES.length);
+      }),
+    );
+  });
+
+  it('reads a range for each of many sources when most conversations are of others', async () => {
+    const own = waiting(2 * FOREIGN_MAX).map((each, index) => ({
+      ...each,
+      assigneeId: index % 200 === 0 ? 't1' : null,
+    }));
+    const sources = Array.from({ length: 100 }, (_, index) => `t${index}`);
+    const { store, read } = storeOf(own);
+    const ids = await idsOf(readInOrder(store, { ...ALL, sources, statuses: ['not-started'] }, null));
+    expect(ids).toEqual(own.filter(({ assigneeId }) => assigneeId === 't1').map(({ id }) => id));
+    expect(read.conversations).toBeLessThan(FOREIGN_MAX * 1.5);
+  });
+
+  it('reads the last conversations of many sources as one range, as many as are wanted of each', async () => {
+    await fc.assert(
+      fc.asyncProperty(conversations, fc.nat({ max: 20 }), fc.constantFrom(0, 100), async (all, each, absent) => {
+        const wanted = new Map(
+          [
+            ['t1', each],
+            ['t2', 2 * each],
+          ].map(([id, count]) => [id as string, count as number]),
+        );
+        const padding = Array.from({ length: absent }, (_, index) => `absent${index}`);
+        for (const id of padding) wanted.set(id, 1);
+        const { store, sorted } = storeOf(all);
+        const left = new Map(wanted);
+        const selection = {
+          ...ALL,
+          sources: [...wanted.keys()],
+          wanted: (id: string | null) => left.get(id ?? '') ?? 0,
+        };
+        const read: string[] = [];
+        for await (const page of readFromEnd(store, selection)) {
+          for (const { id, assigneeId } of page) {
+            const more = left.get(assigneeId ?? '') ?? 0;
+            if (more <= 0) continue;
+            left.set(assigneeId ?? '', more - 1);
+            read.push(id);
+          }
+        }
+        const open = new Map(wanted);
+        const expected = sorted.toReversed().filter(({ assigneeId }) => {
+          const more = open.get(assigneeId ?? '') ?? 0;
+          open.set(assigneeId ?? '', more - 1);
+          return more > 0;
+        });
+        expect(read).toEqual(expected.map(({ id }) => id));
+      }),
+    );
   });
 
   it('throws the error of a page that cannot be read', async () => {

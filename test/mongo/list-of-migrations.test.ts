@@ -14,6 +14,7 @@ const RELEASED = [
   'pQk2ZQLlNX3Njglhs6AkZ-LXtHNd6r2qc80UTbuUHB8',
   '_kSozM2J7a5wtUxeWDmZeb19ixJkOoOWrWLQiaeBtpI',
   'GEbqtBTiRBy1Q-WeQ5H-N2xhncbtvBA5M7J62N_ZPdg',
+  'sO307HxKLZJzSSPL1_9jQAkpcZMffnrxhBTO-EID4UY',
 ];
 
 /** Depends on the order of the keys, as an index does. */

@@ -77,6 +77,31 @@ describe.each(['even', 'level'] as const)('reassigning from everyone to everyone
     expect(closed.sort()).toEqual([2, 2, 3, 3]);
   });
 
+  it('reads the conversations of many texters with few queries, and takes the least urgent ones of each', async () => {
+    const campaignId = await harness.seedCampaign(100);
+    const ids = await harness.seedConversations(campaignId, [
+      ...many(40, {}),
+      ...Array.from({ length: 240 }, (_, at) => ({ assigneeId: `t${(at % 60) + 1}`, waitedMs: (300 - at) * 1_000 })),
+    ]);
+    const { conversations } = harness.context.database;
+    // Another program wrote an assignee of another type. Nothing reaches such a conversation.
+    await conversations.updateOne({ campaignId, assigneeId: 't60' }, { $set: { assigneeId: 7 as never } });
+    const request = requestOf(campaignId, { spread });
+    const shown = await preview(stores, parseRequest(request));
+    let ended: Operation | undefined;
+    const calls = await callsOf(stores, async (watched) => {
+      ended = await runToEnd(watched, request, { ...LARGE, batchConversationsMax: 1_000 });
+    });
+    expect(ended?.receipt).toMatchObject({ moved: shown.moved, selected: shown.selected });
+    const { pool, ...loads } = await harness.loads(campaignId);
+    expect(pool).toBe(1);
+    expect(new Set(Object.values(loads))).toEqual(new Set([2, 3]));
+    expect(calls.filter((name) => name.startsWith('conversations.readPage')).length).toBeLessThan(20);
+    // The most urgent conversation of each texter stays.
+    const moved = new Set(await movedIds(request));
+    expect(ids.slice(40, 99).filter((id) => moved.has(id))).toEqual([]);
+  });
+
   it('moves as many conversations to a newcomer as the newcomer receives', async () => {
     const { campaignId } = await campaignOf(...[1, 2, 3, 4].map((at) => many(25, { assigneeId: `t${at}` })));
     const ended = await run(requestOf(campaignId, { spread }));

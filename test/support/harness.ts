@@ -47,6 +47,8 @@ export function testConfig(worker: Partial<Config['worker']> = {}, addresses = s
       lockMs: 10_000,
       stalledCheckMs: 5_000,
       queuedMax: 20_000,
+      // A test sees each of its own changes at once.
+      countsSharedForMs: 0,
       reconcileEveryMs: 30_000,
       receiptsKeptDays: 90,
       closeTimeoutMs: 15_000,

@@ -5,8 +5,9 @@ import { findCampaign, listTexters } from '../lookup.ts';
 import { CAMPAIGN } from '../options.ts';
 import type { Session } from '../session.ts';
 import { AssigneeNames } from '../assignee-names.ts';
-import { fittedTable } from '../layout.ts';
+import { blocks, fittedTable } from '../layout.ts';
 import type { Output } from '../terminal.ts';
+import { countedAtText } from '../words.ts';
 
 /** A person reads names. `--json` has the ids, and so has `baton texter list`. */
 const COLUMNS = [
@@ -37,7 +38,8 @@ async function senders(session: Session, typed: string): Promise<Output> {
   ];
   const names = new AssigneeNames(await listTexters(context, campaignId));
   const rows = view.senders.map((sender) => [nameOf(sender, names), ...numbers(sender)]);
-  return { json: view, text: fittedTable(COLUMNS, [...rows, ['pool', ...numbers(view.pool)]]) };
+  const counts = fittedTable(COLUMNS, [...rows, ['pool', ...numbers(view.pool)]]);
+  return { json: view, text: blocks(counts, countedAtText(view.countedAt)) };
 }
 
 function nameOf({ name, active, texterId }: Sender, names: AssigneeNames): string {
