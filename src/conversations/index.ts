@@ -1,4 +1,4 @@
-export { moveUpdate, NOT_MOVED, SINCE_LAST_MOVE_FIELDS, sinceLastMove, UNCHANGED } from './move-update.ts';
+export { movesUpdate, moveUpdate, NOT_MOVED, SINCE_LAST_MOVE_FIELDS, sinceLastMove, UNCHANGED } from './move-update.ts';
 export { MongoCompletenessStore } from './completeness-store.ts';
 export { MongoConversationStore } from './conversation-store.ts';
 export type {

@@ -15,11 +15,29 @@ const NEXT_VERSION = { $add: [VERSION, 1] };
  * `atLastMove`. An undo compares them to find out what has changed since.
  */
 export function moveUpdate(move: HistoryMove): mongo.Document[] {
-  const history = { $concatArrays: [HISTORY, [{ $literal: move }]] };
+  return updateWith(move, { $literal: move.to }, { $literal: move });
+}
+
+/** The update of several moves that go to different targets. `to` computes the target from the id of the conversation. */
+export function movesUpdate(
+  move: Pick<HistoryMove, 'operationId' | 'at' | 'by'>,
+  to: mongo.Document,
+): mongo.Document[] {
+  const { operationId, at, by } = move;
+  const from = orNull('assigneeId');
+  return updateWith(move, to, { operationId: { $literal: operationId }, from, to, at, by: { $literal: by } });
+}
+
+function updateWith(
+  { operationId, at }: Pick<HistoryMove, 'operationId' | 'at'>,
+  to: mongo.Document,
+  entry: mongo.Document,
+): mongo.Document[] {
+  const history = { $concatArrays: [HISTORY, [entry]] };
   const $set = {
-    assigneeId: { $literal: move.to },
-    assignedAt: move.at,
-    lastOperationId: { $literal: move.operationId },
+    assigneeId: to,
+    assignedAt: at,
+    lastOperationId: { $literal: operationId },
     assignmentVersion: NEXT_VERSION,
     atLastMove: {
       version: NEXT_VERSION,

@@ -1,8 +1,9 @@
-import type { mongo } from 'mongoose';
+import type { mongo, Types } from 'mongoose';
 import { RAISE_FENCE } from '../campaigns/index.ts';
 import {
   assigneeOf,
   isComplete,
+  movesUpdate,
   moveUpdate,
   NOT_MOVED,
   SINCE_LAST_MOVE_FIELDS,
@@ -10,14 +11,18 @@ import {
   UNCHANGED,
   type StoredConversation,
 } from '../conversations/index.ts';
-import { STATUSES, type Status } from '../domain/conversation.ts';
+import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { BY_ID } from '../mongo/indexes.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
 import { storedFields, storedText } from '../mongo/stored-values.ts';
-import { byDirection, type Move } from './moves.ts';
+import { statementsOf, type OneMove } from './move-statements.ts';
+import type { Move } from './moves.ts';
 import { isOne, type OperationRequest } from './contract.ts';
 import type { Found, UndoneMove, WriteGuard } from './evaluate.ts';
+
+/** A missing assignee is the pool, as in every filter. */
+const ASSIGNEE = { $ifNull: ['$assigneeId', null] };
 
 interface CampaignAndTexters extends Pick<CampaignDoc, 'closed'> {
   readonly active: readonly Pick<TexterDoc, 'texterId'>[];
@@ -60,10 +65,11 @@ export class MoveWriter {
   /** Writes each group of moves under its guards. Returns the number of conversations that moved. */
   async write(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
     if (moves.length === 0) return 0;
-    // One statement for each pair of assignees. The guard checks the statuses of the plan, not those of each group.
-    const updates = byDirection(moves).map((same) => ({
-      updateMany: { filter: this.guarded(same), update: this.update(same[0], at), hint: BY_ID },
-    }));
+    const { alike, mixed } = statementsOf(moves);
+    const updates = [
+      ...alike.map((same) => ({ filter: this.guardedAlike(same), update: this.update(same[0], at) })),
+      ...mixed.map((some) => this.mixedUpdate(some, at)),
+    ].map((update) => ({ updateMany: { ...update, hint: BY_ID } }));
     const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session });
     if (isOne(this.request)) await this.writeFence(moves, session);
     return modifiedCount;
@@ -80,14 +86,31 @@ export class MoveWriter {
     await this.database.texters.updateMany({ campaignId, texterId: { $in: targets } }, RAISE_FENCE, { session });
   }
 
-  /** Every condition that the plan relied on, checked again in the write itself. */
-  private guarded(moves: readonly [Move, ...Move[]]): mongo.Filter<ConversationDoc> {
+  private guardedAlike(moves: readonly [Move, ...Move[]]): mongo.Filter<ConversationDoc> {
     const [{ from, to }] = moves;
+    const ids = moves.flatMap(({ conversationIds }) => objectIds(conversationIds));
+    return { ...this.guarded(ids, to), assigneeId: from };
+  }
+
+  /** Writes moves between different assignees with one statement. It finds the assignees of each move by its id. */
+  private mixedUpdate(moves: readonly OneMove[], at: Date) {
+    const ids = moves.map(({ id }) => id);
+    const place = { $indexOfArray: [{ $literal: ids }, '$_id'] };
+    const ofEach = (values: readonly Assignee[]) => ({ $arrayElemAt: [{ $literal: values }, place] });
+    const [froms, tos] = [ofEach(moves.map(({ from }) => from)), ofEach(moves.map(({ to }) => to))];
+    const { operationId, actorId } = this.request;
+    return {
+      filter: { ...this.guarded(ids, moves[0]?.to ?? null), $and: [{ $expr: { $eq: [ASSIGNEE, froms] } }] },
+      update: movesUpdate({ operationId, at, by: actorId ?? null }, tos),
+    };
+  }
+
+  /** Every condition that the plan relied on but the assignee, checked again in the write itself. */
+  private guarded(ids: readonly Types.ObjectId[], to: Assignee): mongo.Filter<ConversationDoc> {
     const { statuses, lastMovedBy } = this.guard;
     return {
-      _id: { $in: moves.flatMap(({ conversationIds }) => objectIds(conversationIds)) },
+      _id: { $in: [...ids] },
       campaignId: this.request.campaignId,
-      assigneeId: from,
       'history.operationId': { $ne: this.request.operationId },
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
       ...(lastMovedBy !== null && lastMovedAs(lastMovedBy)),
