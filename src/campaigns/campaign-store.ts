@@ -1,14 +1,17 @@
 import type { mongo } from 'mongoose';
 import type { Campaign, SelfAssignSettings } from './campaign.ts';
 import { fenceBatches, fenceTexters } from './fence.ts';
-import type { CampaignStore } from './ports.ts';
-import { toCampaign, type StoredCampaign } from './stored.ts';
+import type { CampaignRemoval, CampaignStore } from './ports.ts';
+import { isRemoved, toCampaign, type StoredCampaign } from './stored.ts';
 import { Refusal } from '../domain/errors.ts';
+import { UNFINISHED_STATES } from '../domain/operation.ts';
 import { shownId } from '../domain/safe-text.ts';
 import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import type { CampaignDoc } from '../mongo/documents.ts';
 import { increment } from '../mongo/stored-values.ts';
+
+const NOT_REMOVED = { removedAt: null } as const;
 
 const NEWEST_FIRST = { createdAt: -1, _id: 1 } as const;
 
@@ -34,16 +37,20 @@ export class MongoCampaignStore implements CampaignStore {
 
   async find(campaignId: string): Promise<Campaign | undefined> {
     const doc = await this.database.models.campaigns.findById(campaignId).lean<StoredCampaign>();
-    return doc ? toCampaign(doc) : undefined;
+    return doc && !isRemoved(doc) ? toCampaign(doc) : undefined;
   }
 
   async findByName(name: string, limit: number): Promise<Campaign[]> {
-    const docs = await this.database.models.campaigns.find({ name }).limit(limit).lean<StoredCampaign[]>();
+    const docs = await this.database.models.campaigns
+      .find({ name, ...NOT_REMOVED })
+      .limit(limit)
+      .lean<StoredCampaign[]>();
     return docs.map(toCampaign);
   }
 
   async list(limit: number): Promise<Campaign[]> {
-    const docs = await this.database.models.campaigns.find().sort(NEWEST_FIRST).limit(limit).lean<StoredCampaign[]>();
+    const found = this.database.models.campaigns.find(NOT_REMOVED).sort(NEWEST_FIRST).limit(limit);
+    const docs = await found.lean<StoredCampaign[]>();
     return docs.map(toCampaign);
   }
 
@@ -57,6 +64,32 @@ export class MongoCampaignStore implements CampaignStore {
     return this.set(campaignId, { country });
   }
 
+  rename(campaignId: string, name: string): Promise<Campaign | undefined> {
+    return this.set(campaignId, { name });
+  }
+
+  /** Accepting a bulk operation writes the campaign too, so one of two concurrent transactions repeats. */
+  async remove(campaignId: string, at: Date): Promise<CampaignRemoval | undefined> {
+    const { campaigns, operations } = this.database;
+    return this.database.transaction(async (session) => {
+      const doc: StoredCampaign | null = await campaigns.findOne({ _id: campaignId, ...NOT_REMOVED }, { session });
+      if (!doc) return undefined;
+      const campaign = toCampaign(doc);
+      const open = { campaignId, state: { $in: [...UNFINISHED_STATES] } };
+      const unfinished = await operations.countDocuments(open, { session });
+      const isRemoved = campaign.closed && unfinished === 0;
+      if (isRemoved) await campaigns.updateOne({ _id: campaignId }, { $set: { removedAt: at } }, { session });
+      return { campaign, unfinished, isRemoved };
+    });
+  }
+
+  async restore(campaignId: string): Promise<Campaign | undefined> {
+    const removed = { _id: campaignId, removedAt: { $type: 'date' } } as const;
+    const options = { returnDocument: 'after' } as const;
+    const doc = await this.database.campaigns.findOneAndUpdate(removed, { $unset: { removedAt: '' } }, options);
+    return doc ? toCampaign(doc) : undefined;
+  }
+
   async changeRules(campaignId: string, changes: Partial<SelfAssignSettings>): Promise<Campaign | undefined> {
     // A rule cannot be written into a value of another type, such as `null`.
     const isOther = { $expr: { $not: { $in: [{ $type: '$selfAssign' }, ['object', 'missing']] } } };
@@ -67,7 +100,8 @@ export class MongoCampaignStore implements CampaignStore {
 
   private async set(campaignId: string, fields: mongo.MatchKeysAndValues<CampaignDoc>): Promise<Campaign | undefined> {
     const options = { returnDocument: 'after', runValidators: true } as const;
-    const update = this.database.models.campaigns.findByIdAndUpdate(campaignId, { $set: fields }, options);
+    const filter = { _id: campaignId, ...NOT_REMOVED };
+    const update = this.database.models.campaigns.findOneAndUpdate(filter, { $set: fields }, options);
     const doc = await update.lean<StoredCampaign>();
     return doc ? toCampaign(doc) : undefined;
   }
@@ -84,6 +118,10 @@ export async function nextOperationCount(
 ): Promise<number> {
   const options = { session, returnDocument: 'after', projection: { operationCount: 1 } } as const;
   const { campaigns } = database;
-  const campaign = await campaigns.findOneAndUpdate({ _id: campaignId }, increment('operationCount'), options);
+  const campaign = await campaigns.findOneAndUpdate(
+    { _id: campaignId, ...NOT_REMOVED },
+    increment('operationCount'),
+    options,
+  );
   return campaign?.operationCount ?? 0;
 }

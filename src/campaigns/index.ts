@@ -16,6 +16,14 @@ export {
   setClosed,
   setCountry,
 } from './manage.ts';
+export {
+  removeCampaign,
+  removeTexter,
+  renameCampaign,
+  renameTexter,
+  restoreCampaign,
+  restoreTexter,
+} from './remove.ts';
 export { MongoCreditStore, replaceCredits } from './credit-store.ts';
 export type { CampaignStore, CreditStore, TexterStore } from './ports.ts';
 export { readWord, TexterWords } from './texter-words.ts';

@@ -1,6 +1,13 @@
 import type { Credit } from '../domain/credits.ts';
 import type { Campaign, SelfAssignSettings, Texter } from './campaign.ts';
 
+/** `unfinished`: how many operations and claims had not ended. Only a closed campaign without any was removed. */
+export interface CampaignRemoval {
+  readonly campaign: Campaign;
+  readonly unfinished: number;
+  readonly isRemoved: boolean;
+}
+
 export interface CampaignStore {
   /** Throws a `campaign-exists` refusal when a campaign with this id exists. */
   insert(campaign: Campaign): Promise<void>;
@@ -12,6 +19,15 @@ export interface CampaignStore {
   setClosed(campaignId: string, closed: boolean): Promise<Campaign | undefined>;
   /** Returns the changed campaign, or `undefined` when it does not exist. */
   setCountry(campaignId: string, country: string | null): Promise<Campaign | undefined>;
+  /** Returns the changed campaign, or `undefined` when it does not exist. */
+  rename(campaignId: string, name: string): Promise<Campaign | undefined>;
+  /**
+   * Removes a closed campaign in which no operation is unfinished, unless that changes meanwhile. Returns what it found;
+   * `undefined`: no such campaign.
+   */
+  remove(campaignId: string, at: Date): Promise<CampaignRemoval | undefined>;
+  /** Brings a removed campaign back, closed as it was. Returns `undefined` when there is none. */
+  restore(campaignId: string): Promise<Campaign | undefined>;
   /** Changes only the given rules. Returns the changed campaign, or `undefined` when it does not exist. */
   changeRules(campaignId: string, changes: Partial<SelfAssignSettings>): Promise<Campaign | undefined>;
 }
@@ -33,6 +49,14 @@ export interface TexterStore {
   insert(texter: NewTexter): Promise<Texter>;
   /** Lists all texters of the campaign in their order of joining. */
   list(campaignId: string): Promise<Texter[]>;
+  /** Lists the texters who were removed from the campaign. Old receipts name them. */
+  listRemoved(campaignId: string): Promise<Texter[]>;
+  /** Returns the changed texter, or `undefined` when the campaign has no such texter. */
+  rename(campaignId: string, texterId: string, name: string): Promise<Texter | undefined>;
+  /** Removes a paused texter. Returns `undefined` when the campaign has no such texter, or when the texter is active. */
+  remove(campaignId: string, texterId: string, at: Date): Promise<Texter | undefined>;
+  /** Brings a removed texter back, paused. Returns `undefined` when there is none. */
+  restore(campaignId: string, texterId: string): Promise<Texter | undefined>;
   /** Returns the changed texter, or `undefined` when the campaign has no such texter. */
   setActive(campaignId: string, texterId: string, active: boolean): Promise<Texter | undefined>;
 }

@@ -26,6 +26,10 @@ export function toCampaign(doc: StoredCampaign): Campaign {
   };
 }
 
+export function isRemoved({ removedAt }: Pick<StoredCampaign, 'removedAt'>): boolean {
+  return storedDate(removedAt) !== null;
+}
+
 export function isClosed({ closed }: Pick<StoredCampaign, 'closed'>): boolean {
   return closed === true;
 }

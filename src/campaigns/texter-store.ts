@@ -1,10 +1,11 @@
-import type { mongo } from 'mongoose';
+import type { mongo, QueryFilter } from 'mongoose';
 import type { Texter } from './campaign.ts';
 import { fenceBatches, RAISE_FENCE } from './fence.ts';
 import type { NewTexter, TexterStore } from './ports.ts';
 import { Refusal, unknownCampaign } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
+import type { TexterDoc } from '../mongo/documents.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { increment } from '../mongo/stored-values.ts';
 import { inJoinedOrder, toTexter, type StoredTexter } from './stored.ts';
@@ -34,24 +35,54 @@ export class MongoTexterStore implements TexterStore {
 
   /** Reads in one batch and sorts here: a cursor can miss or repeat documents that are written while it is open. */
   async list(campaignId: string): Promise<Texter[]> {
-    const found = this.database.models.texters.find({ campaignId }, TEXTER_FIELDS, IN_ONE_BATCH);
-    return inJoinedOrder(await found.lean<StoredTexter[]>());
+    return this.read({ campaignId, removedAt: null });
+  }
+
+  async listRemoved(campaignId: string): Promise<Texter[]> {
+    return this.read({ campaignId, removedAt: { $type: 'date' } });
+  }
+
+  rename(campaignId: string, texterId: string, name: string): Promise<Texter | undefined> {
+    return this.update({ campaignId, texterId, removedAt: null }, { $set: { name } });
+  }
+
+  remove(campaignId: string, texterId: string, at: Date): Promise<Texter | undefined> {
+    const paused = { campaignId, texterId, active: { $ne: true }, removedAt: null } as const;
+    return this.update(paused, { $set: { removedAt: at } });
+  }
+
+  restore(campaignId: string, texterId: string): Promise<Texter | undefined> {
+    const removed = { campaignId, texterId, removedAt: { $type: 'date' } } as const;
+    return this.update(removed, { $unset: { removedAt: '' }, $set: { active: false } });
   }
 
   async setActive(campaignId: string, texterId: string, active: boolean): Promise<Texter | undefined> {
-    const filter = { campaignId, texterId };
-    const options = { returnDocument: 'after', projection: TEXTER_FIELDS } as const;
+    const filter = { campaignId, texterId, removedAt: null };
     // The write is also the fence of the texter's claims and single moves.
     const update = [{ $set: { active } }, ...RAISE_FENCE];
-    const doc: StoredTexter | null = await this.database.texters.findOneAndUpdate(filter, update, options);
+    const texter = await this.update(filter, update);
     if (!active) await fenceBatches(this.database, campaignId);
+    return texter;
+  }
+
+  private async read(filter: QueryFilter<TexterDoc>): Promise<Texter[]> {
+    const found = this.database.models.texters.find(filter, TEXTER_FIELDS, IN_ONE_BATCH);
+    return inJoinedOrder(await found.lean<StoredTexter[]>());
+  }
+
+  private async update(
+    filter: mongo.Filter<TexterDoc>,
+    update: mongo.UpdateFilter<TexterDoc> | mongo.Document[],
+  ): Promise<Texter | undefined> {
+    const options = { returnDocument: 'after', projection: TEXTER_FIELDS } as const;
+    const doc: StoredTexter | null = await this.database.texters.findOneAndUpdate(filter, update, options);
     return doc ? toTexter(doc) : undefined;
   }
 
   private async join({ campaignId, texterId, name, createdAt }: NewTexter, session: mongo.ClientSession) {
     const options = { returnDocument: 'after', projection: { texterCount: 1 }, session } as const;
     const campaign = await this.database.campaigns.findOneAndUpdate(
-      { _id: campaignId },
+      { _id: campaignId, removedAt: null },
       increment('texterCount'),
       options,
     );

@@ -22,12 +22,15 @@ export interface CampaignSession {
 export async function openCampaign(session: Session, typed: string): Promise<CampaignSession> {
   const context = await session.context();
   const campaign = await findCampaign(context, typed);
-  const texters = await listTexters(context, campaign.campaignId);
-  return { session, context, campaign, texters, names: new AssigneeNames(texters) };
+  const { campaignId } = campaign;
+  const [texters, names] = await Promise.all([context.stores.texters.list(campaignId), namesOf(context, campaignId)]);
+  return { session, context, campaign, texters, names };
 }
 
-export function listTexters({ stores }: Context, campaignId: string): Promise<Texter[]> {
-  return stores.texters.list(campaignId);
+/** Receipts name the texters who were removed since, too. */
+export async function namesOf({ stores: { texters } }: Context, campaignId: string): Promise<AssigneeNames> {
+  const lists = await Promise.all([texters.list(campaignId), texters.listRemoved(campaignId)]);
+  return new AssigneeNames(lists.flat());
 }
 
 /** Finds a campaign by its id or its exact name. Refuses a word that matches several campaigns. */

@@ -1,7 +1,18 @@
 import { Schema } from 'mongoose';
 import type { HistoryMove } from '../domain/conversation.ts';
 import { SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT } from '../domain/self-assign.ts';
-import { count, nested, required, status, strict, text, textOrNull, time, timeOrNull } from './schema-parts.ts';
+import {
+  count,
+  nested,
+  optional,
+  required,
+  status,
+  strict,
+  text,
+  textOrNull,
+  time,
+  timeOrNull,
+} from './schema-parts.ts';
 
 const selfAssign = Schema.create(
   {
@@ -28,6 +39,8 @@ export const campaignSchema = Schema.create(
     /** The number of texters that have ever joined. */
     texterCount: { ...count, default: 0 },
     createdAt: time,
+    /** Set on a removed campaign: nothing but a restore finds it any more. */
+    removedAt: optional<Date | null>({ type: Date }),
   },
   { ...strict, collection: 'campaigns' },
 );
@@ -54,6 +67,8 @@ export const texterSchema = Schema.create(
     /** Each round of claims and each single move to the texter adds 1, and so does a pause: two of them conflict. */
     fence: { ...count, default: 0 },
     createdAt: time,
+    /** Set on a removed texter, who is also not active. Receipts still find the name. */
+    removedAt: optional<Date | null>({ type: Date }),
   },
   { ...strict, collection: 'texters' },
 );

@@ -1,12 +1,20 @@
 import type { Command } from 'commander';
-import { createCampaign, SELF_ASSIGN_DEFAULT, setClosed, setCountry } from '../../campaigns/index.ts';
+import {
+  createCampaign,
+  removeCampaign,
+  renameCampaign,
+  restoreCampaign,
+  SELF_ASSIGN_DEFAULT,
+  setClosed,
+  setCountry,
+} from '../../campaigns/index.ts';
 import { campaignId } from '../../domain/ids.ts';
 import { id, newId } from '../arguments.ts';
 import { findCampaign } from '../lookup.ts';
 import { CAMPAIGN, countryOption, limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
 import { fittedTable } from '../layout.ts';
-import { moment, type Output } from '../terminal.ts';
+import { moment, plain, type Output } from '../terminal.ts';
 import { addLimitOptions, addRules, campaignOutput, limitsOf, stateOf, type LimitOptions } from './campaign-rules.ts';
 
 const COLUMNS = [
@@ -24,9 +32,10 @@ interface CreateOptions extends LimitOptions {
 }
 
 export function addCampaign(program: Command, session: Session): void {
-  const group = program.command('campaign').summary('create, show, close and open campaigns');
+  const group = program.command('campaign').summary('create, show, close, rename and remove campaigns');
   addCreate(group, session);
   addRules(group, session);
+  addChanges(group, session);
   group
     .command('list')
     .summary('list campaigns, newest first')
@@ -57,6 +66,43 @@ export function addCampaign(program: Command, session: Session): void {
     .summary('open a closed campaign again')
     .argument(...CAMPAIGN)
     .action(async (typed: string) => session.print(await close(session, typed, false)));
+}
+
+function addChanges(group: Command, session: Session): void {
+  group
+    .command('rename')
+    .summary('give a campaign another name')
+    .argument(...CAMPAIGN)
+    .argument('<name>', 'the new name')
+    .action(async (typed: string, name: string) => {
+      const context = await session.context();
+      const { campaignId } = await findCampaign(context, typed);
+      session.print(campaignOutput(await renameCampaign(context, campaignId, name)));
+    });
+  group
+    .command('remove')
+    .summary('remove a closed campaign; its data stays in the database')
+    .description(
+      'Removes a closed campaign whose operations have all ended. No command finds it any more. Its conversations, texters ' +
+        'and receipts stay in the database, and `baton campaign restore` brings it back. To delete a person, use `baton erase` first.',
+    )
+    .argument(...CAMPAIGN)
+    .action(async (typed: string) => session.print(await remove(session, typed)));
+  group
+    .command('restore')
+    .summary('bring a removed campaign back, closed')
+    .argument('<id>', 'the id of the campaign', id('<id>', campaignId))
+    .action(async (typed: string) =>
+      session.print(campaignOutput(await restoreCampaign(await session.context(), typed))),
+    );
+}
+
+async function remove(session: Session, typed: string): Promise<Output> {
+  const context = await session.context();
+  const { campaignId } = await findCampaign(context, typed);
+  const { name } = await removeCampaign(context, campaignId);
+  const text = `${plain(name)} is removed. Its conversations and receipts stay in the database.\nTo bring it back: baton campaign restore ${campaignId}`;
+  return { json: { campaignId, removed: true }, text };
 }
 
 function addCreate(group: Command, session: Session): void {

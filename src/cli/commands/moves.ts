@@ -13,9 +13,9 @@ import {
   type MovesPage,
 } from '../../operations/index.ts';
 import { misused } from '../errors.ts';
-import { AssigneeNames } from '../assignee-names.ts';
+import type { AssigneeNames } from '../assignee-names.ts';
 import { blocks, fittedTable } from '../layout.ts';
-import { listTexters } from '../lookup.ts';
+import { namesOf } from '../lookup.ts';
 import { limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
 import { moment, type Text } from '../terminal.ts';
@@ -59,7 +59,7 @@ export function addMoves(program: Command, session: Session): void {
       if (options.csv) return printCsv(session, context, { operationId, campaignId, after: options.after });
       const { limit, after } = options;
       const page = await read(context, { operationId, campaignId, limit, after });
-      const names = new AssigneeNames(await listTexters(context, campaignId));
+      const names = await namesOf(context, campaignId);
       session.print({ json: page, text: pageText(page, names) });
     });
 }

@@ -2,9 +2,9 @@ import { type Command, Option } from 'commander';
 import { unknownOperation } from '../../domain/errors.ts';
 import { type OperationFilter, OPERATION_FILTERS, progressOf, type ViewedOperation } from '../../operations/index.ts';
 import { findSent, listSent, type SentOperation } from '../../reconcile/index.ts';
-import { AssigneeNames } from '../assignee-names.ts';
+import type { AssigneeNames } from '../assignee-names.ts';
 import { blocks, fittedTable } from '../layout.ts';
-import { listTexters, openCampaign, type CampaignSession } from '../lookup.ts';
+import { namesOf, openCampaign, type CampaignSession } from '../lookup.ts';
 import { fromText, operationText, sentText, stateText, toText } from '../operation-text.ts';
 import { CAMPAIGN, limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
@@ -116,7 +116,7 @@ async function show(session: Session, id: string): Promise<Output> {
   if (!found) return showSent(session, id);
   const [operation = found] = await context.operationViews.withPlaces(found.campaignId, [found]);
   const viewed = await withProgress(context, operation);
-  const names = new AssigneeNames(await listTexters(context, operation.campaignId));
+  const names = await namesOf(context, operation.campaignId);
   return { json: operationJson(viewed), text: operationText(viewed, names) };
 }
 
@@ -124,7 +124,7 @@ async function show(session: Session, id: string): Promise<Output> {
 async function showSent(session: Session, id: string): Promise<Output> {
   const sent = await findSent(session.config.queue, id);
   if (!sent) throw unknownOperation(id);
-  const names = new AssigneeNames(await listTexters(await session.context(), sent.campaignId));
+  const names = await namesOf(await session.context(), sent.campaignId);
   return { json: sentJson(sent), text: blocks(sentText(sent, names)) };
 }
 

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { type Load, type Sender, viewSenders } from '../../conversations/index.ts';
 import { STATUSES } from '../../domain/conversation.ts';
-import { findCampaign, listTexters } from '../lookup.ts';
+import { findCampaign, namesOf } from '../lookup.ts';
 import { CAMPAIGN } from '../options.ts';
 import type { Session } from '../session.ts';
-import { AssigneeNames } from '../assignee-names.ts';
+import type { AssigneeNames } from '../assignee-names.ts';
 import { blocks, fittedTable } from '../layout.ts';
 import type { Output } from '../terminal.ts';
 import { countedAtText } from '../words.ts';
@@ -36,7 +36,7 @@ async function senders(session: Session, typed: string): Promise<Output> {
     incomplete,
     total,
   ];
-  const names = new AssigneeNames(await listTexters(context, campaignId));
+  const names = await namesOf(context, campaignId);
   const rows = view.senders.map((sender) => [nameOf(sender, names), ...numbers(sender)]);
   const counts = fittedTable(COLUMNS, [...rows, ['pool', ...numbers(view.pool)]]);
   return { json: view, text: blocks(counts, countedAtText(view.countedAt)) };

@@ -1,5 +1,12 @@
 import type { Command } from 'commander';
-import { addTexter as addToCampaign, setActive, type Texter } from '../../campaigns/index.ts';
+import {
+  addTexter as addToCampaign,
+  removeTexter,
+  renameTexter,
+  restoreTexter,
+  setActive,
+  type Texter,
+} from '../../campaigns/index.ts';
 import { texterId } from '../../domain/ids.ts';
 import { id, newId } from '../arguments.ts';
 import { findCampaign, findTexter, openCampaign } from '../lookup.ts';
@@ -11,7 +18,7 @@ import { facts, type Output } from '../terminal.ts';
 const COLUMNS = ['id', { title: 'name', isShortened: true }, 'state', { title: 'joined', spare: 1 }] as const;
 
 export function addTexter(program: Command, session: Session): void {
-  const group = program.command('texter').summary('add, pause and resume texters');
+  const group = program.command('texter').summary('add, pause, rename and remove texters');
   group
     .command('add')
     .summary('add a texter to a campaign')
@@ -33,11 +40,60 @@ export function addTexter(program: Command, session: Session): void {
     .argument(...CAMPAIGN)
     .argument(...TEXTER)
     .action(async (campaign: string, texter: string) => session.print(await pause(session, campaign, texter, true)));
+  addChanges(group, session);
   group
     .command('list')
     .summary('list the texters of a campaign, in the order in which they joined')
     .argument(...CAMPAIGN)
     .action(async (campaign: string) => session.print(await list(session, campaign)));
+}
+
+function addChanges(group: Command, session: Session): void {
+  group
+    .command('rename')
+    .summary('give a texter another name')
+    .argument(...CAMPAIGN)
+    .argument(...TEXTER)
+    .argument('<name>', 'the new name')
+    .action(async (campaign: string, texter: string, name: string) => {
+      const of = await openCampaign(session, campaign);
+      const { campaignId } = of.campaign;
+      const renamed = await renameTexter(of.context, campaignId, findTexter(of, texter).texterId, name);
+      session.print(texterOutput(campaignId, renamed));
+    });
+  group
+    .command('remove')
+    .summary('remove a texter who has no conversations')
+    .description(
+      'Removes a texter from a campaign. A texter with conversations is not removed: move the conversations first, with ' +
+        '`baton reassign` or `baton unassign`. Receipts keep the name, and no other texter can get the id.',
+    )
+    .argument(...CAMPAIGN)
+    .argument(...TEXTER)
+    .action(async (campaign: string, texter: string) => session.print(await remove(session, campaign, texter)));
+  group
+    .command('restore')
+    .summary('bring a removed texter back, paused')
+    .argument(...CAMPAIGN)
+    .argument('<texter>', 'the removed texter, by id or name')
+    .action(async (campaign: string, texter: string) => session.print(await restore(session, campaign, texter)));
+}
+
+async function remove(session: Session, typed: string, typedTexter: string): Promise<Output> {
+  const of = await openCampaign(session, typed);
+  const { campaignId } = of.campaign;
+  const { texterId } = await removeTexter(of.context, campaignId, findTexter(of, typedTexter).texterId);
+  await session.notifyWaitingClaims(campaignId);
+  const text = `${of.names.of(texterId)} is removed. Receipts keep the name.\nTo bring the texter back: baton texter restore ${campaignId} ${texterId}`;
+  return { json: { campaignId, texterId, removed: true }, text };
+}
+
+async function restore(session: Session, typed: string, typedTexter: string): Promise<Output> {
+  const { context, campaign } = await openCampaign(session, typed);
+  const { campaignId } = campaign;
+  const texters = await context.stores.texters.listRemoved(campaignId);
+  const { texterId } = findTexter({ campaign, texters }, typedTexter);
+  return texterOutput(campaignId, await restoreTexter(context, campaignId, texterId));
 }
 
 async function add(session: Session, typed: string, name: string, newTexterId = newId('t')): Promise<Output> {
