@@ -28,7 +28,7 @@ const RULES = [
   '^src/domain/',
   '^src/campaigns/campaign\\.ts$',
   '^src/claims/(claim|contract|rules)\\.ts$',
-  '^src/contacts/(columns|contact|contract|row)\\.ts$',
+  '^src/contacts/(cell-values|consent|contact|contract|fields|formulas|mapping|mapping-refusals|moments|row)\\.ts$',
   '^src/operations/(batch|contract|evaluate|moves|operation|planner|shortfalls|sources-and-targets|surplus)\\.ts$',
 ];
 

@@ -1,10 +1,7 @@
-import { importContacts, type FileRecord } from '../../src/contacts/import.ts';
+import { importContacts, sourceOf } from '../../src/contacts/index.ts';
 import { addTexter, createCampaign } from '../../src/campaigns/manage.ts';
 import { viewSenders, type SendersView } from '../../src/conversations/views.ts';
 import type { Sandbox } from '../sandbox.ts';
-
-/** Rows passed to the import at once. */
-const PAGE_ROWS = 1_000;
 
 export interface DemoCampaign {
   readonly campaignId: string;
@@ -17,7 +14,7 @@ export async function createDemoCampaign(
   sandbox: Sandbox,
   name: string,
   texters: readonly string[],
-  contacts: Iterable<readonly string[]>,
+  contacts: readonly (readonly string[])[],
 ): Promise<DemoCampaign> {
   const { context } = sandbox;
   const campaignId = sandbox.newId('c');
@@ -27,23 +24,11 @@ export async function createDemoCampaign(
     const added = await addTexter(context, { campaignId, texterId: sandbox.newId('t'), name: texter });
     texterIds[texter] = added.texterId;
   }
-  await importContacts(context, campaignId, recordPages(contacts));
+  const [columns = [], ...rows] = contacts;
+  await importContacts(context, campaignId, sourceOf(columns, rows));
   return { campaignId, texterIds };
 }
 
 export function senders({ context }: Sandbox, campaignId: string): Promise<SendersView> {
   return viewSenders(context, campaignId);
-}
-
-/** Yields the rows in pages, as a CSV reader does. */
-async function* recordPages(rows: Iterable<readonly string[]>): AsyncGenerator<FileRecord[]> {
-  let page: FileRecord[] = [];
-  let line = 0;
-  for (const cells of rows) {
-    page.push({ line: (line += 1), cells });
-    if (page.length < PAGE_ROWS) continue;
-    yield page;
-    page = [];
-  }
-  yield await Promise.resolve(page);
 }

@@ -11,7 +11,7 @@ const LINE_EVERY_MS = 500;
 export async function playLargeCampaign(sandbox: Sandbox, print: (line: string) => void): Promise<void> {
   const texters = Array.from({ length: TEXTERS }, (_, index) => `Texter ${index + 1}`);
   print(`importing ${CONVERSATIONS} contacts…`);
-  const { campaignId } = await createDemoCampaign(sandbox, 'A large campaign', texters, contacts());
+  const { campaignId } = await createDemoCampaign(sandbox, 'A large campaign', texters, [...contacts()]);
   const bar = new SingleBar(
     { format: 'reassign all {bar} {value} of {total}', noTTYOutput: true, notTTYSchedule: LINE_EVERY_MS, barsize: 40 },
     Presets.shades_classic,

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
+import { restoreOnSignal } from './interruption.ts';
 
 /** The environment and streams of a command line: those of the process, or those of a test. */
 export interface Terminal {
@@ -93,7 +94,14 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-export type Progress = Pick<SingleBar, 'update' | 'stop'>;
+export interface Progress {
+  update(value: number): void;
+  stop(): void;
+}
+
+const DEFAULT_COLUMNS = 80;
+const BAR_WIDTH_MIN = 8;
+const BAR_WIDTH_MAX = 40;
 
 /** Progress is shown only where a person can see it. */
 export function isInteractive({ stderr }: Terminal): boolean {
@@ -104,7 +112,21 @@ export function isInteractive({ stderr }: Terminal): boolean {
 export function progressBar(terminal: Terminal, what: string, total: number, unit = ''): Progress {
   const format = `${what} {bar} {percentage}% | {value} of {total}${unit} | {eta_formatted} left`;
   const stream = terminal.stderr as NodeJS.WriteStream;
-  const bar = new SingleBar({ stream, format, clearOnComplete: true, fps: 5 }, Presets.shades_classic);
-  if (isInteractive(terminal) && total > 0) bar.start(total, 0);
-  return bar;
+  const barsize = barWidth(stream.columns, `${what}  100% | ${total} of ${total}${unit} | 59m59s left`);
+  const bar = new SingleBar({ stream, format, barsize, clearOnComplete: true, fps: 5 }, Presets.shades_classic);
+  if (!isInteractive(terminal) || total === 0) return bar;
+  bar.start(total, 0);
+  // The bar switches off the line wrapping of the terminal.
+  const end = restoreOnSignal(() => bar.stop());
+  const stop = (): void => {
+    end();
+    bar.stop();
+  };
+  return { update: (value: number) => bar.update(value), stop };
+}
+
+/** The bar has the place that the text beside it leaves. */
+function barWidth(columns: number | undefined, text: string): number {
+  const left = (columns ?? DEFAULT_COLUMNS) - text.length;
+  return Math.min(BAR_WIDTH_MAX, Math.max(BAR_WIDTH_MIN, left));
 }

@@ -188,7 +188,7 @@ export class BatchImport {
 
   /** Writes every field, because partial indexes do not treat a missing field as `null` in every case. */
   private toDoc(conversation: NewConversation): ConversationDoc {
-    const { name, phone, ...fields } = conversation;
+    const { name, phone, assignedAt = null, ...fields } = conversation;
     const assigneeId = this.assigneeOf(conversation);
     return {
       _id: new Types.ObjectId(),
@@ -198,7 +198,7 @@ export class BatchImport {
       optedOut: this.optedOut.has(phone),
       assigneeId,
       assignmentVersion: 0,
-      assignedAt: assigneeId === null ? null : this.batch.at,
+      assignedAt: assigneeId === null ? null : (assignedAt ?? this.batch.at),
       lastOperationId: null,
       history: [],
     };

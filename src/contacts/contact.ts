@@ -1,55 +1,6 @@
 import type { PersonText } from './person-text.ts';
 import type { Assignee, Status } from '../domain/conversation.ts';
 
-const MOMENT = /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2})(:\d{2}(?:\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
-const SECONDS = /^:(\d{2})(?:\.(\d+))?$/;
-
-/**
- * Reads an ISO 8601 date, or date and time, to the millisecond. A time without an offset is UTC. Returns `undefined` for
- * any other text and for days that do not exist.
- */
-export function isoMoment(text: string): Date | undefined {
-  const match = MOMENT.exec(text);
-  if (!match) return undefined;
-  const [, day = '', minutes = '00:00', seconds = ':00', offset = 'Z'] = match;
-  const [, second = '00', fraction = ''] = SECONDS.exec(seconds) ?? [];
-  const zone = offset === 'Z' || offset.includes(':') ? offset : `${offset.slice(0, 3)}:${offset.slice(3)}`;
-  const moment = new Date(`${day}T${minutes}:${second}.${fraction.padEnd(3, '0').slice(0, 3)}${zone}`);
-  return isDay(day) && !Number.isNaN(moment.getTime()) ? moment : undefined;
-}
-
-/** `Date` turns 30 February into 1 March, so a day exists only if it comes back unchanged. */
-function isDay(day: string): boolean {
-  const midnight = new Date(`${day}T00:00:00.000Z`);
-  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);
-}
-
-export interface Moments {
-  readonly createdAt: Date;
-  readonly lastInboundAt: Date | null;
-  readonly lastOutboundAt: Date | null;
-}
-
-/** Derives since when a conversation has waited in its status from the moments of its messages. */
-export function waitingSinceOf(status: Status, { createdAt, lastInboundAt, lastOutboundAt }: Moments): Date {
-  switch (status) {
-    case 'not-started':
-      return createdAt;
-    case 'needs-reply':
-      return lastInboundAt ?? createdAt;
-    case 'in-progress':
-    case 'awaiting-contact':
-      return lastOutboundAt ?? createdAt;
-    case 'closed':
-      return later(lastInboundAt, lastOutboundAt) ?? createdAt;
-  }
-}
-
-function later(a: Date | null, b: Date | null): Date | null {
-  if (!a || !b) return a ?? b;
-  return a > b ? a : b;
-}
-
 /** A conversation as an import creates it, with the contact that it belongs to. */
 export interface NewConversation {
   /** The id of the contact in another system; `null` when the file gives none. */
@@ -64,6 +15,8 @@ export interface NewConversation {
   readonly lastInboundAt: Date | null;
   readonly lastOutboundAt: Date | null;
   readonly createdAt: Date;
+  /** Since when the assignee has the conversation. Default: since the import. */
+  readonly assignedAt?: Date | null;
 }
 
 export interface ImportBatch {

@@ -1,5 +1,5 @@
 import type { TexterStore } from '../campaigns/index.ts';
-import { BIDI_CONTROL } from '../domain/visible-text.ts';
+import { withGuard, withIdGuard } from './formulas.ts';
 import type { ConversationRecord, ViewStore } from '../conversations/index.ts';
 
 export const EXPORT_COLUMNS = [
@@ -55,32 +55,16 @@ function toRow(conversation: ConversationRecord, names: ReadonlyMap<string, stri
 }
 
 /** Columns whose text comes from people, files and other systems. */
-const FREE_TEXT: readonly (keyof ExportRow)[] = ['external_id', 'name', 'assignee_id', 'assignee'];
+const FREE_TEXT: readonly (keyof ExportRow)[] = ['name', 'assignee_id', 'assignee'];
 /** A spreadsheet reads digits after a plus sign as a number, never as a formula. */
 const PLAIN_PHONE = /^\+?[0-9]*$/;
 
-/** Spreadsheets split cells at these, depending on the country of the computer and on what the user chooses. */
-const SEPARATOR = '[,;\\t|\\r\\n\\u2028\\u2029]';
-/** Spreadsheets skip blanks and invisible characters before a formula, and the quotes around a cell. */
-const SKIPPED = '[\\s\\p{Cc}\\p{Cf}\\p{Default_Ignorable_Code_Point}"]*';
-/** Spreadsheets accept the full-width forms too. */
-const FORMULA_START = '[=+\\-@\\uff1d\\uff0b\\uff0d\\uff20]';
-/** The beginning of each formula: at the start of the cell, or where a spreadsheet would split it. */
-const FORMULAS = new RegExp(`(?<=^|${SEPARATOR})(?=${SKIPPED}${FORMULA_START})`, 'gu');
-const LINE_START = /^(?=[\t\r\n])/;
-const DIRECTIONS = new RegExp(BIDI_CONTROL.source, 'g');
-
 /**
- * Puts an apostrophe before everything that a spreadsheet would run as a formula, also where it would split a cell.
- * Spreadsheets read the apostrophe as "this is text". Drops characters that change the direction of text, because they
- * show a cell in another order than it has.
+ * Puts an apostrophe before everything that a spreadsheet would run as a formula, also where it would split a cell. An import
+ * takes it off again.
  */
 export function withoutFormulas(row: ExportRow): ExportRow {
   const columns = PLAIN_PHONE.test(row.phone) ? FREE_TEXT : [...FREE_TEXT, 'phone' as const];
-  return { ...row, ...Object.fromEntries(columns.map((column) => [column, withoutFormula(row[column])])) };
-}
-
-/** See {@link withoutFormulas}. */
-export function withoutFormula(cell: string): string {
-  return cell.replace(DIRECTIONS, '').replace(FORMULAS, "'").replace(LINE_START, "'");
+  const guarded = Object.fromEntries(columns.map((column) => [column, withGuard(row[column])]));
+  return { ...row, ...guarded, external_id: withIdGuard(row.external_id) };
 }

@@ -10,9 +10,12 @@ export {
   type PersonRequest,
   parsePersonJob,
 } from './contract.ts';
-export { csvRecords } from './csv-reader.ts';
-export { EXPORT_COLUMNS, type ExportRow, exportConversations, withoutFormula, withoutFormulas } from './export.ts';
-export { type ImportOptions, type ImportResult, importContacts } from './import.ts';
+export { type CsvChoices, type CsvFile, openCsv } from './csv-file.ts';
+export { EXPORT_COLUMNS, type ExportRow, exportConversations, withoutFormulas } from './export.ts';
+export { FIELDS, headerKey, REPORT_COLUMNS } from './fields.ts';
+export { withGuard } from './formulas.ts';
+export { type ImportEnd, type ImportOptions, type ImportPreview, importContacts, previewImport } from './import.ts';
+export { type ContactSource, sourceOf, type SourceRow } from './source.ts';
 export { liftOptOut, optOut } from './opt-out.ts';
 export type { ContactStore } from './contact.ts';
 export { RedisPersonInQueues, withPersonInQueues } from './person-in-queues.ts';

@@ -1,19 +1,21 @@
 import type { ContactStore, Imported, NewConversation, Refused } from './contact.ts';
-import { BadRow, type ContactReader } from './row.ts';
+import { BadRow } from './cell-values.ts';
+import type { Field } from './fields.ts';
+import type { ContactReader } from './row.ts';
+import type { SourceRow } from './source.ts';
 import { InFlight } from '../domain/in-flight.ts';
 
 /** Rows per insert and inserts at the same time: enough to keep the database busy, few enough for memory. */
 const BATCH_ROWS_MAX = 1_000;
 const BATCHES_IN_FLIGHT_MAX = 3;
+const ONE_BY_ONE: readonly Field[] = ['external_id', 'assignee', 'assignee_id'];
 /** The number of rejected rows that a result lists. It counts the others. */
 export const REJECTED_LISTED_MAX = 1_000;
 
-/** One record of a file: its cells, or the reason why it could not be read. `line` is the line it starts on, from 1. */
-export type FileRecord =
-  { readonly line: number; readonly cells: readonly string[] } | { readonly line: number; readonly problem: string };
-
-interface RejectedRow {
+export interface RejectedRow {
   readonly line: number;
+  /** The field that is wrong; `null` when the row as a whole is. */
+  readonly field: string | null;
   readonly reason: string;
 }
 
@@ -31,10 +33,12 @@ export interface ImportResult {
   readonly rejectedCount: number;
   /** The first {@link REJECTED_LISTED_MAX} rejected rows, by line. */
   readonly rejected: readonly RejectedRow[];
+  /** The line of the last row that was read. */
+  readonly lastLine: number;
 }
 
 interface ReadRow {
-  readonly line: number;
+  readonly row: SourceRow;
   readonly conversation: NewConversation;
 }
 
@@ -45,6 +49,8 @@ export interface RowImportParts {
   readonly at: Date;
   readonly keepsAssignees: boolean;
   readonly sharesIds: boolean;
+  /** Gets each rejected row, so that it can be corrected. */
+  readonly onRejected?: ((row: SourceRow, reason: string) => Promise<void>) | undefined;
 }
 
 /** Reads the rows of one import, inserts them in batches, and counts what became of them. */
@@ -56,22 +62,22 @@ export class RowImport {
   /** Phone numbers of rejected rows that say that the person has opted out. */
   private readonly optOuts = new Set<string>();
   private readonly rejected: RejectedRow[] = [];
-  private readonly counts = { accepted: 0, rejectedCount: 0, added: 0, optedOut: 0, leftInPool: 0 };
+  private readonly counts = { accepted: 0, rejectedCount: 0, added: 0, optedOut: 0, leftInPool: 0, lastLine: 0 };
 
   constructor(parts: RowImportParts, reader: ContactReader) {
     this.parts = parts;
     this.reader = reader;
     // A batch must find the external ids of the batch before it, and batches with the same texters would conflict.
-    const isOneByOne = reader.columns.some((column) => column === 'external_id' || column === 'assignee');
+    const isOneByOne = ONE_BY_ONE.some((field) => reader.mapping.columns.has(field));
     this.inFlight = new InFlight(() => (isOneByOne ? 1 : BATCHES_IN_FLIGHT_MAX));
   }
 
-  async add(record: FileRecord): Promise<void> {
-    const { line } = record;
-    const conversation = readRow(record, this.reader);
-    if (conversation instanceof BadRow) return this.reject(line, conversation.message, conversation.optOut);
+  async add(row: SourceRow): Promise<void> {
+    this.counts.lastLine = row.line;
+    const conversation = readRow(row, this.reader);
+    if (conversation instanceof BadRow) return this.reject(row, conversation);
     this.counts.accepted += 1;
-    this.batch.push({ line, conversation });
+    this.batch.push({ row, conversation });
     if (this.batch.length >= BATCH_ROWS_MAX) await this.flush();
   }
 
@@ -100,8 +106,8 @@ export class RowImport {
     const conversations = batch.map(({ conversation }) => this.withOptOut(conversation));
     const imported = await this.importBatch(conversations, []);
     for (const refused of imported.refused) {
-      const { line = 0 } = batch[conversations.indexOf(refused.conversation)] ?? {};
-      this.refuse(line, refused);
+      const { row } = batch[conversations.indexOf(refused.conversation)] ?? {};
+      if (row) await this.refuse(row, refused);
     }
   }
 
@@ -114,8 +120,9 @@ export class RowImport {
   }
 
   private async importBatch(conversations: readonly NewConversation[], optOuts: readonly string[]): Promise<Imported> {
-    const { contacts, campaignId, ...options } = this.parts;
-    const imported = await contacts.importBatch(campaignId, { conversations, optOuts, ...options });
+    const { contacts, campaignId, at, keepsAssignees, sharesIds } = this.parts;
+    const batch = { conversations, optOuts, at, keepsAssignees, sharesIds };
+    const imported = await contacts.importBatch(campaignId, batch);
     this.counts.added += imported.added;
     this.counts.optedOut += imported.optedOut;
     this.counts.leftInPool += imported.leftInPool;
@@ -126,28 +133,35 @@ export class RowImport {
     return this.optOuts.has(conversation.phone) ? { ...conversation, optedOut: true } : conversation;
   }
 
-  private refuse(line: number, { conversation, because }: Refused): void {
+  private async refuse(row: SourceRow, { conversation, because }: Refused): Promise<void> {
     this.counts.accepted -= 1;
-    this.reject(line, REASONS[because], conversation.optedOut ? conversation.phone : undefined);
+    const [field, reason] = REASONS[because];
+    const bad = new BadRow(reason, field);
+    bad.optOut = conversation.optedOut ? conversation.phone : undefined;
+    await this.reject(row, bad);
   }
 
-  private reject(line: number, reason: string, optOut: string | undefined): void {
+  private async reject(row: SourceRow, { message: reason, field, optOut }: BadRow): Promise<void> {
     this.counts.rejectedCount += 1;
-    if (this.rejected.length < REJECTED_LISTED_MAX) this.rejected.push({ line, reason });
+    if (this.rejected.length < REJECTED_LISTED_MAX) this.rejected.push({ line: row.line, field, reason });
     if (optOut !== undefined) this.optOuts.add(optOut);
+    await this.parts.onRejected?.(row, reason);
   }
 }
 
-const REASONS: Readonly<Record<Refused['because'], string>> = {
-  'assignee-inactive': 'the assignee was paused, or the campaign was closed, during the import',
-  erased: 'the person with this phone number was erased from the campaign',
-  'external-id-taken':
+const REASONS: Readonly<Record<Refused['because'], readonly [field: Field, reason: string]>> = {
+  'assignee-inactive': ['assignee', 'the assignee was paused, or the campaign was closed, during the import'],
+  erased: ['phone', 'the person with this phone number was erased from the campaign'],
+  'external-id-taken': [
+    'external_id',
     'the external id belongs to a contact with another phone number, or without one; correct one of them, or use --shared-ids for households',
+  ],
 };
 
-function readRow(record: FileRecord, reader: ContactReader): NewConversation | BadRow {
+/** Returns the conversation of a row, or what is wrong with the row. */
+export function readRow(row: SourceRow, reader: ContactReader): NewConversation | BadRow {
   try {
-    return 'cells' in record ? reader.read(record.cells) : new BadRow(record.problem);
+    return 'cells' in row ? reader.read(row.cells) : new BadRow(row.problem);
   } catch (error) {
     if (error instanceof BadRow) return error;
     throw error;

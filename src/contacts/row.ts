@@ -1,26 +1,17 @@
-import { isoMoment, waitingSinceOf, type NewConversation } from './contact.ts';
-import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
+import { BadRow, isRounded, readMoment, readStatus, readText } from './cell-values.ts';
+import { saysOptedOut, saysYes } from './consent.ts';
+import type { NewConversation } from './contact.ts';
+import type { Field } from './fields.ts';
+import { unwrappedId, withoutGuard } from './formulas.ts';
+import type { ColumnMapping } from './mapping.ts';
+import { waitingSinceOf } from './moments.ts';
 import type { Texter, TexterWords } from '../campaigns/index.ts';
-import type { PhoneReading } from '../domain/phone.ts';
+import type { Assignee } from '../domain/conversation.ts';
 import { NAME_CHARS_MAX } from '../domain/ids.ts';
-import { readName } from '../domain/visible-text.ts';
-import type { Column } from './columns.ts';
-
-/** Says in a sentence why a row is rejected. The sentence never repeats a cell, which could be a name or a phone number. */
-export class BadRow extends Error {
-  override readonly name = 'BadRow';
-  /** The phone number of the row if the row says that the person has opted out: this holds although the row is bad. */
-  optOut: string | undefined;
-}
+import type { PhoneReading } from '../domain/phone.ts';
 
 const EXTERNAL_ID_CHARS_MAX = 200;
-const YES = ['true', 'yes', '1'];
-const NO = ['false', 'no', '0', ''];
-
-/** A decoder writes this character in the place of bytes that are not UTF-8. */
-const REPLACEMENT_CHARACTER = '\ufffd';
-
-type Row = ReadonlyMap<Column, string>;
+const CONSENT_FIELDS = ['opted_out', 'opted_in'] as const;
 
 export interface ReaderParts {
   readonly texters: TexterWords;
@@ -31,20 +22,26 @@ export interface ReaderParts {
   readonly keepsAssignees: boolean;
 }
 
-/** Reads the rows of one import. */
+/** Reads the rows of one import, whatever they come from. */
 export class ContactReader {
-  readonly columns: readonly Column[];
+  readonly mapping: ColumnMapping;
+  private readonly columnCount: number;
   private readonly parts: ReaderParts;
 
-  constructor(columns: readonly Column[], parts: ReaderParts) {
-    this.columns = columns;
+  constructor(columnCount: number, mapping: ColumnMapping, parts: ReaderParts) {
+    this.columnCount = columnCount;
+    this.mapping = mapping;
     this.parts = parts;
   }
 
   /** Throws {@link BadRow}. */
   read(cells: readonly string[]): NewConversation {
-    const row = rowOf(cells, this.columns);
+    const row = new Row(cells, this.mapping);
     try {
+      // A shorter row has lost empty cells at its end. In a longer one, a cell has slid.
+      if (cells.slice(this.columnCount).some((cell) => cell.trim() !== '')) {
+        throw new BadRow(`the row has more cells than the header line, which has ${this.columnCount}`);
+      }
       return this.conversationOf(row);
     } catch (error) {
       if (error instanceof BadRow) error.optOut = this.optOutOf(row);
@@ -53,21 +50,22 @@ export class ContactReader {
   }
 
   private conversationOf(row: Row): NewConversation {
-    const status = statusOf(row);
+    const status = readStatus(row.cell('status'));
     const moments = {
-      createdAt: momentOf(row, 'created_at') ?? this.parts.at,
-      lastInboundAt: momentOf(row, 'last_inbound_at') ?? null,
-      lastOutboundAt: momentOf(row, 'last_outbound_at') ?? null,
+      createdAt: row.moment('created_at') ?? this.parts.at,
+      lastInboundAt: row.moment('last_inbound_at') ?? null,
+      lastOutboundAt: row.moment('last_outbound_at') ?? null,
     };
     return {
       name: nameOf(row),
       phone: this.phoneOf(row),
-      externalId: textOf(row, 'external_id', EXTERNAL_ID_CHARS_MAX) || null,
+      externalId: externalIdOf(row),
       assigneeId: this.assigneeOf(row),
       status,
-      optedOut: optedOutOf(row),
-      waitingSince: momentOf(row, 'waiting_since') ?? waitingSinceOf(status, moments),
+      optedOut: isOptedOut(row),
+      waitingSince: row.moment('waiting_since') ?? waitingSinceOf(status, moments),
       ...moments,
+      assignedAt: row.moment('assigned_at') ?? null,
     };
   }
 
@@ -75,88 +73,122 @@ export class ContactReader {
   private assigneeOf(row: Row): Assignee {
     const texter = texterOf(row, this.parts.texters);
     if (!texter) return null;
-    if (texter.active || this.parts.keepsAssignees || optedOutOf(row)) return texter.texterId;
-    throw new BadRow('the assignee is paused; resume the texter, leave the cell empty, or use --keep-assignees');
+    if (texter.active || this.parts.keepsAssignees || isOptedOut(row)) return texter.texterId;
+    throw new BadRow(
+      'the assignee is paused; resume the texter, leave the cell empty, or use --keep-assignees',
+      'assignee',
+    );
   }
 
   private optOutOf(row: Row): string | undefined {
-    const isOptedOut = YES.includes(cell(row, 'opted_out').toLowerCase());
-    const reading = this.parts.readPhone(cell(row, 'phone'));
-    return isOptedOut && 'phone' in reading ? reading.phone : undefined;
+    const isOut = consentOf(row).includes(true);
+    const reading = isOut ? this.parts.readPhone(row.phone()) : undefined;
+    return reading && 'phone' in reading ? reading.phone : undefined;
   }
 
   private phoneOf(row: Row): string {
-    const text = cell(row, 'phone');
-    if (text === '') throw new BadRow('the phone number is missing');
+    const text = row.phone();
+    if (text === '') throw new BadRow('the phone number is missing', 'phone');
     const reading = this.parts.readPhone(text);
-    if ('problem' in reading) throw new BadRow(reading.problem);
+    if ('problem' in reading) throw new BadRow(reading.problem, 'phone');
+    if (row.cells('bad_phone').some((cell) => saysYes(cell) !== false)) {
+      throw new BadRow('the file says that the phone number is wrong', 'phone');
+    }
     return reading.phone;
   }
 }
 
-function rowOf(cells: readonly string[], columns: readonly Column[]): Row {
-  if (cells.length === columns.length) {
-    return new Map(columns.map((column, index) => [column, (cells[index] ?? '').trim()]));
+/** Returns true if a row has a phone number, and so a number that could be read. */
+export function hasPhone(cells: readonly string[], mapping: ColumnMapping): boolean {
+  return new Row(cells, mapping).phone() !== '';
+}
+
+const MOBILE_LABELS = ['', 'mobile', 'cell', 'iphone'];
+/** Google Contacts marks the label that it uses first. */
+const MARK_OF_LABEL = /^\*\s*/;
+const BETWEEN_NUMBERS = ' ::: ';
+
+class Row {
+  private readonly values: readonly string[];
+  private readonly mapping: ColumnMapping;
+
+  constructor(cells: readonly string[], mapping: ColumnMapping) {
+    this.values = cells;
+    this.mapping = mapping;
   }
-  const count = cells.length === 1 ? '1 cell' : `${cells.length} cells`;
-  throw new BadRow(`the row has ${count}, but the header line has ${columns.length}`);
+
+  cells(field: Field): readonly string[] {
+    return this.mapping.columns.get(field)?.map((column) => this.at(column)) ?? [];
+  }
+
+  cell(field: Field): string {
+    const column = this.mapping.columns.get(field)?.[0];
+    return column === undefined ? '' : this.at(column);
+  }
+
+  moment(field: Field): Date | undefined {
+    return readMoment(this.cell(field), field);
+  }
+
+  phone(): string {
+    const { labelledPhones } = this.mapping;
+    if (labelledPhones.length === 0) return this.cell('phone');
+    const mobile = labelledPhones.filter(({ label }) => label === undefined || isMobileLabel(this.at(label)));
+    return mobile.flatMap(({ value }) => this.at(value) || []).join(BETWEEN_NUMBERS);
+  }
+
+  private at(column: number): string {
+    return this.values[column]?.trim() ?? '';
+  }
 }
 
-function cell(row: Row, column: Column): string {
-  return row.get(column) ?? '';
+function isMobileLabel(label: string): boolean {
+  return MOBILE_LABELS.includes(label.replace(MARK_OF_LABEL, '').toLowerCase());
 }
 
-/** Returns `undefined` for the pool. */
+/** Returns `undefined` for the pool. An id that the campaign does not know may be one of another system. */
 function texterOf(row: Row, texters: TexterWords): Texter | undefined {
-  const word = cell(row, 'assignee');
-  if (word === '') return undefined;
-  const [texter, another] = texters.find(word);
+  const id = withoutGuard(row.cell('assignee_id'));
+  const word = withoutGuard(row.cell('assignee'));
+  const byId = id === '' ? [] : texters.find(`id=${id}`);
+  const [texter, another] = byId.length > 0 ? byId : texters.find(word);
   if (texter && !another) return texter;
+  if (id === '' && word === '') return undefined;
   throw new BadRow(
     texter
       ? 'the assignee matches several texters by id or name; write id= and the id of the texter'
       : 'the assignee is not a texter of the campaign; write an id or an exact name, or leave the cell empty for the pool',
+    'assignee',
   );
 }
 
 function nameOf(row: Row): string {
-  const name = textOf(row, 'name', NAME_CHARS_MAX);
-  if (name === '') throw new BadRow('the name is missing, or has no visible character');
+  const parts = [row.cell('name'), [row.cell('first_name'), row.cell('last_name')].map(withoutGuard).join(' ')];
+  const text = withoutGuard(parts[0] ?? '').trim() || (parts[1] ?? '');
+  const name = readText(text, 'name', NAME_CHARS_MAX);
+  if (name === '') throw new BadRow('the name is missing, or has no visible character', 'name');
   return name;
 }
 
-function textOf(row: Row, column: Column, charsMax: number): string {
-  const text = cell(row, column);
-  if (text.includes(REPLACEMENT_CHARACTER)) throw new BadRow(`the ${words(column)} is not UTF-8 text`);
-  const reading = readName(text);
-  if ('broken' in reading) throw new BadRow(`the ${words(column)} ${reading.broken}`);
-  if (reading.name.length > charsMax) throw new BadRow(`the ${words(column)} must have at most ${charsMax} characters`);
-  return reading.name;
+function externalIdOf(row: Row): string | null {
+  return readText(unwrappedId(row.cell('external_id')), 'external_id', EXTERNAL_ID_CHARS_MAX) || null;
 }
 
-function statusOf(row: Row): Status {
-  const word = cell(row, 'status').toLowerCase();
-  if (word === '') return 'not-started';
-  const status = STATUSES.find((known) => known === word);
-  if (!status) throw new BadRow(`the status must be ${STATUSES.join(', ')}, or empty for not-started`);
-  return status;
+/** Returns true if a spreadsheet has rounded the id of a row. */
+export function hasRoundedId({ externalId }: NewConversation): boolean {
+  return externalId !== null && isRounded(externalId);
 }
 
-function optedOutOf(row: Row): boolean {
-  const word = cell(row, 'opted_out').toLowerCase();
-  if (YES.includes(word)) return true;
-  if (NO.includes(word)) return false;
-  throw new BadRow('opted_out must be true, false, yes, no, 1, 0, or empty for false');
+/** A person has opted out if one column says so. */
+function isOptedOut(row: Row): boolean {
+  const said = consentOf(row);
+  if (!said.includes(undefined)) return said.includes(true);
+  throw new BadRow(
+    'opted_out must be a word such as yes, no, true, false, STOP or a date, or empty for no',
+    'opted_out',
+  );
 }
 
-function momentOf(row: Row, column: Column): Date | undefined {
-  const text = cell(row, column);
-  if (text === '') return undefined;
-  const moment = isoMoment(text);
-  if (!moment) throw new BadRow(`${column} must be an ISO 8601 date such as 2020-09-01 or 2020-09-01T10:00:00Z`);
-  return moment;
-}
-
-function words(column: Column): string {
-  return column.replace('_', ' ');
+function consentOf(row: Row): (boolean | undefined)[] {
+  return CONSENT_FIELDS.flatMap((field) => row.cells(field).map((cell) => saysOptedOut(field, cell)));
 }

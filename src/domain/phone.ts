@@ -2,6 +2,7 @@ import {
   getCountryCallingCode,
   isSupportedCountry,
   parsePhoneNumberFromString,
+  type NumberType,
   type PhoneNumber,
 } from 'libphonenumber-js/max';
 
@@ -24,7 +25,7 @@ const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu;
 const WRAPPINGS: readonly (readonly [RegExp, string])[] = [
   [/^'/, ''],
   [/^="(.*)"$/, '$1'],
-  [/^tel:/i, ''],
+  [/^(?:tel|p):/i, ''],
   [/^(\d+)\.0+$/, '$1'],
 ];
 const SCIENTIFIC = /^(\d)\.(\d+)e\+?(\d+)$/i;
@@ -34,11 +35,16 @@ const UNREADABLE: readonly (readonly [RegExp, string])[] = [
   [SCIENTIFIC, 'the phone number has lost digits in a spreadsheet'],
   [/^[-=@]/, 'the phone number begins like a formula'],
   [/\p{L}/u, 'the phone number contains letters'],
-  [/^\d{4}-\d{2}-\d{2}$|^\d{1,2}\/\d{1,2}\/\d{2,4}$/, 'the phone number is a date'],
   [/^\d+\.\d+$/, 'the phone number is a decimal number'],
   [/\+.*\+/, 'the phone number has two plus signs'],
-  [/[/,;|:]/, 'the cell has more than one phone number'],
 ];
+
+const DATE = /^(?:\d{4}-\d{2}-\d{2}|\d{1,2}\/\d{1,2}\/\d{2,4})(?:$|[T ]\d{1,2}:)/;
+
+/** What people and systems write between two numbers of one cell. */
+const BETWEEN_NUMBERS = /\s*(?::::|[/,;|])\s*/;
+/** In some countries, people write a slash after the area code: `0171/3920004`. A number is longer. */
+const AFTER_AREA_CODE = /^(?=(?:\D*\d){2,6}\D*\/)(\+?[(\d) ]+)\/(?=\s?[1-9])/;
 
 const UNREACHABLE = ['FIXED_LINE', 'TOLL_FREE', 'PREMIUM_RATE', 'SHARED_COST', 'PAGER', 'UAN', 'VOICEMAIL'];
 
@@ -47,20 +53,29 @@ const UNREACHABLE = ['FIXED_LINE', 'TOLL_FREE', 'PREMIUM_RATE', 'SHARED_COST', '
  * because a wrong country makes another person's number of it. The problem never repeats the text.
  */
 export function readPhone(text: string, country: string | null): PhoneReading {
-  const plain = unwrapped(text);
+  const cell = unwrapped(text);
+  if (DATE.test(cell)) return { problem: 'the phone number is a date' };
+  const plain = cell.replace(AFTER_AREA_CODE, '$1 ');
+  if (!BETWEEN_NUMBERS.test(plain)) return readOne(plain, country);
+  const [first, ...others] = plain.split(BETWEEN_NUMBERS).map((each) => readOne(each, country));
+  const isSame = first && 'phone' in first && others.every((other) => 'phone' in other && other.phone === first.phone);
+  return isSame ? first : { problem: 'the cell has more than one phone number' };
+}
+
+function readOne(plain: string, country: string | null): PhoneReading {
   const unreadable = UNREADABLE.find(([pattern]) => pattern.test(plain));
   if (unreadable) return { problem: unreadable[1] };
-  const number = parse(plain, country);
-  if (!number) return { problem: problemOf(plain, country) };
+  const parsed = parse(plain, country);
+  if (!parsed) return { problem: problemOf(plain, country) };
+  const { number, type } = parsed;
   if (number.ext !== undefined) return { problem: 'the phone number has an extension' };
-  const type = number.getType();
   if (type !== undefined && UNREACHABLE.includes(type)) return { problem: 'the phone number is not a mobile number' };
   return { phone: number.number };
 }
 
 /** Returns the number of E.164 that a stored phone number means, or `undefined`. Accepts fixed lines too. */
 export function canonicalPhone(stored: string, country: string | null): string | undefined {
-  return parse(stored, country)?.number;
+  return parse(stored, country)?.number.number;
 }
 
 /**
@@ -68,7 +83,7 @@ export function canonicalPhone(stored: string, country: string | null): string |
  * which only removed punctuation. National forms are those of `country`, so that they name no other person.
  */
 export function storedSpellings(phone: string, country: string | null): readonly string[] {
-  const number = parse(phone, country);
+  const number = parse(phone, country)?.number;
   if (!number) return [phone];
   const digits = number.number.slice(1);
   const spellings = [phone, number.number, digits, `00${digits}`, `011${digits}`];
@@ -78,7 +93,7 @@ export function storedSpellings(phone: string, country: string | null): readonly
 
 /** Returns the digits of a number without the code of its country, or `undefined` when it cannot be read. */
 export function nationalNumber(phone: string, country: string | null): string | undefined {
-  return parse(phone, country)?.nationalNumber;
+  return parse(phone, country)?.number.nationalNumber;
 }
 
 function callingCodeOf(country: string): string | undefined {
@@ -100,17 +115,25 @@ function withEveryDigit(text: string, first: string, decimals: string, exponent:
  * The national reading comes first, because some countries dial 00 and another digit. If it is no valid number, 00 at the
  * start stands for the plus sign of an international number.
  */
-function parse(text: string, country: string | null): PhoneNumber | undefined {
+function parse(text: string, country: string | null): Parsed | undefined {
   return parseValid(text, country) ?? parseValid(text.replace(/^\(?00\)?/, '+'), country);
 }
 
-function parseValid(text: string, country: string | null): PhoneNumber | undefined {
+interface Parsed {
+  readonly number: PhoneNumber;
+  readonly type: NumberType;
+}
+
+function parseValid(text: string, country: string | null): Parsed | undefined {
   const options = {
     extract: false,
     ...(country !== null && isSupportedCountry(country) && { defaultCountry: country }),
   };
   const number = parsePhoneNumberFromString(text, options);
-  return number?.isValid() ? number : undefined;
+  if (!number) return undefined;
+  // A number with a type is valid. Asking for both doubles the time.
+  const type = number.getType();
+  return type !== undefined || number.isValid() ? { number, type } : undefined;
 }
 
 function problemOf(text: string, country: string | null): string {

@@ -9,7 +9,7 @@ import {
   setClosed,
 } from '../../src/campaigns/index.ts';
 import { serveClaims } from '../../src/claims/index.ts';
-import { importContacts } from '../../src/contacts/index.ts';
+import { importContacts, sourceOf } from '../../src/contacts/index.ts';
 import { Harness } from '../support/harness.ts';
 import { runToEnd } from '../support/run-operation.ts';
 
@@ -75,13 +75,8 @@ describe('campaigns and texters with values of the wrong type', () => {
     expect(await claim(campaignId)).toHaveLength(2);
     await expect(setActive(context, campaignId, 't2', false)).resolves.toMatchObject({ texterId: 't2', active: false });
     await addTexter(context, { campaignId, texterId: 't3', name: 'Third' });
-    const csv = [
-      [
-        { line: 1, cells: ['name', 'phone', 'assignee'] },
-        { line: 2, cells: ['New', '+12025550188', 't1'] },
-      ],
-    ];
-    expect(await importContacts(context, campaignId, asAsync(csv))).toMatchObject({ added: 1, rejectedCount: 0 });
+    const source = sourceOf(['name', 'phone', 'assignee'], [['New', '+12025550188', 't1']]);
+    expect(await importContacts(context, campaignId, source)).toMatchObject({ added: 1, rejectedCount: 0 });
     await setClosed(context, campaignId, true);
     expect(await context.stores.campaigns.list(1_000)).not.toHaveLength(0);
     const texters = await context.stores.texters.list(campaignId);
@@ -126,7 +121,3 @@ describe('campaigns and texters with values of the wrong type', () => {
     expect(listed.map(({ texterId }) => texterId)).toEqual(['t1', 't2']);
   });
 });
-
-async function* asAsync<Item>(items: readonly Item[]): AsyncGenerator<Item> {
-  for (const item of items) yield await Promise.resolve(item);
-}

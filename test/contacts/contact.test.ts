@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isoMoment, waitingSinceOf } from '../../src/contacts/contact.ts';
+import { isoMoment, waitingSinceOf } from '../../src/contacts/moments.ts';
 
 describe('isoMoment', () => {
   it.each([
@@ -12,12 +12,24 @@ describe('isoMoment', () => {
     ['2020-09-01T00:30:00+02:00', '2020-08-31T22:30:00.000Z'],
     ['2020-09-01T10:20:30-0730', '2020-09-01T17:50:30.000Z'],
     ['2020-02-29', '2020-02-29T00:00:00.000Z'],
+    ['2020-09-01 10:00', '2020-09-01T10:00:00.000Z'],
+    ['2020-09-01 10:00:00', '2020-09-01T10:00:00.000Z'],
+    ['2020-09-01 10:00:00.123456+02', '2020-09-01T08:00:00.123Z'],
+    ['2020-09-01 10:00:00 UTC', '2020-09-01T10:00:00.000Z'],
+    ['2020-09-01 10:00:00 -0730', '2020-09-01T17:30:00.000Z'],
   ])('reads %s as %s', (text, moment) => expect(isoMoment(text)?.toISOString()).toBe(moment));
 
-  it.each(['01/09/2020', '2020-9-1', '2021-02-29', '2020-13-01', '2020-09-01 10:00', '2020-09-01T25:00Z', 'now', '5'])(
-    'accepts no moment in %s',
-    (text) => expect(isoMoment(text)).toBeUndefined(),
-  );
+  it.each([
+    '01/09/2020',
+    '2020-9-1',
+    '2021-02-29',
+    '2020-13-01',
+    '2020-09-01 10:00:00 CET',
+    '9/1/2020 10:00',
+    '2020-09-01T25:00Z',
+    'now',
+    '5',
+  ])('accepts no moment in %s', (text) => expect(isoMoment(text)).toBeUndefined());
 
   it('reads every date that Date.toISOString writes', () => {
     const years = {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setActive } from '../../../src/campaigns/index.ts';
-import { importContacts } from '../../../src/contacts/index.ts';
+import { importContacts, sourceOf } from '../../../src/contacts/index.ts';
 import { viewSenders } from '../../../src/conversations/index.ts';
 import { send, type AnyRequest } from '../../../test/support/send.ts';
 import type { Sandbox } from '../../sandbox.ts';
@@ -69,16 +69,13 @@ export class Administrators {
 
   /** Imports new contacts into the pool. Returns the number of those that were added. */
   async importContacts(count: number): Promise<number> {
-    const rows = Array.from({ length: count }, (_, index) => {
-      return { line: index + 2, cells: [`Imported ${index}`, `+919${String(index).padStart(PHONE_DIGITS, '0')}`] };
-    });
-    const records = async function* () {
-      await Promise.resolve();
-      yield [{ line: 1, cells: ['name', 'phone'] }, ...rows];
-    };
+    const rows = Array.from({ length: count }, (_, index) => [
+      `Imported ${index}`,
+      `+919${String(index).padStart(PHONE_DIGITS, '0')}`,
+    ]);
     const { campaignId } = this.known;
     const { context } = this.sandbox;
-    const work = () => importContacts(context, campaignId, records());
+    const work = () => importContacts(context, campaignId, sourceOf(['name', 'phone'], rows));
     const result = await this.requests.do(this.target('import'), work);
     await this.sandbox.producer.poolRefilled(campaignId);
     return result?.added ?? 0;

@@ -1,35 +1,33 @@
-import { open, stat, type FileHandle } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { csvRecords, importContacts, type ImportOptions, type ImportResult } from '../../contacts/index.ts';
-import { isSystemError, unusableFile } from '../errors.ts';
-import { findCampaign } from '../lookup.ts';
+import {
+  type ContactSource,
+  type CsvChoices,
+  type CsvFile,
+  FIELDS,
+  type ImportEnd,
+  importContacts,
+  type ImportOptions,
+  openCsv,
+  previewImport,
+} from '../../contacts/index.ts';
+import { shown } from '../../domain/shown.ts';
+import { EXIT_FAILED, misused } from '../errors.ts';
+import { endText, previewText, readColumns } from '../import-text.ts';
+import { openInput, type InputFile } from '../input-file.ts';
+import { EXIT_STOPPED, stoppable } from '../interruption.ts';
+import { openCampaign, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN, countryOption } from '../options.ts';
+import { RejectedFile } from '../rejected-file.ts';
 import type { Session } from '../session.ts';
-import { blocks, fittedTable } from '../layout.ts';
-import { counted, progressBar, type Output, type Progress, type Text } from '../terminal.ts';
+import { progressBar, type Output, type Progress } from '../terminal.ts';
+import { IMPORT_HELP } from './import-help.ts';
 
-/** Bad rows shown to people; the JSON document has more. */
-const REJECTED_SHOWN_MAX = 20;
+type MappedColumn = NonNullable<CsvChoices['map']>[number];
 
-const HELP = `
-The file is CSV with a header line. Columns: name and phone, and optionally external_id, status, assignee (a texter by
-id or exact name; empty: the pool), opted_out (true or false), created_at, waiting_since, last_inbound_at and
-last_outbound_at (ISO 8601; UTC without an offset). Bad rows are reported, and the other rows are added. A contact
-whose phone number the campaign already has does not change, so importing a file twice adds nothing.
-
-An opt-out holds in any row and is never lifted by an import: a contact of the campaign is opted out if one row of their
-number says so, even if this row is bad for another reason. To lift an opt-out, use \`baton lift-opt-out\`.
-
-The assignee column follows the rules of reassign: a row whose assignee is paused is rejected, and a contact who opted
-out stays in the pool. To bring in the assignments of another system as they are, use --keep-assignees.
-
-A row whose external id belongs to a contact with another phone number is rejected: a second conversation could go to
-another texter. If a household has one id for several numbers, use --shared-ids.
-
-Phone numbers are stored in one form, such as +12025550199, however the file writes them. Numbers without a country code
-are read as numbers of the country of the campaign (\`baton campaign country\`), or of --country for this file. There
-is no default: a wrong country would turn a number into the number of another person.`;
+interface ImportCommand extends CsvChoices, ImportOptions {
+  readonly preview?: true;
+  readonly rejected?: string;
+}
 
 export function addImport(program: Command, session: Session): void {
   program
@@ -37,73 +35,124 @@ export function addImport(program: Command, session: Session): void {
     .summary('add contacts from a CSV file')
     .argument(...CAMPAIGN)
     .argument('<file>', 'the file, or - for stdin')
+    .option('--preview', 'show how the columns and the first rows are understood, and import nothing')
+    .option('--map <field=column>', 'the column of a field, by its header or number. Repeatable', mapped, [])
+    .option('--ignore <column>', 'a column that is not read, by its header or number. Repeatable', collected, [])
     .addOption(countryOption())
+    .option('--rejected <file>', 'write the bad rows to a new CSV file, to be corrected and imported')
+    .option('--accept-rejected', 'import the good rows although many phone numbers are bad')
     .option('--keep-assignees', 'give to paused texters too, and keep opted-out contacts with their assignees')
     .option('--shared-ids', 'accept several phone numbers with one external id, such as those of a household')
-    .addHelpText('after', HELP)
-    .action(async (campaign: string, file: string, options: ImportOptions) =>
-      session.print(await importFile(session, campaign, file, options)),
+    .option('--encoding <name>', 'the encoding of the file, such as windows-1252. Default: it is detected')
+    .option('--separator <character>', 'what separates the cells, or the word tab. Default: it is detected')
+    .addHelpText('after', IMPORT_HELP)
+    .action(async (campaign: string, file: string, options: ImportCommand) =>
+      session.print(await importFile(await openCampaign(session, campaign), file, options)),
     );
 }
 
-async function importFile(session: Session, campaign: string, file: string, options: ImportOptions): Promise<Output> {
-  const context = await session.context();
-  const { campaignId } = await findCampaign(context, campaign);
-  const source = await openSource(session, file);
+function collected(typed: string, earlier: readonly string[]): string[] {
+  return [...earlier, typed];
+}
+
+function mapped(typed: string, earlier: readonly MappedColumn[]): MappedColumn[] {
+  const [word = ''] = typed.split('=');
+  const field = FIELDS.find((known) => known === word.trim().toLowerCase().replaceAll('-', '_'));
+  const column = typed.slice(word.length + 1).trim();
+  if (field && column !== '') return [...earlier, { field, column }];
+  const expected = `a field and a column, such as phone=Mobile or phone=3. The fields are ${FIELDS.join(', ')}`;
+  throw misused(`--map must be ${expected}`, { expected, received: shown(typed) });
+}
+
+async function importFile(of: CampaignSession, file: string, options: ImportCommand): Promise<Output> {
+  const input = await openInput(of.session.terminal, file);
+  const bar = new ReadingBar(of.session, input);
   try {
-    const records = csvRecords(textOf(source.stream, source.progress));
-    const result = await importContacts(context, campaignId, records, options);
-    if (result.added > 0) await session.notifyWaitingClaims(campaignId);
-    return { json: { campaignId, ...result }, text: resultText(result) };
+    const csv = await openCsv(() => input.read(bar.onRead), options);
+    const source = { columns: csv.columns, rows: () => bar.during(csv.rows()) };
+    return options.preview === true
+      ? await previewFile(of, csv, source, options)
+      : await importCsv(of, csv, source, { ...options, name: input.name });
   } finally {
-    source.progress.stop();
-    await source.handle?.close();
+    bar.stop();
+    await input.close();
   }
 }
 
-interface Source {
-  readonly stream: Readable;
-  readonly progress: Progress;
-  readonly handle?: FileHandle;
+async function previewFile(
+  { context, campaign, names }: CampaignSession,
+  csv: CsvFile,
+  source: ContactSource,
+  options: ImportCommand,
+): Promise<Output> {
+  const preview = await previewImport(context, campaign.campaignId, source, options);
+  const { rows, rejectedCount, rejected, firstRows } = preview.survey;
+  const refusal = preview.refusal?.message ?? null;
+  const json = { ...documentOf(csv, preview), rows, rejectedCount, rejected, firstRows, refusal };
+  return { json: { campaignId: campaign.campaignId, ...json }, text: previewText(csv, preview, names) };
 }
 
-async function openSource({ terminal }: Session, file: string): Promise<Source> {
-  if (file === '-') return { stream: terminal.stdin, progress: progressBar(terminal, 'importing', 0) };
-  const { handle, bytes } = await openFile(file);
-  return { handle, stream: handle.createReadStream(), progress: progressBar(terminal, 'importing', bytes, ' bytes') };
-}
-
-async function openFile(file: string): Promise<{ handle: FileHandle; bytes: number }> {
+async function importCsv(
+  { session, context, campaign }: CampaignSession,
+  csv: CsvFile,
+  source: ContactSource,
+  { rejected: file, name, ...options }: ImportCommand & { readonly name: string },
+): Promise<Output> {
+  const { campaignId } = campaign;
+  const bad = file === undefined ? undefined : await RejectedFile.create(file, csv);
+  let rejectedFile: string | null;
+  let end: ImportEnd;
   try {
-    const stats = await stat(file);
-    if (stats.isDirectory()) throw unusableFile(file, 'read', 'EISDIR');
-    return { handle: await open(file), bytes: stats.size };
-  } catch (error) {
-    throw isSystemError(error) ? unusableFile(file, 'read', error.code) : error;
+    const work = (signal: AbortSignal) =>
+      importContacts(context, campaignId, source, { ...options, signal, onRejected: bad?.add });
+    end = await stoppable(work);
+  } finally {
+    rejectedFile = (await bad?.finish()) ?? null;
   }
+  if (end.added > 0) await session.notifyWaitingClaims(campaignId);
+  session.exitStatus = exitStatusAfter(end, session.exitStatus);
+  const { preview, ...result } = end;
+  const json = { campaignId, ...documentOf(csv, preview), ...result, rejectedFile };
+  return { json, text: endText(csv, end, { rejectedFile, name }) };
 }
 
-async function* textOf(stream: Readable, progress: Progress): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let bytes = 0;
-  for await (const piece of stream as AsyncIterable<Uint8Array>) {
-    bytes += piece.length;
-    yield decoder.decode(piece, { stream: true });
-    progress.update(bytes);
-  }
-  yield decoder.decode();
+function documentOf(csv: CsvFile, preview: ImportEnd['preview']): object {
+  const { encoding, separator, headerLine } = csv;
+  const file = { encoding: encoding.name, isEncodingCertain: encoding.isCertain, separator, headerLine };
+  return { file, country: preview.country, ...readColumns(csv, preview), roundedIds: preview.survey.roundedIds };
 }
 
-function resultText({ added, alreadyThere, optedOut, leftInPool, rejectedCount, rejected }: ImportResult): Text {
-  const listed = rejected.slice(0, REJECTED_SHOWN_MAX);
-  const more = rejectedCount - listed.length;
-  const rows = listed.map(({ line, reason }) => [line, reason]);
-  return blocks(
-    `Added ${counted(added, 'contact')}; ${alreadyThere} already existed; ${optedOut} opted out; ` +
-      `${counted(rejectedCount, 'bad row')}.`,
-    leftInPool > 0 &&
-      `${counted(leftInPool, 'contact')} stayed in the pool despite an assignee, because they opted out.`,
-    rows.length > 0 && fittedTable(['line', { title: 'problem', isShortened: true }], rows),
-    more > 0 && `… and ${more} more; --json lists the first ${rejected.length}.`,
-  );
+function exitStatusAfter({ isStopped, added, alreadyThere, rejectedCount }: ImportEnd, before: number): number {
+  if (isStopped) return EXIT_STOPPED;
+  return added + alreadyThere === 0 && rejectedCount > 0 ? EXIT_FAILED : before;
+}
+
+/** Shows how far the file is read: first when all rows are checked, then when they are imported. */
+class ReadingBar {
+  private readonly session: Session;
+  private readonly input: InputFile;
+  private readonly titles = ['checking', 'importing'];
+  private bar: Progress | undefined;
+
+  constructor(session: Session, input: InputFile) {
+    this.session = session;
+    this.input = input;
+  }
+
+  readonly onRead = (bytes: number): void => this.bar?.update(bytes);
+
+  async *during<Rows>(rows: AsyncIterable<Rows>): AsyncGenerator<Rows> {
+    const title = this.titles.shift() ?? 'reading';
+    this.bar = progressBar(this.session.terminal, title, this.input.bytes, ' bytes');
+    try {
+      yield* rows;
+    } finally {
+      this.stop();
+    }
+  }
+
+  stop(): void {
+    this.bar?.stop();
+    this.bar = undefined;
+  }
 }

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { stringify } from 'csv-stringify';
-import { withoutFormula } from '../../contacts/index.ts';
+import { withGuard } from '../../contacts/index.ts';
 import type { Context } from '../../context.ts';
 import { unknownOperation } from '../../domain/errors.ts';
 import {
@@ -108,6 +108,6 @@ function csvRow(each: ConversationResult): CsvRow {
   if (each.result === 'skipped') {
     return { conversation_id, result, from_id: '', to_id: '', status: '', at: '', reason: each.reason };
   }
-  const [from_id, to_id] = [withoutFormula(each.from ?? ''), withoutFormula(each.to ?? '')];
+  const [from_id, to_id] = [withGuard(each.from ?? ''), withGuard(each.to ?? '')];
   return { conversation_id, result, from_id, to_id, status: each.status, at: each.at?.toISOString() ?? '', reason: '' };
 }

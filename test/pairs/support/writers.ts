@@ -1,5 +1,5 @@
 import { changeRules, setActive, setClosed } from '../../../src/campaigns/index.ts';
-import { importContacts } from '../../../src/contacts/index.ts';
+import { importContacts, sourceOf } from '../../../src/contacts/index.ts';
 import type { HaltCode, RefusalCode } from '../../../src/domain/errors.ts';
 import type { AnyRequest } from '../../support/send.ts';
 import { until } from '../../support/until.ts';
@@ -97,17 +97,13 @@ async function moveChosen(campaign: BusyCampaign): Promise<void> {
 async function importInto(campaign: BusyCampaign): Promise<void> {
   const { campaignId, harness } = campaign;
   const prefix = campaign.newPhonePrefix();
-  const records = async function* () {
-    yield [{ line: 1, cells: ['name', 'phone'] }];
-    for (let at = 0; at < IMPORTED.contacts; at += IMPORTED.atOnce) {
-      await Promise.resolve();
-      yield Array.from({ length: IMPORTED.atOnce }, (_, index) => {
-        const number = at + index;
-        return { line: number + 2, cells: [`Imported ${number}`, `${prefix}${String(number).padStart(6, '0')}`] };
-      });
-    }
-  };
-  const result = await campaign.timed('import', () => importContacts(harness.context, campaignId, records()));
+  const rows = Array.from({ length: IMPORTED.contacts }, (_, number) => [
+    `Imported ${number}`,
+    `${prefix}${String(number).padStart(6, '0')}`,
+  ]);
+  const result = await campaign.timed('import', () =>
+    importContacts(harness.context, campaignId, sourceOf(['name', 'phone'], rows)),
+  );
   if (result.added !== IMPORTED.contacts) throw new Error(`the import added ${result.added} contacts`);
   await harness.producer.poolRefilled(campaignId);
   await campaign.addImported(prefix);
