@@ -5,7 +5,7 @@ import { BATCHES_IN_FLIGHT_LIMIT } from './domain/in-flight.ts';
 import { ruleOf } from './domain/requests.ts';
 import { problemOfMongodbUri } from './mongo/mongodb-address.ts';
 import { DEFAULT_REDIS_TIMES, type RedisTimes } from './queue/connection-options.ts';
-import { DEFAULT_QUEUE_PREFIX } from './queue/job.ts';
+import { DEFAULT_QUEUE_PREFIX, QUEUE_PREFIX, QUEUE_PREFIX_RULE } from './queue/job.ts';
 import { problemOfRedisUrl } from './queue/redis-address.ts';
 
 const DEFAULT_BATCH_CONVERSATIONS = 2_000;
@@ -52,7 +52,7 @@ export const environment = z.object({
     ),
   BATON_QUEUE_PREFIX: z
     .string()
-    .regex(/^[A-Za-z0-9{}_-]{1,64}$/, 'must be 1 to 64 letters, digits, braces, "_" or "-"')
+    .regex(QUEUE_PREFIX, QUEUE_PREFIX_RULE)
     .default(DEFAULT_QUEUE_PREFIX)
     .describe('The prefix of every key in Redis. Braces keep the keys in one slot of a cluster.'),
   BATON_REDIS_SILENCE_MS: ms(DEFAULT_REDIS_TIMES.silenceMs, REDIS_SILENCE_MS_MIN).describe(

@@ -1,14 +1,27 @@
 /** What an upstream app imports to send requests. Importing it opens no connection and reads no environment. */
 export { createProducer } from './producer/index.ts';
-export type { ClaimResult, OperationResult, Producer, ProducerOptions, Sent, SentClaim } from './producer/index.ts';
-export type { ClaimInput } from './claims/contract.ts';
-export type { EraseAnswer, OptOutAnswer, PersonRequest } from './contacts/contract.ts';
-export type { CancelInput, PreviewRequest, RequestInput } from './operations/contract.ts';
-export type { MovesInput } from './operations/moves-job.ts';
-export type { CancelAnswer } from './operations/jobs.ts';
-export type { ConversationResult, MovesPage } from './operations/moves-job.ts';
-export type { FoundOperation, Preview } from './operations/read-jobs.ts';
-export type { WaitOptions } from './queue/result-waiter.ts';
+export type {
+  ClaimResult,
+  OperationResult,
+  Producer,
+  ProducerOptions,
+  Sent,
+  SentClaim,
+  SentOfMany,
+} from './producer/index.ts';
+export type * from './domain/inputs.ts';
+export type {
+  CancelAnswer,
+  CancelQueuedAnswer,
+  ConversationResult,
+  EraseAnswer,
+  FoundOperation,
+  MovesPage,
+  OptOutAnswer,
+  Preview,
+  Progress,
+  WaitOptions,
+} from './domain/answers.ts';
 export {
   HALT_CODES,
   Halted,

@@ -1,5 +1,7 @@
 import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bullmq';
+import { z } from 'zod';
 import { isPermanent, Refusal } from '../src/domain/errors.ts';
+import { traceparent } from '../src/domain/ids.ts';
 import { isDatabaseAway } from '../src/mongo/majority.ts';
 import { storableError } from '../src/domain/safe-text.ts';
 import { toFailureText, toStoredError, type StoredError } from '../src/domain/stored-error.ts';
@@ -160,6 +162,9 @@ async function afterFailure(handler: Handler, attempt: Attempt, error: Error): P
     .catch((err: unknown) => log.error({ err }, 'could not record the failure'));
 }
 
+const traced = z.object({ request: z.object({ traceparent }) });
+
 function childOf(logger: Logger, job: Job): Logger {
-  return logger.child({ queue: job.queueName, jobId: job.id ?? '', attempt: job.attemptsMade + 1 });
+  const trace = traced.safeParse(job.data).data?.request;
+  return logger.child({ queue: job.queueName, jobId: job.id ?? '', attempt: job.attemptsMade + 1, ...trace });
 }

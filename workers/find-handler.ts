@@ -25,6 +25,7 @@ function toFound(operation: AnyOperation): FoundOperation {
   return {
     ...{ operationId, campaignId, kind: request.kind, createdBySendId, state, receipt, error },
     ...(granted && { conversationIds: granted }),
+    ...(request.traceparent !== undefined && { traceparent: request.traceparent }),
     acceptedAt: acceptedAt.toISOString(),
     startedAt: startedAt?.toISOString() ?? null,
     endedAt: endedAt?.toISOString() ?? null,

@@ -1,5 +1,6 @@
 import type { WorkerConfig } from '../src/config.ts';
 import type { Context } from '../src/context.ts';
+import type { Progress } from '../src/domain/answers.ts';
 import { isPermanent, Refusal, WriteConflict } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/stored-error.ts';
 import { isEnded } from '../src/domain/operation.ts';
@@ -9,7 +10,6 @@ import {
   isOne,
   Overtaken,
   parseOperationJob,
-  type Progress,
   runOperation,
   type SendingOrder,
   TransactionSizes,
@@ -166,9 +166,10 @@ function logEnd(operation: Operation, log: Attempt['log']): void {
   log.debug({ conflicts: conflictCounts() }, 'conflicts');
 }
 
-function answerOf({ operationId, createdBySendId, state, receipt }: Operation): OperationAnswer {
+function answerOf({ operationId, createdBySendId, request, state, receipt }: Operation): OperationAnswer {
   if (!receipt || (state !== 'done' && state !== 'cancelled')) {
     throw new Error(`operation ${operationId} has no answer in state ${state}`);
   }
-  return { operationId, createdBySendId, state, receipt };
+  const { traceparent } = request;
+  return { operationId, createdBySendId, state, receipt, ...(traceparent !== undefined && { traceparent }) };
 }

@@ -1,8 +1,8 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
-import { campaignId, count, operationId, texterId } from '../domain/ids.ts';
+import { campaignId, count, operationId, texterId, traceparent } from '../domain/ids.ts';
 import { idText } from '../domain/safe-text.ts';
-import { parseWith, type DeepReadonly } from '../domain/requests.ts';
+import { parseWith } from '../domain/requests.ts';
 import type { Receipt } from '../domain/receipt.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import { DAY_S, envelope, JOB_VERSION, RETAINED_FOR_RESENDING, version, requireMatchingId } from '../queue/job.ts';
@@ -25,12 +25,12 @@ export const claimRequest = z.strictObject({
     .max(WAIT_MS_MAX)
     .optional()
     .describe('How long to wait for more when the pool is short, in milliseconds. Default: no waiting.'),
+  traceparent: traceparent.optional(),
 });
 
 export type ClaimRequest = z.infer<typeof claimRequest>;
 
-/** A request as callers write it. The producer's method adds the kind. */
-export type ClaimInput = DeepReadonly<Omit<z.input<typeof claimRequest>, 'kind'>>;
+export type { ClaimInput } from '../domain/inputs.ts';
 
 export function parseClaimRequest(input: unknown): ClaimRequest {
   return parseWith(claimRequest, input);
@@ -50,14 +50,7 @@ export const CLAIM_JOB_OPTIONS = {
   ...RETAINED_FOR_RESENDING,
 } as const satisfies JobsOptions;
 
-/** The return value of a claim's job. */
-export interface ClaimAnswer {
-  readonly operationId: string;
-  readonly createdBySendId: string;
-  readonly requestHash: string;
-  readonly conversationIds: readonly string[];
-  readonly receipt: Receipt;
-}
+export type { ClaimAnswer } from '../domain/answers.ts';
 
 export function newClaimJob(request: ClaimRequest, sendId: string): ClaimJob {
   return { version: JOB_VERSION, sendId, request };

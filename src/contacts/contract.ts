@@ -2,7 +2,7 @@ import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { Refusal } from '../domain/errors.ts';
 import { campaignId, conversationId } from '../domain/ids.ts';
-import { parseWith, type DeepReadonly } from '../domain/requests.ts';
+import { parseWith } from '../domain/requests.ts';
 import { JOB_VERSION, RETAINED_BRIEFLY, version } from '../queue/job.ts';
 
 const PHONE_RULE = 'must be a phone number in the form of E.164, such as +12025550199';
@@ -22,8 +22,7 @@ const personRequest = z
     error: ONE_OF_BOTH,
   });
 
-/** Names a person on a campaign by their phone number or by their conversation. */
-export type PersonRequest = DeepReadonly<z.output<typeof personRequest>>;
+export type { PersonRequest } from '../domain/inputs.ts';
 
 /** The jobs are in the queue of requests to cancel, so that no bulk operation delays them. */
 export const OPT_OUT_JOB = 'opt-out';
@@ -36,25 +35,7 @@ type PersonJob = z.output<typeof personJob>;
 
 export const PERSON_JOB_OPTIONS = { attempts: 8, ...RETAINED_BRIEFLY } as const satisfies JobsOptions;
 
-/** The return value of the jobs `opt-out` and `lift-opt-out`. */
-export interface OptOutAnswer {
-  readonly campaignId: string;
-  /** The conversations of the person. More than one only if an earlier version stored their number in several forms. */
-  readonly conversationIds: readonly string[];
-  /** Whether the person is opted out now. */
-  readonly optedOut: boolean;
-  /** The number of conversations that changed; 0 when it was so already. */
-  readonly changed: number;
-}
-
-/** The return value of the job `erase`. */
-export interface EraseAnswer {
-  readonly campaignId: string;
-  /** The conversations of the person. They stay, without name, phone number and external id. */
-  readonly conversationIds: readonly string[];
-  /** The number of conversations that changed; 0 when the person was erased already. */
-  readonly changed: number;
-}
+export type { EraseAnswer, OptOutAnswer } from '../domain/answers.ts';
 
 /** Parses the request and makes the job. Throws a `bad-request` refusal. */
 export function newPersonJob(request: unknown): PersonJob {

@@ -40,6 +40,18 @@ export const conversationId = z
   .regex(/^[0-9a-f]{24}$/, { error: 'must be 24 hexadecimal digits in lower case' })
   .describe('The id of a conversation: 24 hexadecimal digits in lower case.');
 
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+const TRACEPARENT_RULE =
+  'must be a traceparent of W3C Trace Context, such as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+export const traceparent = z
+  .string({ error: TRACEPARENT_RULE })
+  .regex(TRACEPARENT, { error: TRACEPARENT_RULE })
+  .describe(
+    'The traceparent of W3C Trace Context. It is stored with the operation, and log lines and results name it. It makes no ' +
+      'difference for what the operation does.',
+  );
+
 /** Larger than any campaign, and small enough that a JavaScript number is exact. */
 export const COUNT_MAX = 1_000_000_000;
 const COUNT_RULE = `must be a whole number from 1 to ${COUNT_MAX.toLocaleString('en-US')}`;

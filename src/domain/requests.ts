@@ -93,14 +93,14 @@ function amount(bound: 'at least' | 'at most', limit: number, origin: string): s
 }
 
 /** Fields of a request that do not change what an operation does. A retry may have other values. */
-const NOT_HASHED: ReadonlySet<string> = new Set(['actorId', 'reason', 'confirm']);
+const NOT_HASHED: ReadonlySet<string> = new Set(['actorId', 'reason', 'confirm', 'traceparent']);
 
 /** Lists that stand for sets: of ids, or of conversations with their expected assignees. */
 const SETS: ReadonlySet<string> = new Set(['texterIds', 'conversations']);
 
 /**
- * Hashes what a request asks for: the order of fields and of the ids in a list, repeated ids, the actor, the reason and the
- * confirmation make no difference. The producer and the workers use this one function to recognise an operation id that
+ * Hashes what a request asks for: the order of fields and of the ids in a list, repeated ids, the actor, the reason, the
+ * confirmation and the trace make no difference. The producer and the workers use this one function to recognise an operation id that
  * comes again with a different request.
  */
 export function requestHash(request: object): string {

@@ -99,6 +99,7 @@ const claimRequest = Schema.create(
     texterId: text,
     count: optional<number | undefined>({ type: Number }),
     waitMs: optional<number | undefined>({ type: Number }),
+    traceparent: optional<string | undefined>({ type: String }),
   },
   nested,
 );

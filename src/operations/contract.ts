@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { STATUSES } from '../domain/conversation.ts';
 import { SPREADS, type OperationKind } from '../domain/operation.ts';
-import { actorId, campaignId, conversationId, count, COUNT_MAX, operationId, texterId } from '../domain/ids.ts';
+import {
+  actorId,
+  campaignId,
+  conversationId,
+  count,
+  COUNT_MAX,
+  operationId,
+  texterId,
+  traceparent,
+} from '../domain/ids.ts';
+import type { InputOfKind, RequestKind } from '../domain/inputs.ts';
 import { Refusal } from '../domain/errors.ts';
 import { parseWith, type DeepReadonly } from '../domain/requests.ts';
 
@@ -28,10 +38,14 @@ const counts = z.strictObject({
 });
 const status = z.enum(['any', ...STATUSES]).describe('"any" means every status, awaiting-contact and closed included.');
 
+/** A preview stores nothing, so its request needs no id. */
+const unusedId = operationId.default('preview').describe('Not used by a preview.');
+
 const ofCampaign = {
   campaignId,
   actorId: actorId.optional(),
   reason: z.string().max(REASON_CHARS_MAX).optional().describe('Stored with the operation. Nothing personal.'),
+  traceparent: traceparent.optional(),
 };
 
 const common = { operationId, ...ofCampaign };
@@ -45,28 +59,31 @@ const oneConversation = {
     .describe('The conversation is skipped when it has another assignee. null: the pool.'),
 };
 
-const reassignRequest = z
-  .strictObject({
-    kind: kindOf('reassign'),
-    ...common,
-    from: z.union([z.enum(['pool', 'everyone']), atLeastOneTexter], {
-      error: `must be "pool", "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
-    }),
-    to: z.union([z.literal('everyone'), texters, counts], {
-      error: `must be "everyone", {"texterIds": [up to ${TEXTERS_MAX} ids]} or {"counts": {id: number}}`,
-    }),
-    status,
-    count: count.optional().describe('How many conversations to move. Default: all.'),
-    spread: z.enum(SPREADS).default('even'),
-  })
-  .refine(({ to, count: total }) => !hasCounts(to) || total === undefined, {
-    path: ['count'],
-    error: 'must be left out when "to" has a number for each target',
-  })
-  .refine(({ to, spread }) => !hasCounts(to) || spread === 'even', {
-    path: ['spread'],
-    error: 'must be left out when "to" has a number for each target',
-  });
+const reassignFields = {
+  kind: kindOf('reassign'),
+  ...common,
+  from: z.union([z.enum(['pool', 'everyone']), atLeastOneTexter], {
+    error: `must be "pool", "everyone" or {"texterIds": [1 to ${TEXTERS_MAX} ids]}`,
+  }),
+  to: z.union([z.literal('everyone'), texters, counts], {
+    error: `must be "everyone", {"texterIds": [up to ${TEXTERS_MAX} ids]} or {"counts": {id: number}}`,
+  }),
+  status,
+  count: count.optional().describe('How many conversations to move. Default: all.'),
+  spread: z.enum(SPREADS).default('even'),
+};
+
+const MUST_BE_LEFT_OUT = { error: 'must be left out when "to" has a number for each target' };
+
+/** A number for each target says how many conversations move, and how they are spread. */
+function withoutContradiction<Id extends typeof operationId | typeof unusedId>(id: Id) {
+  return z
+    .strictObject({ ...reassignFields, operationId: id })
+    .refine(({ to, count: total }) => !hasCounts(to) || total === undefined, { path: ['count'], ...MUST_BE_LEFT_OUT })
+    .refine(({ to, spread }) => !hasCounts(to) || spread === 'even', { path: ['spread'], ...MUST_BE_LEFT_OUT });
+}
+
+const reassignRequest = withoutContradiction(operationId);
 
 const unassignRequest = z.strictObject({
   kind: kindOf('unassign'),
@@ -140,11 +157,11 @@ export const operationRequest = z.discriminatedUnion('kind', [
 
 /** A single conversation has no preview: it moves, or its receipt says why not. */
 export const previewRequest = z.discriminatedUnion('kind', [
-  reassignRequest,
-  unassignRequest,
-  reassignListRequest,
-  unassignListRequest,
-  undoRequest,
+  withoutContradiction(unusedId),
+  unassignRequest.extend({ operationId: unusedId }),
+  reassignListRequest.extend({ operationId: unusedId }),
+  unassignListRequest.extend({ operationId: unusedId }),
+  undoRequest.extend({ operationId: unusedId }),
 ]);
 
 export const cancelRequest = z.strictObject({
@@ -154,8 +171,8 @@ export const cancelRequest = z.strictObject({
 
 export const cancelQueuedRequest = z.strictObject(ofCampaign);
 
+export type { RequestKind } from '../domain/inputs.ts';
 export type OperationRequest = DeepReadonly<z.output<typeof operationRequest>>;
-export type RequestKind = Exclude<OperationKind, 'self-assign'>;
 export type RequestOf<Kind extends RequestKind> = Extract<OperationRequest, { kind: Kind }>;
 
 export type ReassignRequest = RequestOf<'reassign'>;
@@ -176,12 +193,7 @@ export type Sources = ReassignRequest['from'];
 export type Targets = 'everyone' | DeepReadonly<z.output<typeof texters>> | DeepReadonly<z.output<typeof counts>>;
 
 /** A request as callers write it, before defaults. The producer's method adds the kind. */
-export type RequestInput<Kind extends RequestKind> = DeepReadonly<
-  Omit<Extract<z.input<typeof operationRequest>, { kind: Kind }>, 'kind'>
->;
-export type PreviewRequest = DeepReadonly<z.input<typeof previewRequest>>;
-export type CancelInput = DeepReadonly<z.input<typeof cancelRequest>>;
-export type CancelQueuedInput = DeepReadonly<z.input<typeof cancelQueuedRequest>>;
+export type RequestInput<Kind extends RequestKind> = InputOfKind[Kind];
 
 /** Parses a request. Throws a `bad-request` refusal that names the field. */
 export function parseRequest(input: unknown): OperationRequest {

@@ -57,6 +57,6 @@ export {
 } from './ports.ts';
 export { countSelected, preview, refuseEarly } from './preview.ts';
 export { progressOf } from './progress.ts';
-export type { Progress, SliceLimits } from './run.ts';
+export type { SliceLimits } from './run.ts';
 export { TransactionSizes } from './transaction-size.ts';
 export { MongoOperationViewStore } from './view-store.ts';

@@ -1,6 +1,5 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
-import type { Receipt } from '../domain/receipt.ts';
 import { parseWith } from '../domain/requests.ts';
 import {
   DAY_S,
@@ -28,14 +27,7 @@ export const OPERATION_JOB_OPTIONS = {
   ...RETAINED_FOR_RESENDING,
 } as const satisfies JobsOptions;
 
-/** The return value of the job. */
-export interface OperationAnswer {
-  readonly operationId: string;
-  readonly state: 'done' | 'cancelled';
-  /** The `sendId` of the job that created the operation. */
-  readonly createdBySendId: string;
-  readonly receipt: Receipt;
-}
+export type { OperationAnswer } from '../domain/answers.ts';
 
 /** Returns the options of an operation's job. The job id comes from the operation id, so the queue keeps one job. */
 export function operationJobOptions(id: string): JobsOptions {
@@ -62,12 +54,7 @@ type CancelJob = z.output<typeof cancelJob>;
 
 export const CANCEL_JOB_OPTIONS = { attempts: 8, ...RETAINED_BRIEFLY } as const satisfies JobsOptions;
 
-/** The return value of the job. */
-export interface CancelAnswer {
-  readonly operationId: string;
-  readonly state: 'cancelled';
-  readonly receipt: Receipt;
-}
+export type { CancelAnswer } from '../domain/answers.ts';
 
 /** Parses the request and makes the job. Throws a `bad-request` refusal. */
 export function newCancelJob(request: unknown): CancelJob {
@@ -86,12 +73,7 @@ export const CANCEL_QUEUED_JOB = 'cancel-queued';
 export const cancelQueuedJob = z.strictObject({ version, request: cancelQueuedRequest });
 type CancelQueuedJob = z.output<typeof cancelQueuedJob>;
 
-/** The return value of the job. */
-export interface CancelQueuedAnswer {
-  readonly campaignId: string;
-  /** How many operations this request has cancelled. */
-  readonly cancelled: number;
-}
+export type { CancelQueuedAnswer } from '../domain/answers.ts';
 
 /** Parses the request and makes the job. Throws a `bad-request` refusal. */
 export function newCancelQueuedJob(request: unknown): CancelQueuedJob {

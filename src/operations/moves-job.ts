@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import type { Assignee, Status } from '../domain/conversation.ts';
+import type { MovesPage } from '../domain/answers.ts';
 import { campaignId, operationId } from '../domain/ids.ts';
 import type { OperationState } from '../domain/operation.ts';
-import type { SkipReason } from '../domain/receipt.ts';
 import { parseWith, type DeepReadonly } from '../domain/requests.ts';
 import { JOB_VERSION, version } from '../queue/job.ts';
 import type { Skip } from './batch.ts';
@@ -30,7 +29,6 @@ export const movesRequest = z.strictObject({
 });
 
 export type MovesRequest = DeepReadonly<z.output<typeof movesRequest>>;
-export type MovesInput = DeepReadonly<z.input<typeof movesRequest>>;
 
 /** The first conversation of a page: `offset` conversations of the batch with this number are on earlier pages. */
 export interface Place {
@@ -80,24 +78,7 @@ export function parseMovesJob(data: unknown): MovesJob {
   return parseWith(movesJob, data);
 }
 
-/** One conversation of an operation. Assignees are texter ids, `null` is the pool. */
-export type ConversationResult =
-  | {
-      readonly conversationId: string;
-      readonly result: 'moved';
-      readonly from: Assignee;
-      readonly to: Assignee;
-      /** The status with which the conversation moved. */
-      readonly status: Status;
-      /** When its batch or claim was completed; `null` while a claim waits for more. */
-      readonly at: Date | null;
-    }
-  | { readonly conversationId: string; readonly result: 'skipped'; readonly reason: SkipReason };
-
-/** A page of what an operation has done. */
-export interface MovesPage extends Pick<MovesAnswer, 'operationId' | 'campaignId' | 'state' | 'next'> {
-  readonly conversations: readonly ConversationResult[];
-}
+export type { ConversationResult, MovesPage } from '../domain/answers.ts';
 
 /** Lists the conversations of an answer one by one. */
 export function toMovesPage({ moves, skips, ...page }: MovesAnswer): MovesPage {

@@ -1,11 +1,7 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
-import type { Assignee } from '../domain/conversation.ts';
 import { operationId } from '../domain/ids.ts';
-import type { OperationKind, OperationState } from '../domain/operation.ts';
 import { parseWith } from '../domain/requests.ts';
-import type { StoredError } from '../domain/stored-error.ts';
-import type { MoveCount, OverLimit, Receipt, SkipCount } from '../domain/receipt.ts';
 import { JOB_VERSION, RETAINED_BRIEFLY, version } from '../queue/job.ts';
 import { previewRequest } from './contract.ts';
 
@@ -19,21 +15,7 @@ type PreviewJob = z.output<typeof previewJob>;
 
 export const PREVIEW_JOB_OPTIONS = { attempts: 3, ...RETAINED_BRIEFLY } as const satisfies JobsOptions;
 
-/** The return value of the job: what the operation would do now. Assignees are texter ids, `null` is the pool. */
-export interface Preview {
-  /** The moment for which all numbers hold, in ISO 8601. Previews of a campaign within the same second can share one. */
-  readonly countedAt: string;
-  readonly selected: number;
-  /** How many conversations would move: the number to confirm when unassigning all. */
-  readonly moved: number;
-  /** By source, target and status. */
-  readonly moves: readonly MoveCount[];
-  readonly skipped: readonly SkipCount[];
-  /** The texters whom the operation would take past a limit of the campaign; absent when there are none. */
-  readonly overLimit?: readonly OverLimit[];
-  /** How many conversations, in any status, each source and target has before and after the operation. */
-  readonly assignees: readonly { readonly assigneeId: Assignee; readonly before: number; readonly after: number }[];
-}
+export type { Preview } from '../domain/answers.ts';
 
 /** Parses the request and makes the job. Throws a `bad-request` refusal. */
 export function newPreviewJob(request: unknown): PreviewJob {
@@ -54,23 +36,7 @@ type FindJob = z.output<typeof findJob>;
 
 export const FIND_JOB_OPTIONS = { attempts: 3, ...RETAINED_BRIEFLY } as const satisfies JobsOptions;
 
-/** The return value of the job. Times are in ISO 8601. */
-export interface FoundOperation {
-  readonly operationId: string;
-  readonly campaignId: string;
-  readonly kind: OperationKind;
-  /** The `sendId` of the job that created the operation. */
-  readonly createdBySendId: string;
-  readonly state: OperationState;
-  readonly receipt: Receipt | null;
-  /** Why the operation failed, or is to fail. */
-  readonly error: StoredError | null;
-  /** Only for a claim: the conversations that the texter has received. */
-  readonly conversationIds?: readonly string[];
-  readonly acceptedAt: string;
-  readonly startedAt: string | null;
-  readonly endedAt: string | null;
-}
+export type { FoundOperation } from '../domain/answers.ts';
 
 /** Checks the id and makes the job. Throws a `bad-request` refusal. */
 export function newFindJob(id: unknown): FindJob {

@@ -1,4 +1,5 @@
 import type { BatchSource } from './batch-source.ts';
+import type { Progress } from '../domain/answers.ts';
 import { BATCHES_IN_FLIGHT_LIMIT, InFlight, UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { applyInParts, refuseStopped, type PartsDeps } from './apply-in-parts.ts';
 import { countApplied, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
@@ -18,15 +19,6 @@ export interface SliceLimits {
   readonly batchConversationsMax: number;
   /** The most batches that are applied at the same time. Read before each batch, so that it can change meanwhile. */
   readonly batchesInFlightMax: number;
-}
-
-export interface Progress {
-  /** How many conversations the operation has moved so far. */
-  readonly moved: number;
-  /** How often this slice met the writes of other programs; absent when it met none. */
-  readonly conflicts?: number;
-  /** The present limit of conversations in one transaction; absent without conflicts. */
-  readonly transactionSize?: number;
 }
 
 export interface SliceControls {

@@ -2,15 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobsOptions } from 'bullmq';
 import type { ClaimJob } from '../claims/contract.ts';
+import type { FoundOperation, WaitOptions } from '../domain/answers.ts';
 import { JobFailed, operationConflict, ProducerClosed, WaitTimeout } from '../domain/errors.ts';
 import { isEnded } from '../domain/operation.ts';
 import { requestHash } from '../domain/requests.ts';
 import { parseFailureText, toFailureText } from '../domain/stored-error.ts';
 import type { OperationJob } from '../operations/jobs.ts';
-import { FIND_JOB, FIND_JOB_OPTIONS, newFindJob, type FoundOperation } from '../operations/read-jobs.ts';
+import { FIND_JOB, FIND_JOB_OPTIONS, newFindJob } from '../operations/read-jobs.ts';
 import { jobIdOf } from '../queue/job.ts';
 import { newClosing } from '../queue/reachable.ts';
-import { JobForgotten, type WaitOptions } from '../queue/result-waiter.ts';
+import { JobForgotten } from '../queue/result-waiter.ts';
 import { DEFAULT_WAIT_MS, type Sender } from '../queue/sender.ts';
 import type { OperationResult } from './producer-port.ts';
 
@@ -94,7 +95,7 @@ export class Answers {
 }
 
 /** What the queue and the database have in common of an ended operation or claim. */
-type Answer = Pick<FoundOperation, 'createdBySendId' | 'conversationIds'> &
+type Answer = Pick<FoundOperation, 'createdBySendId' | 'conversationIds' | 'traceparent'> &
   Pick<OperationResult, 'receipt'> & {
     readonly state?: FoundOperation['state'];
   };
@@ -107,10 +108,14 @@ function storedAnswer({ state, error, receipt, ...found }: FoundOperation): Answ
 }
 
 /** The answer of a claim has no state. A claim with an answer is done, or was cancelled while it waited. */
-function toResult(operationId: string, { state, receipt, conversationIds }: Answer): OperationResult {
+function toResult(operationId: string, { state, receipt, conversationIds, traceparent }: Answer): OperationResult {
   const isCancelled = state === 'cancelled' || (state === undefined && receipt.shortBecause === 'stopped');
   const ended = isCancelled ? ('cancelled' as const) : ('done' as const);
-  return { operationId, outcome: 'exists', state: ended, receipt, ...(conversationIds && { conversationIds }) };
+  return {
+    ...{ operationId, outcome: 'exists', state: ended, receipt },
+    ...(conversationIds && { conversationIds }),
+    ...(traceparent !== undefined && { traceparent }),
+  };
 }
 
 /**

@@ -1,2 +1,10 @@
-export type { ClaimResult, OperationResult, Producer, ProducerOptions, Sent, SentClaim } from './producer-port.ts';
+export type {
+  ClaimResult,
+  OperationResult,
+  Producer,
+  ProducerOptions,
+  Sent,
+  SentClaim,
+  SentOfMany,
+} from './producer-port.ts';
 export { createProducer } from './producer.ts';

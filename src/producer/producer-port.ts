@@ -1,12 +1,30 @@
-import type { ClaimInput } from '../claims/contract.ts';
-import type { EraseAnswer, OptOutAnswer, PersonRequest } from '../contacts/contract.ts';
+import type {
+  CancelAnswer,
+  CancelQueuedAnswer,
+  EraseAnswer,
+  FoundOperation,
+  MovesPage,
+  OptOutAnswer,
+  Preview,
+  WaitOptions,
+} from '../domain/answers.ts';
+import type {
+  CancelInput,
+  CancelQueuedInput,
+  ClaimInput,
+  MovesInput,
+  OperationInput,
+  PersonRequest,
+  PreviewInput,
+  ReassignInput,
+  ReassignListInput,
+  ReassignOneInput,
+  UnassignInput,
+  UnassignListInput,
+  UnassignOneInput,
+  UndoInput,
+} from '../domain/inputs.ts';
 import type { Receipt } from '../domain/receipt.ts';
-import type { CancelInput, CancelQueuedInput, PreviewRequest, RequestInput } from '../operations/contract.ts';
-import type { MovesInput } from '../operations/moves-job.ts';
-import type { CancelAnswer, CancelQueuedAnswer } from '../operations/jobs.ts';
-import type { MovesPage } from '../operations/moves-job.ts';
-import type { FoundOperation, Preview } from '../operations/read-jobs.ts';
-import type { WaitOptions } from '../queue/result-waiter.ts';
 
 export interface ProducerOptions {
   /** `redis://[[user]:password@]host[:port][/db]`. Several addresses, separated by commas, are nodes of one cluster. */
@@ -32,6 +50,8 @@ export interface OperationResult {
   readonly receipt: Receipt;
   /** Only from {@link Producer.result} of a claim: the conversations that the texter received. */
   readonly conversationIds?: readonly string[];
+  /** The trace in which the operation was created; absent when its request named none. */
+  readonly traceparent?: string;
 }
 
 /** An operation that the queue has confirmed. */
@@ -54,6 +74,11 @@ export interface Sent {
    */
   result(options?: Partial<WaitOptions>): Promise<OperationResult>;
 }
+
+/** What became of one request of {@link Producer.sendAll}. */
+export type SentOfMany =
+  | { readonly operationId: string; readonly sent: Sent; readonly error?: undefined }
+  | { readonly operationId: string; readonly sent?: undefined; readonly error: Error };
 
 /** The result of a claim. */
 export interface ClaimResult {
@@ -81,23 +106,29 @@ export interface SentClaim {
  */
 export interface Producer {
   /** Moves conversations from the pool or from texters to texters: all that match, or the first `count`. */
-  reassign(request: RequestInput<'reassign'>): Promise<Sent>;
+  reassign(request: ReassignInput): Promise<Sent>;
   /** Moves a single conversation to a texter. */
-  reassignOne(request: RequestInput<'reassign-one'>): Promise<Sent>;
+  reassignOne(request: ReassignOneInput): Promise<Sent>;
   /** Returns texters' conversations to the pool: the first `count`, or all of them, which `confirm` must confirm. */
-  unassign(request: RequestInput<'unassign'>): Promise<Sent>;
+  unassign(request: UnassignInput): Promise<Sent>;
   /** Returns a single conversation to the pool. */
-  unassignOne(request: RequestInput<'unassign-one'>): Promise<Sent>;
+  unassignOne(request: UnassignOneInput): Promise<Sent>;
   /** Moves up to 2,000 chosen conversations to a texter. The receipt says for each what became of it. */
-  reassignList(request: RequestInput<'reassign-list'>): Promise<Sent>;
+  reassignList(request: ReassignListInput): Promise<Sent>;
   /** Returns up to 2,000 chosen conversations to the pool. The receipt says for each what became of it. */
-  unassignList(request: RequestInput<'unassign-list'>): Promise<Sent>;
+  unassignList(request: UnassignListInput): Promise<Sent>;
   /**
    * Returns the conversations that an operation moved to their earlier assignees. Those that have moved since are skipped as
    * `assignee-changed`, and those whose status or messages have changed since as `worked-on`, unless `includeWorkedOn` is
    * true. After a refusal because the operation is unknown or has not ended, the same undo may be sent again.
    */
-  undo(request: RequestInput<'undo'>): Promise<Sent>;
+  undo(request: UndoInput): Promise<Sent>;
+  /**
+   * Sends many requests, each with its `kind`, in their order. Checks all of them first: if one cannot be read, it throws a
+   * `Refusal` that names its place in the list, and sends none. Then it returns for each request either what was sent or the
+   * error of this request, in the order of the list. The requests that failed may be sent again, as may all.
+   */
+  sendAll(requests: readonly OperationInput[]): Promise<readonly SentOfMany[]>;
   /**
    * Stops an operation or a waiting claim, and waits for its receipt: how many conversations had moved, and how many were
    * left. Cancelling it again returns the same receipt. Throws a `Refusal` (`unknown-operation`, `operation-ended`) and
@@ -144,8 +175,12 @@ export interface Producer {
    * the pool or raised a limit; Baton's own operations do so themselves. Extra calls do no harm.
    */
   poolRefilled(campaignId: string): Promise<void>;
-  /** Returns what an operation would do now. Changes nothing. Throws the errors of {@link Sent.result}. */
-  preview(request: PreviewRequest, options?: Partial<WaitOptions>): Promise<Preview>;
+  /**
+   * Returns what an operation would do now. Changes nothing, and needs no `operationId`. The request has a `kind`, which is
+   * the name of the method in lower case: `reassign`, `unassign`, `reassign-list`, `unassign-list` or `undo`. Throws the errors of
+   * {@link Sent.result}.
+   */
+  preview(request: PreviewInput, options?: Partial<WaitOptions>): Promise<Preview>;
   /**
    * Returns a page of what an operation or claim has done, conversation by conversation: each moved, or was skipped for a
    * reason. `next` of a page is `after` of the following one, and `null` after the last. While the operation runs, a page

@@ -8,26 +8,31 @@ import {
   parseClaimRequest,
   POOL_REFILLED_JOB,
   poolRefilledJobOptions,
-  type ClaimAnswer,
-  type ClaimInput,
 } from '../claims/contract.ts';
-import {
-  ERASE_JOB,
-  type EraseAnswer,
-  LIFT_OPT_OUT_JOB,
-  newPersonJob,
-  OPT_OUT_JOB,
-  PERSON_JOB_OPTIONS,
-  type OptOutAnswer,
-  type PersonRequest,
-} from '../contacts/contract.ts';
-import {
-  parseRequest,
-  type CancelInput,
-  type CancelQueuedInput,
-  type PreviewRequest,
-  type RequestInput,
-} from '../operations/contract.ts';
+import { ERASE_JOB, LIFT_OPT_OUT_JOB, newPersonJob, OPT_OUT_JOB, PERSON_JOB_OPTIONS } from '../contacts/contract.ts';
+import type {
+  CancelAnswer,
+  CancelQueuedAnswer,
+  ClaimAnswer,
+  EraseAnswer,
+  FoundOperation,
+  MovesPage,
+  OperationAnswer,
+  OptOutAnswer,
+  Preview,
+  WaitOptions,
+} from '../domain/answers.ts';
+import type {
+  CancelInput,
+  CancelQueuedInput,
+  ClaimInput,
+  InputOfKind,
+  MovesInput,
+  OperationInput,
+  PersonRequest,
+  PreviewInput,
+} from '../domain/inputs.ts';
+import { parseRequest, type OperationRequest } from '../operations/contract.ts';
 import {
   CANCEL_JOB,
   CANCEL_JOB_OPTIONS,
@@ -38,42 +43,32 @@ import {
   OPERATION_JOB,
   OPERATION_JOB_OPTIONS,
   operationJob,
-  type CancelAnswer,
-  type CancelQueuedAnswer,
-  type OperationAnswer,
 } from '../operations/jobs.ts';
-import {
-  MOVES_JOB,
-  newMovesJob,
-  toMovesPage,
-  type MovesAnswer,
-  type MovesInput,
-  type MovesPage,
-} from '../operations/moves-job.ts';
-import {
-  newPreviewJob,
-  PREVIEW_JOB,
-  PREVIEW_JOB_OPTIONS,
-  type FoundOperation,
-  type Preview,
-} from '../operations/read-jobs.ts';
+import { MOVES_JOB, newMovesJob, toMovesPage, type MovesAnswer } from '../operations/moves-job.ts';
+import { newPreviewJob, PREVIEW_JOB, PREVIEW_JOB_OPTIONS } from '../operations/read-jobs.ts';
 import { connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
-import {
-  CLAIMS_QUEUE,
-  CONTROLS_QUEUE,
-  DEFAULT_QUEUE_PREFIX,
-  jobIdOf,
-  OPERATIONS_QUEUE,
-  PREVIEWS_QUEUE,
-} from '../queue/job.ts';
-import type { WaitOptions } from '../queue/result-waiter.ts';
+import { CLAIMS_QUEUE, CONTROLS_QUEUE, jobIdOf, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/job.ts';
 import { Sender } from '../queue/sender.ts';
 import { Answers, isSameRequest, outcomeOf, sendOnce, withNewId } from './answers.ts';
-import type { ClaimResult, OperationResult, Producer, ProducerOptions, Sent, SentClaim } from './producer-port.ts';
+import { atCaller, callAtCaller, methodsAtCaller } from './at-caller.ts';
+import { checkedOptions } from './options.ts';
+import type {
+  ClaimResult,
+  OperationResult,
+  Producer,
+  ProducerOptions,
+  Sent,
+  SentClaim,
+  SentOfMany,
+} from './producer-port.ts';
+import { parseAll, sendMany } from './send-many.ts';
 
-/** Creates a producer with a connection of its own, which it opens in the background. */
+/**
+ * Creates a producer with a connection of its own, which it opens in the background. Throws a `Refusal` (`bad-config`) when
+ * an option cannot work.
+ */
 export function createProducer(options: ProducerOptions): Producer {
-  return new QueueProducer(options);
+  return callAtCaller(createProducer, () => methodsAtCaller<Producer>(new QueueProducer(checkedOptions(options))));
 }
 
 class QueueProducer implements Producer {
@@ -84,8 +79,7 @@ class QueueProducer implements Producer {
   private readonly controls: Sender;
   private readonly answers: Answers;
 
-  constructor(options: ProducerOptions) {
-    const { redisUrl, prefix = DEFAULT_QUEUE_PREFIX, databaseId, onError = () => undefined } = options;
+  constructor({ redisUrl, prefix, databaseId, onError }: ReturnType<typeof checkedOptions>) {
     const connection = connectProducer(redisUrl, onError);
     this.connections = [connection];
     const connectForWaiting = (): RedisConnection => {
@@ -101,32 +95,36 @@ class QueueProducer implements Producer {
     this.answers = new Answers([this.operations, this.claims], this.controls);
   }
 
-  reassign(request: RequestInput<'reassign'>): Promise<Sent> {
+  reassign(request: InputOfKind['reassign']): Promise<Sent> {
     return this.send({ ...request, kind: 'reassign' });
   }
 
-  reassignOne(request: RequestInput<'reassign-one'>): Promise<Sent> {
+  reassignOne(request: InputOfKind['reassign-one']): Promise<Sent> {
     return this.send({ ...request, kind: 'reassign-one' });
   }
 
-  unassign(request: RequestInput<'unassign'>): Promise<Sent> {
+  unassign(request: InputOfKind['unassign']): Promise<Sent> {
     return this.send({ ...request, kind: 'unassign' });
   }
 
-  unassignOne(request: RequestInput<'unassign-one'>): Promise<Sent> {
+  unassignOne(request: InputOfKind['unassign-one']): Promise<Sent> {
     return this.send({ ...request, kind: 'unassign-one' });
   }
 
-  reassignList(request: RequestInput<'reassign-list'>): Promise<Sent> {
+  reassignList(request: InputOfKind['reassign-list']): Promise<Sent> {
     return this.send({ ...request, kind: 'reassign-list' });
   }
 
-  unassignList(request: RequestInput<'unassign-list'>): Promise<Sent> {
+  unassignList(request: InputOfKind['unassign-list']): Promise<Sent> {
     return this.send({ ...request, kind: 'unassign-list' });
   }
 
-  undo(request: RequestInput<'undo'>): Promise<Sent> {
+  undo(request: InputOfKind['undo']): Promise<Sent> {
     return this.send({ ...request, kind: 'undo' });
+  }
+
+  async sendAll(inputs: readonly OperationInput[]): Promise<readonly SentOfMany[]> {
+    return sendMany(parseAll(inputs), (request) => this.sendParsed(request));
   }
 
   async cancel(request: CancelInput, wait?: Partial<WaitOptions>): Promise<CancelAnswer> {
@@ -158,11 +156,11 @@ class QueueProducer implements Producer {
     const job = newClaimJob(request, randomUUID());
     const options = { ...CLAIM_JOB_OPTIONS, jobId: jobIdOf(operationId) };
     await sendOnce(this.claims, CLAIM_JOB, job, options, (kept) => isSameRequest(job, claimJob.safeParse(kept).data));
-    const result = async (wait?: Partial<WaitOptions>): Promise<ClaimResult> => {
+    const result = atCaller(async (wait?: Partial<WaitOptions>): Promise<ClaimResult> => {
       const answer = (await this.answers.wait(this.claims, operationId, wait)) as ClaimAnswer;
       const { conversationIds, receipt } = answer;
       return { operationId, outcome: outcomeOf(answer, job), conversationIds, receipt };
-    };
+    });
     return { operationId, result };
   }
 
@@ -171,7 +169,7 @@ class QueueProducer implements Producer {
     await this.claims.send(POOL_REFILLED_JOB, job, poolRefilledJobOptions(campaignId));
   }
 
-  async preview(request: PreviewRequest, wait?: Partial<WaitOptions>): Promise<Preview> {
+  async preview(request: PreviewInput, wait?: Partial<WaitOptions>): Promise<Preview> {
     const job = newPreviewJob(request);
     const { jobId } = await this.previews.send(PREVIEW_JOB, job, withNewId(PREVIEW_JOB_OPTIONS));
     return (await this.previews.wait(jobId, wait)) as Preview;
@@ -202,17 +200,21 @@ class QueueProducer implements Producer {
     return this.controls.wait(jobId, wait);
   }
 
-  private async send(input: unknown): Promise<Sent> {
-    const request = parseRequest(input);
+  private async send(input: OperationInput): Promise<Sent> {
+    return this.sendParsed(parseRequest(input));
+  }
+
+  private async sendParsed(request: OperationRequest): Promise<Sent> {
     const { operationId } = request;
     const job = newOperationJob(request, randomUUID());
     const options = { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operationId) };
     const isSame = (kept: unknown): boolean => isSameRequest(job, operationJob.safeParse(kept).data);
     await sendOnce(this.operations, OPERATION_JOB, job, options, isSame);
-    const result = async (wait?: Partial<WaitOptions>): Promise<OperationResult> => {
+    const result = atCaller(async (wait?: Partial<WaitOptions>): Promise<OperationResult> => {
       const answer = (await this.answers.wait(this.operations, operationId, wait)) as OperationAnswer;
-      return { operationId, outcome: outcomeOf(answer, job), state: answer.state, receipt: answer.receipt };
-    };
+      const { state, receipt, traceparent } = answer;
+      return { operationId, outcome: outcomeOf(answer, job), state, receipt, ...(traceparent && { traceparent }) };
+    });
     return { operationId, result };
   }
 }

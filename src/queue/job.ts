@@ -4,6 +4,8 @@ import { idText, jobIdText } from '../domain/safe-text.ts';
 
 /** The braces keep all keys of a queue in one slot of a Redis Cluster. */
 export const DEFAULT_QUEUE_PREFIX = '{baton}';
+export const QUEUE_PREFIX = /^[A-Za-z0-9{}_-]{1,64}$/;
+export const QUEUE_PREFIX_RULE = 'must be 1 to 64 letters, digits, braces, "_" or "-"';
 
 export const JOB_VERSION = 1;
 

@@ -1,5 +1,6 @@
 import { QueueEvents, type Job, type Queue } from 'bullmq';
 import pTimeout from 'p-timeout';
+import type { Progress, WaitOptions } from '../domain/answers.ts';
 import { JobFailed, ProducerClosed, QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
 import { errorText, jobIdText } from '../domain/safe-text.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
@@ -20,13 +21,6 @@ const WAIT_MS_MAX = 2 ** 31 - 1;
 /** A connection that does not close within this time is cut. */
 export const CLOSE_MS_MAX = 1_000;
 
-export interface WaitOptions {
-  /** How long to wait, in milliseconds. Default: 60 seconds. `Infinity` waits for 24 days. */
-  readonly waitMs: number;
-  /** Called with the progress of a bulk operation, such as `{ moved: 500 }`, at most four times a second. */
-  readonly onProgress?: ((progress: unknown) => void) | undefined;
-}
-
 /** Redis no longer has the job: the queue has forgotten it after many others, or has lost it. */
 export class JobForgotten extends QueueUnavailable {}
 
@@ -34,7 +28,7 @@ type JobEnd = { readonly ok: true; readonly value: unknown } | { readonly ok: fa
 
 interface Waiter {
   readonly end: (end: JobEnd) => void;
-  readonly progress: (progress: unknown) => void;
+  readonly progress: (progress: Progress) => void;
 }
 
 /** Waits for the results of one queue's jobs, however many, over one connection. */
@@ -126,7 +120,9 @@ export class ResultWaiter {
     events.on('failed', ({ jobId, failedReason }) => {
       this.each(jobId, (waiter) => waiter.end({ ok: false, error: errorOf(failedReason) }));
     });
-    events.on('progress', ({ jobId, data }) => this.each(jobId, (waiter) => waiter.progress(data)));
+    events.on('progress', ({ jobId, data }) => {
+      if (isProgress(data)) this.each(jobId, (waiter) => waiter.progress(data));
+    });
     return events;
   }
 
@@ -143,6 +139,11 @@ export class ResultWaiter {
     waiting?.delete(waiter);
     if (waiting?.size === 0) this.waiters.delete(jobId);
   }
+}
+
+/** Other programs can report anything as the progress of a job. */
+function isProgress(data: unknown): data is Progress {
+  return typeof data === 'object' && data !== null && typeof (data as Partial<Progress>).moved === 'number';
 }
 
 function errorOf(reason: string | undefined): Error {

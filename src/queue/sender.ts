@@ -1,5 +1,6 @@
 import { Queue, type Job, type JobsOptions } from 'bullmq';
 import pTimeout, { TimeoutError } from 'p-timeout';
+import type { WaitOptions } from '../domain/answers.ts';
 import { ProducerClosed, QueueUnavailable, Refusal } from '../domain/errors.ts';
 import { jobIdText, storableError } from '../domain/safe-text.ts';
 import { COMMAND_TIMEOUT_MS } from './connection-options.ts';
@@ -10,7 +11,7 @@ import { requireOwner } from './queue-owner.ts';
 import { readJob, readOrSetAside } from './read-job.ts';
 import { newClosing, whenReachable } from './reachable.ts';
 import { explained } from './redis-errors.ts';
-import { CLOSE_MS_MAX, ResultWaiter, type WaitOptions } from './result-waiter.ts';
+import { CLOSE_MS_MAX, ResultWaiter } from './result-waiter.ts';
 
 export const DEFAULT_WAIT_MS = 60_000;
 /** Another caller may send a job under the id that became free; it may be refused too. Each round removes one such job. */
