@@ -119,13 +119,6 @@ module.exports = {
       from: { path: '^workers/' },
       to: { path: '^(test|dev)/' },
     },
-    {
-      name: 'not-to-dev-dependencies',
-      severity: 'error',
-      comment: 'Published code must not need a package that only development installs.',
-      from: { path: '^(src|workers)/' },
-      to: { dependencyTypes: ['npm-dev'] },
-    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -4,9 +4,10 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
+COPY dev/build dev/build
 COPY src src
 COPY workers workers
-RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+RUN npm run build
 
 FROM node:20-slim
 ENV NODE_ENV=production
@@ -14,7 +15,6 @@ ENV NODE_ENV=production
 RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY --from=build /app/package.json ./
-COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node
 # On SIGTERM the worker finishes its batches and returns its jobs. Give it time: see stop_grace_period in docker-compose.yml.

@@ -1,10 +1,15 @@
 import { defineConfig } from 'vitest/config';
 import { SkippedTests } from './test/support/skipped-tests.ts';
 
-const FAULTS = ['test/faults/**/*.test.ts', 'test/pairs/**/*.test.ts', 'test/dev/bench.test.ts'];
+const FAULTS = [
+  'test/faults/**/*.test.ts',
+  'test/pairs/**/*.test.ts',
+  'test/package/**/*.test.ts',
+  'test/dev/bench.test.ts',
+];
 
 export default defineConfig({
-  resolve: { alias: { baton: new URL('./src/index.ts', import.meta.url).pathname } },
+  resolve: { alias: { '@baton-texting/baton': new URL('./src/index.ts', import.meta.url).pathname } },
   test: {
     // Two test files at a time fill a machine of two cores. Each file has its own database and its own queues.
     maxWorkers: 2,
@@ -14,7 +19,7 @@ export default defineConfig({
     reporters: ['default', new SkippedTests()],
     projects: [
       { extends: true, test: { name: 'main', include: ['test/**/*.test.ts'], exclude: FAULTS } },
-      // Tests that kill processes, wait for time limits, let writers meet, or run benchmarks. They take minutes, so `npm test` leaves them out.
+      // Tests that kill processes, wait for time limits, let writers meet, build the package, or run benchmarks. They take minutes, so `npm test` leaves them out.
       { extends: true, test: { name: 'faults', include: FAULTS } },
     ],
   },

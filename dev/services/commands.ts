@@ -58,6 +58,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     prepare: [{ name: 'baton migrate', command: [...tsx('src/cli/main.ts').command, 'migrate'] }],
     run: tsx('workers/main.ts', WORKER_NODE_FLAGS),
   },
+  build: { services: 'announced', run: tsx('dev/build/main.ts') },
   baton: { services: 'announced', run: tsx('src/cli/main.ts') },
 };
 

@@ -1,13 +1,10 @@
 import { createRequire } from 'node:module';
 import { readConfig, type Config } from '../config.ts';
-import { openContext, type Context } from '../context.ts';
+import type { Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
 import { errorText } from '../domain/safe-text.ts';
-import { databaseIdOf } from '../mongo/database-id.ts';
-import { createProducer, type Producer } from '../producer/index.ts';
-import { withRedis, type QueueAddress } from '../queue/connection.ts';
-import { requireOwner } from '../queue/queue-owner.ts';
-import { createLogger } from '../telemetry/index.ts';
+import type { Producer } from '../producer/index.ts';
+import type { QueueAddress } from '../queue/connection.ts';
 import { EXIT_DONE } from './errors.ts';
 import { laidOut } from './layout.ts';
 import { plainLines, printedJson, widthOf, type Output, type Terminal } from './terminal.ts';
@@ -15,7 +12,10 @@ import { plainLines, printedJson, widthOf, type Output, type Terminal } from './
 const HOW_TO_CONFIGURE =
   'MONGODB_URI (mongodb://host:27017/baton?replicaSet=rs0) and REDIS_URL (redis://host:6379), see .env.example';
 
-/** One run of the command line. Connects when a command first needs it, and closes every connection at the end. */
+/**
+ * One run of the command line. Connects when a command first needs it, and closes every connection at the end. Loads the
+ * clients of the databases only then, so that help is printed at once.
+ */
 export class Session {
   readonly terminal: Terminal;
   /** With `--json`, stdout gets one JSON document, also for an error. */
@@ -37,15 +37,14 @@ export class Session {
   }
 
   context(): Promise<Context> {
-    this.openedContext ??= openContext(this.config);
+    const { config } = this;
+    this.openedContext ??= import('../context.ts').then(({ openContext }) => openContext(config));
     return this.openedContext;
   }
 
   /** Its methods refuse queues that belong to another database than the one in which the command has looked. */
   producer(): Promise<Producer> {
-    this.openedProducer ??= this.databaseId().then((databaseId) =>
-      createProducer({ ...this.config.queue, databaseId, onError: this.warnOnce }),
-    );
+    this.openedProducer ??= this.openProducer();
     return this.openedProducer;
   }
 
@@ -53,6 +52,10 @@ export class Session {
   async ownQueues(): Promise<QueueAddress> {
     const { queue } = this.config;
     const databaseId = await this.databaseId();
+    const [{ withRedis }, { requireOwner }] = await Promise.all([
+      import('../queue/connection.ts'),
+      import('../queue/queue-owner.ts'),
+    ]);
     await withRedis(queue.redisUrl, (redis) => requireOwner(redis, queue.prefix, databaseId));
     return queue;
   }
@@ -89,8 +92,19 @@ export class Session {
     await Promise.allSettled([context?.close(), producer?.close()]);
   }
 
+  private async openProducer(): Promise<Producer> {
+    const [databaseId, { createProducer }] = await Promise.all([this.databaseId(), import('../producer/index.ts')]);
+    return createProducer({ ...this.config.queue, databaseId, onError: this.warnOnce });
+  }
+
   private async databaseId(): Promise<string> {
-    return databaseIdOf((await this.context()).database);
+    const [{ database }, { databaseIdOf }] = await Promise.all([this.context(), import('../mongo/database-id.ts')]);
+    return databaseIdOf(database);
+  }
+
+  private async logWarning(message: string): Promise<void> {
+    const { createLogger } = await import('../telemetry/index.ts');
+    createLogger(this.config.log, this.terminal.stderr).warn({ error: message }, 'connection to Redis failed');
   }
 
   /** A lost connection reports the same error many times a second. */
@@ -98,7 +112,7 @@ export class Session {
     const message = errorText(error);
     if (this.warned.has(message)) return;
     this.warned.add(message);
-    createLogger(this.config.log, this.terminal.stderr).warn({ error: message }, 'connection to Redis failed');
+    void this.logWarning(message);
   };
 }
 
@@ -114,6 +128,6 @@ function configOf(env: NodeJS.ProcessEnv): Config {
 
 /** Imports the package by its own name, because the relative path differs between the source and the built package. */
 export function batonVersion(): string {
-  const { version } = createRequire(import.meta.url)('baton/package.json') as { version: string };
+  const { version } = createRequire(import.meta.url)('@baton-texting/baton/package.json') as { version: string };
   return version;
 }

@@ -58,7 +58,7 @@ describe('the README', () => {
     const shown = await exampleOf('producer');
     const code = shown
       .replace(/\{ redisUrl: '.*?' \}/, JSON.stringify({ redisUrl, prefix }))
-      .replace("'baton'", `'${new URL('../../src/index.ts', import.meta.url).pathname}'`);
+      .replace("'@baton-texting/baton'", `'${new URL('../../src/index.ts', import.meta.url).pathname}'`);
     await writeFile(join(folder, 'producer.ts'), code);
     const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
     await import(join(folder, 'producer.ts'));

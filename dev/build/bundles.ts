@@ -1,0 +1,91 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
+
+/** The oldest Node of `engines` in package.json. */
+const TARGET = 'node20.19';
+
+const COMMON = {
+  bundle: true,
+  platform: 'node',
+  target: TARGET,
+  // Names of functions and classes stay readable in stack traces.
+  keepNames: true,
+  legalComments: 'none',
+  metafile: true,
+  logLevel: 'warning',
+  // BullMQ has an ES module build too, of which only the used parts are taken.
+  mainFields: ['module', 'main'],
+} as const satisfies BuildOptions;
+
+/** Packages that the MongoDB driver uses when a deployment has installed them. */
+const OPTIONAL_PACKAGES = [
+  '@aws-sdk/credential-providers',
+  '@mongodb-js/zstd',
+  'aws4',
+  'gcp-metadata',
+  'kerberos',
+  'mongodb-client-encryption',
+  'snappy',
+  'socks',
+];
+
+/**
+ * Bundles what upstream apps import, once as an ES module and once for `require`. Returns the names of the bundled files.
+ * The two files contain the client of Redis, which is CommonJS: an app that bundles it into an ES module would fail at the
+ * first `require` of a module of Node.
+ */
+export async function bundleProducer(root: string, dist: string): Promise<readonly string[]> {
+  const options = { ...COMMON, absWorkingDir: root, entryPoints: ['src/index.ts'], plugins: [nodeModules] };
+  const esm = await build({ ...options, format: 'esm', outfile: `${dist}/esm/index.js` });
+  const cjs = await build({ ...options, format: 'cjs', outfile: `${dist}/cjs/index.js` });
+  mkdirSync(`${dist}/cjs`, { recursive: true });
+  writeFileSync(`${dist}/cjs/package.json`, '{ "type": "commonjs" }\n');
+  return [...inputsOf(esm.metafile), ...inputsOf(cjs.metafile)];
+}
+
+/**
+ * Bundles the command line and the worker, which share code. Node loads a few files faster than hundreds, and code that is
+ * imported dynamically, such as the database driver in the command line, only when it is needed.
+ */
+export async function bundlePrograms(root: string, dist: string): Promise<readonly string[]> {
+  const { metafile } = await build({
+    ...COMMON,
+    absWorkingDir: root,
+    entryPoints: ['src/cli/main.ts', 'workers/main.ts'],
+    outbase: root,
+    outdir: dist,
+    chunkNames: 'chunks/[name]-[hash]',
+    format: 'esm',
+    splitting: true,
+    external: OPTIONAL_PACKAGES,
+    banner: { js: REQUIRE },
+  });
+  return inputsOf(metafile);
+}
+
+/** An ES module has no `require`, which the bundled CommonJS packages use for modules of Node and for optional packages. */
+const REQUIRE =
+  "import { createRequire as createRequireOfChunk } from 'node:module'; const require = createRequireOfChunk(import.meta.url);";
+
+/**
+ * Loads the modules of Node that CommonJS packages require. Another bundler can bundle the result again, in either format:
+ * `require` would be missing in an ES module, and `import.meta` in CommonJS.
+ */
+const nodeModules: Plugin = {
+  name: 'node-modules',
+  setup(builder) {
+    builder.onResolve({ filter: /.*/ }, ({ path, kind }) => {
+      const name = path.replace(/^node:/, '');
+      const isOfNode = kind === 'require-call' && builtinModules.includes(name);
+      return isOfNode ? { path: name, namespace: 'node-module' } : undefined;
+    });
+    builder.onLoad({ filter: /.*/, namespace: 'node-module' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule('node:${path}');`,
+    }));
+  },
+};
+
+function inputsOf({ inputs }: Metafile): readonly string[] {
+  return Object.keys(inputs);
+}
