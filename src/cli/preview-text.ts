@@ -1,4 +1,4 @@
-import { STATUSES } from '../domain/conversation.ts';
+import { STATUSES, type Assignee } from '../domain/conversation.ts';
 import { sumOf } from '../domain/receipt.ts';
 import type { Preview } from '../operations/index.ts';
 import type { AssigneeNames } from './assignee-names.ts';
@@ -33,9 +33,10 @@ export function previewText(preview: Preview, names: AssigneeNames): Text {
 /** What each assignee would give, would receive in each status, and would then have. */
 function assigneesTable({ moves, assignees }: Preview, names: AssigneeNames): Text {
   const byId = new Map(assignees.map((each) => [each.assigneeId, each]));
+  const [byTarget, bySource] = [grouped(moves, ({ to }) => to), grouped(moves, ({ from }) => from)];
   const rows = names.sorted([...byId.keys()]).map((id) => {
-    const received = moves.filter(({ to }) => to === id);
-    const gives = sumOf(moves.filter(({ from }) => from === id));
+    const received = byTarget.get(id) ?? [];
+    const gives = sumOf(bySource.get(id) ?? []);
     const { before = 0, after = 0 } = byId.get(id) ?? {};
     const statuses = STATUSES.map((status) => sumOf(received.filter((move) => move.status === status)));
     return [names.of(id), before, gives, sumOf(received), ...statuses, after];
@@ -47,4 +48,17 @@ function assigneesTable({ moves, assignees }: Preview, names: AssigneeNames): Te
     'would have',
   ];
   return fittedTable(columns, rows);
+}
+
+type Move = Preview['moves'][number];
+
+/** Thousands of texters can exchange a hundred thousand different moves. */
+function grouped(moves: readonly Move[], keyOf: (move: Move) => Assignee): Map<Assignee, Move[]> {
+  const groups = new Map<Assignee, Move[]>();
+  for (const move of moves) {
+    const group = groups.get(keyOf(move));
+    if (group) group.push(move);
+    else groups.set(keyOf(move), [move]);
+  }
+  return groups;
 }

@@ -2,9 +2,14 @@ import type { Assignee, Candidate, Position } from '../domain/conversation.ts';
 import type { PageSource } from './range-reader.ts';
 
 /** With fewer sources, a range for each is as fast, and reads nothing else. */
-const SOURCES_MIN = 50;
+const SOURCES_MIN = 10;
 /** A query takes about as long as reading this many conversations. */
 const CONVERSATIONS_PER_QUERY = 50;
+
+/** How many conversations of others may be read for nothing: a query for each source would cost as much. */
+export function leftOutMax(sources: readonly Assignee[]): number {
+  return sources.length * CONVERSATIONS_PER_QUERY;
+}
 
 /** Returns true when the conversations of these sources may be read as one range with those of all others. */
 export function areMany(sources: readonly Assignee[]): boolean {
@@ -14,7 +19,7 @@ export function areMany(sources: readonly Assignee[]): boolean {
 /**
  * Reads pages of the range of all assignees and leaves out the conversations that are not selected. When it has left out as
  * many as a query for each source would cost, it stops: the caller then reads a range for each source, and the whole
- * reading takes at most about twice as long as the better of the two ways. Returns the position to continue after, or
+ * reading takes at most about twice as long as the better of the two ways, and two pages more. Returns the position to continue after, or
  * `end`.
  */
 export async function* readSelected(
@@ -22,15 +27,14 @@ export async function* readSelected(
   sources: readonly Assignee[],
   isSelected: (candidate: Candidate) => boolean,
 ): AsyncGenerator<Candidate[], Position | 'end'> {
-  // The pages are large, so a page and the one that is read meanwhile can be left out beyond this.
-  const leftOutMax = sources.length * CONVERSATIONS_PER_QUERY;
+  const max = leftOutMax(sources);
   let leftOut = 0;
   for await (const page of pages.pages()) {
     const selected = page.filter(isSelected);
     leftOut += page.length - selected.length;
     if (selected.length > 0) yield selected;
     const last = page.at(-1);
-    if (leftOut > leftOutMax && last) return last;
+    if (leftOut > max && last) return last;
   }
   return 'end';
 }

@@ -9,7 +9,7 @@ import {
 import { Heap } from '../domain/heap.ts';
 import type { ConversationRange, ConversationStore } from './ports.ts';
 import { RangeReader, type PageSizes, type RangeReading } from './range-reader.ts';
-import { areMany, readSelected } from './read-everyone.ts';
+import { areMany, leftOutMax, readSelected } from './read-everyone.ts';
 
 /** The largest number of conversations that one query reads. */
 export const PAGE_MAX = 2_000;
@@ -49,7 +49,9 @@ export async function* readInOrder(
   for (const status of statusesFrom(selection.statuses, from)) {
     let after = from?.status === status ? from : null;
     if (areMany(sources)) {
-      const everyone = readerOf({ campaignId, status }, after, pageSizes(selection, 1));
+      const { first, max } = pageSizes(selection, 1);
+      const sizes = { first: Math.min(first, leftOutMax(sources)), max };
+      const everyone = readerOf({ campaignId, status }, after, sizes);
       const stoppedAt = yield* readSelected(everyone, sources, ({ assigneeId }) => isSource.has(assigneeId));
       if (stoppedAt === 'end') continue;
       after = stoppedAt;

@@ -1,3 +1,4 @@
+import type { AssigneeCount } from '../conversations/index.ts';
 import { Refusal } from '../domain/errors.ts';
 import { sumOf } from '../domain/receipt.ts';
 import type { UnassignRequest } from './contract.ts';
@@ -10,9 +11,9 @@ import type { Stores } from './ports.ts';
  */
 export async function checkConfirmation(stores: Stores, request: UnassignRequest, plan: Plan): Promise<void> {
   if ((await stores.batches.recent(request.operationId, 1)).length > 0) return;
-  const { campaignId, count } = request;
-  if (count !== undefined && (await hasMore(stores, campaignId, plan, count))) return;
-  const found = await countUnassignable(stores, campaignId, plan);
+  const { count } = request;
+  if (count !== undefined && (await hasMore(stores, request, plan, count))) return;
+  const found = await countUnassignable(stores, request, plan);
   if (count !== undefined && found === 0) return;
   if (request.confirm === undefined) {
     throw new Refusal('confirmation-needed', {
@@ -34,25 +35,33 @@ export async function checkConfirmation(stores: Stores, request: UnassignRequest
 }
 
 /** Reads no more of the index than the count, unless some conversations are incomplete. */
-async function hasMore(stores: Stores, campaignId: string, plan: Plan, count: number): Promise<boolean> {
+async function hasMore(stores: Stores, request: UnassignRequest, plan: Plan, count: number): Promise<boolean> {
+  const { campaignId } = request;
   const { sources, statuses } = plan;
   const [found, incomplete] = await Promise.all([
     stores.conversations.count(campaignId, sources, statuses, count),
     stores.conversations.countWithoutOptOut(campaignId, sources),
   ]);
   if (found < count || incomplete.length === 0) return found >= count;
-  return (await countUnassignable(stores, campaignId, plan)) >= count;
+  return (await countUnassignable(stores, request, plan)) >= count;
 }
 
-/** An unassign also takes the conversations of contacts who opted out, but skips incomplete ones. */
-async function countUnassignable(
-  { conversations }: Stores,
-  campaignId: string,
-  { sources, statuses }: Plan,
+/**
+ * Counts anew, at one moment. An unassign also takes the conversations of contacts who opted out, but skips incomplete ones.
+ * The conversations of everyone are one range of the index, and those of some texters are a range for each.
+ */
+export async function countUnassignable(
+  { conversations }: Pick<Stores, 'conversations'>,
+  { campaignId, from }: Pick<UnassignRequest, 'campaignId' | 'from'>,
+  { sources, statuses }: Pick<Plan, 'sources' | 'statuses'>,
 ): Promise<number> {
+  const isSource = new Set(sources);
+  const isSelected = ({ assigneeId, status }: AssigneeCount): boolean =>
+    isSource.has(assigneeId) && statuses.includes(status);
+  const among = from === 'everyone' ? undefined : { assignees: sources, statuses };
   const { all, incomplete } = await conversations.atOneMoment(async (moment) => ({
-    all: await moment.count(campaignId, sources, statuses),
-    incomplete: await moment.countWithoutOptOut(campaignId, sources),
+    all: await moment.countByAssignee(campaignId, among),
+    incomplete: await moment.countWithoutOptOut(campaignId, among?.assignees),
   }));
-  return all - sumOf(incomplete.filter(({ status }) => statuses.includes(status)));
+  return sumOf(all.filter(isSelected)) - sumOf(incomplete.filter(isSelected));
 }

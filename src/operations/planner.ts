@@ -23,6 +23,8 @@ export class Planner {
   private readonly shortfalls = new Map<number, readonly Shortfall[]>();
   private draft = new BatchDraft();
   private state: PlanState;
+  /** The last candidate that was added in order; `undefined` before the first one of a pass. */
+  private last: Candidate | undefined;
   private number: number;
   private notWritten = 0;
   /** The last position of the pass before. */
@@ -39,12 +41,13 @@ export class Planner {
   }
 
   get position(): PlanState['position'] {
-    return this.state.position;
+    return this.last ? positionOf(this.last) : this.state.position;
   }
 
   /** Starts another pass over the candidates. */
   restart(): void {
-    this.endOfPass = this.state.position ?? this.endOfPass;
+    this.endOfPass = this.position ?? this.endOfPass;
+    this.last = undefined;
     this.state = { ...this.state, position: null };
   }
 
@@ -80,7 +83,7 @@ export class Planner {
   add(candidate: Candidate): void {
     // A surplus needs no position: each reading starts at the end, and moved conversations are no longer found.
     const hasPlace = isStatus(candidate.status) && !this.keepers.has(candidate.assigneeId);
-    if (hasPlace) this.state = { ...this.state, position: positionOf(candidate) };
+    if (hasPlace) this.last = candidate;
     // The status changed while the batch was being read, so the conversation was read a second time.
     if (this.draft.has(candidate)) return;
     if (!this.sources.has(candidate.assigneeId)) return this.draft.addSkip(candidate, 'assignee-changed');
@@ -101,7 +104,7 @@ export class Planner {
   closeBatch(): Batch | undefined {
     if (this.draft.selectedCount === 0) return undefined;
     const planned = this.state.planned + this.draft.moveCount;
-    this.state = { ...this.state, planned, loads: this.dealer.loads };
+    this.state = { ...this.state, position: this.position, planned, loads: this.dealer.loads };
     const batch = this.finish(this.draft);
     this.draft = new BatchDraft();
     this.number += 1;
@@ -109,7 +112,7 @@ export class Planner {
   }
 
   endMarker(): Batch {
-    this.state = { ...this.state, position: this.state.position ?? this.endOfPass };
+    this.state = { ...this.state, position: this.position ?? this.endOfPass };
     return this.finish(new BatchDraft());
   }
 
