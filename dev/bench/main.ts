@@ -4,16 +4,20 @@ import { benchAlive, type AliveOptions } from './alive/alive.ts';
 import { drawAlive } from './alive/draw.ts';
 import { benchBulk, drawBulk, type BulkRow } from './bulk.ts';
 import { BenchSandbox } from './bench-sandbox.ts';
+import { benchCounts, drawCounts } from './counts.ts';
+import { benchDirections, drawDirections } from './directions.ts';
+import { benchIndexCosts, drawIndexCosts } from './index-costs.ts';
 import { benchSingle, benchStart, drawSingle } from './latency.ts';
 import { drawPlot } from './plot.ts';
 import { countRoundTrips, drawRoundTrips } from './round-trips.ts';
+import { benchTexters, drawTexters } from './texters.ts';
 import { benchScaleOut, drawScaleOut } from './scale-out.ts';
 
 const { values } = parseArgs({
   options: {
     sizes: { type: 'string', default: '20000,100000,1000000' },
     rounds: { type: 'string', default: '3' },
-    /** `alive` takes long and is not in the default. */
+    /** Also: `alive`, `texters`, `directions`, `counts` and `indexes`. */
     parts: { type: 'string', default: 'start,trips,bulk,single,scale' },
     /** Runs every part with a few hundred conversations, to check that it works. */
     smoke: { type: 'boolean', default: false },
@@ -29,6 +33,10 @@ const FULL = {
   scale: 200_000,
   workers: [1, 2, 3],
   trips: 20_000,
+  texters: { conversations: 10_000, texters: [25, 2_000, 5_000] },
+  directions: { conversations: 5_000 },
+  counts: { conversations: 50_000, texters: [25, 2_000] },
+  indexes: { conversations: 20_000 },
   starts: 5,
   warmUp: 60_000,
   alive: {
@@ -44,6 +52,10 @@ const SMOKE: typeof FULL = {
   scale: 1_000,
   workers: [1, 2],
   trips: 500,
+  texters: { conversations: 200, texters: [5, 60] },
+  directions: { conversations: 100 },
+  counts: { conversations: 200, texters: [5] },
+  indexes: { conversations: 100 },
   starts: 1,
   warmUp: 200,
   alive: { conversations: 400, claimConversations: 2_000, writeRates: [20, 'most'], limitMs: 5_000 },
@@ -101,6 +113,28 @@ try {
     const alive = await benchAlive(bench, { ...scope.alive, rounds });
     print('campaigns that others change at the same time', drawAlive(alive));
     report['alive'] = alive;
+  }
+  // These run without a worker, whose reconcile passes would take up their operations.
+  if (['texters', 'directions', 'counts', 'indexes'].some((part) => parts.has(part))) await bench.sandbox.setWorkers(0);
+  if (parts.has('texters')) {
+    const texters = await benchTexters(bench, { ...scope.texters, rounds });
+    print('few and many texters', drawTexters(texters));
+    report['texters'] = texters;
+  }
+  if (parts.has('directions')) {
+    const directions = await benchDirections(bench, { ...scope.directions, rounds });
+    print('all conversations of a campaign in each direction', drawDirections(directions));
+    report['directions'] = directions;
+  }
+  if (parts.has('counts')) {
+    const counts = await benchCounts(bench, { ...scope.counts, rounds });
+    print('counts and previews', drawCounts(counts));
+    report['counts'] = counts;
+  }
+  if (parts.has('indexes')) {
+    const indexes = await benchIndexCosts(bench, { ...scope.indexes, rounds });
+    print('writes and reads without an index', drawIndexCosts(indexes));
+    report['indexes'] = indexes;
   }
   if (values.out) writeFileSync(values.out, `${JSON.stringify(report, null, 2)}\n`);
 } finally {

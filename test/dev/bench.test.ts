@@ -22,6 +22,19 @@ interface Report {
   readonly scaleOut: readonly { readonly workers: number }[];
 }
 
+interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+interface ScaleReport {
+  readonly texters: readonly { readonly texters: number; readonly blockedMs: number }[];
+  readonly directions: readonly { readonly direction: string; readonly ofRaw: Spread }[];
+  readonly counts: readonly { readonly what: string; readonly ofBare: Spread }[];
+  readonly indexes: readonly { readonly without: string }[];
+}
+
 /** Checks that the benchmarks run and fill in their report, not how fast they are. */
 describe('the benchmarks', { timeout: TIMEOUT_MS }, () => {
   let folder: string;
@@ -56,6 +69,22 @@ describe('the benchmarks', { timeout: TIMEOUT_MS }, () => {
     for (const { claims, beside } of alive.claims) expect(claims > 0).toBe(beside !== 'nothing');
     expect(alive.undos.map(({ isAlive }) => isAlive)).toEqual([false, true]);
     expect(stdout).toContain('as many as possible');
+  });
+
+  it('measure directions, numbers of texters, counts and indexes, with the spread of each figure', async () => {
+    const json = join(folder, 'scale.json');
+    await bench('main.ts', ['--smoke', '--parts', 'texters,directions,counts,indexes', '--out', json]);
+    const report = JSON.parse(readFileSync(json, 'utf8')) as ScaleReport;
+    for (const { ofRaw } of report.directions) expect(ofRaw.min).toBeGreaterThan(0);
+    expect(report.directions.map(({ direction }) => direction)).toContain('undo of 25 to pool');
+    expect(new Set(report.texters.map(({ texters }) => texters))).toEqual(new Set([5, 60]));
+    for (const { blockedMs } of report.texters) expect(blockedMs).toBeGreaterThanOrEqual(0);
+    expect(report.counts.find(({ what }) => what === 'bare grouped query')?.ofBare).toEqual({
+      median: 1,
+      min: 1,
+      max: 1,
+    });
+    expect(report.indexes.map(({ without }) => without)).toContain('everyone_in_order');
   });
 
   it('prints the help of a simulated day without a service', async () => {
