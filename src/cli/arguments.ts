@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { z } from 'zod';
 import { STATUSES, type Position } from '../domain/conversation.ts';
 import { shown } from '../domain/shown.ts';
+import { didYouMean } from './did-you-mean.ts';
 import { misused } from './errors.ts';
 
 /** Reads a typed value. Throws a `bad-request` refusal that names the option. Commander calls it for each value. */
@@ -37,6 +38,21 @@ function numberIn(
     const value = pattern.test(typed) ? Number(typed) : NaN;
     if (value >= min && value <= max) return value;
     throw misused(`${option} must be ${expected}`, { expected, received: shown(typed) });
+  };
+}
+
+/** Reads a status as people write it: "Needs Reply" is needs-reply. */
+export function statusIn<Word extends string>(words: readonly Word[]): ValueReader<Word> {
+  return (typed) => {
+    const written = typed
+      .trim()
+      .toLowerCase()
+      .replace(/[\s_-]+/g, '-');
+    const word = words.find((known) => known === written);
+    if (word !== undefined) return word;
+    const expected = words.join(', ');
+    const message = `--status must be one of ${expected}${didYouMean(written, words)}`;
+    throw misused(message, { expected, received: shown(typed) });
   };
 }
 

@@ -1,14 +1,19 @@
 import { checkedCountry, readWord, TexterWords, type Campaign, type Texter } from '../campaigns/index.ts';
 import type { Context } from '../context.ts';
-import type { ViewStore } from '../conversations/index.ts';
 import { Refusal } from '../domain/errors.ts';
 import { shown } from '../domain/shown.ts';
+import { foldedText } from '../domain/visible-text.ts';
 import { AssigneeNames } from './assignee-names.ts';
+import { didYouMean } from './did-you-mean.ts';
 import { misused } from './errors.ts';
 import type { Session } from './session.ts';
+import { counted, moment } from './terminal.ts';
 
 /** Ids shown when several records have the same name. */
-const SAME_NAME_SHOWN_MAX = 10;
+export const SAME_NAME_SHOWN_MAX = 10;
+
+/** A name in another case is looked for among so many campaigns, the newest first. */
+const CAMPAIGNS_COMPARED_MAX = 1_000;
 
 /** A session with the campaign that its command names. */
 export interface CampaignSession {
@@ -33,69 +38,63 @@ export async function namesOf({ stores: { texters } }: Context, campaignId: stri
   return new AssigneeNames(lists.flat());
 }
 
-/** Finds a campaign by its id or its exact name. Refuses a word that matches several campaigns. */
+/** Finds a campaign by its id or name. Refuses a word that matches several campaigns. */
 export async function findCampaign({ stores: { campaigns } }: Context, typed: string): Promise<Campaign> {
   const { isId, isName, word } = readWord(typed);
   const byId = isId ? await campaigns.find(word) : undefined;
   const named = isName ? await campaigns.findByName(word, SAME_NAME_SHOWN_MAX) : [];
-  const found = [...(byId ? [byId] : []), ...named.filter(({ campaignId }) => campaignId !== byId?.campaignId)];
+  const exact = [...(byId ? [byId] : []), ...named.filter(({ campaignId }) => campaignId !== byId?.campaignId)];
+  const newest = exact.length === 0 ? await campaigns.list(CAMPAIGNS_COMPARED_MAX) : [];
+  const isFolded = ({ name, campaignId }: Campaign): boolean =>
+    (isName && foldedText(name) === foldedText(word)) || (isId && foldedText(campaignId) === foldedText(word));
+  const found = exact.length > 0 ? exact : newest.filter(isFolded);
   const [campaign] = found;
   if (campaign && found.length === 1) return campaign;
   if (campaign) {
-    const matches = found.map(({ campaignId }) => ({
-      id: campaignId,
-      by: campaignId === byId?.campaignId ? 'id' : 'name',
-    }));
-    throw ambiguous('campaign', matches, typed);
+    throw ambiguous(
+      'campaign',
+      found.map((each) => campaignMatch(each, word)),
+      typed,
+    );
   }
+  const words = newest.flatMap(({ name, campaignId }) => [name, campaignId]);
   throw new Refusal('unknown-campaign', {
-    message: `no campaign has the id or the name ${shown(typed)}`,
-    expected: 'the id or exact name of a campaign',
+    message: `no campaign has the id or the name ${shown(typed)}${didYouMean(word, words)}`,
+    expected: 'the id or name of a campaign',
     received: shown(typed),
   });
 }
 
-/** Finds a texter of the campaign by id or exact name. Refuses a word that matches several texters. */
+function campaignMatch({ campaignId, closed, createdAt, texterCount }: Campaign, word: string): Match {
+  const facts = `${closed ? 'closed' : 'open'}, created ${moment(createdAt)}, ${counted(texterCount, 'texter')}`;
+  return { id: campaignId, by: byOf(campaignId, word), facts };
+}
+
+/** Finds a texter of the campaign by id or name. Refuses a word that matches several texters. */
 export function findTexter({ campaign, texters }: TextersOf, typed: string): Texter {
   const found = new TexterWords(texters).find(typed);
   const [texter] = found;
   if (texter && found.length === 1) return texter;
+  const { word } = readWord(typed);
   if (texter) {
-    const matches = found.map(({ texterId }) => ({
-      id: texterId,
-      by: texterId === readWord(typed).word ? 'id' : 'name',
+    const matches = found.map(({ texterId, active, joinedOrder }) => ({
+      ...{ id: texterId, by: byOf(texterId, word) },
+      facts: `joined as number ${joinedOrder}${active ? '' : ', paused'}`,
     }));
     throw ambiguous('texter', matches, typed);
   }
+  const words = texters.flatMap(({ name, texterId }) => [name, texterId]);
   throw new Refusal('unknown-texter', {
-    message: `no texter of campaign ${campaign.campaignId} has the id or the name ${shown(typed)}`,
-    expected: 'the id or exact name of a texter of the campaign',
+    message: `no texter of campaign ${campaign.campaignId} has the id or the name ${shown(typed)}${didYouMean(word, words)}`,
+    expected: 'the id or name of a texter of the campaign',
     received: shown(typed),
   });
 }
 
 export type TextersOf = Pick<CampaignSession, 'campaign' | 'texters'>;
 
-/**
- * Finds the id of a conversation by its id, its external id, or the exact name of its contact. Refuses a word that matches
- * several conversations.
- */
-export async function findConversationId(views: ViewStore, campaignId: string, typed: string): Promise<string> {
-  const { isId, isName, word } = readWord(typed);
-  const all = await views.findByText(campaignId, [...new Set([word, typed])], SAME_NAME_SHOWN_MAX);
-  const found = all.filter(({ by }) => (by === 'id' ? isId : isName));
-  const [first] = found;
-  const isOne = found.every(({ conversationId }) => conversationId === first?.conversationId);
-  if (first && isOne) return first.conversationId;
-  if (first) {
-    const matches = found.map(({ conversationId, by }) => ({ id: conversationId, by }));
-    throw ambiguous('conversation', matches, typed);
-  }
-  throw new Refusal('unknown-conversation', {
-    message: `no conversation of campaign ${campaignId} has the id, the external id or the contact ${shown(typed)}`,
-    expected: 'the id, external id or contact of a conversation of the campaign',
-    received: shown(typed),
-  });
+function byOf(id: string, word: string): string {
+  return foldedText(id) === foldedText(word) ? 'id' : 'name';
 }
 
 /** Reads a phone number of the country of the campaign, or of another one. The refusal does not repeat the number. */
@@ -114,10 +113,14 @@ interface Match {
   readonly id: string;
   /** What the word is to this record: its id, its name … */
   readonly by: string;
+  /** What tells the record from the others. */
+  readonly facts?: string;
 }
 
-function ambiguous(what: string, matches: readonly Match[], typed: string): Refusal {
-  const listed = matches.slice(0, SAME_NAME_SHOWN_MAX).map(({ id, by }) => `${id} by its ${by}`);
+export function ambiguous(what: string, matches: readonly Match[], typed: string): Refusal {
+  const listed = matches
+    .slice(0, SAME_NAME_SHOWN_MAX)
+    .map(({ id, by, facts }) => `${id} by its ${by}${facts === undefined ? '' : ` (${facts})`}`);
   const [first] = matches;
   return new Refusal('ambiguous-name', {
     message: `${shown(typed)} matches more than one ${what}: ${listed.join(', ')}; write id= and the id, such as id=${first?.id ?? ''}`,

@@ -2,11 +2,11 @@ import { type Command, Option } from 'commander';
 import { STATUSES } from '../domain/conversation.ts';
 import { SPREADS } from '../domain/operation.ts';
 import { actorId, COUNT_MAX, operationId } from '../domain/ids.ts';
-import { id, seconds, wholeNumber } from './arguments.ts';
+import { id, seconds, statusIn, wholeNumber } from './arguments.ts';
 
 /** Arguments and options that several commands take. */
-export const CAMPAIGN = ['<campaign>', 'the campaign, by id or exact name'] as const;
-export const TEXTER = ['<texter>', 'the texter, by id or exact name'] as const;
+export const CAMPAIGN = ['<campaign>', 'the campaign, by id or name'] as const;
+export const TEXTER = ['<texter>', 'the texter, by id or name'] as const;
 
 const DEFAULT_WAIT_S = 600;
 const LIMIT_MAX = 1_000;
@@ -31,7 +31,10 @@ export function limitOption(limit: number): Option {
 }
 
 export function statusOption(): Option {
-  return new Option('--status <status>', 'only conversations in this status').choices(['any', ...STATUSES]);
+  const statuses = ['any', ...STATUSES] as const;
+  return new Option('--status <status>', `only conversations in this status: ${statuses.join(', ')}`).argParser(
+    statusIn(statuses),
+  );
 }
 
 export function spreadOption(): Option {
@@ -68,7 +71,11 @@ export function waitOption(): Option {
 
 export function addActorOptions(command: Command): Command {
   return command
-    .option('--actor <id>', 'an opaque id of the person who asks; stored with the operation', id('--actor', actorId))
+    .option(
+      '--actor <id>',
+      'an opaque id of the person who asks; stored with the operation. Default: BATON_ACTOR, or else cli',
+      id('--actor', actorId),
+    )
     .option('--reason <text>', 'the reason; stored with the operation, so nothing personal');
 }
 

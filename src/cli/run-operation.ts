@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { statusesOf, type Assignee } from '../domain/conversation.ts';
 import { Refusal } from '../domain/errors.ts';
 import { shown } from '../domain/shown.ts';
@@ -7,17 +6,19 @@ import { isOne, type OperationRequest, parseRequest, preview, refuseEarly } from
 import { newId } from './arguments.ts';
 import { misused } from './errors.ts';
 import type { CampaignSession } from './lookup.ts';
+import { actorOf } from './actor.ts';
+import { ask } from './ask.ts';
 import type { OperationOptions } from './options.ts';
 import { previewText } from './preview-text.ts';
 import { sendOperation } from './send.ts';
-import { counted, plainLines, type Output, type Terminal } from './terminal.ts';
+import { counted, type Output, type Terminal } from './terminal.ts';
 
 /** The fields that every request has. They are checked later, with the rest of the request. */
-export function commonFields({ campaign }: CampaignSession, options: OperationOptions) {
+export function commonFields({ campaign, session }: CampaignSession, options: OperationOptions) {
   return {
     operationId: options.id ?? newId('op'),
     campaignId: campaign.campaignId,
-    actorId: options.actor,
+    actorId: actorOf(session, options),
     reason: options.reason,
   };
 }
@@ -74,15 +75,4 @@ async function confirmCount(terminal: Terminal, count: number, source: string): 
     expected: String(count),
     received: typed === '' ? 'nothing' : shown(typed),
   });
-}
-
-/** Returns an empty answer when the input ends. */
-async function ask({ stdin, stderr }: Terminal, question: string): Promise<string> {
-  const terminal = createInterface({ input: stdin, output: stderr });
-  try {
-    const ended = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
-    return (await Promise.race([terminal.question(plainLines(question)), ended])).trim();
-  } finally {
-    terminal.close();
-  }
 }

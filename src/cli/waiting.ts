@@ -12,7 +12,8 @@ const NO_PROGRESS_MS = 3_000;
 export interface Awaited {
   /** The queue with the job. */
   readonly queue: string;
-  readonly operationId: string;
+  /** `null` for a request that is no operation. */
+  readonly operationId: string | null;
   /** What the job does, for the middle of a sentence: "the operation". */
   readonly what: string;
 }
@@ -41,7 +42,8 @@ export async function waitFor<Result>(
   }
 }
 
-export function howToLookUp({ operationId, what }: Omit<Awaited, 'queue'>): string {
+function howToLookUp({ operationId, what }: Omit<Awaited, 'queue'>): string {
+  if (operationId === null) return `${what} may continue`;
   return `${what} may continue. To see what became of it: baton operation ${operationId}`;
 }
 
@@ -113,9 +115,10 @@ class WaitNotes {
 
   /** Only operations on whole campaigns wait for each other. */
   private async placeOf(): Promise<string | undefined> {
-    if (this.awaited.queue !== OPERATIONS_QUEUE) return undefined;
+    const { queue, operationId } = this.awaited;
+    if (queue !== OPERATIONS_QUEUE || operationId === null) return undefined;
     const context = await this.session.context();
-    const ahead = await aheadOf(context, this.awaited.operationId).catch(() => undefined);
+    const ahead = await aheadOf(context, operationId).catch(() => undefined);
     return ahead === undefined || ahead === 0
       ? undefined
       : `${counted(ahead, 'operation')} of this campaign ${ahead === 1 ? 'is' : 'are'} ahead. Still waiting…`;

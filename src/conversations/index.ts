@@ -11,6 +11,7 @@ export type {
   ConversationWithHistory,
   IncompleteCampaign,
   Moment,
+  TextMatch,
   ViewStore,
 } from './ports.ts';
 export { readFromEnd } from './read-from-end.ts';

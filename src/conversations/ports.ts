@@ -121,7 +121,7 @@ export interface ConversationWithHistory extends ConversationRecord {
 /** A conversation that a text names, and what it names it by. */
 export interface TextMatch {
   readonly conversationId: string;
-  readonly by: 'id' | 'external id' | 'contact';
+  readonly by: 'id' | 'external id' | 'contact' | 'phone number';
 }
 
 /** The reads that people see. Operations do not use them. */
@@ -133,6 +133,12 @@ export interface ViewStore {
    * Returns at most `limit` matches of each kind.
    */
   findByText(campaignId: string, texts: readonly string[], limit: number): Promise<TextMatch[]>;
+  /** Finds conversations by the name of the contact in any case. Reads the names of the whole campaign. */
+  findByNameInAnyCase(campaignId: string, name: string, limit: number): Promise<TextMatch[]>;
+  /** Finds conversations by phone number, as it is stored. */
+  findByPhone(campaignId: string, phone: string, limit: number): Promise<TextMatch[]>;
+  /** Finds conversations whose phone number ends with these digits. Reads the numbers of the whole campaign. */
+  findByLastDigits(campaignId: string, digits: string, limit: number): Promise<TextMatch[]>;
   findWithHistory(campaignId: string, conversationId: string): Promise<ConversationWithHistory | undefined>;
   /** Yields every conversation of a campaign exactly once, even while conversations move. */
   everyConversation(campaignId: string): AsyncIterable<ConversationRecord>;

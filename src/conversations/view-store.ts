@@ -39,6 +39,19 @@ export class MongoViewStore implements ViewStore {
     return found.flat();
   }
 
+  findByNameInAnyCase(campaignId: string, name: string, limit: number): Promise<TextMatch[]> {
+    const pattern = new RegExp(`^${name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`, 'i');
+    return this.findIds('contact', { campaignId, 'contact.name': pattern }, limit);
+  }
+
+  findByPhone(campaignId: string, phone: string, limit: number): Promise<TextMatch[]> {
+    return this.findIds('phone number', { campaignId, 'contact.phone': phone }, limit);
+  }
+
+  findByLastDigits(campaignId: string, digits: string, limit: number): Promise<TextMatch[]> {
+    return this.findIds('phone number', { campaignId, 'contact.phone': new RegExp(`^\\+\\d{1,4}${digits}$`) }, limit);
+  }
+
   async findWithHistory(campaignId: string, conversationId: string): Promise<ConversationWithHistory | undefined> {
     const filter = { _id: new Types.ObjectId(conversationId), campaignId };
     const doc = await this.database.models.conversations.findOne(filter).lean<StoredConversation>();

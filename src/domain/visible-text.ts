@@ -35,6 +35,11 @@ export function visibleText(text: string): string {
   return plain.replace(WHITE_SPACE, ' ').trim().normalize('NFC');
 }
 
+/** Returns the form in which two texts are equal that differ only in case or in the form of their characters. */
+export function foldedText(text: string): string {
+  return visibleText(text).normalize('NFKC').toUpperCase().toLowerCase();
+}
+
 /**
  * Reads a name that a person or a file wrote: folds white space and drops invisible characters. Returns the rule that the
  * name breaks if it has control characters or changes the direction of text. The name may be empty.

@@ -35,6 +35,10 @@ const REFUSED: readonly (readonly [code: string, args: readonly string[]])[] = [
   ['campaign-closed', ['reassign', 'Shut', '--from', 'pool', '--to', 'everyone', ...ANY]],
   ['campaign-exists', ['campaign', 'create', 'Another', '--id', 'C']],
   ['texter-exists', ['texter', 'add', 'C', 'Bob again', '--id', 'b']],
+  ['texter-exists', ['texter', 'add', 'C', 'BOB']],
+  ['bad-request', ['cancel']],
+  ['bad-request', ['cancel', 'nothing', '--queued']],
+  ['bad-request', ['cancel', 'nothing', '--campaign', 'C', '--queued']],
   ['confirmation-needed', ['unassign', 'C', '--from', 'Bob']],
   ['confirmation-needed', ['unassign', 'C', '--from', 'everyone', '--status', 'closed']],
   ...['0', '-1', '1.5', '9007199254740992', 'six', '', 'NaN', '1e3', '0x10'].flatMap((count) => [
@@ -46,7 +50,7 @@ const REFUSED: readonly (readonly [code: string, args: readonly string[]])[] = [
   ['bad-request', ['unassign', 'C', '--from', 'pool', '--confirm', '1']],
   ['bad-request', ['unassign', 'C', '--from', '', '--confirm', '1']],
   ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob', '--status', 'waiting']],
-  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob', '--status', 'Any']],
+  ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob', '--status', 'Any one']],
   ['bad-request', ['reassign', 'C', '--from', 'pool', '--to', 'Bob']],
   ['bad-request', ['reassign', 'C', '--to', 'Bob', ...ANY]],
   ['bad-request', ['reassign', 'C', '--from', 'pool', ...ANY]],
@@ -157,7 +161,7 @@ describe('a refused command line', () => {
     ],
     [
       ['texter', 'pause', 'C', 'Ann'],
-      '"Ann" matches more than one texter: a1 by its name, a2 by its name; write id= and the id, such as id=a1',
+      '"Ann" matches more than one texter: a1 by its name (joined as number 1), a2 by its name (joined as number 3); write id= and the id, such as id=a1',
     ],
     [['import', 'C', '/no/such/file'], '/no/such/file cannot be read (ENOENT)'],
     [

@@ -3,6 +3,8 @@ import { unknownOperation } from '../../domain/errors.ts';
 import { CONTROLS_QUEUE } from '../../queue/job.ts';
 import { findSent } from '../../reconcile/index.ts';
 import type { CancelAnswer } from '../../operations/index.ts';
+import { actorOf } from '../actor.ts';
+import { misused } from '../errors.ts';
 import type { AssigneeNames } from '../assignee-names.ts';
 import { blocks } from '../layout.ts';
 import { openCampaign } from '../lookup.ts';
@@ -16,11 +18,12 @@ import {
 import { receiptText } from '../receipt-text.ts';
 import { commonFields, runOperation } from '../run-operation.ts';
 import type { Session } from '../session.ts';
-import type { Output, Text } from '../terminal.ts';
+import { counted, plain, type Output, type Text } from '../terminal.ts';
 import { waitFor } from '../waiting.ts';
 
 interface CancelOptions extends ActorOptions {
   readonly campaign?: string;
+  readonly queued?: true;
   readonly wait: number;
 }
 
@@ -35,19 +38,45 @@ export function addCancel(program: Command, session: Session): void {
     .description(
       'Stops an operation after the transactions in progress, or a waiting claim at once. What has moved stays moved: see undo.',
     )
-    .argument('<operation>', 'the id of the operation to stop')
+    .argument('[operation]', 'the id of the operation to stop')
     .option('--campaign <campaign>', 'its campaign, by id or name')
+    .option('--queued', 'with --campaign: cancel all operations of the campaign that wait for others')
     .addOption(waitOption());
-  addActorOptions(command).action(async (operationId: string, options: CancelOptions) =>
-    session.print(await cancel(session, operationId, options)),
+  addActorOptions(command).action(async (operationId: string | undefined, options: CancelOptions) => {
+    if (options.queued) return session.print(await cancelQueued(session, operationId, options));
+    if (operationId !== undefined) return session.print(await cancel(session, operationId, options));
+    const expected = 'the id of an operation, or --campaign with --queued';
+    throw misused(`say what to cancel: ${expected}`, { expected, received: 'neither' });
+  });
+}
+
+async function cancelQueued(
+  session: Session,
+  operationId: string | undefined,
+  options: CancelOptions,
+): Promise<Output> {
+  const expected = '--campaign with --queued, and no operation';
+  if (operationId !== undefined || options.campaign === undefined) {
+    const received = operationId === undefined ? 'no campaign' : 'an operation and --queued';
+    throw misused(`--queued cancels what waits in one campaign: use ${expected}`, { expected, received });
+  }
+  const { campaign } = await openCampaign(session, options.campaign);
+  const { campaignId, name } = campaign;
+  const request = { campaignId, actorId: actorOf(session, options), reason: options.reason };
+  const producer = await session.producer();
+  const awaited = { queue: CONTROLS_QUEUE, operationId: null, what: 'the cancellation' };
+  const answer = await waitFor(session, awaited, () =>
+    producer.cancelQueued(request, { waitMs: options.wait * 1_000 }),
   );
+  const text = `Cancelled ${counted(answer.cancelled, 'waiting operation')} of ${plain(name)}. The one that runs continues.`;
+  return { json: answer, text };
 }
 
 async function cancel(session: Session, operationId: string, options: CancelOptions): Promise<Output> {
   const typed = options.campaign ?? `id=${await campaignIdOf(session, operationId)}`;
   const { campaign, names } = await openCampaign(session, typed);
-  const { actor: actorId, reason } = options;
-  const request = { operationId, campaignId: campaign.campaignId, actorId, reason };
+  const { reason } = options;
+  const request = { operationId, campaignId: campaign.campaignId, actorId: actorOf(session, options), reason };
   const producer = await session.producer();
   const awaited = { queue: CONTROLS_QUEUE, operationId, what: 'the cancellation' };
   const answer = await waitFor(session, awaited, () => producer.cancel(request, { waitMs: options.wait * 1_000 }));

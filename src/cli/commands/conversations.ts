@@ -2,12 +2,13 @@ import type { Command } from 'commander';
 import { type ConversationsView, type ConversationWithHistory, viewConversations } from '../../conversations/index.ts';
 import { HIDDEN_STATUSES, VISIBLE_STATUSES, type Position, type Status } from '../../domain/conversation.ts';
 import { shown } from '../../domain/shown.ts';
-import { cursor, formatCursor } from '../arguments.ts';
+import { cursor, formatCursor, statusIn } from '../arguments.ts';
 import { misused } from '../errors.ts';
 import { assigneesOf } from '../assignees.ts';
 import type { AssigneeNames } from '../assignee-names.ts';
 import { blocks, fittedTable } from '../layout.ts';
-import { findConversationId, openCampaign, type CampaignSession } from '../lookup.ts';
+import { findConversationId } from '../find-conversation.ts';
+import { openCampaign, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN, limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
 import { facts, moment, type Output, type Text } from '../terminal.ts';
@@ -62,13 +63,11 @@ export function addConversations(program: Command, session: Session): void {
 
 function visibleStatus(typed: string): Status | 'any' {
   const statuses = ['any' as const, ...VISIBLE_STATUSES];
-  const status = statuses.find((known) => known === typed);
-  if (status) return status;
+  const status = statusIn([...statuses, ...HIDDEN_STATUSES])(typed);
+  const visible = statuses.find((known) => known === status);
+  if (visible) return visible;
   const values = { expected: statuses.join(', '), received: shown(typed) };
-  if (!HIDDEN_STATUSES.some((hidden) => hidden === typed)) {
-    throw misused(`--status must be one of ${values.expected}`, values);
-  }
-  throw misused(`this list leaves out ${typed} conversations; \`baton export\` has them`, values);
+  throw misused(`this list leaves out ${status} conversations; \`baton export\` has them`, values);
 }
 
 async function list(of: CampaignSession, options: ListOptions): Promise<Output> {
@@ -106,7 +105,7 @@ function listText({ conversations, hidden }: ConversationsView, next: string | n
 
 async function show({ context, campaign, names }: CampaignSession, typed: string): Promise<Output> {
   const { campaignId } = campaign;
-  const id = await findConversationId(context.views, campaignId, typed);
+  const id = await findConversationId(context.views, campaign, typed);
   const conversation = await context.views.findWithHistory(campaignId, id);
   if (!conversation) {
     const values = { expected: 'a conversation that exists', received: id };

@@ -31,7 +31,7 @@ export function addFailed(program: Command, session: Session): void {
       'Lists operations and claims that used up all their attempts. `baton operation ID` shows each attempt, and ' +
         '`baton retry` tries them again. Refused operations are not listed: they have a final answer.',
     )
-    .argument('[campaign]', 'only this campaign, by id or exact name')
+    .argument('[campaign]', 'only this campaign, by id or name')
     .addOption(limitOption(100))
     .action(async (campaign: string | undefined, options: { limit: number }) =>
       session.print(await list(session, campaign, options.limit)),
@@ -70,7 +70,7 @@ export function addRetry(program: Command, session: Session): void {
     )
     .argument('[operation...]', 'the ids of operations')
     .option('--all', 'all failed operations')
-    .option('--campaign <campaign>', 'all failed operations of this campaign, by id or exact name')
+    .option('--campaign <campaign>', 'all failed operations of this campaign, by id or name')
     .option('--yes', 'retry them')
     .action(async (ids: string[], options: RetryOptions) => session.print(await retryMany(session, ids, options)));
 }

@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import type { PersonRequest } from '../../contacts/index.ts';
 import type { Context } from '../../context.ts';
 import { misused } from '../errors.ts';
-import { findCampaign, findConversationId, phoneOf } from '../lookup.ts';
+import { findConversationId } from '../find-conversation.ts';
+import { findCampaign, phoneOf } from '../lookup.ts';
 import { CAMPAIGN, conversationOption, countryOption } from '../options.ts';
 
 export interface PersonOptions {
@@ -25,7 +26,7 @@ export async function personOf(context: Context, typed: string, options: PersonO
   const { campaignId } = campaign;
   return options.conversation === undefined
     ? { campaignId, phone: await phoneOf(campaign, requiredPhone(options), options.country) }
-    : { campaignId, conversationId: await findConversationId(context.views, campaignId, options.conversation) };
+    : { campaignId, conversationId: await findConversationId(context.views, campaign, options.conversation) };
 }
 
 function requiredPhone({ phone }: PersonOptions): string {

@@ -5,7 +5,8 @@ import { Refusal } from '../../domain/errors.ts';
 import { shown } from '../../domain/shown.ts';
 import { misused } from '../errors.ts';
 import { assigneeOf, sourcesOf, targetsOf } from '../assignees.ts';
-import { findConversationId, openCampaign, type CampaignSession } from '../lookup.ts';
+import { findConversationId } from '../find-conversation.ts';
+import { openCampaign, type CampaignSession } from '../lookup.ts';
 import {
   addOperationOptions,
   CAMPAIGN,
@@ -115,7 +116,7 @@ export async function oneConversation(
 ) {
   return {
     ...commonFields(of, options),
-    conversationId: await findConversationId(of.context.views, of.campaign.campaignId, conversation),
+    conversationId: await findConversationId(of.context.views, of.campaign, conversation),
     expectedAssigneeId: await expectedAssignee(of, options),
   };
 }

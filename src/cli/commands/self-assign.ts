@@ -29,7 +29,7 @@ export function addSelfAssign(program: Command, session: Session): void {
     .summary('give a texter more from the pool')
     .description('Gives a texter the oldest not-started conversations of the pool, within the rules of the campaign.')
     .argument(...CAMPAIGN)
-    .requiredOption('--texter <texter>', 'the texter who asks, by id or exact name')
+    .requiredOption('--texter <texter>', 'the texter who asks, by id or name')
     .addOption(countOption('how many. Default: as many as the campaign allows for one claim'))
     .option(
       '--id <id>',

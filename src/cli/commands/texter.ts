@@ -7,9 +7,12 @@ import {
   setActive,
   type Texter,
 } from '../../campaigns/index.ts';
+import { Refusal } from '../../domain/errors.ts';
 import { texterId } from '../../domain/ids.ts';
+import { foldedText } from '../../domain/visible-text.ts';
 import { id, newId } from '../arguments.ts';
-import { findCampaign, findTexter, openCampaign } from '../lookup.ts';
+import { ask } from '../ask.ts';
+import { findTexter, openCampaign } from '../lookup.ts';
 import { CAMPAIGN, TEXTER } from '../options.ts';
 import type { Session } from '../session.ts';
 import { fittedTable } from '../layout.ts';
@@ -25,8 +28,9 @@ export function addTexter(program: Command, session: Session): void {
     .argument(...CAMPAIGN)
     .argument('<name>', 'the name of the texter')
     .option('--id <id>', 'the id of the texter on the campaign. Default: a new id', id('--id', texterId))
-    .action(async (campaign: string, name: string, options: { id?: string }) =>
-      session.print(await add(session, campaign, name, options.id)),
+    .option('--another', 'add a texter with the name of another one without being asked')
+    .action(async (campaign: string, name: string, options: AddOptions) =>
+      session.print(await add(session, campaign, name, options)),
     );
   group
     .command('pause')
@@ -96,11 +100,33 @@ async function restore(session: Session, typed: string, typedTexter: string): Pr
   return texterOutput(campaignId, await restoreTexter(context, campaignId, texterId));
 }
 
-async function add(session: Session, typed: string, name: string, newTexterId = newId('t')): Promise<Output> {
-  const context = await session.context();
-  const { campaignId } = await findCampaign(context, typed);
+interface AddOptions {
+  readonly id?: string;
+  readonly another?: true;
+}
+
+async function add(session: Session, typed: string, name: string, options: AddOptions): Promise<Output> {
+  const { context, campaign, texters } = await openCampaign(session, typed);
+  const { campaignId } = campaign;
+  const same = texters.filter((texter) => foldedText(texter.name) === foldedText(name));
+  // Who gives an id means another person.
+  if (same.length > 0 && options.id === undefined && !options.another) await confirmAnother(session, same);
+  const newTexterId = options.id ?? newId('t');
   const texter = await addToCampaign(context, { campaignId, texterId: newTexterId, name });
   return texterOutput(campaignId, texter);
+}
+
+async function confirmAnother({ terminal }: Session, same: readonly Texter[]): Promise<void> {
+  const [first] = same;
+  const ids = same.map(({ texterId }) => texterId).join(', ');
+  const question = `${first?.name ?? ''} is on this campaign already (${ids}). Type another to add one more: `;
+  const isAsked = terminal.stdin.isTTY && terminal.stderr.isTTY;
+  if (isAsked && (await ask(terminal, question)) === 'another') return;
+  throw new Refusal('texter-exists', {
+    message: `a texter of the campaign has this name already (${ids}); nobody was added. For another person with the same name, use --another`,
+    expected: 'a name that no texter of the campaign has, or --another',
+    received: `the name of ${ids}`,
+  });
 }
 
 async function pause(session: Session, typed: string, typedTexter: string, active: boolean): Promise<Output> {
