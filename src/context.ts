@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MongoCampaignStore, MongoCreditStore, MongoTexterStore } from './campaigns/index.ts';
-import { ClaimCoordinator, ClaimQueue, MongoClaimStore, serveClaims } from './claims/index.ts';
+import { ClaimCoordinator, ClaimQueue, EndedClaims, MongoClaimStore, serveClaims } from './claims/index.ts';
 import type { Config } from './config.ts';
 import { MongoContactStore, type ContactStore } from './contacts/index.ts';
 import {
@@ -69,6 +69,7 @@ export interface WorkerContext extends Context {
   readonly databaseId: string;
   readonly operationQueue: OperationQueue;
   readonly claimQueue: ClaimQueue;
+  readonly endedClaims: EndedClaims;
   readonly coordinator: ClaimCoordinator;
   readonly schedule: ReconcileSchedule;
   /** Closes the queues of operations and claims. Waits for Redis, so the caller needs a time limit. */
@@ -187,21 +188,20 @@ async function createQueueParts(
 ): Promise<Omit<WorkerContext, keyof Context | 'redis' | 'databaseId'>> {
   const operationQueue = new OperationQueue(redis, prefix, reporter(CONNECTION_FAILED));
   const claimQueue = new ClaimQueue(redis, prefix, reporter(CONNECTION_FAILED));
+  const endedClaims = new EndedClaims(claims, claimQueue);
   const schedule = new ReconcileSchedule(redis, prefix, worker.reconcileEveryMs, reporter);
-  const onWakeError = reporter('a completed claim could not be woken; its job checks the claim by itself');
+  const onWakeError = reporter('the jobs of ended claims could not be woken; reconcile wakes them');
   const coordinator = new ClaimCoordinator({
     redis,
     subscriber,
     prefix,
     serve: (campaignId, commands) => serveClaims(claims, campaignId, commands),
-    onCompleted: (completed) => {
-      for (const { operationId } of completed) claimQueue.wake(operationId).catch(onWakeError);
-    },
+    onEnded: (operationIds) => void endedClaims.wake(operationIds).catch(onWakeError),
     onError: reporter('a message between claim coordinators was lost; its claim is sent again'),
   });
   await coordinator.open();
   const closeQueues = async (): Promise<void> => {
     await Promise.all([claimQueue.close(), operationQueue.close()]);
   };
-  return { operationQueue, claimQueue, coordinator, schedule, closeQueues };
+  return { operationQueue, claimQueue, endedClaims, coordinator, schedule, closeQueues };
 }

@@ -1,4 +1,4 @@
-import type { ClaimQueue } from '../src/claims/index.ts';
+import type { ClaimQueue, EndedClaims } from '../src/claims/index.ts';
 import type { Context } from '../src/context.ts';
 import { isEnded } from '../src/domain/operation.ts';
 import { needsCampaignLock, type Operation, type OperationQueue } from '../src/operations/index.ts';
@@ -8,11 +8,13 @@ export class AfterEnd {
   private readonly context: Context;
   private readonly queue: OperationQueue;
   private readonly claims: ClaimQueue;
+  private readonly endedClaims: EndedClaims;
 
-  constructor(context: Context, queue: OperationQueue, claims: ClaimQueue) {
+  constructor(context: Context, queue: OperationQueue, claims: ClaimQueue, endedClaims: EndedClaims) {
     this.context = context;
     this.queue = queue;
     this.claims = claims;
+    this.endedClaims = endedClaims;
   }
 
   /** Wakes the operation that runs next on the campaign. Its job may be snoozed, failed or lost. */
@@ -22,19 +24,22 @@ export class AfterEnd {
     if (next) await this.queue.wake(next);
   }
 
-  /** Wakes the jobs of waiting claims that have ended. A job that could not be woken finds the end by itself. */
+  /** Wakes the jobs of waiting claims that have ended. Reconcile wakes those that could not be woken. */
   wakeEndedClaims(claimIds: readonly string[]): void {
-    for (const id of claimIds) this.claims.wake(id).catch(() => undefined);
+    this.endedClaims.wake(claimIds).catch(() => undefined);
   }
 
   /**
    * Wakes claims that may be granted more now: conversations came back to the pool, a texter has fewer, or an operation has
-   * ended that claims waited for, because it had planned the rest of the pool.
+   * ended that claims waited for, because it had planned the rest of the pool. With an empty pool, only the last of these
+   * changes anything for them.
    */
   async wakeWaitingClaims({ request, plan, campaignId, state }: Operation): Promise<void> {
     const isFromPoolOnly = plan?.sources.every((assignee) => assignee === null) ?? true;
     const freesThePool = isEnded(state) && needsCampaignLock(request);
     if (isFromPoolOnly && !freesThePool) return;
-    if (await this.context.stores.claims.firstWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
+    const { claims } = this.context.stores;
+    if (!(await claims.hasWaiting(campaignId))) return;
+    if (freesThePool || (await claims.hasClaimable(campaignId))) await this.claims.poolRefilled(campaignId);
   }
 }

@@ -1,4 +1,4 @@
-import type { ClaimQueue } from '../src/claims/index.ts';
+import type { EndedClaims } from '../src/claims/index.ts';
 import type { Context } from '../src/context.ts';
 import {
   cancel,
@@ -15,10 +15,10 @@ import type { Attempt, Handler, Outcome } from './executor.ts';
 export class CancelHandler implements Handler {
   private readonly context: Context;
   private readonly operations: OperationQueue;
-  private readonly claims: ClaimQueue;
+  private readonly claims: EndedClaims;
   private readonly afterEnd: AfterEnd;
 
-  constructor(context: Context, operations: OperationQueue, claims: ClaimQueue, afterEnd: AfterEnd) {
+  constructor(context: Context, operations: OperationQueue, claims: EndedClaims, afterEnd: AfterEnd) {
     this.context = context;
     this.operations = operations;
     this.claims = claims;
@@ -37,7 +37,7 @@ export class CancelHandler implements Handler {
 
   /** Wakes the cancelled job, so that its sender gets the answer, and the jobs that waited for it. */
   private async wakeWaiting(cancelled: OperationOrClaim): Promise<void> {
-    if (isClaim(cancelled)) return this.claims.wake(cancelled.operationId);
+    if (isClaim(cancelled)) return this.claims.wake([cancelled.operationId]);
     await this.operations.wake(cancelled);
     await this.afterEnd.wakeWaitingClaims(cancelled);
     await this.afterEnd.wakeNextOperation(cancelled);

@@ -1,7 +1,7 @@
 import {
+  BlockedClaims,
   type ClaimAnswer,
   type ClaimCoordinator,
-  type ClaimQueue,
   ClaimsDelayed,
   needsAnotherRound,
   parseClaimJob,
@@ -11,10 +11,11 @@ import {
   snoozeDelayMs,
   toServedClaim,
 } from '../src/claims/index.ts';
-import type { Context } from '../src/context.ts';
+import type { WorkerContext } from '../src/context.ts';
 import { operationConflict } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/stored-error.ts';
 import { requestHash } from '../src/domain/requests.ts';
+import type { ErrorListener } from '../src/queue/connection.ts';
 import { repairChanged } from './changed-job.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
@@ -25,15 +26,18 @@ const DELAYED_MS = 500;
 /** Handles the jobs of the queue of claims: texters who ask for more conversations, and refilled pools. */
 export class ClaimHandler implements Handler {
   readonly waitsForDatabase = true;
-  private readonly context: Context;
+  private readonly context: WorkerContext;
   private readonly coordinator: ClaimCoordinator;
-  private readonly queue: ClaimQueue;
+  private readonly blocked: BlockedClaims;
   private readonly pace: Pace;
 
-  constructor(context: Context, coordinator: ClaimCoordinator, queue: ClaimQueue, pace: Pace) {
+  /** `onBlockedError` is called when the blocked claims of a campaign could not be checked. */
+  constructor(context: WorkerContext, pace: Pace, onBlockedError: ErrorListener) {
+    const { coordinator, stores } = context;
     this.context = context;
     this.coordinator = coordinator;
-    this.queue = queue;
+    const serveWaiting = (campaignId: string): Promise<void> => coordinator.serveWaiting(campaignId);
+    this.blocked = new BlockedClaims({ store: stores.claims, serveWaiting, onError: onBlockedError });
     this.pace = pace;
   }
 
@@ -69,8 +73,9 @@ export class ClaimHandler implements Handler {
 
   private async serveWaiting({ job }: Attempt): Promise<Outcome> {
     const { campaignId } = parsePoolRefilledJob(job.data);
-    const ended = await this.context.stores.claims.endRefused(campaignId);
-    await Promise.all(ended.map((operationId) => this.queue.wake(operationId)));
+    const { stores, endedClaims } = this.context;
+    await endedClaims.wake(await stores.claims.endRefused(campaignId));
+    if (await stores.claims.hasClaimable(campaignId)) await this.blocked.check(campaignId);
     await this.coordinator.serveWaiting(campaignId);
     return { kind: 'completed', result: null };
   }
@@ -81,7 +86,7 @@ export class ClaimHandler implements Handler {
     const claims = this.context.stores.claims;
     const claim = await claims.find(operationId);
     const isOver = claim?.waiting && claim.waiting.until <= this.context.clock.now();
-    const current = isOver ? await claims.endWaiting(operationId) : claim;
+    const current = isOver ? await claims.endWaiting(operationId, { isByOwnJob: true }) : claim;
     return current && toServedClaim(current);
   }
 
@@ -99,9 +104,12 @@ export class ClaimHandler implements Handler {
 
   private async recheck({ job }: Attempt, isNew: boolean): Promise<void> {
     const { operationId, campaignId } = parseClaimJob(job.id ?? '', job.data).request;
-    if (isNew || needsAnotherRound(job.attemptsStarted)) await this.coordinator.serveWaiting(campaignId);
-    const claim = await this.context.stores.claims.find(operationId);
-    if (!claim?.waiting) await this.queue.wake(operationId);
+    const { stores, endedClaims } = this.context;
+    const mayHaveMissed = isNew || needsAnotherRound(job.attemptsStarted);
+    if (mayHaveMissed && (await stores.claims.hasClaimable(campaignId)))
+      await this.coordinator.serveWaiting(campaignId);
+    const claim = await stores.claims.find(operationId);
+    if (!claim?.waiting) await endedClaims.wake([operationId]);
   }
 }
 

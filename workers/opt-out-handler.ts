@@ -20,12 +20,12 @@ export class OptOutHandler extends PersonHandler {
     const answer = isLifted ? await liftOptOut(this.context, request) : await optOut(this.context, request);
     const { campaignId, conversationIds, changed } = answer;
     log.info({ campaignId, conversationIds, changed }, isLifted ? 'opt-out lifted' : 'contact opted out');
-    if (isLifted && changed > 0) await this.wakeWaitingClaims(request);
+    if (changed > 0) await this.wakeWaitingClaims(request);
     return answer;
   }
 
-  /** A claim that waits can get the conversation again. */
+  /** A claim that waits can get the conversation again. Or its texter has fewer conversations now. */
   private async wakeWaitingClaims({ campaignId }: PersonRequest): Promise<void> {
-    if (await this.context.stores.claims.firstWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
+    if (await this.context.stores.claims.hasWaiting(campaignId)) await this.claims.poolRefilled(campaignId);
   }
 }

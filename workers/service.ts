@@ -81,8 +81,8 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
 function startWorkers(config: Config, context: WorkerContext, logger: Logger, reporter: ErrorReporter): Worker[] {
   const { operationConcurrency, previewConcurrency, claimConcurrency } = config.worker;
   const { receiptsKeptDays, countsSharedForMs } = config.worker;
-  const { redis, operationQueue, claimQueue, coordinator } = context;
-  const afterEnd = new AfterEnd(context, operationQueue, claimQueue);
+  const { redis, operationQueue, claimQueue, endedClaims } = context;
+  const afterEnd = new AfterEnd(context, operationQueue, claimQueue, endedClaims);
   const pace = new Pace();
   const lost = new LostJobs(redis, config.queue.prefix);
   const jobs = new ReconciledQueues(operationQueue, claimQueue, lost);
@@ -90,13 +90,14 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
   const owned = { redis, prefix: config.queue.prefix, databaseId, operations: operationQueue, claims: claimQueue };
   const reconcileDeps = { ...context, jobs, memory: new RedisQueueMemory(owned), receiptsKeptDays };
   const controls = {
-    cancel: new CancelHandler(context, operationQueue, claimQueue, afterEnd),
+    cancel: new CancelHandler(context, operationQueue, endedClaims, afterEnd),
     cancelQueued: new CancelQueuedHandler(context, operationQueue),
     find: new FindHandler(context),
     optOut: new OptOutHandler(context, claimQueue),
     erase: new EraseHandler(context, redis, config.queue.prefix),
   };
-  const claimHandler = new ClaimHandler(context, coordinator, claimQueue, pace);
+  const onBlockedError = reporter('blocked claims could not be checked; reconcile asks for another check');
+  const claimHandler = new ClaimHandler(context, pace, onBlockedError);
   const start = (name: string, handler: Handler, concurrency: number): Worker => {
     const locks = new LockWatch(config.worker.lockMs);
     const onError = reporter(`error of the worker of the queue ${name}`);

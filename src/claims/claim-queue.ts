@@ -22,17 +22,21 @@ export class ClaimQueue {
     this.queue.on('error', onError);
   }
 
-  /** Starts the snoozed job of a claim that has ended, so that the texter gets the answer. */
-  async wake(operationId: string): Promise<void> {
+  /**
+   * Starts the snoozed job of a claim that has ended, so that the texter gets the answer. Returns false when it is not sure that the
+   * job finds the end: it is lost, or a worker runs it and may snooze it again.
+   */
+  async wake(operationId: string): Promise<boolean> {
     const job = await findJob(this.queue, operationId);
-    if (job) await runNow(this.queue, job);
+    return job !== undefined && (await runNow(this.queue, job)) !== 'active';
   }
 
-  /** Starts the job of a claim that has ended, and adds the job again if it was lost. */
-  async answer(claim: Claim): Promise<void> {
+  /** Starts the job of a claim that has ended, and adds the job again if it was lost. Returns what {@link wake} returns. */
+  async answer(claim: Claim): Promise<boolean> {
     const job = await findJob(this.queue, claim.operationId);
-    if (job) await runNow(this.queue, job);
-    else await this.add(claim);
+    if (job) return (await runNow(this.queue, job)) !== 'active';
+    await this.add(claim);
+    return true;
   }
 
   /** Makes sure that a waiting claim has a job; see {@link ensureJob}. */

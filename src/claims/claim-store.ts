@@ -1,15 +1,15 @@
 import type { mongo } from 'mongoose';
 import { WriteConflict } from '../domain/errors.ts';
-import type { Cancellation } from '../domain/operation.ts';
-import type { ClaimEndedReason } from '../domain/receipt.ts';
 import { isClosed, rulesOf, type StoredCampaign } from '../campaigns/index.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
-import type { ClaimDoc } from '../mongo/documents.ts';
-import { BY_ID } from '../mongo/indexes.ts';
+import { CLAIMABLE, TO_WAKE, type ClaimDoc } from '../mongo/documents.ts';
+import { BY_ID, CLAIMABLE_INDEX, WAITING_INDEX } from '../mongo/indexes.ts';
 import { countConflict } from '../telemetry/index.ts';
 import { CANCELLED_RECEIPT, type Claim } from './claim.ts';
-import { ClaimsDelayed, type ClaimStore, type Round, type RoundStore } from './ports.ts';
+import { endWaitingClaims } from './end-waiting.ts';
+import { ClaimsDelayed, type ClaimStore, type Round, type RoundStore, type Unblocked } from './ports.ts';
 import { MongoRoundStore, toClaim } from './round-store.ts';
+import { unblockClaims } from './unblock.ts';
 
 /**
  * How long a round is repeated while it meets other writers. Then its claims go back into the queue, so that they do not
@@ -64,7 +64,10 @@ export class MongoClaimStore implements ClaimStore {
     }
   }
 
-  async endWaiting(operationId: string, cancellation?: Cancellation): Promise<Claim | undefined> {
+  async endWaiting(
+    operationId: string,
+    { cancellation, isByOwnJob = false }: Parameters<ClaimStore['endWaiting']>[1] = {},
+  ): Promise<Claim | undefined> {
     const { shortBecause, left } = CANCELLED_RECEIPT;
     const ending = cancellation
       ? { state: 'cancelled' as const, cancellation, 'receipt.shortBecause': shortBecause, 'receipt.left': left }
@@ -72,7 +75,7 @@ export class MongoClaimStore implements ClaimStore {
     const ended = await this.database.models.claims
       .findOneAndUpdate(
         { _id: operationId, waiting: { $exists: true } },
-        { $set: { ...ending, endedAt: this.database.now() }, $unset: { waiting: '' } },
+        { $set: { ...ending, ...(isByOwnJob ? {} : TO_WAKE), endedAt: this.database.now() }, $unset: { waiting: '' } },
         { returnDocument: 'after' },
       )
       .lean<ClaimDoc>();
@@ -94,36 +97,23 @@ export class MongoClaimStore implements ClaimStore {
     return endWaitingClaims(this.database, { campaignId, texterIds }, 'texter-inactive');
   }
 
-  async firstWaiting(campaignId: string): Promise<Claim | undefined> {
-    const filter = { campaignId, 'waiting.sequence': { $exists: true }, 'waiting.until': { $gt: this.database.now() } };
-    const first = this.database.models.claims.findOne(filter).sort({ 'waiting.sequence': 1 });
-    const doc = await first.lean<ClaimDoc>();
-    return doc ? toClaim(doc) : undefined;
+  async hasWaiting(campaignId: string): Promise<boolean> {
+    const filter = { campaignId, 'waiting.until': { $exists: true, $gt: this.database.now() } };
+    return (await this.database.models.claims.exists(filter).hint(WAITING_INDEX)) !== null;
   }
-}
 
-/**
- * Ends the waiting claims of a campaign, or those of some of its texters, with the conversations they have. Returns their
- * operation ids. Their jobs still have to be woken.
- */
-export async function endWaitingClaims(
-  database: Database,
-  { campaignId, texterIds }: { readonly campaignId: string; readonly texterIds?: readonly string[] },
-  reason: ClaimEndedReason,
-  session?: mongo.ClientSession,
-): Promise<readonly string[]> {
-  const ofTexters = texterIds ? { 'request.texterId': { $in: [...texterIds] } } : {};
-  // Without a receipt the reason has no place, and the error would keep the other claims waiting.
-  const filter = { campaignId, 'waiting.sequence': { $exists: true }, receipt: { $ne: null }, ...ofTexters };
-  const options = session ? { session } : {};
-  const waiting = await database.claims.find(filter, { ...options, projection: { _id: 1 } }).toArray();
-  const ids = waiting.map(({ _id }) => _id);
-  if (ids.length === 0) return ids;
-  const $set = { state: 'done' as const, endedAt: database.now(), 'receipt.shortBecause': reason };
-  const update = { $set, $unset: { waiting: '' as const } };
-  await database.claims.updateMany({ _id: { $in: ids }, waiting: { $exists: true } }, update, {
-    ...options,
-    hint: BY_ID,
-  });
-  return ids;
+  async hasClaimable(campaignId: string): Promise<boolean> {
+    const claimable = this.database.models.conversations.exists({ campaignId, ...CLAIMABLE }).hint(CLAIMABLE_INDEX);
+    return (await claimable) !== null;
+  }
+
+  unblock(campaignId: string): Promise<Unblocked> {
+    return unblockClaims(this.database, campaignId);
+  }
+
+  async noteWoken(operationIds: readonly string[]): Promise<void> {
+    if (operationIds.length === 0) return;
+    const filter = { _id: { $in: [...operationIds] }, ...TO_WAKE };
+    await this.database.claims.updateMany(filter, { $unset: { toWake: '' } }, { hint: BY_ID });
+  }
 }

@@ -5,12 +5,6 @@ import { toStoredError } from '../domain/stored-error.ts';
 import type { ClaimCommand, ClaimRequest, ServedClaim } from './contract.ts';
 
 /**
- * The job of a waiting claim is woken by the round that completes the claim. In case that wake-up is lost, the job checks
- * the stored claim this often.
- */
-const SNOOZE_MS_MAX = 10_000;
-
-/**
  * How many starts of a claim's job ask for another round after the claim began to wait. The second start covers a worker
  * that died during the first. Later refills of the pool are reported, so that the pool is not polled.
  */
@@ -20,7 +14,12 @@ export interface Claim extends OperationRecord<ClaimRequest> {
   /** Conversation ids in the order in which they were granted: longest waiting first. */
   readonly granted: readonly string[];
   /** The claim's place among the campaign's waiting claims, and its deadline. `null` when the claim does not wait. */
-  readonly waiting: { readonly sequence: number; readonly until: Date } | null;
+  readonly waiting: {
+    readonly sequence: number;
+    readonly until: Date;
+    /** No round reads the claim until the rules or the texter's load have changed. */
+    readonly isBlocked: boolean;
+  } | null;
 }
 
 /** Why the pool has no more conversations for claims. */
@@ -71,7 +70,10 @@ export function startsToWait({ claim, room, granted }: Decision): boolean {
   return room !== null && granted.length < room.count && claim.request.waitMs !== undefined;
 }
 
-/** A new claim after its first round: refused, done, or waiting with a sequence number of its own. */
+/**
+ * A new claim after its first round: refused, done, or waiting with a sequence number of its own. Without a number, a claim
+ * that would wait was replaced by a later one of the same texter.
+ */
 export function settleNew(decision: Decision, now: Date, sequence: number | null): Claim {
   const { claim, refusal, granted } = decision;
   const { request } = claim;
@@ -81,9 +83,12 @@ export function settleNew(decision: Decision, now: Date, sequence: number | null
     receipt: refusal ? null : claimReceipt(request, granted.length, decision.room, decision.shortage),
     error: refusal ? toStoredError(refusal) : null,
   };
-  if (sequence === null) return { ...settled, state: refusal ? 'failed' : 'done', endedAt: now };
+  if (sequence === null) {
+    const receipt = settled.receipt && startsToWait(decision) ? replacedReceipt(settled.receipt) : settled.receipt;
+    return { ...settled, receipt, state: refusal ? 'failed' : 'done', endedAt: now };
+  }
   const until = new Date(now.getTime() + (request.waitMs ?? 0));
-  return { ...settled, waiting: { sequence, until } };
+  return { ...settled, waiting: { sequence, until, isBlocked: false } };
 }
 
 /** A waiting claim after another round. Returns `undefined` when the round changed nothing. */
@@ -109,9 +114,10 @@ function endingReason({ code }: Refusal): ClaimEndedReason | undefined {
   return CLAIM_ENDED_REASONS.find((reason) => reason === code);
 }
 
-/** A refused claim keeps waiting if its texter can meet the rule before the deadline. */
-function endRefused(claim: Claim, reason: ClaimEndedReason | undefined, now: Date): Claim | undefined {
-  if (!reason || !claim.receipt) return undefined;
+/** A refused claim keeps waiting if its texter can meet the rule before the deadline. Until then it is blocked. */
+function endRefused(claim: Claim, reason: ClaimEndedReason | undefined, now: Date): Claim {
+  const { waiting } = claim;
+  if (!reason || !claim.receipt) return { ...claim, waiting: waiting && { ...waiting, isBlocked: true } };
   const receipt = { ...claim.receipt, shortBecause: reason };
   return { ...claim, state: 'done', endedAt: now, waiting: null, receipt };
 }
@@ -142,8 +148,16 @@ export function toServedClaim(claim: Claim): ServedClaim {
 /** A cancelled claim keeps its receipt except for these fields. */
 export const CANCELLED_RECEIPT = { shortBecause: 'stopped', left: 0 } as const satisfies Partial<Receipt>;
 
+function replacedReceipt(receipt: Receipt): Receipt {
+  return { ...receipt, shortBecause: 'replaced' };
+}
+
+/**
+ * The job of a waiting claim is woken when the claim ends, and reconcile repairs a lost wake-up. So it runs by itself only at the
+ * deadline: ten thousand jobs that check their claims would keep the workers busy.
+ */
 export function snoozeDelayMs(waitsUntilMs: number, nowMs: number): number {
-  return Math.min(Math.max(0, waitsUntilMs - nowMs), SNOOZE_MS_MAX);
+  return Math.max(0, waitsUntilMs - nowMs);
 }
 
 /** Conversations may come back to the pool just before a claim's job can be woken: then another round has to serve it. */

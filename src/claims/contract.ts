@@ -24,7 +24,10 @@ export const claimRequest = z.strictObject({
     .min(1)
     .max(WAIT_MS_MAX)
     .optional()
-    .describe('How long to wait for more when the pool is short, in milliseconds. Default: no waiting.'),
+    .describe(
+      'How long to wait for more when the pool is short, in milliseconds. Default: no waiting. A texter has one waiting claim at ' +
+        'a time: a newer one that waits ends the older at once with what it has, and with the reason `replaced`.',
+    ),
   traceparent: traceparent.optional(),
 });
 

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisConnection } from '../queue/connection.ts';
 import { errorText, idText } from '../domain/safe-text.ts';
 import { ClaimBacklog } from './backlog.ts';
-import { toServedClaim, type Claim } from './claim.ts';
+import { toServedClaim } from './claim.ts';
 import {
   parseForwardedClaim,
   type ClaimCommand,
@@ -30,8 +30,8 @@ export interface CoordinatorOptions {
   readonly subscriber: RedisConnection;
   readonly prefix: string;
   readonly serve: (campaignId: string, claims: readonly ClaimCommand[]) => Promise<Round>;
-  /** Called with the waiting claims that a round has completed. */
-  readonly onCompleted: (claims: readonly Claim[]) => void;
+  /** Called with the ids of the waiting claims that a round has ended. */
+  readonly onEnded: (operationIds: readonly string[]) => void;
   /** Called when a message cannot be read or sent. The coordinator that waits for it sends its claim again. */
   readonly onError: (error: Error) => void;
 }
@@ -183,8 +183,9 @@ export class ClaimCoordinator {
     try {
       const round = await this.options.serve(campaignId, [...commands.values()]);
       this.noteOperation(campaignId, round);
-      const { answered, completed, servedAllWaiting } = round;
-      if (completed.length > 0) this.options.onCompleted(completed);
+      const { answered, completed, replaced, servedAllWaiting } = round;
+      const ended = [...completed.map(({ operationId }) => operationId), ...replaced];
+      if (ended.length > 0) this.options.onEnded(ended);
       const requestsForRound = servedAllWaiting ? ids.filter((id) => !commands.has(id)) : [];
       const served = answered.map((claim) => ({ id: claim.operationId, served: toServedClaim(claim) }));
       return byId([...requestsForRound.map((id) => ({ id })), ...served]);

@@ -1,6 +1,7 @@
+export { BlockedClaims } from './blocked-claims.ts';
 export { type Claim, needsAnotherRound, snoozeDelayMs, toServedClaim } from './claim.ts';
 export { ClaimQueue } from './claim-queue.ts';
-export { endWaitingClaims, MongoClaimStore } from './claim-store.ts';
+export { MongoClaimStore } from './claim-store.ts';
 export {
   type ClaimAnswer,
   claimJob,
@@ -11,6 +12,8 @@ export {
   type ServedClaim,
 } from './contract.ts';
 export { ClaimCoordinator } from './coordinator.ts';
+export { endWaitingClaims } from './end-waiting.ts';
+export { EndedClaims } from './ended-claims.ts';
 export { ClaimsDelayed, type ClaimStore } from './ports.ts';
 export { toClaim } from './round-store.ts';
 export { serveClaims } from './serve-round.ts';

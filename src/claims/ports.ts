@@ -11,6 +11,8 @@ export interface Round {
   readonly answered: readonly Claim[];
   /** The waiting claims that this round completed. */
   readonly completed: readonly Claim[];
+  /** The ids of the waiting claims that claims of this round replaced. */
+  readonly replaced: readonly string[];
   /** True when the round reached the last waiting claim, or the end of the pool. */
   readonly servedAllWaiting: boolean;
   /** True when a bulk operation that takes from the same pool was running. */
@@ -36,14 +38,26 @@ export interface ClaimStore {
    * until it throws {@link ClaimsDelayed}.
    */
   inRound(campaignId: string, work: (store: RoundStore) => Promise<Round>): Promise<Round>;
-  /** Ends a waiting claim with the conversations it has. Returns the claim as it is stored then. */
-  endWaiting(operationId: string, cancellation?: Cancellation): Promise<Claim | undefined>;
+  /**
+   * Ends a waiting claim with the conversations it has. Returns the claim as it is stored then. Its job has to be woken, unless
+   * the job itself ends the claim.
+   */
+  endWaiting(
+    operationId: string,
+    ending?: { readonly cancellation?: Cancellation; readonly isByOwnJob?: boolean },
+  ): Promise<Claim | undefined>;
   /**
    * Ends the waiting claims that no rule can let through any more: the campaign is closed or no longer allows self-assign,
    * or the texter is paused. Returns their operation ids.
    */
   endRefused(campaignId: string): Promise<readonly string[]>;
-  firstWaiting(campaignId: string): Promise<Claim | undefined>;
+  hasWaiting(campaignId: string): Promise<boolean>;
+  /** Returns true if the campaign's pool has a conversation that a claim could receive. */
+  hasClaimable(campaignId: string): Promise<boolean>;
+  /** Lets rounds read the blocked claims again that the rules allow now. */
+  unblock(campaignId: string): Promise<Unblocked>;
+  /** Call it for claims that have ended when their jobs know it. */
+  noteWoken(operationIds: readonly string[]): Promise<void>;
 }
 
 /** What a round reads first. */
@@ -51,6 +65,19 @@ export interface RoundStart {
   /** `undefined` when the campaign does not exist. */
   readonly campaign: CampaignRules | undefined;
   readonly texters: ReadonlyMap<string, TexterLoad>;
+}
+
+/** The number of blocked claims that were compared with the rules, and of those that are not blocked any more. */
+export interface Unblocked {
+  readonly checked: number;
+  readonly unblocked: number;
+}
+
+/** A waiting claim after it was granted conversations, blocked or completed. */
+export interface WaitingChange {
+  readonly claim: Claim;
+  /** What this round has granted to it. */
+  readonly granted: readonly string[];
 }
 
 /** The reads and writes of one round on one campaign, all in one transaction. */
@@ -64,7 +91,7 @@ export interface RoundStore {
    * takes from its pool. Begins to read the first `poolLimit` conversations of the pool. Call it first.
    */
   start(texterIds: readonly string[], poolLimit: number): Promise<RoundStart>;
-  /** Waiting claims after a sequence number, in order. */
+  /** Waiting claims after a sequence number, in order, without those that a rule blocks. */
   readWaiting(afterSequence: number, limit: number): Promise<Claim[]>;
   /**
    * Returns the loads of those texters that are on the campaign. Replies are counted only on request, because most campaigns
@@ -84,6 +111,7 @@ export interface RoundStore {
   insert(claims: readonly Claim[]): Promise<void>;
   /** Throws `WriteConflict` unless every conversation is still in the pool. */
   assign(decisions: readonly Decision[]): Promise<void>;
-  /** Stores a waiting claim after it was granted more conversations, or completed. */
-  updateWaiting(claim: Claim, granted: readonly string[]): Promise<void>;
+  updateWaiting(changes: readonly WaitingChange[]): Promise<void>;
+  /** Ends the other waiting claims of these texters, because the claims `by` replace them. Returns their ids. */
+  endReplaced(texterIds: readonly string[], by: readonly string[]): Promise<readonly string[]>;
 }

@@ -6,12 +6,13 @@ import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { BY_ID } from '../mongo/indexes.ts';
 import { increment, storedCount } from '../mongo/stored-values.ts';
-import { CLAIMABLE, objectIds, type ClaimDoc, type ConversationDoc } from '../mongo/documents.ts';
+import { CLAIMABLE, objectIds, TO_WAKE, type ClaimDoc, type ConversationDoc } from '../mongo/documents.ts';
 import type { Claim, Decision, Pool } from './claim.ts';
 import { PoolReader, type PoolOperation } from './pool-reader.ts';
-import { KnownOperationId, type RoundStart, type RoundStore } from './ports.ts';
+import { endWaitingClaims } from './end-waiting.ts';
+import { KnownOperationId, type RoundStart, type RoundStore, type WaitingChange } from './ports.ts';
 import type { TexterLoad } from './rules.ts';
-import { countAssigned, loadsById, type CountedTexter } from './texter-loads.ts';
+import { loadsById, loadsOf, readLoads, type CountedTexter } from './texter-loads.ts';
 
 type CampaignAndTexters = Pick<StoredCampaign, '_id' | 'closed' | 'selfAssign' | 'waitingCount'> & {
   readonly running: readonly PoolOperation[];
@@ -46,11 +47,8 @@ export class MongoRoundStore implements RoundStore {
    */
   async start(texterIds: readonly string[], poolLimit: number): Promise<RoundStart> {
     this.pool.readAhead(poolLimit);
-    const texters = {
-      from: this.database.texters.collectionName,
-      pipeline: this.loadsOf(texterIds, false),
-      as: 'texters',
-    };
+    const loads = loadsOf(this.database, { campaignId: this.campaignId, texterIds, countReplies: false });
+    const texters = { from: this.database.texters.collectionName, pipeline: loads, as: 'texters' };
     const found = this.database.campaigns.aggregate<CampaignAndTexters>(
       [
         { $match: { _id: this.campaignId } },
@@ -83,11 +81,8 @@ export class MongoRoundStore implements RoundStore {
     return docs.map(toClaim);
   }
 
-  async readTexters(texterIds: readonly string[], countReplies: boolean): Promise<ReadonlyMap<string, TexterLoad>> {
-    if (texterIds.length === 0) return new Map();
-    const options = { session: this.session, ...IN_ONE_BATCH };
-    const texters = this.database.texters.aggregate<CountedTexter>(this.loadsOf(texterIds, countReplies), options);
-    return loadsById(await texters.toArray());
+  readTexters(texterIds: readonly string[], countReplies: boolean): Promise<ReadonlyMap<string, TexterLoad>> {
+    return readLoads(this.database, { campaignId: this.campaignId, texterIds, countReplies }, this.session);
   }
 
   async lockTexters(texterIds: readonly string[]): Promise<void> {
@@ -129,27 +124,18 @@ export class MongoRoundStore implements RoundStore {
     }
   }
 
-  async updateWaiting(claim: Claim, granted: readonly string[]): Promise<void> {
-    const { operationId, receipt, state, endedAt, waiting } = claim;
-    await this.database.claims.updateOne(
-      { _id: operationId, waiting: { $exists: true } },
-      {
-        $push: { granted: { $each: objectIds(granted) } },
-        $set: { receipt, state, endedAt },
-        ...(waiting === null && { $unset: { waiting: '' as const } }),
-      },
-      { session: this.session },
-    );
+  async updateWaiting(changes: readonly WaitingChange[]): Promise<void> {
+    const updates = changes.map((change) => ({ updateOne: { ...waitingUpdate(change), hint: BY_ID } }));
+    await this.database.claims.bulkWrite(updates, { session: this.session, ordered: false });
   }
 
-  private loadsOf(texterIds: readonly string[], countReplies: boolean): mongo.Document[] {
-    const { database, campaignId } = this;
-    return [
-      { $match: { campaignId, texterId: { $in: [...texterIds] } } },
-      { $project: { _id: 0, texterId: 1, active: 1 } },
-      ...countAssigned(database, campaignId, 'notStarted'),
-      ...(countReplies ? countAssigned(database, campaignId, 'needsReply') : []),
-    ];
+  endReplaced(texterIds: readonly string[], by: readonly string[]): Promise<readonly string[]> {
+    return endWaitingClaims(
+      this.database,
+      { campaignId: this.campaignId, texterIds, except: by },
+      'replaced',
+      this.session,
+    );
   }
 
   private assignment({ claim, granted }: Decision): {
@@ -164,6 +150,21 @@ export class MongoRoundStore implements RoundStore {
   }
 }
 
+function waitingUpdate({ claim, granted }: WaitingChange): {
+  filter: mongo.Filter<ClaimDoc>;
+  update: mongo.UpdateFilter<ClaimDoc>;
+} {
+  const { operationId, receipt, state, endedAt, waiting } = claim;
+  const $push = { granted: { $each: objectIds(granted) } };
+  const filter = { _id: operationId, 'waiting.sequence': { $exists: true } };
+  if (!waiting) {
+    return { filter, update: { $push, $set: { receipt, state, endedAt, ...TO_WAKE }, $unset: { waiting: '' } } };
+  }
+  if (!waiting.isBlocked) return { filter, update: { $push, $set: { receipt } } };
+  const $set = { receipt, 'waiting.blockedSequence': waiting.sequence };
+  return { filter, update: { $push, $set, $unset: { 'waiting.sequence': '' } } };
+}
+
 function toClaimDoc({ operationId, granted, waiting, ...fields }: Claim): ClaimDoc {
   const { kind } = fields.request;
   return {
@@ -171,13 +172,22 @@ function toClaimDoc({ operationId, granted, waiting, ...fields }: Claim): ClaimD
     kind,
     ...fields,
     granted: objectIds(granted),
-    ...(waiting && { waiting: { ...waiting } }),
+    ...(waiting && { waiting: { sequence: waiting.sequence, until: waiting.until } }),
   };
 }
 
 /** Reads any operation, because an operation id may belong to another kind. Operations of other kinds have no grants. */
 export function toClaim(doc: ClaimDoc): Claim {
-  const { _id: operationId, kind, granted, waiting, ...fields } = doc;
+  const { _id: operationId, kind, granted, waiting, toWake, ...fields } = doc;
   const ids = (granted as ClaimDoc['granted'] | undefined) ?? [];
-  return { operationId, ...fields, granted: ids.map((id) => id.toHexString()), waiting: waiting ?? null };
+  return {
+    operationId,
+    ...fields,
+    granted: ids.map((id) => id.toHexString()),
+    waiting: waiting ? placeOf(waiting) : null,
+  };
+}
+
+function placeOf({ sequence, blockedSequence, until }: NonNullable<ClaimDoc['waiting']>): Claim['waiting'] {
+  return { sequence: sequence ?? blockedSequence ?? 0, until, isBlocked: typeof sequence !== 'number' };
 }

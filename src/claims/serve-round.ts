@@ -53,6 +53,7 @@ export async function serveRound(
 
 /** How many conversations are read of the pool before the rules are known. If it was too few, they are read again. */
 function likelyNeed(newClaims: readonly Claim[], conversationsMax: number): number {
+  if (newClaims.length === 0) return WAITING_PAGE;
   const wanted = newClaims.map(({ request }) => request.count ?? SELF_ASSIGN_DEFAULT.batchMax);
   return Math.min(
     conversationsMax,
@@ -69,7 +70,10 @@ class RoundInProgress {
   private readonly loadsRead: Set<string>;
   private readonly answered: Claim[] = [];
   private readonly completed: Claim[] = [];
+  private readonly replaced: string[] = [];
   private grantedCount = 0;
+  /** True after a claim of this round has started to wait. */
+  private hasStarted = false;
 
   constructor(
     store: RoundStore,
@@ -84,9 +88,10 @@ class RoundInProgress {
   }
 
   async serveAll(newClaims: readonly Claim[]): Promise<Round> {
+    const page = await this.waitingPage(newClaims);
     for (let after = 0; ;) {
-      const waiting = await this.readWaiting(after);
-      const isLastPage = waiting.length < WAITING_PAGE;
+      const waiting = page === 0 ? [] : await this.store.readWaiting(after, page);
+      const isLastPage = page === 0 || waiting.length < page;
       const { ended, left } = await this.serveQueue(isLastPage ? [...waiting, ...newClaims] : waiting);
       if (ended === 'pool-empty') {
         // The other claims are granted nothing. New claims are answered, and waiting claims of this page that have
@@ -100,14 +105,22 @@ class RoundInProgress {
     }
   }
 
-  /** Skips the query on campaigns where no claim has ever waited. */
-  private async readWaiting(afterSequence: number): Promise<readonly Claim[]> {
-    return this.campaign?.waitingCount === 0 ? [] : this.store.readWaiting(afterSequence, WAITING_PAGE);
+  /**
+   * Returns how many waiting claims are read at a time; 0 for none. Each of them needs a conversation. So new claims that find the
+   * pool empty do not read those that wait. A round for the waiting claims alone reads the first of them in any case, because
+   * a changed rule may have completed them.
+   */
+  private async waitingPage(newClaims: readonly Claim[]): Promise<number> {
+    if (!this.campaign || this.campaign.waitingCount === 0) return 0;
+    const limit = likelyNeed(newClaims, this.conversationsMax);
+    const { ids } = await this.store.readPool(limit);
+    if (ids.length === 0) return newClaims.length === 0 ? WAITING_PAGE : 0;
+    return Math.min(WAITING_PAGE, ids.length < limit ? ids.length : Infinity);
   }
 
   private result(servedAllWaiting: boolean): Round {
-    const { answered, completed } = this;
-    return { answered, completed, servedAllWaiting, isBesideOperation: this.store.isBesideOperation };
+    const { answered, completed, replaced } = this;
+    return { answered, completed, replaced, servedAllWaiting, isBesideOperation: this.store.isBesideOperation };
   }
 
   private async serveQueue(
@@ -160,27 +173,42 @@ class RoundInProgress {
     const locked = textersOf(decisions.filter(changesTexter).map(({ claim }) => claim));
     if (locked.length > 0) await this.store.lockTexters(locked);
     const forNew = decisions.filter(({ claim }) => isNew(claim));
-    if (forNew.length > 0) await this.insertNew(forNew);
+    const starting = newestOfTexters(forNew.filter(startsToWait));
+    if (forNew.length > 0) await this.insertNew(forNew, starting);
     const granting = decisions.filter(({ granted }) => granted.length > 0);
     if (granting.length > 0) await this.store.assign(granting);
-    for (const decision of decisions) if (!isNew(decision.claim)) await this.updateWaiting(decision);
+    await this.updateWaiting(decisions.filter(({ claim }) => !isNew(claim)));
+    // Last, because an older claim may have been granted conversations just now.
+    await this.replaceOlder(starting);
   }
 
-  private async insertNew(decisions: readonly Decision[]): Promise<void> {
-    const waitingCount = decisions.filter(startsToWait).length;
-    let sequence = waitingCount > 0 ? await this.store.reserveSequences(waitingCount) : 0;
+  private async insertNew(decisions: readonly Decision[], starting: ReadonlySet<Decision>): Promise<void> {
+    let sequence = starting.size > 0 ? await this.store.reserveSequences(starting.size) : 0;
     const claims = decisions.map((decision) =>
-      settleNew(decision, this.store.now, startsToWait(decision) ? (sequence += 1) : null),
+      settleNew(decision, this.store.now, starting.has(decision) ? (sequence += 1) : null),
     );
     await this.store.insert(claims);
     this.answered.push(...claims);
   }
 
-  private async updateWaiting(decision: Decision): Promise<void> {
-    const settled = settleWaiting(decision, this.store.now);
-    if (!settled) return;
-    await this.store.updateWaiting(settled, decision.granted);
-    if (!settled.waiting) this.completed.push(settled);
+  private async updateWaiting(decisions: readonly Decision[]): Promise<void> {
+    const changes = decisions.flatMap((decision) => {
+      const claim = settleWaiting(decision, this.store.now);
+      return claim ? [{ claim, granted: decision.granted }] : [];
+    });
+    if (changes.length > 0) await this.store.updateWaiting(changes);
+    this.completed.push(...changes.flatMap(({ claim }) => (claim.waiting ? [] : [claim])));
+  }
+
+  /** A texter has one waiting claim at a time. */
+  private async replaceOlder(starting: ReadonlySet<Decision>): Promise<void> {
+    if (starting.size === 0) return;
+    const isFirst = this.campaign?.waitingCount === 0 && !this.hasStarted;
+    this.hasStarted = true;
+    if (isFirst) return;
+    const claims = [...starting].map(({ claim }) => claim);
+    const ids = claims.map(({ operationId }) => operationId);
+    this.replaced.push(...(await this.store.endReplaced(textersOf(claims), ids)));
   }
 }
 
@@ -190,6 +218,10 @@ function isNew({ waiting }: Claim): boolean {
 
 function changesTexter(decision: Decision): boolean {
   return decision.granted.length > 0 || (isNew(decision.claim) && startsToWait(decision));
+}
+
+function newestOfTexters(decisions: readonly Decision[]): ReadonlySet<Decision> {
+  return new Set(new Map(decisions.map((decision) => [decision.claim.request.texterId, decision])).values());
 }
 
 function textersOf(claims: readonly Claim[]): string[] {

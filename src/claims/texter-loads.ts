@@ -1,6 +1,6 @@
 import type { mongo } from 'mongoose';
 import type { Status } from '../domain/conversation.ts';
-import type { Database } from '../mongo/database.ts';
+import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { TexterDoc } from '../mongo/documents.ts';
 import type { TexterLoad } from './rules.ts';
 
@@ -28,7 +28,7 @@ export interface CountedTexter extends Pick<TexterDoc, 'texterId'>, Partial<Pick
  * conversations that no texter can act on have small indexes of their own. They are counted and subtracted, because an
  * index over the others would make every move slower.
  */
-export function countAssigned(
+function countAssigned(
   { conversations }: Database,
   campaignId: string,
   as: keyof typeof COUNTED_STATUS,
@@ -40,6 +40,34 @@ export function countAssigned(
     return { $lookup: { from, localField: 'texterId', foreignField: 'assigneeId', pipeline, as: name } };
   };
   return [count(as, {}), count(`${as}OptedOut`, { optedOut: true }), count(`${as}Incomplete`, { optedOut: null })];
+}
+
+interface LoadsQuery {
+  readonly campaignId: string;
+  readonly texterIds: readonly string[];
+  /** Only on request, because most campaigns have no rule about replies. */
+  readonly countReplies: boolean;
+}
+
+/** The stages of a query on texters that returns those of the campaign with their counts. */
+export function loadsOf(database: Database, { campaignId, texterIds, countReplies }: LoadsQuery): mongo.Document[] {
+  return [
+    { $match: { campaignId, texterId: { $in: [...texterIds] } } },
+    { $project: { _id: 0, texterId: 1, active: 1 } },
+    ...countAssigned(database, campaignId, 'notStarted'),
+    ...(countReplies ? countAssigned(database, campaignId, 'needsReply') : []),
+  ];
+}
+
+/** Returns the loads of those texters that are on the campaign. */
+export async function readLoads(
+  database: Database,
+  query: LoadsQuery,
+  session?: mongo.ClientSession,
+): Promise<ReadonlyMap<string, TexterLoad>> {
+  if (query.texterIds.length === 0) return new Map();
+  const options = { ...(session && { session }), ...IN_ONE_BATCH };
+  return loadsById(await database.texters.aggregate<CountedTexter>(loadsOf(database, query), options).toArray());
 }
 
 export function loadsById(texters: readonly CountedTexter[]): ReadonlyMap<string, TexterLoad> {

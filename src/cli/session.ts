@@ -78,7 +78,7 @@ export class Session {
    */
   async notifyWaitingClaims(campaignId: string): Promise<void> {
     const { stores } = await this.context();
-    if (!(await stores.claims.firstWaiting(campaignId))) return;
+    if (!(await stores.claims.hasWaiting(campaignId))) return;
     try {
       await (await this.producer()).poolRefilled(campaignId);
     } catch (error) {

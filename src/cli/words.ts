@@ -14,6 +14,7 @@ export const SHORT_BECAUSE = {
   'texter-inactive': 'a texter was paused',
   'unknown-texter': 'the texter is no longer on the campaign',
   unassigned: 'everything was unassigned from the texter',
+  replaced: 'a newer claim of the texter waits in its place',
 } as const satisfies Record<NonNullable<Receipt['shortBecause']>, string>;
 
 /** Why a conversation did not move. */

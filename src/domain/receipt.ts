@@ -53,6 +53,7 @@ export const CLAIM_ENDED_REASONS = [
   'texter-inactive',
   'unknown-texter',
   'unassigned',
+  'replaced',
 ] as const;
 
 export type ClaimEndedReason = (typeof CLAIM_ENDED_REASONS)[number];

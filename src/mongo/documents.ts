@@ -51,6 +51,12 @@ export const CLAIMABLE = { assigneeId: null, status: 'not-started', optedOut: fa
 /** The bulk operations that wait for others of their campaign. */
 export const QUEUED = { state: 'accepted', sequence: { $gt: 0 } } as const;
 
+/** The claims that wait for more conversations. */
+export const IS_WAITING = { 'waiting.until': { $exists: true } } as const;
+
+/** The claims that have stopped waiting, and whose job may not know it. */
+export const TO_WAKE = { toWake: true } as const;
+
 /** Enough for more batches than the largest campaign has conversations. */
 const BATCH_NUMBER_DIGITS = 8;
 

@@ -1,5 +1,5 @@
 import type { mongo } from 'mongoose';
-import { CLAIMABLE, QUEUED } from './documents.ts';
+import { CLAIMABLE, IS_WAITING, QUEUED, TO_WAKE } from './documents.ts';
 
 export interface Index {
   readonly collection: CollectionName;
@@ -35,6 +35,10 @@ export const NEWEST_INDEX = 'campaign_newest_first';
 export const LOCK_INDEX = 'campaign_lock';
 export const STATE_INDEX = 'state_in_order';
 export const QUEUED_INDEX = 'queued_in_sequence';
+export const BLOCKED_INDEX = 'blocked_claims';
+export const WAITING_INDEX = 'waiting_claim_of_texter';
+export const DEADLINE_INDEX = 'waiting_until';
+export const TO_WAKE_INDEX = 'claims_to_wake';
 
 /**
  * The hint of reads and writes by ids that have other conditions too. Without it, a server may walk through a range of another
@@ -137,13 +141,40 @@ export const INDEXES: readonly Index[] = [
     where: { campaignLock: { $exists: true } },
     isHint: true,
   },
-  // Reads the waiting claims of a campaign in order.
+  // Reads the waiting claims of a campaign in order, without those that a rule blocks.
   {
     collection: 'operations',
     name: 'waiting_claims',
     keys: { campaignId: 1, 'waiting.sequence': 1 },
     where: { 'waiting.sequence': { $exists: true } },
   },
+
+  // Reads the waiting claims of a campaign that a rule blocks.
+  {
+    collection: 'operations',
+    name: BLOCKED_INDEX,
+    keys: { campaignId: 1, 'waiting.blockedSequence': 1 },
+    where: { 'waiting.blockedSequence': { $exists: true } },
+    isHint: true,
+  },
+  // Finds the waiting claim of a texter, all those of a campaign, and the campaigns that have one (reconcile).
+  {
+    collection: 'operations',
+    name: WAITING_INDEX,
+    keys: { campaignId: 1, 'request.texterId': 1 },
+    where: IS_WAITING,
+    isHint: true,
+  },
+  // Finds the waiting claims whose deadline has passed, and reads all in turns (reconcile).
+  {
+    collection: 'operations',
+    name: DEADLINE_INDEX,
+    keys: { 'waiting.until': 1 },
+    where: IS_WAITING,
+    isHint: true,
+  },
+  // Finds the claims that have ended and whose job has not been woken (reconcile).
+  { collection: 'operations', name: TO_WAKE_INDEX, keys: { toWake: 1, _id: 1 }, where: TO_WAKE, isHint: true },
 
   // Finds the few batches of an operation that had shortfalls. Batches are otherwise found by their ids.
   { collection: 'batches', name: 'shortfalls', keys: { operationId: 1 }, where: { shortfalls: { $exists: true } } },

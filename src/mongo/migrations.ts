@@ -1,7 +1,7 @@
-import { writeCanonicalPhones } from './canonical-phones.ts';
+import { writeAllPhones } from './canonical-phones.ts';
 import { databaseIdOf } from './database-id.ts';
-import { IN_ONE_BATCH, type Database } from './database.ts';
-import type { CampaignDoc } from './documents.ts';
+import type { Database } from './database.ts';
+import { FIRST_MIGRATION } from './first-migration.ts';
 import type { Layout } from './layout-plan.ts';
 
 /**
@@ -29,66 +29,7 @@ export interface Migration extends Layout {
 
 /** `INDEXES` in indexes.ts says which queries need each index. */
 export const MIGRATIONS: readonly Migration[] = [
-  {
-    version: 1,
-    name: 'create the collections and indexes',
-    oldestCodeVersion: 1,
-    collections: ['campaigns', 'texters', 'conversations', 'operations', 'batches'],
-    indexes: [
-      { collection: 'texters', name: 'texter_by_id', keys: { campaignId: 1, texterId: 1 }, isUnique: true },
-      {
-        collection: 'conversations',
-        name: 'assignee_in_order',
-        keys: { campaignId: 1, assigneeId: 1, status: 1, waitingSince: 1, _id: 1 },
-        isHint: true,
-      },
-      {
-        collection: 'conversations',
-        name: 'pool_in_order',
-        keys: { campaignId: 1, status: 1, waitingSince: 1, _id: 1 },
-        where: { assigneeId: null },
-        isHint: true,
-      },
-      {
-        collection: 'conversations',
-        name: 'claimable_in_order',
-        keys: { campaignId: 1, waitingSince: 1, _id: 1 },
-        where: { assigneeId: null, status: 'not-started', optedOut: false },
-        isHint: true,
-      },
-      {
-        collection: 'conversations',
-        name: 'contact_by_phone',
-        keys: { campaignId: 1, 'contact.phone': 1 },
-        isUnique: true,
-        isHint: true,
-      },
-      { collection: 'conversations', name: 'contact_by_external_id', keys: { campaignId: 1, externalId: 1 } },
-      { collection: 'conversations', name: 'contact_by_name', keys: { campaignId: 1, 'contact.name': 1 } },
-      { collection: 'operations', name: 'campaign_in_sequence', keys: { campaignId: 1, state: 1, sequence: 1 } },
-      {
-        collection: 'operations',
-        name: 'campaign_newest_first',
-        keys: { campaignId: 1, acceptedAt: -1, _id: 1 },
-        isHint: true,
-      },
-      { collection: 'operations', name: 'state_in_order', keys: { state: 1, acceptedAt: 1, _id: 1 }, isHint: true },
-      {
-        collection: 'operations',
-        name: 'campaign_lock',
-        keys: { campaignLock: 1 },
-        isUnique: true,
-        where: { campaignLock: { $exists: true } },
-      },
-      {
-        collection: 'operations',
-        name: 'waiting_claims',
-        keys: { campaignId: 1, 'waiting.sequence': 1 },
-        where: { 'waiting.sequence': { $exists: true } },
-      },
-      { collection: 'batches', name: 'shortfalls', keys: { operationId: 1 }, where: { shortfalls: { $exists: true } } },
-    ],
-  },
+  FIRST_MIGRATION,
   {
     version: 2,
     name: 'index the conversations of contacts who opted out',
@@ -181,6 +122,41 @@ export const MIGRATIONS: readonly Migration[] = [
       },
     ],
   },
+  {
+    version: 10,
+    name: 'index the waiting claims by texter, by deadline, and by what they wait for',
+    oldestCodeVersion: 4,
+    indexes: [
+      {
+        collection: 'operations',
+        name: 'blocked_claims',
+        keys: { campaignId: 1, 'waiting.blockedSequence': 1 },
+        where: { 'waiting.blockedSequence': { $exists: true } },
+        isHint: true,
+      },
+      {
+        collection: 'operations',
+        name: 'waiting_claim_of_texter',
+        keys: { campaignId: 1, 'request.texterId': 1 },
+        where: { 'waiting.until': { $exists: true } },
+        isHint: true,
+      },
+      {
+        collection: 'operations',
+        name: 'waiting_until',
+        keys: { 'waiting.until': 1 },
+        where: { 'waiting.until': { $exists: true } },
+        isHint: true,
+      },
+      {
+        collection: 'operations',
+        name: 'claims_to_wake',
+        keys: { toWake: 1, _id: 1 },
+        where: { toWake: true },
+        isHint: true,
+      },
+    ],
+  },
 ];
 
 /** The names of all indexes that migrations build. */
@@ -188,18 +164,4 @@ export const OWN_INDEXES = ownIndexesOf(MIGRATIONS);
 
 export function ownIndexesOf(migrations: readonly Migration[]): ReadonlySet<string> {
   return new Set(migrations.flatMap(({ indexes = [] }) => indexes.map(({ name }) => name)));
-}
-
-/** No campaign has a country yet, so national numbers stay as they are until `baton phones` runs. */
-async function writeAllPhones(database: Database, log: (line: string) => void): Promise<void> {
-  await database.campaigns.updateMany({ country: { $exists: false } }, { $set: { country: null } });
-  const found = database.models.campaigns.find({}, { country: 1 }, IN_ONE_BATCH);
-  for (const { _id: campaignId, country } of await found.lean<Pick<CampaignDoc, '_id' | 'country'>[]>()) {
-    const { rewritten, unreadable, sharedCount } = await writeCanonicalPhones(database, campaignId, country);
-    if (rewritten + unreadable + sharedCount === 0) continue;
-    log(
-      `campaign ${campaignId}: ${rewritten} phone numbers rewritten, ${unreadable} cannot be read, ${sharedCount} are ` +
-        `shared by several conversations; see \`baton phones ${campaignId}\``,
-    );
-  }
 }

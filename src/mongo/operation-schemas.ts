@@ -104,7 +104,16 @@ const claimRequest = Schema.create(
   nested,
 );
 
-const waiting = Schema.create({ sequence: count, until: time }, nested);
+const waiting = Schema.create(
+  {
+    /** The place among the campaign's waiting claims that a round can serve. */
+    sequence: { type: Number },
+    /** The same place while a rule blocks the claim: then it has no `sequence`. */
+    blockedSequence: { type: Number },
+    until: time,
+  },
+  nested,
+);
 
 /** What claims store beside the fields of all kinds. */
 export const claimSchema = Schema.create(
@@ -114,6 +123,8 @@ export const claimSchema = Schema.create(
     granted: { type: [Schema.Types.ObjectId], required: true },
     /** Only while the claim waits for more conversations. */
     waiting: { type: waiting, allowNull: false },
+    /** Set when a waiting claim ends, until its job has been woken. */
+    toWake: { type: Boolean, allowNull: false },
   },
   strict,
 );

@@ -52,7 +52,7 @@ async function cancelClaim(
   claim: Claim,
   cancellation: Cancellation,
 ): Promise<OperationOrClaim> {
-  return (await stores.claims.endWaiting(claim.operationId, cancellation)) ?? claim;
+  return (await stores.claims.endWaiting(claim.operationId, { cancellation })) ?? claim;
 }
 
 function alreadyEnded({ operationId, state }: OperationOrClaim): Refusal {

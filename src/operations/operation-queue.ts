@@ -43,7 +43,7 @@ export class OperationQueue {
   /** Makes sure that a reopened operation has a job that will run. A new job has all its attempts. */
   async renew(operation: Operation): Promise<void> {
     const job = await findJob(this.queue, operation.operationId);
-    if (job && (await willRun(job))) return runNow(this.queue, job);
+    if (job && (await willRun(job))) return void (await runNow(this.queue, job));
     if (job && !(await removeEnded(this.queue, job))) return;
     await this.add(operation);
   }

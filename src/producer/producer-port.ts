@@ -168,7 +168,10 @@ export interface Producer {
    * Throws a `Refusal` (`unknown-operation`) and the errors of {@link Sent.result}.
    */
   result(operationId: string, options?: Partial<WaitOptions>): Promise<OperationResult>;
-  /** Assigns a texter more conversations from the pool, longest waiting first, within the campaign's limits. */
+  /**
+   * Assigns a texter more conversations from the pool, longest waiting first, within the campaign's limits. A texter has one
+   * waiting claim at a time: a newer one that waits ends the older with what it has, and `shortBecause` is `replaced`.
+   */
   selfAssign(request: ClaimInput): Promise<SentClaim>;
   /**
    * Starts a round for the waiting claims of a campaign. Call it after another program has returned conversations to

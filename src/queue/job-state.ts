@@ -53,9 +53,9 @@ export function isIdFree(job: Job<unknown, unknown>): boolean {
 
 /**
  * Makes a delayed, failed or lost job run now; see {@link runIfLost}. Leaves other jobs alone. Safe to repeat, also from
- * several processes.
+ * several processes. Returns the state in which it found the job.
  */
-export async function runNow(queue: Queue, job: Job): Promise<void> {
+export async function runNow(queue: Queue, job: Job): Promise<Awaited<ReturnType<Job['getState']>>> {
   const state = await job.getState();
   if (state === 'unknown') await runIfLost(queue, job.id ?? '');
   if (state === 'delayed') await unlessMoved(job, () => job.promote(), state);
@@ -63,6 +63,7 @@ export async function runNow(queue: Queue, job: Job): Promise<void> {
     const retry = () => job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
     await unlessMoved(job, retry, state);
   }
+  return state;
 }
 
 /**

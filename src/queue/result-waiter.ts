@@ -12,6 +12,8 @@ import { describeSettings, readQueueSettings } from './queue-settings.ts';
 
 /** Events report the end of a job. The job is also read this often, in case an event was lost. */
 const RECHECK_MS = 5_000;
+/** However many jobs are waited for, one read follows the other after this time on average. */
+const READ_EVERY_MS = 10;
 /** The time for one read, so that a job that has ended is found however short the wait is. */
 const WAIT_MS_MIN = 100;
 /** The time to find out why a job did not end. */
@@ -55,7 +57,7 @@ export class ResultWaiter {
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         clearTimeout(timeout);
-        clearInterval(recheck);
+        clearTimeout(recheck);
         this.removeWaiter(jobId, waiter);
         act();
       };
@@ -66,8 +68,16 @@ export class ResultWaiter {
       const timeout = setTimeout(() => {
         void this.reasonToWait().then((reason) => settle(() => reject(new WaitTimeout(jobId, waitMs, reason))));
       }, waitMs);
-      const recheck = setInterval(read, RECHECK_MS);
+      let recheck: NodeJS.Timeout;
+      const readAgainLater = (): void => {
+        const readAgain = (): void => {
+          readAgainLater();
+          read();
+        };
+        recheck = setTimeout(readAgain, Math.max(RECHECK_MS, READ_EVERY_MS * this.waiters.size));
+      };
       this.addWaiter(jobId, waiter);
+      readAgainLater();
       read();
     });
   }

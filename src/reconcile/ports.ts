@@ -7,7 +7,10 @@ import type { JobRepair } from '../queue/job-state.ts';
 import type { QueueOwner, WentBack } from '../queue/queue-owner.ts';
 
 export interface ReconcileStore {
-  /** Returns all unfinished operations and claims except queued bulk operations, in pages, in the order of acceptance. */
+  /**
+   * Returns all unfinished operations and claims except queued bulk operations and waiting claims, in pages, in the order of
+   * acceptance.
+   */
   unfinished(): AsyncIterable<readonly OperationOrClaim[]>;
   /** Returns the first waiting bulk operation of each campaign. Costs one query for each campaign. */
   firstQueued(): AsyncIterable<Operation>;
@@ -16,8 +19,16 @@ export interface ReconcileStore {
   /** Returns true if a bulk operation of the campaign has the campaign lock. */
   hasRunning(campaignId: string): Promise<boolean>;
   isUnfinished(operationId: string): Promise<boolean>;
-  /** Returns true if the campaign's pool has a conversation that a claim could receive. */
-  hasClaimable(campaignId: string): Promise<boolean>;
+  /** Returns a waiting claim of each campaign that has one. Costs one query for each campaign. */
+  firstWaiting(): AsyncIterable<Claim>;
+  /** Returns all waiting claims of a campaign, in pages. */
+  waitingOf(campaignId: string): AsyncIterable<readonly Claim[]>;
+  /** Returns one page of all waiting claims. Each call returns the next page, and at the end the first one again. */
+  nextWaiting(): Promise<readonly Claim[]>;
+  /** Returns the waiting claims whose deadline has passed, in pages. */
+  overdueClaims(): AsyncIterable<readonly Claim[]>;
+  /** Returns the claims that have stopped waiting, and whose job may not know it, in pages. */
+  claimsToWake(): AsyncIterable<readonly Claim[]>;
   /**
    * Marks one page of operations that ended before this time, so that they can no longer be reopened, and returns their
    * ids; none when there are no more. Returns the same ids again until they are removed.
@@ -39,8 +50,8 @@ export interface ReconciledJobs {
   ensureJob(unfinished: OperationOrClaim, isUnfinished: () => Promise<boolean>): Promise<JobRepair>;
   /** Makes the job of a waiting operation run now. */
   wake(operation: Operation): Promise<void>;
-  /** Makes sure that the job of a claim that has ended reports the end to its sender. */
-  answer(claim: Claim): Promise<void>;
+  /** Makes the job of a claim that has ended run. Returns false when it is not sure that the job finds the end. */
+  answer(claim: Claim): Promise<boolean>;
   /** Starts a round for the waiting claims of a campaign. */
   poolRefilled(campaignId: string): Promise<void>;
   /** Removes the jobs of operations and claims that are about to be removed from the database. */

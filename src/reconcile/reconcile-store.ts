@@ -1,10 +1,11 @@
-import type { QueryFilter, QueryOptions } from 'mongoose';
+import type { mongo, QueryFilter, QueryOptions } from 'mongoose';
+import type { Claim } from '../claims/index.ts';
 import type { ReconcileStore } from './ports.ts';
 import { ENDED_STATES, UNFINISHED_STATES, type OperationState } from '../domain/operation.ts';
 import type { Database } from '../mongo/database.ts';
 import { countPass } from '../mongo/database-id.ts';
-import { batchIdsOf, CLAIMABLE, QUEUED, type OperationDoc } from '../mongo/documents.ts';
-import { BY_ID, CLAIMABLE_INDEX, LOCK_INDEX, QUEUED_INDEX, STATE_INDEX } from '../mongo/indexes.ts';
+import { batchIdsOf, QUEUED, type OperationDoc } from '../mongo/documents.ts';
+import { BY_ID, LOCK_INDEX, QUEUED_INDEX, STATE_INDEX } from '../mongo/indexes.ts';
 import {
   NO_SEQUENCE,
   toOperation,
@@ -12,6 +13,7 @@ import {
   type Operation,
   type OperationOrClaim,
 } from '../operations/index.ts';
+import { WaitingReader } from './waiting-reader.ts';
 
 const UNFINISHED_PAGE = 100;
 const EXPIRED_PAGE = 100;
@@ -34,9 +36,11 @@ interface Place {
 /** Reads operations and claims by state and time of acceptance, with the index made for these queries. */
 export class MongoReconcileStore implements ReconcileStore {
   private readonly database: Database;
+  private readonly waiting: WaitingReader;
 
   constructor(database: Database) {
     this.database = database;
+    this.waiting = new WaitingReader(database);
   }
 
   async *unfinished(): AsyncGenerator<OperationOrClaim[]> {
@@ -83,9 +87,24 @@ export class MongoReconcileStore implements ReconcileStore {
     return (await this.database.models.operations.exists(filter)) !== null;
   }
 
-  async hasClaimable(campaignId: string): Promise<boolean> {
-    const claimable = this.database.models.conversations.exists({ campaignId, ...CLAIMABLE }).hint(CLAIMABLE_INDEX);
-    return (await claimable) !== null;
+  firstWaiting(): AsyncGenerator<Claim> {
+    return this.waiting.first();
+  }
+
+  waitingOf(campaignId: string): AsyncGenerator<Claim[]> {
+    return this.waiting.of(campaignId);
+  }
+
+  nextWaiting(): Promise<Claim[]> {
+    return this.waiting.next();
+  }
+
+  overdueClaims(): AsyncGenerator<Claim[]> {
+    return this.waiting.overdue();
+  }
+
+  claimsToWake(): AsyncGenerator<Claim[]> {
+    return this.waiting.toWake();
   }
 
   /** The index has no `endedAt`. `acceptedAt` limits the documents that are read, and `endedAt` decides. */
@@ -116,7 +135,8 @@ export class MongoReconcileStore implements ReconcileStore {
 
   /** Several operations can have the same time of acceptance. Two queries with one range each use the index; `$or` would not. */
   private async page(state: OperationState, last: Place | undefined): Promise<OperationDoc[]> {
-    const inState = state === 'accepted' ? { state, $or: NOT_QUEUED } : { state };
+    const notWaiting = { 'waiting.until': { $exists: false } };
+    const inState = state === 'accepted' ? { state, $or: NOT_QUEUED, ...notWaiting } : { state };
     if (!last) return this.read(inState, UNFINISHED_PAGE);
     const { acceptedAt, _id } = last;
     const tied = await this.read({ ...inState, acceptedAt, _id: { $gt: _id } }, UNFINISHED_PAGE);
@@ -126,7 +146,9 @@ export class MongoReconcileStore implements ReconcileStore {
   }
 
   private async read(filter: QueryFilter<OperationDoc>, limit: number): Promise<OperationDoc[]> {
-    return this.database.models.operations.find(filter, null, { ...IN_ORDER, limit }).lean<OperationDoc[]>();
+    // The model of all kinds does not know the fields of claims.
+    const found = this.database.operations.find(filter as mongo.Filter<OperationDoc>, { ...IN_ORDER, limit });
+    return found.toArray();
   }
 
   private async findIds(filter: QueryFilter<OperationDoc>, options: QueryOptions = {}): Promise<string[]> {

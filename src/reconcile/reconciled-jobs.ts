@@ -29,7 +29,7 @@ export class ReconciledQueues implements ReconciledJobs {
     return this.operations.wake(operation);
   }
 
-  answer(claim: Claim): Promise<void> {
+  answer(claim: Claim): Promise<boolean> {
     return this.claims.answer(claim);
   }
 

@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { SelfAssignSettings } from '../../src/campaigns/campaign.ts';
 import { newClaim, type Claim, type Decision, type Pool } from '../../src/claims/claim.ts';
 import type { ClaimCommand } from '../../src/claims/contract.ts';
-import type { RoundStart, RoundStore } from '../../src/claims/ports.ts';
+import type { RoundStart, RoundStore, WaitingChange } from '../../src/claims/ports.ts';
 import type { CampaignRules, TexterLoad } from '../../src/claims/rules.ts';
 import { serveRound } from '../../src/claims/serve-round.ts';
 
@@ -61,9 +61,20 @@ class MemoryRound implements RoundStore {
     return Promise.resolve();
   }
 
-  updateWaiting({ operationId }: Claim, granted: readonly string[]): Promise<void> {
-    this.writes.push(`update ${operationId} ${granted.length}`);
+  updateWaiting(changes: readonly WaitingChange[]): Promise<void> {
+    for (const { claim, granted } of changes) {
+      const blocked = claim.waiting?.isBlocked ? ' blocked' : '';
+      this.writes.push(`update ${claim.operationId} ${granted.length}${blocked}`);
+    }
     return Promise.resolve();
+  }
+
+  endReplaced(texterIds: readonly string[], by: readonly string[]): Promise<readonly string[]> {
+    const isReplaced = ({ operationId, request }: Claim): boolean =>
+      texterIds.includes(request.texterId) && !by.includes(operationId);
+    const replaced = this.waiting.filter(isReplaced).map(({ operationId }) => operationId);
+    if (replaced.length > 0) this.writes.push(`replace ${replaced.join(' ')}`);
+    return Promise.resolve(replaced);
   }
 }
 
@@ -74,7 +85,11 @@ function command(operationId: string, count: number, waitMs?: number): ClaimComm
 
 function waitingClaim(operationId: string, count: number, sequence: number, granted: readonly string[] = []): Claim {
   const until = new Date(NOW.getTime() + 60_000);
-  return { ...newClaim(command(operationId, count, 60_000), NOW), granted, waiting: { sequence, until } };
+  return {
+    ...newClaim(command(operationId, count, 60_000), NOW),
+    granted,
+    waiting: { sequence, until, isBlocked: false },
+  };
 }
 
 const sizesOf = (claims: readonly Claim[]): unknown[] =>
@@ -157,7 +172,7 @@ describe('a round', () => {
     expect(store.writes).toEqual(['update w1 0']);
   });
 
-  it('keeps a refused waiting claim waiting, and completes one that has all it may have', async () => {
+  it('blocks a refused waiting claim, and completes one that has all it may have', async () => {
     const store = new MemoryRound(0, { batchMax: 2 });
     store.waiting = [waitingClaim('w1', 5, 1), waitingClaim('w2', 5, 2, ['earlier 1', 'earlier 2'])];
     const round = await serveRound(store, [], 1_000);
@@ -165,9 +180,46 @@ describe('a round', () => {
     expect(store.writes).toEqual(['update w2 0']);
     const refused = new MemoryRound(10, { openMax: 0 });
     refused.waiting = [waitingClaim('w1', 5, 1)];
-    const served = { answered: [], completed: [], servedAllWaiting: true, isBesideOperation: false };
+    const served = { answered: [], completed: [], replaced: [], servedAllWaiting: true, isBesideOperation: false };
     expect(await serveRound(refused, [], 1_000)).toEqual(served);
-    expect(refused.writes).toEqual([]);
+    expect(refused.writes).toEqual(['update w1 0 blocked']);
+  });
+
+  it('does not read the waiting claims for new claims that find the pool empty', async () => {
+    const store = new MemoryRound(0);
+    store.waiting = [waitingClaim('w1', 3, 1)];
+    const read = vi.spyOn(store, 'readWaiting');
+    await serveRound(store, [command('n1', 5), command('n2', 5, 60_000)], 1_000);
+    expect(read).not.toHaveBeenCalled();
+    expect(store.writes).toEqual(['insert n1 n2']);
+    await serveRound(store, [], 1_000);
+    expect(read).toHaveBeenCalledTimes(1);
+  });
+
+  it('reads at most as many waiting claims as there are conversations', async () => {
+    const store = new MemoryRound(2);
+    store.waiting = Array.from({ length: 250 }, (_, at) => waitingClaim(`w${at + 1}`, 5, at + 1));
+    const read = vi.spyOn(store, 'readWaiting');
+    await serveRound(store, [command('n1', 5)], 1_000);
+    expect(read.mock.calls).toEqual([[0, 2]]);
+    expect(store.writes).toEqual(['assign 2', 'update w1 2', 'insert n1']);
+  });
+
+  it('replaces the waiting claims of a texter who starts to wait again, in earlier rounds and in this one', async () => {
+    const store = new MemoryRound(3);
+    const commandOf = (operationId: string, texterId: string): ClaimCommand => {
+      const { request, ...rest } = command(operationId, 5, 60_000);
+      return { ...rest, request: { ...request, texterId } };
+    };
+    store.waiting = [waitingClaim('t1', 5, 1), waitingClaim('t2', 5, 2)];
+    const round = await serveRound(store, [commandOf('n1', 't1'), commandOf('n2', 't1'), commandOf('n3', 't3')], 1_000);
+    expect(round.replaced).toEqual(['t1']);
+    expect(store.writes).toEqual(['insert n1 n2 n3', 'assign 3', 'update t1 3', 'replace t1']);
+    expect(round.answered).toMatchObject([
+      { operationId: 'n1', state: 'done', waiting: null, receipt: { shortBecause: 'replaced' } },
+      { operationId: 'n2', state: 'accepted', waiting: { sequence: 3 } },
+      { operationId: 'n3', state: 'accepted', waiting: { sequence: 4 } },
+    ]);
   });
 
   it('ends a waiting claim that no rule can let through any more, with the reason', async () => {

@@ -15,6 +15,7 @@ const RELEASED = [
   '_kSozM2J7a5wtUxeWDmZeb19ixJkOoOWrWLQiaeBtpI',
   'GEbqtBTiRBy1Q-WeQ5H-N2xhncbtvBA5M7J62N_ZPdg',
   'sO307HxKLZJzSSPL1_9jQAkpcZMffnrxhBTO-EID4UY',
+  'LJXDzbXov9dM9gqcAj2fbgmYqOLp13vju23bHl9BQ5M',
 ];
 
 /** Depends on the order of the keys, as an index does. */

@@ -285,7 +285,7 @@ describe('the database, without scanning more documents than it returns', () => 
     await expectTight(pages);
     await expectTight(() => reconcileStore.markExpired(new Date(now - 90 * DAY_MS)));
     await expectTight(() => reconcileStore.markExpired(new Date(0)));
-    await expectTight(() => reconcileStore.hasClaimable(campaignId));
+    await expectTight(() => harness.context.stores.claims.hasClaimable(campaignId));
   });
 
   it('finds conversations by the id of another system and by the name of the contact', async () => {

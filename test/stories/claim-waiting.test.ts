@@ -1,58 +1,35 @@
-import { serveClaims } from '../../src/claims/index.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MongoClaimStore } from '../../src/claims/claim-store.ts';
 import type { SentClaim } from '../../src/producer/producer-port.ts';
-import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
-import { runNow } from '../../src/queue/job-state.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { claimDoc } from '../support/documents.ts';
 import { Harness } from '../support/harness.ts';
-import { RawQueue } from '../support/raw-queue.ts';
 import { until } from '../support/until.ts';
+import { LONG_MS, WaitingClaims } from '../support/waiting-claims.ts';
 
 const RULES = { enabled: true, batchMax: 50, openMax: 60 };
-/** Longer than any test, so that no claim ends because of its deadline. */
-const LONG_MS = 3_600_000;
-/** The job of a waiting claim checks the stored claim at least this often. */
-const SNOOZE_MS_MAX = 30_000;
 
 const many = <Each extends object>(count: number, each = {} as Each): Each[] =>
   Array.from({ length: count }, () => each);
 
 describe('claims that wait for the pool to be refilled', () => {
   let harness: Harness;
-  let queue: RawQueue;
+  let waiting: WaitingClaims;
   beforeAll(async () => {
     harness = await Harness.open();
-    queue = new RawQueue(harness, CLAIMS_QUEUE);
+    waiting = new WaitingClaims(harness);
     await harness.startWorker();
     await harness.startWorker();
   });
   afterAll(async () => {
-    await queue.close();
+    await waiting.close();
     await harness.close();
   });
 
   const claims = () => harness.context.stores.claims;
 
-  /** Sends a claim and waits until its job is snoozed. */
-  async function sendWaiting(
-    campaignId: string,
-    texterId: string,
-    count: number,
-    waitMs = LONG_MS,
-  ): Promise<SentClaim> {
-    const sent = await harness.producer.selfAssign({
-      operationId: harness.newId('cl'),
-      campaignId,
-      texterId,
-      count,
-      waitMs,
-    });
-    await until(`${sent.operationId} to wait`, () => harness.isWaiting(sent.operationId));
-    await until('its job to be snoozed', async () => (await queue.job(sent.operationId))?.isDelayed());
-    return sent;
-  }
+  const sendWaiting = (campaignId: string, texterId: string, count: number): Promise<SentClaim> =>
+    waiting.send({ campaignId, texterId, count });
 
   async function sendAllWaiting(campaignId: string, counts: readonly number[]): Promise<SentClaim[]> {
     const sent: SentClaim[] = [];
@@ -63,12 +40,7 @@ describe('claims that wait for the pool to be refilled', () => {
   const grantedCounts = async (sent: readonly SentClaim[]): Promise<number[]> =>
     Promise.all(sent.map(async ({ operationId }) => (await claims().find(operationId))?.granted.length ?? 0));
 
-  /** Adds conversations to the pool as another program could, and reports the refill. */
-  async function refill(campaignId: string, count: number): Promise<string[]> {
-    const ids = await harness.seedConversations(campaignId, many(count));
-    await harness.producer.poolRefilled(campaignId);
-    return ids;
-  }
+  const refill = (campaignId: string, count: number): Promise<string[]> => waiting.refill(campaignId, count);
 
   const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
@@ -247,11 +219,11 @@ describe('claims that wait for the pool to be refilled', () => {
   });
 
   it('do not delay later claims even when more of them are blocked than one page holds', async () => {
-    const campaignId = await harness.seedCampaign(2, { selfAssign: RULES });
-    const blocked = Array.from({ length: 130 }, () => ({
+    const campaignId = await harness.seedCampaign(131, { selfAssign: { ...RULES, openMax: 2 } });
+    const blocked = Array.from({ length: 130 }, (_, at) => ({
       operationId: harness.newId('cl'),
       campaignId,
-      texterId: 't1',
+      texterId: `t${at + 1}`,
       count: 1,
       waitMs: LONG_MS,
     }));
@@ -259,11 +231,14 @@ describe('claims that wait for the pool to be refilled', () => {
     for (const { operationId } of sent) {
       await until(`${operationId} to wait`, () => harness.isWaiting(operationId));
     }
-    const behind = await sendWaiting(campaignId, 't2', 3);
-    await harness.seedConversations(campaignId, many(RULES.openMax, { assigneeId: 't1' }));
-    await refill(campaignId, 4);
-    expect((await behind.result()).receipt).toMatchObject({ moved: 3 });
-    expect(await harness.loads(campaignId)).toEqual({ t1: RULES.openMax, t2: 3, pool: 1 });
+    const behind = await sendWaiting(campaignId, 't131', 2);
+    await harness.seedConversations(
+      campaignId,
+      blocked.flatMap(({ texterId: assigneeId }) => many(2, { assigneeId })),
+    );
+    await refill(campaignId, 200);
+    expect((await behind.result()).receipt).toMatchObject({ moved: 2 });
+    expect(await harness.loads(campaignId)).toMatchObject({ t1: 2, t130: 2, t131: 2, pool: 198 });
   });
 
   it('end with their conversations when the maximum for one claim is lowered to that number', async () => {
@@ -295,19 +270,5 @@ describe('claims that wait for the pool to be refilled', () => {
     const probe = { operationId: harness.newId('cl'), campaignId, texterId: 't1', count: 3 };
     expect((await (await harness.producer.selfAssign(probe)).result()).receipt.moved).toBe(3);
     expect(await (await harness.producer.selfAssign(input)).result()).toEqual({ ...result, outcome: 'exists' });
-  });
-
-  it('are answered even when the worker that completed them died before it woke their jobs', async () => {
-    const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
-    const [sent] = await sendAllWaiting(campaignId, [2]);
-    await harness.seedConversations(campaignId, many(2));
-    // Such a worker has written the round and nothing else.
-    await serveClaims(claims(), campaignId, []);
-    expect(await harness.isWaiting(sent?.operationId ?? '')).toBe(false);
-    const job = await queue.job(sent?.operationId ?? '');
-    expect(job?.delay).toBeLessThanOrEqual(SNOOZE_MS_MAX);
-    // The delay of the job ends, unless its first run has already woken it.
-    if (job) await runNow(queue.queue, job);
-    expect((await sent?.result())?.receipt).toMatchObject({ moved: 2, shortBecause: null });
   });
 });

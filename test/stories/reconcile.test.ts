@@ -9,7 +9,7 @@ import { Cli, cliEnv } from '../support/cli.ts';
 import { oneSlice, record, runToEnd } from '../support/run-operation.ts';
 import { bytesOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { BulkInput } from '../support/send.ts';
-import { SETTINGS, ReconcileSetup } from '../support/reconcile-setup.ts';
+import { NOTHING, SETTINGS, ReconcileSetup } from '../support/reconcile-setup.ts';
 import { until } from '../support/until.ts';
 
 const RECONCILE_EVERY_MS = 200;
@@ -75,17 +75,6 @@ describe('a reconcile pass', () => {
     await setup.emptyRedis();
   });
   afterAll(() => setup.close());
-
-  const NOTHING = {
-    jobsRestored: 0,
-    jobsCreated: 0,
-    jobsRetried: 0,
-    failed: 0,
-    claimsEnded: 0,
-    poolsNotified: 0,
-    expired: 0,
-    errors: [],
-  };
 
   /** Stores an operation that has run for one slice and has no job. */
   async function begun(count = 10): Promise<BulkInput> {
@@ -226,7 +215,7 @@ describe('a reconcile pass', () => {
           ? Promise.reject(new Error('no'))
           : setup.jobs.ensureJob(each, isUnfinished),
       wake: () => Promise.resolve(),
-      answer: () => Promise.resolve(),
+      answer: () => Promise.resolve(true),
       poolRefilled: () => Promise.resolve(),
       forget: () => Promise.resolve(),
     };

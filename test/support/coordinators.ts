@@ -143,6 +143,7 @@ export class Coordinators {
       return {
         answered: commands.slice(0, this.servedMax).map((command) => this.store(command)),
         completed: [],
+        replaced: [],
         servedAllWaiting: commands.length <= this.servedMax,
         isBesideOperation: false,
       };
@@ -183,7 +184,7 @@ export class Coordinator {
       subscriber: this.subscriber,
       prefix,
       serve: (campaignId, commands) => this.whileBusy(() => serve(this, campaignId, commands)),
-      onCompleted: () => undefined,
+      onEnded: () => undefined,
       onError: (error) => this.errors.push(error.message),
     });
   }

@@ -1,7 +1,8 @@
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { ReconciledJobs } from '../../src/reconcile/ports.ts';
-import { reconcile, type ReconcileDeps, type ReconcileReport } from '../../src/reconcile/reconcile.ts';
+import type { ReconcileDeps, ReconcileReport } from '../../src/reconcile/pass.ts';
+import { reconcile } from '../../src/reconcile/reconcile.ts';
 import type { WorkerConfig } from '../../src/config.ts';
 import { ClaimQueue } from '../../src/claims/claim-queue.ts';
 import { CLAIMS_QUEUE, OPERATIONS_QUEUE, RECONCILE_QUEUE } from '../../src/queue/job.ts';
@@ -16,6 +17,18 @@ import { until } from './until.ts';
 export const SETTINGS = { batchConversationsMax: 5, batchesInFlightMax: 1 } as const;
 
 const ignore = (): void => undefined;
+
+/** The report of a pass that changed nothing. */
+export const NOTHING: ReconcileReport = {
+  jobsRestored: 0,
+  jobsCreated: 0,
+  jobsRetried: 0,
+  failed: 0,
+  claimsEnded: 0,
+  poolsNotified: 0,
+  expired: 0,
+  errors: [],
+};
 
 /** A harness with access to its queues that can run single reconcile passes. */
 export class ReconcileSetup {

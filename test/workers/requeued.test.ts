@@ -2,6 +2,7 @@ import { Worker } from 'bullmq';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Overtaken } from '../../src/operations/ports.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { EndedClaims } from '../../src/claims/ended-claims.ts';
 import { ClaimQueue } from '../../src/claims/claim-queue.ts';
 import { connectWorker } from '../../src/queue/connection.ts';
 import { OPERATION_JOB_OPTIONS } from '../../src/operations/jobs.ts';
@@ -38,7 +39,7 @@ describe('an operation whose slice fails after progress', () => {
     const operations = new OperationQueue(redis, queue.prefix, () => undefined);
     const claims = new ClaimQueue(redis, queue.prefix, () => undefined);
     const context = { ...harness.context, stores };
-    const afterEnd = new AfterEnd(context, operations, claims);
+    const afterEnd = new AfterEnd(context, operations, claims, new EndedClaims(stores.claims, claims));
     const handler = new OperationHandler(context, operations, afterEnd, new Pace(), config);
     const worker = new Worker(OPERATIONS_QUEUE, processorOf(handler, createLogger(log), new LockWatch(config.lockMs)), {
       connection: redis,

@@ -9,7 +9,7 @@ export interface ServedClaim {
   readonly given: readonly string[];
   readonly state: 'waiting' | 'done' | 'failed';
   readonly refusal: RefusalCode | null;
-  readonly shortBecause: 'none-left' | 'batch-max' | 'open-max' | null;
+  readonly shortBecause: 'none-left' | 'batch-max' | 'open-max' | 'replaced' | null;
 }
 
 /** Refusals for which a waiting claim ends at once, because waiting longer would not help. */
@@ -27,13 +27,24 @@ export function asModelClaim({ _id: operationId, request, granted }: ClaimDoc): 
 
 /** A second implementation of the rules of claims: serves the waiting claims first, and applies the moves to the model. */
 export function serveClaims(model: Model, fresh: readonly ModelClaim[]): ServedClaim[] {
-  const served = [
+  const all = [
     ...model.waiting.map((claim) => serve(model, claim, (code) => (ENDS_WAITING.includes(code) ? 'done' : 'waiting'))),
     ...fresh.map((claim) => serve(model, claim, () => 'failed')),
   ];
+  const served = all.map((each, at) => (isReplaced(each, all.slice(at + 1)) ? asReplaced(each) : each));
   model.waiting = served.filter(({ state }) => state === 'waiting').map(({ claim }) => claim);
   for (const { claim, state } of served) if (state !== 'waiting') recordPast(model, claim);
   return served;
+}
+
+/** A texter has one waiting claim: the newest. */
+function isReplaced({ claim, state }: ServedClaim, later: readonly ServedClaim[]): boolean {
+  if (state !== 'waiting') return false;
+  return later.some((other) => other.state === 'waiting' && other.claim.texterId === claim.texterId);
+}
+
+function asReplaced(each: ServedClaim): ServedClaim {
+  return { ...each, state: 'done', refusal: null, shortBecause: 'replaced' };
 }
 
 /** Records the moves of a claim, in the batches in which an undo would move them back. */
