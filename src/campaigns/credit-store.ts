@@ -24,5 +24,5 @@ export async function replaceCredits(
   credits: readonly Credit[],
   session: mongo.ClientSession,
 ): Promise<void> {
-  await database.models.credits.updateOne({ _id: campaignId }, { $set: { credits } }, { upsert: true, session });
+  await database.credits.updateOne({ _id: campaignId }, { $set: { credits: [...credits] } }, { upsert: true, session });
 }

@@ -100,7 +100,10 @@ export class MongoOperationStore implements OperationStore {
 
   async storePlan(run: Run, plan: Plan, startedAt: Date): Promise<Operation> {
     const unplanned = { ...ofRun(run), state: 'running', plan: null, ...NOT_STOPPED } as const;
-    return this.update(run.operationId, unplanned, { $set: { plan, startedAt } });
+    const filter = { ...unplanned, _id: run.operationId } as mongo.Filter<OperationDoc>;
+    const $set = { plan, startedAt } as Partial<OperationDoc>;
+    const doc = await this.database.operations.findOneAndUpdate(filter, { $set }, { returnDocument: 'after' });
+    return doc ? toOperation(doc) : this.expect(run.operationId);
   }
 
   async endClaimsOfSources(
@@ -144,10 +147,12 @@ export class MongoOperationStore implements OperationStore {
   /** Writes the credits together with the operation, so that a delayed worker of an earlier run changes neither. */
   private async storeEnding(run: Run, ending: Ending, session: mongo.ClientSession): Promise<OperationDoc | null> {
     const { state, at, receipt, error, credits } = ending;
-    const before = { ...ofRun(run), state: { $in: [...statesBefore(state)] }, ...(state === 'done' && NOT_STOPPED) };
-    const update = { $set: { state, receipt, endedAt: at, error: error ?? null }, $unset: { campaignLock: '' } };
+    const unended = { ...ofRun(run), state: { $in: [...statesBefore(state)] } };
+    const before = { ...unended, ...(state === 'done' && NOT_STOPPED) } as mongo.Filter<OperationDoc>;
+    const $set = { state, receipt, endedAt: at, error: error ?? null } as Partial<OperationDoc>;
+    const update = { $set, $unset: { campaignLock: '' } } as const;
     const options = { session, returnDocument: 'after' } as const;
-    const ended = await this.operations.findOneAndUpdate(before, update, options).lean<OperationDoc>();
+    const ended = await this.database.operations.findOneAndUpdate(before, update, options);
     if (ended && credits) await replaceCredits(this.database, ended.campaignId, credits, session);
     return ended;
   }
