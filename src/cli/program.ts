@@ -59,6 +59,7 @@ Exit codes:
   0  the command is done
   1  the command failed
   2  the command was refused, and nothing was changed
+  130  Ctrl-C stopped an import or an export
 
 A word can be an id or a name. If it matches several records, it is refused; write id=WORD or name=WORD.
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { unwrappedId, withGuard, withIdGuard, withoutGuard } from '../../src/contacts/formulas.ts';
 import { EXPORT_COLUMNS, withoutFormulas, type ExportRow } from '../../src/contacts/export.ts';
 
 const EMPTY = Object.fromEntries(EXPORT_COLUMNS.map((column) => [column, ''])) as ExportRow;
@@ -13,6 +14,8 @@ function parts(cell: string): string[] {
 }
 
 describe('the cells of an export', () => {
+  const unit = fc.constantFrom(...'=+-@;,|\t\n "a1\u200b\uff1d\'');
+
   it.each([
     ['=1+1', "'=1+1"],
     ['Ann;=4', "Ann;'=4"],
@@ -40,11 +43,21 @@ describe('the cells of an export', () => {
   });
 
   it('contain no formula wherever a spreadsheet splits them', () => {
-    const unit = fc.constantFrom(...'=+-@;,|\t\n "a1\u200b\u202e\uff1d\'');
+    const withDirections = fc.oneof(unit, fc.constant('\u202e'));
     fc.assert(
-      fc.property(fc.string({ unit, maxLength: 12 }), (cell) => {
+      fc.property(fc.string({ unit: withDirections, maxLength: 12 }), (cell) => {
         for (const part of parts(guarded(cell))) expect(part).not.toMatch(/^[=+\-@\uff0b\uff0d\uff1d\uff20]/);
         expect(guarded(cell)).not.toMatch(/[\u202a-\u202e\u2066-\u2069]/);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('come back from an import as they were, also with apostrophes of their own', () => {
+    fc.assert(
+      fc.property(fc.string({ unit, maxLength: 12 }), (cell) => {
+        expect(withoutGuard(withGuard(cell))).toBe(cell);
+        expect(unwrappedId(withIdGuard(cell))).toBe(cell);
       }),
       { numRuns: 5_000 },
     );

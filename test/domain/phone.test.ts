@@ -26,6 +26,9 @@ describe('reading a phone number', () => {
     ['+61 491 570 156', '+61491570156'],
     ['0061 491 570 157', '+61491570157'],
     ['+49 (0)171-3920010', '+491713920010'],
+    ['+49 171/3920010', '+491713920010'],
+    ['p:+491713920010', '+491713920010'],
+    ['+49 171 3920010 ::: +49 (0)1713920010', '+491713920010'],
   ])('reads %s as %s in any country and without one', (text, phone) => {
     for (const country of ['US', 'IN', null]) expect(readPhone(text, country)).toEqual({ phone });
   });
@@ -39,6 +42,8 @@ describe('reading a phone number', () => {
     ['202555.0198', 'is a decimal number'],
     ['++12025550116', 'two plus signs'],
     ['202-555-0102 / 202-555-0103', 'more than one phone number'],
+    ['202-555-0102/03', 'more than one phone number'],
+    ['9/1/2026', 'is a date'],
     ['555-0104 555-0105', 'not valid in the country US'],
     ['0000000000', 'is not valid'],
     ['1234567890', 'not valid in the country US'],

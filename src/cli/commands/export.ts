@@ -7,6 +7,7 @@ import { stringify } from 'csv-stringify';
 import { EXPORT_COLUMNS, exportConversations, type ExportRow, withoutFormulas } from '../../contacts/index.ts';
 import { STATUSES } from '../../domain/conversation.ts';
 import { isSystemError, misused, unusableFile } from '../errors.ts';
+import { EXIT_STOPPED, stoppable } from '../interruption.ts';
 import { openCampaign, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN } from '../options.ts';
 import type { Session } from '../session.ts';
@@ -21,7 +22,11 @@ interface ExportOptions {
 const OWNER_ONLY = 0o600;
 
 const HELP = `
-The export has all conversations of the campaign, also those of opted-out contacts and of contacts who never replied.
+The messages export: all conversations of the campaign with their assignee and status, also those of opted-out contacts
+and those in awaiting-contact, which the list of conversations leaves out. \`baton import\` reads it.
+
+  baton export c_bartlett --out messages.csv
+
 A name or an id gets an apostrophe wherever a spreadsheet would run a formula: before = + - and @ at its beginning, and
 after a separator such as ; at which spreadsheets split cells. Characters that change the direction of text are left out.
 --raw leaves everything as it is stored.`;
@@ -29,7 +34,8 @@ after a separator such as ; at which spreadsheets split cells. Characters that c
 export function addExport(program: Command, session: Session): void {
   program
     .command('export')
-    .summary('write all conversations as CSV')
+    .alias('messages-export')
+    .summary('write all conversations as CSV, with assignee and status')
     .argument(...CAMPAIGN)
     .option('--out <file>', 'the file to write. Default: stdout')
     .option('--raw', 'do not put an apostrophe before formulas')
@@ -55,8 +61,12 @@ async function exportTo(of: CampaignSession, { out, raw }: ExportOptions): Promi
     progress,
   );
   try {
-    if (out === undefined) return await write(rows, session.terminal.stdout, false);
-    await writeFile(rows, out);
+    if (out === undefined) return await write(rows, session.terminal.stdout);
+    await stoppable((signal) => writeFile(rows, out, signal));
+  } catch (error) {
+    if (!isStop(error)) throw error;
+    session.exitStatus = EXIT_STOPPED;
+    return session.note(`stopped; ${out} was not written`);
   } finally {
     progress.stop();
   }
@@ -71,10 +81,10 @@ async function totalOf({ session, context, campaign, texters }: CampaignSession)
 }
 
 /** Writes to a temporary file first, so that an interrupted export leaves no incomplete file under its final name. */
-async function writeFile(rows: CountedRows, file: string): Promise<void> {
+async function writeFile(rows: CountedRows, file: string, signal: AbortSignal): Promise<void> {
   const temporary = `${file}.${process.pid}.part`;
   try {
-    await write(rows, createWriteStream(temporary, { mode: OWNER_ONLY, flags: 'wx' }), true);
+    await write(rows, createWriteStream(temporary, { mode: OWNER_ONLY, flags: 'wx' }), signal);
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });
@@ -82,10 +92,15 @@ async function writeFile(rows: CountedRows, file: string): Promise<void> {
   }
 }
 
-async function write(rows: CountedRows, to: Writable, end: boolean): Promise<void> {
+/** With a signal, a file is written and ended; the standard output stays open. */
+async function write(rows: CountedRows, to: Writable, signal?: AbortSignal): Promise<void> {
   // Some readers take a carriage return for the end of a line unless its cell is quoted.
   const csv = stringify({ header: true, columns: [...EXPORT_COLUMNS], quoted_match: /[\r\n]/ });
-  await pipeline(Readable.from(rows.all()), csv, to, { end });
+  await pipeline(Readable.from(rows.all()), csv, to, signal ? { signal } : { end: false });
+}
+
+function isStop(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
 }
 
 type RowForm = (row: ExportRow) => ExportRow;
