@@ -117,6 +117,9 @@ export const environment = z.object({
     .max(RECEIPTS_KEPT_DAYS_MAX)
     .default(90)
     .describe('How long ended operations are kept with their receipts, in days. 0 keeps them for ever.'),
+  BATON_NEWER_WAIT_MS: ms(3_600_000).describe(
+    'How long a job of a newer version waits for a worker that knows it before it is refused, in milliseconds.',
+  ),
   BATON_CLOSE_TIMEOUT_MS: ms(15_000, CLOSE_TIMEOUT_MS_MIN).describe(
     'How long a worker may take to finish the transactions in progress when it is stopped, in milliseconds.',
   ),
@@ -150,6 +153,7 @@ export interface WorkerConfig {
   readonly queuedMax: number;
   readonly reconcileEveryMs: number;
   readonly receiptsKeptDays: number;
+  readonly newerWaitMs: number;
   /** How long previews of one campaign share one count. */
   readonly countsSharedForMs: number;
   readonly closeTimeoutMs: number;
@@ -215,6 +219,7 @@ function toConfig(env: Environment): Config {
       countsSharedForMs: env.BATON_COUNTS_SHARED_FOR_MS,
       reconcileEveryMs: env.BATON_RECONCILE_EVERY_MS,
       receiptsKeptDays: env.BATON_RECEIPTS_KEPT_DAYS,
+      newerWaitMs: env.BATON_NEWER_WAIT_MS,
       closeTimeoutMs: env.BATON_CLOSE_TIMEOUT_MS,
     },
   };

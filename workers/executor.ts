@@ -8,6 +8,7 @@ import { toFailureText, toStoredError, type StoredError } from '../src/domain/st
 import { JOB_BYTES_MAX } from '../src/queue/job.ts';
 import type { Logger } from '../src/telemetry/index.ts';
 import type { LockWatch } from './lock-watch.ts';
+import { completeOptions } from './missing-options.ts';
 import { oversizedBytes } from './screened-backend.ts';
 
 /** Frequent enough for a progress bar, and rare enough for Redis, which passes each report on. */
@@ -64,6 +65,8 @@ export function failedWith(error: StoredError): Outcome {
 /** Turns a handler into a BullMQ processor. */
 export function processorOf(handler: Handler, logger: Logger, locks: LockWatch): Processor {
   const process = async (job: Job, token: string | undefined): Promise<unknown> => {
+    // BullMQ reads the options from the job when the run ends.
+    job.opts = completeOptions(job);
     const { signal, end } = locks.begin(job, token ?? '');
     const attempt: Attempt = { job, log: childOf(logger, job), signal, reportProgress: progressReporter(job) };
     const outcome = await run(handler, attempt).finally(end);

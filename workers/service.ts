@@ -16,6 +16,7 @@ import { EraseHandler } from './erase-handler.ts';
 import { processorOf, type Handler } from './executor.ts';
 import { FindHandler } from './find-handler.ts';
 import { LockWatch } from './lock-watch.ts';
+import { NewerVersionHandler } from './newer-version.ts';
 import { OperationHandler } from './operation-handler.ts';
 import { OptOutHandler } from './opt-out-handler.ts';
 import { Pace } from './pace.ts';
@@ -101,7 +102,8 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
   const start = (name: string, handler: Handler, concurrency: number): Worker => {
     const locks = new LockWatch(config.worker.lockMs);
     const onError = reporter(`error of the worker of the queue ${name}`);
-    const processor = processorOf(handler, logger, locks);
+    const versioned = new NewerVersionHandler(handler, redis, config.worker.newerWaitMs);
+    const processor = processorOf(versioned, logger, locks);
     const isFair = name === OPERATIONS_QUEUE;
     return startQueueWorker(config, { name, processor, locks, concurrency, isFair, redis, onError });
   };

@@ -3,12 +3,15 @@ export { type Claim, needsAnotherRound, snoozeDelayMs, toServedClaim } from './c
 export { ClaimQueue } from './claim-queue.ts';
 export { MongoClaimStore } from './claim-store.ts';
 export {
+  CLAIM_JOB,
+  CLAIM_JOB_OPTIONS,
   type ClaimAnswer,
   claimJob,
   type ClaimRequest,
   parseClaimJob,
   parsePoolRefilledJob,
   POOL_REFILLED_JOB,
+  poolRefilledJobOptions,
   type ServedClaim,
 } from './contract.ts';
 export { ClaimCoordinator } from './coordinator.ts';

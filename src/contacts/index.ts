@@ -5,6 +5,7 @@ export {
   type EraseAnswer,
   LIFT_OPT_OUT_JOB,
   OPT_OUT_JOB,
+  PERSON_JOB_OPTIONS,
   personJob,
   type OptOutAnswer,
   type PersonRequest,

@@ -39,6 +39,7 @@ export const REFUSAL_CODES = [
   'unknown-conversation',
   'unknown-operation',
   'unknown-texter',
+  'unsupported-version',
 ] as const;
 
 /** Refusals that ask for another confirmation. The operation is sent again with the new number. */

@@ -25,7 +25,11 @@ export { MOVES_OF_PAGE_MAX, parseMovesRequest } from './moves-job.ts';
 export { failWith } from './ending.ts';
 export { MongoFailureStore } from './failure-store.ts';
 export {
+  CANCEL_JOB,
+  CANCEL_JOB_OPTIONS,
   CANCEL_QUEUED_JOB,
+  OPERATION_JOB,
+  OPERATION_JOB_OPTIONS,
   type CancelAnswer,
   type CancelQueuedAnswer,
   type OperationAnswer,
@@ -35,7 +39,16 @@ export {
   parseOperationJob,
 } from './jobs.ts';
 export { type ConversationResult, type MovesPage, MOVES_JOB, parseMovesJob, toMovesPage } from './moves-job.ts';
-export { type FoundOperation, type Preview, FIND_JOB, parseFindJob, parsePreviewJob } from './read-jobs.ts';
+export {
+  type FoundOperation,
+  type Preview,
+  FIND_JOB,
+  FIND_JOB_OPTIONS,
+  parseFindJob,
+  parsePreviewJob,
+  PREVIEW_JOB,
+  PREVIEW_JOB_OPTIONS,
+} from './read-jobs.ts';
 export { needsCampaignLock } from './kinds.ts';
 export { type SliceResult, runOperation } from './lifecycle.ts';
 export { toOperation, toOperationOrClaim } from './mapping.ts';

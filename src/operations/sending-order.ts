@@ -4,6 +4,7 @@ import type { Job, Queue } from 'bullmq';
 import { z } from 'zod';
 import type { RedisConnection } from '../queue/connection.ts';
 import { willRun } from '../queue/job-state.ts';
+import { JOB_VERSION } from '../queue/job.ts';
 import { readJob } from '../queue/read-job.ts';
 import { RESENDABLE_CODES } from '../domain/errors.ts';
 import { isEnded } from '../domain/operation.ts';
@@ -22,6 +23,7 @@ const RESENDABLE: readonly (string | undefined)[] = RESENDABLE_CODES;
 const CONTENTS_KEPT_MAX = 10_000;
 
 const sentJob = z.object({
+  version: z.number().optional(),
   request: z.looseObject({ operationId: z.string(), campaignId: z.string(), conversationId: z.string().optional() }),
 });
 
@@ -141,8 +143,9 @@ export class SendingOrder {
   /** A job's request and time never change, so they are read once. */
   private async readContent(jobId: string): Promise<Content | undefined> {
     const [data, timestamp] = await this.redis.hmget(this.queue.toKey(jobId), 'data', 'timestamp');
-    const { request } = sentJob.safeParse(parsed(data)).data ?? {};
-    if (!request) return undefined;
+    const { request, version = JOB_VERSION } = sentJob.safeParse(parsed(data)).data ?? {};
+    // A job of a newer version may wait for its worker for an hour.
+    if (!request || version > JOB_VERSION) return undefined;
     const content = { ...contentOf(request), sentAt: Number(timestamp) };
     if (this.contents.size >= CONTENTS_KEPT_MAX) this.contents.clear();
     this.contents.set(jobId, content);

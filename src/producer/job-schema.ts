@@ -40,6 +40,12 @@ import {
 /** The id of the job of an operation or claim. Ids that consist of letters, digits, `-`, `_` and `.` stay as they are. */
 const JOB_ID = jobIdOf('x').replace('x', '{request.operationId, percent-encoded as a part of a URL}');
 
+const DESCRIPTION =
+  'Each definition is the data of a job. x-baton names its queue, its name, and the options to set. Only jobId is required: ' +
+  'workers use the other options for a job without them. A completed job has the return value that x-baton names. A job that ' +
+  'was refused has a failedReason as in refusal; with any other failedReason, all attempts were used. Send a higher version ' +
+  'only if all its fields are in this file: a worker leaves it to newer workers for an hour.';
+
 /** Without an id of its own, a job gets a number that BullMQ gives to another job after Redis has lost its data. */
 const NEW_JOB_ID = '{a new UUID}';
 
@@ -51,6 +57,7 @@ export function jobSchemas(): object {
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: "Baton's jobs",
+    description: DESCRIPTION,
     $defs: {
       operation: {
         ...bodyOf(operationJob),

@@ -43,7 +43,12 @@ export function hasStalledTooOften(job: Job): boolean {
 /**
  * Refusals after which another job may use the id: the job never became an operation, or the operation may be sent again.
  */
-const ID_FREE_CODES: readonly (string | undefined)[] = ['bad-request', 'operation-conflict', ...RESENDABLE_CODES];
+const ID_FREE_CODES: readonly (string | undefined)[] = [
+  'bad-request',
+  'operation-conflict',
+  'unsupported-version',
+  ...RESENDABLE_CODES,
+];
 
 /** Returns true if another job may use the id of this one. */
 export function isIdFree(job: Job<unknown, unknown>): boolean {

@@ -51,6 +51,7 @@ export function testConfig(worker: Partial<Config['worker']> = {}, addresses = s
       countsSharedForMs: 0,
       reconcileEveryMs: 30_000,
       receiptsKeptDays: 90,
+      newerWaitMs: 3_600_000,
       closeTimeoutMs: 15_000,
       ...worker,
     },

@@ -5,6 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { processorOf, type Attempt, type Handler, type Outcome } from '../../workers/executor.ts';
+import { PREVIEW_JOB } from '../../src/operations/index.ts';
+import { completeOptions } from '../../workers/missing-options.ts';
 import { LockWatch } from '../../workers/lock-watch.ts';
 import { testConfig } from '../support/harness.ts';
 import { until } from '../support/until.ts';
@@ -74,7 +76,10 @@ describe('the executor', () => {
 
   async function play(...steps: typeof script): Promise<Job> {
     script.push(...steps);
-    const { id = '' } = await queue.add('toy', {}, { attempts: 3 });
+    return ended(await queue.add('toy', {}, { attempts: 3 }));
+  }
+
+  function ended({ id = '' }: Pick<Job, 'id'>): Promise<Job> {
     return until('the toy job to end', async () => {
       const job = (await queue.getJob(id)) as Job | undefined;
       return job?.finishedOn !== undefined && job;
@@ -84,6 +89,20 @@ describe('the executor', () => {
   it('completes the job with the result', async () => {
     const job = await play(() => completed({ moved: 3 }));
     expect(job).toMatchObject({ returnvalue: { moved: 3 }, attemptsMade: 1 });
+  });
+
+  it('gives a job whose sender has set no options the attempts of the producer, and forgets it like others', async () => {
+    const lost = (): never => {
+      throw new Error('the connection was lost');
+    };
+    script.push(lost, lost, () => completed('done'));
+    const job = await ended(await queue.add(PREVIEW_JOB, {}));
+    expect(job).toMatchObject({ returnvalue: 'done', attemptsMade: 3 });
+    noted.splice(0);
+    // The limits of the count: a thousand previews are kept for ten minutes.
+    expect(completeOptions(job)).toMatchObject({ removeOnComplete: { age: 600, count: 1_000 } });
+    expect(completeOptions({ name: 'unknown', opts: { attempts: 0 } })).toEqual({});
+    expect(completeOptions({ name: PREVIEW_JOB, opts: { attempts: 1 } })).toMatchObject({ attempts: 1 });
   });
 
   it('fails the job at once when its run ended as failed, and records no failure', async () => {
