@@ -1,42 +1,19 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { table } from '../../src/cli/terminal.ts';
-import { findAndGuardedUpdate, findOneAndUpdateLoop, selfAssign, type ClaimWay } from './claim-ways.ts';
 import { BenchSandbox } from './bench-sandbox.ts';
-import { measure, median, type Measured } from './load.ts';
-
-/** One row of the comparison. */
-interface Row extends Case, Measured {
-  readonly way: string;
-  readonly workers: number;
-}
-
-interface Case {
-  readonly askers: number;
-  readonly count: number;
-  readonly pool: number;
-  readonly campaigns: number;
-}
-
-interface Way {
-  readonly name: string;
-  readonly claim: ClaimWay;
-  /** The number of worker processes that it needs. */
-  readonly workers: number;
-}
-
-const BATON: Way = { name: 'baton', claim: selfAssign, workers: 1 };
-
-const WAYS: readonly Way[] = [
-  { name: 'loop of findOneAndUpdate', claim: findOneAndUpdateLoop, workers: 0 },
-  { name: 'find, guarded update', claim: findAndGuardedUpdate, workers: 0 },
-  BATON,
-];
-const THE_CASE: Case = { askers: 50, count: 10, pool: 20_000, campaigns: 1 };
+import { benchWaiting, drawWaiting } from './claims-beside-waiting.ts';
+import { drawCompared, runFew, runTexters, type Compared } from './claim-comparisons.ts';
+import { BATON, run, THE_CASE, WAYS, type Case, type Row } from './claim-runs.ts';
+import { median, type Measured } from './load.ts';
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
+    /** `few`: fifty texters in twenty campaigns. `texters`: campaigns of 25 and of 2,000 texters. `waiting`: beside waiting claims. */
+    parts: { type: 'string', default: 'ways,workers,few,texters,waiting' },
+    waiting: { type: 'string', default: '10000' },
+    rounds: { type: 'string', default: '3' },
     pools: { type: 'string', default: '20000,500000' },
     askers: { type: 'string', default: '1,50,200' },
     out: { type: 'string' },
@@ -45,34 +22,11 @@ const { values } = parseArgs({
 });
 const numbers = (list: string): number[] => list.split(',').map(Number);
 
-/** The share of the pool that may be claimed, so that no claim finds it empty. */
-const POOL_SHARE_MAX = 0.8;
-
-async function run(
-  bench: BenchSandbox,
-  campaignIds: readonly string[],
-  of: Case,
-  way: Way,
-  workers: number,
-): Promise<Row> {
-  const requestsMax = Math.floor((of.pool * POOL_SHARE_MAX) / of.count);
-  let requests = 0;
-  const ask = async (asker: number, timeLeftMs: () => number): Promise<number> => {
-    const campaignId = campaignIds[(requests += 1) % campaignIds.length] ?? '';
-    const wanted = { campaignId, texterId: `t${asker}`, count: of.count, timeLeftMs };
-    return (await way.claim(bench.sandbox, wanted)) / of.count;
-  };
-  const warmUp = { askers: Math.min(of.askers, requestsMax), requestsMax: Math.min(of.askers, requestsMax / 4) };
-  await measure({ ...warmUp, durationMsMax: 1_000 }, ask);
-  const load = {
-    askers: of.askers,
-    requestsMax: requestsMax - warmUp.requestsMax,
-    durationMsMax: Number(values.seconds) * 1_000,
-  };
-  const measured = await measure(load, ask);
-  await bench.refillPools(campaignIds);
-  return { ...of, ...measured, way: way.name, workers };
-}
+const rounds = values.smoke ? 1 : Number(values.rounds);
+const seconds = Number(values.seconds);
+const FULL = { pool: 40_000, texters: [25, 2_000] } as const;
+const SMOKE = { pool: 2_000, texters: [5, 20] } as const;
+const parts = new Set(values.parts.split(','));
 
 /** Runs every way on the same pools, one after the other, so that changes of the machine's speed affect all of them. */
 async function runPool(bench: BenchSandbox, pool: number, campaigns: number): Promise<Row[]> {
@@ -84,7 +38,9 @@ async function runPool(bench: BenchSandbox, pool: number, campaigns: number): Pr
   for (const askers of numbers(values.askers)) {
     for (const count of values.smoke ? [10] : [10, 300]) {
       for (const way of WAYS) {
-        rows.push(await run(bench, campaignIds, { askers, count, pool, campaigns }, way, way.workers));
+        rows.push(
+          await run(bench, campaignIds, { askers, count, pool, campaigns }, way, { workers: way.workers, seconds }),
+        );
         process.stderr.write('.');
       }
     }
@@ -102,7 +58,7 @@ async function runWorkers(bench: BenchSandbox): Promise<Row[]> {
     // A new pool each time: in a used one, the server reads past old versions of the documents until it removes them.
     const runOnNew = async (): Promise<Row> => {
       const campaignId = await bench.seedCampaign(THE_CASE.askers, THE_CASE.pool);
-      return run(bench, [campaignId], THE_CASE, BATON, workers);
+      return run(bench, [campaignId], THE_CASE, BATON, { workers, seconds });
     };
     // The first run warms up the new processes.
     await runOnNew();
@@ -148,13 +104,36 @@ function sameCase(a: Case, b: Case): boolean {
 
 const bench = await BenchSandbox.open();
 try {
-  const rows: Row[] = [];
-  for (const pool of numbers(values.pools)) {
-    for (const campaigns of values.smoke ? [1] : [1, 20]) rows.push(...(await runPool(bench, pool, campaigns)));
+  const report: Record<string, unknown> = {};
+  const print = (name: string, result: unknown, text: string): void => {
+    report[name] = result;
+    process.stdout.write(`\n${text}\n`);
+  };
+  if (parts.has('ways')) {
+    const rows: Row[] = [];
+    for (const pool of numbers(values.pools)) {
+      for (const campaigns of values.smoke ? [1] : [1, 20]) rows.push(...(await runPool(bench, pool, campaigns)));
+    }
+    print('rows', rows, drawn(rows));
   }
-  const byWorkers = await runWorkers(bench);
-  process.stdout.write(`\n${drawn(rows)}\n\nby worker processes\n${drawn(byWorkers)}\n`);
-  if (values.out) writeFileSync(values.out, `${JSON.stringify({ rows, byWorkers }, null, 2)}\n`);
+  if (parts.has('workers')) {
+    const byWorkers = await runWorkers(bench);
+    print('byWorkers', byWorkers, `by worker processes\n${drawn(byWorkers)}`);
+  }
+  const compared: Compared[] = [];
+  const options = { rounds, seconds, ...(values.smoke ? SMOKE : FULL) } as const;
+  if (parts.has('few')) compared.push(await runFew(bench, options));
+  if (parts.has('texters')) compared.push(await runTexters(bench, options));
+  if (compared.length > 0) print('compared', compared, drawCompared(compared));
+  if (parts.has('waiting')) {
+    await bench.sandbox.setWorkers(1);
+    const asked = values.smoke
+      ? { waiting: 50, requests: 5, rounds }
+      : { waiting: Number(values.waiting), requests: 60, rounds };
+    const waiting = await benchWaiting(bench, asked);
+    print('waiting', waiting, drawWaiting(waiting));
+  }
+  if (values.out) writeFileSync(values.out, `${JSON.stringify(report, null, 2)}\n`);
 } finally {
   await bench.sandbox.close();
 }
