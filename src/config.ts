@@ -42,7 +42,10 @@ export const environment = z.object({
   MONGODB_URI: z
     .string()
     .superRefine(reportProblem(problemOfMongodbUri))
-    .describe('The address of the database. It must be a replica set, because each batch is one transaction.'),
+    .describe(
+      'The address of the database. It must be a replica set, because each batch is one transaction. An address without the ' +
+        'name of a database means baton.',
+    ),
   REDIS_URL: z
     .string()
     .superRefine(reportProblem(problemOfRedisUrl))

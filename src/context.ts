@@ -36,7 +36,7 @@ import {
   type RedisConnection,
 } from './queue/connection.ts';
 import { keepAlive } from './queue/heartbeat.ts';
-import { takeQueues, refuseOther } from './queue/queue-owner.ts';
+import { noteName, refuseOther, takeQueues } from './queue/queue-owner.ts';
 import { requireWorkingRedis } from './queue/redis-rights.ts';
 import { MongoReconcileStore, ReconcileSchedule, type ReconcileStore } from './reconcile/index.ts';
 import { MongoHealthStore, type HealthStore } from './telemetry/index.ts';
@@ -166,6 +166,7 @@ export async function createWorkerContext(config: Config, reporter: ErrorReporte
 async function ownQueues({ database }: Context, redis: RedisConnection, prefix: string): Promise<string> {
   const databaseId = await databaseIdOf(database);
   refuseOther(databaseId, await takeQueues(redis, prefix, databaseId), prefix);
+  await noteName(redis, prefix, databaseId, database.name);
   return databaseId;
 }
 

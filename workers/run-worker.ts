@@ -1,5 +1,6 @@
 import { readConfig } from '../src/config.ts';
 import { EXIT_REFUSED, type Refusal } from '../src/domain/errors.ts';
+import { databaseNameIn } from '../src/mongo/mongodb-address.ts';
 import { createLogger } from '../src/telemetry/index.ts';
 import { startService, type Service } from './service.ts';
 import { exitBeforeReady, logUncaughtErrors, surviveLostLog } from './start-up.ts';
@@ -33,7 +34,7 @@ export async function runWorker(signals: StopSignals, env: NodeJS.ProcessEnv): P
     service = await startService(config, logger);
     void service.lost.then((refusal) => endRefused(refusal));
     await service.ready;
-    if (!signals.isStopping) logger.info('worker ready');
+    if (!signals.isStopping) logger.info({ database: databaseNameIn(config.mongo.uri) }, 'worker ready');
   } catch (error) {
     if (!signals.isStopping) exitBeforeReady(logger, error);
   }

@@ -1,6 +1,7 @@
 import mongoose, { type Connection } from 'mongoose';
 import { Refusal } from '../domain/errors.ts';
 import { MAJORITY } from './majority.ts';
+import { databaseNameIn } from './mongodb-address.ts';
 
 export interface MongoOptions {
   readonly uri: string;
@@ -12,6 +13,7 @@ export interface MongoOptions {
 /** Connects to the primary. Throws after `serverSelectionTimeoutMs` if no server answers. */
 export async function connect(options: MongoOptions): Promise<Connection> {
   const connection = mongoose.createConnection(options.uri, {
+    dbName: databaseNameIn(options.uri),
     maxPoolSize: options.connectionsMax,
     serverSelectionTimeoutMS: options.serverSelectionTimeoutMs,
     bufferCommands: false,

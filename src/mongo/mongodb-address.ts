@@ -15,6 +15,13 @@ export function problemOfMongodbUri(uri: string): string | undefined {
   return problemOf(() => checkMongodbUri(uri));
 }
 
+/** The database of an address that names none. The driver would take `test`, and each program another one. */
+const DEFAULT_DATABASE = 'baton';
+
+export function databaseNameIn(uri: string): string {
+  return splitAddress(uri).path || DEFAULT_DATABASE;
+}
+
 function checkMongodbUri(uri: string): void {
   if (!/^mongodb(\+srv)?:\/\//.test(uri)) throw new AddressProblem('must start with mongodb:// or mongodb+srv://');
   const { scheme, username, password, hosts, path, parameters } = splitAddress(uri);

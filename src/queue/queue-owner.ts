@@ -31,6 +31,8 @@ export interface WentBack {
 
 export interface QueueOwner {
   readonly databaseId: string;
+  /** The name of the database, as the worker that started last has it; `null` before that. */
+  readonly databaseName?: string | null;
   readonly age: DatabaseAge | null;
   /** The last time; `null` when it has never happened. */
   readonly wentBack: WentBack | null;
@@ -49,15 +51,26 @@ export async function replaceOwner(redis: RedisConnection, prefix: string, datab
 /** Returns `null` when the queues belong to no database: no worker has used them, or Redis was emptied. */
 export async function readOwner(redis: RedisConnection, prefix: string): Promise<QueueOwner | null> {
   if ((await redis.type(keyOf(prefix))) !== 'hash') return null;
-  const { id, pass, token, at, backAt, backTo, backFrom } = await redis.hgetall(keyOf(prefix));
+  const { id, name, pass, token, at, backAt, backTo, backFrom } = await redis.hgetall(keyOf(prefix));
   if (id === undefined) return null;
   const isSeen = pass !== undefined && token !== undefined && at !== undefined;
   const [noticedAt, from] = [dateOf(backAt), dateOf(backFrom)];
   return {
     databaseId: id,
+    databaseName: name ?? null,
     age: isSeen ? { pass: Number(pass), token, at: new Date(at) } : null,
     wentBack: noticedAt && from && { noticedAt, to: dateOf(backTo), from },
   };
+}
+
+/** Stores the name of the database, for people who compare two of them. */
+export async function noteName(
+  redis: RedisConnection,
+  prefix: string,
+  databaseId: string,
+  name: string,
+): Promise<void> {
+  await redis.eval(NOTE, 1, keyOf(prefix), databaseId, 'name', name);
 }
 
 /** Stores how far the database has come, and that it has gone back if it has. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { problemOfMongodbUri } from '../../src/mongo/mongodb-address.ts';
+import { databaseNameIn, problemOfMongodbUri } from '../../src/mongo/mongodb-address.ts';
 import { parseRedisUrl, problemOfRedisUrl } from '../../src/queue/redis-address.ts';
 
 /** Password and user of the addresses. No message contains them, or a part of them. */
@@ -60,6 +60,13 @@ describe('the address of Redis', () => {
 });
 
 describe('the address of MongoDB', () => {
+  it('means the database baton when it names none', () => {
+    for (const uri of ['mongodb://host:27017', 'mongodb://host/?replicaSet=rs0', 'mongodb://host/']) {
+      expect(databaseNameIn(uri)).toBe('baton');
+    }
+    expect(databaseNameIn('mongodb://alice:s3cret@a,b/texting?replicaSet=rs0')).toBe('texting');
+  });
+
   it.each([
     'mongodb://127.0.0.1:27017/baton?replicaSet=rs0',
     'mongodb://alice:s3cret@a:1,b:2,[::1]:3/baton?replicaSet=rs0&w=majority',

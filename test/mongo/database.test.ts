@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withDatabase } from '../../dev/services/environment-services.ts';
 import { Database } from '../../src/mongo/database.ts';
 import { testConfig } from '../support/harness.ts';
 
@@ -15,5 +16,15 @@ describe('the database connection, whatever its address says', () => {
   it('reads from the primary and waits until a majority has each write', () => {
     const { readPreference, writeConcern, readConcern } = database.client.options;
     expect([readPreference.mode, writeConcern.w, readConcern.level]).toEqual(['primary', 'majority', 'majority']);
+  });
+
+  it('uses the database baton when the address names none', async () => {
+    const { mongo } = testConfig();
+    const unnamed = await Database.open({ ...mongo, uri: withDatabase(mongo.uri, '') });
+    try {
+      expect([unnamed.name, unnamed.campaigns.dbName]).toEqual(['baton', 'baton']);
+    } finally {
+      await unnamed.close();
+    }
   });
 });

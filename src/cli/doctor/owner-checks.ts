@@ -18,9 +18,11 @@ export async function checkOwner(config: Config): Promise<Check[]> {
     const context = await createContext(config);
     try {
       const databaseId = await readDatabaseId(context.database);
-      if (databaseId === null) return [warn('database', 'has no id', 'create it with `baton migrate`')];
+      if (databaseId === null)
+        return [warn('database', `${context.database.name} has no id`, 'create it with `baton migrate`')];
       const age = await readDatabaseAge(context.database);
-      return [ownerCheck(databaseId, owner), ...ageChecks(databaseId, age, owner, context.clock.now())];
+      const own = `${context.database.name} (${databaseId})`;
+      return [ownerCheck(databaseId, own, owner), ...ageChecks(databaseId, age, owner, context.clock.now())];
     } finally {
       await context.close();
     }
@@ -29,13 +31,13 @@ export async function checkOwner(config: Config): Promise<Check[]> {
   }
 }
 
-function ownerCheck(databaseId: string, owner: QueueOwner | null): Check {
-  if (!owner) return ok('database', `${databaseId}; the queues belong to no database yet`);
-  if (owner.databaseId === databaseId) return ok('database', `${databaseId}; the queues belong to it`);
+function ownerCheck(databaseId: string, own: string, owner: QueueOwner | null): Check {
+  if (!owner) return ok('database', `${own}; the queues belong to no database yet`);
+  if (owner.databaseId === databaseId) return ok('database', `${own}; the queues belong to it`);
   return fail(
     'database',
-    `${databaseId}; the queues belong to the database ${owner.databaseId}`,
-    'give this database a BATON_QUEUE_PREFIX of its own, or move the queues to it with `baton adopt`',
+    `${own}; the queues belong to the database ${owner.databaseName ?? 'without a known name'} (${owner.databaseId})`,
+    'compare the name in MONGODB_URI with that of the workers; or give this database a BATON_QUEUE_PREFIX of its own, or move the queues to it with `baton adopt`',
   );
 }
 
