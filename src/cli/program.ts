@@ -22,8 +22,10 @@ import { addTexter } from './commands/texter.ts';
 import { addUnassign } from './commands/unassign.ts';
 import { addWorker } from './commands/worker.ts';
 import { exitStatusOf, failureOf } from './errors.ts';
+import { addExamples } from './examples.ts';
+import { laidOut } from './layout.ts';
 import { batonVersion, Session } from './session.ts';
-import { plainLines, type Terminal } from './terminal.ts';
+import { plainLines, widthOf, type Terminal } from './terminal.ts';
 
 /** In the order of `baton --help`. */
 const COMMANDS = [
@@ -65,6 +67,11 @@ A word can be an id or a name. If it matches several records, it is refused; wri
 
 MONGODB_URI and REDIS_URL must be set to the addresses of the services.`;
 
+/** Longer lines are hard to read, however wide the terminal is. */
+const HELP_WIDTH = 80;
+/** Commander does not break the lines of a narrower column. */
+const HELP_MIN_WIDTH = 20;
+
 /** Runs one command line and returns its exit code. Never throws. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   const session = new Session(terminal, args.includes('--json'));
@@ -88,13 +95,16 @@ function printFailure(session: Session, error: unknown): void {
 
 function buildProgram(session: Session): Command {
   const { terminal } = session;
+  const width = Math.min(widthOf(terminal, terminal.stdout), HELP_WIDTH);
   const program = new Command('baton')
     .description('Moves texting conversations between texters.')
     .option('--json', 'print one JSON document on stdout')
     .version(batonVersion())
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: HELP_MIN_WIDTH, subcommandTerm: termOf })
     .configureOutput({
-      writeOut: (text) => terminal.stdout.write(text),
+      getOutHelpWidth: () => width,
+      getErrHelpWidth: () => width,
+      writeOut: (text) => terminal.stdout.write(laidOut(text, width)),
       // With --json, the failure document replaces the help that commander prints when a command is missing.
       writeErr: (text) => (session.json ? true : terminal.stderr.write(plainLines(text))),
       outputError: () => undefined,
@@ -102,5 +112,14 @@ function buildProgram(session: Session): Command {
     .addHelpText('after', HELP)
     .exitOverride();
   for (const add of COMMANDS) add(program, session);
+  addExamples(program);
   return program;
+}
+
+/** The options of a command are in its own help. */
+function termOf(command: Command): string {
+  const args = command.registeredArguments.map((argument) =>
+    argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
+  );
+  return [command.name(), ...args].join(' ');
 }

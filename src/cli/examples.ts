@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+
+/** Arguments that show what each command is for. The key is the command without `baton`. */
+export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  'campaign create': ["'Bartlett 2020' --country US --self-assign"],
+  'campaign rules': ["'Bartlett 2020' --self-assign on --batch-max 50"],
+  'campaign list': ['--limit 10'],
+  'campaign show': ["'Bartlett 2020'"],
+  'campaign country': ["'Bartlett 2020' US"],
+  'campaign close': ["'Bartlett 2020'"],
+  'campaign open': ["'Bartlett 2020'"],
+  'campaign rename': ["'Bartlett 2020' 'Bartlett, September'"],
+  'campaign remove': ["'Bartlett 2020'"],
+  'campaign restore': ['c_bartlett'],
+  'texter add': ["'Bartlett 2020' Kevin"],
+  'texter pause': ["'Bartlett 2020' Kevin"],
+  'texter resume': ["'Bartlett 2020' Kevin"],
+  'texter rename': ["'Bartlett 2020' Kevin 'Kevin B.'"],
+  'texter remove': ["'Bartlett 2020' Kevin"],
+  'texter restore': ["'Bartlett 2020' Kevin"],
+  'texter list': ["'Bartlett 2020'"],
+  import: ["'Bartlett 2020' contacts.csv"],
+  phones: ["'Bartlett 2020'"],
+  repair: ["'Bartlett 2020' --status closed --opted-out no"],
+  'opt-out': ["'Bartlett 2020' --phone '(202) 555-0101' --country US"],
+  'lift-opt-out': ["'Bartlett 2020' --phone +12025550101"],
+  erase: ["'Bartlett 2020' --phone +12025550101 --yes"],
+  senders: ["'Bartlett 2020'"],
+  conversations: ["'Bartlett 2020' --of Kevin --status 'needs reply'"],
+  conversation: ["'Bartlett 2020' '(202) 555-0101'"],
+  reassign: [
+    "'Bartlett 2020' --from pool --to everyone --status any --preview",
+    "'Bartlett 2020' --from Kevin --to Rebecca --status any --count 2",
+    "'Bartlett 2020' --conversation '+1 202 555 0101' --to Kevin",
+  ],
+  unassign: ["'Bartlett 2020' --from Rebecca --confirm 4"],
+  'self-assign': ["'Bartlett 2020' --texter Kevin --count 10"],
+  cancel: ['too-early', "--campaign 'Bartlett 2020' --queued"],
+  undo: ['too-early --preview'],
+  preview: ["'Bartlett 2020' --from everyone --to everyone --status any"],
+  operations: ["'Bartlett 2020' --state running"],
+  operation: ['too-early'],
+  moves: ['too-early --csv'],
+  failed: ["'Bartlett 2020'"],
+  retry: ['too-early --yes'],
+  export: ["'Bartlett 2020' --out conversations.csv"],
+  worker: [''],
+  migrate: ['--dry-run'],
+  adopt: ['--yes'],
+  doctor: [''],
+};
+
+/** Adds its examples to the help of every command. */
+export function addExamples(command: Command, path: readonly string[] = []): void {
+  for (const inner of command.commands) addExamples(inner, [...path, inner.name()]);
+  const lines = EXAMPLES[path.join(' ')];
+  if (!lines) return;
+  const title = lines.length === 1 ? 'Example' : 'Examples';
+  const examples = lines.map((line) => `  baton ${[...path, line].join(' ').trimEnd()}`);
+  command.addHelpText('after', `\n${title}:\n${examples.join('\n')}`);
+}
