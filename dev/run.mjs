@@ -8,6 +8,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { clearInterval, setInterval } from 'node:timers';
 import { fileURLToPath } from 'node:url';
+import { runCli } from './run-cli.mjs';
 
 const NODE_VERSION_MIN = [20, 19];
 const EXIT_CANNOT_START = 2;
@@ -142,4 +143,6 @@ function cleanUp({ path, command }) {
 
 checkNode();
 install();
-supervise(process.argv.slice(2));
+const [command, ...args] = process.argv.slice(2);
+if (command === 'baton') runCli(checkout, args);
+else supervise([command, ...args]);

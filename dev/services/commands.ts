@@ -47,6 +47,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: vitest('main'),
   },
   demo: { services: 'own', run: tsx('dev/demo/main.ts') },
+  record: { services: 'own', run: tsx('dev/record/main.ts') },
   bench: { services: 'own', run: tsx('dev/bench/main.ts') },
   'bench:claims': { services: 'own', run: tsx('dev/bench/claims.ts') },
   'bench:day': { services: 'own', run: tsx('dev/bench/day/main.ts') },

@@ -40,6 +40,7 @@ async function runWithServices(command: Command, args: readonly string[]): Promi
 
 function announceServices(services: Services): (() => void) | undefined {
   if (!services.wereStarted) return undefined;
+  log('their data are gone when this command stops');
   log('other terminals of this checkout use these services automatically (`npm run baton -- …`).');
   // The addresses contain a password, so they are not logged.
   log(`elsewhere, take the addresses from ${announcementFile()}, which only this user can read`);

@@ -1,0 +1,6 @@
+/** Bundles only the command line and the worker into the folder that the argument names, for `npm run baton`. */
+import { fileURLToPath } from 'node:url';
+import { bundlePrograms } from './bundles.ts';
+
+const [folder = ''] = process.argv.slice(2);
+await bundlePrograms(fileURLToPath(new URL('../../', import.meta.url)), folder);

@@ -1,0 +1,84 @@
+/**
+ * Runs the command line for `npm run baton`, on the services of a running `npm start`. It runs a bundle of the sources,
+ * because loading hundreds of TypeScript files takes seconds at each command. The bundle is made again after a change.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { constants, homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const EXIT_CANNOT_START = 2;
+const SIGNAL_EXIT_BASE = 128;
+const KEY_LENGTH = 12;
+const SOURCES = ['src', 'workers', 'dev/build', 'package.json'];
+/** Commands that need no services. */
+const OFFLINE = ['--help', '-h', 'help', '--version', '-V'];
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** Ends the process with the exit status of the command line. */
+export function runCli(checkout, args) {
+  const env = { ...announced(checkout), ...process.env };
+  if ((!env.MONGODB_URI || !env.REDIS_URL) && args.length > 0 && !args.some((arg) => OFFLINE.includes(arg))) {
+    process.stderr.write(
+      'baton: no services are running: run `npm start` in another terminal, or set MONGODB_URI and REDIS_URL\n',
+    );
+    process.exit(EXIT_CANNOT_START);
+  }
+  const main = join(bundled(checkout), 'src/cli/main.js');
+  const child = spawn(process.execPath, [main, ...args], { env, stdio: 'inherit' });
+  // The command decides what a signal means.
+  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? SIGNAL_EXIT_BASE + constants.signals[signal]));
+}
+
+/** The addresses that `npm start` has announced: see services/announcement.ts. */
+function announced(checkout) {
+  const key = createHash('sha256').update(resolve(checkout)).digest('hex').slice(0, KEY_LENGTH);
+  const { BATON_CACHE_DIR: own, XDG_CACHE_HOME: shared } = process.env;
+  const folder = own ? resolve(own) : join(shared || join(homedir(), '.cache'), 'baton');
+  try {
+    const { owner, env } = JSON.parse(readFileSync(join(folder, `running-${key}.json`), 'utf8'));
+    process.kill(Number.parseInt(owner, 10), 0);
+    return env;
+  } catch {
+    return {};
+  }
+}
+
+/** Returns the folder of the bundle. Two commands can make it at once: each renames a folder of its own. */
+function bundled(checkout) {
+  const folder = join(checkout, 'node_modules', '.baton');
+  const newest = Math.max(...SOURCES.map((name) => changedAt(join(checkout, name))));
+  if (stampOf(folder) === String(newest)) return folder;
+  const own = `${folder}-${process.pid}`;
+  const build = ['--import', 'tsx', 'dev/build/programs.ts', own];
+  const result = spawnSync(process.execPath, build, { cwd: checkout, encoding: 'utf8' });
+  if (result.status !== 0) {
+    process.stderr.write(`baton: the sources cannot be bundled\n${result.stdout}${result.stderr}`);
+    process.exit(EXIT_CANNOT_START);
+  }
+  const { name, version } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
+  const exports = { './package.json': './package.json' };
+  mkdirSync(own, { recursive: true });
+  writeFileSync(join(own, 'package.json'), JSON.stringify({ name, version, type: 'module', exports }));
+  writeFileSync(join(own, '.stamp'), String(newest));
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(own, folder);
+  return folder;
+}
+
+function stampOf(folder) {
+  try {
+    return readFileSync(join(folder, '.stamp'), 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Returns when a file, or the newest file or folder in a folder, was changed. */
+function changedAt(path) {
+  const stats = statSync(path);
+  if (!stats.isDirectory()) return stats.mtimeMs;
+  return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => changedAt(join(path, name))));
+}
