@@ -24,8 +24,9 @@ import { addWorker } from './commands/worker.ts';
 import { exitStatusOf, failureOf } from './errors.ts';
 import { addExamples } from './examples.ts';
 import { laidOut } from './layout.ts';
-import { batonVersion, Session } from './session.ts';
+import { Session } from './session.ts';
 import { plainLines, widthOf, type Terminal } from './terminal.ts';
+import { batonVersion } from './version.ts';
 
 /** In the order of `baton --help`. */
 const COMMANDS = [

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { readConfig, type Config } from '../config.ts';
 import type { Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
@@ -124,10 +123,4 @@ function configOf(env: NodeJS.ProcessEnv): Config {
     const message = `${error.received}. The environment must set ${HOW_TO_CONFIGURE}`;
     throw new Refusal(error.code, { message, expected: HOW_TO_CONFIGURE, received: error.received });
   }
-}
-
-/** Imports the package by its own name, because the relative path differs between the source and the built package. */
-export function batonVersion(): string {
-  const { version } = createRequire(import.meta.url)('@baton-texting/baton/package.json') as { version: string };
-  return version;
 }

@@ -5,7 +5,8 @@ import { checkOwner } from '../doctor/owner-checks.ts';
 import { checkQueue } from '../doctor/queue-checks.ts';
 import { checkQueueFaults } from '../doctor/queue-fault-checks.ts';
 import { EXIT_FAILED } from '../errors.ts';
-import { batonVersion, type Session } from '../session.ts';
+import type { Session } from '../session.ts';
+import { batonVersion } from '../version.ts';
 import { facts, type Output } from '../terminal.ts';
 
 const SIGNS = { ok: '✓', warn: '!', fail: '✗' } as const;
