@@ -69,7 +69,7 @@ export const environment = z.object({
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
     .describe('The lowest level of messages that are logged.'),
-  BATON_OPERATION_CONCURRENCY: count(8).describe('How many operations one worker process runs at the same time.'),
+  BATON_OPERATION_CONCURRENCY: count(8).describe('How many bulk operations one worker process runs at the same time.'),
   BATON_PREVIEW_CONCURRENCY: count(2).describe('How many previews one worker process runs at the same time.'),
   BATON_CLAIM_CONCURRENCY: count(200).describe(
     'How many claims one worker process serves at the same time. Claims of one campaign are served together.',

@@ -8,6 +8,8 @@ import { requestHash } from '../src/domain/requests.ts';
 import {
   failWith,
   isOne,
+  MovesTogether,
+  operationJob,
   Overtaken,
   parseOperationJob,
   runOperation,
@@ -24,6 +26,7 @@ import type { AfterEnd } from './after-end.ts';
 import { repairChanged } from './changed-job.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
+import { Permits } from './permits.ts';
 
 /**
  * The operation that ends wakes the next one, and reconcile repairs a lost wake-up. So a waiting operation seldom checks by
@@ -53,6 +56,9 @@ export class OperationHandler implements Handler {
   private readonly config: WorkerConfig;
   private readonly order: SendingOrder;
   private readonly sizes: TransactionSizes;
+  private readonly moves: MovesTogether;
+  /** For operations that are no single moves. */
+  private readonly permits: Permits;
   private readonly slowed = new Set<string>();
 
   constructor(context: Context, queue: OperationQueue, afterEnd: AfterEnd, pace: Pace, config: WorkerConfig) {
@@ -63,10 +69,13 @@ export class OperationHandler implements Handler {
     this.config = config;
     this.order = queue.sendingOrder(context.stores.operations);
     this.sizes = new TransactionSizes(config.batchConversationsMax);
+    this.moves = new MovesTogether(context);
+    this.permits = new Permits(config.operationConcurrency);
   }
 
   async handle(attempt: Attempt): Promise<Outcome> {
     const slice = { madeProgress: false };
+    const release = await this.permitOf(attempt);
     try {
       return await this.runSlice(attempt, () => (slice.madeProgress = true));
     } catch (error) {
@@ -76,7 +85,15 @@ export class OperationHandler implements Handler {
       if (!usesNoAttempt(error, slice)) throw error;
       attempt.log.warn({ err: error }, 'error in a slice, operation requeued without using an attempt');
       return { kind: 'requeued', delayMs: RETRY_SLICE_MS };
+    } finally {
+      release();
     }
+  }
+
+  /** A single move is written together with others, and waits for no bulk operation. */
+  private async permitOf({ job }: Attempt): Promise<() => void> {
+    const request = operationJob.safeParse(job.data).data?.request;
+    return request && !isOne(request) ? this.permits.acquire(request.campaignId) : () => undefined;
   }
 
   async noteFailedAttempt({ job }: Attempt, error: Error): Promise<void> {
@@ -96,6 +113,11 @@ export class OperationHandler implements Handler {
 
   private async runSlice({ job, log, signal, reportProgress }: Attempt, onProgress: () => void): Promise<Outcome> {
     const { request, sendId } = parseOperationJob(job.id ?? '', job.data);
+    // The worker closes, and other jobs before this one had the permits until now.
+    if (signal.aborted) {
+      await this.order.noteReturn(job);
+      return { kind: 'requeued', delayMs: 0 };
+    }
     if (!(await this.order.mayRun(job, request, signal))) return { kind: 'requeued', delayMs: SENT_EARLIER_MS };
     const sliceEndsAt = performance.now() + this.config.sliceMs;
     if (isOne(request)) this.pace.noteInteractiveRequest();
@@ -104,6 +126,7 @@ export class OperationHandler implements Handler {
       limits: this.pace.limits(this.config),
       // A single move says nothing about the size that suits the campaign's bulk operations.
       ...(!isOne(request) && { transactionSize: this.sizes.of(request.campaignId) }),
+      moveOne: (one) => this.moves.move(one),
       shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
       onAccepted: () => this.order.noteAccepted(job.id ?? ''),
       onClaimsEnded: (claimIds) => this.afterEnd.wakeEndedClaims(claimIds),

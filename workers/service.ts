@@ -36,6 +36,12 @@ const CONTROL_CONCURRENCY = 4;
 /** The queue also limits reconcile passes to one at a time over all workers. */
 const RECONCILE_CONCURRENCY = 1;
 
+/**
+ * How many jobs a worker takes beyond the operations that it runs at the same time, so that it can write single moves together.
+ * Few, because another worker could run these jobs.
+ */
+const JOBS_BESIDE_OPERATIONS = 60;
+
 /** Connections that are cut get this long to end. */
 const DISCONNECT_MS_MAX = 1_000;
 
@@ -111,7 +117,7 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
     start(
       OPERATIONS_QUEUE,
       new OperationHandler(context, operationQueue, afterEnd, pace, config.worker),
-      operationConcurrency,
+      operationConcurrency + JOBS_BESIDE_OPERATIONS,
     ),
     ...shares(claimConcurrency, CLAIM_WORKERS_MAX).map((share) => start(CLAIMS_QUEUE, claimHandler, share)),
     start(PREVIEWS_QUEUE, new PreviewHandler(context, countsSharedForMs), previewConcurrency),

@@ -8,6 +8,7 @@ import { benchCounts, drawCounts } from './counts.ts';
 import { benchDirections, drawDirections } from './directions.ts';
 import { benchIndexCosts, drawIndexCosts } from './index-costs.ts';
 import { benchSingle, benchStart, drawSingle } from './latency.ts';
+import { benchManyMoves, drawManyMoves } from './many-moves.ts';
 import { drawPlot } from './plot.ts';
 import { countRoundTrips, drawRoundTrips } from './round-trips.ts';
 import { benchTexters, drawTexters } from './texters.ts';
@@ -17,7 +18,7 @@ const { values } = parseArgs({
   options: {
     sizes: { type: 'string', default: '20000,100000,1000000' },
     rounds: { type: 'string', default: '3' },
-    /** Also: `alive`, `texters`, `directions`, `counts` and `indexes`. */
+    /** Also: `alive`, `texters`, `directions`, `counts`, `indexes` and `moves`. */
     parts: { type: 'string', default: 'start,trips,bulk,single,scale' },
     /** Runs every part with a few hundred conversations, to check that it works. */
     smoke: { type: 'boolean', default: false },
@@ -30,6 +31,7 @@ const { values } = parseArgs({
 const FULL = {
   requests: 5_000,
   large: 1_000_000,
+  manyMoves: 2_000,
   scale: 200_000,
   workers: [1, 2, 3],
   trips: 20_000,
@@ -49,6 +51,7 @@ const FULL = {
 const SMOKE: typeof FULL = {
   requests: 3,
   large: 1_000,
+  manyMoves: 40,
   scale: 1_000,
   workers: [1, 2],
   trips: 500,
@@ -102,6 +105,11 @@ try {
     const single = await benchSingle(bench, scope);
     print('one request, from enqueue to answer', drawSingle(single));
     report['single'] = single;
+  }
+  if (parts.has('moves')) {
+    const moves = await benchManyMoves(bench, { moves: scope.manyMoves, rounds });
+    print('many single moves at once', drawManyMoves(moves));
+    report['manyMoves'] = moves;
   }
   if (parts.has('scale')) {
     const scale = await benchScaleOut(bench, { conversations: scope.scale, workers: scope.workers, rounds });

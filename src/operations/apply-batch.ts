@@ -5,7 +5,6 @@ import { batchId } from '../mongo/documents.ts';
 import {
   NOT_BEGUN,
   type Applied,
-  type Batch,
   type BatchProgress,
   type BatchResult,
   type StoredBatch,
@@ -14,7 +13,7 @@ import {
 import { countMoves, isAsPlanned, mergeMoves, splitMoves, type Move } from './moves.ts';
 import type { OperationRequest } from './contract.ts';
 import { evaluate, mergeSkips, type Evaluation } from './evaluate.ts';
-import { toBatch, toBatchDoc, toResultDoc } from './mapping.ts';
+import { toBatch, toResultDoc } from './mapping.ts';
 import { MoveWriter } from './move-writer.ts';
 import { Overtaken, type ApplyOptions } from './ports.ts';
 import { addShortfalls, shortfallsBetween } from './shortfalls.ts';
@@ -64,13 +63,6 @@ export class BatchApplication {
     this.applied = applied;
     this.part = part;
     this.rest = rest;
-  }
-
-  /** Inserts the only batch of an operation as applied, and writes its moves. Throws {@link NotAsPlanned}. */
-  async applyNew(endMarker: Batch, at: Date, session: mongo.ClientSession): Promise<void> {
-    const applied = { ...toBatchDoc(this.batch, 'applied', at), appliedAt: at };
-    await this.database.batches.insertMany([applied, toBatchDoc(endMarker, 'end-marker', at)], { session });
-    await this.writeAsPlanned(at, session);
   }
 
   /** Makes one attempt. Throws `WriteConflict` when it met the write of another program. */

@@ -1,10 +1,10 @@
 import { isEnded, type Clock } from '../domain/operation.ts';
 import { CONFIRMATION_CODES, isPermanent, operationConflict, Refusal, TOO_EARLY_CODES } from '../domain/errors.ts';
 import { toStoredError, type StoredError } from '../domain/stored-error.ts';
-import type { OperationRequest } from './contract.ts';
+import { isOne, type OperationRequest } from './contract.ts';
 import { endStopped, failWith, finish } from './ending.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
-import { moveOne } from './move-one.ts';
+import { moveOne, type OneCommand } from './move-one.ts';
 import { newOperation, type Operation, type OperationCommand, type Plan } from './operation.ts';
 import { Overtaken, type Stores } from './ports.ts';
 import { runSlice, type SliceControls } from './run.ts';
@@ -35,7 +35,8 @@ export async function runOperation(
   command: OperationCommand,
   controls: SliceControls,
 ): Promise<SliceResult> {
-  const moved = await moveOne(deps, command);
+  const move = controls.moveOne ?? ((one: OneCommand) => moveOne(deps, one));
+  const moved = isOneCommand(command) ? await move(command) : undefined;
   const { operation, isNew } = moved ? { operation: moved, isNew: true } : await accept(deps, command);
   controls.onAccepted?.();
   // The operation has ended, or a worker died after it recorded a failure or cancellation.
@@ -46,6 +47,10 @@ export async function runOperation(
   } catch (error) {
     return { kind: 'ended', operation: await endOnError(deps, operation, error) };
   }
+}
+
+function isOneCommand(command: OperationCommand): command is OneCommand {
+  return isOne(command.request);
 }
 
 export interface Accepted {

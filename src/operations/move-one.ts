@@ -1,58 +1,132 @@
-import type { Clock } from '../domain/operation.ts';
 import { Refusal } from '../domain/errors.ts';
+import type { Candidate } from '../domain/conversation.ts';
+import type { Clock } from '../domain/operation.ts';
 import { totalUp, type OverLimit } from '../domain/receipt.ts';
+import type { AssigneeCount } from '../conversations/index.ts';
 import type { Batch } from './batch.ts';
-import { isOne } from './contract.ts';
+import type { OneRequest } from './contract.ts';
 import { resolvePlan } from './kinds.ts';
 import { countLimited, overLimits } from './limits.ts';
 import { newOperation, NO_SEQUENCE, type Operation, type OperationCommand, type Plan } from './operation.ts';
 import { Planner } from './planner.ts';
-import type { Stores } from './ports.ts';
+import type { MovedOperation, Stores } from './ports.ts';
+
+interface OneDeps {
+  readonly stores: Stores;
+  readonly clock: Clock;
+}
+
+export interface OneCommand extends OperationCommand {
+  readonly request: OneRequest;
+}
+
+/** A single move that holds as the conversation was read. */
+interface Draft {
+  readonly command: OneCommand;
+  readonly plan: Plan;
+  readonly batch: Batch;
+  readonly endMarker: Batch;
+}
 
 /**
  * The fast path for a single conversation: one transaction writes the operation, the move and the receipt.
  *
- * Returns `undefined`, and writes nothing, when this is not possible: for a bulk request, an id that exists, a refusal, or
- * a conversation that cannot move. The usual path then records the operation with the reason.
+ * Returns `undefined`, and writes nothing, when this is not possible: for an id that exists, a refusal, or a conversation that
+ * cannot move. The usual path then records the operation with the reason.
  */
-export async function moveOne(
-  { stores, clock }: { readonly stores: Stores; readonly clock: Clock },
-  command: OperationCommand,
-): Promise<Operation | undefined> {
-  const { request } = command;
-  if (!isOne(request)) return undefined;
+export async function moveOne({ stores, clock }: OneDeps, command: OneCommand): Promise<Operation | undefined> {
   const at = clock.now();
+  const draft = await draftMove(stores, command);
+  if (!draft) return undefined;
+  const moves = await asDone({ stores, clock }, [draft], at);
+  return (await stores.operations.insertDone(moves)) ? moves[0]?.operation : undefined;
+}
+
+/**
+ * Writes several single moves of one campaign, each of another conversation, in one transaction. Returns them in the order of
+ * the commands, with `undefined` for each that cannot move. Returns `undefined` for all, and writes nothing, when one of them
+ * is not as it was read, or met another writer.
+ */
+export async function moveSeveral(
+  { stores, clock }: OneDeps,
+  commands: readonly OneCommand[],
+): Promise<readonly (Operation | undefined)[] | undefined> {
+  const at = clock.now();
+  const known = await stores.operations.knownAmong(commands.map(({ request }) => request.operationId));
+  // The usual path of a command finds its error.
+  const draft = async (command: OneCommand): Promise<Draft[]> => {
+    const { operationId } = command.request;
+    const made = known.has(operationId) ? undefined : await draftMove(stores, command).catch(() => undefined);
+    return made ? [made] : [];
+  };
+  const drafts = (await Promise.all(commands.map(draft))).flat();
+  const moves = await asDone({ stores, clock }, drafts, at);
+  if (moves.length > 0 && !(await stores.operations.insertDone(moves))) return undefined;
+  const byId = new Map(moves.map(({ operation }) => [operation.operationId, operation]));
+  return commands.map(({ request }) => byId.get(request.operationId));
+}
+
+async function draftMove(stores: Stores, command: OneCommand): Promise<Draft | undefined> {
+  const { request } = command;
   const [plan, candidate] = await Promise.all([
     resolvePlan(stores, request).catch(undefinedIfRefused),
     stores.conversations.findOne(request.campaignId, request.conversationId),
   ]);
-  if (!plan || !candidate) return undefined;
-  const planner = new Planner({ request, plan, newest: null });
+  return plan && candidate && draftOf(command, plan, candidate);
+}
+
+function draftOf(command: OneCommand, plan: Plan, candidate: Candidate): Draft | undefined {
+  const planner = new Planner({ request: command.request, plan, newest: null });
   planner.add(candidate);
   const batch = planner.closeBatch();
   if (!batch || batch.skips.length > 0) return undefined;
-  const accepted = { ...newOperation(command, at), sequence: NO_SEQUENCE };
-  const done = asDone(accepted, plan, batch, { at: clock.now(), overLimit: await overLimit(stores, plan, batch) });
-  return (await stores.operations.insertDone(done, batch, planner.endMarker())) ? done : undefined;
+  return { command, plan, batch, endMarker: planner.endMarker() };
 }
 
 function undefinedIfRefused(error: unknown): undefined {
   if (!(error instanceof Refusal)) throw error;
 }
 
-/** Counts before the move: one more conversation takes the target past a limit or does not. */
-async function overLimit(
-  { conversations }: Stores,
-  { limits }: Plan,
-  { campaignId, moves }: Batch,
-): Promise<OverLimit[]> {
-  const [move] = moves;
-  if (!limits || !move || move.to === null) return [];
-  const before = await countLimited(conversations, campaignId, [move.to]);
-  return overLimits(limits, [move.to], [...before, { assigneeId: move.to, status: move.status, count: 1 }]);
+/** Counts before the moves: each move adds one to its target, which takes the target past a limit or does not. */
+async function asDone(
+  { stores, clock }: OneDeps,
+  drafts: readonly Draft[],
+  acceptedAt: Date,
+): Promise<MovedOperation[]> {
+  const counts = [...(await countTargets(stores, drafts))];
+  const at = clock.now();
+  return drafts.map((draft) => {
+    const { command, plan, batch, endMarker } = draft;
+    counts.push(...changesOf(batch));
+    const accepted = { ...newOperation(command, acceptedAt), sequence: NO_SEQUENCE };
+    return {
+      operation: ended(accepted, plan, batch, { at, overLimit: overLimit(plan, batch, counts) }),
+      batch,
+      endMarker,
+    };
+  });
 }
 
-function asDone(
+async function countTargets({ conversations }: Stores, drafts: readonly Draft[]): Promise<readonly AssigneeCount[]> {
+  const limited = drafts.filter(({ plan }) => plan.limits);
+  const targets = new Set(limited.flatMap(({ batch }) => batch.moves.flatMap(({ to }) => to ?? [])));
+  const [first] = limited;
+  return first && targets.size > 0 ? countLimited(conversations, first.batch.campaignId, [...targets]) : [];
+}
+
+function changesOf({ moves }: Batch): AssigneeCount[] {
+  return moves.flatMap(({ from, to, status }) => [
+    { assigneeId: from, status, count: -1 },
+    { assigneeId: to, status, count: 1 },
+  ]);
+}
+
+function overLimit({ limits }: Plan, { moves }: Batch, counts: readonly AssigneeCount[]): OverLimit[] {
+  const targets = moves.flatMap(({ to }) => to ?? []);
+  return limits ? overLimits(limits, targets, counts) : [];
+}
+
+function ended(
   operation: Operation,
   plan: Plan,
   { moves }: Batch,

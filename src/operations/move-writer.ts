@@ -65,25 +65,29 @@ export class MoveWriter {
   /** Writes each group of moves under its guards. Returns the number of conversations that moved. */
   async write(moves: readonly Move[], at: Date, session: mongo.ClientSession): Promise<number> {
     if (moves.length === 0) return 0;
-    const { alike, mixed } = statementsOf(moves);
-    const updates = [
-      ...alike.map((same) => ({ filter: this.guardedAlike(same), update: this.update(same[0], at) })),
-      ...mixed.map((some) => this.mixedUpdate(some, at)),
-    ].map((update) => ({ updateMany: { ...update, hint: BY_ID } }));
-    const { modifiedCount } = await this.database.conversations.bulkWrite(updates, { session });
-    if (isOne(this.request)) await this.writeFence(moves, session);
+    const { modifiedCount } = await this.database.conversations.bulkWrite(this.updatesOf(moves, at), { session });
+    const targets = moves.flatMap(({ to }) => to ?? []);
+    if (isOne(this.request)) await this.raiseFence(targets, session);
     return modifiedCount;
   }
 
+  /** The statements that write moves. Their guards check the statuses of the plan, not those of each group. */
+  updatesOf(moves: readonly Move[], at: Date): mongo.AnyBulkWriteOperation<ConversationDoc>[] {
+    const { alike, mixed } = statementsOf(moves);
+    return [
+      ...alike.map((same) => ({ filter: this.guardedAlike(same), update: this.update(same[0], at) })),
+      ...mixed.map((some) => this.mixedUpdate(some, at)),
+    ].map((update) => ({ updateMany: { ...update, hint: BY_ID } }));
+  }
+
   /**
-   * Makes a pause of the target wait for this transaction. A pause finds the batches of bulk operations by the campaign
+   * Makes a pause of these targets wait for this transaction. A pause finds the batches of bulk operations by the campaign
    * lock, which a single move does not have; see `campaigns/fence.ts`.
    */
-  private async writeFence(moves: readonly Move[], session: mongo.ClientSession): Promise<void> {
+  async raiseFence(texterIds: readonly string[], session: mongo.ClientSession): Promise<void> {
+    if (texterIds.length === 0) return;
     const { campaignId } = this.request;
-    const targets = moves.flatMap(({ to }) => to ?? []);
-    if (targets.length === 0) return;
-    await this.database.texters.updateMany({ campaignId, texterId: { $in: targets } }, RAISE_FENCE, { session });
+    await this.database.texters.updateMany({ campaignId, texterId: { $in: [...texterIds] } }, RAISE_FENCE, { session });
   }
 
   private guardedAlike(moves: readonly [Move, ...Move[]]): mongo.Filter<ConversationDoc> {

@@ -8,12 +8,12 @@ import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { batchIdsOf, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import type { Models } from '../mongo/models.ts';
-import type { Batch } from './batch.ts';
-import { insertMovedOperation, insertOperation, nextSequence } from './insert-operation.ts';
+import { insertOperation, nextSequence } from './insert-operation.ts';
 import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
 import { MongoEndReads } from './end-reads.ts';
-import type { Ending, EndReads, OperationStore } from './ports.ts';
+import type { Ending, EndReads, MovedOperation, OperationStore } from './ports.ts';
+import { insertMovedOperations } from './single-moves.ts';
 
 /** Neither a failure nor a cancellation is recorded. */
 const NOT_STOPPED = { error: null, cancellation: null } as const;
@@ -79,8 +79,14 @@ export class MongoOperationStore implements OperationStore {
     return this.expect(operationId);
   }
 
-  async insertDone(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean> {
-    return insertMovedOperation(this.database, operation, batch, endMarker);
+  async knownAmong(operationIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const options = { projection: { _id: 1 }, batchSize: operationIds.length + 1 } as const;
+    const found = this.database.operations.find({ _id: { $in: [...operationIds] } }, options);
+    return new Set((await found.toArray()).map(({ _id }) => _id));
+  }
+
+  insertDone(moves: readonly MovedOperation[]): Promise<boolean> {
+    return insertMovedOperations(this.database, moves);
   }
 
   async start(operation: Operation, takesLock: boolean): Promise<Operation | undefined> {

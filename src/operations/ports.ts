@@ -40,6 +40,13 @@ export interface EndReads {
   credits(): Promise<Credit[]>;
 }
 
+/** A single move that has ended, with its only batch. */
+export interface MovedOperation {
+  readonly operation: Operation;
+  readonly batch: Batch;
+  readonly endMarker: Batch;
+}
+
 /** Every method that changes an operation returns it as it is stored afterwards, also when another worker changed it. */
 export interface OperationStore {
   find(operationId: string): Promise<Operation | undefined>;
@@ -55,11 +62,13 @@ export interface OperationStore {
    * stored then.
    */
   acceptAnew(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
+  /** Returns those of the ids that belong to an operation or claim. */
+  knownAmong(operationIds: readonly string[]): Promise<ReadonlySet<string>>;
   /**
-   * Inserts an operation that has ended, with the moves of its only batch, in one transaction. Returns false, and writes
-   * nothing, when the id exists or when a conversation is not as planned.
+   * Inserts single moves of one campaign that have ended, in one transaction. Returns false, and writes nothing, when an id
+   * exists, when a conversation is not as planned, or when one of several moves met another writer.
    */
-  insertDone(operation: Operation, batch: Batch, endMarker: Batch): Promise<boolean>;
+  insertDone(moves: readonly MovedOperation[]): Promise<boolean>;
   /**
    * Sets an accepted operation to running; with `takesLock`, it takes the campaign lock in the same write. Returns
    * `undefined` while another operation has the lock or was accepted earlier, and when the operation was reopened meanwhile.

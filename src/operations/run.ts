@@ -3,6 +3,7 @@ import type { Progress } from '../domain/answers.ts';
 import { BATCHES_IN_FLIGHT_LIMIT, InFlight, UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { applyInParts, refuseStopped, type PartsDeps } from './apply-in-parts.ts';
 import { countApplied, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
+import type { OneCommand } from './move-one.ts';
 import { countMoves } from './moves.ts';
 import type { OperationRequest } from './contract.ts';
 import type { Operation } from './operation.ts';
@@ -30,6 +31,8 @@ export interface SliceControls {
   /** Called when the operation is accepted, before it waits or runs. */
   readonly onAccepted?: () => void;
   readonly onProgress?: (progress: Progress) => void;
+  /** Moves a single conversation at once; see {@link moveOne}, which is the default. */
+  readonly moveOne?: (command: OneCommand) => Promise<Operation | undefined>;
   /** Called with waiting claims that the operation has ended. Their jobs have to be woken. */
   readonly onClaimsEnded?: (claimIds: readonly string[]) => void;
 }

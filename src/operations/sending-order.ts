@@ -64,6 +64,8 @@ export class SendingOrder {
    */
   async mayRun(job: Job, request: OperationRequest, signal: AbortSignal): Promise<boolean> {
     const own = { ...contentOf(request), jobId: job.id ?? '', sentAt: job.timestamp, isActive: true };
+    // Otherwise every other job of this process would read it.
+    this.keep(own);
     if (job.attemptsStarted > 1 && !(await this.returned.has(own))) return true;
     if (job.attemptsStarted > RUNS_IN_ORDER_MAX) return true;
     const until = performance.now() + WAIT_MS_MAX;
@@ -105,10 +107,14 @@ export class SendingOrder {
     ]);
     const others = [...new Set([...active, ...returned])].filter((id) => id !== own.jobId);
     if (others.length === 0) return undefined;
-    const read = await Promise.all(others.map((id) => this.read(id, own, active, returned)));
-    const earlier = read.flatMap((sent) =>
-      sent && sent.subject === own.subject && sent.sentAt < own.sentAt ? [sent] : [],
-    );
+    const isEarlier = (content: Content): boolean => content.subject === own.subject && content.sentAt < own.sentAt;
+    // A worker has many jobs at the same time, and most of them have other subjects.
+    const candidates = others.filter((id) => {
+      const content = this.contents.get(id);
+      return !content || isEarlier(content);
+    });
+    const read = await Promise.all(candidates.map((id) => this.read(id, own, active, returned)));
+    const earlier = read.flatMap((sent) => (sent && isEarlier(sent) ? [sent] : []));
     for (const sent of earlier.sort((a, b) => b.sentAt - a.sentAt)) {
       const end = await this.endOf(sent);
       if (end !== 'gone') return end === 'unaccepted' ? sent : undefined;
@@ -146,7 +152,11 @@ export class SendingOrder {
     const { request, version = JOB_VERSION } = sentJob.safeParse(parsed(data)).data ?? {};
     // A job of a newer version may wait for its worker for an hour.
     if (!request || version > JOB_VERSION) return undefined;
-    const content = { ...contentOf(request), sentAt: Number(timestamp) };
+    return this.keep({ ...contentOf(request), jobId, sentAt: Number(timestamp) });
+  }
+
+  private keep({ jobId, operationId, subject, sentAt }: Content & Pick<SentJob, 'jobId'>): Content {
+    const content = { operationId, subject, sentAt };
     if (this.contents.size >= CONTENTS_KEPT_MAX) this.contents.clear();
     this.contents.set(jobId, content);
     return content;
