@@ -2,7 +2,7 @@ import type { Worker } from 'bullmq';
 import pTimeout from 'p-timeout';
 import type { Config } from '../src/config.ts';
 import { createWorkerContext, type WorkerContext } from '../src/context.ts';
-import type { Refusal } from '../src/domain/errors.ts';
+import type { Service } from '../src/process/run-service.ts';
 import type { ErrorReporter } from '../src/queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCILE_QUEUE } from '../src/queue/job.ts';
 import { LostJobs, ReconciledQueues, RedisQueueMemory } from '../src/reconcile/index.ts';
@@ -45,19 +45,13 @@ const JOBS_BESIDE_OPERATIONS = 60;
 /** Connections that are cut get this long to end. */
 const DISCONNECT_MS_MAX = 1_000;
 
-export interface Service {
-  /** Resolves when the workers of all queues are connected. */
-  readonly ready: Promise<void>;
-  /** Resolves when the queues were given to another database. The caller then closes the service. */
-  readonly lost: Promise<Refusal>;
-  /**
-   * Finishes the transactions in progress, returns unfinished jobs to the queue, and closes all connections. After
-   * `closeTimeoutMs` it cuts the connections instead; other workers then run the jobs once their locks have expired.
-   */
-  close(): Promise<'closed' | 'timed-out'>;
-}
+export type { Service } from '../src/process/run-service.ts';
 
-/** Starts the work of a worker process: connections, handlers, and one BullMQ worker for each queue. */
+/**
+ * Starts the work of a worker process: connections, handlers, and one BullMQ worker for each queue. The service is lost when
+ * the queues were given to another database. Closing returns unfinished jobs to the queue; after `closeTimeoutMs` it cuts
+ * the connections instead, and other workers run the jobs once their locks have expired.
+ */
 export async function startService(config: Config, logger: Logger): Promise<Service> {
   const reporter = errorReporter(logger);
   const context = await createWorkerContext(config, reporter);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { FORCING_SIGINTS, StopSignals } from '../../workers/stop-signals.ts';
+import { FORCING_SIGINTS, StopSignals } from '../../src/process/stop-signals.ts';
 
 describe('the signals that stop a worker', () => {
   const exits: number[] = [];

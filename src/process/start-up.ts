@@ -1,17 +1,17 @@
-import { EXIT_REFUSED, Refusal } from '../src/domain/errors.ts';
-import { errorText, loggedError } from '../src/domain/safe-text.ts';
-import type { Logger } from '../src/telemetry/index.ts';
+import { EXIT_REFUSED, Refusal } from '../domain/errors.ts';
+import { errorText, loggedError } from '../domain/safe-text.ts';
+import type { Logger } from '../telemetry/index.ts';
 
 const EXIT_FAILED = 1;
 
-/** Logs why the worker cannot start, in one line without values of the configuration, and ends the process. */
-export function exitBeforeReady(logger: Logger, error: unknown): never {
+/** Logs why the process cannot start, in one line without values of the configuration, and ends the process. */
+export function exitBeforeReady(name: string, logger: Logger, error: unknown): never {
   if (error instanceof Refusal) {
     logger.fatal({ code: error.code }, error.message);
     process.exit(EXIT_REFUSED);
   }
   const { type, code } = loggedError(error);
-  logger.fatal({ type, code }, `the worker cannot start: ${serviceOf(type)}${errorText(error)}`);
+  logger.fatal({ type, code }, `the ${name} cannot start: ${serviceOf(type)}${errorText(error)}`);
   process.exit(EXIT_FAILED);
 }
 

@@ -8,8 +8,8 @@ export const FORCING_SIGINTS = 3;
 const EXIT_FORCED = 128 + constants.signals.SIGINT;
 
 /**
- * The signals that stop a worker. Only the first one counts: a service manager may signal the worker and its parent, and the
- * parent passes the signal on, so that the worker receives it twice. A second signal must not end a batch in the middle.
+ * The signals that stop a process. Only the first one counts: a service manager may signal the process and its parent, and
+ * the parent passes the signal on, so that the process receives it twice. A second signal must not end a batch in the middle.
  */
 export class StopSignals {
   private readonly isTerminal: boolean;
