@@ -1,21 +1,22 @@
 /**
  * Which files may import which. ARCHITECTURE.md draws the same picture.
  *
- * domain <- mongo, queue <- telemetry <- campaigns <- conversations <- claims <- operations
- * <- contacts, reconcile, producer <- cli, context <- workers. No folder imports a later one.
+ * domain <- mongo, queue <- telemetry <- process, access <- campaigns <- conversations <- claims <- operations
+ * <- contacts, reconcile, producer <- cli, http, context <- workers. No folder imports a later one.
  */
 const LAYERS = [
   ['domain'],
   ['mongo', 'queue'],
   ['telemetry'],
+  ['process', 'access'],
   ['campaigns'],
   ['conversations'],
   ['claims'],
   ['operations'],
   ['contacts', 'reconcile', 'producer'],
-  ['cli'],
+  ['cli', 'http'],
 ];
-const SUBJECTS = 'campaigns|conversations|claims|operations|contacts|reconcile|producer|telemetry';
+const SUBJECTS = 'access|campaigns|conversations|claims|operations|contacts|reconcile|producer|telemetry';
 
 /**
  * The requests and jobs of a subject. The producer imports them instead of the index, because the index also exports the

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { Refusal } from './domain/errors.ts';
 import type { MongoOptions } from './mongo/connect.ts';
+import { httpEnvironment, toHttpConfig, type HttpConfig } from './http-config.ts';
 import { BATCHES_IN_FLIGHT_LIMIT } from './domain/in-flight.ts';
-import { ruleOf } from './domain/requests.ts';
+import { reportProblem, ruleOf } from './domain/requests.ts';
 import { problemOfMongodbUri } from './mongo/mongodb-address.ts';
 import { DEFAULT_REDIS_TIMES, type RedisTimes } from './queue/connection-options.ts';
 import { DEFAULT_QUEUE_PREFIX, QUEUE_PREFIX, QUEUE_PREFIX_RULE } from './queue/job.ts';
@@ -28,14 +29,6 @@ const SELECTION_TIMEOUT_MS_MIN = 100;
 
 const ms = (byDefault: number, min = 1) => z.coerce.number().int().min(min).max(86_400_000).default(byDefault);
 const count = (byDefault: number) => z.coerce.number().int().min(1).max(1_000).default(byDefault);
-
-/** Makes a check of a value from a function that says what is wrong with it. */
-function reportProblem(problemOf: (value: string) => string | undefined) {
-  return (value: string, context: z.RefinementCtx): void => {
-    const message = problemOf(value);
-    if (message !== undefined) context.addIssue({ code: 'custom', message });
-  };
-}
 
 /** Every variable that Baton reads. `.env.example` is generated from it. */
 export const environment = z.object({
@@ -130,6 +123,7 @@ export const environment = z.object({
   BATON_MONGODB_SELECTION_TIMEOUT_MS: ms(5_000, SELECTION_TIMEOUT_MS_MIN).describe(
     'How long a command waits for the database to become reachable, in milliseconds.',
   ),
+  ...httpEnvironment,
 });
 
 type Environment = z.output<typeof environment>;
@@ -141,6 +135,7 @@ export interface Config {
   readonly redis: RedisTimes;
   readonly log: { readonly level: Environment['BATON_LOG_LEVEL'] };
   readonly worker: WorkerConfig;
+  readonly http: HttpConfig;
 }
 
 export interface WorkerConfig {
@@ -178,7 +173,8 @@ export const WORKER_NODE_FLAGS = [
 
 /** Reads and checks the environment. Throws a `bad-config` refusal that names every wrong variable, but no values. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const given = withoutEmpty(env);
+  // Compose files and shells set an unset variable to the empty string.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = environment.safeParse(given, { error: ruleOf });
   if (!parsed.success) throw badConfig(parsed.error.issues, given);
   return toConfig(parsed.data);
@@ -225,10 +221,6 @@ function toConfig(env: Environment): Config {
       newerWaitMs: env.BATON_NEWER_WAIT_MS,
       closeTimeoutMs: env.BATON_CLOSE_TIMEOUT_MS,
     },
+    http: toHttpConfig(env),
   };
-}
-
-/** Compose files and shells set an unset variable to the empty string. */
-function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
 }

@@ -1,4 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import {
+  MongoChangeStore,
+  MongoKeyStore,
+  MongoOrganisationStore,
+  type ChangeStore,
+  type KeyStore,
+  type OrganisationStore,
+} from './access/index.ts';
 import { MongoCampaignStore, MongoCreditStore, MongoTexterStore } from './campaigns/index.ts';
 import { ClaimCoordinator, ClaimQueue, EndedClaims, MongoClaimStore, serveClaims } from './claims/index.ts';
 import type { Config } from './config.ts';
@@ -57,6 +65,9 @@ export interface Context {
   readonly failures: FailureStore;
   readonly reconcileStore: ReconcileStore;
   readonly health: HealthStore;
+  readonly organisations: OrganisationStore;
+  readonly keys: KeyStore;
+  readonly changes: ChangeStore;
   readonly clock: Clock;
   /** Cuts the connections at once. */
   close(): Promise<void>;
@@ -95,6 +106,9 @@ export async function createContext(
     failures: new MongoFailureStore(database),
     reconcileStore: new MongoReconcileStore(database),
     health: new MongoHealthStore(database),
+    organisations: new MongoOrganisationStore(database),
+    keys: new MongoKeyStore(database),
+    changes: new MongoChangeStore(database),
     clock: { now: () => database.now() },
     close: () => database.close(),
   };

@@ -45,14 +45,14 @@ export async function bundleProducer(root: string, dist: string): Promise<readon
 }
 
 /**
- * Bundles the command line and the worker, which share code. Node loads a few files faster than hundreds, and code that is
+ * Bundles the command line, the HTTP server and the worker, which share code. Node loads a few files faster than hundreds, and code that is
  * imported dynamically, such as the database driver in the command line, only when it is needed.
  */
 export async function bundlePrograms(root: string, dist: string): Promise<readonly string[]> {
   const { metafile } = await build({
     ...COMMON,
     absWorkingDir: root,
-    entryPoints: ['src/cli/main.ts', 'workers/main.ts'],
+    entryPoints: ['src/cli/main.ts', 'src/http/main.ts', 'workers/main.ts'],
     outbase: root,
     outdir: dist,
     chunkNames: 'chunks/[name]-[hash]',

@@ -1,5 +1,5 @@
 import { importContacts, sourceOf } from '../../src/contacts/index.ts';
-import { addTexter, createCampaign } from '../../src/campaigns/manage.ts';
+import { addTexter, createCampaign } from '../../src/campaigns/index.ts';
 import { viewSenders, type SendersView } from '../../src/conversations/views.ts';
 import type { Sandbox } from '../sandbox.ts';
 

@@ -1,14 +1,16 @@
-import type { mongo } from 'mongoose';
+import type { mongo, QueryFilter } from 'mongoose';
 import type { Campaign, SelfAssignSettings } from './campaign.ts';
 import { fenceBatches, fenceTexters } from './fence.ts';
-import type { CampaignRemoval, CampaignStore } from './ports.ts';
+import type { CampaignPlace, CampaignRemoval, CampaignStore } from './ports.ts';
 import { isRemoved, toCampaign, type StoredCampaign } from './stored.ts';
 import { Refusal } from '../domain/errors.ts';
 import { UNFINISHED_STATES } from '../domain/operation.ts';
+import { DEFAULT_ORGANISATION, organisationOf } from '../domain/organisations.ts';
 import { shownId } from '../domain/safe-text.ts';
 import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import type { CampaignDoc } from '../mongo/documents.ts';
+import { ORGANISATION_INDEX } from '../mongo/indexes.ts';
 import { increment } from '../mongo/stored-values.ts';
 
 const NOT_REMOVED = { removedAt: null } as const;
@@ -24,7 +26,8 @@ export class MongoCampaignStore implements CampaignStore {
 
   async insert({ campaignId, ...campaign }: Campaign): Promise<void> {
     try {
-      await this.database.models.campaigns.create({ _id: campaignId, ...campaign, operationCount: 0 });
+      const organisationId = organisationOf(campaignId);
+      await this.database.models.campaigns.create({ _id: campaignId, organisationId, ...campaign, operationCount: 0 });
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw new Refusal('campaign-exists', {
@@ -52,6 +55,22 @@ export class MongoCampaignStore implements CampaignStore {
     const found = this.database.models.campaigns.find(NOT_REMOVED).sort(NEWEST_FIRST).limit(limit);
     const docs = await found.lean<StoredCampaign[]>();
     return docs.map(toCampaign);
+  }
+
+  async listOf(organisationId: string, after: CampaignPlace | null, limit: number): Promise<Campaign[]> {
+    // Campaigns that other programs have written have no organisation. They belong to the default one.
+    const belongs = organisationId === DEFAULT_ORGANISATION ? { $in: [organisationId, null] } : organisationId;
+    const isAfter = after && [
+      { createdAt: { $lt: after.createdAt } },
+      { createdAt: after.createdAt, _id: { $gt: after.campaignId } },
+    ];
+    const filter = {
+      organisationId: belongs,
+      ...NOT_REMOVED,
+      ...(isAfter && { $or: isAfter }),
+    } as QueryFilter<CampaignDoc>;
+    const found = this.database.models.campaigns.find(filter).sort(NEWEST_FIRST).hint(ORGANISATION_INDEX);
+    return (await found.limit(limit).lean<StoredCampaign[]>()).map(toCampaign);
   }
 
   async setClosed(campaignId: string, closed: boolean): Promise<Campaign | undefined> {

@@ -7,12 +7,11 @@ export {
   type Texter,
 } from './campaign.ts';
 export {
-  addTexter,
+  type CampaignDeps,
   changeRules,
   checkedCountry,
   createCampaign,
   findCampaign,
-  setActive,
   setClosed,
   setCountry,
 } from './manage.ts';
@@ -24,8 +23,17 @@ export {
   restoreCampaign,
   restoreTexter,
 } from './remove.ts';
+export {
+  addTexter,
+  addTexters,
+  removeTexters,
+  revokeTokens,
+  setActive,
+  setEachActive,
+  type TexterOutcome,
+} from './texters.ts';
 export { MongoCreditStore, replaceCredits } from './credit-store.ts';
-export type { CampaignStore, CreditStore, TexterStore } from './ports.ts';
+export type { CampaignPlace, CampaignStore, CreditStore, TexterStore, TexterWithTokens } from './ports.ts';
 export { readWord, TexterWords } from './texter-words.ts';
 export { RAISE_FENCE } from './fence.ts';
 export { isClosed, rulesOf, type StoredCampaign } from './stored.ts';

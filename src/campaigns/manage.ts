@@ -1,19 +1,13 @@
-import {
-  checkedName,
-  refuseReservedWord,
-  SELF_ASSIGN_DEFAULT,
-  type Campaign,
-  type SelfAssignSettings,
-  type Texter,
-} from './campaign.ts';
+import { checkedName, SELF_ASSIGN_DEFAULT, type Campaign, type SelfAssignSettings } from './campaign.ts';
 import type { CampaignStore, TexterStore } from './ports.ts';
-import type { Clock } from '../domain/operation.ts';
-import { Refusal, unknownCampaign, unknownTexter } from '../domain/errors.ts';
+import { recorded, type RecordDeps } from '../access/index.ts';
+import { changeOf } from './changes.ts';
+import { Refusal, unknownCampaign } from '../domain/errors.ts';
 import { shown } from '../domain/shown.ts';
 
-export interface CampaignDeps {
+/** Every change is recorded with its actor. */
+export interface CampaignDeps extends RecordDeps {
   readonly stores: { readonly campaigns: CampaignStore; readonly texters: TexterStore };
-  readonly clock: Clock;
 }
 
 export interface CampaignRequest {
@@ -25,7 +19,7 @@ export interface CampaignRequest {
 }
 
 /** Creates an open campaign. Throws a `campaign-exists` refusal when its id is taken; campaigns may share a name. */
-export async function createCampaign({ stores, clock }: CampaignDeps, request: CampaignRequest): Promise<Campaign> {
+export async function createCampaign(deps: CampaignDeps, request: CampaignRequest): Promise<Campaign> {
   const campaign: Campaign = {
     campaignId: request.campaignId,
     name: checkedName(request.name),
@@ -33,9 +27,11 @@ export async function createCampaign({ stores, clock }: CampaignDeps, request: C
     country: request.country === undefined ? null : await checkedCountry(request.country),
     selfAssign: { ...SELF_ASSIGN_DEFAULT, ...request.selfAssign },
     texterCount: 0,
-    createdAt: clock.now(),
+    createdAt: deps.clock.now(),
   };
-  await stores.campaigns.insert(campaign);
+  const { campaignId, country, selfAssign } = campaign;
+  const change = changeOf('campaign-created', campaignId, [], { country, selfAssign });
+  await recorded(deps, change, () => deps.stores.campaigns.insert(campaign));
   return campaign;
 }
 
@@ -51,13 +47,19 @@ export async function findCampaign(
  * Closes or reopens a campaign. After it has closed the campaign, no texter is given a conversation any more: the batches in
  * progress have ended, and operations that give to texters halt. Safe to repeat.
  */
-export async function setClosed({ stores }: CampaignDeps, campaignId: string, closed: boolean): Promise<Campaign> {
-  return known(await stores.campaigns.setClosed(campaignId, closed), campaignId);
+export function setClosed(deps: CampaignDeps, campaignId: string, closed: boolean): Promise<Campaign> {
+  const change = changeOf(closed ? 'campaign-closed' : 'campaign-opened', campaignId);
+  return recorded(deps, change, async () =>
+    known(await deps.stores.campaigns.setClosed(campaignId, closed), campaignId),
+  );
 }
 
 /** Changes the country whose phone numbers need no country code. Stored numbers do not change. Safe to repeat. */
-export async function setCountry({ stores }: CampaignDeps, campaignId: string, country: string): Promise<Campaign> {
-  return known(await stores.campaigns.setCountry(campaignId, await checkedCountry(country)), campaignId);
+export async function setCountry(deps: CampaignDeps, campaignId: string, code: string): Promise<Campaign> {
+  const country = await checkedCountry(code);
+  return recorded(deps, changeOf('country-changed', campaignId, [], { country }), async () =>
+    known(await deps.stores.campaigns.setCountry(campaignId, country), campaignId),
+  );
 }
 
 /** Returns the code of a country in upper case. Throws a `bad-request` refusal for a word that names no country. */
@@ -76,38 +78,14 @@ export async function checkedCountry(code: string): Promise<string> {
  * Changes some of a campaign's self-assign rules and keeps the others. A claim that is already sent is served by the
  * rules at the time when it is served. Safe to repeat.
  */
-export async function changeRules(
-  { stores }: CampaignDeps,
+export function changeRules(
+  deps: CampaignDeps,
   campaignId: string,
   changes: Partial<SelfAssignSettings>,
 ): Promise<Campaign> {
-  return known(await stores.campaigns.changeRules(campaignId, changes), campaignId);
-}
-
-export interface TexterRequest {
-  readonly campaignId: string;
-  readonly texterId: string;
-  readonly name: string;
-}
-
-/** Puts a texter on a campaign, last in the order of joining. Throws a `texter-exists` refusal when the id is taken. */
-export async function addTexter({ stores, clock }: CampaignDeps, request: TexterRequest): Promise<Texter> {
-  const name = checkedName(request.name);
-  refuseReservedWord(name);
-  refuseReservedWord(request.texterId);
-  return stores.texters.insert({ ...request, name, createdAt: clock.now() });
-}
-
-/** Pauses a texter or ends the pause. After a pause, the texter is given nothing more. Safe to repeat. */
-export async function setActive(
-  { stores }: CampaignDeps,
-  campaignId: string,
-  texterId: string,
-  active: boolean,
-): Promise<Texter> {
-  const texter = await stores.texters.setActive(campaignId, texterId, active);
-  if (!texter) throw unknownTexter(texterId);
-  return texter;
+  return recorded(deps, changeOf('rules-changed', campaignId, [], { ...changes }), async () =>
+    known(await deps.stores.campaigns.changeRules(campaignId, changes), campaignId),
+  );
 }
 
 function known(campaign: Campaign | undefined, campaignId: string): Campaign {

@@ -8,6 +8,9 @@ export interface CampaignRemoval {
   readonly isRemoved: boolean;
 }
 
+/** A place in the list of campaigns, newest first. */
+export type CampaignPlace = Pick<Campaign, 'createdAt' | 'campaignId'>;
+
 export interface CampaignStore {
   /** Throws a `campaign-exists` refusal when a campaign with this id exists. */
   insert(campaign: Campaign): Promise<void>;
@@ -15,6 +18,8 @@ export interface CampaignStore {
   findByName(name: string, limit: number): Promise<Campaign[]>;
   /** Lists campaigns, newest first. */
   list(limit: number): Promise<Campaign[]>;
+  /** Lists the campaigns of an organisation after a place in the list, newest first. */
+  listOf(organisationId: string, after: CampaignPlace | null, limit: number): Promise<Campaign[]>;
   /** Returns the changed campaign, or `undefined` when it does not exist. */
   setClosed(campaignId: string, closed: boolean): Promise<Campaign | undefined>;
   /** Returns the changed campaign, or `undefined` when it does not exist. */
@@ -59,4 +64,12 @@ export interface TexterStore {
   restore(campaignId: string, texterId: string): Promise<Texter | undefined>;
   /** Returns the changed texter, or `undefined` when the campaign has no such texter. */
   setActive(campaignId: string, texterId: string, active: boolean): Promise<Texter | undefined>;
+  find(campaignId: string, texterId: string): Promise<TexterWithTokens | undefined>;
+  /** Returns false when the campaign has no such texter. */
+  revokeTokens(campaignId: string, texterId: string, at: Date): Promise<boolean>;
+}
+
+/** A texter, and since when tokens are accepted. */
+export interface TexterWithTokens extends Texter {
+  readonly tokensValidFrom: Date;
 }

@@ -1,5 +1,7 @@
 import { checkedName, refuseReservedWord, type Campaign, type Texter } from './campaign.ts';
+import { changeOf } from './changes.ts';
 import type { CampaignDeps } from './manage.ts';
+import { recorded } from '../access/index.ts';
 import { Refusal, unknownCampaign, unknownTexter } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
 
@@ -9,7 +11,7 @@ import { shownId } from '../domain/safe-text.ts';
  */
 
 /** Finds out whether conversations are assigned to a texter. */
-interface Assignees {
+export interface Assignees {
   readonly stores: {
     readonly conversations: {
       listAssignees(campaignId: string, among: readonly string[]): Promise<string[]>;
@@ -19,21 +21,28 @@ interface Assignees {
 
 /** Gives a texter another name. Receipts and histories store the id, so they show the new name. Safe to repeat. */
 export async function renameTexter(
-  { stores }: CampaignDeps,
+  deps: CampaignDeps,
   campaignId: string,
   texterId: string,
   newName: string,
 ): Promise<Texter> {
   const name = checkedName(newName);
   refuseReservedWord(name);
-  return knownTexter(await stores.texters.rename(campaignId, texterId, name), texterId);
+  return recorded(deps, changeOf('texters-renamed', campaignId, [texterId]), async () =>
+    knownTexter(await deps.stores.texters.rename(campaignId, texterId, name), texterId),
+  );
 }
 
 /**
  * Removes a texter without conversations. Throws a `texter-has-conversations` refusal otherwise. The pause comes first and waits
  * for the transactions in progress, so nothing of Baton can give the texter a conversation after the check.
  */
-export async function removeTexter(
+export function removeTexter(deps: CampaignDeps & Assignees, campaignId: string, texterId: string): Promise<Texter> {
+  const change = changeOf('texters-removed', campaignId, [texterId]);
+  return recorded(deps, change, () => removeWithoutConversations(deps, campaignId, texterId));
+}
+
+async function removeWithoutConversations(
   deps: CampaignDeps & Assignees,
   campaignId: string,
   texterId: string,
@@ -63,29 +72,38 @@ async function refuseAssigned({ stores }: Assignees, campaignId: string, texterI
 }
 
 /** Brings a removed texter back, paused. Throws an `unknown-texter` refusal when no such texter was removed. */
-export async function restoreTexter({ stores }: CampaignDeps, campaignId: string, texterId: string): Promise<Texter> {
-  return knownTexter(await stores.texters.restore(campaignId, texterId), texterId);
+export function restoreTexter(deps: CampaignDeps, campaignId: string, texterId: string): Promise<Texter> {
+  return recorded(deps, changeOf('texters-restored', campaignId, [texterId]), async () =>
+    knownTexter(await deps.stores.texters.restore(campaignId, texterId), texterId),
+  );
 }
 
 /** Gives a campaign another name. Safe to repeat. */
-export async function renameCampaign({ stores }: CampaignDeps, campaignId: string, name: string): Promise<Campaign> {
-  return knownCampaign(await stores.campaigns.rename(campaignId, checkedName(name)), campaignId);
+export async function renameCampaign(deps: CampaignDeps, campaignId: string, newName: string): Promise<Campaign> {
+  const name = checkedName(newName);
+  return recorded(deps, changeOf('campaign-renamed', campaignId), async () =>
+    knownCampaign(await deps.stores.campaigns.rename(campaignId, name), campaignId),
+  );
 }
 
 /**
  * Removes a closed campaign. Throws a `campaign-open` refusal for an open one, and `operation-running` while one of its
  * operations or claims has not ended. Its conversations and receipts stay in the database.
  */
-export async function removeCampaign({ stores, clock }: CampaignDeps, campaignId: string): Promise<Campaign> {
-  const removal = await stores.campaigns.remove(campaignId, clock.now());
-  if (!removal) throw unknownCampaign(campaignId);
-  if (removal.isRemoved) return removal.campaign;
-  throw removal.campaign.closed ? stillRunning(campaignId, removal.unfinished) : stillOpen(campaignId);
+export function removeCampaign(deps: CampaignDeps, campaignId: string): Promise<Campaign> {
+  return recorded(deps, changeOf('campaign-removed', campaignId), async () => {
+    const removal = await deps.stores.campaigns.remove(campaignId, deps.clock.now());
+    if (!removal) throw unknownCampaign(campaignId);
+    if (removal.isRemoved) return removal.campaign;
+    throw removal.campaign.closed ? stillRunning(campaignId, removal.unfinished) : stillOpen(campaignId);
+  });
 }
 
 /** Brings a removed campaign back, closed. Throws an `unknown-campaign` refusal when no such campaign was removed. */
-export async function restoreCampaign({ stores }: CampaignDeps, campaignId: string): Promise<Campaign> {
-  return knownCampaign(await stores.campaigns.restore(campaignId), campaignId);
+export function restoreCampaign(deps: CampaignDeps, campaignId: string): Promise<Campaign> {
+  return recorded(deps, changeOf('campaign-restored', campaignId), async () =>
+    knownCampaign(await deps.stores.campaigns.restore(campaignId), campaignId),
+  );
 }
 
 function stillOpen(campaignId: string): Refusal {

@@ -8,16 +8,19 @@ import { addErase } from './commands/erase.ts';
 import { addExport } from './commands/export.ts';
 import { addFailed, addRetry } from './commands/failed.ts';
 import { addImport } from './commands/import.ts';
+import { addKey } from './commands/key.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addMoves } from './commands/moves.ts';
 import { addOperations } from './commands/operations.ts';
 import { addLiftOptOut, addOptOut } from './commands/opt-out.ts';
+import { addChanges, addOrganisation } from './commands/organisation.ts';
 import { addPhones } from './commands/phones.ts';
 import { addPreview } from './commands/preview.ts';
 import { addReassign } from './commands/reassign.ts';
 import { addRepair } from './commands/repair.ts';
 import { addSelfAssign } from './commands/self-assign.ts';
 import { addSenders } from './commands/senders.ts';
+import { addServe } from './commands/serve.ts';
 import { addTexter } from './commands/texter.ts';
 import { addUnassign } from './commands/unassign.ts';
 import { addWorker } from './commands/worker.ts';
@@ -52,6 +55,10 @@ const COMMANDS = [
   addRetry,
   addExport,
   addWorker,
+  addServe,
+  addOrganisation,
+  addKey,
+  addChanges,
   addMigrate,
   addAdopt,
   addDoctor,

@@ -2,18 +2,38 @@ import { z } from 'zod';
 
 /** Ids are parts of job ids, database keys and log lines, so they are short and consist of plain characters. */
 const ID_CHARS_MAX = 64;
+const ORGANISATION_CHARS_MAX = 24;
 /** The ids of common systems fit: `auth0|1`, `-Nabc`, `a:b`. No other character has a meaning in keys, paths or logs. */
 const ID = /^(?=.*[A-Za-z0-9])[A-Za-z0-9_|:.-]+$/;
 const ID_RULE = `must be 1 to ${ID_CHARS_MAX} letters, digits, "-", "_", ".", ":" or "|", with a letter or digit`;
+/** The same with an organisation in front: see `organisations.ts`. */
+const STORED_ID = /^(?:[a-z][a-z0-9-]{0,23}~)?(?=[^~]*[A-Za-z0-9])[A-Za-z0-9_|:.-]{1,64}$/;
+const STORED_ID_CHARS_MAX = ORGANISATION_CHARS_MAX + 1 + ID_CHARS_MAX;
 
+/** Returns true for an id as it is stored, with or without an organisation in front. */
 export function isId(text: string): boolean {
-  return text.length <= ID_CHARS_MAX && ID.test(text);
+  return text.length <= STORED_ID_CHARS_MAX && STORED_ID.test(text);
 }
 
 function id(description: string) {
   const error = (issue: { readonly input?: unknown }): string => ruleFor(issue.input);
   return z.string({ error }).max(ID_CHARS_MAX, { error }).regex(ID, { error }).describe(description);
 }
+
+function storedId(description: string) {
+  const error = (issue: { readonly input?: unknown }): string => ruleFor(issue.input);
+  return z.string({ error }).max(STORED_ID_CHARS_MAX, { error }).regex(STORED_ID, { error }).describe(description);
+}
+
+/** An id as callers of the HTTP API write it. It cannot contain the separator, so it never names another organisation. */
+export const outsideId = (noun: string) => id(`The id of ${noun}, 1 to ${ID_CHARS_MAX} characters.`);
+
+export const organisationId = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,23}$/, {
+    error: `must be 1 to ${ORGANISATION_CHARS_MAX} lower-case letters, digits or "-", with a letter first`,
+  })
+  .describe('The id of an organisation.');
 
 /** Says what to send instead, for the mistakes that callers make most often. */
 function ruleFor(input: unknown): string {
@@ -24,16 +44,15 @@ function ruleFor(input: unknown): string {
   return ID_RULE;
 }
 
-function opaqueId(noun: string) {
-  return id(`The id of ${noun}. It must not be a name or a phone number, because the queue stores it unencrypted.`);
-}
+const opaque = (noun: string): string =>
+  `The id of ${noun}. It must not be a name or a phone number, because the queue stores it unencrypted.`;
 
-export const operationId = id(
+export const operationId = storedId(
   'The id of the operation, made by the caller. A request that is sent again with the same id takes effect only once.',
 );
-export const campaignId = opaqueId('a campaign');
-export const texterId = opaqueId('a texter');
-export const actorId = opaqueId('the person who asks');
+export const campaignId = storedId(opaque('a campaign'));
+export const texterId = id(opaque('a texter'));
+export const actorId = id(opaque('the person who asks'));
 
 export const conversationId = z
   .string({ error: 'must be 24 hexadecimal digits in lower case' })

@@ -121,3 +121,11 @@ function canonicalJson(value: unknown): string {
 function sorted(items: readonly unknown[]): unknown[] {
   return [...new Set(items.map((item) => (typeof item === 'object' ? canonicalJson(item) : item)))].sort();
 }
+
+/** Makes a check of a value from a function that says what is wrong with it. */
+export function reportProblem(problemOf: (value: string) => string | undefined) {
+  return (value: string, context: z.RefinementCtx): void => {
+    const message = problemOf(value);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  };
+}

@@ -27,6 +27,8 @@ const selfAssign = Schema.create(
 export const campaignSchema = Schema.create(
   {
     _id: text,
+    /** See `domain/organisations.ts`. Campaigns of the version before and of other programs may have no such field. */
+    organisationId: optional<string>({ type: String }),
     name: text,
     closed: { type: Boolean, default: false },
     /** The country of phone numbers without a country code. Campaigns of the version before have no such field. */
@@ -66,6 +68,8 @@ export const texterSchema = Schema.create(
     joinedOrder: count,
     /** Each round of claims and each single move to the texter adds 1, and so does a pause: two of them conflict. */
     fence: { ...count, default: 0 },
+    /** Tokens of the texter that were issued before are refused. Absent: only those from before the texter joined. */
+    tokensRevokedAt: optional<Date>({ type: Date }),
     createdAt: time,
     /** Set on a removed texter, who is also not active. Receipts still find the name. */
     removedAt: optional<Date | null>({ type: Date }),

@@ -8,6 +8,7 @@ import type {
   ConversationDoc,
   CreditDoc,
   OperationDoc,
+  OrganisationDoc,
   ProcessDoc,
   SchemaDoc,
   TexterDoc,
@@ -106,6 +107,10 @@ export class Database {
 
   get batches(): mongo.Collection<BatchDoc> {
     return this.collection('batches');
+  }
+
+  get organisations(): mongo.Collection<OrganisationDoc> {
+    return this.collection('organisations');
   }
 
   get schema(): mongo.Collection<SchemaDoc> {

@@ -20,6 +20,9 @@ export const COLLECTIONS = [
   'operations',
   'batches',
   'processes',
+  'organisations',
+  'api_keys',
+  'changes',
 ] as const;
 
 export type CollectionName = (typeof COLLECTIONS)[number];
@@ -39,6 +42,8 @@ export const BLOCKED_INDEX = 'blocked_claims';
 export const WAITING_INDEX = 'waiting_claim_of_texter';
 export const DEADLINE_INDEX = 'waiting_until';
 export const TO_WAKE_INDEX = 'claims_to_wake';
+export const ORGANISATION_INDEX = 'organisation_newest_first';
+export const CHANGES_INDEX = 'newest_changes';
 
 /**
  * The hint of reads and writes by ids that have other conditions too. Without it, a server may walk through a range of another
@@ -51,6 +56,14 @@ export const BY_ID = { _id: 1 } as const;
  * indexes that it drops and builds.
  */
 export const INDEXES: readonly Index[] = [
+  // Lists an organisation's campaigns, newest first.
+  {
+    collection: 'campaigns',
+    name: ORGANISATION_INDEX,
+    keys: { organisationId: 1, createdAt: -1, _id: 1 },
+    isHint: true,
+  },
+
   // Reads a campaign's texters, finds a texter by id, and keeps two texters of a campaign from having the same id.
   { collection: 'texters', name: 'texter_by_id', keys: { campaignId: 1, texterId: 1 }, isUnique: true },
 
@@ -178,6 +191,24 @@ export const INDEXES: readonly Index[] = [
 
   // Finds the few batches of an operation that had shortfalls. Batches are otherwise found by their ids.
   { collection: 'batches', name: 'shortfalls', keys: { operationId: 1 }, where: { shortfalls: { $exists: true } } },
+
+  // Lists an organisation's API keys.
+  { collection: 'api_keys', name: 'keys_by_organisation', keys: { organisationId: 1, createdAt: 1 } },
+  // Keeps an app from having more than two live keys.
+  {
+    collection: 'api_keys',
+    name: 'live_keys',
+    keys: { organisationId: 1, name: 1, slot: 1 },
+    isUnique: true,
+    where: { slot: { $exists: true } },
+  },
+  // Lists an organisation's changes, newest first.
+  {
+    collection: 'changes',
+    name: CHANGES_INDEX,
+    keys: { organisationId: 1, at: -1, _id: -1 },
+    isHint: true,
+  },
 ];
 
 /** The collections and indexes after all migrations. */

@@ -2,6 +2,7 @@ import { writeAllPhones } from './canonical-phones.ts';
 import { databaseIdOf } from './database-id.ts';
 import type { Database } from './database.ts';
 import { FIRST_MIGRATION } from './first-migration.ts';
+import { giveToDefaultOrganisation } from './default-organisation.ts';
 import type { Layout } from './layout-plan.ts';
 
 /**
@@ -156,6 +157,33 @@ export const MIGRATIONS: readonly Migration[] = [
         isHint: true,
       },
     ],
+  },
+  {
+    version: 11,
+    name: 'give campaigns to organisations',
+    oldestCodeVersion: 4,
+    collections: ['organisations', 'api_keys', 'changes'],
+    indexes: [
+      {
+        collection: 'campaigns',
+        name: 'organisation_newest_first',
+        keys: { organisationId: 1, createdAt: -1, _id: 1 },
+        isHint: true,
+      },
+      { collection: 'api_keys', name: 'keys_by_organisation', keys: { organisationId: 1, createdAt: 1 } },
+      {
+        collection: 'api_keys',
+        name: 'live_keys',
+        keys: { organisationId: 1, name: 1, slot: 1 },
+        isUnique: true,
+        where: { slot: { $exists: true } },
+      },
+      { collection: 'changes', name: 'newest_changes', keys: { organisationId: 1, at: -1, _id: -1 }, isHint: true },
+    ],
+    documents: {
+      change: 'add the default organisation, and set the field `organisationId` of campaigns',
+      run: giveToDefaultOrganisation,
+    },
   },
 ];
 

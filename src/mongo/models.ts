@@ -1,5 +1,6 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import { OPERATION_KINDS } from '../domain/operation.ts';
+import { apiKeySchema, changeSchema, organisationSchema } from './access-schemas.ts';
 import { campaignSchema, conversationSchema, creditSchema, texterSchema } from './campaign-schemas.ts';
 import type { ClaimDoc, OperationDoc } from './documents.ts';
 import { batchSchema, claimSchema, operationSchema } from './operation-schemas.ts';
@@ -23,6 +24,9 @@ export function createModels(connection: Connection) {
     /** Finds claims only. */
     claims: claims as unknown as Model<ClaimDoc>,
     batches: connection.model('Batch', batchSchema),
+    organisations: connection.model('Organisation', organisationSchema),
+    apiKeys: connection.model('ApiKey', apiKeySchema),
+    changes: connection.model('Change', changeSchema),
   };
 }
 

@@ -9,4 +9,4 @@ export { MongoReconcileStore } from './reconcile-store.ts';
 export { ReconciledQueues } from './reconciled-jobs.ts';
 export { failedOperations, findFailed, retry, type FailedOperation, type RetryDeps } from './retry.ts';
 export { ReconcileSchedule } from './schedule.ts';
-export { findSent, listSent, type SentOperation } from './sent-operations.ts';
+export { findSent, findSentIn, listSent, openSentQueues, type SentOperation } from './sent-operations.ts';

@@ -10,7 +10,7 @@ import {
   type StoredError,
 } from '../domain/stored-error.ts';
 import { operationJob, type OperationRequest } from '../operations/index.ts';
-import { withRedis, type QueueAddress } from '../queue/connection.ts';
+import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
 import { findJob, hasFailed } from '../queue/job-state.ts';
 import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../queue/job.ts';
 import { readJobs } from '../queue/read-job.ts';
@@ -46,14 +46,17 @@ const anyJob = z.union([operationJob, claimJob]);
 
 /** Finds an operation or claim that only the queue knows. Throws when Redis cannot be reached. */
 export async function findSent(address: QueueAddress, operationId: string): Promise<SentOperation | undefined> {
-  return withQueues(address, async (queues) => {
-    for (const queue of queues) {
-      const job = await findJob(queue, operationId);
-      const sent = job && toSent(job);
-      if (sent?.operationId === operationId) return sent;
-    }
-    return undefined;
-  });
+  return withQueues(address, (queues) => findSentIn(queues, operationId));
+}
+
+/** The same for a process that keeps its queues. */
+export async function findSentIn(queues: readonly Queue[], operationId: string): Promise<SentOperation | undefined> {
+  for (const queue of queues) {
+    const job = await findJob(queue, operationId);
+    const sent = job && toSent(job);
+    if (sent?.operationId === operationId) return sent;
+  }
+  return undefined;
 }
 
 /**
@@ -111,12 +114,18 @@ async function withQueues<Result>(
   work: (queues: readonly Queue[]) => Promise<Result>,
 ): Promise<Result> {
   return withRedis(redisUrl, async (connection) => {
-    const queues = QUEUES.map((name) => new Queue(name, { connection, prefix }));
-    for (const queue of queues) queue.on('error', () => undefined);
+    const queues = openSentQueues(connection, prefix);
     try {
       return await work(queues);
     } finally {
       await Promise.all(queues.map((queue) => queue.close()));
     }
   });
+}
+
+/** Opens the queues that {@link findSentIn} reads. The connection reports their errors. */
+export function openSentQueues(connection: RedisConnection, prefix: string): readonly Queue[] {
+  const queues = QUEUES.map((name) => new Queue(name, { connection, prefix, skipVersionCheck: true }));
+  for (const queue of queues) queue.on('error', () => undefined);
+  return queues;
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SELF_ASSIGN_DEFAULT } from '../../src/campaigns/campaign.ts';
-import { addTexter, changeRules, createCampaign, setActive, setClosed } from '../../src/campaigns/manage.ts';
+import { addTexter, changeRules, createCampaign, setActive, setClosed } from '../../src/campaigns/index.ts';
 import type { Context } from '../../src/context.ts';
 import { Harness } from '../support/harness.ts';
 

@@ -62,14 +62,16 @@ describe('renaming and removing', () => {
 
   it('resumes a texter who gets a conversation while the removal pauses them', async () => {
     const campaignId = await harness.seedCampaign(1);
-    const { stores, clock } = harness.context;
+    const { stores, clock, changes } = harness.context;
     const texters = Object.assign(Object.create(stores.texters) as typeof stores.texters, {
       setActive: async (...args: Parameters<typeof stores.texters.setActive>) => {
         if (!args[2]) await harness.seedConversations(campaignId, [{ assigneeId: 't1' }]);
         return stores.texters.setActive(...args);
       },
     });
-    await expect(removeTexter({ stores: { ...stores, texters }, clock }, campaignId, 't1')).rejects.toMatchObject({
+    await expect(
+      removeTexter({ stores: { ...stores, texters }, clock, changes }, campaignId, 't1'),
+    ).rejects.toMatchObject({
       code: 'texter-has-conversations',
     });
     expect(await stores.texters.list(campaignId)).toMatchObject([{ texterId: 't1', active: true }]);

@@ -18,13 +18,13 @@ function commandsIn(help: string): string[] {
 
 describe('the help of the command line', () => {
   it('has an example for every command', async () => {
-    const groups = ['campaign', 'texter'];
+    const groups = ['campaign', 'texter', 'organisation', 'key'];
     const top = commandsIn(await helpOf('', 80));
     expect(top.length).toBeGreaterThan(20);
     const missing = top.filter((name) => !groups.includes(name) && EXAMPLES[name] === undefined);
     for (const group of groups) {
       const inner = commandsIn(await helpOf(group, 80)).map((name) => `${group} ${name}`);
-      expect(inner.length).toBeGreaterThan(4);
+      expect(inner.length).toBeGreaterThan(1);
       missing.push(...inner.filter((path) => EXAMPLES[path] === undefined));
     }
     expect(missing).toEqual([]);

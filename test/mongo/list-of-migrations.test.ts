@@ -16,6 +16,7 @@ const RELEASED = [
   'GEbqtBTiRBy1Q-WeQ5H-N2xhncbtvBA5M7J62N_ZPdg',
   'sO307HxKLZJzSSPL1_9jQAkpcZMffnrxhBTO-EID4UY',
   'LJXDzbXov9dM9gqcAj2fbgmYqOLp13vju23bHl9BQ5M',
+  'jv8gXMVONVS7ZRL6arGMgDQw5KHQ4bSZaKDOOnWnjY4',
 ];
 
 /** Depends on the order of the keys, as an index does. */

@@ -1,5 +1,6 @@
 import { Types, type Model } from 'mongoose';
 import { phoneOf } from './phones.ts';
+import { organisationOf } from '../../src/domain/organisations.ts';
 import type { Database } from '../../src/mongo/database.ts';
 import type { Models } from '../../src/mongo/models.ts';
 import type { CampaignDoc, ClaimDoc, ConversationDoc, OperationDoc, TexterDoc } from '../../src/mongo/documents.ts';
@@ -10,6 +11,7 @@ import type { CampaignDoc, ClaimDoc, ConversationDoc, OperationDoc, TexterDoc } 
  */
 export function campaignDoc(fields: Partial<CampaignDoc> & Pick<CampaignDoc, '_id'>): CampaignDoc {
   return {
+    organisationId: organisationOf(fields._id),
     name: `Campaign ${fields._id}`,
     closed: false,
     country: null,

@@ -55,6 +55,16 @@ export function testConfig(worker: Partial<Config['worker']> = {}, addresses = s
       closeTimeoutMs: 15_000,
       ...worker,
     },
+    http: {
+      host: '127.0.0.1',
+      port: 0,
+      corsOrigins: [],
+      proxies: [],
+      bodyBytesMax: 1024 * 1024,
+      connectionsMax: 1_000,
+      keyRequestsPerMinute: 100_000,
+      texterRequestsPerMinute: 10_000,
+    },
   };
 }
 

@@ -8,6 +8,8 @@ import {
   setClosed,
   setCountry,
 } from '../../campaigns/index.ts';
+import { findOrganisation } from '../../access/index.ts';
+import { organisationOf } from '../../domain/organisations.ts';
 import { campaignId } from '../../domain/ids.ts';
 import { id, newId } from '../arguments.ts';
 import { findCampaign } from '../lookup.ts';
@@ -122,7 +124,9 @@ async function create(session: Session, name: string, options: CreateOptions): P
   const selfAssign = { enabled: options.selfAssign === true, ...limitsOf(options) };
   const { country } = options;
   const wanted = { campaignId: options.id ?? newId('c'), name, selfAssign, ...(country !== undefined && { country }) };
-  return campaignOutput(await createCampaign(await session.context(), wanted));
+  const context = await session.context();
+  await findOrganisation(context, organisationOf(wanted.campaignId));
+  return campaignOutput(await createCampaign(context, wanted));
 }
 
 async function list(session: Session, limit: number): Promise<Output> {

@@ -1,0 +1,31 @@
+/**
+ * Access: organisations, their API keys and tokens, and the record of who changed what.
+ *
+ * key                    how an API key is made and compared
+ * manage                 create organisations; create, replace and revoke keys
+ * recorded               records a change before and after it is made
+ * ports                  the database as the use cases see it; *-store implement it
+ */
+export { MongoChangeStore } from './change-store.ts';
+export { type Key, matchesHash, parseKey } from './key.ts';
+export { MongoKeyStore } from './key-store.ts';
+export {
+  type AccessDeps,
+  type CreatedKey,
+  createKey,
+  createOrganisation,
+  findOrganisation,
+  replaceKey,
+  revokeKey,
+} from './manage.ts';
+export {
+  type ApiKey,
+  type ChangeKind,
+  type RecordedChange,
+  type Scope,
+  type StoredKey,
+  SCOPES,
+} from './organisation.ts';
+export { MongoOrganisationStore } from './organisation-store.ts';
+export type { ChangeStore, KeyStore, OrganisationStore } from './ports.ts';
+export { recorded, type RecordDeps } from './recorded.ts';

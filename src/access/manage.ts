@@ -1,0 +1,122 @@
+import { organisationId as organisationIdRule } from '../domain/ids.ts';
+import { DEFAULT_ORGANISATION } from '../domain/organisations.ts';
+import { Refusal } from '../domain/errors.ts';
+import { shownId } from '../domain/safe-text.ts';
+import { parseWith } from '../domain/requests.ts';
+import { readName } from '../domain/visible-text.ts';
+import { hashOf, keyText, newKey } from './key.ts';
+import { type ApiKey, COMMAND_LINE, type Organisation, type Scope } from './organisation.ts';
+import type { KeyStore, OrganisationStore } from './ports.ts';
+import { recorded, type RecordDeps } from './recorded.ts';
+
+const NAME_CHARS_MAX = 60;
+
+export interface AccessDeps extends RecordDeps {
+  readonly organisations: OrganisationStore;
+  readonly keys: KeyStore;
+}
+
+/** Throws an `organisation-exists` refusal when the id is taken. */
+export async function createOrganisation(deps: AccessDeps, id: string, name: string): Promise<Organisation> {
+  const organisationId = parseWith(organisationIdRule, id);
+  const organisation = { organisationId, name: checkedName(name), createdAt: deps.clock.now() };
+  const change = {
+    organisationId,
+    campaignId: null,
+    kind: 'organisation-created',
+    subjectIds: [],
+    values: {},
+  } as const;
+  await recorded(deps, change, () => deps.organisations.insert(organisation));
+  return organisation;
+}
+
+export interface KeyRequest {
+  readonly organisationId: string;
+  /** The app that uses the key. */
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+}
+
+/** A new key. Nothing returns the text a second time. */
+export interface CreatedKey {
+  readonly key: ApiKey;
+  readonly text: string;
+}
+
+/** Throws an `unknown-organisation` refusal, and a `too-many-keys` refusal when the app has two live keys. */
+export async function createKey(deps: AccessDeps, request: KeyRequest): Promise<CreatedKey> {
+  const { organisationId } = await findOrganisation(deps, request.organisationId);
+  const { keyId, secret } = newKey();
+  const key: ApiKey = {
+    keyId,
+    organisationId,
+    name: checkedName(request.name),
+    scopes: request.scopes,
+    createdAt: deps.clock.now(),
+    createdBy: deps.actor ?? COMMAND_LINE,
+    revokedAt: null,
+  };
+  const values = { scopes: request.scopes };
+  const change = { organisationId, campaignId: null, kind: 'key-created', subjectIds: [keyId], values } as const;
+  await recorded(deps, change, () => deps.keys.insert({ ...key, hash: hashOf(secret) }));
+  return { key, text: keyText({ keyId, secret }) };
+}
+
+/** Revokes a key for good. Safe to repeat. Throws an `unknown-key` refusal. */
+export async function revokeKey(deps: AccessDeps, keyId: string): Promise<ApiKey> {
+  const found = await deps.keys.find(keyId);
+  if (!found) throw unknownKey(keyId);
+  const { organisationId } = found;
+  const change = { organisationId, campaignId: null, kind: 'key-revoked', subjectIds: [keyId], values: {} } as const;
+  const revoked = await recorded(deps, change, () => deps.keys.revoke(keyId, deps.clock.now()));
+  if (!revoked) throw unknownKey(keyId);
+  return revoked;
+}
+
+/**
+ * Creates a key for an app that may have two live keys already; then the older one is revoked first. For keys that are
+ * replaced without a person, as at each start of a development installation.
+ */
+export async function replaceKey(deps: AccessDeps, request: KeyRequest): Promise<CreatedKey> {
+  const live = (await deps.keys.list(request.organisationId)).filter(
+    ({ name, revokedAt }) => name === request.name && revokedAt === null,
+  );
+  const [oldest, second] = live;
+  if (oldest && second) await revokeKey(deps, oldest.keyId);
+  return createKey(deps, request);
+}
+
+/** Throws an `unknown-organisation` refusal. */
+export async function findOrganisation(
+  { organisations }: Pick<AccessDeps, 'organisations'>,
+  organisationId: string = DEFAULT_ORGANISATION,
+): Promise<Organisation> {
+  const found = await organisations.find(organisationId);
+  if (found) return found;
+  throw new Refusal('unknown-organisation', {
+    message: `organisation ${shownId(organisationId)} does not exist`,
+    expected: 'the id of an organisation',
+    received: shownId(organisationId),
+  });
+}
+
+function unknownKey(keyId: string): Refusal {
+  return new Refusal('unknown-key', {
+    message: `key ${shownId(keyId)} does not exist`,
+    expected: 'the id of an API key',
+    received: shownId(keyId),
+  });
+}
+
+/** The refusal describes the name and does not repeat it. */
+function checkedName(name: string): string {
+  const reading = readName(name);
+  const checked = 'broken' in reading ? '' : reading.name;
+  if (checked.length > 0 && checked.length <= NAME_CHARS_MAX) return checked;
+  throw new Refusal('bad-request', {
+    message: `the name must have 1 to ${NAME_CHARS_MAX} visible characters in one line`,
+    expected: `one line of 1 to ${NAME_CHARS_MAX} characters`,
+    received: `a name of ${name.length} characters`,
+  });
+}

@@ -1,0 +1,108 @@
+import { recorded } from '../access/index.ts';
+import { Refusal, unknownTexter } from '../domain/errors.ts';
+import { checkedName, refuseReservedWord, type Texter } from './campaign.ts';
+import { changeOf } from './changes.ts';
+import type { CampaignDeps } from './manage.ts';
+import type { NewTexter } from './ports.ts';
+import { removeTexter, type Assignees } from './remove.ts';
+
+export interface TexterRequest {
+  readonly campaignId: string;
+  readonly texterId: string;
+  readonly name: string;
+}
+
+/** Puts a texter on a campaign, last in the order of joining. Throws a `texter-exists` refusal when the id is taken. */
+export async function addTexter(deps: CampaignDeps, request: TexterRequest): Promise<Texter> {
+  const texter = newTexter(deps, request);
+  const change = changeOf('texters-added', request.campaignId, [request.texterId]);
+  return recorded(deps, change, () => deps.stores.texters.insert(texter));
+}
+
+/** What became of a texter in a list. The refusal changed nothing; the others of the list are not affected by it. */
+export type TexterOutcome =
+  { readonly texterId: string; readonly texter: Texter } | { readonly texterId: string; readonly refusal: Refusal };
+
+/** Puts several texters on a campaign, in the order of the list. One that is on the campaign already is refused alone. */
+export function addTexters(
+  deps: CampaignDeps,
+  campaignId: string,
+  list: readonly Omit<TexterRequest, 'campaignId'>[],
+): Promise<TexterOutcome[]> {
+  const texters = list.map((each) => newTexter(deps, { ...each, campaignId }));
+  const ids = texters.map(({ texterId }) => texterId);
+  return recorded(deps, changeOf('texters-added', campaignId, ids), () =>
+    each(ids, (_, index) => deps.stores.texters.insert(texters[index] as NewTexter)),
+  );
+}
+
+/** Pauses a texter or ends the pause. After a pause, the texter is given nothing more. Safe to repeat. */
+export function setActive(deps: CampaignDeps, campaignId: string, texterId: string, active: boolean): Promise<Texter> {
+  return recorded(deps, changeOf(active ? 'texters-resumed' : 'texters-paused', campaignId, [texterId]), () =>
+    setActiveOf(deps, campaignId, texterId, active),
+  );
+}
+
+/** Does the same for several texters. */
+export function setEachActive(
+  deps: CampaignDeps,
+  campaignId: string,
+  texterIds: readonly string[],
+  active: boolean,
+): Promise<TexterOutcome[]> {
+  return recorded(deps, changeOf(active ? 'texters-resumed' : 'texters-paused', campaignId, texterIds), () =>
+    each(texterIds, (texterId) => setActiveOf(deps, campaignId, texterId, active)),
+  );
+}
+
+/** Removes several texters; one who has conversations is refused alone. */
+export function removeTexters(
+  deps: CampaignDeps & Assignees,
+  campaignId: string,
+  texterIds: readonly string[],
+): Promise<TexterOutcome[]> {
+  return each(texterIds, (texterId) => removeTexter(deps, campaignId, texterId));
+}
+
+/** Refuses the tokens of a texter that were issued until now. Safe to repeat. Throws an `unknown-texter` refusal. */
+export function revokeTokens(deps: CampaignDeps, campaignId: string, texterId: string): Promise<void> {
+  return recorded(deps, changeOf('tokens-revoked', campaignId, [texterId]), async () => {
+    const revoked = await deps.stores.texters.revokeTokens(campaignId, texterId, deps.clock.now());
+    if (!revoked) throw unknownTexter(texterId);
+  });
+}
+
+function newTexter({ clock }: CampaignDeps, request: TexterRequest): NewTexter {
+  const name = checkedName(request.name);
+  refuseReservedWord(name);
+  refuseReservedWord(request.texterId);
+  return { ...request, name, createdAt: clock.now() };
+}
+
+async function setActiveOf(
+  { stores }: CampaignDeps,
+  campaignId: string,
+  texterId: string,
+  active: boolean,
+): Promise<Texter> {
+  const texter = await stores.texters.setActive(campaignId, texterId, active);
+  if (!texter) throw unknownTexter(texterId);
+  return texter;
+}
+
+/** One after the other: the order of joining is the order of the list. */
+async function each(
+  texterIds: readonly string[],
+  change: (texterId: string, index: number) => Promise<Texter>,
+): Promise<TexterOutcome[]> {
+  const outcomes: TexterOutcome[] = [];
+  for (const [index, texterId] of texterIds.entries()) {
+    try {
+      outcomes.push({ texterId, texter: await change(texterId, index) });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      outcomes.push({ texterId, refusal: error });
+    }
+  }
+  return outcomes;
+}

@@ -1,0 +1,25 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Access, Resources } from './access.ts';
+import type { KeyCaller } from './authenticate.ts';
+
+/** The server as the routes see it. The zod schema of a route gives the types of its request and its response. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Every route declares it; see `access.ts`. */
+    access?: Access;
+  }
+  interface FastifyRequest {
+    caller: KeyCaller | null;
+    resources: Resources;
+  }
+}

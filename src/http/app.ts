@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import cors from '@fastify/cors';
+import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
+import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { loadChain, type Access, type Resources } from './access.ts';
+import type { App } from './app-type.ts';
+import { authenticateKey, requireScope } from './authenticate.ts';
+import { addDocument, describeRoute } from './document.ts';
+import { answerClientError, newErrorHandler } from './error-handler.ts';
+import { addMethodNotAllowed, answerUnknownRoute, noteMethods } from './unknown-routes.ts';
+import { ROUTES } from './routes/index.ts';
+import type { HttpServices } from './services.ts';
+import { validatorCompiler } from './validation.ts';
+
+/** Time limits and sizes of requests. A proxy in front usually cuts a request off after 60 seconds. */
+const HEADERS_MS_MAX = 10_000;
+const REQUEST_MS_MAX = 30_000;
+const IDLE_MS_MAX = 65_000;
+const HEADER_BYTES_MAX = 16 * 1024;
+/** An id of 64 characters, each of which may be percent-encoded. */
+const PARAM_CHARS_MAX = 200;
+
+/** Builds the server with every route. It does not listen yet. */
+export async function buildApp(services: HttpServices): Promise<App> {
+  const { logger } = services;
+  const { http } = services.config;
+  const app: App = fastify({
+    bodyLimit: http.bodyBytesMax,
+    requestTimeout: REQUEST_MS_MAX,
+    keepAliveTimeout: IDLE_MS_MAX,
+    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS_MAX },
+    routerOptions: { maxParamLength: PARAM_CHARS_MAX, ignoreTrailingSlash: false },
+    trustProxy: http.proxies.length > 0 ? [...http.proxies] : false,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    exposeHeadRoutes: false,
+    clientErrorHandler: answerClientError,
+    return503OnClosing: false,
+  }).withTypeProvider<ZodTypeProvider>();
+  app.server.maxConnections = http.connectionsMax;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler(newErrorHandler(logger));
+  app.setNotFoundHandler(answerUnknownRoute);
+  app.removeContentTypeParser('text/plain');
+  addHooks(app, services);
+  app.addHook('onRoute', describeRoute);
+  app.addHook('onRoute', ({ url, method, schema }) => {
+    if (!schema?.hide) noteMethods(app, url, method);
+  });
+  await app.register(cors, { origin: [...http.corsOrigins], exposedHeaders: EXPOSED_HEADERS, maxAge: 600 });
+  await addDocument(app);
+  for (const addRoutes of ROUTES) addRoutes(app, services);
+  addMethodNotAllowed(app);
+  await app.ready();
+  return app;
+}
+
+const EXPOSED_HEADERS = [
+  'Location',
+  'Retry-After',
+  'X-Request-Id',
+  'RateLimit',
+  'RateLimit-Policy',
+  'Idempotent-Replayed',
+];
+
+function addHooks(app: App, services: HttpServices): void {
+  app.decorateRequest('caller', null);
+  app.decorateRequest('resources', null as unknown as Resources);
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id);
+    void reply.header('cache-control', 'no-store');
+    request.resources = {};
+    const { access } = request.routeOptions.config;
+    if (access?.for === 'key') await services.availability.during(() => admit(services, access, request, reply));
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const { method, url: route } = request.routeOptions;
+    const fields = { requestId: request.id, method, route: route ?? null, status: reply.statusCode };
+    const ms = Math.round(reply.elapsedTime);
+    services.logger.info({ ...fields, ms, ...(request.caller && { key: request.caller.keyId }) }, 'request');
+    done();
+  });
+  // A handler waits no longer than Redis and MongoDB answer.
+  app.addHook('onRoute', (route) => {
+    if (route.config?.access?.for !== 'key') return;
+    const { handler } = route;
+    route.handler = function (request, reply) {
+      return services.availability.during<unknown>(async () => {
+        return await handler.call(this, request, reply);
+      });
+    };
+  });
+}
+
+/** Checks the key and its scope, and loads the resources that the route declares. */
+async function admit(
+  services: HttpServices,
+  { scope, chain }: Extract<Access, { for: 'key' }>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const deps = { ...services, config: services.config.http };
+  const caller = await authenticateKey(deps, request, reply);
+  request.caller = caller;
+  requireScope(caller, scope);
+  const params = request.params as Readonly<Record<string, string | undefined>>;
+  request.resources = await loadChain(services, caller.organisationId, chain, params);
+}

@@ -1,0 +1,90 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { matchesHash, parseKey, type Key, type Scope, type StoredKey } from '../access/index.ts';
+import type { HttpConfig } from '../http-config.ts';
+import type { Gate, Passed } from './gate.ts';
+import type { KeyCache } from './key-cache.ts';
+import { HttpProblem } from './problem.ts';
+
+/** The app that sent a request, as its API key says. */
+export interface KeyCaller {
+  readonly keyId: string;
+  readonly organisationId: string;
+  readonly scopes: readonly Scope[];
+}
+
+export interface AuthenticateDeps {
+  readonly config: Pick<HttpConfig, 'keyRequestsPerMinute' | 'texterRequestsPerMinute'>;
+  readonly gate: Gate;
+  readonly keyCache: KeyCache;
+}
+
+const MS_PER_S = 1_000;
+const WINDOW_S = 60;
+
+/** Returns the caller with this API key, and counts the request. Throws a problem for a key that is not live. */
+export async function authenticateKey(
+  { config, gate, keyCache }: AuthenticateDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<KeyCaller> {
+  const given = parseKey(bearerOf(request));
+  if (!given) throw refusedKey();
+  let kept = await keyCache.find(given.keyId);
+  requireLive(given, kept?.key);
+  const passed = await gate.pass(`key:${given.keyId}`);
+  limit(reply, passed, config.keyRequestsPerMinute);
+  if (kept?.version !== passed.version) kept = await keyCache.read(given.keyId);
+  const { keyId, organisationId, scopes } = requireLive(given, kept?.key);
+  return { keyId, organisationId, scopes };
+}
+
+/** Returns the text after `Bearer`. The scheme is not case-sensitive. */
+export function bearerOf({ headers }: FastifyRequest): string {
+  const [, text] = /^bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  if (text !== undefined) return text;
+  throw new HttpProblem('key-missing', {
+    message: 'the request has no key: send it as Authorization: Bearer KEY',
+    expected: 'a header Authorization: Bearer KEY',
+    received: headers.authorization === undefined ? 'no such header' : 'another scheme',
+    headers: { 'www-authenticate': 'Bearer' },
+  });
+}
+
+/** An unknown key, a wrong secret and a revoked key have the same answer. */
+function requireLive(given: Key, stored: StoredKey | undefined): StoredKey {
+  if (stored?.revokedAt === null && matchesHash(given.secret, stored.hash)) return stored;
+  throw refusedKey();
+}
+
+function refusedKey(): HttpProblem {
+  return new HttpProblem('key-refused', {
+    message: 'the API key is unknown or was revoked',
+    expected: 'a live API key, from `baton key create`',
+    received: 'another text',
+    headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+  });
+}
+
+/** Sets the headers of the limit. Throws a problem when the caller has sent too many requests in this minute. */
+export function limit(reply: FastifyReply, { count, leftMs }: Passed, requestsPerMinute: number): void {
+  const leftS = Math.max(1, Math.ceil(leftMs / MS_PER_S));
+  const remaining = Math.max(0, requestsPerMinute - count);
+  void reply.header('ratelimit-policy', `"default";q=${requestsPerMinute};w=${WINDOW_S}`);
+  void reply.header('ratelimit', `"default";r=${remaining};t=${leftS}`);
+  if (count <= requestsPerMinute) return;
+  throw new HttpProblem('rate-limited', {
+    message: `more than ${requestsPerMinute} requests in a minute; send the request again in ${leftS} s`,
+    expected: `at most ${requestsPerMinute} requests in a minute`,
+    received: 'more',
+    headers: { 'retry-after': String(leftS) },
+  });
+}
+
+export function requireScope({ scopes }: KeyCaller, scope: Scope): void {
+  if (scopes.includes(scope)) return;
+  throw new HttpProblem('scope-missing', {
+    message: `the API key does not have the scope ${scope}`,
+    expected: `a key with the scope ${scope}`,
+    received: scopes.length === 0 ? 'a key without scopes' : `a key with the scopes ${scopes.join(' ')}`,
+  });
+}

@@ -1,0 +1,111 @@
+import swagger from '@fastify/swagger';
+import type { RouteOptions } from 'fastify';
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
+import type { App } from './app-type.ts';
+import { pageOf, type ShownDocument } from './page.ts';
+import { PROBLEM_TYPE, problemDocument } from './problem.ts';
+import { withoutUnused, type Document } from './unused-schemas.ts';
+
+const DESCRIPTION = `Moves texting conversations between texters. Ids are opaque texts of up to 64 letters, digits, "-", "_",
+".", ":" and "|". A request that changes conversations has an \`Idempotency-Key\`, which is the id of the operation: sending
+the same request again is always safe. Errors are problem documents (RFC 9457) with a stable \`code\`.`;
+
+/** What an error response of each status means. */
+const MEANING: Readonly<Record<number, string>> = {
+  400: 'The request is not valid.',
+  401: 'The request has no live key.',
+  403: 'The key does not have the scope of this route.',
+  404: 'A resource in the path does not exist in your organisation.',
+  408: 'The request did not arrive in time.',
+  409: 'The request does not fit the state of what it names. Nothing has changed.',
+  413: 'The body is too large.',
+  415: 'The media type of the body is not supported.',
+  422: 'The Idempotency-Key belongs to a different request.',
+  429: 'The key has sent too many requests.',
+  500: 'An unexpected error, whose cause is in the log of the server.',
+  503: 'Redis or MongoDB cannot be reached, or no worker answered.',
+};
+
+/** Error responses for the schema of a route. */
+export function problems<Status extends keyof typeof MEANING>(...statuses: readonly Status[]) {
+  const answer = (status: Status) => ({
+    description: MEANING[status] ?? '',
+    content: { [PROBLEM_TYPE]: { schema: problemDocument } },
+  });
+  return Object.fromEntries(statuses.map((status) => [status, answer(status)])) as unknown as Record<
+    Status,
+    typeof problemDocument
+  >;
+}
+
+/** A response with a body. */
+export function answer<Schema extends z.ZodType>(description: string, schema: Schema): Schema {
+  return { description, content: { 'application/json': { schema } } } as unknown as Schema;
+}
+
+/** Adds to the schema of a route what follows from its declaration: the security, and the errors that every route has. */
+export function describeRoute(route: RouteOptions): void {
+  const { schema, config } = route;
+  if (!schema || schema.hide) return;
+  if (!config?.access) throw new Error(`the route ${route.url} does not declare who may use it`);
+  const isOpen = config.access.for === 'anyone';
+  const hasBody = schema.body !== undefined;
+  const common = problems(...(isOpen ? [500] : [400, 401, 403, 429, 500, 503]), ...(hasBody ? [413, 415] : []));
+  route.schema = {
+    ...schema,
+    security: isOpen ? [] : [{ key: [] }],
+    response: { ...(schema.response as object), ...common },
+  };
+}
+
+/** The page has no scripts and loads nothing. */
+const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
+
+const toJson = {
+  override: ({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }) => {
+    if (zodSchema._zod.def.type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
+  },
+  unrepresentable: 'any',
+} as const;
+
+/** Collects the routes that are added afterwards, and serves the document and a page that shows it. */
+export async function addDocument(app: App): Promise<void> {
+  const transformObject = createJsonSchemaTransformObject({ zodToJsonConfig: toJson });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Baton',
+        version: '1',
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: '/', description: 'This server' }],
+      components: {
+        securitySchemes: {
+          key: { type: 'http', scheme: 'bearer', description: 'An API key of an app, from `baton key create`.' },
+        },
+      },
+      tags: TAGS,
+    },
+    transform: createJsonSchemaTransform({ zodToJsonConfig: toJson }),
+    transformObject: (document) => withoutUnused(transformObject(document) as Document) as never,
+  });
+  app.get('/openapi.json', { schema: { hide: true }, config: { access: { for: 'anyone' } } }, () => app.swagger());
+  app.get('/docs', { schema: { hide: true }, config: { access: { for: 'anyone' } } }, (_, reply) =>
+    reply
+      .type('text/html')
+      .header('content-security-policy', PAGE_POLICY)
+      .send(pageOf(app.swagger() as ShownDocument)),
+  );
+}
+
+const TAGS = [
+  { name: 'Campaigns', description: 'The drives in which conversations move.' },
+  { name: 'Texters', description: 'The people of a campaign who can be assigned conversations.' },
+  { name: 'Operations', description: 'Requests that move conversations, with their receipts.' },
+  { name: 'Claims', description: 'Texters who take more conversations from the pool.' },
+  { name: 'Conversations', description: 'What texters and the pool have.' },
+  { name: 'Server', description: 'Whether the server works.' },
+];

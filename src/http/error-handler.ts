@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { toOutsideText } from '../domain/organisations.ts';
+import { loggedError } from '../domain/safe-text.ts';
+import type { Logger } from '../telemetry/index.ts';
+import { PROBLEM_TYPE, type ProblemDocument } from './problem.ts';
+import { problemOf, type FoundProblem } from './problem-of-error.ts';
+import { InvalidRequest } from './validation.ts';
+
+/** Answers every error with a problem document, and logs the cause of those that are bugs. */
+export function newErrorHandler(logger: Logger) {
+  return async (error: FastifyError, request: FastifyRequest, reply: FastifyReply): Promise<ProblemDocument> => {
+    const problem = error instanceof InvalidRequest ? invalid(error) : problemOf(error);
+    if (problem.isUnexpected) logger.error({ requestId: request.id, err: loggedError(error) }, 'a request failed');
+    void reply.status(problem.status).headers(problem.headers ?? {});
+    return sendProblem(reply, toDocument(problem, request.id, request.caller?.organisationId));
+  };
+}
+
+/** A problem is serialized here, because an error of a route can have a status that the route does not declare. */
+export function sendProblem(reply: FastifyReply, document: ProblemDocument): never {
+  return reply.serializer(JSON.stringify).type(PROBLEM_TYPE).send(document) as never;
+}
+
+export function toDocument(problem: FoundProblem, requestId: string, organisationId?: string): ProblemDocument {
+  const { code, status, message, expected, received, errors } = problem;
+  const outside = (text: string): string => (organisationId === undefined ? text : toOutsideText(organisationId, text));
+  return {
+    type: `urn:baton:problem:${code}`,
+    title: code.replaceAll('-', ' '),
+    status,
+    detail: outside(message),
+    instance: `urn:baton:request:${requestId}`,
+    code,
+    expected: outside(expected),
+    received: outside(received),
+    ...(errors && { errors: [...errors] }),
+    requestId,
+  };
+}
+
+function invalid({ errors }: InvalidRequest): FoundProblem {
+  const [first] = errors;
+  const expected = first ? `${first.pointer} ${first.detail}` : 'a valid request';
+  const more = errors.length > 1 ? ` and ${errors.length - 1} more` : '';
+  const details = { message: `the request is not valid: ${expected}${more}`, expected, received: 'another value' };
+  return { code: 'bad-request', status: 400, ...details, errors };
+}
+
+const HEADERS_TOO_LARGE: FoundProblem = {
+  code: 'headers-too-large',
+  status: 431,
+  message: 'the headers are too large',
+  expected: 'at most 16 KiB of headers',
+  received: 'more',
+};
+const TOO_SLOW: FoundProblem = {
+  code: 'request-too-slow',
+  status: 408,
+  message: 'the request did not arrive in time',
+  expected: 'a whole request within 30 seconds',
+  received: 'a part of a request',
+};
+const MALFORMED: FoundProblem = {
+  code: 'malformed-request',
+  status: 400,
+  message: 'the request cannot be read',
+  expected: 'a request of HTTP/1.1',
+  received: 'another text',
+};
+
+/** Answers a request that never became one. The connection is closed, because its rest cannot be read. */
+export function answerClientError(this: unknown, error: Error & { code: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const problem = OF_PARSER[error.code] ?? MALFORMED;
+  const body = JSON.stringify(toDocument(problem, randomUUID()));
+  const reason = STATUS_CODES[problem.status] ?? '';
+  const head = [
+    `HTTP/1.1 ${problem.status} ${reason}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+const OF_PARSER: Readonly<Record<string, FoundProblem>> = {
+  HPE_HEADER_OVERFLOW: HEADERS_TOO_LARGE,
+  ERR_HTTP_REQUEST_TIMEOUT: TOO_SLOW,
+};

@@ -1,0 +1,105 @@
+import type { FastifyError } from 'fastify';
+import {
+  Halted,
+  isPermanent,
+  JobFailed,
+  ProducerClosed,
+  QueueUnavailable,
+  Refusal,
+  type RefusalCode,
+} from '../domain/errors.ts';
+import { safeText } from '../domain/safe-text.ts';
+import { isDatabaseAway } from '../mongo/majority.ts';
+import { HttpProblem, type HttpCode, type ProblemDetails } from './problem.ts';
+
+/** How long a client waits before it sends a request again while a service is unavailable. */
+export const RETRY_AFTER_S = 2;
+
+/** An error in the form of a problem document. `isUnexpected`: a bug, whose cause belongs in the log. */
+export interface FoundProblem extends ProblemDetails {
+  readonly code: string;
+  readonly status: number;
+  readonly isUnexpected?: true;
+}
+
+/** The refusals whose status is not 409: the request is fine, and does not fit the state of what it names. */
+const STATUS_OF_REFUSAL: Partial<Record<RefusalCode, number>> = {
+  'bad-request': 400,
+  'ambiguous-name': 400,
+  'bad-config': 503,
+  'code-outdated': 503,
+  'migration-running': 503,
+  'operation-conflict': 422,
+  'other-database': 503,
+  'queue-full': 503,
+  'schema-conflict': 503,
+  'schema-outdated': 503,
+};
+
+const RETRY_LATER = { 'retry-after': String(RETRY_AFTER_S) } as const;
+
+/** Returns the problem that an error means for the client. */
+export function problemOf(error: unknown): FoundProblem {
+  if (error instanceof HttpProblem) return { code: error.code, status: error.status, ...error.details };
+  if (error instanceof Refusal) return refused(error);
+  if (error instanceof Halted || isPermanent(error)) return { ...detailsOf(error), code: error.code, status: 409 };
+  if (error instanceof QueueUnavailable || error instanceof ProducerClosed || isDatabaseAway(error)) return UNAVAILABLE;
+  if (error instanceof JobFailed) return { ...UNEXPECTED, isUnexpected: true };
+  return ofFramework(error) ?? { ...UNEXPECTED, isUnexpected: true };
+}
+
+function refused(error: Refusal): FoundProblem {
+  const status = STATUS_OF_REFUSAL[error.code] ?? 409;
+  return { ...detailsOf(error), code: error.code, status, ...(status === 503 && { headers: RETRY_LATER }) };
+}
+
+function detailsOf({ message, expected, received }: { message: string; expected: string; received: string }) {
+  return { message: safeText(message), expected: safeText(expected), received: safeText(received) };
+}
+
+/** The request may have taken effect: sending it again with the same id is safe. */
+export const UNAVAILABLE: FoundProblem = {
+  code: 'unavailable',
+  status: 503,
+  message: 'Redis or MongoDB cannot be reached; send the request again later, with the same Idempotency-Key',
+  expected: 'Redis and MongoDB that answer',
+  received: 'no answer',
+  headers: RETRY_LATER,
+};
+
+const UNEXPECTED: FoundProblem = {
+  code: 'internal-error',
+  status: 500,
+  message: 'an unexpected error ended the request; the log of the server has the cause under the request id',
+  expected: 'no error',
+  received: 'an unexpected error',
+};
+
+type FrameworkProblem = readonly [HttpCode, string, string];
+
+/** The errors of the framework, by its own codes. Their messages quote parts of the request. */
+const OF_FRAMEWORK: Readonly<Record<string, FrameworkProblem>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'the body is too large', 'a smaller body'],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed-request', 'the body is empty', 'a JSON document'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'malformed-request',
+    'the body has another length than Content-Length',
+    'both equal',
+  ],
+  FST_ERR_CTP_INVALID_JSON_BODY: ['malformed-request', 'the body is not JSON', 'a JSON document'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['media-type-unsupported', 'the media type is not supported', 'application/json'],
+  FST_ERR_CTP_INVALID_TYPE: ['media-type-unsupported', 'the media type is not supported', 'application/json'],
+  FST_ERR_BAD_URL: ['malformed-request', 'the path cannot be decoded', 'a path in percent-encoding'],
+  FST_ERR_MAX_PARAM_LENGTH: ['not-found', 'a part of the path is too long', 'a path of the API'],
+};
+
+function ofFramework(error: unknown): FoundProblem | undefined {
+  const { code = '', statusCode = 500 } = (error ?? {}) as Partial<FastifyError>;
+  const known = OF_FRAMEWORK[code] ?? (statusCode === 400 ? MALFORMED : undefined);
+  if (known === undefined) return undefined;
+  const [httpCode, message, expected] = known;
+  const problem = new HttpProblem(httpCode, { message, expected, received: 'another one' });
+  return { code: httpCode, status: problem.status, ...problem.details };
+}
+
+const MALFORMED: FrameworkProblem = ['malformed-request', 'the request cannot be read', 'a request of HTTP/1.1'];

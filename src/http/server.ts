@@ -1,0 +1,42 @@
+import pTimeout from 'p-timeout';
+import type { Config } from '../config.ts';
+import type { Service } from '../process/run-service.ts';
+import type { Logger } from '../telemetry/index.ts';
+import { buildApp } from './app.ts';
+import { openServices } from './services.ts';
+
+export interface Server extends Service {
+  /** Where the server listens: "http://127.0.0.1:8686". */
+  readonly address: string;
+}
+
+/**
+ * Starts the HTTP server. Closing makes `/readyz` false, lets the requests that run finish, ends streams, and then closes the
+ * connections. After `closeTimeoutMs` it cuts them off.
+ */
+export async function startServer(config: Config, logger: Logger): Promise<Server> {
+  const services = await openServices(config, logger);
+  try {
+    const app = await buildApp(services);
+    const { host, port } = config.http;
+    const address = await app.listen({ host, port });
+    logger.info({ address }, 'the HTTP server listens');
+    return {
+      address,
+      ready: Promise.resolve(),
+      lost: new Promise(() => undefined),
+      close: async () => {
+        services.stopping.abort();
+        const milliseconds = config.worker.closeTimeoutMs;
+        const closed = app.close().then(() => 'closed' as const);
+        const outcome = await pTimeout(closed, { milliseconds, fallback: () => 'timed-out' as const });
+        app.server.closeAllConnections();
+        await services.close();
+        return outcome;
+      },
+    };
+  } catch (error) {
+    await services.close();
+    throw error;
+  }
+}

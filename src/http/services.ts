@@ -1,0 +1,64 @@
+import type { Queue } from 'bullmq';
+import type { Config } from '../config.ts';
+import { openContext, type Context } from '../context.ts';
+import { databaseIdOf } from '../mongo/database-id.ts';
+import { connect } from '../mongo/connect.ts';
+import { createProducer, type Producer } from '../producer/index.ts';
+import { CONNECTION_FAILED, connectProducer, type RedisConnection } from '../queue/connection.ts';
+import { openSentQueues } from '../reconcile/index.ts';
+import { errorReporter, type Logger } from '../telemetry/index.ts';
+import { Availability } from './availability.ts';
+import { Gate } from './gate.ts';
+import { KeyCache } from './key-cache.ts';
+
+/** A client of HTTP waits at most about three seconds for the answer that a service is away. */
+const SELECTION_TIMEOUT_MS_MAX = 2_000;
+
+/** What the routes work with. */
+export interface HttpServices {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly context: Context;
+  readonly producer: Producer;
+  readonly redis: RedisConnection;
+  readonly gate: Gate;
+  readonly keyCache: KeyCache;
+  /** The queues in which operations wait until a worker accepts them. */
+  readonly sentQueues: readonly Queue[];
+  readonly availability: Availability;
+  /** Aborted when the server stops: requests that wait for an operation answer at once, and streams end. */
+  readonly stopping: AbortController;
+  /** Closes every connection. */
+  close(): Promise<void>;
+}
+
+/** Connects to MongoDB and Redis. Throws a `Refusal` if this code cannot work with the schema of the database. */
+export async function openServices(config: Config, logger: Logger): Promise<HttpServices> {
+  const reporter = errorReporter(logger);
+  const serverSelectionTimeoutMs = Math.min(config.mongo.serverSelectionTimeoutMs, SELECTION_TIMEOUT_MS_MAX);
+  const mongo = { ...config.mongo, serverSelectionTimeoutMs };
+  const context = await openContext({ ...config, mongo }, reporter('the server refused to end a dead transaction'));
+  const onError = reporter(CONNECTION_FAILED);
+  const { redisUrl, prefix } = config.queue;
+  // A connection of its own: the others may all be busy.
+  const probe = await connect({ ...mongo, connectionsMax: 1 });
+  const redis = connectProducer(redisUrl, onError);
+  const producer = createProducer({ ...config.queue, databaseId: await databaseIdOf(context.database), onError });
+  const gate = new Gate(redis, prefix);
+  const sentQueues = openSentQueues(redis, prefix);
+  const availability = new Availability([
+    { name: 'MongoDB', ask: () => probe.getClient().db('admin').command({ ping: 1 }) },
+    { name: 'Redis', ask: () => redis.ping() },
+  ]);
+  return {
+    ...{ config, logger, context, producer, redis, gate, sentQueues, availability },
+    keyCache: new KeyCache(context.keys, () => gate.version()),
+    stopping: new AbortController(),
+    close: async () => {
+      availability.close();
+      await Promise.allSettled([producer.close(), ...sentQueues.map((queue) => queue.close())]);
+      redis.disconnect();
+      await Promise.allSettled([probe.close(), context.close()]);
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { actorId, count, outsideId, texterId } from '../domain/ids.ts';
+import { SELF_ASSIGN_BATCH_MAX } from '../campaigns/index.ts';
+
+/** Parts of the requests and responses that several routes share. */
+
+export const campaignParams = z.object({ campaignId: outsideId('the campaign').meta({ examples: ['c_bartlett'] }) });
+export const texterParams = campaignParams.extend({ texterId: texterId.meta({ examples: ['t_kevin'] }) });
+export const operationParams = campaignParams.extend({
+  operationId: outsideId('the operation').meta({ examples: ['shift-change-0412'] }),
+});
+
+const PAGE_MAX = 200;
+const PAGE_DEFAULT = 50;
+const PAGE_RULE = `must be a whole number from 1 to ${PAGE_MAX}`;
+
+/** The query of a list that is read page by page. */
+export const page = {
+  limit: z.coerce
+    .number({ error: PAGE_RULE })
+    .int({ error: PAGE_RULE })
+    .min(1, { error: PAGE_RULE })
+    .max(PAGE_MAX, { error: PAGE_RULE })
+    .default(PAGE_DEFAULT)
+    .describe('The most entries of the page.'),
+  after: z.string().max(300).optional().describe('The `next` of the page before. Default: the first page.'),
+};
+
+export const next = z.string().nullable().describe('The `after` of the next page; null after the last one.');
+
+export const actor = {
+  actorId: actorId.optional().describe('An opaque id of the person who asks. It is recorded.'),
+};
+
+/** An instant. It is written in ISO 8601 with milliseconds. */
+export const instant = z.codec(z.iso.datetime(), z.date(), {
+  decode: (text) => new Date(text),
+  encode: (date) => date.toISOString(),
+});
+
+const selfAssignRules = z.object({
+  enabled: z.boolean().describe('Whether texters may take conversations from the pool.'),
+  batchMax: count.max(SELF_ASSIGN_BATCH_MAX).describe('The most conversations of one claim.'),
+  openMax: count.describe('The most not-started conversations that a texter has after a claim.'),
+  repliesMax: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .nullable()
+    .describe('No claim while the texter has more conversations that need a reply. null: no limit.'),
+});
+
+export const selfAssign = selfAssignRules.meta({ id: 'SelfAssignRules' });
+export const selfAssignChanges = z.strictObject(selfAssignRules.partial().shape);
+
+export const campaign = z
+  .object({
+    campaignId: z.string(),
+    name: z.string(),
+    closed: z.boolean().describe('Conversations of a closed campaign can go back to the pool, but not to a texter.'),
+    country: z.string().nullable().describe('The country of phone numbers without a country code.'),
+    selfAssign,
+    texterCount: z.int().describe('The number of texters that ever joined.'),
+    createdAt: instant,
+  })
+  .meta({ id: 'Campaign' });
+
+export const texter = z
+  .object({
+    texterId: z.string(),
+    name: z.string(),
+    active: z.boolean().describe('A paused texter keeps the assigned conversations and gets no more.'),
+    joinedOrder: z.int().describe("The texter's place in the order of joining, from 1."),
+  })
+  .meta({ id: 'Texter' });

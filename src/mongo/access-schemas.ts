@@ -1,0 +1,53 @@
+import { Schema } from 'mongoose';
+import { optional, required, strict, text, textOrNull, time, timeOrNull, Value } from './schema-parts.ts';
+
+export const organisationSchema = Schema.create(
+  {
+    _id: text,
+    name: text,
+    /** The public keys with which the organisation signs tokens of its texters, as a JSON Web Key Set; `null`: none. */
+    jwks: required<{ keys: object[] } | null>({ type: Value, default: null }),
+    /** The private key with which Baton signs tokens of its texters, as a JSON Web Key; absent before the first token. */
+    tokenKey: optional<Record<string, unknown>>({ type: Value }),
+    createdAt: time,
+  },
+  { ...strict, collection: 'organisations' },
+);
+
+export const apiKeySchema = Schema.create(
+  {
+    /** The part of the key that is no secret. */
+    _id: text,
+    organisationId: text,
+    /** The app that uses the key. */
+    name: text,
+    /** The SHA-256 of the secret, in base64url. A random secret of 256 bits needs no slow hash. */
+    hash: text,
+    scopes: required<string[]>({ type: [String] }),
+    /** 1 or 2 while the key is live: an app can have two live keys, to replace one without a gap. */
+    slot: { type: Number, min: 1, max: 2, allowNull: false },
+    createdAt: time,
+    createdBy: text,
+    revokedAt: timeOrNull,
+  },
+  { ...strict, collection: 'api_keys' },
+);
+
+/** Records who changed rules, texters and keys, and when. */
+export const changeSchema = Schema.create(
+  {
+    _id: { type: Schema.Types.ObjectId, required: true },
+    organisationId: text,
+    campaignId: textOrNull,
+    kind: text,
+    /** The ids of the texters or keys that the change is about. */
+    subjectIds: required<string[]>({ type: [String] }),
+    /** The new values, without names. */
+    values: required<Record<string, unknown>>({ type: Value }),
+    actor: text,
+    at: time,
+    /** `done`, or the code of the error; `null` while the change runs, or when its process died. */
+    outcome: textOrNull,
+  },
+  { ...strict, collection: 'changes' },
+);

@@ -1,0 +1,118 @@
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseKey } from '../../src/access/index.ts';
+import { Cli, cliEnv } from '../support/cli.ts';
+import { Harness } from '../support/harness.ts';
+import { Client, HttpHarness } from './support.ts';
+
+let harness: Harness;
+let http: HttpHarness;
+let client: Client;
+beforeAll(async () => {
+  harness = await Harness.open();
+  http = await HttpHarness.start(harness);
+  client = await http.client();
+});
+afterAll(async () => {
+  await http.close();
+  await harness.close();
+});
+
+/** Sends raw text and returns the head and the body of the answer. */
+async function raw(text: string): Promise<string> {
+  const { port, hostname } = new URL(http.server.address);
+  const socket = connect(Number(port), hostname);
+  let answer = '';
+  socket.on('data', (piece: Buffer) => (answer += piece.toString()));
+  socket.write(text);
+  await once(socket, 'close');
+  return answer;
+}
+
+describe('the server', () => {
+  it('says without a key that it lives and that it is ready', async () => {
+    const stranger = new Client(http.server.address);
+    expect(await stranger.get('/livez')).toMatchObject({ status: 200, body: { live: true } });
+    expect(await stranger.get('/readyz')).toMatchObject({ status: 200, body: { ready: true, missing: [] } });
+  });
+
+  it('answers an unknown path and a wrong method with problem documents', async () => {
+    expect(await client.problem('GET', '/v1/nowhere')).toMatchObject({ status: 404, code: 'not-found' });
+    const answer = await client.send('DELETE', '/v1/campaigns');
+    expect(answer).toMatchObject({ status: 405, body: { code: 'method-not-allowed' } });
+    expect(answer.headers.get('allow')).toBe('POST, GET');
+  });
+
+  it('names every wrong value of a body by a JSON pointer, and quotes none of them', async () => {
+    const body = { name: 'Rally', selfAssign: { batchMax: 'Alma +12025550101' }, extra: 1 };
+    const problem = await client.problem('POST', '/v1/campaigns', { body });
+    expect(problem).toMatchObject({ status: 400, code: 'bad-request', type: 'urn:baton:problem:bad-request' });
+    expect(problem.errors?.map(({ pointer }) => pointer).sort()).toEqual(['#', '#/selfAssign/batchMax']);
+    expect(JSON.stringify(problem)).not.toContain('2025550101');
+    expect(problem.instance).toContain(problem.requestId);
+  });
+
+  it('refuses bodies that are too large, of another type, or no JSON', async () => {
+    const large = { body: { name: 'x'.repeat(2 * 1024 * 1024) } };
+    expect(await client.problem('POST', '/v1/campaigns', large)).toMatchObject({ status: 413, code: 'body-too-large' });
+    const text = { 'content-type': 'text/plain' };
+    const problem = await client.problem('POST', '/v1/campaigns', { body: {}, headers: text });
+    expect(problem).toMatchObject({ status: 415, code: 'media-type-unsupported' });
+    const head = `POST /v1/campaigns HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${client.key}\r\n`;
+    const answer = await raw(`${head}Content-Type: application/json\r\nContent-Length: 3\r\n\r\n{a}`);
+    expect(answer).toContain('HTTP/1.1 400');
+    expect(answer).toContain('"code":"malformed-request"');
+  });
+
+  it('answers headers that are too large and text that is no request with problem documents', async () => {
+    expect(await raw(`GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toContain('"code":"headers-too-large"');
+    expect(await raw('hello\r\n\r\n')).toContain('"code":"malformed-request"');
+  });
+});
+
+describe('API keys', () => {
+  it('are refused with one answer when they are missing, mistyped, unknown, wrong or revoked', async () => {
+    const of = (key?: string) => new Client(http.server.address, key).problem('GET', '/v1/campaigns');
+    expect(await of()).toMatchObject({ status: 401, code: 'key-missing' });
+    const key = client.key ?? '';
+    const other = (await http.client()).key ?? '';
+    const mixed = [...key.split('_').slice(0, 2), ...other.split('_').slice(2)].join('_');
+    for (const wrong of ['baton_x', `${key}0`, key.replace(/.$/, key.endsWith('0') ? '1' : '0'), mixed]) {
+      expect(await of(wrong)).toMatchObject({ status: 401, code: 'key-refused' });
+    }
+  });
+
+  it('stop working at once when they are revoked, also after the server has used them', async () => {
+    const revoked = await http.client();
+    expect((await revoked.get('/v1/campaigns')).status).toBe(200);
+    const { keyId = '' } = parseKey(revoked.key ?? '') ?? {};
+    await new Cli(cliEnv(harness.config)).json(['key', 'revoke', keyId]);
+    expect((await revoked.get('/v1/campaigns')).status).toBe(401);
+  });
+
+  it('can do only what their scopes allow', async () => {
+    const reader = await http.client(['read']);
+    expect((await reader.get('/v1/campaigns')).status).toBe(200);
+    const problem = await reader.problem('POST', '/v1/campaigns', { body: { name: 'Rally' } });
+    expect(problem).toMatchObject({ status: 403, code: 'scope-missing' });
+  });
+});
+
+describe('the limit of requests', () => {
+  it('is in the headers of every answer, and refuses more with the time to wait', async () => {
+    const limited = await HttpHarness.start(harness, { keyRequestsPerMinute: 2 });
+    try {
+      const caller = await limited.client();
+      const first = await caller.get('/v1/campaigns');
+      expect(first.headers.get('ratelimit-policy')).toBe('"default";q=2;w=60');
+      expect(first.headers.get('ratelimit')).toMatch(/^"default";r=1;t=\d+$/);
+      await caller.get('/v1/campaigns');
+      const refused = await caller.get('/v1/campaigns');
+      expect(refused).toMatchObject({ status: 429, body: { code: 'rate-limited' } });
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    } finally {
+      await limited.close();
+    }
+  });
+});
