@@ -13,6 +13,8 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
   /** Stores the addresses of the services for commands with `announced` services. */
   readonly announce?: boolean;
+  /** Takes `--keep DIR` for the data of the services, and no other arguments. */
+  readonly keeps?: boolean;
 }
 
 /** One process. Further arguments of the command line go to the `run` step. */
@@ -56,6 +58,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   start: {
     services: 'own',
     announce: true,
+    keeps: true,
     prepare: [{ name: 'baton migrate', command: [...tsx('src/cli/main.ts').command, 'migrate'] }],
     run: tsx('workers/main.ts', WORKER_NODE_FLAGS),
   },

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { execaSync } from 'execa';
 import { registerCleanup } from './cleanup.ts';
 import { freePort, LOOPBACK } from './managed-server.ts';
@@ -36,8 +37,9 @@ export function composeCommands(
   project: string,
   services: readonly ComposeService[],
   ports: ComposePorts,
+  keptIn?: string,
 ): { readonly up: readonly string[]; readonly down: readonly string[] } {
-  const env = ['env', `BATON_MONGO_PORT=${ports.mongo}`, `BATON_REDIS_PORT=${ports.redis}`];
+  const env = ['env', `BATON_MONGO_PORT=${ports.mongo}`, `BATON_REDIS_PORT=${ports.redis}`, ...dataFolders(keptIn)];
   const compose = [...env, 'docker', 'compose', '--project-name', project, '--file', COMPOSE_FILE];
   const limits = ['--wait', '--wait-timeout', String(HEALTHY_TIMEOUT_S)];
   return {
@@ -46,9 +48,15 @@ export function composeCommands(
   };
 }
 
-export async function startContainers(services: readonly ComposeService[]): Promise<DockerServices> {
+/** A path instead of the name of a volume, which `down` does not remove. */
+function dataFolders(keptIn: string | undefined): readonly string[] {
+  if (keptIn === undefined) return [];
+  return [`BATON_MONGO_DATA=${join(keptIn, 'docker-mongo')}`, `BATON_REDIS_DATA=${join(keptIn, 'docker-redis')}`];
+}
+
+export async function startContainers(services: readonly ComposeService[], keptIn?: string): Promise<DockerServices> {
   const ports = { mongo: await freePort(), redis: await freePort() };
-  const { up, down } = composeCommands(`baton-dev-${process.pid}`, services, ports);
+  const { up, down } = composeCommands(`baton-dev-${process.pid}`, services, ports, keptIn);
   registerCleanup({ command: down });
   const stop = async (): Promise<void> => {
     await runTool(down);

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { chownSync, closeSync, openSync, readFileSync } from 'node:fs';
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTemporaryFolder, type TemporaryFolder } from './cleanup.ts';
 import type { ManagedServer } from './managed-server.ts';
-import { lastLines } from './messages.ts';
-import { ensureServerRoot, startPostgres, type PostgresServer } from './postgres.ts';
+import { lastLines, SetupError } from './messages.ts';
+import { canKeepPostgres, ensureServerRoot, startPostgres, type PostgresServer } from './postgres.ts';
 import { killedWithParent, runTool, spawnChild, stopChild, type Child } from './processes.ts';
+import { buildThenRename } from './unpacked/build.ts';
 import { RUNS, TEMPLATE } from './unpacked/cache.ts';
 import { recipe } from './unpacked/recipe.ts';
 
@@ -32,12 +33,21 @@ const WIRE_SERVER_READY_TIMEOUT_MS = 20_000;
 const WIRE_SERVER_STOP_SEQUENCE = [{ signal: 'SIGTERM', waitMs: 2_000 }] as const;
 const ANY_PORT = 0;
 
-export async function startDocumentDb(): Promise<DocumentDb> {
+/** `keptIn` is the folder of the data. Default: a temporary folder that `stop` removes. */
+export async function startDocumentDb(keptIn?: string): Promise<DocumentDb> {
   const root = await ensureServerRoot();
   const folder = createTemporaryFolder(join(root, RUNS));
   try {
-    const data = await copyTemplate(root, folder.path);
-    const postgres = await startPostgres({ root, data, logFile: join(folder.path, 'postgres.log') });
+    chownSync(folder.path, recipe.serverUid, recipe.serverUid);
+    const data = join(folder.path, 'data');
+    if (keptIn === undefined) await copyTemplate(root, data);
+    else await prepareKept(root, keptIn, data);
+    const postgres = await startPostgres({
+      root,
+      data: data.slice(root.length),
+      keptIn,
+      logFile: join(folder.path, 'postgres.log'),
+    });
     const wireServer = await startWireServer(postgres.socketFolder, join(folder.path, 'server.log')).catch(
       async (error: unknown) => {
         await postgres.stop();
@@ -71,12 +81,19 @@ function combine(postgres: PostgresServer, wireServer: WireServer, folder: Tempo
   };
 }
 
-/** Returns the path of the data folder as seen inside the root. */
-async function copyTemplate(root: string, run: string): Promise<string> {
-  const { serverUid } = recipe;
-  chownSync(run, serverUid, serverUid);
-  await runTool(['cp', '--archive', '--reflink=auto', join(root, TEMPLATE, 'data'), join(run, 'data')]);
-  return join(run.slice(root.length), 'data');
+async function copyTemplate(root: string, target: string): Promise<void> {
+  await runTool(['cp', '--archive', '--reflink=auto', '--no-target-directory', join(root, TEMPLATE, 'data'), target]);
+}
+
+/** At the first start, the kept folder becomes a copy of the template. */
+async function prepareKept(root: string, keptIn: string, mountPoint: string): Promise<void> {
+  if (!canKeepPostgres()) {
+    throw new SetupError(
+      'this machine forbids mounts, so --keep cannot keep the private database: set MONGODB_URI, or use Docker',
+    );
+  }
+  if (!existsSync(keptIn)) await buildThenRename(keptIn, (folder) => copyTemplate(root, folder));
+  mkdirSync(mountPoint);
 }
 
 /** Runs the server in a process of its own, so that it shares no event loop with the code that a benchmark measures. */

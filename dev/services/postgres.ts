@@ -51,6 +51,8 @@ export interface PostgresOptions {
   readonly root: string;
   /** The path of the data folder as seen inside the root. */
   readonly data: string;
+  /** The folder outside the root that appears at `data`. Default: `data` is a folder in the root. */
+  readonly keptIn?: string | undefined;
   /** A path outside the data folder. */
   readonly logFile: string;
 }
@@ -65,7 +67,7 @@ export const POSTGRES_PORT = 5432;
 /** The limit of the system for the path of a socket, without the byte at its end. */
 const SOCKET_PATH_BYTES_MAX = 107;
 
-export async function startPostgres({ root, data, logFile }: PostgresOptions): Promise<PostgresServer> {
+export async function startPostgres({ root, data, keptIn, logFile }: PostgresOptions): Promise<PostgresServer> {
   const inside = dirname(data);
   const socketFolder = join(root, inside);
   const socket = join(socketFolder, `.s.PGSQL.${POSTGRES_PORT}`);
@@ -74,13 +76,13 @@ export async function startPostgres({ root, data, logFile }: PostgresOptions): P
       `the path ${socket} is too long for a socket: set BATON_CACHE_DIR to a folder with a shorter path`,
     );
   }
-  writeFileSync(join(root, data, 'postgresql.conf'), configuration(inside));
+  writeFileSync(join(keptIn ?? join(root, data), 'postgresql.conf'), configuration(inside));
   const server = await startManagedServer({
     name: 'PostgreSQL',
     port: POSTGRES_PORT,
     logFile,
     stopSequence: STOP_SEQUENCE,
-    spawn: () => spawnPostgres(root, data, logFile),
+    spawn: () => spawnPostgres({ root, data, keptIn, logFile }),
     isReady: () => isReady(socketFolder),
   });
   // Not a copy, because the process id changes at a restart.
@@ -100,11 +102,12 @@ function configuration(socketFolder: string): string {
   return `${lines.join('\n')}\n`;
 }
 
-function spawnPostgres(root: string, data: string, logFile: string): Child {
+function spawnPostgres({ root, data, keptIn, logFile }: PostgresOptions): Child {
+  const command = inRoot(root, [`${BIN}/postgres`, '-D', data]);
   const log = openSync(logFile, 'a');
   try {
     // Nothing is written to the fourth stream. It closes when the last server process, orphans included, has exited.
-    return spawnChild(inRoot(root, [`${BIN}/postgres`, '-D', data]), {
+    return spawnChild(keptIn === undefined ? command : withFolderAt(join(root, data), keptIn, command), {
       stdio: ['ignore', log, log, 'pipe'],
       env: SERVER_ENV,
     });
@@ -122,6 +125,17 @@ function inRoot(root: string, command: readonly string[]): readonly string[] {
   const uid = String(recipe.serverUid);
   const user = ['--reuid', uid, '--regid', uid, '--clear-groups', '--no-new-privs', '--pdeathsig', 'QUIT'];
   return [...ownIpcNamespace(), 'chroot', root, '/usr/bin/setpriv', ...user, '--', ...command];
+}
+
+/** Shows the folder to this command alone. The rest of the machine sees no mount, and nothing has to be unmounted. */
+function withFolderAt(mountPoint: string, folder: string, command: readonly string[]): readonly string[] {
+  const mount = 'mount --bind "$0" "$1"; shift; exec "$@"';
+  return ['unshare', '--mount', 'sh', '-ec', mount, folder, mountPoint, ...command];
+}
+
+/** A container may forbid mounts. */
+export function canKeepPostgres(): boolean {
+  return spawnSync('unshare', ['--mount', 'sh', '-ec', 'mount --bind / /mnt']).status === 0;
 }
 
 let ipcPrefix: readonly string[] | undefined;

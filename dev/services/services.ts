@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { chooseServices, inspectMachine, type Choice, type Machine } from './choose.ts';
 import { startContainers, type DockerServices } from './docker.ts';
 import { startDocumentDb, type DocumentDb } from './documentdb.ts';
@@ -21,19 +22,19 @@ export interface Services {
 type PossibleChoice = Extract<Choice, { possible: true }>;
 type Stop = () => Promise<void>;
 
-/** Finds or starts MongoDB and Redis. `chooseServices` decides which. */
-export async function startServices(env: NodeJS.ProcessEnv = process.env): Promise<Services> {
-  const machine = inspectMachine(env);
+/** Finds or starts MongoDB and Redis. `chooseServices` decides which. Servers that it starts keep their data in `keptIn`. */
+export async function startServices(keptIn?: string): Promise<Services> {
+  const machine = inspectMachine(process.env);
   try {
-    return await startChosen(machine);
+    return await startChosen(machine, keptIn);
   } catch (error) {
     if (!machine.docker) throw error;
     log(`containers did not start: ${errorMessage(error)}`);
-    return startChosen({ ...machine, docker: false });
+    return startChosen({ ...machine, docker: false }, keptIn);
   }
 }
 
-async function startChosen(machine: Machine): Promise<Services> {
+async function startChosen(machine: Machine, keptIn: string | undefined): Promise<Services> {
   const choice = chooseServices(machine);
   if (!choice.possible) throw new SetupError(choice.message);
   const stops: Stop[] = [];
@@ -43,9 +44,9 @@ async function startChosen(machine: Machine): Promise<Services> {
   try {
     if (choice.mongo === 'environment') await checkMongo(machine.mongodbUri ?? '');
     if (choice.redis === 'environment') await checkRedis(machine.redisUrl ?? '');
-    const containers = await startChosenContainers(choice, stops);
-    const redis = choice.redis === 'private' ? await startPrivateRedis(stops) : undefined;
-    const mongo = choice.mongo === 'private' ? await startPrivateMongo(stops) : undefined;
+    const containers = await startChosenContainers(choice, stops, keptIn);
+    const redis = choice.redis === 'private' ? await startPrivateRedis(stops, keptIn) : undefined;
+    const mongo = choice.mongo === 'private' ? await startPrivateMongo(stops, keptIn) : undefined;
     const mongodbUri = mongo?.uri ?? (choice.mongo === 'docker' ? containers?.mongodbUri : machine.mongodbUri) ?? '';
     const redisUrl = redis?.url ?? (choice.redis === 'docker' ? containers?.redisUrl : machine.redisUrl) ?? '';
     return { mongodbUri, redisUrl, env: asEnv(mongodbUri, redisUrl, mongo), wereStarted: stops.length > 0, stop };
@@ -55,24 +56,28 @@ async function startChosen(machine: Machine): Promise<Services> {
   }
 }
 
-async function startChosenContainers(choice: PossibleChoice, stops: Stop[]): Promise<DockerServices | undefined> {
+async function startChosenContainers(
+  choice: PossibleChoice,
+  stops: Stop[],
+  keptIn: string | undefined,
+): Promise<DockerServices | undefined> {
   const services = (['mongo', 'redis'] as const).filter((service) => choice[service] === 'docker');
   if (services.length === 0) return undefined;
   log(`starting containers (docker compose: ${services.join(', ')})…`);
-  const containers = await startContainers(services);
+  const containers = await startContainers(services, keptIn);
   stops.push(() => containers.stop());
   return containers;
 }
 
-async function startPrivateRedis(stops: Stop[]): Promise<RedisServer> {
-  const redis = await startRedis();
+async function startPrivateRedis(stops: Stop[], keptIn: string | undefined): Promise<RedisServer> {
+  const redis = await startRedis(keptIn === undefined ? {} : { dir: join(keptIn, 'redis') });
   stops.push(() => redis.stop());
   log(`started Redis (private, port ${redis.port})`);
   return redis;
 }
 
-async function startPrivateMongo(stops: Stop[]): Promise<DocumentDb> {
-  const mongo = await startDocumentDb();
+async function startPrivateMongo(stops: Stop[], keptIn: string | undefined): Promise<DocumentDb> {
+  const mongo = await startDocumentDb(keptIn && join(keptIn, 'documentdb'));
   stops.push(() => mongo.stop());
   log(`started DocumentDB, a MongoDB-compatible server (private, ${mongo.uri})`);
   return mongo;

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { takeLock } from '../locks.ts';
 import { log } from '../messages.ts';
 import { recipeKey } from './recipe.ts';
 
@@ -34,27 +33,17 @@ export function isServerRootBuilt(): boolean {
   return existsSync(serverRoot());
 }
 
-/**
- * Runs `work` while no other process has locked `file`. Uses the kernel's lock (flock), which cannot remain after a
- * crash: the process that owns it exits when its standard input closes, that is, when this process exits.
- */
+/** Runs `work` while no other process has locked `file`. */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
-  const lockOwner = spawn('flock', ['--exclusive', file, 'sh', '-c', 'echo locked; exec cat'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    // Outside this process group, because Ctrl-C must not release the lock while a build is still stopping.
-    detached: true,
-  });
   const waiting = setTimeout(() => {
     log('waiting for another command, which is building the private servers…');
   }, REPORT_WAITING_AFTER_MS);
-  try {
-    await once(lockOwner.stdout, 'data');
+  const lock = await takeLock(file, { waits: true }).finally(() => {
     clearTimeout(waiting);
+  });
+  try {
     return await work();
   } finally {
-    clearTimeout(waiting);
-    const closed = once(lockOwner, 'close');
-    lockOwner.stdin.end();
-    await closed;
+    await lock?.release();
   }
 }

@@ -1,0 +1,81 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { announcementFile } from '../../dev/services/announcement.ts';
+import { describeWith, OWN_SERVERS } from '../support/needs.ts';
+
+const TIMEOUT_MS = 180_000;
+
+interface Started {
+  readonly process: ChildProcess;
+  readonly lines: string[];
+}
+
+/** Each start is a whole `npm start`, on private servers. */
+describeWith(OWN_SERVERS)('npm start -- --keep DIR', { timeout: TIMEOUT_MS }, () => {
+  let folder: string;
+  let env: NodeJS.ProcessEnv;
+  const running: ChildProcess[] = [];
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'baton-test-keep-'));
+    const { PATH, HOME, BATON_CACHE_DIR, XDG_CACHE_HOME } = process.env;
+    env = { PATH, HOME, BATON_CACHE_DIR, XDG_CACHE_HOME, INIT_CWD: folder };
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((child) => stop(child, 'SIGTERM')));
+    rmSync(folder, { recursive: true });
+  });
+
+  async function start(): Promise<Started> {
+    const child = spawn(process.execPath, ['dev/run.mjs', 'start', '--keep', 'data'], {
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    running.push(child);
+    const lines: string[] = [];
+    await new Promise<void>((resolve, reject) => {
+      createInterface({ input: child.stderr }).on('line', (line) => {
+        lines.push(line);
+        if (line.includes('"msg":"worker ready"')) resolve();
+      });
+      child.once('exit', () => reject(new Error(`npm start has ended:\n${lines.join('\n')}`)));
+    });
+    return { process: child, lines };
+  }
+
+  async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await once(child, 'exit');
+  }
+
+  function baton(...args: string[]): string {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['dev/run.mjs', 'baton', ...args], {
+      env,
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    return stdout;
+  }
+
+  it('finds the data of the last start again, stops on SIGHUP, and lets one start use the folder', async () => {
+    const first = await start();
+    const path = join(folder, 'data');
+    expect(first.lines.join('\n')).toContain(`their data are kept in ${path}: start again with the same --keep`);
+    baton('campaign', 'create', 'Autumn', '--id', 'autumn');
+    const second = spawnSync(process.execPath, ['dev/run.mjs', 'start', '--keep', path], { env, encoding: 'utf8' });
+    expect(second).toMatchObject({ status: 2, stdout: '' });
+    expect(second.stderr).toMatch(/^baton: --keep \S+: another `npm start` is using this folder; [^\n]*\n$/);
+
+    await stop(first.process, 'SIGHUP');
+    expect(() => readFileSync(announcementFile())).toThrow('ENOENT');
+    await start();
+    expect(baton('campaign', 'list')).toContain('Autumn');
+  });
+});
