@@ -1,8 +1,8 @@
 import pTimeout from 'p-timeout';
 import { STATUSES } from '../domain/conversation.ts';
 import { sumOf, type Receipt } from '../domain/receipt.ts';
-import { countSelected, type OperationRequest, type Plan, type RequestInput } from '../operations/index.ts';
-import type { OperationResult, Producer, Sent } from '../producer/index.ts';
+import { countSelected, type OperationRequest, type Plan } from '../operations/index.ts';
+import { sendRequest, type OperationResult, type Sent } from '../producer/index.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
 import type { AssigneeNames } from './assignee-names.ts';
 import { blocks, laidOut } from './layout.ts';
@@ -29,7 +29,7 @@ export async function sendOperation(
   { waitMs, names, plan }: SendOptions,
 ): Promise<Output> {
   const { operationId } = request;
-  const sent = await send(await session.producer(), request);
+  const sent = await sendRequest(await session.producer(), request);
   if (waitMs === undefined) {
     const text = `Sent as operation ${operationId}.\nTo see the result: baton operation ${operationId}`;
     return { json: { operationId, state: 'sent' }, text };
@@ -38,26 +38,6 @@ export async function sendOperation(
   const result = await waitForResult(session, sent, waitMs, await totalOf(session, request, plan));
   const loads = await loadsNow(session, request.campaignId, result.receipt);
   return { json: result, text: resultText(result, names, loads) };
-}
-
-/** The producer's methods take requests before defaults, so the checked request needs a cast for each kind. */
-async function send(producer: Producer, { kind, ...request }: OperationRequest): Promise<Sent> {
-  switch (kind) {
-    case 'reassign':
-      return producer.reassign(request as RequestInput<'reassign'>);
-    case 'unassign':
-      return producer.unassign(request as RequestInput<'unassign'>);
-    case 'reassign-one':
-      return producer.reassignOne(request as RequestInput<'reassign-one'>);
-    case 'unassign-one':
-      return producer.unassignOne(request as RequestInput<'unassign-one'>);
-    case 'reassign-list':
-      return producer.reassignList(request as RequestInput<'reassign-list'>);
-    case 'unassign-list':
-      return producer.unassignList(request as RequestInput<'unassign-list'>);
-    case 'undo':
-      return producer.undo(request as RequestInput<'undo'>);
-  }
 }
 
 /** Counts the conversations that will be selected, for the progress bar. Returns 0 where no bar is shown. */

@@ -18,6 +18,7 @@ export const HTTP_CODES = {
   'scope-missing': 403,
   'token-refused': 401,
   unavailable: 503,
+  'worker-timeout': 503,
 } as const;
 
 export type HttpCode = keyof typeof HTTP_CODES;

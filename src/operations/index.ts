@@ -18,8 +18,11 @@ export {
   type RequestInput,
   type Sources,
   type Targets,
+  cancelRequest,
   isOne,
+  operationRequest,
   parseRequest,
+  previewRequest,
 } from './contract.ts';
 export { MOVES_OF_PAGE_MAX, parseMovesRequest } from './moves-job.ts';
 export { failWith } from './ending.ts';
@@ -69,7 +72,7 @@ export {
   OPERATION_FILTERS,
   Overtaken,
 } from './ports.ts';
-export { countSelected, preview, refuseEarly } from './preview.ts';
+export { countSelected, preview, refuseEarly, refuseUnconfirmed } from './preview.ts';
 export { progressOf } from './progress.ts';
 export type { SliceLimits } from './run.ts';
 export { TransactionSizes } from './transaction-size.ts';

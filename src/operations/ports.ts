@@ -207,10 +207,18 @@ export const OPERATION_FILTERS = ['accepted', 'running', 'done', 'cancelled', 'f
 
 export type OperationFilter = (typeof OPERATION_FILTERS)[number];
 
+/** A place in a list of operations, newest first. */
+export type OperationPlace = Pick<AnyOperation, 'acceptedAt' | 'operationId'>;
+
 /** Reads operations for people and programs. It never writes. */
 export interface OperationViewStore {
   /** Newest first. */
-  listOperations(campaignId: string, limit: number, filter?: OperationFilter): Promise<AnyOperation[]>;
+  listOperations(
+    campaignId: string,
+    limit: number,
+    filter?: OperationFilter,
+    after?: OperationPlace,
+  ): Promise<AnyOperation[]>;
   findOperation(operationId: string): Promise<AnyOperation | undefined>;
   /** Adds to the operations of a campaign that wait how many run before each. Reads the queue of the campaign. */
   withPlaces(campaignId: string, operations: readonly AnyOperation[]): Promise<ViewedOperation[]>;

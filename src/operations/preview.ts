@@ -1,3 +1,4 @@
+import { checkConfirmation } from './confirmation.ts';
 import type { AssigneeCount } from '../conversations/index.ts';
 import type { Assignee } from '../domain/conversation.ts';
 import { operationConflict } from '../domain/errors.ts';
@@ -71,6 +72,12 @@ export async function refuseEarly(
   if (!existing) return resolvePlan(stores, request);
   if (existing.requestHash === requestHash) return undefined;
   throw operationConflict(existing.operationId);
+}
+
+/** Throws the refusal of an unassign that needs a confirmation and has none, or a wrong one, before it is sent. */
+export async function refuseUnconfirmed(stores: Stores, request: OperationRequest): Promise<void> {
+  if (request.kind !== 'unassign') return;
+  await checkConfirmation(stores, request, await resolvePlan(stores, request));
 }
 
 /** Counts the conversations that a bulk request would select now, for a progress bar; 0 for a single conversation. */

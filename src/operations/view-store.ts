@@ -9,6 +9,7 @@ import type {
   AnyOperation,
   BatchReads,
   OperationFilter,
+  OperationPlace,
   OperationViewStore,
   ViewedBatch,
   ViewedOperation,
@@ -31,8 +32,18 @@ export class MongoOperationViewStore implements OperationViewStore {
     this.database = database;
   }
 
-  async listOperations(campaignId: string, limit: number, filter?: OperationFilter): Promise<AnyOperation[]> {
-    const found = this.database.models.operations.find({ campaignId, ...(filter && matching(filter)) });
+  async listOperations(
+    campaignId: string,
+    limit: number,
+    filter?: OperationFilter,
+    after?: OperationPlace,
+  ): Promise<AnyOperation[]> {
+    const isAfter = after && [
+      { acceptedAt: { $lt: after.acceptedAt } },
+      { acceptedAt: after.acceptedAt, _id: { $gt: after.operationId } },
+    ];
+    const condition = { campaignId, ...(filter && matching(filter)), ...(isAfter && { $or: isAfter }) };
+    const found = this.database.models.operations.find(condition as QueryFilter<OperationDoc>);
     const newest = found.sort({ acceptedAt: -1, _id: 1 }).hint(NEWEST_INDEX).limit(limit);
     return (await newest.lean<OperationDoc[]>()).map(toAnyOperation);
   }

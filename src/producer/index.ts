@@ -8,3 +8,4 @@ export type {
   SentOfMany,
 } from './producer-port.ts';
 export { createProducer } from './producer.ts';
+export { sendRequest } from './send-request.ts';

@@ -1,7 +1,20 @@
-import { addHealthRoutes } from './health.ts';
 import { addCampaignRoutes } from './campaigns.ts';
+import { addClaimRoutes } from './claims.ts';
+import { addConversationRoutes } from './conversations.ts';
+import { addHealthRoutes } from './health.ts';
+import { addOperationChangeRoutes } from './operation-changes.ts';
+import { addOperationRoutes } from './operations.ts';
+import { addTexterRoutes } from './texters.ts';
 import type { App } from '../app-type.ts';
 import type { HttpServices } from '../services.ts';
 
 /** One file for each family of routes. The document lists the families in this order. */
-export const ROUTES: readonly ((app: App, services: HttpServices) => void)[] = [addCampaignRoutes, addHealthRoutes];
+export const ROUTES: readonly ((app: App, services: HttpServices) => void)[] = [
+  addCampaignRoutes,
+  addTexterRoutes,
+  addOperationRoutes,
+  addOperationChangeRoutes,
+  addClaimRoutes,
+  addConversationRoutes,
+  addHealthRoutes,
+];

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { count, texterId } from '../../domain/ids.ts';
+import { required } from '../access.ts';
+import type { App } from '../app-type.ts';
+import { answer, problems } from '../document.ts';
+import { operation, operationHeaders } from '../operation-shapes.ts';
+import { sentView } from '../operation-view.ts';
+import { answerWith, operationIdOf, readOperation } from '../send-operation.ts';
+import type { HttpServices } from '../services.ts';
+import { campaignParams } from '../shapes.ts';
+import { readWaitMs, waitForEnd } from '../waiting.ts';
+
+const HOUR_MS = 3_600_000;
+const claimBody = z
+  .strictObject({
+    texterId: texterId.describe('The texter who asks for more.'),
+    count: count.optional().describe("Default: the campaign's maximum for one claim."),
+    waitMs: z
+      .int()
+      .min(1)
+      .max(24 * HOUR_MS)
+      .optional()
+      .describe(
+        'How long the claim waits for more when the pool is short, in milliseconds. Default: it does not wait.',
+      ),
+  })
+  .meta({ examples: [{ texterId: 't_kevin', count: 10 }] });
+
+/** Claims on behalf of a texter, and the report that conversations came back to the pool. */
+export function addClaimRoutes(app: App, services: HttpServices): void {
+  const { producer, stopping } = services;
+  app.post(
+    '/v1/campaigns/:campaignId/claims',
+    {
+      config: { access: { for: 'key', scope: 'operations:write', chain: ['campaign'] } },
+      schema: {
+        operationId: 'claim',
+        tags: ['Claims'],
+        summary:
+          'Give a texter more conversations from the pool, longest waiting first, within the rules of the campaign',
+        params: campaignParams,
+        headers: operationHeaders,
+        body: claimBody,
+        response: {
+          200: answer('The claim has ended.', operation),
+          202: answer('The claim continues.', operation),
+          ...problems(404, 409, 422),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { campaignId } = required(request.resources.campaign);
+      const operationId = operationIdOf(request);
+      const { texterId: claimant, count: asked, waitMs } = request.body;
+      const fields = { ...(asked !== undefined && { count: asked }), ...(waitMs !== undefined && { waitMs }) };
+      const claim = { operationId, campaignId, texterId: claimant, ...fields };
+      const sent = await producer.selfAssign(claim);
+      const preferredMs = readWaitMs(request, reply);
+      await waitForEnd(preferredMs, stopping.signal, (wait) => sent.result(wait));
+      const found = await readOperation(services, operationId);
+      return answerWith(reply, found ?? sentView({ kind: 'self-assign', ...claim }));
+    },
+  );
+  app.post(
+    '/v1/campaigns/:campaignId/pool-refilled',
+    {
+      config: { access: { for: 'key', scope: 'operations:write', chain: ['campaign'] } },
+      schema: {
+        operationId: 'poolRefilled',
+        tags: ['Claims'],
+        summary: 'Serve the waiting claims, after another program has returned conversations to the pool',
+        params: campaignParams,
+        response: { 204: z.undefined().describe('A round will start.'), ...problems(404) },
+      },
+    },
+    async (request, reply) => {
+      await producer.poolRefilled(required(request.resources.campaign).campaignId);
+      return reply.status(204).send();
+    },
+  );
+}

@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import { viewConversations, viewSenders } from '../../conversations/index.ts';
+import { STATUSES, VISIBLE_STATUSES } from '../../domain/conversation.ts';
+import { conversationId, texterId } from '../../domain/ids.ts';
+import { toOutsideId } from '../../domain/organisations.ts';
+import { required } from '../access.ts';
+import type { App } from '../app-type.ts';
+import { cursorOf, readCursor } from '../cursor.ts';
+import { answer, problems } from '../document.ts';
+import type { HttpServices } from '../services.ts';
+import { campaignParams, instant, next, page } from '../shapes.ts';
+
+const count = z.int();
+const load = {
+  counts: z
+    .object(
+      Object.fromEntries(STATUSES.map((status) => [status, count])) as Record<(typeof STATUSES)[number], z.ZodInt>,
+    )
+    .describe('The conversations that a texter can act on, by status.'),
+  optedOut: count.describe('Conversations of contacts who opted out.'),
+  incomplete: count.describe('Conversations that operations skip, because other programs left fields out.'),
+  total: count,
+};
+const senders = z
+  .object({
+    senders: z.array(z.object({ texterId: z.string(), name: z.string().nullable(), active: z.boolean(), ...load })),
+    pool: z.object(load),
+  })
+  .meta({ id: 'Senders' });
+
+const conversation = z.object({
+  conversationId: z.string(),
+  externalId: z.string().nullable(),
+  name: z.string(),
+  phone: z.string(),
+  status: z.enum(STATUSES).nullable(),
+  assigneeId: z.string().nullable().describe('The id of a texter; null is the pool.'),
+  optedOut: z.boolean().nullable(),
+  waitingSince: instant,
+  lastInboundAt: instant.nullable(),
+  lastOutboundAt: instant.nullable(),
+  assignedAt: instant.nullable(),
+  createdAt: instant,
+});
+const move = z.object({
+  operationId: z.string(),
+  from: z.string().nullable(),
+  to: z.string().nullable(),
+  at: instant,
+  by: z.string().nullable(),
+});
+const withHistory = conversation
+  .extend({ assignmentVersion: count, history: z.array(move).describe('The last moves, from old to new.') })
+  .meta({ id: 'ConversationWithHistory' });
+const view = z
+  .object({
+    conversations: z.array(conversation.meta({ id: 'Conversation' })),
+    hidden: count.describe('How many conversations the view does not show, because the contact has never replied.'),
+    next,
+  })
+  .meta({ id: 'ConversationsView' });
+
+const place = z.strictObject({ status: z.enum(STATUSES), waitingSince: z.number(), id: conversationId });
+const query = z.strictObject({
+  ...page,
+  assignee: texterId.describe('The id of a texter, or `pool`.').meta({ examples: ['pool'] }),
+  status: z.enum(VISIBLE_STATUSES).optional().describe('Only conversations in this status.'),
+});
+
+/** What texters and the pool have: the senders' counts, the conversations view, and one conversation with its history. */
+export function addConversationRoutes(app: App, services: HttpServices): void {
+  addSenders(app, services);
+  addView(app, services);
+}
+
+function addSenders(app: App, { context }: HttpServices): void {
+  app.get(
+    '/v1/campaigns/:campaignId/senders',
+    {
+      config: { access: { for: 'key', scope: 'read', chain: ['campaign'] } },
+      schema: {
+        operationId: 'getSenders',
+        tags: ['Conversations'],
+        summary: 'Count the conversations of each texter and of the pool',
+        params: campaignParams,
+        response: { 200: answer('The counts, which all see one moment.', senders), ...problems(404) },
+      },
+    },
+    async (request) => {
+      const shown = await viewSenders(context, required(request.resources.campaign).campaignId);
+      return { senders: [...shown.senders], pool: shown.pool };
+    },
+  );
+}
+
+function addView(app: App, { context }: HttpServices): void {
+  app.get(
+    '/v1/campaigns/:campaignId/conversations',
+    {
+      config: { access: { for: 'key', scope: 'read', chain: ['campaign'] } },
+      schema: {
+        operationId: 'listConversations',
+        tags: ['Conversations'],
+        summary: 'List the conversations of a texter or of the pool, most urgent first',
+        params: campaignParams,
+        querystring: query,
+        response: { 200: answer('A page of the view.', view), ...problems(404) },
+      },
+    },
+    async (request) => {
+      const { campaignId } = required(request.resources.campaign);
+      const { assignee, status, limit, after } = request.query;
+      const assignees = [assignee === 'pool' ? null : assignee];
+      const from = readCursor(place, after);
+      const found = await viewConversations(context, { campaignId, assignees, status, limit, after: from });
+      return { ...found, conversations: [...found.conversations], next: found.next && cursorOf(found.next) };
+    },
+  );
+  app.get(
+    '/v1/campaigns/:campaignId/conversations/:conversationId',
+    {
+      config: { access: { for: 'key', scope: 'read', chain: ['campaign', 'conversation'] } },
+      schema: {
+        operationId: 'getConversation',
+        tags: ['Conversations'],
+        summary: 'Read a conversation with its history',
+        params: campaignParams.extend({ conversationId }),
+        response: { 200: answer('The conversation.', withHistory), ...problems(404) },
+      },
+    },
+    (request) => {
+      const { history, ...found } = required(request.resources.conversation);
+      const moves = history.map((each) => ({ ...each, operationId: toOutsideId(each.operationId) }));
+      return { ...found, history: moves };
+    },
+  );
+}

@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import { OPERATION_FILTERS, readMoves, parseMovesRequest, toMovesPage } from '../../operations/index.ts';
+import { required } from '../access.ts';
+import type { App } from '../app-type.ts';
+import { cursorOf, readCursor } from '../cursor.ts';
+import { answer, problems } from '../document.ts';
+import {
+  movesPage,
+  operation,
+  operationBody,
+  operationHeaders,
+  operationsPage,
+  preview,
+  previewBody,
+} from '../operation-shapes.ts';
+import { operationView } from '../operation-view.ts';
+import { previewOf } from '../preview-of.ts';
+import { readOperation, sendOperation } from '../send-operation.ts';
+import type { HttpServices } from '../services.ts';
+import { campaignParams, instant, operationParams, page } from '../shapes.ts';
+
+const place = z.strictObject({ at: instant, id: z.string() });
+const filters = { state: z.enum(OPERATION_FILTERS).optional().describe('Only operations in this state.') };
+
+/** Operations: send, preview, list, read, and what became of each conversation. */
+export function addOperationRoutes(app: App, services: HttpServices): void {
+  addSend(app, services);
+  addReads(app, services);
+  addMoves(app, services);
+}
+
+function addSend(app: App, services: HttpServices): void {
+  app.post(
+    '/v1/campaigns/:campaignId/operations',
+    {
+      config: { access: { for: 'key', scope: 'operations:write', chain: ['campaign'] } },
+      schema: {
+        operationId: 'sendOperation',
+        tags: ['Operations'],
+        summary: 'Reassign, unassign or undo: send an operation, and wait for it if the request prefers so',
+        params: campaignParams,
+        headers: operationHeaders,
+        body: operationBody,
+        response: {
+          200: answer('The operation has ended.', operation),
+          202: answer('The operation continues.', operation),
+          ...problems(404, 409, 422),
+        },
+      },
+    },
+    (request, reply) => sendOperation(services, request, reply, request.body),
+  );
+  app.post(
+    '/v1/campaigns/:campaignId/operations/preview',
+    {
+      config: { access: { for: 'key', scope: 'read', chain: ['campaign'] } },
+      schema: {
+        operationId: 'previewOperation',
+        tags: ['Operations'],
+        summary: 'Show what an operation would do now; changes nothing',
+        params: campaignParams,
+        body: previewBody,
+        response: { 200: answer('What would move.', preview), ...problems(404, 409) },
+      },
+    },
+    (request) => previewOf(services, request, request.body),
+  );
+}
+
+function addReads(app: App, services: HttpServices): void {
+  const { context } = services;
+  app.get(
+    '/v1/campaigns/:campaignId/operations',
+    {
+      config: { access: { for: 'key', scope: 'read', chain: ['campaign'] } },
+      schema: {
+        operationId: 'listOperations',
+        tags: ['Operations'],
+        summary: 'List the operations and claims of a campaign that a worker has accepted, newest first',
+        params: campaignParams,
+        querystring: z.strictObject({ ...page, ...filters }),
+        response: { 200: answer('A page of operations.', operationsPage), ...problems(404) },
+      },
+    },
+    async (request) => {
+      const { campaignId } = required(request.resources.campaign);
+      const { limit, after, state } = request.query;
+      const from = readCursor(place, after);
+      const start = from && { acceptedAt: from.at, operationId: from.id };
+      const found = await context.operationViews.listOperations(campaignId, limit + 1, state, start ?? undefined);
+      const shown = found.slice(0, limit);
+      const last = found.length > limit ? shown.at(-1) : undefined;
+      return {
+        operations: (await context.operationViews.withPlaces(campaignId, shown)).map(operationView),
+        next: last ? cursorOf({ at: last.acceptedAt, id: last.operationId }) : null,
+      };
+    },
+  );
+  app.get(
+    '/v1/campaigns/:campaignId/operations/:operationId',
+    {
+      config: { access: { for: 'key', scope: 'read', chain: ['campaign', 'operation'] } },
+      schema: {
+        operationId: 'getOperation',
+        tags: ['Operations'],
+        summary: 'Read an operation or claim, with its receipt',
+        params: operationParams,
+        response: { 200: answer('The operation.', operation), ...problems(404) },
+      },
+    },
+    async (request) => {
+      const found = required(request.resources.operation);
+      return (await readOperation(services, found.operationId)) ?? operationView(found);
+    },
+  );
+}
+
+function addMoves(app: App, { context }: HttpServices): void {
+  app.get(
+    '/v1/campaigns/:campaignId/operations/:operationId/moves',
+    {
+      config: { access: { for: 'key', scope: 'read', chain: ['campaign', 'operation'] } },
+      schema: {
+        operationId: 'listMoves',
+        tags: ['Operations'],
+        summary: 'List what became of each conversation of an operation: it moved, or was skipped for a reason',
+        params: operationParams,
+        querystring: z.strictObject(page),
+        response: { 200: answer('A page of conversations.', movesPage), ...problems(404, 409) },
+      },
+    },
+    async (request) => {
+      const { operationId, campaignId } = required(request.resources.operation);
+      const moves = parseMovesRequest({ operationId, campaignId, ...request.query });
+      const { state, conversations, next } = toMovesPage(await readMoves(context, moves));
+      return { state, conversations: [...conversations], next };
+    },
+  );
+}

@@ -1,0 +1,58 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+import { isPermanent, JobFailed, WaitTimeout } from '../domain/errors.ts';
+
+/** A proxy in front usually cuts a request off after 60 seconds. */
+const WAIT_S_MAX = 30;
+const WAIT = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?/i;
+const MS_PER_S = 1_000;
+
+/** Reads how long the caller wants to wait (RFC 7240), and says in the answer that this was understood. */
+export function readWaitMs({ headers }: FastifyRequest, reply: FastifyReply): number {
+  const [, text] = WAIT.exec([headers['prefer']].flat().join(',')) ?? [];
+  if (text === undefined) return 0;
+  const seconds = Math.min(Number(text), WAIT_S_MAX);
+  void reply.header('preference-applied', `wait=${seconds}`);
+  return seconds * MS_PER_S;
+}
+
+/**
+ * Waits for the end of an operation, for at most `waitMs`, and no longer than the server runs. How the operation ended is in
+ * the database: refusals and failures are ends too. Returns `undefined` when the operation continues.
+ */
+export async function waitForEnd<Result>(
+  waitMs: number,
+  stopping: AbortSignal,
+  result: (wait: { readonly waitMs: number }) => Promise<Result>,
+): Promise<Result | undefined> {
+  if (waitMs === 0 || stopping.aborted) return undefined;
+  let stop = (): void => undefined;
+  const stopped = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined);
+    stopping.addEventListener('abort', stop);
+  });
+  const ended = result({ waitMs }).catch((error: unknown) => {
+    if (error instanceof WaitTimeout || error instanceof JobFailed || isPermanent(error)) return undefined;
+    throw error;
+  });
+  try {
+    return await Promise.race([ended, stopped]);
+  } finally {
+    stopping.removeEventListener('abort', stop);
+  }
+}
+
+/** A worker answers a request to cancel within seconds. */
+const CANCEL_MS_MIN = 2_000;
+
+/** Waits for the answer to a request to cancel. Unlike the end of an operation, a refusal is the answer to the caller. */
+export async function waitForCancellation(
+  waitMs: number,
+  stopping: AbortSignal,
+  cancel: (wait: { readonly waitMs: number }) => Promise<unknown>,
+): Promise<void> {
+  if (stopping.aborted) return;
+  await cancel({ waitMs: Math.max(waitMs, CANCEL_MS_MIN) }).catch((error: unknown) => {
+    if (!(error instanceof WaitTimeout)) throw error;
+  });
+}

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createOrganisation } from '../../src/access/index.ts';
+import { Harness } from '../support/harness.ts';
+import { Client, HttpHarness } from './support.ts';
+
+/** Every route of the document, with the scope that it needs. */
+interface Document {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly security: readonly object[] }>>>>;
+}
+
+let harness: Harness;
+let http: HttpHarness;
+let acme: Client;
+let other: Client;
+let operationId: string;
+let conversationId: string;
+beforeAll(async () => {
+  harness = await Harness.open();
+  await harness.startWorker();
+  http = await HttpHarness.start(harness);
+  for (const id of ['acme', 'other']) await createOrganisation(harness.context, id, id);
+  acme = await http.client(undefined, 'acme');
+  other = await http.client(undefined, 'other');
+  await harness.seedCampaign(1, { campaignId: 'acme~c1' });
+  [conversationId = ''] = await harness.seedConversations('acme~c1', [{}]);
+  operationId = harness.newId('op');
+  const body = { kind: 'reassign', from: 'pool', to: 'everyone', status: 'any' };
+  const headers = { 'idempotency-key': operationId, prefer: 'wait=20' };
+  await acme.post('/v1/campaigns/c1/operations', body, headers);
+});
+afterAll(async () => {
+  await http.close();
+  await harness.close();
+});
+
+async function routes(): Promise<{ method: string; path: string }[]> {
+  const { body } = await acme.get<Document>('/openapi.json');
+  const values = { campaignId: 'c1', texterId: 't1', operationId, conversationId };
+  return Object.entries(body.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, { security }]) => {
+      const filled = path.replace(/\{(\w+)\}/g, (_, name: keyof typeof values) => values[name]);
+      return security.length === 0 ? [] : [{ method: method.toUpperCase(), path: filled }];
+    }),
+  );
+}
+
+describe('two organisations', () => {
+  it('see their own resources only: every route answers 404 to the other one, and 401 without a live key', async () => {
+    const all = await routes();
+    expect(all.length).toBeGreaterThan(15);
+    const stranger = new Client(http.server.address);
+    const reader = await http.client([], 'acme');
+    for (const { method, path } of all) {
+      expect({ method, path, status: (await stranger.send(method, path)).status }).toEqual({
+        method,
+        path,
+        status: 401,
+      });
+      const forbidden = await reader.send(method, path);
+      expect({ method, path, status: forbidden.status }).toEqual({ method, path, status: 403 });
+      if (!path.includes('c1')) continue;
+      for (const foreign of [other, await http.client()]) {
+        expect({ method, path, status: (await foreign.send(method, path)).status }).toEqual({
+          method,
+          path,
+          status: 404,
+        });
+      }
+    }
+  });
+
+  it('use the same ids without a collision, and never see the organisation in an id', async () => {
+    const created = await other.post('/v1/campaigns', { campaignId: 'c1', name: 'Other' });
+    expect(created).toMatchObject({ status: 201, body: { campaignId: 'c1' } });
+    expect(await acme.get('/v1/campaigns')).toMatchObject({ body: { campaigns: [{ campaignId: 'c1' }] } });
+    expect(await other.get('/v1/campaigns')).toMatchObject({ body: { campaigns: [{ name: 'Other' }] } });
+    const shown = await acme.get(`/v1/campaigns/c1/operations/${operationId}`);
+    expect(shown).toMatchObject({ body: { operationId, campaignId: 'c1', state: 'done', receipt: { moved: 1 } } });
+    const taken = await acme.problem('POST', '/v1/campaigns', { body: { campaignId: 'c1', name: 'Again' } });
+    expect(JSON.stringify([shown.body, taken])).not.toContain('acme~');
+    expect((await other.get('/v1/campaigns/acme~c1')).status).toBe(404);
+  });
+});
