@@ -13,20 +13,10 @@ import type {
 import type { DeepReadonly } from '../../src/domain/requests.ts';
 import type { cancelRequest, operationRequest, previewRequest } from '../../src/operations/contract.ts';
 import type { movesRequest } from '../../src/operations/moves-job.ts';
+import type { Same } from '../support/same-type.ts';
 
 type Checked<Schema extends z.ZodType> = DeepReadonly<z.input<Schema>>;
 type Claim = { readonly kind: 'self-assign' };
-/** The names of the fields, of every member of a union. */
-type FieldsOf<Type> = Type extends unknown ? keyof Type : never;
-
-/** True when both types accept the same values and have the same fields, optional ones included. */
-type Same<Written, FromSchema> = [Written] extends [FromSchema]
-  ? [FromSchema] extends [Written]
-    ? Equal<FieldsOf<Written>, FieldsOf<FromSchema>>
-    : false
-  : false;
-type Equal<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
-
 /** The compiler checks these, with the types of the tests. */
 describe('the types of requests', () => {
   it('that callers see are those that the schemas check', () => {
