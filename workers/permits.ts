@@ -1,31 +1,48 @@
+/** How many tasks of one group work at the same time: of a campaign, one operation runs while others are accepted in turn. */
+const OF_GROUP_MAX = 3;
+
+interface Group {
+  working: number;
+  readonly waiting: (() => void)[];
+}
+
 /** Lets a limited number of tasks work at the same time. The tasks of each group wait in order, and the groups take turns. */
 export class Permits {
   private free: number;
-  private readonly waiting = new Map<string, (() => void)[]>();
+  /** The groups that have tasks. The one whose turn came last is the last. */
+  private readonly groups = new Map<string, Group>();
 
   constructor(count: number) {
     this.free = count;
   }
 
   /** Resolves when the task may begin, with a function that it must call once when it has ended. */
-  async acquire(group: string): Promise<() => void> {
-    if (this.free > 0) this.free -= 1;
-    else await new Promise<void>((resolve) => this.add(group, resolve));
-    return () => this.release();
+  async acquire(name: string): Promise<() => void> {
+    const group = this.groups.get(name) ?? { working: 0, waiting: [] };
+    this.groups.set(name, group);
+    const turn = new Promise<void>((resolve) => group.waiting.push(resolve));
+    this.give();
+    await turn;
+    return () => {
+      group.working -= 1;
+      this.free += 1;
+      if (group.working === 0 && group.waiting.length === 0) this.groups.delete(name);
+      this.give();
+    };
   }
 
-  private add(group: string, begin: () => void): void {
-    this.waiting.set(group, [...(this.waiting.get(group) ?? []), begin]);
-  }
-
-  /** Gives the permit to a task that waits, so that none can take it in between. */
-  private release(): void {
-    const [group, tasks] = this.waiting.entries().next().value ?? [];
-    if (group === undefined || !tasks) return void (this.free += 1);
-    const [next, ...rest] = tasks;
-    // A group is moved behind the others each time.
-    this.waiting.delete(group);
-    if (rest.length > 0) this.waiting.set(group, rest);
-    next?.();
+  /** Gives the free permits to tasks that wait. */
+  private give(): void {
+    for (const [name, group] of [...this.groups]) {
+      if (this.free === 0) return;
+      if (group.working >= OF_GROUP_MAX) continue;
+      const begin = group.waiting.shift();
+      if (!begin) continue;
+      this.free -= 1;
+      group.working += 1;
+      this.groups.delete(name);
+      this.groups.set(name, group);
+      begin();
+    }
   }
 }

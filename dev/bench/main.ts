@@ -10,6 +10,7 @@ import { benchIndexCosts, drawIndexCosts } from './index-costs.ts';
 import { benchSingle, benchStart, drawSingle } from './latency.ts';
 import { benchManyMoves, drawManyMoves } from './many-moves.ts';
 import { drawPlot } from './plot.ts';
+import { benchQueue, drawQueue } from './queue.ts';
 import { countRoundTrips, drawRoundTrips } from './round-trips.ts';
 import { benchTexters, drawTexters } from './texters.ts';
 import { benchScaleOut, drawScaleOut } from './scale-out.ts';
@@ -18,8 +19,10 @@ const { values } = parseArgs({
   options: {
     sizes: { type: 'string', default: '20000,100000,1000000' },
     rounds: { type: 'string', default: '3' },
-    /** Also: `alive`, `texters`, `directions`, `counts`, `indexes` and `moves`. */
+    /** Also: `alive`, `texters`, `directions`, `counts`, `indexes`, `moves` and `queue`. */
     parts: { type: 'string', default: 'start,trips,bulk,single,scale' },
+    /** How many operations wait on one campaign in the part `queue`. */
+    queued: { type: 'string', default: '10000' },
     /** Runs every part with a few hundred conversations, to check that it works. */
     smoke: { type: 'boolean', default: false },
     out: { type: 'string' },
@@ -32,6 +35,7 @@ const FULL = {
   requests: 5_000,
   large: 1_000_000,
   manyMoves: 2_000,
+  queue: { few: 10, many: 10_000, measured: 500, others: 20 },
   scale: 200_000,
   workers: [1, 2, 3],
   trips: 20_000,
@@ -52,6 +56,7 @@ const SMOKE: typeof FULL = {
   requests: 3,
   large: 1_000,
   manyMoves: 40,
+  queue: { few: 2, many: 8, measured: 4, others: 2 },
   scale: 1_000,
   workers: [1, 2],
   trips: 500,
@@ -110,6 +115,12 @@ try {
     const moves = await benchManyMoves(bench, { moves: scope.manyMoves, rounds });
     print('many single moves at once', drawManyMoves(moves));
     report['manyMoves'] = moves;
+  }
+  if (parts.has('queue')) {
+    const many = values.smoke ? scope.queue.many : Number(values.queued);
+    const queue = await benchQueue(bench, { ...scope.queue, many, measured: Math.min(many, scope.queue.measured) });
+    print('many operations on one campaign', drawQueue(queue));
+    report['queue'] = queue;
   }
   if (parts.has('scale')) {
     const scale = await benchScaleOut(bench, { conversations: scope.scale, workers: scope.workers, rounds });
