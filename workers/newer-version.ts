@@ -11,7 +11,15 @@ const PAUSE_MS_MAX = 10_000;
 /** Beyond this number of starts, the pause no longer grows. */
 const DOUBLINGS_MAX = 10;
 
-const versioned = z.object({ version: z.int().min(JOB_VERSION + 1) });
+/** A larger number is no version. It may be a phone number in the wrong field, which must not come into the log. */
+const VERSION_MAX = 9_999;
+
+const versioned = z.object({
+  version: z
+    .int()
+    .min(JOB_VERSION + 1)
+    .max(VERSION_MAX),
+});
 
 /**
  * Returns how long ago a worker first saw the job `KEYS[1]`, in milliseconds. The time is that of Redis, because the clocks

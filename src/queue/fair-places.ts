@@ -13,7 +13,7 @@ const PLACES_KEPT_S = 86_400;
  * is a number, and the lowest one runs first. Each next job of a campaign gets the next number, and the first one gets the
  * number of the job that runs next. So a campaign with one job waits for one job of each other campaign, however many these
  * have. `KEYS[3]` has the last place of each campaign, and `KEYS[4]` is BullMQ's counter, which orders equal places. `ARGV[1]`
- * begins the keys of jobs.
+ * begins the keys of jobs. Programs may send anything as a campaign's id, so only its hash is stored.
  *
  * Jobs that have run before continue an accepted operation, and single moves wait for no operation, so they have places of
  * their own. BullMQ takes jobs from the waiting list first: no job may stay there while others have places.
@@ -37,6 +37,7 @@ const GIVE_PLACES = `
     local group = string.match(data, '"campaignId"%s*:%s*"([^"]*)"') or ''
     if not job.err and job[2] then group = 'again ' .. group
     elseif string.match(data, '"kind"%s*:%s*"%a+-one"') then group = 'one ' .. group end
+    group = redis.sha1hex(group)
     local last = tonumber(redis.call('hget', KEYS[3], group)) or 0
     local place = math.max(now, last + 1)
     redis.call('hset', KEYS[3], group, place)

@@ -157,7 +157,7 @@ describe('a failed operation', () => {
     }
     expect(await listed(campaignId)).toMatchObject([{ operationId, foundIn: 'database', error: message }]);
     const { out } = await cli.run(['operation', operationId]);
-    expect(out).toContain(`It failed: attempts-exhausted: ${message}`);
+    expect(out).toContain(`It failed (attempts-exhausted): ${message}`);
     expect(await cli.json<Retried>(['retry', operationId])).toMatchObject({ operations: [{ operationId }] });
   });
 
