@@ -8,7 +8,7 @@ import {
   type OrganisationStore,
 } from './access/index.ts';
 import { MongoCampaignStore, MongoCreditStore, MongoTexterStore } from './campaigns/index.ts';
-import { ClaimCoordinator, ClaimQueue, EndedClaims, MongoClaimStore, serveClaims } from './claims/index.ts';
+import { type ClaimParts, ClaimQueue, createClaimParts, MongoClaimStore } from './claims/index.ts';
 import type { Config } from './config.ts';
 import { MongoContactStore, type ContactStore } from './contacts/index.ts';
 import {
@@ -74,14 +74,12 @@ export interface Context {
 }
 
 /** The parts that only a worker process needs: a connection to Redis, the queues, and the claim coordinator. */
-export interface WorkerContext extends Context {
+export interface WorkerContext extends Context, ClaimParts {
   readonly redis: RedisConnection;
   /** The id of the database, to which the queues belong. */
   readonly databaseId: string;
   readonly operationQueue: OperationQueue;
   readonly claimQueue: ClaimQueue;
-  readonly endedClaims: EndedClaims;
-  readonly coordinator: ClaimCoordinator;
   readonly schedule: ReconcileSchedule;
   /** Closes the queues of operations and claims. Waits for Redis, so the caller needs a time limit. */
   closeQueues(): Promise<void>;
@@ -203,20 +201,11 @@ async function createQueueParts(
 ): Promise<Omit<WorkerContext, keyof Context | 'redis' | 'databaseId'>> {
   const operationQueue = new OperationQueue(redis, prefix, reporter(CONNECTION_FAILED));
   const claimQueue = new ClaimQueue(redis, prefix, reporter(CONNECTION_FAILED));
-  const endedClaims = new EndedClaims(claims, claimQueue);
   const schedule = new ReconcileSchedule(redis, prefix, worker.reconcileEveryMs, reporter);
-  const onWakeError = reporter('the jobs of ended claims could not be woken; reconcile wakes them');
-  const coordinator = new ClaimCoordinator({
-    redis,
-    subscriber,
-    prefix,
-    serve: (campaignId, commands) => serveClaims(claims, campaignId, commands),
-    onEnded: (operationIds) => void endedClaims.wake(operationIds).catch(onWakeError),
-    onError: reporter('a message between claim coordinators was lost; its claim is sent again'),
-  });
-  await coordinator.open();
+  const claimParts = createClaimParts(claims, claimQueue, { redis, subscriber, prefix, reporter });
+  await claimParts.coordinator.open();
   const closeQueues = async (): Promise<void> => {
     await Promise.all([claimQueue.close(), operationQueue.close()]);
   };
-  return { operationQueue, claimQueue, endedClaims, coordinator, schedule, closeQueues };
+  return { operationQueue, claimQueue, ...claimParts, schedule, closeQueues };
 }

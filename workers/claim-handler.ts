@@ -1,5 +1,4 @@
 import {
-  BlockedClaims,
   type ClaimAnswer,
   type ClaimCoordinator,
   ClaimsDelayed,
@@ -15,7 +14,6 @@ import type { WorkerContext } from '../src/context.ts';
 import { operationConflict } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/stored-error.ts';
 import { requestHash } from '../src/domain/requests.ts';
-import type { ErrorListener } from '../src/queue/connection.ts';
 import { repairChanged } from './changed-job.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import type { Pace } from './pace.ts';
@@ -28,16 +26,11 @@ export class ClaimHandler implements Handler {
   readonly waitsForDatabase = true;
   private readonly context: WorkerContext;
   private readonly coordinator: ClaimCoordinator;
-  private readonly blocked: BlockedClaims;
   private readonly pace: Pace;
 
-  /** `onBlockedError` is called when the blocked claims of a campaign could not be checked. */
-  constructor(context: WorkerContext, pace: Pace, onBlockedError: ErrorListener) {
-    const { coordinator, stores } = context;
+  constructor(context: WorkerContext, pace: Pace) {
     this.context = context;
-    this.coordinator = coordinator;
-    const serveWaiting = (campaignId: string): Promise<void> => coordinator.serveWaiting(campaignId);
-    this.blocked = new BlockedClaims({ store: stores.claims, serveWaiting, onError: onBlockedError });
+    this.coordinator = context.coordinator;
     this.pace = pace;
   }
 
@@ -73,9 +66,9 @@ export class ClaimHandler implements Handler {
 
   private async serveWaiting({ job }: Attempt): Promise<Outcome> {
     const { campaignId } = parsePoolRefilledJob(job.data);
-    const { stores, endedClaims } = this.context;
+    const { stores, endedClaims, blockedClaims } = this.context;
     await endedClaims.wake(await stores.claims.endRefused(campaignId));
-    if (await stores.claims.hasClaimable(campaignId)) await this.blocked.check(campaignId);
+    if (await stores.claims.hasClaimable(campaignId)) await blockedClaims.check(campaignId);
     await this.coordinator.serveWaiting(campaignId);
     return { kind: 'completed', result: null };
   }

@@ -97,8 +97,7 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
     optOut: new OptOutHandler(context, claimQueue),
     erase: new EraseHandler(context, redis, config.queue.prefix),
   };
-  const onBlockedError = reporter('blocked claims could not be checked; reconcile asks for another check');
-  const claimHandler = new ClaimHandler(context, pace, onBlockedError);
+  const claimHandler = new ClaimHandler(context, pace);
   const start = (name: string, handler: Handler, concurrency: number): Worker => {
     const locks = new LockWatch(config.worker.lockMs);
     const onError = reporter(`error of the worker of the queue ${name}`);

@@ -33,6 +33,16 @@ export class BlockedClaims {
     else await this.unblock(campaignId);
   }
 
+  /**
+   * Call it after a round has blocked claims. What changed while the round ran was compared with claims that were not blocked
+   * yet, so it is compared again. Later changes find them blocked.
+   */
+  checkAgain(campaignId: string): void {
+    const pause = this.pauses.get(campaignId);
+    if (pause) pause.isAskedAgain = true;
+    else void this.checkAndServe(campaignId);
+  }
+
   private async unblock(campaignId: string): Promise<number> {
     const startedAt = performance.now();
     const pause = { isAskedAgain: false };
@@ -45,14 +55,14 @@ export class BlockedClaims {
     } finally {
       const endPause = (): void => {
         this.pauses.delete(campaignId);
-        if (pause.isAskedAgain) void this.checkLater(campaignId);
+        if (pause.isAskedAgain) void this.checkAndServe(campaignId);
       };
       if (pauseMs > 0) setTimeout(endPause, pauseMs).unref();
       else endPause();
     }
   }
 
-  private async checkLater(campaignId: string): Promise<void> {
+  private async checkAndServe(campaignId: string): Promise<void> {
     try {
       if ((await this.unblock(campaignId)) > 0) await this.options.serveWaiting(campaignId);
     } catch (error) {

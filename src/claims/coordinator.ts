@@ -32,6 +32,8 @@ export interface CoordinatorOptions {
   readonly serve: (campaignId: string, claims: readonly ClaimCommand[]) => Promise<Round>;
   /** Called with the ids of the waiting claims that a round has ended. */
   readonly onEnded: (operationIds: readonly string[]) => void;
+  /** Called after a round in which rules blocked waiting claims. */
+  readonly onBlocked: (campaignId: string) => void;
   /** Called when a message cannot be read or sent. The coordinator that waits for it sends its claim again. */
   readonly onError: (error: Error) => void;
 }
@@ -183,9 +185,10 @@ export class ClaimCoordinator {
     try {
       const round = await this.options.serve(campaignId, [...commands.values()]);
       this.noteOperation(campaignId, round);
-      const { answered, completed, replaced, servedAllWaiting } = round;
+      const { answered, completed, replaced, hasBlocked, servedAllWaiting } = round;
       const ended = [...completed.map(({ operationId }) => operationId), ...replaced];
       if (ended.length > 0) this.options.onEnded(ended);
+      if (hasBlocked) this.options.onBlocked(campaignId);
       const requestsForRound = servedAllWaiting ? ids.filter((id) => !commands.has(id)) : [];
       const served = answered.map((claim) => ({ id: claim.operationId, served: toServedClaim(claim) }));
       return byId([...requestsForRound.map((id) => ({ id })), ...served]);

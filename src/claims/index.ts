@@ -1,5 +1,5 @@
-export { BlockedClaims } from './blocked-claims.ts';
 export { type Claim, needsAnotherRound, snoozeDelayMs, toServedClaim } from './claim.ts';
+export { type ClaimParts, createClaimParts } from './claim-parts.ts';
 export { ClaimQueue } from './claim-queue.ts';
 export { MongoClaimStore } from './claim-store.ts';
 export {

@@ -13,6 +13,8 @@ export interface Round {
   readonly completed: readonly Claim[];
   /** The ids of the waiting claims that claims of this round replaced. */
   readonly replaced: readonly string[];
+  /** True when rules blocked waiting claims in this round. The rules or loads may have changed before it ended. */
+  readonly hasBlocked: boolean;
   /** True when the round reached the last waiting claim, or the end of the pool. */
   readonly servedAllWaiting: boolean;
   /** True when a bulk operation that takes from the same pool was running. */

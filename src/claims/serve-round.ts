@@ -71,6 +71,7 @@ class RoundInProgress {
   private readonly answered: Claim[] = [];
   private readonly completed: Claim[] = [];
   private readonly replaced: string[] = [];
+  private hasBlocked = false;
   private grantedCount = 0;
   /** True after a claim of this round has started to wait. */
   private hasStarted = false;
@@ -119,8 +120,9 @@ class RoundInProgress {
   }
 
   private result(servedAllWaiting: boolean): Round {
-    const { answered, completed, replaced } = this;
-    return { answered, completed, replaced, servedAllWaiting, isBesideOperation: this.store.isBesideOperation };
+    const { answered, completed, replaced, hasBlocked } = this;
+    const { isBesideOperation } = this.store;
+    return { answered, completed, replaced, hasBlocked, servedAllWaiting, isBesideOperation };
   }
 
   private async serveQueue(
@@ -197,6 +199,7 @@ class RoundInProgress {
       return claim ? [{ claim, granted: decision.granted }] : [];
     });
     if (changes.length > 0) await this.store.updateWaiting(changes);
+    this.hasBlocked ||= changes.some(({ claim }) => claim.waiting?.isBlocked);
     this.completed.push(...changes.flatMap(({ claim }) => (claim.waiting ? [] : [claim])));
   }
 

@@ -180,7 +180,14 @@ describe('a round', () => {
     expect(store.writes).toEqual(['update w2 0']);
     const refused = new MemoryRound(10, { openMax: 0 });
     refused.waiting = [waitingClaim('w1', 5, 1)];
-    const served = { answered: [], completed: [], replaced: [], servedAllWaiting: true, isBesideOperation: false };
+    const served = {
+      answered: [],
+      completed: [],
+      replaced: [],
+      hasBlocked: false,
+      servedAllWaiting: true,
+      isBesideOperation: false,
+    };
     expect(await serveRound(refused, [], 1_000)).toEqual(served);
     expect(refused.writes).toEqual(['update w1 0 blocked']);
   });

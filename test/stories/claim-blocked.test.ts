@@ -6,7 +6,7 @@ import type { SentClaim } from '../../src/producer/producer-port.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { until } from '../support/until.ts';
-import { WaitingClaims } from '../support/waiting-claims.ts';
+import { LONG_MS, WaitingClaims } from '../support/waiting-claims.ts';
 
 const RULES = { enabled: true, batchMax: 50, openMax: 60 };
 
@@ -16,7 +16,8 @@ describe('waiting claims that are replaced or blocked', () => {
   let harness: Harness;
   let waiting: WaitingClaims;
   beforeAll(async () => {
-    harness = await Harness.open();
+    // No pass repairs a lost wake-up.
+    harness = await Harness.open({ reconcileEveryMs: LONG_MS });
     waiting = new WaitingClaims(harness);
     await harness.startWorker();
     await harness.startWorker();
@@ -84,6 +85,26 @@ describe('waiting claims that are replaced or blocked', () => {
     const started = { _id: { $in: objectIds(assigned.slice(0, 4)) } };
     await harness.context.database.conversations.updateMany(started, { $set: { status: 'awaiting-contact' } });
     await harness.producer.poolRefilled(campaignId);
+    expect((await sent.result()).conversationIds).toEqual(ids.slice(0, 3));
+  });
+
+  it('are served when the load of their texter falls while the round that blocks them runs', async () => {
+    const campaignId = await harness.seedCampaign(1, { selfAssign: { ...RULES, openMax: 6 } });
+    const sent = await send(campaignId, 't1', 3);
+    const assigned = await harness.seedConversations(campaignId, many(6, { assigneeId: 't1' }));
+    const { database, stores } = harness.context;
+    const blocking = vi.spyOn(MongoRoundStore.prototype, 'updateWaiting').mockImplementationOnce(async function (
+      this: MongoRoundStore,
+      changes,
+    ) {
+      const started = { _id: { $in: objectIds(assigned) } };
+      await database.conversations.updateMany(started, { $set: { status: 'awaiting-contact' } });
+      // The check that the change asks for finds no blocked claim yet.
+      expect(await stores.claims.unblock(campaignId)).toEqual({ checked: 0, unblocked: 0 });
+      blocking.mockRestore();
+      await this.updateWaiting(changes);
+    });
+    const ids = await waiting.refill(campaignId, 5);
     expect((await sent.result()).conversationIds).toEqual(ids.slice(0, 3));
   });
 

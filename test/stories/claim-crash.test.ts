@@ -80,6 +80,18 @@ class ClaimCrashTest {
     return blockClaims(this.harness, this.campaignId, claim?.texterId ?? '');
   }
 
+  /** A worker that renews the lease of the campaign has received it, so it serves a round without Redis. */
+  async leaseRenewed(): Promise<void> {
+    const key = `${this.harness.config.queue.prefix}:claims:lease:${this.campaignId}`;
+    let before = Infinity;
+    await until('the lease to be renewed', async () => {
+      const left = await this.queue.redis.pttl(key);
+      const isRenewed = left > before;
+      before = left;
+      return isRenewed;
+    });
+  }
+
   async storedCount(claims: readonly ClaimInput[]): Promise<number> {
     const ids = claims.map(({ operationId }) => operationId);
     return this.harness.context.database.claims.countDocuments({ _id: { $in: ids } });
@@ -109,6 +121,7 @@ describeWith(PLAIN_ADDRESSES)('a claim whose worker fails', { timeout: 120_000, 
       const block = await test.blockRounds(claims[0]);
       const sent = await Promise.all(claims.map((each) => harness.producer.selfAssign(each)));
       await until('the worker to have started all jobs', async () => (await queue.queue.getActiveCount()) === TEXTERS);
+      await test.leaseRenewed();
       proxy.away();
       await block.remove();
       await until('some claims to be stored', async () => (await test.storedCount(claims)) > 0);

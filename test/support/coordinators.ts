@@ -144,6 +144,7 @@ export class Coordinators {
         answered: commands.slice(0, this.servedMax).map((command) => this.store(command)),
         completed: [],
         replaced: [],
+        hasBlocked: false,
         servedAllWaiting: commands.length <= this.servedMax,
         isBesideOperation: false,
       };
@@ -185,6 +186,7 @@ export class Coordinator {
       prefix,
       serve: (campaignId, commands) => this.whileBusy(() => serve(this, campaignId, commands)),
       onEnded: () => undefined,
+      onBlocked: () => undefined,
       onError: (error) => this.errors.push(error.message),
     });
   }
