@@ -4,6 +4,12 @@ import { pauseMs } from '../domain/backoff.ts';
 import { WriteConflict } from '../domain/errors.ts';
 import { isDatabaseAway, MAJORITY } from './majority.ts';
 
+/**
+ * On a busy server one attempt can take longer than the time for all of them, and meet writes that the next one does not meet. A
+ * round of claims, for example, then takes other conversations.
+ */
+const ATTEMPTS_MIN = 4;
+
 /** Long enough for an update of a whole campaign by another program, and shorter than people wait for an answer. */
 const REPEAT_FOR_MS = 20_000;
 
@@ -34,7 +40,8 @@ export async function repeated<Result>(
       }
       if (!(error instanceof WriteConflict)) throw error;
       onConflict?.();
-      if (performance.now() >= endsAt) throw error;
+      const hasAttemptsLeft = repeatForMs > 0 && conflicts < ATTEMPTS_MIN;
+      if (!hasAttemptsLeft && performance.now() >= endsAt) throw error;
       await delay(pauseMs(conflicts));
     }
   }
