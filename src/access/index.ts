@@ -9,15 +9,7 @@
 export { MongoChangeStore } from './change-store.ts';
 export { type Key, matchesHash, parseKey } from './key.ts';
 export { MongoKeyStore } from './key-store.ts';
-export {
-  type AccessDeps,
-  type CreatedKey,
-  createKey,
-  createOrganisation,
-  findOrganisation,
-  replaceKey,
-  revokeKey,
-} from './manage.ts';
+export { type CreatedKey, createKey, createOrganisation, findOrganisation, replaceKey, revokeKey } from './manage.ts';
 export {
   type ApiKey,
   type ChangeKind,

@@ -15,7 +15,7 @@ export class MongoOrganisationStore implements OrganisationStore {
 
   async insert({ organisationId, name, createdAt }: Organisation): Promise<void> {
     try {
-      await this.database.models.organisations.create({ _id: organisationId, name, jwks: null, createdAt });
+      await this.database.models.organisations.create({ _id: organisationId, name, createdAt });
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw new Refusal('organisation-exists', {

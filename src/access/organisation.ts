@@ -1,12 +1,5 @@
 /** What an API key may do. A closed set and part of the public contract. */
-export const SCOPES = [
-  'read',
-  'operations:write',
-  'campaigns:write',
-  'texters:write',
-  'conversations:write',
-  'texter-tokens:write',
-] as const;
+export const SCOPES = ['read', 'operations:write', 'campaigns:write', 'texters:write'] as const;
 
 export type Scope = (typeof SCOPES)[number];
 
@@ -52,11 +45,9 @@ export const CHANGE_KINDS = [
   'texters-renamed',
   'texters-removed',
   'texters-restored',
-  'tokens-revoked',
   'key-created',
   'key-revoked',
   'organisation-created',
-  'jwks-changed',
 ] as const;
 
 export type ChangeKind = (typeof CHANGE_KINDS)[number];

@@ -6,15 +6,7 @@ export {
   type SelfAssignSettings,
   type Texter,
 } from './campaign.ts';
-export {
-  type CampaignDeps,
-  changeRules,
-  checkedCountry,
-  createCampaign,
-  findCampaign,
-  setClosed,
-  setCountry,
-} from './manage.ts';
+export { changeRules, checkedCountry, createCampaign, findCampaign, setClosed, setCountry } from './manage.ts';
 export {
   removeCampaign,
   removeTexter,
@@ -23,17 +15,9 @@ export {
   restoreCampaign,
   restoreTexter,
 } from './remove.ts';
-export {
-  addTexter,
-  addTexters,
-  removeTexters,
-  revokeTokens,
-  setActive,
-  setEachActive,
-  type TexterOutcome,
-} from './texters.ts';
+export { addTexter, addTexters, removeTexters, setActive, setEachActive, type TexterOutcome } from './texters.ts';
 export { MongoCreditStore, replaceCredits } from './credit-store.ts';
-export type { CampaignPlace, CampaignStore, CreditStore, TexterStore, TexterWithTokens } from './ports.ts';
+export type { CampaignStore, CreditStore, TexterStore } from './ports.ts';
 export { readWord, TexterWords } from './texter-words.ts';
 export { RAISE_FENCE } from './fence.ts';
 export { isClosed, rulesOf, type StoredCampaign } from './stored.ts';

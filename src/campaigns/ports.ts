@@ -64,12 +64,5 @@ export interface TexterStore {
   restore(campaignId: string, texterId: string): Promise<Texter | undefined>;
   /** Returns the changed texter, or `undefined` when the campaign has no such texter. */
   setActive(campaignId: string, texterId: string, active: boolean): Promise<Texter | undefined>;
-  find(campaignId: string, texterId: string): Promise<TexterWithTokens | undefined>;
-  /** Returns false when the campaign has no such texter. */
-  revokeTokens(campaignId: string, texterId: string, at: Date): Promise<boolean>;
-}
-
-/** A texter, and since when tokens are accepted. */
-export interface TexterWithTokens extends Texter {
-  readonly tokensValidFrom: Date;
+  find(campaignId: string, texterId: string): Promise<Texter | undefined>;
 }

@@ -1,13 +1,13 @@
 import type { mongo, QueryFilter } from 'mongoose';
 import type { Texter } from './campaign.ts';
 import { fenceBatches, RAISE_FENCE } from './fence.ts';
-import type { NewTexter, TexterStore, TexterWithTokens } from './ports.ts';
+import type { NewTexter, TexterStore } from './ports.ts';
 import { Refusal, unknownCampaign } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { TexterDoc } from '../mongo/documents.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
-import { increment, storedDate } from '../mongo/stored-values.ts';
+import { increment } from '../mongo/stored-values.ts';
 import { inJoinedOrder, toTexter, type StoredTexter } from './stored.ts';
 
 const TEXTER_FIELDS = { texterId: 1, name: 1, active: 1, joinedOrder: 1, createdAt: 1 } as const;
@@ -79,18 +79,10 @@ export class MongoTexterStore implements TexterStore {
     return doc ? toTexter(doc) : undefined;
   }
 
-  async find(campaignId: string, texterId: string): Promise<TexterWithTokens | undefined> {
-    const fields = { ...TEXTER_FIELDS, tokensRevokedAt: 1 };
-    const found = this.database.models.texters.findOne({ campaignId, texterId, removedAt: null }, fields);
-    const doc = await found.lean<StoredTexter & { readonly tokensRevokedAt?: unknown }>();
-    const texter = doc ? toTexter(doc) : undefined;
-    const [joined, revoked] = [storedDate(doc?.createdAt), storedDate(doc?.tokensRevokedAt)];
-    return texter && { ...texter, tokensValidFrom: revoked ?? joined ?? new Date(0) };
-  }
-
-  async revokeTokens(campaignId: string, texterId: string, at: Date): Promise<boolean> {
-    const update = { $max: { tokensRevokedAt: at } };
-    return (await this.database.texters.updateOne({ campaignId, texterId, removedAt: null }, update)).matchedCount > 0;
+  async find(campaignId: string, texterId: string): Promise<Texter | undefined> {
+    const found = this.database.models.texters.findOne({ campaignId, texterId, removedAt: null }, TEXTER_FIELDS);
+    const doc = await found.lean<StoredTexter>();
+    return doc ? toTexter(doc) : undefined;
   }
 
   private async join({ campaignId, texterId, name, createdAt }: NewTexter, session: mongo.ClientSession) {

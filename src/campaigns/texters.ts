@@ -64,14 +64,6 @@ export function removeTexters(
   return each(texterIds, (texterId) => removeTexter(deps, campaignId, texterId));
 }
 
-/** Refuses the tokens of a texter that were issued until now. Safe to repeat. Throws an `unknown-texter` refusal. */
-export function revokeTokens(deps: CampaignDeps, campaignId: string, texterId: string): Promise<void> {
-  return recorded(deps, changeOf('tokens-revoked', campaignId, [texterId]), async () => {
-    const revoked = await deps.stores.texters.revokeTokens(campaignId, texterId, deps.clock.now());
-    if (!revoked) throw unknownTexter(texterId);
-  });
-}
-
 function newTexter({ clock }: CampaignDeps, request: TexterRequest): NewTexter {
   const name = checkedName(request.name);
   refuseReservedWord(name);

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import type { Campaign, TexterWithTokens } from '../campaigns/index.ts';
+import type { Campaign, Texter } from '../campaigns/index.ts';
 import type { Scope } from '../access/index.ts';
 import type { Context } from '../context.ts';
 import type { ConversationWithHistory } from '../conversations/index.ts';
@@ -19,7 +19,7 @@ export type Access =
 /** The resources of a request, as the hook has loaded them. */
 export interface Resources {
   readonly campaign?: Campaign;
-  readonly texter?: TexterWithTokens;
+  readonly texter?: Texter;
   /** An operation that a worker has accepted, or one that is still in the queue. */
   readonly operation?: AnyOperation | SentOperation;
   readonly conversation?: ConversationWithHistory;

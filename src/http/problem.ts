@@ -4,7 +4,6 @@ import type { RefusalCode } from '../domain/errors.ts';
 /** The codes of problems that only the HTTP API has. They are part of the public contract. */
 export const HTTP_CODES = {
   'body-too-large': 413,
-  closing: 503,
   'headers-too-large': 431,
   'internal-error': 500,
   'key-missing': 401,
@@ -16,7 +15,6 @@ export const HTTP_CODES = {
   'rate-limited': 429,
   'request-too-slow': 408,
   'scope-missing': 403,
-  'token-refused': 401,
   unavailable: 503,
   'worker-timeout': 503,
 } as const;

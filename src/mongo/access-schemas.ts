@@ -1,14 +1,10 @@
 import { Schema } from 'mongoose';
-import { optional, required, strict, text, textOrNull, time, timeOrNull, Value } from './schema-parts.ts';
+import { required, strict, text, textOrNull, time, timeOrNull, Value } from './schema-parts.ts';
 
 export const organisationSchema = Schema.create(
   {
     _id: text,
     name: text,
-    /** The public keys with which the organisation signs tokens of its texters, as a JSON Web Key Set; `null`: none. */
-    jwks: required<{ keys: object[] } | null>({ type: Value, default: null }),
-    /** The private key with which Baton signs tokens of its texters, as a JSON Web Key; absent before the first token. */
-    tokenKey: optional<Record<string, unknown>>({ type: Value }),
     createdAt: time,
   },
   { ...strict, collection: 'organisations' },

@@ -68,8 +68,6 @@ export const texterSchema = Schema.create(
     joinedOrder: count,
     /** Each round of claims and each single move to the texter adds 1, and so does a pause: two of them conflict. */
     fence: { ...count, default: 0 },
-    /** Tokens of the texter that were issued before are refused. Absent: only those from before the texter joined. */
-    tokensRevokedAt: optional<Date>({ type: Date }),
     createdAt: time,
     /** Set on a removed texter, who is also not active. Receipts still find the name. */
     removedAt: optional<Date | null>({ type: Date }),

@@ -15,7 +15,6 @@ export { cancel } from './cancel.ts';
 export { type CancelledQueue, cancelQueued, findQueued } from './cancel-queued.ts';
 export {
   type OperationRequest,
-  type RequestInput,
   type Sources,
   type Targets,
   cancelRequest,
