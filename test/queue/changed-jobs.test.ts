@@ -12,7 +12,7 @@ const CHANGES: [string, (data: Data, otherId: string) => unknown][] = [
   ['another campaign', (data, campaignId) => ({ ...data, request: { ...data.request, campaignId } })],
   ['another number', (data) => ({ ...data, request: { ...data.request, count: 1 } })],
   ['no request', ({ sendId }) => ({ version: 1, sendId })],
-  ['another version', (data) => ({ ...data, version: 9 })],
+  ['another version', (data) => ({ ...data, version: 0 })],
   ['null', () => null],
 ];
 
