@@ -42,7 +42,7 @@ export class RedisPersonInQueues implements PersonInQueues {
 
   async erase(person: ErasedPerson): Promise<void> {
     for (const name of [CONTROLS_QUEUE, OPERATIONS_QUEUE, CLAIMS_QUEUE, PREVIEWS_QUEUE]) {
-      const queue = new Queue(name, { connection: this.redis, prefix: this.prefix });
+      const queue = new Queue(name, { connection: this.redis, prefix: this.prefix, skipVersionCheck: true });
       queue.on('error', () => undefined);
       try {
         for (const state of STATES) await this.eraseFromJobs(queue, state, person);

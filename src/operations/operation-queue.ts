@@ -23,9 +23,9 @@ export class OperationQueue {
   private readonly queue: Queue;
   private readonly connection: RedisConnection;
 
-  constructor(connection: RedisConnection, prefix: string, onError: (error: Error) => void) {
+  constructor(connection: RedisConnection, prefix: string, onError: (error: Error) => void, skipVersionCheck = false) {
     this.connection = connection;
-    this.queue = new Queue(OPERATIONS_QUEUE, { connection, prefix });
+    this.queue = new Queue(OPERATIONS_QUEUE, { connection, prefix, skipVersionCheck });
     this.queue.on('error', onError);
   }
 

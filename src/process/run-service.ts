@@ -2,7 +2,7 @@ import { readConfig, type Config } from '../config.ts';
 import { EXIT_REFUSED, type Refusal } from '../domain/errors.ts';
 import { databaseNameIn } from '../mongo/mongodb-address.ts';
 import { createLogger, type Logger } from '../telemetry/index.ts';
-import { exitBeforeReady, logUncaughtErrors, surviveLostLog } from './start-up.ts';
+import { exitBeforeReady, logLibraryWarningsOnce, logUncaughtErrors, surviveLostLog } from './start-up.ts';
 import type { StopSignals } from './stop-signals.ts';
 
 /** The work of a process, from its start to its end. */
@@ -47,6 +47,7 @@ export async function runService(program: Program, signals: StopSignals, env: No
   try {
     const config = readConfig(env);
     logger = createLogger(config.log);
+    logLibraryWarningsOnce(logger);
     service = await program.start(config, logger);
     void service.lost.then((refusal) => endRefused(refusal));
     await service.ready;

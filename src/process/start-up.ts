@@ -37,3 +37,14 @@ export function logUncaughtErrors(logger: Logger): void {
     process.exit(EXIT_FAILED);
   });
 }
+
+/** The queue library prints its warnings for each connection again, as plain text in the middle of the log. */
+export function logLibraryWarningsOnce(logger: Logger): void {
+  const logged = new Set<string>();
+  globalThis.console.warn = (...parts: readonly unknown[]) => {
+    const text = parts.map(String).join(' ');
+    if (logged.has(text)) return;
+    logged.add(text);
+    logger.warn(text);
+  };
+}

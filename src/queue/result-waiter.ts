@@ -122,6 +122,8 @@ export class ResultWaiter {
       prefix: this.queue.opts.prefix ?? '',
       lastEventId: newest?.[0] ?? '0-0',
       blockingTimeout: blockMsOf(DEFAULT_REDIS_TIMES),
+      // The check prints a warning about the settings of Redis in the middle of the caller's output.
+      skipVersionCheck: true,
     });
     events.on('error', ignore);
     events.on('completed', ({ jobId, returnvalue }) => {

@@ -34,8 +34,8 @@ class FailedJobQueues implements FailedJobs {
   private readonly queues: readonly Queue[];
 
   constructor(connection: RedisConnection, prefix: string) {
-    this.operations = new OperationQueue(connection, prefix, () => undefined);
-    this.queues = [OPERATIONS_QUEUE, CLAIMS_QUEUE].map((name) => new Queue(name, { connection, prefix }));
+    this.operations = new OperationQueue(connection, prefix, () => undefined, true);
+    this.queues = [OPERATIONS_QUEUE, CLAIMS_QUEUE].map((name) => new Queue(name, { connection, prefix, skipVersionCheck: true }));
     for (const queue of this.queues) queue.on('error', () => undefined);
   }
 

@@ -53,7 +53,7 @@ async function withQueue<Result>(
   prefix: string,
   read: (queue: Queue) => Promise<Result>,
 ): Promise<Result> {
-  const queue = new Queue(name, { connection, prefix });
+  const queue = new Queue(name, { connection, prefix, skipVersionCheck: true });
   queue.on('error', () => undefined);
   try {
     return await read(queue);
