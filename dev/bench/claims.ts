@@ -6,11 +6,33 @@ import { benchWaiting, drawWaiting } from './claims-beside-waiting.ts';
 import { drawCompared, runFew, runTexters, type Compared } from './claim-comparisons.ts';
 import { BATON, run, THE_CASE, WAYS, type Case, type Row } from './claim-runs.ts';
 import { median, type Measured } from './load.ts';
+import { answerHelp } from './help.ts';
+
+answerHelp({
+  command: 'bench:claims',
+  what: 'Measures claims, and compares them with raw writes on the same pools.',
+  options: {
+    '--parts LIST': 'parts, with commas (ways,workers,few,texters,waiting)',
+    '--pools LIST': 'conversations of the pools in the part ways (20000,500000)',
+    '--askers LIST': 'texters who ask at the same time (1,50,200)',
+    '--seconds N': 'how long each figure is measured (3)',
+    '--rounds N': 'how often few, texters and waiting are measured (3)',
+    '--waiting N': 'waiting claims of the part waiting (10000)',
+    '--smoke': 'run with small pools, to check that it works',
+  },
+  parts: {
+    ways: 'claims beside other ways to take from a pool',
+    workers: 'one, two and three workers',
+    few: 'fifty texters in twenty campaigns',
+    texters: 'campaigns of 25 and of 2,000 texters',
+    waiting: 'claims beside waiting ones',
+  },
+  example: '--parts ways --pools 20000 --seconds 1',
+});
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
-    /** `few`: fifty texters in twenty campaigns. `texters`: campaigns of 25 and of 2,000 texters. `waiting`: beside waiting claims. */
     parts: { type: 'string', default: 'ways,workers,few,texters,waiting' },
     waiting: { type: 'string', default: '10000' },
     rounds: { type: 'string', default: '3' },

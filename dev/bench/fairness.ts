@@ -3,6 +3,19 @@ import { parseArgs } from 'node:util';
 import { table } from '../../src/cli/terminal.ts';
 import type { Sent } from '../../src/producer/producer-port.ts';
 import { BenchSandbox } from './bench-sandbox.ts';
+import { answerHelp } from './help.ts';
+
+answerHelp({
+  command: 'bench:fairness',
+  what: 'Measures small operations alone, and beside a large one.',
+  options: {
+    '--large N': 'conversations of the large operation (1000000)',
+    '--small N': 'conversations of each small operation (500)',
+    '--campaigns N': 'small campaigns (20)',
+    '--workers N': 'worker processes (1)',
+  },
+  example: '--large 100000',
+});
 
 const { values } = parseArgs({
   options: {

@@ -14,16 +14,42 @@ import { benchQueue, drawQueue } from './queue.ts';
 import { countRoundTrips, drawRoundTrips } from './round-trips.ts';
 import { benchTexters, drawTexters } from './texters.ts';
 import { benchScaleOut, drawScaleOut } from './scale-out.ts';
+import { answerHelp } from './help.ts';
+
+answerHelp({
+  command: 'bench',
+  what: 'Measures operations, and compares them with raw writes on the same database.',
+  options: {
+    '--parts LIST': 'parts, with commas (start,trips,bulk,single,scale)',
+    '--sizes LIST': 'conversations of the part bulk (20000,100000,1000000)',
+    '--rounds N': 'how often each figure is measured (3)',
+    '--queued N': 'operations that wait in the part queue (10000)',
+    '--svg FILE': 'draw a chart of the part bulk',
+    '--smoke': 'run with a few hundred conversations, to check that it works',
+  },
+  parts: {
+    start: 'until a worker process is ready',
+    trips: 'round trips to the database for one operation',
+    bulk: 'a large reassign, beside other ways to write the same',
+    single: 'one request, from enqueue to answer',
+    scale: 'one, two and three workers',
+    alive: 'operations beside other writers and claims, and their undo',
+    texters: 'few and many texters',
+    directions: 'every direction in which conversations move',
+    counts: 'counts and previews',
+    indexes: 'what each index costs and saves',
+    moves: 'many single moves that are sent together',
+    queue: 'many operations that wait on one campaign',
+  },
+  example: '--parts bulk --sizes 20000 --rounds 1',
+});
 
 const { values } = parseArgs({
   options: {
     sizes: { type: 'string', default: '20000,100000,1000000' },
     rounds: { type: 'string', default: '3' },
-    /** Also: `alive`, `texters`, `directions`, `counts`, `indexes`, `moves` and `queue`. */
     parts: { type: 'string', default: 'start,trips,bulk,single,scale' },
-    /** How many operations wait on one campaign in the part `queue`. */
     queued: { type: 'string', default: '10000' },
-    /** Runs every part with a few hundred conversations, to check that it works. */
     smoke: { type: 'boolean', default: false },
     out: { type: 'string' },
     svg: { type: 'string' },

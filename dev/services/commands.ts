@@ -15,6 +15,8 @@ export interface Command {
   readonly announce?: boolean;
   /** Takes `--keep DIR` for the data of the services, and no other arguments. */
   readonly keeps?: boolean;
+  /** Answers `--help` without services. */
+  readonly helps?: boolean;
 }
 
 /** One process. Further arguments of the command line go to the `run` step. */
@@ -50,10 +52,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   demo: { services: 'own', run: tsx('dev/demo/main.ts') },
   record: { services: 'own', run: tsx('dev/record/main.ts') },
-  bench: { services: 'own', run: tsx('dev/bench/main.ts') },
-  'bench:claims': { services: 'own', run: tsx('dev/bench/claims.ts') },
-  'bench:day': { services: 'own', run: tsx('dev/bench/day/main.ts') },
-  'bench:fairness': { services: 'own', run: tsx('dev/bench/fairness.ts') },
+  bench: { services: 'own', run: tsx('dev/bench/main.ts'), helps: true },
+  'bench:claims': { services: 'own', run: tsx('dev/bench/claims.ts'), helps: true },
+  'bench:day': { services: 'own', run: tsx('dev/bench/day/main.ts'), helps: true },
+  'bench:fairness': { services: 'own', run: tsx('dev/bench/fairness.ts'), helps: true },
   torture: { services: 'announced', run: tsx('test/torture/main.ts') },
   start: {
     services: 'own',

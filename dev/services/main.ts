@@ -20,6 +20,7 @@ async function main(name: string, args: readonly string[]): Promise<number> {
     if (status !== 0) return status;
   }
   if (command.keeps === true) return runKeeping(command, args);
+  if (command.helps === true && args.includes('--help')) return runWithAnnounced(command, args);
   return command.services === 'own' ? runWithServices(command, args) : runWithAnnounced(command, args);
 }
 

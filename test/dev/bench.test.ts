@@ -87,10 +87,17 @@ describe('the benchmarks', { timeout: TIMEOUT_MS }, () => {
     expect(report.indexes.map(({ without }) => without)).toContain('everyone_in_order');
   });
 
-  it('prints the help of a simulated day without a service', async () => {
-    const { stdout } = await bench('day/main.ts', ['--help']);
-    expect(stdout).toContain('--texters <number>');
-    expect(stdout).toContain('--kills <seconds>');
+  it.each([
+    ['bench', '--svg FILE'],
+    ['bench:claims', '--askers LIST'],
+    ['bench:fairness', '--campaigns N'],
+    ['bench:day', '--kills <seconds>'],
+  ])('print the help of %s without starting a service', async (command, option) => {
+    const { stdout, stderr } = await run(process.execPath, ['dev/run.mjs', command, '--help'], { cwd: ROOT });
+    expect(stdout).toContain(option);
+    expect(stdout).toContain('--help');
+    expect(stderr).toBe('');
+    for (const line of String(stdout).split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
   it('measure claims and compare them with other ways', async () => {
