@@ -35,7 +35,9 @@ class FailedJobQueues implements FailedJobs {
 
   constructor(connection: RedisConnection, prefix: string) {
     this.operations = new OperationQueue(connection, prefix, () => undefined, true);
-    this.queues = [OPERATIONS_QUEUE, CLAIMS_QUEUE].map((name) => new Queue(name, { connection, prefix, skipVersionCheck: true }));
+    this.queues = [OPERATIONS_QUEUE, CLAIMS_QUEUE].map(
+      (name) => new Queue(name, { connection, prefix, skipVersionCheck: true }),
+    );
     for (const queue of this.queues) queue.on('error', () => undefined);
   }
 
