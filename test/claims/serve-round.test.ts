@@ -184,7 +184,7 @@ describe('a round', () => {
       answered: [],
       completed: [],
       replaced: [],
-      hasBlocked: false,
+      hasBlocked: true,
       servedAllWaiting: true,
       isBesideOperation: false,
     };

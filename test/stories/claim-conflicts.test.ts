@@ -107,6 +107,8 @@ describe('a claim', () => {
       const sent = await harness.producer.selfAssign(input);
       await until('the claim to wait', () => harness.isWaiting(input.operationId));
       await close(campaignId);
+      // As a program must that changes the rules of claims itself.
+      await harness.producer.poolRefilled(campaignId);
       expect((await sent.result()).receipt).toMatchObject({ moved: 2, shortBecause: 'campaign-closed' });
       await harness.seedConversations(campaignId, [{}, {}, {}]);
       expect(await claim({ ...input, operationId: harness.newId('cl'), texterId: 't2' })).toBe('campaign-closed');

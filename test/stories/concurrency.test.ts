@@ -131,6 +131,7 @@ describe(`operations that are sent at the same time (seed ${SEED})`, () => {
       'confirmation-drifted',
       'no-targets',
       'same-source-and-target',
+      'targets-lost',
     ];
     expect([...codes].filter((code) => !expected.includes(code))).toEqual([]);
   });
