@@ -7,6 +7,7 @@ export {
   CLAIM_JOB_OPTIONS,
   type ClaimAnswer,
   claimJob,
+  parseClaimRequest,
   type ClaimRequest,
   parseClaimJob,
   parsePoolRefilledJob,

@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ClaimRequest } from '../claims/index.ts';
 import { operationConflict, RESENDABLE_CODES } from '../domain/errors.ts';
 import { isEnded } from '../domain/operation.ts';
 import { toStoredId } from '../domain/organisations.ts';
 import { requestHash } from '../domain/requests.ts';
-import { parseRequest, refuseUnconfirmed, type AnyOperation } from '../operations/index.ts';
-import { sendRequest } from '../producer/index.ts';
+import { parseRequest, refuseUnconfirmed, type AnyOperation, type OperationRequest } from '../operations/index.ts';
+import { sendRequest, type Sent, type SentClaim } from '../producer/index.ts';
 import { findSentIn } from '../reconcile/index.ts';
 import { required } from './access.ts';
 import { callerOf } from './actor.ts';
@@ -19,33 +20,74 @@ export interface OperationFields {
   readonly undoes?: string;
 }
 
-/**
- * Sends an operation through the producer and answers with it. The Idempotency-Key is the operation id: the same request again
- * answers with the operation as it stands, and another request with the same key is refused.
- */
+/** Sends an operation through the producer and answers with it. */
 export async function sendOperation(
   services: HttpServices,
   request: FastifyRequest,
   reply: FastifyReply,
   fields: OperationFields,
 ): Promise<OperationBody> {
-  const { context, producer, stopping } = services;
   const operation = parseRequest(storedRequest(request, fields));
-  const { operationId } = operation;
-  const existing = await context.operationViews.findOperation(operationId);
-  if (existing && !mayBeSentAgain(existing)) {
-    if (existing.requestHash !== requestHash(operation)) throw operationConflict(operationId);
+  return sendUnderKey(services, request, reply, {
+    command: operation,
+    check: () => refuseUnconfirmed(services.context.stores, operation),
+    send: () => sendRequest(services.producer, operation),
+  });
+}
+
+/** An operation or claim, and how it is sent. */
+interface Sending {
+  readonly command: OperationRequest | ClaimRequest;
+  /** Refuses a request that is sent for the first time. */
+  readonly check?: () => Promise<void>;
+  readonly send: () => Promise<Pick<Sent | SentClaim, 'result'>>;
+}
+
+/**
+ * The Idempotency-Key is the operation id: the same request again answers with the operation as it stands, and another
+ * request with the same key is refused.
+ */
+export async function sendUnderKey(
+  services: HttpServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { command, check, send }: Sending,
+): Promise<OperationBody> {
+  const existing = await findSame(services, command);
+  const isSentAnew = !existing || mayBeSentAgain(existing);
+  if (isSentAnew) {
+    await check?.();
+  } else {
     void reply.header('idempotent-replayed', 'true');
     if (isEnded(existing.state)) return answerWith(reply, operationView(existing));
-  } else {
-    await refuseUnconfirmed(context.stores, operation);
   }
   const waitMs = readWaitMs(request, reply);
   // A repeated request for an operation that runs joins it: it makes a lost job run, and can wait for the end.
-  const sent = await sendRequest(producer, operation);
-  await waitForEnd(waitMs, stopping.signal, (wait) => sent.result(wait));
-  const found = existing || waitMs > 0 ? await readOperation(services, operationId) : undefined;
-  return answerWith(reply, found ?? sentView(operation));
+  const sent = await send();
+  const hasEnded = await waitForEnd(waitMs, services.stopping.signal, (wait) => sent.result(wait));
+  const found = existing || waitMs > 0 ? await readOperation(services, command.operationId) : undefined;
+  // Until a worker accepts an operation that was sent again, the database has its refusal.
+  const isRefusedBefore = isSentAnew && !hasEnded && isAcceptedAt(found, existing?.acceptedAt);
+  return answerWith(reply, found && !isRefusedBefore ? found : sentView(command));
+}
+
+/** Returns the accepted operation or claim with the key of a request. Throws when the key belongs to another request. */
+async function findSame(
+  { context, sentQueues }: HttpServices,
+  command: OperationRequest | ClaimRequest,
+): Promise<AnyOperation | undefined> {
+  const { operationId } = command;
+  const accepted = await context.operationViews.findOperation(operationId);
+  const sent = accepted ? undefined : await findSentIn(sentQueues, operationId);
+  // A request that was refused before it was accepted does not keep its key.
+  const kept = sent && sent.state !== 'refused' ? requestHash(sent.request) : undefined;
+  const keptHash = accepted?.requestHash ?? kept;
+  if (keptHash !== undefined && keptHash !== requestHash(command)) throw operationConflict(operationId);
+  return accepted;
+}
+
+function isAcceptedAt(found: OperationBody | undefined, at: Date | undefined): boolean {
+  return at !== undefined && found?.acceptedAt?.getTime() === at.getTime();
 }
 
 /** Reads an operation from the database, or from the queue when no worker has accepted it. */

@@ -18,25 +18,39 @@ export function readWaitMs({ headers }: FastifyRequest, reply: FastifyReply): nu
 
 /**
  * Waits for the end of an operation, for at most `waitMs`, and no longer than the server runs. How the operation ended is in
- * the database: refusals and failures are ends too. Returns `undefined` when the operation continues.
+ * the database: refusals and failures are ends too. Returns false when the operation continues. Throws when its id belongs
+ * to another request.
  */
-export async function waitForEnd<Result>(
+export async function waitForEnd(
   waitMs: number,
   stopping: AbortSignal,
-  result: (wait: { readonly waitMs: number }) => Promise<Result>,
-): Promise<Result | undefined> {
-  if (waitMs === 0 || stopping.aborted) return undefined;
+  result: (wait: { readonly waitMs: number }) => Promise<unknown>,
+): Promise<boolean> {
+  if (waitMs === 0 || stopping.aborted) return false;
+  const ended = result({ waitMs }).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof WaitTimeout) return false;
+      if ((error instanceof JobFailed || isPermanent(error)) && error.code !== 'operation-conflict') return true;
+      throw error;
+    },
+  );
+  return unlessStopping(stopping, ended, false);
+}
+
+/** Waits for `work`, or returns `otherwise` as soon as the server stops. */
+async function unlessStopping<Result>(
+  stopping: AbortSignal,
+  work: Promise<Result>,
+  otherwise: Result,
+): Promise<Result> {
   let stop = (): void => undefined;
-  const stopped = new Promise<undefined>((resolve) => {
-    stop = () => resolve(undefined);
+  const stopped = new Promise<Result>((resolve) => {
+    stop = () => resolve(otherwise);
     stopping.addEventListener('abort', stop);
   });
-  const ended = result({ waitMs }).catch((error: unknown) => {
-    if (error instanceof WaitTimeout || error instanceof JobFailed || isPermanent(error)) return undefined;
-    throw error;
-  });
   try {
-    return await Promise.race([ended, stopped]);
+    return await Promise.race([work, stopped]);
   } finally {
     stopping.removeEventListener('abort', stop);
   }

@@ -1,14 +1,13 @@
 import { z } from 'zod';
+import { parseClaimRequest } from '../../claims/index.ts';
 import { count, texterId } from '../../domain/ids.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
 import { answer, problems } from '../document.ts';
 import { operation, operationHeaders } from '../operation-shapes.ts';
-import { sentView } from '../operation-view.ts';
-import { answerWith, operationIdOf, readOperation } from '../send-operation.ts';
+import { operationIdOf, sendUnderKey } from '../send-operation.ts';
 import type { HttpServices } from '../services.ts';
 import { campaignParams } from '../shapes.ts';
-import { readWaitMs, waitForEnd } from '../waiting.ts';
 
 const HOUR_MS = 3_600_000;
 const claimBody = z
@@ -28,7 +27,7 @@ const claimBody = z
 
 /** Claims on behalf of a texter, and the report that conversations came back to the pool. */
 export function addClaimRoutes(app: App, services: HttpServices): void {
-  const { producer, stopping } = services;
+  const { producer } = services;
   app.post(
     '/v1/campaigns/:campaignId/claims',
     {
@@ -48,17 +47,13 @@ export function addClaimRoutes(app: App, services: HttpServices): void {
         },
       },
     },
-    async (request, reply) => {
+    (request, reply) => {
       const { campaignId } = required(request.resources.campaign);
-      const operationId = operationIdOf(request);
-      const { texterId: claimant, count: asked, waitMs } = request.body;
-      const fields = { ...(asked !== undefined && { count: asked }), ...(waitMs !== undefined && { waitMs }) };
-      const claim = { operationId, campaignId, texterId: claimant, ...fields };
-      const sent = await producer.selfAssign(claim);
-      const preferredMs = readWaitMs(request, reply);
-      await waitForEnd(preferredMs, stopping.signal, (wait) => sent.result(wait));
-      const found = await readOperation(services, operationId);
-      return answerWith(reply, found ?? sentView({ kind: 'self-assign', ...claim }));
+      const claim = { ...request.body, operationId: operationIdOf(request), campaignId };
+      return sendUnderKey(services, request, reply, {
+        command: parseClaimRequest({ ...claim, kind: 'self-assign' }),
+        send: () => producer.selfAssign(claim),
+      });
     },
   );
   app.post(
