@@ -53,7 +53,7 @@ export function startQueueWorker({ queue, redis, worker: config }: Config, parts
     const backend = createRedisBackend(...args);
     limitWaits(backend, blockMsOf(redis) / 1_000);
     pauseAfterErrors(backend, closing.signal);
-    if (parts.isFair) fetchFairly(backend, () => worker);
+    if (parts.isFair) fetchFairly(backend, () => worker, parts.onError);
     screenJobs(backend, () => worker);
     return backend;
   });

@@ -1,7 +1,9 @@
 import type { RedisQueueBackend } from 'bullmq';
+import type { ErrorListener } from '../src/queue/connection.ts';
 import { FairPlaces } from '../src/queue/fair-places.ts';
 import { JOB_BYTES_MAX } from '../src/queue/job.ts';
 import { connectionOf, type KeyedQueue } from '../src/queue/lost-job.ts';
+import { meaningOf } from '../src/queue/redis-errors.ts';
 import { problemOfFields, setAsideIfUnreadable } from '../src/queue/set-aside.ts';
 
 /** BullMQ's commands that answer with the next job. */
@@ -33,17 +35,23 @@ export function screenJobs(backend: RedisQueueBackend, queueOf: () => KeyedQueue
  * Gives the waiting jobs their places before each fetch. The script is sent right before the command, over the same connection,
  * so Redis runs it first, and nothing waits for its answer.
  */
-export function fetchFairly(backend: RedisQueueBackend, queueOf: () => KeyedQueue): void {
+export function fetchFairly(backend: RedisQueueBackend, queueOf: () => KeyedQueue, onError: ErrorListener): void {
   const execute = backend.execCommand.bind(backend);
   let places: FairPlaces | undefined;
   backend.execCommand = (client, command, args) => {
     if (command === FETCH || command === FINISH_AND_FETCH) {
       places ??= new FairPlaces(queueOf());
-      // When Redis refuses the script, it refuses the command too, which reports it.
-      void places.give().catch(() => undefined);
+      void places.give().catch((error: unknown) => {
+        if (concernsScript(error)) onError(error);
+      });
     }
     return execute(client, command, args) as unknown;
   };
+}
+
+/** Other errors concern the connection or the state of Redis. The command that follows meets them too and reports them. */
+function concernsScript(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError' && meaningOf(error)?.isPermanent !== false;
 }
 
 async function fetchReadable(fetch: () => Promise<unknown>, queue: KeyedQueue): Promise<unknown> {

@@ -1,22 +1,30 @@
 import type { RedisConnection } from './connection.ts';
+import { JOB_BYTES_MAX } from './job.ts';
 import { connectionOf, type KeyedQueue } from './lost-job.ts';
 
 /** Up to this many waiting jobs run in the order in which they were added. */
 const UNORDERED_MAX = 1;
-/** More jobs than this keep the order in which they were added: giving places to them would block Redis for seconds. */
+/**
+ * When no job has a place and more jobs than this wait, they keep the order in which they were added until fewer wait: giving
+ * places to all at once would block Redis for seconds. Once a job has a place, every job that waits gets one, however many
+ * these are, because BullMQ takes jobs without a place first. Then few wait, because each fetch gives places.
+ */
 const ORDERED_MAX = 200_000;
-/** Longer than any gap between two jobs of a backlog. */
-const PLACES_KEPT_S = 86_400;
 
 /**
  * Moves the jobs of the waiting list `KEYS[1]`, oldest first, to places in BullMQ's set of prioritized jobs `KEYS[2]`. A place
  * is a number, and the lowest one runs first. Each next job of a campaign gets the next number, and the first one gets the
  * number of the job that runs next. So a campaign with one job waits for one job of each other campaign, however many these
- * have. `KEYS[3]` has the last place of each campaign, and `KEYS[4]` is BullMQ's counter, which orders equal places. `ARGV[1]`
- * begins the keys of jobs. Programs may send anything as a campaign's id, so only its hash is stored.
+ * have. `KEYS[3]` has the last place of each campaign, and is deleted when no job has a place. `KEYS[4]` is BullMQ's counter,
+ * which orders equal places. `ARGV[1]` begins the keys of jobs. Programs may send anything as a campaign's id, so only its
+ * hash is stored.
  *
  * Jobs that have run before continue an accepted operation, and single moves wait for no operation, so they have places of
- * their own. BullMQ takes jobs from the waiting list first: no job may stay there while others have places.
+ * their own. The data of a job that is too large to run is not read.
+ *
+ * If Redis loses `KEYS[3]` while jobs have places, nobody knows whose these are. So each campaign begins behind the highest
+ * place, which the field `lost` keeps: no job runs before an earlier one of its campaign. A damaged last place counts as the
+ * highest one too. A job leaves the waiting list after it has its place, so an error in between loses no job.
  */
 const GIVE_PLACES = `
   local function isA(key, kind)
@@ -25,26 +33,44 @@ const GIVE_PLACES = `
   end
   if not isA(KEYS[1], 'list') or not isA(KEYS[2], 'zset') then return 0 end
   local waiting, placed = redis.call('llen', KEYS[1]), redis.call('zcard', KEYS[2])
-  if waiting == 0 or (placed == 0 and (waiting <= ${UNORDERED_MAX} or waiting > ${ORDERED_MAX})) then return placed end
   if placed == 0 or not isA(KEYS[3], 'hash') then redis.call('del', KEYS[3]) end
-  if not isA(KEYS[4], 'string') then redis.call('del', KEYS[4]) end
-  local head = redis.call('zrange', KEYS[2], 0, 0, 'withscores')
-  local now = head[2] and math.floor(tonumber(head[2]) / 0x100000000) or 1
-  for _ = 1, waiting do
-    local id = redis.call('rpop', KEYS[1])
-    local job = redis.pcall('hmget', ARGV[1] .. id, 'data', 'ats')
-    local data = not job.err and job[1] or ''
+  if waiting == 0 or (placed == 0 and (waiting <= ${UNORDERED_MAX} or waiting > ${ORDERED_MAX})) then return placed end
+  local counter = isA(KEYS[4], 'string') and redis.call('get', KEYS[4]) or ''
+  if not string.match(counter, '^[1-9]%d*$') or #counter > 15 then redis.call('del', KEYS[4]) end
+
+  local function finite(number)
+    return number and math.abs(number) < 0x20000000000000 and math.floor(number) or nil
+  end
+  local function placeAt(rank)
+    local score = tonumber(redis.call('zrange', KEYS[2], rank, rank, 'withscores')[2])
+    return finite(score and score / 0x100000000)
+  end
+  local now = placeAt(0) or 1
+  local highest = placeAt(-1) or now
+  if placed > 0 and redis.call('exists', KEYS[3]) == 0 then redis.call('hset', KEYS[3], 'lost', highest) end
+  local function lastOf(group)
+    local last = redis.call('hget', KEYS[3], group) or redis.call('hget', KEYS[3], 'lost')
+    return last and math.min(finite(tonumber(last)) or highest, highest) or 0
+  end
+  local function groupOf(key)
+    local bytes = redis.pcall('hstrlen', key, 'data')
+    if type(bytes) ~= 'number' or bytes > ${JOB_BYTES_MAX} then return '' end
+    local job = redis.call('hmget', key, 'data', 'ats')
+    local data = job[1] or ''
     local group = string.match(data, '"campaignId"%s*:%s*"([^"]*)"') or ''
-    if not job.err and job[2] then group = 'again ' .. group
-    elseif string.match(data, '"kind"%s*:%s*"%a+-one"') then group = 'one ' .. group end
-    group = redis.sha1hex(group)
-    local last = tonumber(redis.call('hget', KEYS[3], group)) or 0
-    local place = math.max(now, last + 1)
-    redis.call('hset', KEYS[3], group, place)
+    if job[2] then return 'again ' .. group end
+    return string.match(data, '"kind"%s*:%s*"%a+-one"') and 'one ' .. group or group
+  end
+  for _ = 1, waiting do
+    local id = redis.call('lindex', KEYS[1], -1)
+    local group = redis.sha1hex(groupOf(ARGV[1] .. id))
+    local place = math.max(now, lastOf(group) + 1)
     local count = redis.call('incr', KEYS[4])
     redis.call('zadd', KEYS[2], string.format('%.0f', place * 0x100000000 + count % 0x100000000), id)
+    redis.call('rpop', KEYS[1])
+    redis.call('hset', KEYS[3], group, string.format('%.0f', place))
+    highest = math.max(highest, place)
   end
-  redis.call('expire', KEYS[3], ${PLACES_KEPT_S})
   return placed + waiting`;
 
 type Command = (...keysAndArguments: readonly string[]) => Promise<unknown>;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FairPlaces } from '../../src/queue/fair-places.ts';
-import { jobIdOf } from '../../src/queue/job.ts';
+import { jobIdOf, JOB_BYTES_MAX } from '../../src/queue/job.ts';
 import { Harness } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 
@@ -92,6 +92,53 @@ describe('the places of waiting jobs', () => {
     await add('c_large', ['l1']);
     expect(await places.give()).toBe(0);
     await operations.redis.del(key('prioritized'), key('text'), key('large'));
+    await clear();
+  });
+
+  it.each(['1.5', 'x', '007', '9223372036854775807'])('are given when the counter is %s', async (damaged) => {
+    await operations.redis.set(key('pc'), damaged);
+    await add('c_large', ['l0', 'l1']);
+    expect(await take(2)).toEqual(['l0', 'l1']);
+    await clear();
+  });
+
+  it.each(['nan', '-inf', '1e300', 'x'])('keep the order of a campaign whose last place is %s', async (damaged) => {
+    await add('c_large', numbered('l', 3));
+    const first = await take(1);
+    for (const group of await operations.redis.hkeys(placesKey()))
+      await operations.redis.hset(placesKey(), group, damaged);
+    await add('c_large', ['l3']);
+    await add('c_small', ['s0']);
+    const others = await take(4);
+    expect([...first, ...others].filter((id) => id.startsWith('l'))).toEqual(numbered('l', 4));
+    expect(others.slice(0, 2)).toContain('s0');
+    await clear();
+  });
+
+  it.each([
+    ['lost', () => operations.redis.del(placesKey())],
+    ['damaged', () => operations.redis.set(placesKey(), 'damaged')],
+  ])('keep the order of each campaign when the last places are %s', async (_, lose) => {
+    await add('c_large', numbered('l', 4));
+    await add('c_other', numbered('o', 2));
+    const first = await take(1);
+    expect(await operations.redis.ttl(placesKey())).toBe(-1);
+    await lose();
+    await add('c_large', ['l4']);
+    await places.give();
+    await add('c_other', ['o2']);
+    const taken = [...first, ...(await take(7))];
+    const of = (name: string): string[] => taken.filter((id) => id.startsWith(name));
+    expect([of('l'), of('o')]).toEqual([numbered('l', 5), numbered('o', 3)]);
+    expect(await places.give()).toBe(0);
+    expect(await operations.redis.exists(placesKey())).toBe(0);
+  });
+
+  it('are given without reading the data of a job that is too large to run', async () => {
+    const padding = ', "x" : "' + 'x'.repeat(JOB_BYTES_MAX) + '"';
+    await add('c_large', numbered('l', 4));
+    await add('c_large', ['huge'], padding);
+    expect((await take(2)).sort()).toEqual(['huge', 'l0']);
     await clear();
   });
 

@@ -1,0 +1,83 @@
+import { Queue, type Worker } from 'bullmq';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
+import { FairPlaces } from '../../src/queue/fair-places.ts';
+import { LockWatch } from '../../workers/lock-watch.ts';
+import { startQueueWorker } from '../../workers/queue-worker.ts';
+import { testConfig } from '../support/harness.ts';
+import { until } from '../support/until.ts';
+
+const QUEUE = 'fair';
+const LOCK_MS = 10_000;
+const MANY = 20;
+
+/** An error as ioredis makes it from an answer of Redis. */
+const replyError = (message: string): Error => Object.assign(new Error(message), { name: 'ReplyError' });
+
+describe('a worker that takes the jobs of campaigns in turn', () => {
+  const config = testConfig();
+  const started: string[] = [];
+  const errors: string[] = [];
+  let redis: RedisConnection;
+  let queue: Queue;
+  let worker: Worker | undefined;
+
+  beforeEach(() => {
+    redis = connectWorker(config.queue.redisUrl, () => undefined);
+    queue = new Queue(QUEUE, { connection: redis, prefix: config.queue.prefix });
+    for (const list of [errors, started]) list.splice(0);
+  });
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    await worker?.close();
+    await queue.obliterate({ force: true });
+    await queue.close();
+    redis.disconnect();
+  });
+
+  const add = async (campaignId: string, count: number): Promise<void> => {
+    const data = { request: { campaignId } };
+    await queue.addBulk(
+      Array.from({ length: count }, (_, at) => ({ name: 'job', data, opts: { jobId: `${campaignId}-${at}` } })),
+    );
+  };
+  /** Returns the ids of the jobs in the order in which the worker started them. */
+  const run = async (count: number): Promise<string[]> => {
+    worker = startQueueWorker(config, {
+      ...{ name: QUEUE, redis, concurrency: 1, isFair: true, locks: new LockWatch(LOCK_MS) },
+      processor: ({ id = '' }) => Promise.resolve(void started.push(id)),
+      onError: ({ message }) => void errors.push(message),
+    });
+    await until('all jobs to start', () => started.length === count);
+    return started;
+  };
+
+  it('starts the only job of a campaign after one of many that another campaign sent before it', async () => {
+    await add('large', MANY);
+    await add('small', 1);
+    const order = await run(MANY + 1);
+    expect(order.slice(0, 3)).toContain('small-0');
+    expect(order.filter((id) => id.startsWith('large'))).toEqual(
+      Array.from({ length: MANY }, (_, at) => `large-${at}`),
+    );
+    expect(errors).toEqual([]);
+  });
+
+  it('reports that no places can be given, and runs the jobs in the order in which they were added', async () => {
+    vi.spyOn(FairPlaces.prototype, 'give').mockRejectedValue(replyError('ERR the script failed'));
+    await add('large', 3);
+    await add('small', 1);
+    expect(await run(4)).toEqual(['large-0', 'large-1', 'large-2', 'small-0']);
+    expect(new Set(errors)).toEqual(new Set(['ERR the script failed']));
+  });
+
+  it('leaves errors that the fetch reports to the fetch', async () => {
+    const oom = replyError('OOM command not allowed');
+    vi.spyOn(FairPlaces.prototype, 'give')
+      .mockRejectedValueOnce(oom)
+      .mockRejectedValue(new Error('Connection is closed.'));
+    await add('large', 3);
+    await run(3);
+    expect(errors).toEqual([]);
+  });
+});
