@@ -8,11 +8,19 @@ const PAGE = 100;
 type Filter = Record<string, unknown>;
 type Order = Readonly<Record<string, 1>>;
 
+/** A claim that was read, in the order of deadlines and ids. */
+interface ReadTo {
+  readonly until: Date;
+  readonly id: string;
+}
+
+const START: ReadTo = { until: new Date(0), id: '' };
+
 /** Reads the waiting claims, and those that have stopped waiting, in pages, with the indexes made for these queries. */
 export class WaitingReader {
   private readonly database: Database;
-  /** The deadline at which {@link next} continues. */
-  private readTo = new Date(0);
+  /** The deadline and the id after which {@link next} continues. */
+  private readTo = START;
 
   constructor(database: Database) {
     this.database = database;
@@ -39,11 +47,28 @@ export class WaitingReader {
     }
   }
 
+  /**
+   * Returns the next page of all waiting claims, and begins again after the last one. All claims of a round have the same
+   * deadline, so a page may end between them. The index has no ids: those of one deadline are read apart, in their order.
+   */
   async next(): Promise<Claim[]> {
-    const filter = { 'waiting.until': { $exists: true, $gt: this.readTo } };
-    const page = await this.read(filter, { 'waiting.until': 1 }, DEADLINE_INDEX);
-    this.readTo = (page.length === PAGE && page.at(-1)?.waiting?.until) || new Date(0);
+    const { until, id } = this.readTo;
+    const page = await this.sameDeadline(until, id, PAGE);
+    if (page.length < PAGE) {
+      const filter = { 'waiting.until': { $exists: true, $gt: until } };
+      const later = await this.read(filter, { 'waiting.until': 1 }, DEADLINE_INDEX, PAGE - page.length);
+      const last = deadlineOf(later.at(-1));
+      page.push(...later.filter((claim) => deadlineOf(claim) < last));
+      page.push(...(await this.sameDeadline(last, '', PAGE - page.length)));
+    }
+    const end = page.length === PAGE ? page.at(-1) : undefined;
+    this.readTo = end ? { until: deadlineOf(end), id: end.operationId } : START;
     return page;
+  }
+
+  private async sameDeadline(until: Date, after: string, limit: number): Promise<Claim[]> {
+    const filter = { 'waiting.until': { $exists: true, $eq: until }, _id: { $gt: after } };
+    return this.read(filter, { _id: 1 }, DEADLINE_INDEX, limit);
   }
 
   async *overdue(): AsyncGenerator<Claim[]> {
@@ -73,4 +98,8 @@ export class WaitingReader {
     const docs = claims.find<ClaimDoc>(filter, { sort: order, limit, hint, batchSize: limit + 1 });
     return (await docs.toArray()).map(toClaim);
   }
+}
+
+function deadlineOf(claim: Claim | undefined): Date {
+  return claim?.waiting?.until ?? START.until;
 }
