@@ -5,7 +5,7 @@ import type { CampaignPlace, CampaignRemoval, CampaignStore } from './ports.ts';
 import { isRemoved, toCampaign, type StoredCampaign } from './stored.ts';
 import { Refusal } from '../domain/errors.ts';
 import { UNFINISHED_STATES } from '../domain/operation.ts';
-import { DEFAULT_ORGANISATION, organisationOf } from '../domain/organisations.ts';
+import { DEFAULT_ORGANISATION, OF_ANOTHER_ORGANISATION, organisationOf } from '../domain/organisations.ts';
 import { shownId } from '../domain/safe-text.ts';
 import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
@@ -58,14 +58,17 @@ export class MongoCampaignStore implements CampaignStore {
   }
 
   async listOf(organisationId: string, after: CampaignPlace | null, limit: number): Promise<Campaign[]> {
-    // Campaigns that other programs have written have no organisation. They belong to the default one.
-    const belongs = organisationId === DEFAULT_ORGANISATION ? { $in: [organisationId, null] } : organisationId;
+    // Campaigns that other programs have written have no organisation. Those with a plain id belong to the default one.
+    const belongs =
+      organisationId === DEFAULT_ORGANISATION
+        ? { organisationId: { $in: [organisationId, null] }, _id: { $not: OF_ANOTHER_ORGANISATION } }
+        : { organisationId };
     const isAfter = after && [
       { createdAt: { $lt: after.createdAt } },
       { createdAt: after.createdAt, _id: { $gt: after.campaignId } },
     ];
     const filter = {
-      organisationId: belongs,
+      ...belongs,
       ...NOT_REMOVED,
       ...(isAfter && { $or: isAfter }),
     } as QueryFilter<CampaignDoc>;

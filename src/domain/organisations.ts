@@ -9,6 +9,9 @@ export const DEFAULT_ORGANISATION = 'default';
 
 const SEPARATOR = '~';
 
+/** The stored ids that do not belong to the default organisation. */
+export const OF_ANOTHER_ORGANISATION = new RegExp(SEPARATOR);
+
 /** Returns the id under which the campaign or operation of an organisation is stored. */
 export function toStoredId(organisationId: string, outsideId: string): string {
   return organisationId === DEFAULT_ORGANISATION ? outsideId : organisationId + SEPARATOR + outsideId;

@@ -69,6 +69,15 @@ describe('two organisations', () => {
     }
   });
 
+  it('are not shown to the default organisation when a campaign of theirs does not name them', async () => {
+    const plain = await harness.seedCampaign(0);
+    const nameless = await harness.seedCampaign(0, { campaignId: 'acme~nameless' });
+    const ids = { _id: { $in: [plain, nameless] } };
+    await harness.context.database.campaigns.updateMany(ids, { $unset: { organisationId: '' } });
+    const listed = await (await http.client()).get('/v1/campaigns');
+    expect(listed.body).toMatchObject({ campaigns: [{ campaignId: plain }], next: null });
+  });
+
   it('use the same ids without a collision, and never see the organisation in an id', async () => {
     const created = await other.post('/v1/campaigns', { campaignId: 'c1', name: 'Other' });
     expect(created).toMatchObject({ status: 201, body: { campaignId: 'c1' } });
