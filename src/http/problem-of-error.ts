@@ -10,6 +10,7 @@ import {
 } from '../domain/errors.ts';
 import { safeText } from '../domain/safe-text.ts';
 import { isDatabaseAway } from '../mongo/majority.ts';
+import { isRedisAway } from '../queue/redis-errors.ts';
 import { HttpProblem, type HttpCode, type ProblemDetails } from './problem.ts';
 
 /** How long a client waits before it sends a request again while a service is unavailable. */
@@ -34,6 +35,7 @@ const STATUS_OF_REFUSAL: Partial<Record<RefusalCode, number>> = {
   'queue-full': 503,
   'schema-conflict': 503,
   'schema-outdated': 503,
+  'unknown-campaign': 404,
 };
 
 const RETRY_LATER = { 'retry-after': String(RETRY_AFTER_S) } as const;
@@ -43,8 +45,9 @@ export function problemOf(error: unknown): FoundProblem {
   if (error instanceof HttpProblem) return { code: error.code, status: error.status, ...error.details };
   if (error instanceof Refusal) return refused(error);
   if (error instanceof Halted || isPermanent(error)) return { ...detailsOf(error), code: error.code, status: 409 };
-  if (error instanceof QueueUnavailable || error instanceof ProducerClosed || isDatabaseAway(error)) return UNAVAILABLE;
+  if (error instanceof QueueUnavailable || error instanceof ProducerClosed) return UNAVAILABLE;
   if (error instanceof JobFailed) return { ...UNEXPECTED, isUnexpected: true };
+  if (isDatabaseAway(error) || isRedisAway(error)) return UNAVAILABLE;
   return ofFramework(error) ?? { ...UNEXPECTED, isUnexpected: true };
 }
 
@@ -61,7 +64,8 @@ function detailsOf({ message, expected, received }: { message: string; expected:
 export const UNAVAILABLE: FoundProblem = {
   code: 'unavailable',
   status: 503,
-  message: 'Redis or MongoDB cannot be reached; send the request again later, with the same Idempotency-Key',
+  message:
+    'Redis or MongoDB cannot be reached, or refuses requests for now; send the request again later, with the same Idempotency-Key',
   expected: 'Redis and MongoDB that answer',
   received: 'no answer',
   headers: RETRY_LATER,

@@ -70,6 +70,27 @@ function isTimeout({ message, name }: Error): boolean {
   return message === 'Command timed out' || name === 'MaxRetriesPerRequestError';
 }
 
+const UNREACHABLE_CODES: readonly unknown[] = [
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EPIPE',
+  'ETIMEDOUT',
+];
+
+/**
+ * Returns true for an error that passes: Redis cannot be reached, or refuses commands for now. A refused connection to a name
+ * with several addresses is an AggregateError.
+ */
+export function isRedisAway(error: unknown): boolean {
+  if (error instanceof AggregateError && error.errors.some(isRedisAway)) return true;
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  return isConnectionLost(error) || meaningOf(error)?.isPermanent === false || UNREACHABLE_CODES.includes(code);
+}
+
 /** Describes an error for people: its own text, and what it means. */
 export function explained(error: unknown): string {
   const meaning = meaningOf(error);
