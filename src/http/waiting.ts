@@ -59,14 +59,22 @@ async function unlessStopping<Result>(
 /** A worker answers a request to cancel within seconds. */
 const CANCEL_MS_MIN = 2_000;
 
-/** Waits for the answer to a request to cancel. Unlike the end of an operation, a refusal is the answer to the caller. */
+/**
+ * Waits for the answer to a request to cancel, and no longer than the server runs. Unlike the end of an operation, a refusal
+ * is the answer to the caller. The request is sent in every case: a repeated one has the same effect.
+ */
 export async function waitForCancellation(
   waitMs: number,
   stopping: AbortSignal,
   cancel: (wait: { readonly waitMs: number }) => Promise<unknown>,
 ): Promise<void> {
-  if (stopping.aborted) return;
-  await cancel({ waitMs: Math.max(waitMs, CANCEL_MS_MIN) }).catch((error: unknown) => {
-    if (!(error instanceof WaitTimeout)) throw error;
-  });
+  const cancelWithin = async (limitMs: number): Promise<boolean> => {
+    await cancel({ waitMs: limitMs }).catch((error: unknown) => {
+      if (!(error instanceof WaitTimeout)) throw error;
+    });
+    return true;
+  };
+  const isAnswered =
+    !stopping.aborted && (await unlessStopping(stopping, cancelWithin(Math.max(waitMs, CANCEL_MS_MIN)), false));
+  if (!isAnswered) await cancelWithin(0);
 }

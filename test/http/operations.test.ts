@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { OperationBody } from '../../src/http/operation-shapes.ts';
+import { waitForCancellation } from '../../src/http/waiting.ts';
 import { Harness } from '../support/harness.ts';
 import { HttpHarness, type Answered, type Client } from './support.ts';
 
@@ -130,6 +131,18 @@ describe('an operation', () => {
       code: 'operation-ended',
     });
     expect(await client.problem('POST', path(`operations/${id}/retry`))).toMatchObject({ code: 'not-retryable' });
+  });
+});
+
+describe('a request to cancel', () => {
+  it('is sent while the server stops, although its answer is not awaited', async () => {
+    const operationId = harness.newId('op');
+    await harness.producer.selfAssign({ operationId, campaignId, texterId: 't1', count: 20, waitMs: 60_000 });
+    await expect.poll(() => harness.isWaiting(operationId), { timeout: 20_000 }).toBe(true);
+    const cancel = (wait: { waitMs: number }) => harness.producer.cancel({ operationId, campaignId }, wait);
+    await waitForCancellation(0, AbortSignal.abort(), cancel);
+    const shown = async () => (await client.get(path(`operations/${operationId}`))).body;
+    await expect.poll(shown, { timeout: 20_000 }).toMatchObject({ state: 'cancelled' });
   });
 });
 
