@@ -48,7 +48,13 @@ export async function buildApp(services: HttpServices): Promise<App> {
   app.addHook('onRoute', ({ url, method, schema }) => {
     if (!schema?.hide) noteMethods(app, url, method);
   });
-  await app.register(cors, { origin: [...http.corsOrigins], exposedHeaders: EXPOSED_HEADERS, maxAge: 600 });
+  await app.register(cors, {
+    origin: [...http.corsOrigins],
+    exposedHeaders: EXPOSED_HEADERS,
+    maxAge: 600,
+    // Otherwise OPTIONS without the headers of a preflight request is answered with text.
+    strictPreflight: false,
+  });
   await addDocument(app);
   for (const addRoutes of ROUTES) addRoutes(app, services);
   addMethodNotAllowed(app);

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { toOutsideText } from '../domain/organisations.ts';
-import { loggedError } from '../domain/safe-text.ts';
+import { idText, loggedError } from '../domain/safe-text.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { PROBLEM_TYPE, type ProblemDocument } from './problem.ts';
 import { problemOf, type FoundProblem } from './problem-of-error.ts';
@@ -43,10 +43,16 @@ export function toDocument(problem: FoundProblem, requestId: string, organisatio
 
 function invalid({ errors }: InvalidRequest): FoundProblem {
   const [first] = errors;
-  const expected = first ? `${first.pointer} ${first.detail}` : 'a valid request';
+  const expected = first ? `${shownPointer(first.pointer)} ${first.detail}` : 'a valid request';
   const more = errors.length > 1 ? ` and ${errors.length - 1} more` : '';
   const details = { message: `the request is not valid: ${expected}${more}`, expected, received: 'another value' };
   return { code: 'bad-request', status: 400, ...details, errors };
+}
+
+/** The keys of a map can be names or phone numbers. Only `errors` has them, for the program that sent them. */
+function shownPointer(pointer: string): string {
+  const [root, ...keys] = pointer.split('/');
+  return [root, ...keys.map((key) => idText(key.replaceAll('~1', '/').replaceAll('~0', '~')))].join('/');
 }
 
 const HEADERS_TOO_LARGE: FoundProblem = {

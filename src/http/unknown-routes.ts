@@ -26,9 +26,14 @@ export function noteMethods(app: object, url: string, method: string | readonly 
   paths.set(url, new Set([...(paths.get(url) ?? []), ...[method].flat()]));
 }
 
-/** Answers the other methods of each path with 405 and the list of its methods. */
+/**
+ * Answers the other methods of each path with 405 and the list of its methods. A path such as `operations/preview` also has
+ * the methods of `operations/:operationId`, because an operation can have the id `preview`.
+ */
 export function addMethodNotAllowed(app: App): void {
-  for (const [url, methods] of declared.get(app) ?? []) {
+  const paths = [...(declared.get(app) ?? [])];
+  for (const [url] of paths) {
+    const methods = new Set(paths.flatMap(([shape, ofShape]) => (hasShape(url, shape) ? [...ofShape] : [])));
     const others = METHODS.filter((method) => !methods.has(method));
     const allow = [...methods].join(', ');
     app.route({
@@ -46,4 +51,10 @@ export function addMethodNotAllowed(app: App): void {
       },
     });
   }
+}
+
+/** Returns true when each part of a path is equal to the part of a shape, or takes the place of its parameter. */
+function hasShape(url: string, shape: string): boolean {
+  const [parts, places] = [url.split('/'), shape.split('/')];
+  return parts.length === places.length && places.every((place, at) => place.startsWith(':') || place === parts[at]);
 }

@@ -44,6 +44,32 @@ describe('the server', () => {
     expect(answer.headers.get('allow')).toBe('POST, GET');
   });
 
+  it('reads an operation or texter that is named like a path, and answers the methods that neither has with 405', async () => {
+    const campaignId = await harness.seedCampaign(1);
+    for (const path of ['operations/preview', 'texters/pause', 'texters/resume', 'texters/remove']) {
+      const url = `/v1/campaigns/${campaignId}/${path}`;
+      const problem = await client.problem('GET', url);
+      expect({ path, ...problem }).toMatchObject({ path, status: 404, code: 'not-found' });
+      expect((await client.send('PUT', url)).headers.get('allow')).toMatch(/POST, GET|GET.*POST/);
+    }
+  });
+
+  it('answers OPTIONS without the headers of a preflight request', async () => {
+    expect(await client.send('OPTIONS', '/v1/campaigns')).toMatchObject({ status: 204, body: {} });
+  });
+
+  it('names the key of a map in the list of wrong values only, because it can be a name or a phone number', async () => {
+    const campaignId = await harness.seedCampaign(1);
+    for (const key of ['Alma', '+12025550101']) {
+      const body = { kind: 'reassign', from: 'pool', status: 'any', to: { counts: { [key]: 0 } } };
+      const sending = { body, headers: { 'idempotency-key': 'o1' } };
+      const { errors, ...texts } = await client.problem('POST', `/v1/campaigns/${campaignId}/operations`, sending);
+      expect(errors).toMatchObject([{ pointer: `#/to/counts/${key}` }]);
+      expect(texts.detail).toContain(`#/to/counts/(a text of ${key.length} characters)`);
+      expect(JSON.stringify(texts)).not.toContain(key);
+    }
+  });
+
   it('names every wrong value of a body by a JSON pointer, and quotes none of them', async () => {
     const body = { name: 'Rally', selfAssign: { batchMax: 'Alma +12025550101' }, extra: 1 };
     const problem = await client.problem('POST', '/v1/campaigns', { body });
