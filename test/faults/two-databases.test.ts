@@ -84,14 +84,14 @@ describe('the queues of one database', () => {
     const cli = new Cli(cliEnv(mixed()));
     const doctor = await cli.run(['doctor']);
     expect(doctor.status).toBe(1);
-    expect(doctor.out).toMatch(/✗ database +\S+; the queues belong to the database \S+: give .*`baton adopt`/);
+    expect(doctor.out).toMatch(/✗ database +\S+ \(\S+\); the queues belong to the database test_\S+ \(\S+\): .*`baton adopt`/);
     expect(await cli.json(['adopt'])).toMatchObject({ dryRun: true, before: await idOf(harness) });
     expect(await ownerId()).toBe(await idOf(harness));
     expect(await cli.json(['adopt', '--yes'])).toMatchObject({ databaseId: await idOf(other) });
     expect(await worker.exitCode()).toBe(2);
     expect(worker.logText).toContain('"other-database"');
     await (await WorkerProcess.start(harness, mixedEnv())).kill();
-    expect((await cli.run(['doctor'])).out).toMatch(/✓ database +\S+; the queues belong to it/);
+    expect((await cli.run(['doctor'])).out).toMatch(/✓ database +\S+ \(\S+\); the queues belong to it/);
   });
 
   it('refuse the producers and commands that expect another database, and nothing is sent', async () => {
