@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { ClaimInput } from '../../src/claims/contract.ts';
+import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
 import { audit } from './audit/audit.ts';
 import type { Answer, SeededCampaign, SentRequest } from './audit/records.ts';
 import { Harness, type Seeded } from './harness.ts';
 import { outcomeOf } from './raw.ts';
 import { send, type AnyRequest } from './send.ts';
+import { RawQueue } from './raw-queue.ts';
 import { until } from './until.ts';
 import { WorkerProcess } from './worker-process.ts';
 
@@ -16,7 +18,14 @@ const SETTINGS = {
   BATON_SLICE_MS: '1',
   BATON_BATCH_CONVERSATIONS_MAX: '4',
 };
-const NEXT_WORKER = { lockMs: 1_000, stalledCheckMs: 300, sliceMs: 1, batchConversationsMax: 4 };
+/** Reconcile wakes the job of a claim whose worker was killed before it did. */
+const NEXT_WORKER = {
+  lockMs: 1_000,
+  stalledCheckMs: 300,
+  sliceMs: 1,
+  batchConversationsMax: 4,
+  reconcileEveryMs: 2_000,
+};
 const PRELOAD = './test/support/at-write.ts';
 const RULES = { enabled: true, batchMax: 50, openMax: 60, repliesMax: null };
 const RESULT = { waitMs: 60_000 };
@@ -77,7 +86,7 @@ class ScenarioRun {
       this.sent.push({ operationId, campaignId, answers });
       const sent = 'kind' in request ? await send(producer, request) : await producer.selfAssign(request);
       results.push(sent.result(RESULT).then((answer) => answers.push(answer)));
-      if (!('kind' in request)) await until('the claim to end or to wait', () => this.isSettled(request, worker));
+      if (!('kind' in request)) await this.settled(operationId, worker);
     }
     await Promise.all(results);
   }
@@ -95,13 +104,15 @@ class ScenarioRun {
     return WorkerProcess.begin(this.harness, { ...SETTINGS, ...env }, { preload: PRELOAD });
   }
 
-  /** A waiting claim gets a second round, which must not be the round of the next request. */
-  private async isSettled({ operationId, campaignId, texterId }: ClaimInput, worker: WorkerProcess): Promise<boolean> {
-    const { stores, database } = this.harness.context;
-    const claim = await stores.claims.find(operationId);
-    if (!claim?.waiting || worker.hasEnded) return claim !== undefined;
-    const texter = await database.texters.findOne({ campaignId, texterId });
-    return (texter?.fence ?? 0) >= 2;
+  /** Waits until the claim has ended, or its job sleeps, so that the next request does not share its round. */
+  private async settled(operationId: string, worker: WorkerProcess): Promise<void> {
+    const queue = new RawQueue(this.harness, CLAIMS_QUEUE);
+    await until('the claim to end or to wait', async () => {
+      const claim = await this.harness.context.stores.claims.find(operationId);
+      if (!claim?.waiting || worker.hasEnded) return claim !== undefined;
+      return (await queue.job(operationId))?.isDelayed();
+    });
+    await queue.close();
   }
 }
 
