@@ -52,6 +52,8 @@ export interface Handler {
   /** True when a job that finds no database waits for it. Other jobs fail soon, because their callers wait for an answer. */
   readonly waitsForDatabase?: true;
   handle(attempt: Attempt): Promise<Outcome>;
+  /** Called before a job of a version that this worker does not know goes back to the queue. */
+  noteReturn?(attempt: Attempt): Promise<void>;
   /** Called after each attempt that failed with a transient error. */
   noteFailedAttempt?(attempt: Attempt, error: Error): Promise<void>;
   /** Called after the last attempt that failed with a transient error. */

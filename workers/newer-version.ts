@@ -63,13 +63,16 @@ export class NewerVersionHandler implements Handler {
     if (!isNewer(attempt.job)) await this.handler.onAttemptsExhausted?.(attempt, error);
   }
 
-  private async wait({ job, log }: Attempt, version: number): Promise<Outcome> {
+  private async wait(attempt: Attempt, version: number): Promise<Outcome> {
+    const { job, log } = attempt;
     const key = `${job.queueQualifiedName}:${job.id ?? ''}`;
     // Without an answer of Redis, the job looks again later.
     const seenForMs = Number(await this.redis.eval(SEEN_SINCE, 1, key).catch(() => 0));
     if (seenForMs >= this.waitMs) throw unsupported(version, this.waitMs);
     const delayMs = Math.min(PAUSE_MS_MIN * 2 ** Math.min(job.attemptsStarted - 1, DOUBLINGS_MAX), PAUSE_MS_MAX);
     if (seenForMs === 0) log.warn({ version, known: JOB_VERSION }, 'the job waits for a worker of a newer version');
+    // On workers that know the version, jobs that were sent later wait for this one, unless Redis cannot note it.
+    await this.handler.noteReturn?.(attempt).catch(() => undefined);
     return { kind: 'requeued', delayMs: Math.max(1, Math.min(delayMs, this.waitMs - seenForMs)) };
   }
 }

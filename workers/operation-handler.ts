@@ -96,6 +96,10 @@ export class OperationHandler implements Handler {
     return request && !isOne(request) ? this.permits.acquire(request.campaignId) : () => undefined;
   }
 
+  async noteReturn({ job }: Attempt): Promise<void> {
+    await this.order.noteReturn(job);
+  }
+
   async noteFailedAttempt({ job }: Attempt, error: Error): Promise<void> {
     const { request } = parseOperationJob(job.id ?? '', job.data);
     const attempt = failedAttempt(error, this.context.clock.now());

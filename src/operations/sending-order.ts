@@ -86,7 +86,7 @@ export class SendingOrder {
     this.accepted.emit(acceptedEvent(jobId));
   }
 
-  /** Call it when a run of a job ended with an error, before the job leaves the list of active jobs. */
+  /** Call it when a job was not accepted and will run again, before it leaves the list of active jobs. */
   async noteReturn({ id = '', data, timestamp }: Pick<Job, 'id' | 'data' | 'timestamp'>): Promise<void> {
     const { request } = sentJob.safeParse(data).data ?? {};
     if (request) await this.returned.add({ jobId: id, subject: subjectOf(request), sentAt: timestamp });
@@ -142,7 +142,8 @@ export class SendingOrder {
   ): Promise<SentJob | undefined> {
     const content = this.contents.get(jobId) ?? (await this.readContent(jobId));
     if (content) return { ...content, jobId, isActive: active.includes(jobId) };
-    if (returned.includes(jobId)) await this.returned.remove({ ...own, jobId });
+    // A job of a newer version stays noted for the workers that know it.
+    if (returned.includes(jobId) && !(await this.willRun(jobId))) await this.returned.remove({ ...own, jobId });
     return undefined;
   }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MongoOperationStore } from '../../src/operations/operation-store.ts';
-import { OPERATIONS_QUEUE } from '../../src/queue/job.ts';
+import { jobIdOf, JOB_VERSION, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { Harness } from '../support/harness.ts';
 import { Random } from '../support/random.ts';
 import { rawOperation } from '../support/raw.ts';
@@ -111,6 +111,19 @@ describe('operations that one producer sends one after the other', () => {
     await queue.queue.add('operation', { version: 1, sendId: 'send_1', request }, { jobId: 'error', attempts: 2 });
     await until('the operation to end', async () => (await queue.job('error'))?.finishedOn);
     expect(await rawOperation(harness, 'error')).toMatchObject({ state: 'done', error: null });
+    await queue.close();
+  });
+
+  it('stay noted for newer workers when their version is unknown here, and hold up no operation of this version', async () => {
+    const campaignId = await harness.seedCampaign(2);
+    const queue = new RawQueue(harness, OPERATIONS_QUEUE);
+    const notedKey = `${harness.config.queue.prefix}:${OPERATIONS_QUEUE}-returned:${campaignId}`;
+    const jobId = jobIdOf(harness.newId('op'));
+    const request = { kind: 'undo', operationId: harness.newId('op'), campaignId, undoes: 'x', more: true };
+    await queue.queue.add('operation', { version: JOB_VERSION + 1, sendId: 's', request }, { jobId });
+    await until('the job to be noted', async () => (await queue.redis.zscore(notedKey, jobId)) !== null);
+    await (await send(campaignId, harness.newId('op'))).result({ waitMs: 5_000 });
+    expect(await queue.redis.zrange(notedKey, '0', '-1')).toEqual([jobId]);
     await queue.close();
   });
 
