@@ -137,8 +137,9 @@ export interface Producer {
   cancel(request: CancelInput, options?: Partial<WaitOptions>): Promise<CancelAnswer>;
   /**
    * Cancels the operations of a campaign that wait for others, and waits for their number. It covers the operations that
-   * `baton operations` shows as accepted when a worker takes the request; their receipts do not count what is left. The one that
-   * runs continues, and so does one that starts before it can be cancelled. Safe to repeat. Throws a `Refusal`
+   * `baton operations` shows as accepted when a worker takes the request; their receipts do not count what is left. Operations
+   * that were sent but not yet accepted are not covered: they run later. The one that runs continues, and so does one that
+   * starts before it can be cancelled. Safe to repeat. Throws a `Refusal`
    * (`unknown-campaign`) and the errors of {@link Sent.result}. After `WaitTimeout` the job continues.
    */
   cancelQueued(request: CancelQueuedInput, options?: Partial<WaitOptions>): Promise<CancelQueuedAnswer>;

@@ -40,7 +40,7 @@ export function addCancel(program: Command, session: Session): void {
     )
     .argument('[operation]', 'the id of the operation to stop')
     .option('--campaign <campaign>', 'its campaign, by id or name')
-    .option('--queued', 'with --campaign: cancel all operations of the campaign that wait for others')
+    .option('--queued', 'with --campaign: cancel all accepted operations of the campaign that wait for others')
     .addOption(waitOption());
   addActorOptions(command).action(async (operationId: string | undefined, options: CancelOptions) => {
     if (options.queued) return session.print(await cancelQueued(session, operationId, options));
@@ -68,7 +68,8 @@ async function cancelQueued(
   const answer = await waitFor(session, awaited, () =>
     producer.cancelQueued(request, { waitMs: options.wait * 1_000 }),
   );
-  const text = `Cancelled ${counted(answer.cancelled, 'waiting operation')} of ${plain(name)}. The one that runs continues.`;
+  const cancelled = `Cancelled ${counted(answer.cancelled, 'waiting operation')} of ${plain(name)}.`;
+  const text = `${cancelled} The one that runs continues. Those that no worker has accepted yet are not cancelled.`;
   return { json: answer, text };
 }
 
