@@ -1,22 +1,22 @@
-import type { OperationRequest, RequestInput } from '../operations/contract.ts';
+import type { OperationInput } from '../domain/inputs.ts';
 import type { Producer, Sent } from './producer-port.ts';
 
-/** The producer's methods take requests before defaults, so the checked request needs a cast for each kind. */
-export async function sendRequest(producer: Producer, { kind, ...request }: OperationRequest): Promise<Sent> {
-  switch (kind) {
+/** Sends a request with the method of its kind. */
+export async function sendRequest(producer: Producer, request: OperationInput): Promise<Sent> {
+  switch (request.kind) {
     case 'reassign':
-      return producer.reassign(request as RequestInput<'reassign'>);
+      return producer.reassign(request);
     case 'unassign':
-      return producer.unassign(request as RequestInput<'unassign'>);
+      return producer.unassign(request);
     case 'reassign-one':
-      return producer.reassignOne(request as RequestInput<'reassign-one'>);
+      return producer.reassignOne(request);
     case 'unassign-one':
-      return producer.unassignOne(request as RequestInput<'unassign-one'>);
+      return producer.unassignOne(request);
     case 'reassign-list':
-      return producer.reassignList(request as RequestInput<'reassign-list'>);
+      return producer.reassignList(request);
     case 'unassign-list':
-      return producer.unassignList(request as RequestInput<'unassign-list'>);
+      return producer.unassignList(request);
     case 'undo':
-      return producer.undo(request as RequestInput<'undo'>);
+      return producer.undo(request);
   }
 }
