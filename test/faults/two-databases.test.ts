@@ -84,7 +84,9 @@ describe('the queues of one database', () => {
     const cli = new Cli(cliEnv(mixed()));
     const doctor = await cli.run(['doctor']);
     expect(doctor.status).toBe(1);
-    expect(doctor.out).toMatch(/✗ database +\S+ \(\S+\); the queues belong to the database test_\S+ \(\S+\): .*`baton adopt`/);
+    expect(doctor.out).toMatch(
+      /✗ database +\S+ \(\S+\); the queues belong to the database test_\S+ \(\S+\): .*`baton adopt`/,
+    );
     expect(await cli.json(['adopt'])).toMatchObject({ dryRun: true, before: await idOf(harness) });
     expect(await ownerId()).toBe(await idOf(harness));
     expect(await cli.json(['adopt', '--yes'])).toMatchObject({ databaseId: await idOf(other) });
