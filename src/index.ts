@@ -1,5 +1,6 @@
 /** What an upstream app imports to send requests. Importing it opens no connection and reads no environment. */
-export { createProducer } from './producer/index.ts';
+// Not from their index: the types of its other exports need a package.
+export { createProducer } from './producer/producer.ts';
 export type {
   ClaimResult,
   OperationResult,
@@ -8,7 +9,7 @@ export type {
   Sent,
   SentClaim,
   SentOfMany,
-} from './producer/index.ts';
+} from './producer/producer-port.ts';
 export type * from './domain/inputs.ts';
 export type {
   CancelAnswer,

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +17,7 @@ export interface ProcessMain {
 /** Runs processes until a signal stops them. When one exits, the others are stopped. Returns the first exit status. */
 export async function runProcesses({ env }: Terminal, mains: readonly ProcessMain[]): Promise<number> {
   const children = mains.map(({ path, flags }) => {
-    const main = fileURLToPath(new URL(`../../${path}${extname(import.meta.url)}`, import.meta.url));
+    const main = fileOf(path);
     // Each process gets its own process group. Otherwise each Ctrl-C would reach it twice, from the terminal and from here,
     // and half as many would end it by force.
     return spawn(process.execPath, [...process.execArgv, ...flags, main], { stdio: 'inherit', env, detached: true });
@@ -32,6 +33,17 @@ export async function runProcesses({ env }: Terminal, mains: readonly ProcessMai
   } finally {
     for (const signal of FORWARDED_SIGNALS) process.off(signal, forward);
   }
+}
+
+/** The ways from this file to the root: in the sources, and in a bundle, whose shared parts are one folder up. */
+const WAYS_TO_ROOT = ['../../', '../'];
+
+function fileOf(path: string): string {
+  const file = path + extname(import.meta.url);
+  const files = WAYS_TO_ROOT.map((way) => fileURLToPath(new URL(way + file, import.meta.url)));
+  const found = files.find((each) => existsSync(each));
+  if (found === undefined) throw new Error(`this installation lacks the file ${file}`);
+  return found;
 }
 
 function endOf(child: ChildProcess): Promise<number> {

@@ -1,9 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
+import { until } from '../support/until.ts';
 import { Project, ROOT } from './support.ts';
 
 const TIMEOUT_MS = 180_000;
@@ -66,6 +70,23 @@ describe('the package that npm pack makes', () => {
       '.package-lock.json',
       '@baton-texting',
     ]);
+  });
+
+  it('has a command line that starts the HTTP server and a worker', { timeout: TIMEOUT_MS }, async () => {
+    const baton = join(project.folder, 'node_modules', '.bin', 'baton');
+    const env = { ...process.env, ...cliEnv(harness.config), BATON_HTTP_PORT: '0', BATON_LOG_LEVEL: 'info' };
+    const child = spawn(process.execPath, [baton, 'serve', '--with-worker'], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = once(child, 'exit');
+    let out = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (out += text.toString()));
+    for (const line of ['the HTTP server listens', 'worker ready']) {
+      await until(line, async () => Promise.resolve(out.includes(line)));
+    }
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
   });
 
   it('can be imported by an ES module and required by a CommonJS module', { timeout: TIMEOUT_MS }, async () => {
