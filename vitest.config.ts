@@ -19,7 +19,8 @@ export default defineConfig({
     reporters: ['default', new SkippedTests()],
     projects: [
       { extends: true, test: { name: 'main', include: ['test/**/*.test.ts'], exclude: FAULTS } },
-      // Tests that kill processes, wait for time limits, let writers meet, build the package, or run benchmarks. They take minutes, so `npm test` leaves them out.
+      // Tests that kill processes, wait for time limits, let writers meet, compare with the model, build the package, or run
+      // benchmarks. They take minutes, so `npm test` leaves them out.
       { extends: true, test: { name: 'faults', include: FAULTS } },
     ],
   },
