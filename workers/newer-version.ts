@@ -7,7 +7,7 @@ import type { Attempt, Handler, Outcome } from './executor.ts';
 
 /** The pause before the first next look, which doubles each time. A worker of the newer version may take the job then. */
 const PAUSE_MS_MIN = 500;
-const PAUSE_MS_MAX = 10_000;
+const PAUSE_MS_MAX = 5_000;
 /** Beyond this number of starts, the pause no longer grows. */
 const DOUBLINGS_MAX = 10;
 

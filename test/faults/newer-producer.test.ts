@@ -59,6 +59,8 @@ describe('a producer of a newer release than the workers', () => {
     expect((await queue.job(newer))?.attemptsMade).toBe(0);
     const release = await createNewerRelease();
     const worker = await start({}, release.main);
+    // As in a deployment. While both run, either may take the job after each pause.
+    await older.kill();
     await until('the newer worker to run the job', async () => (await queue.job(newer))?.finishedOn !== undefined);
     expect((await queue.job(newer))?.returnvalue).toMatchObject({ state: 'done', receipt: { moved: 1 } });
     expect(worker.logText).toContain(`"traceparent":"${TRACEPARENT}"`);
