@@ -26,6 +26,8 @@ const LOST_PAUSE_MS = 1_000;
 
 export interface QueueWorkerParts {
   readonly name: string;
+  /** The same for all workers of BullMQ in a process, so that they can be counted as one worker. */
+  readonly processName: string;
   readonly processor: Processor;
   readonly locks: LockWatch;
   readonly concurrency: number;
@@ -40,6 +42,7 @@ export function startQueueWorker({ queue, redis, worker: config }: Config, parts
   const options = {
     connection: parts.redis,
     prefix: queue.prefix,
+    name: parts.processName,
     concurrency: parts.concurrency,
     lockDuration: config.lockMs,
     // The lock watch renews the locks.

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Worker } from 'bullmq';
 import pTimeout from 'p-timeout';
 import type { Config } from '../src/config.ts';
@@ -98,13 +99,14 @@ function startWorkers(config: Config, context: WorkerContext, logger: Logger, re
     erase: new EraseHandler(context, redis, config.queue.prefix),
   };
   const claimHandler = new ClaimHandler(context, pace);
+  const processName = randomUUID();
   const start = (name: string, handler: Handler, concurrency: number): Worker => {
     const locks = new LockWatch(config.worker.lockMs);
     const onError = reporter(`error of the worker of the queue ${name}`);
     const versioned = new NewerVersionHandler(handler, redis, config.worker.newerWaitMs);
     const processor = processorOf(versioned, logger, locks);
-    const isFair = name === OPERATIONS_QUEUE;
-    return startQueueWorker(config, { name, processor, locks, concurrency, isFair, redis, onError });
+    const parts = { name, processName, processor, locks, concurrency, redis, onError };
+    return startQueueWorker(config, { ...parts, isFair: name === OPERATIONS_QUEUE });
   };
   return [
     start(

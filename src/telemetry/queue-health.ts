@@ -37,14 +37,22 @@ export async function readQueueFacts(address: QueueAddress): Promise<QueueFacts>
 
 /** Returns the number of worker processes that are connected to the queue of operations. */
 export async function countWorkers(address: QueueAddress): Promise<number> {
-  return withRedis(address.redisUrl, (redis) =>
-    withQueue(OPERATIONS_QUEUE, redis, address.prefix, (queue) => queue.getWorkersCount()),
-  );
+  return withRedis(address.redisUrl, (redis) => withQueue(OPERATIONS_QUEUE, redis, address.prefix, countProcesses));
 }
 
 async function stateOf(queue: Queue): Promise<QueueState> {
   const counts = await queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized', 'completed', 'failed');
-  return { name: queue.name, workers: await queue.getWorkersCount(), counts };
+  return { name: queue.name, workers: await countProcesses(queue), counts };
+}
+
+/** BullMQ writes it before the name of a worker. */
+const BEFORE_NAME = ':w:';
+
+/** A process may have several workers of BullMQ, which have its name. Workers of earlier releases have none. */
+async function countProcesses(queue: Queue): Promise<number> {
+  const workers = await queue.getWorkers();
+  const isNamed = (client: string): boolean => client.includes(BEFORE_NAME);
+  return new Set(workers.map(({ rawname = '', id }) => (isNamed(rawname) ? rawname : id))).size;
 }
 
 async function withQueue<Result>(

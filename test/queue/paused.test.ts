@@ -46,6 +46,14 @@ describe('a queue that is paused or limited', () => {
     expect(checks).toContainEqual(expect.objectContaining({ name: 'queue operations', outcome: 'warn', found }));
   });
 
+  it('is listed by doctor with one worker for each worker process', async () => {
+    const { checks } = await doctor();
+    for (const queue of ['operations', 'claims']) {
+      const check = checks.find(({ name }) => name === `queue ${queue}`);
+      expect(check?.found).toMatch(/^1 worker, /);
+    }
+  });
+
   it('is named by the error of a caller whose wait is over', async () => {
     await setup.operations.queue.pause();
     const { campaignId } = await setup.campaign(10);

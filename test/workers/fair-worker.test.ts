@@ -44,7 +44,7 @@ describe('a worker that takes the jobs of campaigns in turn', () => {
   /** Returns the ids of the jobs in the order in which the worker started them. */
   const run = async (count: number): Promise<string[]> => {
     worker = startQueueWorker(config, {
-      ...{ name: QUEUE, redis, concurrency: 1, isFair: true, locks: new LockWatch(LOCK_MS) },
+      ...{ name: QUEUE, processName: 'p1', redis, concurrency: 1, isFair: true, locks: new LockWatch(LOCK_MS) },
       processor: ({ id = '' }) => Promise.resolve(void started.push(id)),
       onError: ({ message }) => void errors.push(message),
     });

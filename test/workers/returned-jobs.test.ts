@@ -51,6 +51,7 @@ describe('a job that another slot of the same worker takes as soon as it is retu
     const onError = (error: Error): void => void errors.push(error.message);
     worker = startQueueWorker(config, {
       name: QUEUE,
+      processName: 'p1',
       processor,
       locks,
       concurrency: SLOTS,
