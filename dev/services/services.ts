@@ -22,16 +22,24 @@ export interface Services {
 type PossibleChoice = Extract<Choice, { possible: true }>;
 type Stop = () => Promise<void>;
 
-/** Finds or starts MongoDB and Redis. `chooseServices` decides which. Servers that it starts keep their data in `keptIn`. */
+/**
+ * Finds or starts MongoDB and Redis. `chooseServices` decides which. Servers that it starts keep their data in `keptIn`. Other
+ * servers would keep other data there, so containers that do not start are an error then.
+ */
 export async function startServices(keptIn?: string): Promise<Services> {
   const machine = inspectMachine(process.env);
   try {
     return await startChosen(machine, keptIn);
   } catch (error) {
     if (!machine.docker) throw error;
+    if (keptIn !== undefined) throw new SetupError(keptWithoutContainers(keptIn, error));
     log(`containers did not start: ${errorMessage(error)}`);
     return startChosen({ ...machine, docker: false }, keptIn);
   }
+}
+
+function keptWithoutContainers(keptIn: string, error: unknown): string {
+  return `containers did not start, and only they can read what they keep in ${keptIn} (${errorMessage(error)}): start Docker, or leave --keep out`;
 }
 
 async function startChosen(machine: Machine, keptIn: string | undefined): Promise<Services> {

@@ -1,8 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { chooseServices, type Machine } from '../../../dev/services/choose.ts';
 import { composeCommands } from '../../../dev/services/docker.ts';
 import { checkMongo, checkRedis } from '../../../dev/services/environment-services.ts';
 import { withoutCredentials } from '../../../dev/services/messages.ts';
+import { startServices } from '../../../dev/services/services.ts';
 
 const bareMachine: Machine = {
   mongodbUri: undefined,
@@ -63,6 +67,28 @@ describe('servers that the environment names', () => {
     const mongoError = /MONGODB_URI .*127.0.0.1:1.*ECONNREFUSED/;
     await expect(checkMongo('mongodb://u:secret@127.0.0.1:1')).rejects.toThrow(mongoError);
     await expect(checkRedis('redis://:secret@127.0.0.1:1')).rejects.toThrow(/REDIS_URL .*127.0.0.1:1.*ECONNREFUSED/);
+  });
+});
+
+describe('data that --keep names', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'baton-test-docker-'));
+    vi.stubEnv('PATH', `${folder}:${process.env['PATH'] ?? ''}`);
+    vi.stubEnv('MONGODB_URI', '');
+    vi.stubEnv('REDIS_URL', '');
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('are not given to other servers when containers do not start', async () => {
+    const docker = '#!/bin/sh\nfor word; do [ "$word" = up ] && echo no such image && exit 1; done\nexit 0\n';
+    writeFileSync(join(folder, 'docker'), docker, { mode: 0o755 });
+    const keptIn = join(folder, 'kept');
+    await expect(startServices(keptIn)).rejects.toThrow(/containers did not start.*no such image.*leave --keep out/s);
+    expect(existsSync(keptIn)).toBe(false);
   });
 });
 
