@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 
@@ -39,14 +39,13 @@ export async function bundleProducer(root: string, dist: string): Promise<readon
   const options = { ...COMMON, absWorkingDir: root, entryPoints: ['src/index.ts'], plugins: [nodeModules] };
   const esm = await build({ ...options, format: 'esm', outfile: `${dist}/esm/index.js` });
   const cjs = await build({ ...options, format: 'cjs', outfile: `${dist}/cjs/index.js` });
-  mkdirSync(`${dist}/cjs`, { recursive: true });
   writeFileSync(`${dist}/cjs/package.json`, '{ "type": "commonjs" }\n');
   return [...inputsOf(esm.metafile), ...inputsOf(cjs.metafile)];
 }
 
 /**
- * Bundles the command line, the HTTP server and the worker, which share code. Node loads a few files faster than hundreds, and code that is
- * imported dynamically, such as the database driver in the command line, only when it is needed.
+ * Bundles the command line, the HTTP server and the worker, which share code. Node loads a few files faster than hundreds,
+ * and code that is imported dynamically, such as the database driver in the command line, only when it is needed.
  */
 export async function bundlePrograms(root: string, dist: string): Promise<readonly string[]> {
   const { metafile } = await build({

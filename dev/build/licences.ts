@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const PACKAGE = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 const LICENCE = /^(licen[cs]e|copying|notice)/i;
@@ -15,7 +15,7 @@ function textOf(folder: string): string {
     string,
     string
   >;
-  const files = existsSync(folder) ? readdirSync(folder).filter((file) => LICENCE.test(file)) : [];
+  const files = readdirSync(folder).filter((file) => LICENCE.test(file));
   const licences = files.map((file) => readFileSync(`${folder}/${file}`, 'utf8').trim());
   return [`==== ${name} ${version} (${license})`, ...licences, ''].join('\n\n');
 }

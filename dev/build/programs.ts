@@ -1,4 +1,4 @@
-/** Bundles only the command line and the worker into the folder that the argument names, for `npm run baton`. */
+/** Bundles only the command line, the HTTP server and the worker into the folder that the argument names, for `npm run baton`. */
 import { fileURLToPath } from 'node:url';
 import { bundlePrograms } from './bundles.ts';
 

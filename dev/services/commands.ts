@@ -65,7 +65,6 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: tsx('workers/main.ts', WORKER_NODE_FLAGS),
   },
   build: { services: 'announced', run: tsx('dev/build/main.ts') },
-  baton: { services: 'announced', run: tsx('src/cli/main.ts') },
 };
 
 export function findCommand(name: string): Command | undefined {

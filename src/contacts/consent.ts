@@ -5,8 +5,8 @@ import { headerKey } from './fields.ts';
  * that speaks of consent is read, or named as ignored, or the whole source is refused.
  */
 
-const CHANNEL = 'sms|text|texts|texting|txt|p2p|p2ptext|mobile|cell|cellphone|campaign|contact';
 const TEXT_CHANNEL = 'sms|text|texts|texting|txt|p2p|p2ptext|mobile|cell|cellphone';
+const CHANNEL = `${TEXT_CHANNEL}|campaign|contact`;
 const OUT = 'optout|optedout|unsubscribed?|donottext|donotcontact|donotcall|dnc|dnt';
 const IN = 'optin|optedin|consent';
 const OUT_KEY = new RegExp(

@@ -24,8 +24,8 @@ const START_BYTES = 64 * 1024;
 const SEPARATORS = [',', ';', '\t', '|'] as const;
 /** A title, or the name of a table, may come before the header line. */
 const HEADER_RECORDS_MAX = 10;
-/** The first line with which a file tells Excel its separator. */
-const SEPARATOR_LINE = /^\ufeff?"?sep=(.)"?\s*(?:\r\n?|\n|$)/i;
+/** The first line with which a file tells Excel its separator. Excel adds separators for empty cells when it saves the file. */
+const SEPARATOR_LINE = /^\ufeff?("?)sep=(?<separator>.?)\1\k<separator>*\s*(?:\r\n?|\n|$)/i;
 
 /** Finds out how a file is written, and where its header line is. Throws a refusal if it cannot be an import. */
 export async function openCsv(read: ReadBytes, choices: CsvChoices = {}): Promise<CsvFile> {
@@ -68,8 +68,8 @@ async function firstText(read: ReadBytes, encoding: FileEncoding): Promise<strin
 /** The separator that makes the most known columns of a line, or else the most columns. */
 function separatorOf(text: string, { separator }: CsvChoices): string {
   if (separator !== undefined) return checkedSeparator(separator);
-  const said = SEPARATOR_LINE.exec(text)?.[1];
-  if (said !== undefined && said !== '"') return said;
+  const said = SEPARATOR_LINE.exec(text)?.groups?.['separator'] ?? '';
+  if (said !== '' && said !== '"') return said;
   const candidates = SEPARATORS.map((each) => {
     const headers = firstRecords(text, each).flatMap((record) => ('cells' in record ? [record.cells] : []));
     const known = Math.max(0, ...headers.map(knownColumns));
@@ -91,11 +91,8 @@ function firstRecords(text: string, separator: string): SourceRow[] {
   const scanner = new CsvScanner(separator);
   const records = scanner.push(text);
   const all = records.length > HEADER_RECORDS_MAX ? records : [...records, ...scanner.end()];
-  return all.filter((record) => !('cells' in record && isSeparatorLine(record))).slice(0, HEADER_RECORDS_MAX);
-}
-
-function isSeparatorLine({ line, cells }: Extract<SourceRow, { cells: unknown }>): boolean {
-  return line === 1 && /^sep=.?$/i.test(cells.join(''));
+  const contentLine = SEPARATOR_LINE.test(text) ? 2 : 1;
+  return all.filter(({ line }) => line >= contentLine).slice(0, HEADER_RECORDS_MAX);
 }
 
 interface Header {

@@ -43,7 +43,7 @@ export function mapColumns(headers: readonly string[], choices: MappingChoices =
   return { columns: found.columns, labelledPhones: found.labelledPhones, ignored: found.ignored };
 }
 
-/** Returns what an import needs and these columns do not give: nothing for a header line. */
+/** Returns the required fields that no column gives. The list is empty for a header line that an import can use. */
 export function missingFields(headers: readonly string[], choices: MappingChoices = {}): ('name' | 'phone')[] {
   const { columns, labelledPhones, ambiguous } = new Columns(headers, choices);
   const has = (field: Field): boolean => columns.has(field) || ambiguous?.field === field;

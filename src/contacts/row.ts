@@ -163,9 +163,9 @@ function texterOf(row: Row, texters: TexterWords): Texter | undefined {
 }
 
 function nameOf(row: Row): string {
-  const parts = [row.cell('name'), [row.cell('first_name'), row.cell('last_name')].map(withoutGuard).join(' ')];
-  const text = withoutGuard(parts[0] ?? '').trim() || (parts[1] ?? '');
-  const name = readText(text, 'name', NAME_CHARS_MAX);
+  const whole = withoutGuard(row.cell('name')).trim();
+  const inParts = [row.cell('first_name'), row.cell('last_name')].map(withoutGuard).join(' ');
+  const name = readText(whole || inParts, 'name', NAME_CHARS_MAX);
   if (name === '') throw new BadRow('the name is missing, or has no visible character', 'name');
   return name;
 }

@@ -40,7 +40,8 @@ export async function survey(source: ContactSource, reader: ContactReader, signa
   const firstRows: UnderstoodRow[] = [];
   const add = (row: SourceRow): void => {
     counts.rows += 1;
-    if ('cells' in row && hasPhone(row.cells, reader.mapping)) counts.withPhone += 1;
+    const isWithPhone = 'cells' in row && hasPhone(row.cells, reader.mapping);
+    if (isWithPhone) counts.withPhone += 1;
     const read = readRow(row, reader);
     if (!(read instanceof BadRow)) {
       if (hasRoundedId(read)) counts.roundedIds += 1;
@@ -48,7 +49,7 @@ export async function survey(source: ContactSource, reader: ContactReader, signa
       return;
     }
     counts.rejectedCount += 1;
-    if (read.field === 'phone' && 'cells' in row && hasPhone(row.cells, reader.mapping)) counts.badPhones += 1;
+    if (read.field === 'phone' && isWithPhone) counts.badPhones += 1;
     if (rejected.length < REJECTED_LISTED_MAX) {
       rejected.push({ line: row.line, field: read.field, reason: read.message });
     }

@@ -175,6 +175,8 @@ describe('the separator and the header line', () => {
     ['semicolons', 'note;name;phone\n1,5;"Ana, Sol";2025550101\n', ';'],
     ['bars', 'name|phone\nAna, Sol|2025550101\n', '|'],
     ['what the file tells Excel', 'sep=;\r\nname;phone\r\nAna, Sol;2025550101\r\n', ';'],
+    ['what the file tells Excel in quotes', '"sep=|"\nname|phone\nAna, Sol|2025550101\n', '|'],
+    ['what the file tells Excel, with empty cells', 'sep=;;\nname;phone;\nAna, Sol;2025550101;\n', ';'],
   ])('are found: %s', async (_what, text, separator) => {
     const { csv, rows } = await read(textBytes(text), 'US');
     expect(csv.separator).toBe(separator);
