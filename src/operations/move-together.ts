@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { WriteConflict } from '../domain/errors.ts';
 import type { LifecycleDeps } from './lifecycle.ts';
 import { moveOne, moveSeveral, type OneCommand } from './move-one.ts';
 import type { Operation } from './operation.ts';
@@ -49,8 +50,8 @@ export class MovesTogether {
     const [first] = round;
     if (first && round.length === 1) return this.serveAlone(first);
     const moving = this.write(round.map(({ command }) => command));
-    const moved = await moving.catch(() => []);
-    // The error of a database concerns all of them.
+    const moved = await moving.catch((error: unknown) => (error instanceof WriteConflict ? undefined : []));
+    // Any other error is of the database and concerns all of them.
     if (moved) return round.forEach(({ resolve }, at) => resolve(moving.then(() => moved[at])));
     const half = Math.ceil(round.length / 2);
     await this.serve(round.slice(0, half));

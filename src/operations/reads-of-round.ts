@@ -2,19 +2,17 @@ import type { Candidate } from '../domain/conversation.ts';
 import type { Stores } from './ports.ts';
 
 /**
- * Returns stores that read the campaign and its texters once, however many requests of a round ask for them. `candidates`: the
- * conversations that {@link ConversationStore.findOne} finds. Default: it reads them.
+ * Returns stores that read the campaign and its texters once, however many requests of a round ask for them. `candidates` are
+ * the conversations that {@link ConversationStore.findOne} finds.
  */
-export function readsOfRound(stores: Stores, candidates?: readonly Candidate[]): Stores {
-  const found = candidates && new Map(candidates.map((candidate) => [candidate.id, candidate]));
+export function readsOfRound(stores: Stores, candidates: readonly Candidate[]): Stores {
+  const found = new Map(candidates.map((candidate) => [candidate.id, candidate]));
   return {
     ...stores,
     campaigns: replaced(stores.campaigns, { find: once((campaignId) => stores.campaigns.find(campaignId)) }),
     texters: replaced(stores.texters, { list: once((campaignId) => stores.texters.list(campaignId)) }),
     credits: replaced(stores.credits, { list: once((campaignId) => stores.credits.list(campaignId)) }),
-    ...(found && {
-      conversations: replaced(stores.conversations, { findOne: (_, id) => Promise.resolve(found.get(id)) }),
-    }),
+    conversations: replaced(stores.conversations, { findOne: (_, id) => Promise.resolve(found.get(id)) }),
   };
 }
 

@@ -124,7 +124,39 @@ describe('single moves that a worker has at the same time', () => {
     await block.remove();
     const result = await blocked;
     // After half a second its job goes back to the queue and runs again.
-    if (typeof result !== 'string') expect(result).toMatchObject({ receipt: { moved: 1 } });
+    if (typeof result === 'string') expect(result).toMatch(/WriteConflict/);
+    else expect(result).toMatchObject({ receipt: { moved: 1 } });
+  });
+
+  it('that are refused or known already do not wait for one whose conversation another program holds', async () => {
+    const { campaignId, ids } = await seed();
+    const [held = '', taken = '', first = ''] = ids;
+    const run = runner();
+    const existing = toT1(campaignId, taken);
+    await run(existing);
+    const block = await blockMoves(harness, held);
+    const refused = { ...toT1(campaignId, taken), to: { texterIds: ['t_nobody'] as [string] } };
+    const [, blocked, ...others] = [toT1(campaignId, first), toT1(campaignId, held), existing, refused].map(run);
+    expect(await Promise.all(others)).toMatchObject([
+      { state: 'done', receipt: { moved: 1 } },
+      { state: 'failed', error: { code: 'unknown-texter' } },
+    ]);
+    await block.remove();
+    await blocked;
+  });
+
+  it('of two workers to the same texter are still written together', async () => {
+    const { campaignId, ids } = await seed();
+    let writes = 0;
+    const stores = intercepted(harness.context.stores, (_, name, call) => {
+      if (name === 'operations.insertDone') writes += 1;
+      return call();
+    });
+    const workers = [runner(stores), runner(stores)];
+    const requests = ids.map((id) => toT1(campaignId, id));
+    const ended = await Promise.all(requests.map((request, at) => workers[at % 2]?.(request)));
+    expect(ended).toMatchObject(requests.map(() => ({ receipt: { moved: 1 } })));
+    expect(writes).toBeLessThan(MANY / 2);
   });
 
   it('count each other in one transaction when they take a texter past a limit', async () => {
