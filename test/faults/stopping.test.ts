@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { ProcessDoc } from '../../src/mongo/documents.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { CampaignWithWorkers, seedPool } from '../support/campaign-with-workers.ts';
 import { Harness } from '../support/harness.ts';
@@ -18,6 +19,16 @@ const SETTINGS = {
   BATON_BATCH_CONVERSATIONS_MAX: '10',
   BATON_CLOSE_TIMEOUT_MS: String(CLOSE_TIMEOUT_MS),
 };
+
+async function recordedProcesses({ context: { database } }: Harness): Promise<string[]> {
+  const processes = database.client.db(database.name).collection<ProcessDoc>('processes');
+  return (await processes.find().toArray()).map(({ _id }) => _id);
+}
+
+/** Returns true while a process other than these has a record of its transactions. */
+async function hasRecord(harness: Harness, others: readonly string[]): Promise<boolean> {
+  return (await recordedProcesses(harness)).some((id) => !others.includes(id));
+}
 
 async function withCampaign(act: (test: CampaignWithWorkers) => Promise<void>): Promise<void> {
   const test = new CampaignWithWorkers(await seedPool(await Harness.open(), CONVERSATIONS), SETTINGS);
@@ -73,6 +84,7 @@ describeWith(PLAIN_ADDRESSES)('a worker that is stopped while a service is silen
       const mongo = await proxiedMongo(harness.config.mongo.uri);
       const redis = await TcpProxy.before(harness.config.queue.redisUrl);
       const block = await blockMoves(harness, test.ids[45] ?? '');
+      const others = await recordedProcesses(harness);
       const worker = await test.start({ MONGODB_URI: mongo.uri, REDIS_URL: redis.url });
       const operationId = harness.newId('op');
       const request = { operationId, campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
@@ -83,6 +95,8 @@ describeWith(PLAIN_ADDRESSES)('a worker that is stopped while a service is silen
       await worker.tellToStop();
       await until('the worker to exit', () => worker.hasEnded, STOPPED_WITHIN_MS);
       await block.remove();
+      // Its open transaction would hold up the deletion of the database, which would hold up the watch that ends it.
+      await until('the transactions of the worker to be ended', async () => !(await hasRecord(harness, others)));
       await Promise.all([mongo.proxy.close(), redis.close()]);
     }),
   );
