@@ -2,7 +2,7 @@ import { DelayedError, UnrecoverableError, type Job, type Processor } from 'bull
 import { z } from 'zod';
 import { isPermanent, Refusal } from '../src/domain/errors.ts';
 import { traceparent } from '../src/domain/ids.ts';
-import { isDatabaseAway } from '../src/mongo/majority.ts';
+import { isDatabaseAway } from '../src/mongo/server-errors.ts';
 import { storableError } from '../src/domain/safe-text.ts';
 import { toFailureText, toStoredError, type StoredError } from '../src/domain/stored-error.ts';
 import { JOB_BYTES_MAX } from '../src/queue/job.ts';

@@ -2,7 +2,7 @@ import type { ErrorReporter, RedisConnection } from '../queue/connection.ts';
 import { BlockedClaims } from './blocked-claims.ts';
 import type { ClaimQueue } from './claim-queue.ts';
 import { ClaimCoordinator } from './coordinator.ts';
-import { EndedClaims } from './ended-claims.ts';
+import { EndedClaims } from './claim-queue.ts';
 import type { ClaimStore } from './ports.ts';
 import { serveClaims } from './serve-round.ts';
 

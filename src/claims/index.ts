@@ -1,6 +1,6 @@
 export { type Claim, needsAnotherRound, snoozeDelayMs, toServedClaim } from './claim.ts';
 export { type ClaimParts, createClaimParts } from './claim-parts.ts';
-export { ClaimQueue } from './claim-queue.ts';
+export { ClaimQueue, EndedClaims } from './claim-queue.ts';
 export { MongoClaimStore } from './claim-store.ts';
 export {
   CLAIM_JOB,
@@ -17,7 +17,6 @@ export {
 } from './contract.ts';
 export { ClaimCoordinator } from './coordinator.ts';
 export { endWaitingClaims } from './end-waiting.ts';
-export { EndedClaims } from './ended-claims.ts';
 export { ClaimsDelayed, type ClaimStore } from './ports.ts';
 export { toClaim } from './round-store.ts';
 export { serveClaims } from './serve-round.ts';

@@ -6,7 +6,7 @@ import { STATUSES, type Assignee, type Position, type Status } from '../domain/c
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
 import { sumOf } from '../domain/receipt.ts';
-import { atAnyMoment } from '../mongo/moment.ts';
+import { atAnyMoment } from '../mongo/transaction.ts';
 import { ASSIGNEE_INDEX, NO_OPT_OUT_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
 
 /** Counting more assignees than this as ranges of their own takes longer than counting the whole campaign. */

@@ -1,6 +1,6 @@
 import type { ConversationStore, Moment, OpenMoment } from './ports.ts';
 import { isPermanent } from '../domain/errors.ts';
-import { atAnyMoment } from '../mongo/moment.ts';
+import { atAnyMoment } from '../mongo/transaction.ts';
 
 interface SharedMoment extends OpenMoment {
   readonly openedAt: number;

@@ -9,7 +9,7 @@ import {
   type RefusalCode,
 } from '../domain/errors.ts';
 import { safeText } from '../domain/safe-text.ts';
-import { isDatabaseAway } from '../mongo/majority.ts';
+import { isDatabaseAway } from '../mongo/server-errors.ts';
 import { isRedisAway } from '../queue/redis-errors.ts';
 import { HttpProblem, type HttpCode, type ProblemDetails } from './problem.ts';
 

@@ -1,7 +1,12 @@
 import mongoose, { type Connection } from 'mongoose';
 import { Refusal } from '../domain/errors.ts';
-import { MAJORITY } from './majority.ts';
 import { databaseNameIn } from './mongodb-address.ts';
+
+/** How long a write waits for the majority of the members. Without a limit it would wait for ever while they are away. */
+const WRITE_TIMEOUT_MS = 10_000;
+
+/** A failover must not take back a write that was reported as done. */
+export const MAJORITY = { w: 'majority', wtimeoutMS: WRITE_TIMEOUT_MS } as const;
 
 export interface MongoOptions {
   readonly uri: string;

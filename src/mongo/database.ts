@@ -13,12 +13,11 @@ import type {
   SchemaDoc,
   TexterDoc,
 } from './documents.ts';
-import { atAnyMoment } from './moment.ts';
 import { createModels, type Models } from './models.ts';
 import { ProcessWatch } from './process-watch.ts';
 import { ServerClock } from './server-clock.ts';
 import { TransactionSessions } from './transaction-sessions.ts';
-import { repeated, transactionOnce, type TransactionOptions } from './transaction.ts';
+import { repeated, transactionOnce, type TransactionOptions, atAnyMoment } from './transaction.ts';
 
 type ErrorListener = (error: Error) => void;
 

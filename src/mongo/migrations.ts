@@ -1,8 +1,7 @@
-import { writeAllPhones } from './canonical-phones.ts';
+import { writeAllPhones, giveToDefaultOrganisation } from './document-changes.ts';
 import { databaseIdOf } from './database-id.ts';
 import type { Database } from './database.ts';
 import { FIRST_MIGRATION } from './first-migration.ts';
-import { giveToDefaultOrganisation } from './default-organisation.ts';
 import type { Layout } from './layout-plan.ts';
 
 /**

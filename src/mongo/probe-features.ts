@@ -4,7 +4,7 @@ import { errorText } from '../domain/safe-text.ts';
 import type { Database } from './database.ts';
 import { CLAIMABLE } from './documents.ts';
 import { BY_ID } from './indexes.ts';
-import { atAnyMoment } from './moment.ts';
+import { atAnyMoment } from './transaction.ts';
 import { Probe } from './probe.ts';
 import { problemOfTransactions } from './probe-transactions.ts';
 

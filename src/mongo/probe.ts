@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { mongo } from 'mongoose';
 import type { Database } from './database.ts';
-import { MAJORITY } from './majority.ts';
+import { MAJORITY } from './connect.ts';
 
 /** A document that only one probe reads and writes. It is in the collection `schema`, beside the schema version. */
 interface ProbeDoc {

@@ -1,6 +1,6 @@
 import mongoose, { type mongo } from 'mongoose';
 import type { ProcessDoc } from './documents.ts';
-import { isDatabaseAway } from './majority.ts';
+import { isDatabaseAway } from './server-errors.ts';
 import type { TransactionSessions } from './transaction-sessions.ts';
 
 const LOOK_EVERY_MS = 2_000;

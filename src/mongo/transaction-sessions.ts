@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { mongo } from 'mongoose';
 import type { ProcessDoc } from './documents.ts';
-import { isDatabaseAway } from './majority.ts';
+import { isDatabaseAway } from './server-errors.ts';
 
 /** A session that was idle for longer is replaced. The server forgets one after half an hour. */
 const IDLE_MS_MAX = 600_000;

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { mongo } from 'mongoose';
 import { pauseMs } from '../domain/backoff.ts';
 import { WriteConflict } from '../domain/errors.ts';
-import { isDatabaseAway, MAJORITY } from './majority.ts';
+import { MAJORITY } from './connect.ts';
+import { hasCode, isDatabaseAway } from './server-errors.ts';
 
 /**
  * On a busy server one attempt can take longer than the time for all of them, and meet writes that the next one does not meet. A
@@ -90,4 +91,20 @@ function isTransient(error: unknown): error is mongo.MongoError {
 
 function asConflict(error: mongo.MongoError): WriteConflict {
   return new WriteConflict(`a transaction was rolled back by a transient error: ${error.message}`, { cause: error });
+}
+
+const SNAPSHOT_UNAVAILABLE = 246;
+const SNAPSHOT_TOO_OLD = 239;
+const READS_MAX = 5;
+
+/** Runs a read with the read concern `snapshot`. Runs it again when the server no longer has the moment that it chose. */
+export async function atAnyMoment<Result>(read: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await read();
+    } catch (error) {
+      const isGone = hasCode(error, SNAPSHOT_TOO_OLD) || hasCode(error, SNAPSHOT_UNAVAILABLE);
+      if (!isGone || attempt >= READS_MAX) throw error;
+    }
+  }
 }

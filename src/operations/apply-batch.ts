@@ -9,6 +9,8 @@ import {
   type BatchResult,
   type StoredBatch,
   type UnappliedBatch,
+  addShortfalls,
+  shortfallsBetween,
 } from './batch.ts';
 import { countMoves, isAsPlanned, mergeMoves, splitMoves, type Move } from './moves.ts';
 import type { OperationRequest } from './contract.ts';
@@ -16,7 +18,6 @@ import { evaluate, mergeSkips, type Evaluation } from './evaluate.ts';
 import { toBatch, toResultDoc } from './mapping.ts';
 import { MoveWriter } from './move-writer.ts';
 import { Overtaken, type ApplyOptions } from './ports.ts';
-import { addShortfalls, shortfallsBetween } from './shortfalls.ts';
 
 /** A conversation or target is not as planned. The transaction is rolled back and repeated with an evaluation. */
 export class NotAsPlanned extends Error {}

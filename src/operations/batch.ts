@@ -1,7 +1,7 @@
 import type { BatchState } from '../domain/operation.ts';
 import type { Assignee, Candidate, Position } from '../domain/conversation.ts';
 import type { SkipReason } from '../domain/receipt.ts';
-import { countMoves, moveKey, type Move } from './moves.ts';
+import { countMoves, directionKey, moveKey, type Move } from './moves.ts';
 
 export interface Skip {
   readonly reason: SkipReason;
@@ -128,4 +128,21 @@ export class BatchDraft {
 /** Counts the conversations of a batch that have moved. */
 export function countApplied({ state, moves, progress }: StoredBatch): number {
   return state === 'applied' ? countMoves(moves) : (progress?.appliedCount ?? 0);
+}
+
+/** Adds up shortfalls by assignee and target. */
+export function addShortfalls(...lists: readonly (readonly Shortfall[])[]): Shortfall[] {
+  const sums = new Map<string, Shortfall>();
+  for (const { from, to, count } of lists.flat()) {
+    const key = directionKey({ from, to });
+    sums.set(key, { from, to, count: (sums.get(key)?.count ?? 0) + count });
+  }
+  return [...sums.values()].filter(({ count }) => count > 0);
+}
+
+/** Returns the moves that were planned and not written, by assignee and target. */
+export function shortfallsBetween(planned: readonly Move[], written: readonly Move[]): Shortfall[] {
+  const counted = (moves: readonly Move[], sign: 1 | -1): Shortfall[] =>
+    moves.map(({ from, to, conversationIds }) => ({ from, to, count: sign * conversationIds.length }));
+  return addShortfalls(counted(planned, 1), counted(written, -1));
 }

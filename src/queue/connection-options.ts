@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import { checkServerIdentity, type ConnectionOptions as TlsOptions } from 'node:tls';
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import { errorText } from '../domain/safe-text.ts';
 import { isFromReplica } from './redis-errors.ts';
@@ -90,3 +92,18 @@ export const CLUSTER_WORKER_OPTIONS = {
   retryDelayOnClusterDown: 250,
   slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
 } as const satisfies ClusterOptions;
+
+/**
+ * Checks the certificate of each node. A cluster may name its nodes by their IP addresses although their certificates
+ * carry only host names; then the certificate must be for one of the hosts of the address of Redis.
+ */
+export function tlsOptions(hosts: readonly string[]): TlsOptions {
+  const names = hosts.filter((host) => isIP(host) === 0);
+  return {
+    checkServerIdentity: (host, certificate) => {
+      const problem = checkServerIdentity(host, certificate);
+      if (problem === undefined || isIP(host) === 0) return problem;
+      return names.some((name) => checkServerIdentity(name, certificate) === undefined) ? undefined : problem;
+    },
+  };
+}

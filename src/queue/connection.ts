@@ -11,9 +11,9 @@ import {
   reconnection,
   type Reconnection,
   workerOptions,
+  tlsOptions,
 } from './connection-options.ts';
 import { parseRedisUrl, type RedisAddress } from './redis-address.ts';
-import { tlsOptions } from './redis-tls.ts';
 
 export type RedisConnection = Redis | Cluster;
 

@@ -2,7 +2,7 @@ import { LAYOUT, type CollectionName, type Index } from '../mongo/indexes.ts';
 import type { Database } from '../mongo/database.ts';
 import { readLayout } from '../mongo/layout.ts';
 import { planStep } from '../mongo/layout-plan.ts';
-import { isDatabaseAway } from '../mongo/majority.ts';
+import { isDatabaseAway } from '../mongo/server-errors.ts';
 import { OWN_INDEXES } from '../mongo/migrations.ts';
 import { isRequired } from '../mongo/required-layout.ts';
 

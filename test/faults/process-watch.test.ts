@@ -6,7 +6,7 @@ import { startServer, type DocumentDbServer } from '../../dev/documentdb-server/
 import { withDatabase } from '../../dev/services/environment-services.ts';
 import { Database } from '../../src/mongo/database.ts';
 import type { ProcessDoc } from '../../src/mongo/documents.ts';
-import { isDatabaseAway } from '../../src/mongo/majority.ts';
+import { isDatabaseAway } from '../../src/mongo/server-errors.ts';
 import { TransactionSessions } from '../../src/mongo/transaction-sessions.ts';
 import { postgresAddress } from '../dev/documentdb-server/support.ts';
 import { testConfig } from '../support/harness.ts';

@@ -1,7 +1,7 @@
 import mongoose from 'mongoose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Database } from '../../src/mongo/database.ts';
-import { isDatabaseAway } from '../../src/mongo/majority.ts';
+import { isDatabaseAway } from '../../src/mongo/server-errors.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 import { runToEnd } from '../support/run-operation.ts';

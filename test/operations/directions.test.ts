@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { byDirection, mergeMoves, type Move } from '../../src/operations/moves.ts';
-import { addShortfalls } from '../../src/operations/shortfalls.ts';
+import { addShortfalls } from '../../src/operations/batch.ts';
 
 const move = (from: string, to: string, id: string): Move => ({ from, to, status: 'closed', conversationIds: [id] });
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { BatchDraft } from '../../src/operations/batch.ts';
+import { BatchDraft, shortfallsBetween } from '../../src/operations/batch.ts';
 import { countMoves, type Move } from '../../src/operations/moves.ts';
 import { SKIP_REASONS } from '../../src/domain/receipt.ts';
 import { evaluate, mergeSkips, type Found, type Guard } from '../../src/operations/evaluate.ts';
-import { shortfallsBetween } from '../../src/operations/shortfalls.ts';
 
 const move: Move = { from: 't1', to: 't2', status: 'not-started', conversationIds: ['c'] };
 const release: Move = { ...move, to: null };

@@ -154,7 +154,7 @@ describe('single moves that a worker has at the same time', () => {
     });
     const workers = [runner(stores), runner(stores)];
     const requests = ids.map((id) => toT1(campaignId, id));
-    const ended = await Promise.all(requests.map((request, at) => workers[at % 2]?.(request)));
+    const ended = await Promise.all(requests.map(async (request, at) => workers[at % 2]?.(request)));
     expect(ended).toMatchObject(requests.map(() => ({ receipt: { moved: 1 } })));
     expect(writes).toBeLessThan(MANY / 2);
   });
