@@ -22,8 +22,30 @@ const PARAM_CHARS_MAX = 200;
 
 /** Builds the server with every route. It does not listen yet. */
 export async function buildApp(services: HttpServices): Promise<App> {
-  const { logger } = services;
-  const { http } = services.config;
+  const app = newApp(services);
+  addCommonHeaders(app);
+  // Before the hook that refuses requests: a browser shows a page no answer without the headers of CORS.
+  await app.register(cors, {
+    origin: [...services.config.http.corsOrigins],
+    methods: ['GET', 'POST', 'PATCH'],
+    exposedHeaders: EXPOSED_HEADERS,
+    maxAge: 600,
+    // Otherwise OPTIONS without the headers of a preflight request is answered with text.
+    strictPreflight: false,
+  });
+  addHooks(app, services);
+  app.addHook('onRoute', describeRoute);
+  app.addHook('onRoute', ({ url, method, schema }) => {
+    if (!schema?.hide) noteMethods(app, url, method);
+  });
+  await addDocument(app);
+  for (const addRoutes of ROUTES) addRoutes(app, services);
+  addMethodNotAllowed(app);
+  await app.ready();
+  return app;
+}
+
+function newApp({ logger, config: { http } }: HttpServices): App {
   const app: App = fastify({
     bodyLimit: http.bodyBytesMax,
     requestTimeout: REQUEST_MS_MAX,
@@ -43,22 +65,6 @@ export async function buildApp(services: HttpServices): Promise<App> {
   app.setErrorHandler(newErrorHandler(logger));
   app.setNotFoundHandler(answerUnknownRoute);
   app.removeContentTypeParser('text/plain');
-  addHooks(app, services);
-  app.addHook('onRoute', describeRoute);
-  app.addHook('onRoute', ({ url, method, schema }) => {
-    if (!schema?.hide) noteMethods(app, url, method);
-  });
-  await app.register(cors, {
-    origin: [...http.corsOrigins],
-    exposedHeaders: EXPOSED_HEADERS,
-    maxAge: 600,
-    // Otherwise OPTIONS without the headers of a preflight request is answered with text.
-    strictPreflight: false,
-  });
-  await addDocument(app);
-  for (const addRoutes of ROUTES) addRoutes(app, services);
-  addMethodNotAllowed(app);
-  await app.ready();
   return app;
 }
 
@@ -71,12 +77,17 @@ const EXPOSED_HEADERS = [
   'Idempotent-Replayed',
 ];
 
+function addCommonHeaders(app: App): void {
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id);
+    void reply.header('cache-control', 'no-store');
+  });
+}
+
 function addHooks(app: App, services: HttpServices): void {
   app.decorateRequest('caller', null);
   app.decorateRequest('resources', null as unknown as Resources);
   app.addHook('onRequest', async (request, reply) => {
-    void reply.header('x-request-id', request.id);
-    void reply.header('cache-control', 'no-store');
     request.resources = {};
     const { access } = request.routeOptions.config;
     if (access?.for === 'key') await services.availability.during(() => admit(services, access, request, reply));

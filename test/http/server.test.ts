@@ -97,6 +97,41 @@ describe('the server', () => {
   });
 });
 
+describe('a page in a browser', () => {
+  const origin = 'https://app.example.org';
+
+  it('can read refusals too, and use every method of the API', async () => {
+    const open = await HttpHarness.start(harness, { corsOrigins: [origin] });
+    try {
+      const caller = await open.client(['read']);
+      const stranger = new Client(open.server.address);
+      const refusals = [
+        { status: 401, answer: await stranger.get('/v1/campaigns', { origin }) },
+        { status: 403, answer: await caller.post('/v1/campaigns', { name: 'Rally' }, { origin }) },
+        { status: 404, answer: await caller.get('/v1/campaigns/nowhere', { origin }) },
+        { status: 405, answer: await caller.send('DELETE', '/v1/campaigns', { headers: { origin } }) },
+      ];
+      for (const { status, answer } of refusals) {
+        expect(answer.status).toBe(status);
+        expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
+        expect(answer.headers.get('access-control-expose-headers')).toContain('X-Request-Id');
+      }
+      const preflight = { origin, 'access-control-request-method': 'PATCH' };
+      const { status, headers } = await stranger.send('OPTIONS', '/v1/campaigns/c1', { headers: preflight });
+      expect(status).toBe(204);
+      expect(headers.get('access-control-allow-methods')).toBe('GET, POST, PATCH');
+      expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    } finally {
+      await open.close();
+    }
+  });
+
+  it('of another origin can read nothing', async () => {
+    const { headers } = await client.get('/v1/campaigns', { origin });
+    expect(headers.get('access-control-allow-origin')).toBe(null);
+  });
+});
+
 describe('API keys', () => {
   it('are refused with one answer when they are missing, mistyped, unknown, wrong or revoked', async () => {
     const of = (key?: string) => new Client(http.server.address, key).problem('GET', '/v1/campaigns');
