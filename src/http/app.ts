@@ -6,7 +6,13 @@ import { loadChain, type Access, type Resources } from './access.ts';
 import type { App } from './app-type.ts';
 import { authenticateKey, requireScope } from './authenticate.ts';
 import { addDocument, describeRoute } from './document.ts';
-import { answerClientError, newErrorHandler } from './error-handler.ts';
+import {
+  answerClientError,
+  HEADER_BYTES_MAX,
+  newErrorHandler,
+  newPathErrorHandler,
+  REQUEST_MS_MAX,
+} from './error-handler.ts';
 import { addMethodNotAllowed, answerUnknownRoute, noteMethods } from './unknown-routes.ts';
 import { ROUTES } from './routes/index.ts';
 import type { HttpServices } from './services.ts';
@@ -14,9 +20,7 @@ import { validatorCompiler } from './validation.ts';
 
 /** Time limits and sizes of requests. A proxy in front usually cuts a request off after 60 seconds. */
 const HEADERS_MS_MAX = 10_000;
-const REQUEST_MS_MAX = 30_000;
 const IDLE_MS_MAX = 65_000;
-const HEADER_BYTES_MAX = 16 * 1024;
 /** An id of 64 characters, each of which may be percent-encoded. */
 const PARAM_CHARS_MAX = 200;
 
@@ -57,6 +61,7 @@ function newApp({ logger, config: { http } }: HttpServices): App {
     requestIdHeader: false,
     exposeHeadRoutes: false,
     clientErrorHandler: answerClientError,
+    frameworkErrors: newPathErrorHandler(logger),
     return503OnClosing: false,
   }).withTypeProvider<ZodTypeProvider>();
   app.server.maxConnections = http.connectionsMax;

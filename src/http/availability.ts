@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pTimeout from 'p-timeout';
-import { HttpProblem } from './problem.ts';
-import { RETRY_AFTER_S } from './problem-of-error.ts';
+import type { HttpProblem } from './problem.ts';
+import { unavailable } from './problem-of-error.ts';
 
 /** A service that every request needs. */
 export interface Probe {
@@ -51,7 +51,7 @@ export class Availability {
   }
 
   requireServices(): void {
-    if (this.missing.length > 0) throw unavailable(this.missing);
+    if (this.missing.length > 0) throw this.unavailable();
   }
 
   close(): void {
@@ -74,16 +74,9 @@ export class Availability {
     const lost = answered ? 0 : (this.lost.get(name) ?? 0) + 1;
     this.lost.set(name, lost);
     if (lost !== LOST_ANSWERS_MAX) return;
-    for (const fail of this.running) fail(unavailable(this.missing));
+    for (const fail of this.running) fail(this.unavailable());
   }
-}
-
-function unavailable(missing: readonly string[]): HttpProblem {
-  const names = missing.join(' and ');
-  return new HttpProblem('unavailable', {
-    message: `${names} cannot be reached; send the request again later, with the same Idempotency-Key`,
-    expected: `an answer of ${names}`,
-    received: 'no answer',
-    headers: { 'retry-after': String(RETRY_AFTER_S) },
-  });
+  private unavailable(): HttpProblem {
+    return unavailable(this.missing.join(' and '));
+  }
 }

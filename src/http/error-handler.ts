@@ -5,8 +5,8 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { toOutsideText } from '../domain/organisations.ts';
 import { idText, loggedError } from '../domain/safe-text.ts';
 import type { Logger } from '../telemetry/index.ts';
-import { PROBLEM_TYPE, type ProblemDocument } from './problem.ts';
-import { problemOf, type FoundProblem } from './problem-of-error.ts';
+import { HttpProblem, PROBLEM_TYPE, type ProblemDocument } from './problem.ts';
+import { MALFORMED, problemOf, type FoundProblem } from './problem-of-error.ts';
 import { InvalidRequest } from './validation.ts';
 
 /** Answers every error with a problem document, and logs the cause of those that are bugs. */
@@ -16,6 +16,17 @@ export function newErrorHandler(logger: Logger) {
     if (problem.isUnexpected) logger.error({ requestId: request.id, err: loggedError(error) }, 'a request failed');
     void reply.status(problem.status).headers(problem.headers ?? {});
     return sendProblem(reply, toDocument(problem, request.id, request.caller?.organisationId));
+  };
+}
+
+/** Answers a request whose path no route can read. No hook runs for such a request. */
+export function newPathErrorHandler(logger: Logger) {
+  const answer = newErrorHandler(logger);
+  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    void reply.header('x-request-id', request.id);
+    void answer(error, request, reply);
+    const { id: requestId, method } = request;
+    logger.info({ requestId, method, route: null, status: reply.statusCode }, 'request');
   };
 }
 
@@ -55,28 +66,6 @@ function shownPointer(pointer: string): string {
   return [root, ...keys.map((key) => idText(key.replaceAll('~1', '/').replaceAll('~0', '~')))].join('/');
 }
 
-const HEADERS_TOO_LARGE: FoundProblem = {
-  code: 'headers-too-large',
-  status: 431,
-  message: 'the headers are too large',
-  expected: 'at most 16 KiB of headers',
-  received: 'more',
-};
-const TOO_SLOW: FoundProblem = {
-  code: 'request-too-slow',
-  status: 408,
-  message: 'the request did not arrive in time',
-  expected: 'a whole request within 30 seconds',
-  received: 'a part of a request',
-};
-const MALFORMED: FoundProblem = {
-  code: 'malformed-request',
-  status: 400,
-  message: 'the request cannot be read',
-  expected: 'a request of HTTP/1.1',
-  received: 'another text',
-};
-
 /** Answers a request that never became one. The connection is closed, because its rest cannot be read. */
 export function answerClientError(this: unknown, error: Error & { code: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
@@ -92,7 +81,23 @@ export function answerClientError(this: unknown, error: Error & { code: string }
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
+export const HEADER_BYTES_MAX = 16 * 1024;
+export const REQUEST_MS_MAX = 30_000;
+
+/** The problems that the parser of Node finds, by its own codes. */
 const OF_PARSER: Readonly<Record<string, FoundProblem>> = {
-  HPE_HEADER_OVERFLOW: HEADERS_TOO_LARGE,
-  ERR_HTTP_REQUEST_TIMEOUT: TOO_SLOW,
+  HPE_HEADER_OVERFLOW: problemOf(
+    new HttpProblem('headers-too-large', {
+      message: 'the headers are too large',
+      expected: `at most ${HEADER_BYTES_MAX / 1024} KiB of headers`,
+      received: 'more',
+    }),
+  ),
+  ERR_HTTP_REQUEST_TIMEOUT: problemOf(
+    new HttpProblem('request-too-slow', {
+      message: 'the request did not arrive in time',
+      expected: `a whole request within ${REQUEST_MS_MAX / 1000} seconds`,
+      received: 'a part of a request',
+    }),
+  ),
 };

@@ -11,10 +11,10 @@ import {
 import { safeText } from '../domain/safe-text.ts';
 import { isDatabaseAway } from '../mongo/server-errors.ts';
 import { isRedisAway } from '../queue/redis-errors.ts';
-import { HttpProblem, type HttpCode, type ProblemDetails } from './problem.ts';
+import { HTTP_CODES, HttpProblem, type HttpCode, type ProblemDetails } from './problem.ts';
 
 /** How long a client waits before it sends a request again while a service is unavailable. */
-export const RETRY_AFTER_S = 2;
+const RETRY_AFTER_S = 2;
 
 /** An error in the form of a problem document. `isUnexpected`: a bug, whose cause belongs in the log. */
 export interface FoundProblem extends ProblemDetails {
@@ -60,16 +60,17 @@ function detailsOf({ message, expected, received }: { message: string; expected:
   return { message: safeText(message), expected: safeText(expected), received: safeText(received) };
 }
 
-/** The request may have taken effect: sending it again with the same id is safe. */
-export const UNAVAILABLE: FoundProblem = {
-  code: 'unavailable',
-  status: 503,
-  message:
-    'Redis or MongoDB cannot be reached, or refuses requests for now; send the request again later, with the same Idempotency-Key',
-  expected: 'Redis and MongoDB that answer',
-  received: 'no answer',
-  headers: RETRY_LATER,
-};
+/** The problem of a request that may have taken effect: sending it again with the same id is safe. */
+export function unavailable(services: string): HttpProblem {
+  return new HttpProblem('unavailable', {
+    message: `${services} cannot be reached, or refuses requests for now; send the request again later, with the same Idempotency-Key`,
+    expected: `an answer of ${services}`,
+    received: 'no answer',
+    headers: RETRY_LATER,
+  });
+}
+
+const UNAVAILABLE = problemOf(unavailable('Redis or MongoDB'));
 
 const UNEXPECTED: FoundProblem = {
   code: 'internal-error',
@@ -85,25 +86,24 @@ type FrameworkProblem = readonly [HttpCode, string, string];
 const OF_FRAMEWORK: Readonly<Record<string, FrameworkProblem>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'the body is too large', 'a smaller body'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed-request', 'the body is empty', 'a JSON document'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
-    'malformed-request',
-    'the body has another length than Content-Length',
-    'both equal',
-  ],
   FST_ERR_CTP_INVALID_JSON_BODY: ['malformed-request', 'the body is not JSON', 'a JSON document'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['media-type-unsupported', 'the media type is not supported', 'application/json'],
-  FST_ERR_CTP_INVALID_TYPE: ['media-type-unsupported', 'the media type is not supported', 'application/json'],
   FST_ERR_BAD_URL: ['malformed-request', 'the path cannot be decoded', 'a path in percent-encoding'],
   FST_ERR_MAX_PARAM_LENGTH: ['not-found', 'a part of the path is too long', 'a path of the API'],
 };
 
 function ofFramework(error: unknown): FoundProblem | undefined {
-  const { code = '', statusCode = 500 } = (error ?? {}) as Partial<FastifyError>;
-  const known = OF_FRAMEWORK[code] ?? (statusCode === 400 ? MALFORMED : undefined);
-  if (known === undefined) return undefined;
+  const { code = '', statusCode } = (error ?? {}) as Partial<FastifyError>;
+  const known = OF_FRAMEWORK[code];
+  if (known === undefined) return statusCode === HTTP_CODES['malformed-request'] ? MALFORMED : undefined;
   const [httpCode, message, expected] = known;
-  const problem = new HttpProblem(httpCode, { message, expected, received: 'another one' });
-  return { code: httpCode, status: problem.status, ...problem.details };
+  return problemOf(new HttpProblem(httpCode, { message, expected, received: 'another one' }));
 }
 
-const MALFORMED: FrameworkProblem = ['malformed-request', 'the request cannot be read', 'a request of HTTP/1.1'];
+export const MALFORMED = problemOf(
+  new HttpProblem('malformed-request', {
+    message: 'the request cannot be read',
+    expected: 'a request of HTTP/1.1',
+    received: 'another text',
+  }),
+);

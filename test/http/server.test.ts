@@ -44,6 +44,20 @@ describe('the server', () => {
     expect(answer.headers.get('allow')).toBe('POST, GET');
   });
 
+  it('answers a path that cannot be read, or has a part that is too long, without repeating it', async () => {
+    const paths = [
+      { part: '%zz', status: 400, code: 'malformed-request' },
+      { part: 'x'.repeat(201), status: 404, code: 'not-found' },
+    ];
+    for (const { part, status, code } of paths) {
+      const answer = await client.get(`/v1/campaigns/${part}`);
+      expect(answer).toMatchObject({ status, body: { status, code } });
+      expect(answer.headers.get('content-type')).toContain('application/problem+json');
+      expect(answer.headers.get('x-request-id')).toBe(answer.body['requestId']);
+      expect(JSON.stringify(answer.body)).not.toContain(part);
+    }
+  });
+
   it('reads an operation or texter that is named like a path, and answers the methods that neither has with 405', async () => {
     const campaignId = await harness.seedCampaign(1);
     for (const path of ['operations/preview', 'texters/pause', 'texters/resume', 'texters/remove']) {
