@@ -3,7 +3,7 @@ import type { Database } from '../mongo/database.ts';
 import type { ChangeDoc } from '../mongo/documents.ts';
 import { CHANGES_INDEX } from '../mongo/indexes.ts';
 import { CHANGE_KINDS, type Change, type RecordedChange } from './organisation.ts';
-import type { ChangeStore } from './ports.ts';
+import type { ChangeEnd, ChangeStore } from './ports.ts';
 
 export class MongoChangeStore implements ChangeStore {
   private readonly database: Database;
@@ -19,8 +19,9 @@ export class MongoChangeStore implements ChangeStore {
     return _id.toHexString();
   }
 
-  async end(id: string, outcome: string): Promise<void> {
-    await this.database.models.changes.updateOne({ _id: new Types.ObjectId(id), outcome: null }, { $set: { outcome } });
+  async end(id: string, { outcome, subjectIds }: ChangeEnd): Promise<void> {
+    const fields = { outcome, ...(subjectIds && { subjectIds: [...subjectIds] }) };
+    await this.database.models.changes.updateOne({ _id: new Types.ObjectId(id), outcome: null }, { $set: fields });
   }
 
   async list(organisationId: string, limit: number): Promise<RecordedChange[]> {

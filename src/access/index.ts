@@ -1,5 +1,5 @@
 /**
- * Access: organisations, their API keys and tokens, and the record of who changed what.
+ * Access: organisations, their API keys, and the record of who changed what.
  *
  * key                    how an API key is made and compared
  * manage                 create organisations; create, replace and revoke keys
@@ -19,5 +19,5 @@ export {
   SCOPES,
 } from './organisation.ts';
 export { MongoOrganisationStore } from './organisation-store.ts';
-export type { ChangeStore, KeyStore, OrganisationStore } from './ports.ts';
+export type { ChangeEnd, ChangeStore, KeyStore, OrganisationStore } from './ports.ts';
 export { recorded, type RecordDeps } from './recorded.ts';

@@ -57,7 +57,7 @@ export interface Change {
   readonly organisationId: string;
   readonly campaignId: string | null;
   readonly kind: ChangeKind;
-  /** The ids of the texters or keys that the change is about. */
+  /** The ids of the texters or keys that the change is about; of a change made `partly`, those that did change. */
   readonly subjectIds: readonly string[];
   /** The new values, without names. */
   readonly values: Readonly<Record<string, unknown>>;
@@ -67,7 +67,7 @@ export interface Change {
 
 export interface RecordedChange extends Change {
   readonly at: Date;
-  /** `done`, or the code of the error; `null` while the change runs, or when its process died. */
+  /** `done`, `partly`, or the code of the error; `null` while the change runs, or when its end was not recorded. */
   readonly outcome: string | null;
 }
 

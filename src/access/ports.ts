@@ -17,10 +17,17 @@ export interface KeyStore {
   revoke(keyId: string, at: Date): Promise<ApiKey | undefined>;
 }
 
+/** How a change ended. */
+export interface ChangeEnd {
+  readonly outcome: string;
+  /** The ids that did change, of a change that was made for some of them only. */
+  readonly subjectIds?: readonly string[];
+}
+
 export interface ChangeStore {
   /** Records a change before it is made, so that a process that dies leaves a trace. Returns the id of the record. */
   begin(change: Change, at: Date): Promise<string>;
-  end(id: string, outcome: string): Promise<void>;
+  end(id: string, end: ChangeEnd): Promise<void>;
   /** Lists the changes of an organisation, newest first. */
   list(organisationId: string, limit: number): Promise<RecordedChange[]>;
 }

@@ -1,4 +1,4 @@
-import { recorded } from '../access/index.ts';
+import { recorded, type ChangeEnd } from '../access/index.ts';
 import { Refusal, unknownTexter } from '../domain/errors.ts';
 import { checkedName, refuseReservedWord, type Texter } from './campaign.ts';
 import { changeOf } from './changes.ts';
@@ -31,9 +31,9 @@ export function addTexters(
 ): Promise<TexterOutcome[]> {
   const texters = list.map((each) => newTexter(deps, { ...each, campaignId }));
   const ids = texters.map(({ texterId }) => texterId);
-  return recorded(deps, changeOf('texters-added', campaignId, ids), () =>
-    each(ids, (_, index) => deps.stores.texters.insert(texters[index] as NewTexter)),
-  );
+  const add = (): Promise<TexterOutcome[]> =>
+    each(ids, (_, index) => deps.stores.texters.insert(texters[index] as NewTexter));
+  return recorded(deps, changeOf('texters-added', campaignId, ids), add, endOfList);
 }
 
 /** Pauses a texter or ends the pause. After a pause, the texter is given nothing more. Safe to repeat. */
@@ -50,9 +50,10 @@ export function setEachActive(
   texterIds: readonly string[],
   active: boolean,
 ): Promise<TexterOutcome[]> {
-  return recorded(deps, changeOf(active ? 'texters-resumed' : 'texters-paused', campaignId, texterIds), () =>
-    each(texterIds, (texterId) => setActiveOf(deps, campaignId, texterId, active)),
-  );
+  const change = changeOf(active ? 'texters-resumed' : 'texters-paused', campaignId, texterIds);
+  const set = (): Promise<TexterOutcome[]> =>
+    each(texterIds, (texterId) => setActiveOf(deps, campaignId, texterId, active));
+  return recorded(deps, change, set, endOfList);
 }
 
 /** Removes several texters; one who has conversations is refused alone. */
@@ -97,4 +98,14 @@ async function each(
     }
   }
   return outcomes;
+}
+
+/** For the record: which texters of a list did change, or why the first one did not when none did. */
+function endOfList(outcomes: readonly TexterOutcome[]): ChangeEnd {
+  const refusals = outcomes.flatMap((outcome) => ('refusal' in outcome ? [outcome.refusal] : []));
+  const [first] = refusals;
+  if (!first) return { outcome: 'done' };
+  if (refusals.length === outcomes.length) return { outcome: first.code };
+  const changed = outcomes.filter((outcome) => 'texter' in outcome);
+  return { outcome: 'partly', subjectIds: changed.map(({ texterId }) => texterId) };
 }

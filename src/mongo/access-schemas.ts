@@ -36,13 +36,13 @@ export const changeSchema = Schema.create(
     organisationId: text,
     campaignId: textOrNull,
     kind: text,
-    /** The ids of the texters or keys that the change is about. */
+    /** The ids of the texters or keys that the change is about; of a change made `partly`, those that did change. */
     subjectIds: required<string[]>({ type: [String] }),
     /** The new values, without names. */
     values: required<Record<string, unknown>>({ type: Value }),
     actor: text,
     at: time,
-    /** `done`, or the code of the error; `null` while the change runs, or when its process died. */
+    /** `done`, `partly`, or the code of the error; `null` while the change runs, or when its end was not recorded. */
     outcome: textOrNull,
   },
   { ...strict, collection: 'changes' },
