@@ -48,7 +48,7 @@ async function removeWithoutConversations(
   texterId: string,
 ): Promise<Texter> {
   const { stores, clock } = deps;
-  const before = (await stores.texters.list(campaignId)).find((texter) => texter.texterId === texterId);
+  const before = await stores.texters.find(campaignId, texterId);
   if (!before) throw unknownTexter(texterId);
   await refuseAssigned(deps, campaignId, texterId);
   await stores.texters.setActive(campaignId, texterId, false);

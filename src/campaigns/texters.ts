@@ -23,16 +23,15 @@ export async function addTexter(deps: CampaignDeps, request: TexterRequest): Pro
 export type TexterOutcome =
   { readonly texterId: string; readonly texter: Texter } | { readonly texterId: string; readonly refusal: Refusal };
 
-/** Puts several texters on a campaign, in the order of the list. One that is on the campaign already is refused alone. */
+/** Puts several texters on a campaign, in the order of the list. One with a bad name, or who is on it already, is refused alone. */
 export function addTexters(
   deps: CampaignDeps,
   campaignId: string,
   list: readonly Omit<TexterRequest, 'campaignId'>[],
 ): Promise<TexterOutcome[]> {
-  const texters = list.map((each) => newTexter(deps, { ...each, campaignId }));
-  const ids = texters.map(({ texterId }) => texterId);
+  const ids = list.map(({ texterId }) => texterId);
   const add = (): Promise<TexterOutcome[]> =>
-    each(ids, (_, index) => deps.stores.texters.insert(texters[index] as NewTexter));
+    each(list, (texter) => deps.stores.texters.insert(newTexter(deps, { ...texter, campaignId })));
   return recorded(deps, changeOf('texters-added', campaignId, ids), add, endOfList);
 }
 
@@ -52,7 +51,7 @@ export function setEachActive(
 ): Promise<TexterOutcome[]> {
   const change = changeOf(active ? 'texters-resumed' : 'texters-paused', campaignId, texterIds);
   const set = (): Promise<TexterOutcome[]> =>
-    each(texterIds, (texterId) => setActiveOf(deps, campaignId, texterId, active));
+    each(texterIds.map(byId), ({ texterId }) => setActiveOf(deps, campaignId, texterId, active));
   return recorded(deps, change, set, endOfList);
 }
 
@@ -62,7 +61,7 @@ export function removeTexters(
   campaignId: string,
   texterIds: readonly string[],
 ): Promise<TexterOutcome[]> {
-  return each(texterIds, (texterId) => removeTexter(deps, campaignId, texterId));
+  return each(texterIds.map(byId), ({ texterId }) => removeTexter(deps, campaignId, texterId));
 }
 
 function newTexter({ clock }: CampaignDeps, request: TexterRequest): NewTexter {
@@ -83,15 +82,22 @@ async function setActiveOf(
   return texter;
 }
 
+interface Listed {
+  readonly texterId: string;
+}
+
+const byId = (texterId: string): Listed => ({ texterId });
+
 /** One after the other: the order of joining is the order of the list. */
-async function each(
-  texterIds: readonly string[],
-  change: (texterId: string, index: number) => Promise<Texter>,
+async function each<Item extends Listed>(
+  list: readonly Item[],
+  change: (item: Item) => Promise<Texter>,
 ): Promise<TexterOutcome[]> {
   const outcomes: TexterOutcome[] = [];
-  for (const [index, texterId] of texterIds.entries()) {
+  for (const item of list) {
+    const { texterId } = item;
     try {
-      outcomes.push({ texterId, texter: await change(texterId, index) });
+      outcomes.push({ texterId, texter: await change(item) });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       outcomes.push({ texterId, refusal: error });

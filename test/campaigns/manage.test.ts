@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SELF_ASSIGN_DEFAULT } from '../../src/campaigns/campaign.ts';
-import { addTexter, changeRules, createCampaign, setActive, setClosed } from '../../src/campaigns/index.ts';
+import { addTexter, addTexters, changeRules, createCampaign, setActive, setClosed } from '../../src/campaigns/index.ts';
 import type { Context } from '../../src/context.ts';
 import { Harness } from '../support/harness.ts';
 
@@ -131,5 +131,20 @@ describe('a texter', () => {
       expect(await context.stores.texters.list(campaignId)).toEqual([expected]);
     }
     await expect(setActive(context, campaignId, 'nobody', true)).rejects.toMatchObject({ code: 'unknown-texter' });
+  });
+});
+
+describe('a list of texters', () => {
+  it('is added without those that have a bad name, in its order', async () => {
+    const campaignId = await newCampaign();
+    const names = { t1: 'Kevin', t2: ' ', t3: 'pool', t4: 'Alma' };
+    const list = Object.entries(names).map(([texterId, name]) => ({ texterId, name }));
+    const refusal = { code: 'bad-request' };
+    expect(await addTexters(context, campaignId, list)).toMatchObject([
+      { texterId: 't1', texter: { joinedOrder: 1 } },
+      { texterId: 't2', refusal },
+      { texterId: 't3', refusal },
+      { texterId: 't4', texter: { name: 'Alma', joinedOrder: 2 } },
+    ]);
   });
 });

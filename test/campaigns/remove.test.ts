@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   addTexter,
   removeCampaign,
   removeTexter,
+  removeTexters,
   renameCampaign,
   renameTexter,
   restoreCampaign,
@@ -28,6 +29,19 @@ describe('renaming and removing', () => {
     ...({ kind: 'reassign', from: 'pool', status: 'any' } as const),
     ...{ operationId: harness.newId('op'), campaignId },
     to: to === 'everyone' ? to : { texterIds: [to] },
+  });
+
+  it('removes each of many texters without reading all of the campaign', async () => {
+    const campaignId = await harness.seedCampaign(3);
+    const read = vi.spyOn(harness.context.stores.texters, 'list');
+    const removed = await removeTexters(harness.context, campaignId, ['t1', 'nobody', 't3']);
+    expect(removed).toMatchObject([
+      { texter: { active: false } },
+      { refusal: { code: 'unknown-texter' } },
+      { texter: {} },
+    ]);
+    expect(read).not.toHaveBeenCalled();
+    read.mockRestore();
   });
 
   it('gives a texter and a campaign another name, which old receipts show', async () => {
