@@ -74,17 +74,22 @@ export async function revokeKey(deps: AccessDeps, keyId: string): Promise<ApiKey
   return revoked;
 }
 
+/** A new key, and the one that was revoked for it; `null` when the app had fewer than two. */
+interface ReplacedKey extends CreatedKey {
+  readonly revoked: ApiKey | null;
+}
+
 /**
  * Creates a key for an app that may have two live keys already; then the older one is revoked first. For keys that are
- * replaced without a person, as at each start of a development installation.
+ * replaced without a person, as at each start of a development installation. A request that is refused revokes nothing.
  */
-export async function replaceKey(deps: AccessDeps, request: KeyRequest): Promise<CreatedKey> {
-  const live = (await deps.keys.list(request.organisationId)).filter(
-    ({ name, revokedAt }) => name === request.name && revokedAt === null,
-  );
+export async function replaceKey(deps: AccessDeps, request: KeyRequest): Promise<ReplacedKey> {
+  const { organisationId } = await findOrganisation(deps, request.organisationId);
+  const name = checkedName(request.name);
+  const live = (await deps.keys.list(organisationId)).filter((key) => key.name === name && key.revokedAt === null);
   const [oldest, second] = live;
-  if (oldest && second) await revokeKey(deps, oldest.keyId);
-  return createKey(deps, request);
+  const revoked = oldest && second ? await revokeKey(deps, oldest.keyId) : null;
+  return { ...(await createKey(deps, { ...request, name })), revoked };
 }
 
 /** Throws an `unknown-organisation` refusal. */

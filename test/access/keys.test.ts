@@ -69,6 +69,22 @@ describe('API keys', () => {
     expect(own[0]).toMatchObject({ actor: 'command-line', outcome: 'done', at: expect.any(String) as string });
   });
 
+  it('are replaced by the name as it is stored, and only the key that was revoked is reported', async () => {
+    const env = { ...cliEnv(harness.config), REDIS_URL: 'redis://127.0.0.1:1' };
+    const create = (name: string) =>
+      new Cli(env).run(['key', 'create', '--name', name, '--replace', '--organisation', 'default']);
+    for (const name of ['three', ' three ']) expect((await create(name)).err).toBe('');
+    const live = async () =>
+      (await harness.context.keys.list('default')).filter(({ name, revokedAt }) => name === 'three' && !revokedAt);
+    const [oldest] = await live();
+    const third = await create(' three');
+    expect(third.status).toBe(0);
+    expect(third.err.replaceAll(/\s+/g, ' ')).toContain(`key ${oldest?.keyId} is revoked, but Redis cannot be reached`);
+    expect(await live()).toHaveLength(2);
+    expect((await create('\n')).status).toBe(2);
+    expect(await live()).toHaveLength(2);
+  });
+
   it('belong to an organisation that exists', async () => {
     expect(await cli.refusal(['key', 'create', '--organisation', 'acme'])).toMatchObject({
       code: 'unknown-organisation',

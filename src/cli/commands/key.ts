@@ -60,9 +60,15 @@ async function create(
   session: Session,
   { organisation, name, scopes = SCOPES, replace }: CreateOptions,
 ): Promise<Output> {
-  const make = replace ? replaceKey : createKey;
-  const created = await make(await session.context(), { organisationId: organisation, name, scopes });
-  if (replace) await notifyServers(session);
+  const context = await session.context();
+  const request = { organisationId: organisation, name, scopes };
+  if (!replace) return createdOutput(await createKey(context, request));
+  const replaced = await replaceKey(context, request);
+  if (replaced.revoked) await notifyServers(session, replaced.revoked);
+  return createdOutput(replaced);
+}
+
+function createdOutput(created: CreatedKey): Output {
   return { json: { ...created.key, key: created.text }, text: createdText(created) };
 }
 
@@ -83,18 +89,18 @@ async function list(session: Session, organisation: string): Promise<Output> {
 
 async function revoke(session: Session, keyId: string): Promise<Output> {
   const key = await revokeKey(await session.context(), keyId);
-  await notifyServers(session);
+  await notifyServers(session, key);
   return { json: key, text: `Revoked key ${key.keyId} of ${key.name}.` };
 }
 
 /** The key is revoked by then. Servers that are not notified find out within seconds. */
-async function notifyServers(session: Session): Promise<void> {
+async function notifyServers(session: Session, { keyId }: ApiKey): Promise<void> {
   const { queue } = session.config;
   try {
     await withRedis(queue.redisUrl, (redis) => renewKeyVersion(redis, queue.prefix));
   } catch (error) {
     session.note(
-      `the key is revoked, but Redis cannot be reached; HTTP servers accept it for some seconds: ${errorText(error)}`,
+      `key ${keyId} is revoked, but Redis cannot be reached; HTTP servers may accept it for some seconds: ${errorText(error)}`,
     );
   }
 }
