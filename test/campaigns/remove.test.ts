@@ -13,7 +13,7 @@ import {
 } from '../../src/campaigns/index.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 
 describe('renaming and removing', () => {

@@ -3,7 +3,7 @@ import { parseFailureText } from '../../src/domain/stored-error.ts';
 import { OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { conversationDoc } from '../support/documents.ts';
 import { Harness } from '../support/harness.ts';
-import { resultOrCode } from '../support/send.ts';
+import { resultOrCode } from '../support/any-request.ts';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 

@@ -10,7 +10,7 @@ import { CONTROLS_QUEUE, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { conversationDoc } from '../support/documents.ts';
 import { Harness } from '../support/harness.ts';
-import { resultOrCode } from '../support/send.ts';
+import { resultOrCode } from '../support/any-request.ts';
 
 const NAME = 'Zora Quillfeather';
 const PHONE = '+12025550147';

@@ -7,7 +7,7 @@ import { Cli, cliEnv } from '../support/cli.ts';
 import { conversationDoc } from '../support/documents.ts';
 import { Harness } from '../support/harness.ts';
 import { phoneOf } from '../support/phones.ts';
-import { resultOrCode } from '../support/send.ts';
+import { resultOrCode } from '../support/any-request.ts';
 import { until } from '../support/until.ts';
 
 let harness: Harness;

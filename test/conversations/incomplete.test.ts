@@ -5,8 +5,8 @@ import { objectIds } from '../../src/mongo/documents.ts';
 import { preview } from '../../src/operations/index.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { viewSenders } from '../../src/conversations/index.ts';
-import { Harness, type Seeded } from '../support/harness.ts';
-import type { AnyRequest } from '../support/send.ts';
+import { Harness, many, type Seeded } from '../support/harness.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 import { runToEnd } from '../support/run-operation.ts';
 
 let harness: Harness;
@@ -29,8 +29,6 @@ async function run(request: WithoutId<AnyRequest>, size = 1_000): Promise<Receip
   expect(ended?.state).toBe('done');
   return ended?.receipt;
 }
-
-const many = (count: number, more: Seeded = {}): Seeded[] => Array.from({ length: count }, () => more);
 
 /** What other programs leave out or write wrongly, for operations to skip. */
 const SKIPPED: readonly (readonly [string, mongo.Document])[] = [

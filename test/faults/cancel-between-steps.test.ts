@@ -7,7 +7,7 @@ import { cancelWithoutQueue, oneSlice, runToEnd } from '../support/run-operation
 import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, dieAfter, runBeforeCall, ProcessDied } from '../support/intercepted-stores.ts';
 import { everyConversation, idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 const AT_ONCE = 4;
 /** Generous, because many tests run at the same time. */

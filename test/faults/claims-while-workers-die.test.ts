@@ -4,11 +4,12 @@ import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
 import type { ClaimInput } from '../../src/claims/contract.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
+import { sendRequest } from '../../src/producer/send-request.ts';
 import { ClaimAudit, type ReceivedAnswer, type SentClaimRecord } from '../support/audit/claim-audit.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { Random } from '../support/random.ts';
-import { send, type AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 import { until } from '../support/until.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
 
@@ -174,7 +175,7 @@ describe(`Baton with two hundred texters and one pool while workers are killed (
 
   const refusals: unknown[] = [];
   async function operate(request: AnyRequest): Promise<void> {
-    const accepted = await send(harness.producer, request);
+    const accepted = await sendRequest(harness.producer, request);
     await accepted.result(RESULT).then(
       () => endedAt.set(request.operationId, Date.now()),
       (error: Error & { code?: unknown }) => refusals.push(error.code),

@@ -4,7 +4,7 @@ import { Overtaken } from '../../src/operations/ports.ts';
 import { Harness, MIXED } from '../support/harness.ts';
 import { callsOf, dieAfter, runBeforeCall, ProcessDied } from '../support/intercepted-stores.ts';
 import { runToEnd } from '../support/run-operation.ts';
-import type { AnyRequest, BulkInput } from '../support/send.ts';
+import type { AnyRequest, BulkInput } from '../support/any-request.ts';
 import { outcomeOf } from '../support/raw.ts';
 
 const AT_ONCE = 4;

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
+import { sendRequest } from '../../src/producer/send-request.ts';
 import { Harness } from '../support/harness.ts';
 import { blockMoves, type Block } from '../support/blocked-conversation.ts';
 import { CampaignWithWorkers, seedPool } from '../support/campaign-with-workers.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
-import { send, type AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 const CONVERSATIONS = 400;
 const SETTINGS = {
@@ -71,7 +72,7 @@ describe.concurrent('an operation whose worker process ends in the middle of it'
       const { operationId } = request;
       const [one, two] = [await test.blockAt(105), await test.blockAt(205)];
       const first = await test.start();
-      const sent = await send(test.harness.producer, request);
+      const sent = await sendRequest(test.harness.producer, request);
       await test.applied(operationId, 10);
       await first.kill();
       const second = await test.start();
@@ -91,7 +92,7 @@ describe.concurrent('an operation whose worker process ends in the middle of it'
       const request = test.newRequest();
       const block = await test.blockAt(105);
       const first = await test.start();
-      const sent = await send(test.harness.producer, request);
+      const sent = await sendRequest(test.harness.producer, request);
       await test.applied(request.operationId, 10);
       await test.start();
       await first.kill();
@@ -108,7 +109,7 @@ describe.concurrent('an operation whose worker process ends in the middle of it'
       const { operationId } = request;
       const block = await test.blockAt(105);
       const first = await test.start();
-      const sent = await send(test.harness.producer, request);
+      const sent = await sendRequest(test.harness.producer, request);
       await test.applied(operationId, 10);
       await first.tellToStop();
       await block.remove();
@@ -128,13 +129,13 @@ describe.concurrent('an operation whose worker process ends in the middle of it'
       const request = test.newRequest();
       const block = await test.blockAt(105);
       const first = await test.start();
-      await send(test.harness.producer, request);
+      await sendRequest(test.harness.producer, request);
       await test.applied(request.operationId, 10);
       await first.kill();
       await test.queue.queue.obliterate({ force: true });
       await block.remove();
       await test.start();
-      const again = await send(test.harness.producer, request);
+      const again = await sendRequest(test.harness.producer, request);
       expect(await again.result(WAIT)).toMatchObject({ outcome: 'exists', receipt: { moved: CONVERSATIONS } });
       await test.expectMovedOnce(request.operationId, CONVERSATIONS);
     }));

@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService, type Service } from '../../workers/service.ts';
+import { sendRequest } from '../../src/producer/send-request.ts';
 import { Harness } from '../support/harness.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { describeWith, PLAIN_REDIS } from '../support/needs.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
-import { send, type AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
@@ -75,7 +76,7 @@ describeWith(PLAIN_REDIS)('a worker that loses Redis during an operation', () =>
   it('continues when Redis is back and moves every conversation once', async () => {
     const request = newRequest();
     const block = await blockMoves(harness, ids[52] ?? '');
-    const sent = await send(harness.producer, request);
+    const sent = await sendRequest(harness.producer, request);
     await applied(request.operationId, 10);
     proxy.away();
     await block.remove();
@@ -87,7 +88,7 @@ describeWith(PLAIN_REDIS)('a worker that loses Redis during an operation', () =>
   it('moves every conversation once while a second worker runs the same job', async () => {
     const request = newRequest();
     const block = await blockMoves(harness, ids[52] ?? '');
-    const sent = await send(harness.producer, request);
+    const sent = await sendRequest(harness.producer, request);
     await applied(request.operationId, 10);
     const { attemptsStarted = 0 } = (await queue.job(request.operationId)) ?? {};
     proxy.away();
@@ -105,7 +106,7 @@ describeWith(PLAIN_REDIS)('a worker that loses Redis during an operation', () =>
   it('can be stopped, and another worker finishes the operation', async () => {
     const request = newRequest();
     const block = await blockMoves(harness, ids[52] ?? '');
-    const sent = await send(harness.producer, request);
+    const sent = await sendRequest(harness.producer, request);
     await applied(request.operationId, 10);
     proxy.away();
     expect(await service.close()).toBe('timed-out');

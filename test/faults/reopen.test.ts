@@ -7,7 +7,7 @@ import { cancelWithoutQueue, oneSlice, record, runToEnd } from '../support/run-o
 import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, dieAfter, runBeforeCall, ProcessDied } from '../support/intercepted-stores.ts';
 import { outcomeOf, rawOperation } from '../support/raw.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 const AT_ONCE = 6;
 /** Generous, because many tests run at the same time. */

@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness } from '../support/harness.ts';
 import { runToEnd } from '../support/run-operation.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 import { SentCommands } from '../support/sent-commands.ts';
 
 let harness: Harness;

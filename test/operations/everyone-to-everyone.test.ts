@@ -8,7 +8,7 @@ import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, dieAfter, intercepted, ProcessDied } from '../support/intercepted-stores.ts';
 import { outcomeOf, rawConversations } from '../support/raw.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 type Asked = Partial<Extract<AnyRequest, { kind: 'reassign' }>>;
 

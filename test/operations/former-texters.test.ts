@@ -2,18 +2,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Refusal } from '../../src/domain/errors.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { preview } from '../../src/operations/index.ts';
-import { Harness, type Seeded } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { callsOf } from '../support/intercepted-stores.ts';
 import { runToEnd } from '../support/run-operation.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 let harness: Harness;
 beforeAll(async () => {
   harness = await Harness.open();
 });
 afterAll(() => harness.close());
-
-const many = (count: number, more: Seeded): Seeded[] => Array.from({ length: count }, () => more);
 
 /** The texter `gone` has conversations, but is not on the campaign. */
 async function campaign(): Promise<string> {

@@ -6,7 +6,7 @@ import { preview } from '../../src/operations/preview.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, dieAfter, ProcessDied } from '../support/intercepted-stores.ts';
 import { cancelWithoutQueue, oneSlice, record, runToEnd } from '../support/run-operation.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 type ReassignList = Extract<AnyRequest, { kind: 'reassign-list' }>;
 

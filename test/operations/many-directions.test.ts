@@ -6,7 +6,7 @@ import { Harness } from '../support/harness.ts';
 import { runBeforeCall, callsOf } from '../support/intercepted-stores.ts';
 import { rawConversations } from '../support/raw.ts';
 import { runToEnd } from '../support/run-operation.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 const newId = (): string => new Types.ObjectId().toHexString();
 const moveOf = (from: string | null, to: string | null, count: number): Move => {

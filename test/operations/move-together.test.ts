@@ -10,7 +10,7 @@ import { blockMoves } from '../support/blocked-conversation.ts';
 import { Harness } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 const MANY = 60;
 

@@ -7,7 +7,7 @@ import type { OperationViewStore } from '../../src/operations/ports.ts';
 import { Harness } from '../support/harness.ts';
 import { rawBatches } from '../support/raw.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 const CONVERSATIONS = 20;
 /** The batch size of `runToEnd`. */

@@ -8,7 +8,7 @@ import { Harness } from '../support/harness.ts';
 import { intercepted, ProcessDied } from '../support/intercepted-stores.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 const IN_PARTS = { batchConversationsMax: 8, partMax: 3, short: false } as const;
 const TIMEOUT_MS = 120_000;

@@ -3,7 +3,7 @@ import { failWith } from '../../src/operations/ending.ts';
 import type { Operation } from '../../src/operations/operation.ts';
 import { Harness } from '../support/harness.ts';
 import { cancelWithoutQueue, oneSlice, record, runToEnd } from '../support/run-operation.ts';
-import type { BulkInput } from '../support/send.ts';
+import type { BulkInput } from '../support/any-request.ts';
 
 const QUEUED_MAX = 3;
 

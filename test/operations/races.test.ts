@@ -7,7 +7,7 @@ import { Harness, type Seeded } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 const pool = (count: number): Seeded[] =>
   Array.from({ length: count }, (_, at) => ({ waitedMs: (count - at) * 1_000 }));

@@ -6,7 +6,7 @@ import { Harness } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { runToEnd } from '../support/run-operation.ts';
 import { rawConversations } from '../support/raw.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 /** The store methods that write moves: of a batch, and of a single conversation. */
 const WRITES = new Set(['batches.apply', 'operations.insertDone']);

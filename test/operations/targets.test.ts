@@ -5,7 +5,7 @@ import { parseRequest } from '../../src/operations/contract.ts';
 import type { Operation } from '../../src/operations/operation.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { oneSlice, record, runToEnd } from '../support/run-operation.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 type Reassign = Extract<AnyRequest, { kind: 'reassign' }>;
 

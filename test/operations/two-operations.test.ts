@@ -3,7 +3,7 @@ import { Harness, type Seeded } from '../support/harness.ts';
 import { callsOf, runBeforeCall } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { rawOperations } from '../support/raw.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 const POOL: readonly Seeded[] = Array.from({ length: 12 }, (_, at) => ({ waitedMs: (12 - at) * 1_000 }));
 const AT_ONCE = 4;

@@ -9,7 +9,7 @@ import { Harness } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { rawConversations } from '../support/raw.ts';
 import { runToEnd } from '../support/run-operation.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 describe('undoing moves of conversations that have changed since', () => {
   let harness: Harness;

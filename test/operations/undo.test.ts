@@ -9,7 +9,7 @@ import { Harness } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { rawBatches, rawConversations } from '../support/raw.ts';
-import type { AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 describe('undoing an operation', () => {
   let harness: Harness;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { sendRequest } from '../../src/producer/send-request.ts';
 import { record } from '../support/run-operation.ts';
 import { ReconcileSetup } from '../support/reconcile-setup.ts';
-import { send } from '../support/send.ts';
 import { until } from '../support/until.ts';
 
 const RECONCILE_EVERY_MS = 300;
@@ -49,7 +49,7 @@ describe('a damaged key of Redis', { timeout: 40_000 }, () => {
   it('does not stop operations when it is the set of jobs that have returned to the queue', async () => {
     const { campaignId } = await setup.campaign(10);
     await setup.redis.set(`${prefix}:operations-returned:${campaignId}`, 'garbage');
-    const sent = await send(setup.harness.producer, setup.request(campaignId, 10));
+    const sent = await sendRequest(setup.harness.producer, setup.request(campaignId, 10));
     expect((await sent.result(SOON)).receipt.moved).toBe(10);
   });
 

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newOperationJob, operationJobOptions } from '../../src/operations/jobs.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { jobIdOf, QUEUE_NAMES } from '../../src/queue/job.ts';
+import { sendRequest } from '../../src/producer/send-request.ts';
 import { ReconcileSetup } from '../support/reconcile-setup.ts';
-import { send } from '../support/send.ts';
 
 const LONG_MS = 3_600_000;
 const WAIT = { waitMs: 20_000 };
@@ -21,9 +21,9 @@ describe('a job whose key exists but which no list of its queue has', () => {
   it('runs when its operation is sent again', async () => {
     const { campaignId } = await setup.campaign(10);
     const asked = setup.request(campaignId, 10);
-    await send(setup.harness.producer, asked);
+    await sendRequest(setup.harness.producer, asked);
     await lose('wait');
-    const again = await send(setup.harness.producer, asked);
+    const again = await sendRequest(setup.harness.producer, asked);
     const worker = await setup.harness.startWorker();
     expect((await again.result(WAIT)).receipt.moved).toBe(10);
     await worker.close();
@@ -32,9 +32,9 @@ describe('a job whose key exists but which no list of its queue has', () => {
   it('runs once after several producers have sent it again at once', async () => {
     const { campaignId } = await setup.campaign(10);
     const asked = setup.request(campaignId, 10);
-    await send(setup.harness.producer, asked);
+    await sendRequest(setup.harness.producer, asked);
     await lose('wait');
-    await Promise.all(Array.from({ length: 5 }, () => send(setup.harness.producer, asked)));
+    await Promise.all(Array.from({ length: 5 }, () => sendRequest(setup.harness.producer, asked)));
     const ids = await setup.redis.lrange(setup.operations.queue.toKey('wait'), 0, -1);
     expect(ids).toEqual([jobIdOf(asked.operationId)]);
     await lose('wait');
@@ -43,7 +43,7 @@ describe('a job whose key exists but which no list of its queue has', () => {
   it('runs after a reconcile pass, although no worker had accepted its operation', async () => {
     const { campaignId } = await setup.campaign(20);
     const [first, second] = [setup.request(campaignId, 10), setup.request(campaignId, 10)];
-    const sent = await Promise.all([first, second].map((asked) => send(setup.harness.producer, asked)));
+    const sent = await Promise.all([first, second].map((asked) => sendRequest(setup.harness.producer, asked)));
     await lose('wait');
     expect((await setup.reconcileOnce()).jobsRestored).toBeGreaterThanOrEqual(2);
     expect((await setup.reconcileOnce()).jobsRestored).toBe(0);
@@ -56,7 +56,7 @@ describe('a job whose key exists but which no list of its queue has', () => {
   it('runs again when it had failed and the list of failed jobs is lost', async () => {
     const { campaignId } = await setup.campaign(10);
     const asked = setup.request(campaignId, 10);
-    await send(setup.harness.producer, asked);
+    await sendRequest(setup.harness.producer, asked);
     const job = await setup.operations.job(asked.operationId);
     await job?.updateData({ ...(job.data as object) });
     await setup.redis.hset(setup.operations.queue.toKey(jobIdOf(asked.operationId)), {
@@ -65,7 +65,7 @@ describe('a job whose key exists but which no list of its queue has', () => {
       atm: 10,
     });
     await lose('wait');
-    const again = await send(setup.harness.producer, asked);
+    const again = await sendRequest(setup.harness.producer, asked);
     const worker = await setup.harness.startWorker();
     expect((await again.result(WAIT)).receipt.moved).toBe(10);
     await worker.close();
@@ -75,7 +75,7 @@ describe('a job whose key exists but which no list of its queue has', () => {
     const { campaignId } = await setup.campaign(10);
     const asked = setup.request(campaignId, 10);
     await setup.redis.hset(setup.operations.queue.toKey(jobIdOf(asked.operationId)), { processedOn: 1, ats: 1 });
-    const sent = await send(setup.harness.producer, asked);
+    const sent = await sendRequest(setup.harness.producer, asked);
     const worker = await setup.harness.startWorker();
     expect((await sent.result(WAIT)).receipt.moved).toBe(10);
     await worker.close();
@@ -87,7 +87,7 @@ describe('a job whose key exists but which no list of its queue has', () => {
     const job = newOperationJob(parseRequest(asked), 's1');
     await setup.operations.queue.add('operation', job, operationJobOptions(asked.operationId));
     await lose('wait');
-    const other = send(setup.harness.producer, { ...asked, count: 3 });
+    const other = sendRequest(setup.harness.producer, { ...asked, count: 3 });
     await expect(other).rejects.toMatchObject({ code: 'operation-conflict' });
     const worker = await setup.harness.startWorker();
     expect((await setup.harness.producer.result(asked.operationId, WAIT)).receipt.moved).toBe(10);

@@ -2,9 +2,9 @@ import { Writable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { QueueWatch } from '../../workers/queue-watch.ts';
+import { sendRequest } from '../../src/producer/send-request.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { ReconcileSetup } from '../support/reconcile-setup.ts';
-import { send } from '../support/send.ts';
 import { until } from '../support/until.ts';
 
 interface Doctor {
@@ -57,7 +57,7 @@ describe('a queue that is paused or limited', () => {
   it('is named by the error of a caller whose wait is over', async () => {
     await setup.operations.queue.pause();
     const { campaignId } = await setup.campaign(10);
-    const sent = await send(setup.harness.producer, setup.request(campaignId, 10));
+    const sent = await sendRequest(setup.harness.producer, setup.request(campaignId, 10));
     const waited = sent.result({ waitMs: 200 });
     await expect(waited).rejects.toMatchObject({ code: 'wait-timeout' });
     await expect(waited).rejects.toThrow('the queue operations is paused');

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CLAIMS_QUEUE, jobIdOf, RECONCILE_QUEUE } from '../../src/queue/job.ts';
 import { readSetAside } from '../../src/queue/set-aside.ts';
+import { sendRequest } from '../../src/producer/send-request.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { record } from '../support/run-operation.ts';
 import { ReconcileSetup } from '../support/reconcile-setup.ts';
-import { send } from '../support/send.ts';
 import { until } from '../support/until.ts';
 
 const RECONCILE_EVERY_MS = 300;
@@ -31,9 +31,9 @@ describe('a job that BullMQ cannot read', { timeout: 40_000 }, () => {
     const { campaignId } = await setup.campaign(10);
     const [asked, next] = [setup.request(campaignId, 10), setup.request((await setup.campaign(10)).campaignId, 10)];
     await record(setup.harness.context.stores, asked);
-    await send(setup.harness.producer, asked);
+    await sendRequest(setup.harness.producer, asked);
     await setup.redis.hset(keyOf(asked.operationId), damage);
-    const behind = await send(setup.harness.producer, next);
+    const behind = await sendRequest(setup.harness.producer, next);
     const worker = await setup.harness.startWorker();
     expect((await behind.result({ waitMs: 5_000 })).receipt.moved).toBe(10);
     await setup.ended(asked.operationId);
@@ -48,7 +48,7 @@ describe('a job that BullMQ cannot read', { timeout: 40_000 }, () => {
     const { campaignId } = await setup.campaign(10);
     const asked = setup.request(campaignId, 10);
     await record(setup.harness.context.stores, asked);
-    await send(setup.harness.producer, asked);
+    await sendRequest(setup.harness.producer, asked);
     await setup.redis.del(keyOf(asked.operationId));
     await setup.redis.set(keyOf(asked.operationId), 'garbage');
     const worker = await setup.harness.startWorker();
@@ -62,11 +62,11 @@ describe('a job that BullMQ cannot read', { timeout: 40_000 }, () => {
     const [running, snoozed] = [setup.request(campaignId, 10), setup.request(campaignId, 10)];
     const block = await blockMoves(setup.harness, ids[5] ?? '');
     const worker = await setup.harness.startWorker();
-    await send(setup.harness.producer, running);
+    await sendRequest(setup.harness.producer, running);
     await until('the first operation to run', async () => {
       return (await setup.harness.context.stores.operations.find(running.operationId))?.state === 'running';
     });
-    await send(setup.harness.producer, snoozed);
+    await sendRequest(setup.harness.producer, snoozed);
     await until('the second operation to be snoozed', async () => {
       return (await setup.operations.job(snoozed.operationId))?.isDelayed();
     });
@@ -80,9 +80,9 @@ describe('a job that BullMQ cannot read', { timeout: 40_000 }, () => {
   it('makes way for its operation when that is sent again', async () => {
     const { campaignId } = await setup.campaign(10);
     const asked = setup.request(campaignId, 10);
-    await send(setup.harness.producer, asked);
+    await sendRequest(setup.harness.producer, asked);
     await setup.redis.hset(keyOf(asked.operationId), 'opts', CUT);
-    const again = await send(setup.harness.producer, asked);
+    const again = await sendRequest(setup.harness.producer, asked);
     const worker = await setup.harness.startWorker();
     expect((await again.result(WAIT)).receipt.moved).toBe(10);
     await worker.close();

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
 import { parseFailureText } from '../../src/domain/stored-error.ts';
+import { sendRequest } from '../../src/producer/send-request.ts';
 import { Harness } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { everyConversation, rawOperation } from '../support/raw.ts';
-import { send, type AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 import { until } from '../support/until.ts';
 
 const UNKNOWN_ID = '0123456789abcdef01234567';
@@ -48,7 +49,7 @@ describe('bad input', () => {
     asRequest({ kind: 'reassign-one', ...newIds(), conversationId: ids[0], to: { texterIds: ['t2'] }, ...fields });
 
   async function refusalOf(request: AnyRequest): Promise<Refusal> {
-    const error: unknown = await send(harness.producer, request)
+    const error: unknown = await sendRequest(harness.producer, request)
       .then((sent) => sent.result())
       .then(
         (result) => result,
@@ -60,7 +61,7 @@ describe('bad input', () => {
 
   async function expectWorkerStillWorks(): Promise<void> {
     const good = one({ expectedAssigneeId: 't3' });
-    const result = await (await send(harness.producer, good)).result();
+    const result = await (await sendRequest(harness.producer, good)).result();
     expect(result.receipt).toMatchObject({ moved: 0, skipped: [{ reason: 'assignee-changed', count: 1 }] });
   }
 
@@ -179,7 +180,7 @@ describe('bad input', () => {
 
     it('is refused when it has the id of a different request, whether or not the queue still has its job', async () => {
       const request = one({ expectedAssigneeId: 't3' });
-      await (await send(harness.producer, request)).result();
+      await (await sendRequest(harness.producer, request)).result();
       const other = asRequest({ ...request, to: { texterIds: ['t3'] } });
       expect(await refusalOf(other)).toMatchObject({ code: 'operation-conflict' });
       await queue.forget(request.operationId);
@@ -190,15 +191,15 @@ describe('bad input', () => {
 
     it('does not keep the original sender from its result when another program has used the operation id', async () => {
       const request = one({ expectedAssigneeId: 't3' });
-      const answer = await (await send(harness.producer, request)).result();
+      const answer = await (await sendRequest(harness.producer, request)).result();
       await queue.forget(request.operationId);
       await refusalOf(asRequest({ ...request, to: { texterIds: ['t3'] } }));
-      const again = await (await send(harness.producer, request)).result();
+      const again = await (await sendRequest(harness.producer, request)).result();
       expect(again).toEqual({ ...answer, outcome: 'exists' });
       await queue.forget(request.operationId);
       await queue.queue.add('operation', 'garbage', { jobId: request.operationId });
       await until('the job to end', async () => (await queue.job(request.operationId))?.finishedOn);
-      const afterGarbage = await (await send(harness.producer, request)).result();
+      const afterGarbage = await (await sendRequest(harness.producer, request)).result();
       expect(afterGarbage).toEqual({ ...answer, outcome: 'exists' });
     });
 
@@ -207,7 +208,7 @@ describe('bad input', () => {
       await harness.seedConversations(closed, [{ assigneeId: 't1' }, {}]);
       await harness.context.database.campaigns.updateOne({ _id: closed }, { $set: { closed: true } });
       expect(await refusalOf(reassign({ campaignId: closed }))).toMatchObject({ code: 'campaign-closed' });
-      const unassigned = await send(harness.producer, unassign({ campaignId: closed, confirm: 1 }));
+      const unassigned = await sendRequest(harness.producer, unassign({ campaignId: closed, confirm: 1 }));
       expect((await unassigned.result()).receipt).toMatchObject({ moved: 1 });
     });
   });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClaimInput } from '../../src/claims/contract.ts';
 import { Harness } from '../support/harness.ts';
 import { removeJob } from '../support/raw-queue.ts';
-import { resultOrCode } from '../support/send.ts';
+import { resultOrCode } from '../support/any-request.ts';
 import { bytesOf, rawOperation } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 

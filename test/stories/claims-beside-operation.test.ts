@@ -6,9 +6,9 @@ import { ClaimsDelayed } from '../../src/claims/ports.ts';
 import { requestHash } from '../../src/domain/requests.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
 import { conflictCounts } from '../../src/telemetry/conflicts.ts';
+import { sendRequest } from '../../src/producer/send-request.ts';
 import { Harness, WITHOUT_RECONCILE } from '../support/harness.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
-import { send } from '../support/send.ts';
 import { until } from '../support/until.ts';
 
 const RULES = { enabled: true, batchMax: 10, openMax: 10_000 };
@@ -186,7 +186,7 @@ describe('claims beside an operation on the same pool', () => {
       const { campaignId } = await seed(SIZE, 24);
       const texters = Array.from({ length: 20 }, (_, at) => `t${at + 1}`);
       const to = { texterIds: ['t21', 't22', 't23', 't24'] };
-      const operation = await send(harness.producer, { ...deal(campaignId), to });
+      const operation = await sendRequest(harness.producer, { ...deal(campaignId), to });
       let isOver = false;
       let granted = 0;
       const asking = texters.map(async (texterId) => {

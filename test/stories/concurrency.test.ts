@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
 import type { OperationResult, Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
+import { sendRequest } from '../../src/producer/send-request.ts';
 import { OutsideWriter } from '../support/outside-writer.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { Random } from '../support/random.ts';
 import { idsOf, rawBatches, rawConversations, rawOperations } from '../support/raw.ts';
-import { send, type AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 const SEED = Number(process.env['BATON_CONCURRENCY_SEED'] ?? 1);
 const CAMPAIGNS = 3;
@@ -93,7 +94,7 @@ describe(`operations that are sent at the same time (seed ${SEED})`, () => {
   async function sendThrice(request: AnyRequest): Promise<void> {
     const producers = Array.from({ length: SENDINGS }, (_, at) => (at % 2 === 0 ? harness.producer : otherProducer));
     const sending = producers.map(async (producer): Promise<Answer> => {
-      const sent = await send(producer, request);
+      const sent = await sendRequest(producer, request);
       return sent.result().catch((error: Error & { code?: unknown }) => ({ code: error.code ?? error.message }));
     });
     answers.set(request.operationId, await Promise.all(sending));

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestHash } from '../../src/domain/requests.ts';
 import { PREVIEWS_QUEUE } from '../../src/queue/job.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
+import { sendRequest } from '../../src/producer/send-request.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
-import { resultOrCode, send } from '../support/send.ts';
+import { resultOrCode } from '../support/any-request.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { ReconcileSetup } from '../support/reconcile-setup.ts';
@@ -46,9 +47,9 @@ describe('Baton after Redis has lost all its data', () => {
     const busy = await setup.campaign(100);
     const block = await blockMoves(harness, busy.ids[32] ?? '');
     const [running, behind] = [setup.request(busy.campaignId, 60), setup.request(busy.campaignId, 30)];
-    await send(harness.producer, running);
+    await sendRequest(harness.producer, running);
     await until('seven batches', async () => (await stores.batches.recent(running.operationId, 7)).length === 7);
-    await send(harness.producer, behind);
+    await sendRequest(harness.producer, behind);
     await until('the second operation to wait', async () =>
       (await setup.operations.job(behind.operationId))?.isDelayed(),
     );
@@ -103,7 +104,7 @@ describe('Baton after Redis has lost all its data', () => {
     expect(await queue.getGlobalConcurrency()).toBe(1);
     const { campaignId } = await setup.campaign(10);
     const asked = setup.request(campaignId, 10);
-    await send(setup.harness.producer, asked);
+    await sendRequest(setup.harness.producer, asked);
     await setup.ended(asked.operationId);
     expect((await queue.getJobSchedulers()).map(({ key, every }) => [key, every])).toEqual([
       ['reconcile', RECONCILE_EVERY_MS],

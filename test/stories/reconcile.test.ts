@@ -8,7 +8,7 @@ import { parseRequest } from '../../src/operations/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { oneSlice, record, runToEnd } from '../support/run-operation.ts';
 import { bytesOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
-import type { BulkInput } from '../support/send.ts';
+import type { BulkInput } from '../support/any-request.ts';
 import { NOTHING, SETTINGS, ReconcileSetup } from '../support/reconcile-setup.ts';
 import { until } from '../support/until.ts';
 

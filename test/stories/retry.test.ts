@@ -13,7 +13,7 @@ import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
-import type { BulkInput } from '../support/send.ts';
+import type { BulkInput } from '../support/any-request.ts';
 import { until } from '../support/until.ts';
 
 const CONVERSATIONS = 40;

@@ -6,7 +6,8 @@ import { audit } from './audit/audit.ts';
 import type { Answer, SeededCampaign, SentRequest } from './audit/records.ts';
 import { Harness, type Seeded } from './harness.ts';
 import { outcomeOf } from './raw.ts';
-import { send, type AnyRequest } from './send.ts';
+import { sendRequest } from '../../src/producer/send-request.ts';
+import type { AnyRequest } from './any-request.ts';
 import { RawQueue } from './raw-queue.ts';
 import { until } from './until.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -84,7 +85,7 @@ class ScenarioRun {
       const request = requestFor({ operationId, campaignId }, [...assignees.keys()]);
       const answers: Answer[] = [];
       this.sent.push({ operationId, campaignId, answers });
-      const sent = 'kind' in request ? await send(producer, request) : await producer.selfAssign(request);
+      const sent = 'kind' in request ? await sendRequest(producer, request) : await producer.selfAssign(request);
       results.push(sent.result(RESULT).then((answer) => answers.push(answer)));
       if (!('kind' in request)) await this.settled(operationId, worker);
     }

@@ -77,6 +77,11 @@ export interface Seeded {
   readonly name?: string;
 }
 
+/** The same conversation several times. */
+export function many(count: number, each: Seeded = {}): Seeded[] {
+  return Array.from({ length: count }, () => each);
+}
+
 /** 14 conversations: 6 of several statuses in the pool, one of them opted out, then 4 of t1 and 4 of t2. */
 export const MIXED: readonly Seeded[] = [
   { status: 'needs-reply', waitedMs: 9_000 },

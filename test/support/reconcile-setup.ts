@@ -11,7 +11,7 @@ import { LostJobs } from '../../src/reconcile/lost-jobs.ts';
 import { ReconciledQueues } from '../../src/reconcile/reconciled-jobs.ts';
 import { Harness } from './harness.ts';
 import { RawQueue } from './raw-queue.ts';
-import type { BulkInput } from './send.ts';
+import type { BulkInput } from './any-request.ts';
 import { until } from './until.ts';
 
 export const SETTINGS = { batchConversationsMax: 5, batchesInFlightMax: 1 } as const;

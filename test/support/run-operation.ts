@@ -5,7 +5,7 @@ import { accept, runOperation, type SliceResult } from '../../src/operations/lif
 import type { Operation, OperationCommand, OperationOrClaim } from '../../src/operations/operation.ts';
 import type { Stores } from '../../src/operations/ports.ts';
 import { TransactionSize } from '../../src/operations/transaction-size.ts';
-import type { AnyRequest } from './send.ts';
+import type { AnyRequest } from './any-request.ts';
 
 /** Applies batches of full size in parts. */
 class FixedSize extends TransactionSize {

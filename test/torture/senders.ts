@@ -1,7 +1,8 @@
+import { sendRequest } from '../../src/producer/send-request.ts';
 import type { Answer, SeededCampaign } from '../support/audit/records.ts';
 import type { Harness } from '../support/harness.ts';
 import type { Random } from '../support/random.ts';
-import { send, type AnyRequest } from '../support/send.ts';
+import type { AnyRequest } from '../support/any-request.ts';
 
 /** A request that can be sent several times under the same operation id. */
 export interface TortureRequest {
@@ -38,7 +39,7 @@ export function createSenders(
   sentIds: () => SentIds,
 ): readonly Sender[] {
   const asRequest = (request: AnyRequest): TortureRequest => {
-    return { operationId: request.operationId, send: () => send(harness.producer, request) };
+    return { operationId: request.operationId, send: () => sendRequest(harness.producer, request) };
   };
   return [
     { kind: 'bulk', pauseMs: 0, next: () => asRequest(bulk(harness, campaign, random)) },

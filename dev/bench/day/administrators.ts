@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setActive } from '../../../src/campaigns/index.ts';
 import { importContacts, sourceOf } from '../../../src/contacts/index.ts';
 import { viewSenders } from '../../../src/conversations/index.ts';
-import { send, type AnyRequest } from '../../../test/support/send.ts';
+import { sendRequest } from '../../../src/producer/send-request.ts';
+import type { AnyRequest } from '../../../test/support/any-request.ts';
 import type { Sandbox } from '../../sandbox.ts';
 import { CHOICES, CONFIRMED_CHOICES, EMPTIES_POOL, type Known, type UnassignAll } from './choices.ts';
 import type { Requests, Target } from './requests.ts';
@@ -100,7 +101,7 @@ export class Administrators {
 
   private async operate(kind: string, request: AnyRequest): Promise<void> {
     const target = this.target(kind, request.operationId);
-    const result = await this.requests.ask(target, () => send(this.sandbox.producer, request));
+    const result = await this.requests.ask(target, () => sendRequest(this.sandbox.producer, request));
     if (result) this.ended.push(request.operationId);
   }
 

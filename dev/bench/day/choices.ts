@@ -1,4 +1,4 @@
-import type { AnyRequest } from '../../../test/support/send.ts';
+import type { AnyRequest } from '../../../test/support/any-request.ts';
 import type { Random } from '../../../test/support/random.ts';
 
 /** What an administrator knows when choosing a request. */

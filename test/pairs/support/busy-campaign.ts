@@ -1,8 +1,9 @@
 import { Halted, JobFailed, Refusal } from '../../../src/domain/errors.ts';
+import { sendRequest } from '../../../src/producer/send-request.ts';
 import type { Answer, SeededCampaign, SentRequest } from '../../support/audit/records.ts';
 import type { Harness, Seeded } from '../../support/harness.ts';
 import { Random } from '../../support/random.ts';
-import { send, type AnyRequest } from '../../support/send.ts';
+import type { AnyRequest } from '../../support/any-request.ts';
 
 const TEXTERS = 12;
 const STATUS_MIX = ['not-started', 'not-started', 'not-started', 'needs-reply', 'in-progress', 'closed'] as const;
@@ -84,7 +85,7 @@ export class BusyCampaign implements SeededCampaign {
 
   /** Sends an operation of any kind and waits for its answer. */
   async operate(request: AnyRequest): Promise<void> {
-    await this.request(request, request.kind, () => send(this.harness.producer, request));
+    await this.request(request, request.kind, () => sendRequest(this.harness.producer, request));
   }
 
   async claim(texterId: string, count: number, waitMs?: number): Promise<void> {

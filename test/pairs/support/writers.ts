@@ -1,7 +1,7 @@
 import { changeRules, setActive, setClosed } from '../../../src/campaigns/index.ts';
 import { importContacts, sourceOf } from '../../../src/contacts/index.ts';
 import type { HaltCode, RefusalCode } from '../../../src/domain/errors.ts';
-import type { AnyRequest } from '../../support/send.ts';
+import type { AnyRequest } from '../../support/any-request.ts';
 import { until } from '../../support/until.ts';
 import type { BusyCampaign } from './busy-campaign.ts';
 import { repeatAtRate } from './rate.ts';

@@ -2,7 +2,8 @@ import { expect } from 'vitest';
 import { TOO_EARLY_CODES } from '../../../src/domain/errors.ts';
 import type { ClaimInput } from '../../../src/claims/contract.ts';
 import { bytesOf, rawOperation } from '../raw.ts';
-import { isLockInput, resultOrCode, send, type ModelRequest, type LockInput } from '../send.ts';
+import { sendRequest } from '../../../src/producer/send-request.ts';
+import { isLockInput, resultOrCode, type ModelRequest, type LockInput } from '../any-request.ts';
 import { cancelAlone } from './cancellations.ts';
 import { checkClaimAnswers, checkServedClaims, checkWaitingClaims } from './claim-checks.ts';
 import { serveClaims } from './claim-rules.ts';
@@ -97,7 +98,7 @@ export class CampaignRun {
     if (isLockInput(request)) await this.preview(request);
     await checkingDocuments(this.context, async () => {
       const expected = expectedResult(model, request);
-      const answer = await resultOrCode((await send(harness.producer, request)).result());
+      const answer = await resultOrCode((await sendRequest(harness.producer, request)).result());
       await checkOperation(this.context, request, expected, answer);
       if (expected.refusals.length === 0) expect(answer).toMatchObject({ outcome: 'created' });
       model.apply(request.operationId, expected);
@@ -120,7 +121,7 @@ export class CampaignRun {
     const ended = await rawOperation(harness, request.operationId);
     if (ended.sequence % 2 === 0) await operations.forget(request.operationId);
     await checkingDocuments(this.context, async () => {
-      const answer = await resultOrCode((await send(harness.producer, request)).result());
+      const answer = await resultOrCode((await sendRequest(harness.producer, request)).result());
       if (ended.error) expect(answer).toBe(ended.error.code);
       // It was accepted again, and refused again.
       if (TOO_EARLY_CODES.some((code) => code === answer)) return [];

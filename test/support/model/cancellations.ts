@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Harness } from '../harness.ts';
 import { rawOperation } from '../raw.ts';
-import { resultOrCode } from '../send.ts';
+import { resultOrCode } from '../any-request.ts';
 import { until } from '../until.ts';
 import { recordPast } from './claim-rules.ts';
 import { operationIdAt } from './requests.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { ClaimInput } from '../../../src/claims/contract.ts';
-import { resultOrCode } from '../send.ts';
+import { resultOrCode } from '../any-request.ts';
 import { until } from '../until.ts';
 import { serveClaims, type ServedClaim } from './claim-rules.ts';
 import type { RecordedMove } from './document-checks.ts';

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { Assignee } from '../../../src/domain/conversation.ts';
 import type { ConversationDoc, OperationDoc } from '../../../src/mongo/documents.ts';
 import { bytesOf } from '../raw.ts';
-import type { ModelRequest } from '../send.ts';
+import type { ModelRequest } from '../any-request.ts';
 import type { Expectation } from './model.ts';
 
 /** A promise of Baton, so it is not imported from the code. */

@@ -4,7 +4,7 @@ import type { OverLimit, Receipt } from '../../../src/domain/receipt.ts';
 import type { Preview } from '../../../src/operations/read-jobs.ts';
 import type { Harness } from '../harness.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../raw.ts';
-import type { ModelRequest } from '../send.ts';
+import type { ModelRequest } from '../any-request.ts';
 import { checkMoveTimes } from './document-checks.ts';
 import type { Expectation, Model } from './model.ts';
 import { hasTargetsAsSources, targetsOf } from './operation-rules.ts';

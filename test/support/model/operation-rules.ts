@@ -1,7 +1,7 @@
 import type { Assignee } from '../../../src/domain/conversation.ts';
 import type { RefusalCode } from '../../../src/domain/errors.ts';
 import type { SkipReason } from '../../../src/domain/receipt.ts';
-import type { ModelRequest, LockInput } from '../send.ts';
+import type { ModelRequest, LockInput } from '../any-request.ts';
 import {
   NOTHING,
   ORDER,

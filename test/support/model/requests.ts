@@ -1,6 +1,6 @@
 import type { Assignee } from '../../../src/domain/conversation.ts';
 import type { ClaimInput } from '../../../src/claims/contract.ts';
-import type { ModelRequest } from '../send.ts';
+import type { ModelRequest } from '../any-request.ts';
 import type { Model } from './model.ts';
 import { UNKNOWN, type ClaimAction, type OperationAction, type SourceChoice, type TargetChoice } from './steps.ts';
 

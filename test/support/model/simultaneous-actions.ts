@@ -3,7 +3,8 @@ import { TOO_EARLY_CODES } from '../../../src/domain/errors.ts';
 import type { Producer } from '../../../src/producer/producer-port.ts';
 import type { ClaimInput } from '../../../src/claims/contract.ts';
 import { rawOperation } from '../raw.ts';
-import { isLockInput, resultOrCode, send, type ModelRequest } from '../send.ts';
+import { sendRequest } from '../../../src/producer/send-request.ts';
+import { isLockInput, resultOrCode, type ModelRequest } from '../any-request.ts';
 import { until } from '../until.ts';
 import { cancelWhenRecorded } from './cancellations.ts';
 import { SERVED_MS_MAX } from './claim-checks.ts';
@@ -82,7 +83,7 @@ function actFor(context: RunContext, action: Action, { requests, operationIds }:
       const request = requestFor(model, action, ids);
       requests.push(request);
       operationIds.push(operationId);
-      return async () => [operationId, await sendByBoth(context, (producer) => send(producer, request))];
+      return async () => [operationId, await sendByBoth(context, (producer) => sendRequest(producer, request))];
     }
     case 'claim': {
       const input = claimFor(model, action, ids);

@@ -1,4 +1,3 @@
-import type { Producer, Sent } from '../../src/producer/producer-port.ts';
 import type { RequestInput, RequestKind } from '../../src/operations/contract.ts';
 
 type Of<Kind extends RequestKind> = { kind: Kind } & RequestInput<Kind>;
@@ -13,26 +12,6 @@ export type LockInput = BulkInput | Of<'undo'>;
 
 export function isLockInput(request: AnyRequest): request is LockInput {
   return request.kind === 'reassign' || request.kind === 'unassign' || request.kind === 'undo';
-}
-
-/** Sends a request with the producer's method for its kind. */
-export function send(producer: Producer, request: AnyRequest): Promise<Sent> {
-  switch (request.kind) {
-    case 'reassign':
-      return producer.reassign(request);
-    case 'unassign':
-      return producer.unassign(request);
-    case 'reassign-one':
-      return producer.reassignOne(request);
-    case 'unassign-one':
-      return producer.unassignOne(request);
-    case 'reassign-list':
-      return producer.reassignList(request);
-    case 'unassign-list':
-      return producer.unassignList(request);
-    case 'undo':
-      return producer.undo(request);
-  }
 }
 
 /** Resolves with the result, or with the code of the error if the result is an error. */
