@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serveClaims } from '../../src/claims/index.ts';
 import type { Claim } from '../../src/claims/claim.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
-import { Harness, type Seeded } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { runToEnd } from '../support/run-operation.ts';
 
 describe('conversations of contacts who opted out, and incomplete ones', () => {
@@ -11,8 +11,6 @@ describe('conversations of contacts who opted out, and incomplete ones', () => {
     harness = await Harness.open();
   });
   afterAll(() => harness.close());
-
-  const many = (count: number, more: Seeded): Seeded[] => Array.from({ length: count }, () => more);
 
   async function claim(campaignId: string): Promise<Claim | undefined> {
     const request = { kind: 'self-assign', operationId: harness.newId('cl'), campaignId, texterId: 't1' } as const;

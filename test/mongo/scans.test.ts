@@ -7,7 +7,7 @@ import { positionOf, STATUSES, type Position } from '../../src/domain/conversati
 import { objectIds } from '../../src/mongo/documents.ts';
 import { ASSIGNEE_INDEX, INDEXES } from '../../src/mongo/indexes.ts';
 import { claimDoc } from '../support/documents.ts';
-import { Harness, type Seeded } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { oneSlice } from '../support/run-operation.ts';
 
 /** The fields of an `explain` that these tests use. */
@@ -131,7 +131,6 @@ describe('the database, without scanning more documents than it returns', () => 
 
   it('counts a campaign by assignee and status from the keys of its own conversations', async () => {
     const counted = await harness.seedCampaign(2);
-    const many = (count: number, more: Seeded): Seeded[] => Array.from({ length: count }, () => more);
     await harness.seedConversations(counted, [
       ...many(300, {}),
       ...many(200, { assigneeId: 't1', status: 'closed' }),
@@ -164,7 +163,6 @@ describe('the database, without scanning more documents than it returns', () => 
   it('counts the conversations of the texters in a round of claims without reading those of other texters', async () => {
     const rules = { enabled: true, batchMax: 10, openMax: 50, repliesMax: 5 };
     const claiming = await harness.seedCampaign(4, { selfAssign: rules });
-    const many = (count: number, more: Seeded): Seeded[] => Array.from({ length: count }, () => more);
     await harness.seedConversations(claiming, [
       ...many(900, { assigneeId: 't4' }),
       ...many(700, { assigneeId: 't1', status: 'closed' }),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { setActive } from '../../src/campaigns/index.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
-import { Harness, WITHOUT_RECONCILE, type Seeded } from '../support/harness.ts';
+import { Harness, WITHOUT_RECONCILE, many } from '../support/harness.ts';
 import { Random } from '../support/random.ts';
 import { rawConversations } from '../support/raw.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
@@ -18,8 +18,6 @@ describe('an operation on all conversations', () => {
     await harness.startWorker({ ...SMALL_BATCHES, ...WITHOUT_RECONCILE });
   });
   afterAll(() => harness.close());
-
-  const many = (count: number, seeded: Seeded = {}): Seeded[] => Array.from({ length: count }, () => seeded);
 
   async function assignedTo(campaignId: string, isMeant: (assigneeId: string | null) => boolean): Promise<number> {
     return [...(await rawConversations(harness, campaignId)).values()].filter((doc) => isMeant(doc.assigneeId)).length;

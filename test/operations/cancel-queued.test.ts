@@ -1,9 +1,16 @@
+import type { Job } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
 import { cancelQueued, findQueued, type CancelledQueue } from '../../src/operations/cancel-queued.ts';
 import { failWith } from '../../src/operations/ending.ts';
+import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import type { Operation } from '../../src/operations/operation.ts';
-import { Harness } from '../support/harness.ts';
+import { CONTROLS_QUEUE } from '../../src/queue/job.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { CancelQueuedHandler } from '../../workers/cancel-queued-handler.ts';
+import { blockMoves } from '../support/blocked-conversation.ts';
+import { Harness, many } from '../support/harness.ts';
+import { RawQueue } from '../support/raw-queue.ts';
 import { rawBatches, rawOperation } from '../support/raw.ts';
 import { oneSlice, record, runToEnd } from '../support/run-operation.ts';
 import { until } from '../support/until.ts';
@@ -12,6 +19,9 @@ import { until } from '../support/until.ts';
 const MANY = 450;
 /** The first slice moves two of three conversations. */
 const ONE_BATCH = { batchConversationsMax: 2, batchesInFlightMax: 1 };
+/** How many conversations a campaign has. */
+const ALL = 12;
+const reportProgress = (): void => undefined;
 const SOON = { waitMs: 20_000 };
 
 describe('cancelling the operations of a campaign that wait', () => {
@@ -31,13 +41,32 @@ describe('cancelling the operations of a campaign that wait', () => {
     status: 'any' as const,
     count: 3,
   });
-  const seed = async (): Promise<string> => {
+  const seedWithIds = async (): Promise<{ campaignId: string; ids: string[] }> => {
     const campaignId = await harness.seedCampaign(2);
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 12 }, () => ({})),
-    );
-    return campaignId;
+    return { campaignId, ids: await harness.seedConversations(campaignId, many(ALL)) };
+  };
+  const seed = async (): Promise<string> => (await seedWithIds()).campaignId;
+  /** An operation on all conversations cannot end before `act` has ended. */
+  const withBlockedCampaign = async <Result>(act: (campaignId: string) => Promise<Result>): Promise<Result> => {
+    const { campaignId, ids } = await seedWithIds();
+    const block = await blockMoves(harness, ids.at(-1) ?? '');
+    return act(campaignId).finally(() => block.remove());
+  };
+  /** Runs the next request to cancel, as a worker that dies after its first transaction. */
+  const dieWhileCancelling = async (): Promise<void> => {
+    const { context } = harness;
+    const controls = new RawQueue(harness, CONTROLS_QUEUE);
+    const operations = new OperationQueue(controls.redis, harness.config.queue.prefix, () => undefined);
+    operations.wake = () => Promise.reject(new Error('the worker dies'));
+    const [log, signal] = [createLogger({ level: 'silent' }), new AbortController().signal];
+    try {
+      const job = await until('the job', async () => (await controls.queue.getWaiting())[0] as Job | undefined);
+      const handled = new CancelQueuedHandler(context, operations).handle({ job, log, signal, reportProgress });
+      await expect(handled).rejects.toThrow('the worker dies');
+    } finally {
+      await operations.close();
+      await controls.close();
+    }
   };
   /** Makes many operations wait: accepting them one after the other would take too long. */
   const queueMany = async (campaignId: string): Promise<string[]> => {
@@ -111,26 +140,43 @@ describe('cancelling the operations of a campaign that wait', () => {
     expect(await findQueued(deps(), { campaignId })).toBeUndefined();
   });
 
-  it('answers the producer with their number, and every sender that its operation was cancelled', async () => {
-    const campaignId = await seed();
-    // It has the campaign lock, and no job that runs it.
-    await oneSlice(harness.context.stores, { ...wanted(campaignId), count: 12 }, ONE_BATCH);
-    await harness.startWorker();
-    const sent = await Promise.all(
-      Array.from({ length: 30 }, () => {
-        const { kind, ...request } = wanted(campaignId);
-        return harness.producer.reassign(request);
-      }),
-    );
-    await until('the operations to be accepted', async () => {
-      const { database } = harness.context;
-      return (await database.operations.countDocuments({ campaignId, state: 'accepted' })) === sent.length;
+  it('covers the same operations when another worker continues after a crash', async () => {
+    const { stores } = harness.context;
+    await withBlockedCampaign(async (campaignId) => {
+      await oneSlice(stores, { ...wanted(campaignId), count: ALL }, ONE_BATCH);
+      const [waiting, late] = [wanted(campaignId), wanted(campaignId)];
+      await record(stores, waiting);
+      const answer = harness.producer.cancelQueued({ campaignId, actorId: 'a_lead' }, SOON);
+      await dieWhileCancelling();
+      await record(stores, late);
+      await harness.startWorker();
+      expect(await answer).toEqual({ campaignId, cancelled: 1 });
+      expect(await rawOperation(harness, waiting.operationId)).toMatchObject({ state: 'cancelled' });
+      expect(await rawOperation(harness, late.operationId)).toMatchObject({ state: 'accepted' });
     });
-    const cancel = () => harness.producer.cancelQueued({ campaignId, actorId: 'a_lead' }, SOON);
-    expect(await cancel()).toEqual({ campaignId, cancelled: 30 });
-    const results = await Promise.all(sent.map((each) => each.result(SOON)));
-    expect(new Set(results.map(({ state }) => state))).toEqual(new Set(['cancelled']));
-    expect(await cancel()).toEqual({ campaignId, cancelled: 0 });
+  });
+
+  it('answers the producer with their number, and every sender that its operation was cancelled', async () => {
+    await harness.startWorker();
+    const running = await withBlockedCampaign(async (campaignId) => {
+      const send = (count: number) => {
+        const { kind, ...request } = wanted(campaignId);
+        return harness.producer.reassign({ ...request, count });
+      };
+      const inState = (state: 'running' | 'accepted') =>
+        harness.context.database.operations.countDocuments({ campaignId, state });
+      const first = await send(ALL);
+      await until('the first operation to run', async () => (await inState('running')) === 1);
+      const sent = await Promise.all(Array.from({ length: 30 }, () => send(3)));
+      await until('the others to be accepted', async () => (await inState('accepted')) === sent.length);
+      const cancel = () => harness.producer.cancelQueued({ campaignId, actorId: 'a_lead' }, SOON);
+      expect(await cancel()).toEqual({ campaignId, cancelled: 30 });
+      const results = await Promise.all(sent.map((each) => each.result(SOON)));
+      expect(new Set(results.map(({ state }) => state))).toEqual(new Set(['cancelled']));
+      expect(await cancel()).toEqual({ campaignId, cancelled: 0 });
+      return first;
+    });
+    expect(await running.result(SOON)).toMatchObject({ state: 'done', receipt: { moved: ALL } });
     await expect(harness.producer.cancelQueued({ campaignId: 'c_none' }, SOON)).rejects.toMatchObject({
       code: 'unknown-campaign',
     });

@@ -4,13 +4,11 @@ import { MongoRoundStore } from '../../src/claims/round-store.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
 import type { SentClaim } from '../../src/producer/producer-port.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { Harness, type Seeded } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 import { LONG_MS, WaitingClaims } from '../support/waiting-claims.ts';
 
 const RULES = { enabled: true, batchMax: 50, openMax: 60 };
-
-const many = (count: number, each: Seeded = {}): Seeded[] => Array.from({ length: count }, () => each);
 
 describe('waiting claims that are replaced or blocked', () => {
   let harness: Harness;

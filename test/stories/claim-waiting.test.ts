@@ -3,14 +3,11 @@ import { MongoClaimStore } from '../../src/claims/claim-store.ts';
 import type { SentClaim } from '../../src/producer/producer-port.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { claimDoc } from '../support/documents.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 import { LONG_MS, WaitingClaims } from '../support/waiting-claims.ts';
 
 const RULES = { enabled: true, batchMax: 50, openMax: 60 };
-
-const many = <Each extends object>(count: number, each = {} as Each): Each[] =>
-  Array.from({ length: count }, () => each);
 
 describe('claims that wait for the pool to be refilled', () => {
   let harness: Harness;
