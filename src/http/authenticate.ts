@@ -32,7 +32,7 @@ export async function authenticateKey(
   let kept = await keyCache.find(given.keyId);
   requireLive(given, kept?.key);
   const passed = await gate.pass(`key:${given.keyId}`);
-  limit(reply, passed, config.keyRequestsPerMinute);
+  countAgainstLimit(reply, passed, config.keyRequestsPerMinute);
   if (kept?.version !== passed.version) kept = await keyCache.read(given.keyId);
   const { keyId, organisationId, scopes } = requireLive(given, kept?.key);
   return { keyId, organisationId, scopes };
@@ -66,7 +66,7 @@ function refusedKey(): HttpProblem {
 }
 
 /** Sets the headers of the limit. Throws a problem when the caller has sent too many requests in this minute. */
-export function limit(reply: FastifyReply, { count, leftMs }: Passed, requestsPerMinute: number): void {
+export function countAgainstLimit(reply: FastifyReply, { count, leftMs }: Passed, requestsPerMinute: number): void {
   const leftS = Math.max(1, Math.ceil(leftMs / MS_PER_S));
   const remaining = Math.max(0, requestsPerMinute - count);
   void reply.header('ratelimit-policy', `"default";q=${requestsPerMinute};w=${WINDOW_S}`);
@@ -87,4 +87,17 @@ export function requireScope({ scopes }: KeyCaller, scope: Scope): void {
     expected: `a key with the scope ${scope}`,
     received: scopes.length === 0 ? 'a key without scopes' : `a key with the scopes ${scopes.join(' ')}`,
   });
+}
+
+/** Returns the app that sent the request. Routes for keys have one. */
+export function callerOf({ caller }: FastifyRequest): KeyCaller {
+  if (caller) return caller;
+  const details = { expected: 'a route for keys', received: 'another route' };
+  throw new HttpProblem('internal-error', { message: 'the route is not declared for keys', ...details });
+}
+
+/** Names who makes a change: the key, and the person whom the app has named. */
+export function actorOf(request: FastifyRequest, actorId?: string): string {
+  const key = `key:${callerOf(request).keyId}`;
+  return actorId === undefined ? key : `${key}/${actorId}`;
 }

@@ -3,9 +3,9 @@ import type { RouteOptions } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import type { App } from './app-type.ts';
-import { pageOf, type ShownDocument } from './page.ts';
+import { pageOf, type ShownDocument } from './document-page.ts';
 import { PROBLEM_TYPE, problemDocument } from './problem.ts';
-import { withoutUnused, type Document } from './unused-schemas.ts';
+import { withoutUnused, type Document } from './document-schemas.ts';
 
 const DESCRIPTION = `Moves texting conversations between texters. Ids are opaque texts of up to 64 letters, digits, "-", "_",
 ".", ":" and "|". A request that changes conversations has an \`Idempotency-Key\`, which is the id of the operation: sending

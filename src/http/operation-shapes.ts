@@ -4,7 +4,8 @@ import { actorId, outsideId } from '../domain/ids.ts';
 import { OPERATION_KINDS, OPERATION_STATES } from '../domain/operation.ts';
 import { SKIP_REASONS } from '../domain/receipt.ts';
 import { cancelRequest, operationRequest, previewRequest } from '../operations/index.ts';
-import { instant, next } from './shapes.ts';
+import { next } from './paging.ts';
+import { instant } from './shapes.ts';
 
 /** The requests of the producer, without the ids that the path and the Idempotency-Key have. */
 const outside = <Shape extends z.ZodRawShape>(shape: Shape): Omit<Shape, 'operationId' | 'campaignId'> => {

@@ -4,7 +4,7 @@ import { WaitTimeout } from '../domain/errors.ts';
 import { toStoredId } from '../domain/organisations.ts';
 import { parseRequest } from '../operations/index.ts';
 import { required } from './access.ts';
-import { callerOf } from './actor.ts';
+import { callerOf } from './authenticate.ts';
 import type { preview } from './operation-shapes.ts';
 import { HttpProblem } from './problem.ts';
 import type { OperationFields } from './send-operation.ts';

@@ -8,7 +8,7 @@ import { parseRequest, refuseUnconfirmed, type AnyOperation, type OperationReque
 import { sendRequest, type Sent, type SentClaim } from '../producer/index.ts';
 import { findSentIn } from '../reconcile/index.ts';
 import { required } from './access.ts';
-import { callerOf } from './actor.ts';
+import { callerOf } from './authenticate.ts';
 import type { OperationBody } from './operation-shapes.ts';
 import { operationView, sentView } from './operation-view.ts';
 import type { HttpServices } from './services.ts';

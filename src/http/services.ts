@@ -1,6 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { Config } from '../config.ts';
 import { openContext, type Context } from '../context.ts';
+import { errorText } from '../domain/safe-text.ts';
 import { databaseIdOf } from '../mongo/database-id.ts';
 import { connect } from '../mongo/connect.ts';
 import { createProducer, type Producer } from '../producer/index.ts';
@@ -61,4 +62,16 @@ export async function openServices(config: Config, logger: Logger): Promise<Http
       await Promise.allSettled([probe.close(), context.close()]);
     },
   };
+}
+
+/**
+ * Starts another round for the campaign's waiting claims, after a rule has changed. The change is stored by then, and the
+ * claims end at their deadlines at the latest, so an unreachable queue does not fail the request.
+ */
+export async function refillPool({ context, producer, logger }: HttpServices, campaignId: string): Promise<void> {
+  try {
+    if (await context.stores.claims.hasWaiting(campaignId)) await producer.poolRefilled(campaignId);
+  } catch (error) {
+    logger.warn({ campaignId, error: errorText(error) }, 'the waiting claims could not be notified');
+  }
 }

@@ -10,24 +10,6 @@ export const operationParams = campaignParams.extend({
   operationId: outsideId('the operation').meta({ examples: ['shift-change-0412'] }),
 });
 
-const PAGE_MAX = 200;
-const PAGE_DEFAULT = 50;
-const PAGE_RULE = `must be a whole number from 1 to ${PAGE_MAX}`;
-
-/** The query of a list that is read page by page. */
-export const page = {
-  limit: z.coerce
-    .number({ error: PAGE_RULE })
-    .int({ error: PAGE_RULE })
-    .min(1, { error: PAGE_RULE })
-    .max(PAGE_MAX, { error: PAGE_RULE })
-    .default(PAGE_DEFAULT)
-    .describe('The most entries of the page.'),
-  after: z.string().max(300).optional().describe('The `next` of the page before. Default: the first page.'),
-};
-
-export const next = z.string().nullable().describe('The `after` of the next page; null after the last one.');
-
 export const actor = {
   actorId: actorId.optional().describe('An opaque id of the person who asks. It is recorded.'),
 };

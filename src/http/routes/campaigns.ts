@@ -11,13 +11,12 @@ import {
 import { NAME_CHARS_MAX, outsideId } from '../../domain/ids.ts';
 import { toOutsideId, toStoredId } from '../../domain/organisations.ts';
 import { required } from '../access.ts';
-import { actorOf, callerOf } from '../actor.ts';
+import { actorOf, callerOf } from '../authenticate.ts';
 import type { App } from '../app-type.ts';
-import { cursorOf, readCursor } from '../cursor.ts';
 import { answer, problems } from '../document.ts';
-import { refillPool } from '../refill-pool.ts';
-import type { HttpServices } from '../services.ts';
-import { actor, campaign, campaignParams, instant, next, page, selfAssignChanges } from '../shapes.ts';
+import { cursorOf, next, page, readCursor } from '../paging.ts';
+import { refillPool, type HttpServices } from '../services.ts';
+import { actor, campaign, campaignParams, instant, selfAssignChanges } from '../shapes.ts';
 
 const country = z.string().max(10).describe('An ISO 3166 code of two letters, such as US.');
 const creation = z

@@ -5,10 +5,10 @@ import { conversationId, texterId } from '../../domain/ids.ts';
 import { toOutsideId } from '../../domain/organisations.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
-import { cursorOf, readCursor } from '../cursor.ts';
 import { answer, problems } from '../document.ts';
+import { cursorOf, next, page, readCursor } from '../paging.ts';
 import type { HttpServices } from '../services.ts';
-import { campaignParams, instant, next, page } from '../shapes.ts';
+import { campaignParams, instant } from '../shapes.ts';
 
 const count = z.int();
 const load = {

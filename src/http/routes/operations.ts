@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { OPERATION_FILTERS, readMoves, parseMovesRequest, toMovesPage } from '../../operations/index.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
-import { cursorOf, readCursor } from '../cursor.ts';
 import { answer, problems } from '../document.ts';
 import {
   movesPage,
@@ -14,10 +13,11 @@ import {
   previewBody,
 } from '../operation-shapes.ts';
 import { operationView } from '../operation-view.ts';
+import { cursorOf, page, readCursor } from '../paging.ts';
 import { previewOf } from '../preview-of.ts';
 import { readOperation, sendOperation } from '../send-operation.ts';
 import type { HttpServices } from '../services.ts';
-import { campaignParams, instant, operationParams, page } from '../shapes.ts';
+import { campaignParams, instant, operationParams } from '../shapes.ts';
 
 const place = z.strictObject({ at: instant, id: z.string() });
 const filters = { state: z.enum(OPERATION_FILTERS).optional().describe('Only operations in this state.') };

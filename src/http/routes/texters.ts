@@ -2,11 +2,10 @@ import { z } from 'zod';
 import { addTexters, removeTexters, setEachActive, type Texter, type TexterOutcome } from '../../campaigns/index.ts';
 import { NAME_CHARS_MAX, texterId } from '../../domain/ids.ts';
 import { required } from '../access.ts';
-import { actorOf } from '../actor.ts';
+import { actorOf } from '../authenticate.ts';
 import type { App } from '../app-type.ts';
 import { answer, problems } from '../document.ts';
-import { refillPool } from '../refill-pool.ts';
-import type { HttpServices } from '../services.ts';
+import { refillPool, type HttpServices } from '../services.ts';
 import { actor, campaignParams, texter, texterParams } from '../shapes.ts';
 
 /** More texters at once would keep the request running for too long. */
