@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestHash } from '../../src/domain/requests.ts';
 import { accept } from '../../src/operations/lifecycle.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
+import { pauseReconcile } from '../support/raw-queue.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
 
 /** As docs/failure-modes.md states it. A server keeps the transaction of a dead client open for four times as long. */
@@ -9,7 +10,6 @@ const CONTINUED_WITHIN_MS = 15_000;
 const PRELOAD = './test/support/at-write.ts';
 const RULES = { enabled: true, batchMax: 5, openMax: 50, repliesMax: null };
 const POOL: readonly Seeded[] = Array.from({ length: 12 }, (_, at) => ({ waitedMs: 12_000 - at }));
-const NO_RECONCILE_MS = 600_000;
 const RESULT = { waitMs: 60_000 };
 
 /** The services of these tests keep the transaction of a client that has died open, as MongoDB does. */
@@ -17,7 +17,8 @@ describe('after a worker was killed in the middle of a transaction', { timeout: 
   let harness: Harness;
   let campaignId: string;
   beforeAll(async () => {
-    harness = await Harness.open({ reconcileEveryMs: NO_RECONCILE_MS });
+    harness = await Harness.open();
+    await pauseReconcile(harness);
     campaignId = await harness.seedCampaign(3, { selfAssign: RULES });
     await harness.seedConversations(campaignId, POOL);
   });
@@ -25,11 +26,7 @@ describe('after a worker was killed in the middle of a transaction', { timeout: 
 
   /** Runs a worker that dies right after a write of a transaction, and returns when it has died. */
   async function killedAfter(write: string, send: () => Promise<unknown>): Promise<number> {
-    const worker = await WorkerProcess.start(
-      harness,
-      { AT_WRITE: `${write}:after`, BATON_RECONCILE_EVERY_MS: String(NO_RECONCILE_MS) },
-      { preload: PRELOAD },
-    );
+    const worker = await WorkerProcess.start(harness, { AT_WRITE: `${write}:after` }, { preload: PRELOAD });
     await send();
     expect((await worker.gone()).signal).toBe('SIGKILL');
     return performance.now();

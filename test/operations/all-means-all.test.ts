@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { setActive } from '../../src/campaigns/index.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
-import { Harness, WITHOUT_RECONCILE, many } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { Random } from '../support/random.ts';
 import { rawConversations } from '../support/raw.ts';
+import { pauseReconcile } from '../support/raw-queue.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { until } from '../support/until.ts';
 
@@ -15,7 +16,8 @@ describe('an operation on all conversations', () => {
   let harness: Harness;
   beforeAll(async () => {
     harness = await Harness.open(SMALL_BATCHES);
-    await harness.startWorker({ ...SMALL_BATCHES, ...WITHOUT_RECONCILE });
+    await pauseReconcile(harness);
+    await harness.startWorker(SMALL_BATCHES);
   });
   afterAll(() => harness.close());
 

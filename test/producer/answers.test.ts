@@ -6,7 +6,8 @@ import { QueueUnavailable, Refusal } from '../../src/domain/errors.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { CLAIMS_QUEUE, jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
-import { Harness, WITHOUT_RECONCILE } from '../support/harness.ts';
+import { Harness } from '../support/harness.ts';
+import { pauseReconcile } from '../support/raw-queue.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 
 describe('the answers of operations whose jobs the queue has forgotten', () => {
@@ -53,7 +54,8 @@ describe('the answers of operations whose jobs the queue has forgotten', () => {
   });
 
   it('are awaited on when the job vanishes before the operation has ended', async () => {
-    await harness.startWorker(WITHOUT_RECONCILE);
+    await pauseReconcile(harness);
+    await harness.startWorker();
     await queues[0]?.pause();
     const request = { kind: 'reassign', ...reassign(harness.newId('op'), 't2'), count: 5 } as const;
     await oneSlice(harness.context.stores, request);

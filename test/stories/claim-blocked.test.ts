@@ -5,8 +5,9 @@ import { objectIds } from '../../src/mongo/documents.ts';
 import type { SentClaim } from '../../src/producer/producer-port.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness, many } from '../support/harness.ts';
+import { pauseReconcile } from '../support/raw-queue.ts';
 import { until } from '../support/until.ts';
-import { LONG_MS, WaitingClaims } from '../support/waiting-claims.ts';
+import { WaitingClaims } from '../support/waiting-claims.ts';
 
 const RULES = { enabled: true, batchMax: 50, openMax: 60 };
 
@@ -14,8 +15,9 @@ describe('waiting claims that are replaced or blocked', () => {
   let harness: Harness;
   let waiting: WaitingClaims;
   beforeAll(async () => {
+    harness = await Harness.open();
     // No pass repairs a lost wake-up.
-    harness = await Harness.open({ reconcileEveryMs: LONG_MS });
+    await pauseReconcile(harness);
     waiting = new WaitingClaims(harness);
     await harness.startWorker();
     await harness.startWorker();

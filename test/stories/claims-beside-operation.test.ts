@@ -7,7 +7,8 @@ import { requestHash } from '../../src/domain/requests.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
 import { conflictCounts } from '../../src/telemetry/conflicts.ts';
 import { sendRequest } from '../../src/producer/send-request.ts';
-import { Harness, WITHOUT_RECONCILE } from '../support/harness.ts';
+import { Harness } from '../support/harness.ts';
+import { pauseReconcile } from '../support/raw-queue.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { until } from '../support/until.ts';
 
@@ -177,8 +178,9 @@ describe('claims beside an operation on the same pool', () => {
   describe('with workers', () => {
     beforeAll(async () => {
       // No reconcile pass may continue the operations that a test leaves half done.
-      await harness.startWorker(WITHOUT_RECONCILE);
-      await harness.startWorker(WITHOUT_RECONCILE);
+      await pauseReconcile(harness);
+      await harness.startWorker();
+      await harness.startWorker();
     });
 
     it('are answered quickly with conversations while a large operation takes from the pool', async () => {

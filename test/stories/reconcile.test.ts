@@ -5,7 +5,9 @@ import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src
 import { STALLED_TOO_OFTEN } from '../../src/queue/job-state.ts';
 import { jobIdOf } from '../../src/queue/job.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
+import { sendRequest } from '../../src/producer/send-request.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
+import { pauseReconcile } from '../support/raw-queue.ts';
 import { oneSlice, record, runToEnd } from '../support/run-operation.ts';
 import { bytesOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { BulkInput } from '../support/any-request.ts';
@@ -109,6 +111,20 @@ describe('a reconcile pass', () => {
         data: { sendId: createdBySendId, request: { operationId } },
       });
     }
+  });
+
+  it('does not run while its queue is paused, not even when the first worker starts', async () => {
+    const { harness, reconciles } = setup;
+    const { operationId } = await begun();
+    await pauseReconcile(harness);
+    const worker = await harness.startWorker();
+    await until('the job of the pass', async () => (await reconciles.queue.getWaitingCount()) > 0);
+    // The worker takes jobs of other queues.
+    const { campaignId } = await setup.campaign(1);
+    await (await sendRequest(harness.producer, setup.request(campaignId, 1))).result();
+    expect(await reconciles.queue.getWaitingCount()).toBeGreaterThan(0);
+    expect(await setup.operations.job(operationId)).toBeUndefined();
+    await worker.close();
   });
 
   it('leaves delayed jobs and jobs under the bare operation id alone', async () => {

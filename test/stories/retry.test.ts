@@ -8,10 +8,10 @@ import { CLAIMS_QUEUE, jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/job.ts'
 import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { Harness, WITHOUT_RECONCILE } from '../support/harness.ts';
+import { Harness } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
-import { RawQueue } from '../support/raw-queue.ts';
+import { pauseReconcile, RawQueue } from '../support/raw-queue.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { BulkInput } from '../support/any-request.ts';
 import { until } from '../support/until.ts';
@@ -46,7 +46,8 @@ describe('a failed operation', () => {
     harness = await Harness.open({ batchConversationsMax: BATCH, batchesInFlightMax: 1 });
     queue = new RawQueue(harness);
     cli = new Cli(cliEnv(harness.config));
-    await harness.startWorker(WITHOUT_RECONCILE);
+    await pauseReconcile(harness);
+    await harness.startWorker();
   });
   afterAll(async () => {
     await queue.close();

@@ -96,9 +96,6 @@ export const MIXED: readonly Seeded[] = [
   ]),
 ];
 
-/** Reconcile would create the job of an operation that a test runs without the queue, and a worker would run it too. */
-export const WITHOUT_RECONCILE = { reconcileEveryMs: 3_600_000 } as const;
-
 /** A database, queues, workers and a producer of one test file. */
 export class Harness {
   readonly config: Config;

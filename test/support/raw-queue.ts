@@ -1,6 +1,6 @@
 import { Queue, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
-import { jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
+import { jobIdOf, OPERATIONS_QUEUE, RECONCILE_QUEUE } from '../../src/queue/job.ts';
 import type { Harness } from './harness.ts';
 
 /** Changes a queue past the producer and the worker, as another program could. Default: the queue of operations. */
@@ -33,5 +33,15 @@ export class RawQueue {
 export async function removeJob(harness: Harness, queueName: string, jobId: string): Promise<void> {
   const queue = new RawQueue(harness, queueName);
   await queue.forget(jobId);
+  await queue.close();
+}
+
+/**
+ * Lets no worker run a reconcile pass, not even the one that is due when the first worker starts. A pass would create the job
+ * of an operation that a test runs without the queue, and a worker would run it too.
+ */
+export async function pauseReconcile(harness: Harness): Promise<void> {
+  const queue = new RawQueue(harness, RECONCILE_QUEUE);
+  await queue.queue.pause();
   await queue.close();
 }

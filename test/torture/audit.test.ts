@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/mongo/database.ts';
 import { audit } from '../support/audit/audit.ts';
 import type { SeededCampaign, SentRequest } from '../support/audit/records.ts';
-import { Harness, WITHOUT_RECONCILE } from '../support/harness.ts';
+import { Harness } from '../support/harness.ts';
+import { pauseReconcile } from '../support/raw-queue.ts';
 import { cancelWithoutQueue, oneSlice } from '../support/run-operation.ts';
 
 type Damage = (database: Database) => Promise<unknown>;
@@ -79,7 +80,8 @@ describe('the audit', () => {
   let harness: Harness;
   beforeAll(async () => {
     harness = await Harness.open({ batchConversationsMax: 5 });
-    await harness.startWorker(WITHOUT_RECONCILE);
+    await pauseReconcile(harness);
+    await harness.startWorker();
   });
   afterAll(() => harness.close());
 
