@@ -6,6 +6,7 @@ import { Writable } from 'node:stream';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { progressBar } from '../../src/cli/terminal.ts';
+import { blockImport } from '../support/blocked-conversation.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 import { phoneOf } from '../support/phones.ts';
@@ -168,9 +169,11 @@ describe('baton import', () => {
 
   it('says on Ctrl-C what has been imported, and the same command imports the rest', async () => {
     const campaignId = await newCampaign();
-    const rows = 15_000;
+    const rows = 9_000;
     const file = join(folder, 'large.csv');
     await writeFile(file, `name,phone\n${Array.from({ length: rows }, (_, at) => `N,${phoneOf(at)}\n`).join('')}`);
+    // The import cannot end before the signal has come.
+    const block = await blockImport(harness, campaignId, rows / 3);
     const env = { PATH: process.env['PATH'], ...cliEnv(harness.config) };
     const args = ['--import', 'tsx', 'src/cli/main.ts', 'import', campaignId, file];
     const child = spawn(process.execPath, args, { env, stdio: 'pipe' });
@@ -179,6 +182,7 @@ describe('baton import', () => {
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
     await until('the first contacts', async () => (await countOf(campaignId)) > 0);
     child.kill('SIGINT');
+    await block.remove();
     expect(await ended).toBe(130);
     expect(out).toMatch(/^Stopped after line \d+ of /);
     const added = await countOf(campaignId);

@@ -1,4 +1,5 @@
 import { Types, type mongo } from 'mongoose';
+import { conversationDoc } from './documents.ts';
 import type { Harness } from './harness.ts';
 
 export interface Block {
@@ -21,6 +22,12 @@ export function blockMoves(harness: Harness, conversationId: string): Promise<Bl
 export function blockClaims(harness: Harness, campaignId: string, texterId: string): Promise<Block> {
   const { texters } = harness.context.database;
   return block(harness, (session) => texters.updateOne({ campaignId, texterId }, { $inc: { fence: 1 } }, { session }));
+}
+
+/** Blocks every import of the contact who has the phone number `phoneOf(number)`. */
+export function blockImport(harness: Harness, campaignId: string, number: number): Promise<Block> {
+  const doc = conversationDoc(number, { campaignId });
+  return block(harness, (session) => harness.context.database.conversations.insertOne(doc, { session }));
 }
 
 async function block(harness: Harness, write: (session: mongo.ClientSession) => Promise<unknown>): Promise<Block> {
