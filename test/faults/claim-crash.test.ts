@@ -23,6 +23,8 @@ const CONVERSATIONS = 40;
 const TEXTERS = 6;
 /** How many conversations all of them claim together. */
 const CLAIMED_COUNT = 33;
+/** What Redis says of the time to live of a key that it does not have. */
+const NO_KEY = -2;
 
 /** A pool, claims of six texters, and workers that a test starts and kills. */
 class ClaimCrashTest {
@@ -83,10 +85,11 @@ class ClaimCrashTest {
   /** A worker that renews the lease of the campaign has received it, so it serves a round without Redis. */
   async leaseRenewed(): Promise<void> {
     const key = `${this.harness.config.queue.prefix}:claims:lease:${this.campaignId}`;
-    let before = Infinity;
+    let before = NO_KEY;
     await until('the lease to be renewed', async () => {
       const left = await this.queue.redis.pttl(key);
-      const isRenewed = left > before;
+      // The first lease is no renewal: the worker may not have learned of it yet.
+      const isRenewed = before !== NO_KEY && left > before;
       before = left;
       return isRenewed;
     });
