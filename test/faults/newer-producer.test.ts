@@ -14,7 +14,8 @@ describe('a producer of a newer release than the workers', () => {
   let harness: Harness;
   let queue: RawQueue;
   let campaignId: string;
-  const workers: WorkerProcess[] = [];
+  /** Kills the worker processes of a test, and removes their files. */
+  const endings: (() => Promise<void>)[] = [];
   beforeAll(async () => {
     harness = await Harness.open();
     queue = new RawQueue(harness);
@@ -22,7 +23,7 @@ describe('a producer of a newer release than the workers', () => {
     await harness.seedConversations(campaignId, [{}, {}, {}, {}]);
   });
   afterEach(async () => {
-    await Promise.all(workers.splice(0).map((worker) => worker.kill()));
+    for (const end of endings.splice(0).reverse()) await end();
   });
   afterAll(async () => {
     await queue.close();
@@ -31,8 +32,13 @@ describe('a producer of a newer release than the workers', () => {
 
   const start = async (env: NodeJS.ProcessEnv = {}, main?: string): Promise<WorkerProcess> => {
     const worker = await WorkerProcess.start(harness, env, main === undefined ? {} : { main });
-    workers.push(worker);
+    endings.push(() => worker.kill());
     return worker;
+  };
+  const startNewerRelease = async (): Promise<WorkerProcess> => {
+    const release = await createNewerRelease();
+    endings.push(release.remove);
+    return start({}, release.main);
   };
 
   /** Sends a request past this release's producer, with the id and the version only: no options. */
@@ -57,14 +63,13 @@ describe('a producer of a newer release than the workers', () => {
     expect((await queue.job(later))?.attemptsStarted).toBe(1);
     await until('the job to have run more than once', async () => ((await queue.job(newer))?.attemptsStarted ?? 0) > 1);
     expect((await queue.job(newer))?.attemptsMade).toBe(0);
-    const release = await createNewerRelease();
-    const worker = await start({}, release.main);
+    const worker = await startNewerRelease();
     // As in a deployment. While both run, either may take the job after each pause.
-    await older.kill();
+    await older.tellToStop();
+    expect(await older.exitCode()).toBe(0);
     await until('the newer worker to run the job', async () => (await queue.job(newer))?.finishedOn !== undefined);
     expect((await queue.job(newer))?.returnvalue).toMatchObject({ state: 'done', receipt: { moved: 1 } });
     expect(worker.logText).toContain(`"traceparent":"${TRACEPARENT}"`);
-    await release.remove();
   });
 
   it('has its requests refused when no worker knew them until the time limit, and may send them again', async () => {

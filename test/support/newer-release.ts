@@ -6,7 +6,7 @@ import { JOB_VERSION } from '../../src/queue/job.ts';
 const ROOT = new URL('../..', import.meta.url).pathname;
 
 /** A copy of the sources whose jobs have the next version: what a later release will be. */
-export async function createNewerRelease(): Promise<{ readonly main: string; remove(): Promise<void> }> {
+export async function createNewerRelease(): Promise<{ readonly main: string; readonly remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'baton-newer-'));
   for (const name of ['src', 'workers', 'package.json'])
     await cp(join(ROOT, name), join(folder, name), { recursive: true });
