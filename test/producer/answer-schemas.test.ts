@@ -13,6 +13,7 @@ import type * as schemas from '../../src/producer/answer-schemas.ts';
 import { jobIdOf } from '../../src/queue/job.ts';
 import { Harness, MIXED } from '../support/harness.ts';
 import type { Same } from '../support/same-type.ts';
+import { TRACEPARENT } from '../support/traceparent.ts';
 import { until } from '../support/until.ts';
 
 interface Definition {
@@ -90,7 +91,6 @@ describe('what job.schema.json says about answers', () => {
 
   it('is true of the return values and the progress of operations, and of what the database has of them', async () => {
     const [first, second] = pooled;
-    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const toFirst = { to: { texterIds: ['t1'] } };
     const bulk = {
       kind: 'reassign',
@@ -99,7 +99,7 @@ describe('what job.schema.json says about answers', () => {
       ...toFirst,
       status: 'any',
       count: 9,
-      traceparent,
+      traceparent: TRACEPARENT,
     };
     const job = await runOperation('operation', bulk);
     await expectAnswer('operation', job);
