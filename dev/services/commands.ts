@@ -47,7 +47,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   check: {
     services: 'own',
-    first: ['format:check', 'lint', 'types', 'circles', 'unused'].map(script),
+    first: ['format:check', 'lint', 'types', 'circles', 'unused', 'contract'].map(script),
     run: vitest('main'),
   },
   demo: { services: 'own', run: tsx('dev/demo/main.ts') },

@@ -2,9 +2,14 @@ interface Operation {
   readonly summary?: string;
   readonly description?: string;
   readonly tags?: readonly string[];
-  readonly requestBody?: { readonly content?: Readonly<Record<string, { readonly schema?: Schema }>> };
+  readonly requestBody?: { readonly content?: Readonly<Record<string, Media>> };
   readonly responses?: Readonly<Record<string, { readonly description?: string }>>;
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly description?: string }[];
+}
+
+interface Media {
+  readonly schema?: Schema;
+  readonly example?: unknown;
 }
 
 interface Schema {
@@ -47,10 +52,9 @@ function sectionOf(document: ShownDocument, title: string, operation: Operation)
 }
 
 function exampleOf({ components }: ShownDocument, { requestBody }: Operation): unknown {
-  const schema = requestBody?.content?.['application/json']?.schema;
-  const name = schema?.$ref?.split('/').at(-1);
-  const found = name === undefined ? schema : components?.schemas?.[name];
-  return found?.examples?.[0];
+  const [{ schema, example } = {}] = Object.values(requestBody?.content ?? {});
+  const name = schema?.$ref?.split('/').at(-1) ?? '';
+  return example ?? components?.schemas?.[name]?.examples?.[0];
 }
 
 function entry(term: string, text: string): string {

@@ -1,14 +1,35 @@
 /** The parts of an OpenAPI document that this file reads. */
 export interface Document {
+  readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components?: { readonly schemas?: Readonly<Record<string, unknown>> };
 }
 
-const REFERENCE = /"#\/components\/schemas\/([^"]+)"/g;
+interface Operation {
+  readonly operationId?: string;
+  readonly requestBody?: object;
+}
 
-/** Leaves out the schemas that nothing refers to. The library writes one for input and one for output of each. */
-export function withoutUnused(document: Document): Document {
+const REFERENCE = /"#\/components\/schemas\/([^"]+)"/g;
+const OF_INPUT = 'Input';
+
+/**
+ * Tidies the schemas that the library has written: one for input and one for output of each. Leaves out those that nothing
+ * refers to, and gives a schema of input the plain name if the schema of output is not used.
+ */
+export function tidySchemas(document: Document): Document {
   const { components = {}, ...rest } = document;
   const { schemas = {}, ...others } = components;
+  const used = namesUsed(rest, schemas);
+  const plainName = (name: string): string => {
+    const plain = name.slice(0, -OF_INPUT.length);
+    return name.endsWith(OF_INPUT) && !used.has(plain) ? plain : name;
+  };
+  const kept = [...used].map((name) => [plainName(name), schemas[name]] as const);
+  const sorted = Object.fromEntries(kept.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return renamed({ ...rest, components: { ...others, schemas: sorted } }, plainName);
+}
+
+function namesUsed(rest: object, schemas: Readonly<Record<string, unknown>>): ReadonlySet<string> {
   const used = new Set<string>();
   const open = namesIn(rest);
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
@@ -16,10 +37,35 @@ export function withoutUnused(document: Document): Document {
     used.add(name);
     open.push(...namesIn(schemas[name]));
   }
-  const kept = Object.entries(schemas).filter(([name]) => used.has(name));
-  return { ...rest, components: { ...others, schemas: Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1))) } };
+  return used;
 }
 
 function namesIn(part: unknown): string[] {
   return [...JSON.stringify(part ?? null).matchAll(REFERENCE)].map(([, name = '']) => name);
+}
+
+function renamed(document: Document, plainName: (name: string) => string): Document {
+  const text = JSON.stringify(document);
+  return JSON.parse(
+    text.replaceAll(REFERENCE, (_, name: string) => `"#/components/schemas/${plainName(name)}"`),
+  ) as Document;
+}
+
+/** Says of these operations that they need no body. The library requires the body of each operation that can have one. */
+export function withOptionalBodies(document: Document, operationIds: ReadonlySet<string>): Document {
+  const changed = (operation: Operation): Operation => {
+    const { operationId = '', requestBody } = operation;
+    return operationIds.has(operationId)
+      ? { ...operation, requestBody: { ...requestBody, required: false } }
+      : operation;
+  };
+  const paths = mapValues(document.paths ?? {}, (operations) => mapValues(operations, changed));
+  return { ...document, paths };
+}
+
+function mapValues<Value, Result>(
+  record: Readonly<Record<string, Value>>,
+  change: (value: Value) => Result,
+): Record<string, Result> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { App } from './app-type.ts';
 import { pageOf, type ShownDocument } from './document-page.ts';
 import { PROBLEM_TYPE, problemDocument } from './problem.ts';
-import { withoutUnused, type Document } from './document-schemas.ts';
+import { tidySchemas, withOptionalBodies, type Document } from './document-schemas.ts';
 
 const DESCRIPTION = `Moves texting conversations between texters. Ids are opaque texts of up to 64 letters, digits, "-", "_",
 ".", ":" and "|". A request that changes conversations has an \`Idempotency-Key\`, which is the id of the operation: sending
@@ -49,12 +49,13 @@ export function describeRoute(route: RouteOptions): void {
   const { schema, config } = route;
   if (!schema || schema.hide) return;
   if (!config?.access) throw new Error(`the route ${route.url} does not declare who may use it`);
-  const isOpen = config.access.for === 'anyone';
+  const { access } = config;
+  const isOpen = access.for === 'anyone';
   const hasBody = schema.body !== undefined;
-  const common = problems(...(isOpen ? [500] : [400, 401, 403, 429, 500, 503]), ...(hasBody ? [413, 415] : []));
+  const common = problems(...(isOpen ? [400, 500] : [400, 401, 403, 429, 500, 503]), ...(hasBody ? [413, 415] : []));
   route.schema = {
     ...schema,
-    security: isOpen ? [] : [{ key: [] }],
+    security: access.for === 'anyone' ? [] : [{ key: [access.scope] }],
     response: { ...(schema.response as object), ...common },
   };
 }
@@ -72,6 +73,11 @@ const toJson = {
 /** Collects the routes that are added afterwards, and serves the document and a page that shows it. */
 export async function addDocument(app: App): Promise<void> {
   const transformObject = createJsonSchemaTransformObject({ zodToJsonConfig: toJson });
+  const optionalBodies = new Set<string>();
+  app.addHook('onRoute', ({ schema }) => {
+    const body = schema?.body as z.ZodType | undefined;
+    if (schema?.operationId !== undefined && body?.safeParse(undefined).success) optionalBodies.add(schema.operationId);
+  });
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -90,7 +96,8 @@ export async function addDocument(app: App): Promise<void> {
       tags: TAGS,
     },
     transform: createJsonSchemaTransform({ zodToJsonConfig: toJson }),
-    transformObject: (document) => withoutUnused(transformObject(document) as Document) as never,
+    transformObject: (document) =>
+      withOptionalBodies(tidySchemas(transformObject(document) as Document), optionalBodies) as never,
   });
   app.get('/openapi.json', { schema: { hide: true }, config: { access: { for: 'anyone' } } }, () => app.swagger());
   app.get('/docs', { schema: { hide: true }, config: { access: { for: 'anyone' } } }, (_, reply) =>

@@ -53,7 +53,7 @@ export const undoBody = z
   .meta({ examples: [{ includeWorkedOn: false }] });
 
 export const operationHeaders = z.looseObject({
-  'idempotency-key': outsideId('the operation, made by the caller').meta({ examples: ['shift-change-0412'] }),
+  'idempotency-key': outsideId('the operation, made by the caller').meta({ examples: ['shift-change-0413'] }),
   prefer: z.string().optional().describe('`wait=N` waits up to N seconds, at most 30, for the end of the operation.'),
 });
 

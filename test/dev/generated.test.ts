@@ -5,8 +5,10 @@ import { readConfig, WORKER_NODE_FLAGS } from '../../src/config.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
+const files = await generatedFiles();
+
 describe('files that must match the code', () => {
-  it.each(Object.entries(generatedFiles()))('%s is up to date (to update it: npm run generate)', (path, text) => {
+  it.each(Object.entries(files))('%s is up to date (to update it: npm run generate)', (path, text) => {
     expect(read(path)).toBe(text);
   });
 

@@ -124,7 +124,9 @@ function addView(app: App, { context }: HttpServices): void {
         operationId: 'getConversation',
         tags: ['Conversations'],
         summary: 'Read a conversation with its history',
-        params: campaignParams.extend({ conversationId }),
+        params: campaignParams.extend({
+          conversationId: conversationId.meta({ examples: ['65f1c0a2b3d4e5f601234567'] }),
+        }),
         response: { 200: answer('The conversation.', withHistory), ...problems(404) },
       },
     },

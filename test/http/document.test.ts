@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { Types } from 'mongoose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createOrganisation } from '../../src/access/index.ts';
+import { documentedRoutes, type ApiDocument, type DocumentedRoute } from '../support/api-document.ts';
+import { conversationDoc } from '../support/documents.ts';
+import { Harness } from '../support/harness.ts';
+import { HttpHarness, type Client } from './support.ts';
+
+const TEXT = readFileSync(new URL('../../openapi.json', import.meta.url), 'utf8');
+const ROUTES = documentedRoutes(JSON.parse(TEXT) as ApiDocument);
+
+let harness: Harness;
+let http: HttpHarness;
+beforeAll(async () => {
+  harness = await Harness.open();
+  await harness.startWorker();
+  http = await HttpHarness.start(harness);
+});
+afterAll(async () => {
+  await http.close();
+  await harness.close();
+});
+
+const exampleOf = ({ parameters }: DocumentedRoute, place: string, name: string): string =>
+  String(parameters.find((each) => each.in === place && each.name === name)?.example);
+
+/** Prepares what the examples name, for an organisation of its own. */
+async function prepare(route: DocumentedRoute, organisation: string): Promise<Client> {
+  const { context } = harness;
+  await createOrganisation(context, organisation, organisation);
+  const client = await http.client(undefined, organisation);
+  if (route.operationId === 'createCampaign') return client;
+  const campaignId = await harness.seedCampaign(1, {
+    campaignId: `${organisation}~c_bartlett`,
+    selfAssign: { enabled: true },
+  });
+  if (route.operationId !== 'addTexters') {
+    await client.post('/v1/campaigns/c_bartlett/texters', { texters: [{ texterId: 't_kevin', name: 'Kevin' }] });
+  }
+  if (route.path.includes('{conversationId}')) {
+    const _id = new Types.ObjectId(exampleOf(route, 'path', 'conversationId'));
+    await harness.seeder.conversations([conversationDoc(1, { campaignId, _id })]);
+  }
+  if (route.path.includes('{operationId}')) await prepareOperation(route, client, organisation);
+  return client;
+}
+
+async function prepareOperation(route: DocumentedRoute, client: Client, organisation: string): Promise<void> {
+  const key = exampleOf(route, 'path', 'operationId');
+  const send = (rest: string, body: object, headers = {}) =>
+    client.post(`/v1/campaigns/c_bartlett/${rest}`, body, { 'idempotency-key': key, ...headers });
+  if (route.operationId === 'cancelOperation') {
+    await send('claims', { texterId: 't_kevin', waitMs: 60_000 });
+    const isWaiting = () => harness.isWaiting(`${organisation}~${key}`);
+    await expect.poll(isWaiting, { timeout: 20_000 }).toBe(true);
+    return;
+  }
+  const body = { kind: 'reassign', from: 'pool', to: 'everyone', status: 'any' };
+  expect((await send('operations', body, { prefer: 'wait=20' })).status).toBe(200);
+  if (route.operationId !== 'retryOperation') return;
+  const error = { code: 'attempts-exhausted', message: 'no', expected: null, received: null };
+  const failed = { $set: { state: 'failed', error } } as const;
+  await harness.context.database.operations.updateOne({ _id: `${organisation}~${key}` }, failed);
+}
+
+/** Sends the examples of a route, and nothing that it does not require. */
+async function sendExamples(client: Client, { method, path, parameters, examples }: DocumentedRoute): Promise<number> {
+  const of = (place: string): [string, string][] =>
+    parameters.filter((each) => each.in === place && each.required).map(({ name, example }) => [name, String(example)]);
+  const filled = of('path').reduce((text, [name, value]) => text.replace(`{${name}}`, value), path);
+  const query = new URLSearchParams(of('query')).toString();
+  const [body] = examples;
+  const sending = { headers: Object.fromEntries(of('header')), ...(body && { body: body.value }) };
+  return (await client.send(method, query === '' ? filled : `${filled}?${query}`, sending)).status;
+}
+
+describe('the document of the API', () => {
+  it('is the file that the package contains', async () => {
+    const served = await (await fetch(`${http.server.address}/openapi.json`)).json();
+    expect(served).toEqual(JSON.parse(TEXT));
+  });
+
+  it('is shown as a page, with an example of each body', async () => {
+    const page = await (await fetch(`${http.server.address}/docs`)).text();
+    expect(page.split('<section>')).toHaveLength(ROUTES.length + 1);
+    expect(page.split('<pre>')).toHaveLength(ROUTES.filter(({ hasBody }) => hasBody).length + 1);
+  });
+
+  it('describes each operation once, with its security, its errors and an example of each required value', () => {
+    expect(new Set(ROUTES.map(({ operationId }) => operationId)).size).toBe(ROUTES.length);
+    for (const { operationId, summary, security, statuses, parameters, examples, hasBody } of ROUTES) {
+      const missing = parameters.filter(({ required, example }) => required && example === undefined);
+      expect({ operationId, missing, examples: examples.length > 0 }).toEqual({
+        ...{ operationId, missing: [], examples: hasBody },
+      });
+      expect(summary).toMatch(/^[A-Z]/);
+      const errors = security.length === 0 ? ['400', '500'] : ['400', '401', '403', '429', '500', '503'];
+      expect({ operationId, statuses }).toEqual({ operationId, statuses: expect.arrayContaining(errors) as string[] });
+    }
+  });
+
+  it.concurrent.each(ROUTES.map((route, at) => ({ ...route, at })))(
+    'has examples of $operationId that the server accepts',
+    async (route) => {
+      const client = await prepare(route, `o${route.at}`);
+      const status = await sendExamples(client, route);
+      expect(route.statuses).toContain(String(status));
+      expect(status).toBeLessThan(300);
+    },
+  );
+});
