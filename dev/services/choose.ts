@@ -1,7 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { isDockerUsable } from './docker.ts';
+/** Decides which MongoDB and which Redis a command uses. The facts come from machine.ts. */
 import { SERVICES_HELP } from './messages.ts';
-import { hasRedisBinary } from './redis.ts';
+
+/** In the order in which they are preferred. `download` is a real `mongod` that Baton downloads, `private` is DocumentDB. */
+export type MongoSource = 'environment' | 'docker' | 'mongod' | 'download' | 'private';
+export type RedisSource = 'environment' | 'docker' | 'installed' | 'private';
+
+/** What is wrong with a source: it did not start, or it cannot read the data of `--keep`. */
+export type Excluded<Source extends string> = Readonly<Partial<Record<Source, string>>>;
 
 export interface Machine {
   /** `MONGODB_URI` and `REDIS_URL` of the environment. `undefined` when unset or empty. */
@@ -9,57 +14,113 @@ export interface Machine {
   readonly redisUrl: string | undefined;
   /** A Docker engine answers and has Compose. */
   readonly docker: boolean;
+  /** The version of the `mongod` on the PATH, such as `8.0.4`. */
+  readonly mongodVersion: string | undefined;
+  readonly redisServer: boolean;
+  /** Why MongoDB is not to be downloaded now. `undefined`: it may be. */
+  readonly downloadProblem: string | undefined;
   readonly debian: boolean;
   readonly root: boolean;
-  readonly redisBinary: boolean;
+  readonly excludedMongo: Excluded<MongoSource>;
+  readonly excludedRedis: Excluded<RedisSource>;
 }
 
-type Source = 'environment' | 'docker' | 'private';
-
-export type Choice =
-  | { readonly possible: true; readonly mongo: Source; readonly redis: Source }
-  | { readonly possible: false; readonly message: string };
-
-/** Prefers servers that the environment names, then Docker, then private servers. */
-export function chooseServices(machine: Machine): Choice {
-  const mongo = chooseSource(machine.mongodbUri, machine.docker, machine.debian && machine.root);
-  const redis = chooseSource(machine.redisUrl, machine.docker, machine.redisBinary || machine.debian);
-  if (mongo !== undefined && redis !== undefined) return { possible: true, mongo, redis };
-  const missing = [mongo === undefined ? ['MongoDB'] : [], redis === undefined ? ['Redis'] : []].flat().join(' and ');
-  const message = `this command needs MongoDB and Redis, but this machine cannot provide ${missing}. ${SERVICES_HELP}`;
-  return { possible: false, message };
+export interface Choice<Source> {
+  /** `undefined`: the machine has none. */
+  readonly source: Source | undefined;
+  /** Why each source that is preferred to this one is not used. */
+  readonly because: readonly string[];
 }
 
-function chooseSource(address: string | undefined, docker: boolean, canBePrivate: boolean): Source | undefined {
-  if (address !== undefined) return 'environment';
-  if (docker) return 'docker';
-  return canBePrivate ? 'private' : undefined;
+/** Older versions lack features that Baton's tests use, and some start with other arguments. */
+export const MONGOD_VERSION_MIN = 7;
+
+type Problem = (machine: Machine) => string | undefined;
+type Options<Source extends string> = readonly (readonly [Source, Problem])[];
+
+const unless = (isPossible: boolean, problem: string): string | undefined => (isPossible ? undefined : problem);
+
+const DOCKER: Problem = ({ docker }) => unless(docker, 'Docker does not run');
+const PRIVATE: Problem = ({ debian, root }) =>
+  unless(debian && root, 'the servers that Baton unpacks need root on Debian');
+
+const MONGO: Options<MongoSource> = [
+  ['environment', ({ mongodbUri }) => unless(mongodbUri !== undefined, 'MONGODB_URI is not set')],
+  ['docker', DOCKER],
+  ['mongod', ({ mongodVersion }) => problemOfMongod(mongodVersion)],
+  ['download', ({ downloadProblem }) => downloadProblem],
+  ['private', PRIVATE],
+];
+
+const REDIS: Options<RedisSource> = [
+  ['environment', ({ redisUrl }) => unless(redisUrl !== undefined, 'REDIS_URL is not set')],
+  ['docker', DOCKER],
+  ['installed', ({ redisServer }) => unless(redisServer, 'no redis-server is on the PATH')],
+  ['private', PRIVATE],
+];
+
+export function chooseMongo(machine: Machine): Choice<MongoSource> {
+  return choose(MONGO, machine, machine.excludedMongo);
 }
 
-/** Checks for Docker only when an address is missing: an engine that hangs takes seconds to fail. */
-export function inspectMachine(env: NodeJS.ProcessEnv): Machine {
-  const mongodbUri = nonEmpty(env['MONGODB_URI']);
-  const redisUrl = nonEmpty(env['REDIS_URL']);
-  const needsServers = mongodbUri === undefined || redisUrl === undefined;
-  return {
-    mongodbUri,
-    redisUrl,
-    docker: needsServers && isDockerUsable(),
-    debian: isDebian(),
-    root: process.getuid?.() === 0,
-    redisBinary: redisUrl === undefined && hasRedisBinary(),
-  };
+export function chooseRedis(machine: Machine): Choice<RedisSource> {
+  return choose(REDIS, machine, machine.excludedRedis);
 }
 
-function nonEmpty(value: string | undefined): string | undefined {
-  return value === '' ? undefined : value;
-}
-
-/** True only on Debian itself: the mirrors of its derivatives have other releases. */
-function isDebian(): boolean {
-  try {
-    return /^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8'));
-  } catch {
-    return false;
+function choose<Source extends string>(
+  options: Options<Source>,
+  machine: Machine,
+  excluded: Excluded<Source>,
+): Choice<Source> {
+  const because: string[] = [];
+  for (const [source, problemOf] of options) {
+    const problem = excluded[source] ?? problemOf(machine);
+    if (problem === undefined) return { source, because };
+    because.push(problem);
   }
+  return { source: undefined, because };
+}
+
+function problemOfMongod(version: string | undefined): string | undefined {
+  if (version === undefined) return 'no mongod is on the PATH';
+  const isOld = Number.parseInt(version, 10) < MONGOD_VERSION_MIN;
+  return unless(!isOld, `the mongod on the PATH is ${version}, and Baton needs ${MONGOD_VERSION_MIN}.0 or newer`);
+}
+
+const MONGO_NAMES: Readonly<Record<MongoSource, string>> = {
+  environment: 'the server that MONGODB_URI names',
+  docker: 'a container',
+  mongod: 'the mongod on the PATH',
+  download: 'a mongod that Baton downloads',
+  private: 'DocumentDB on PostgreSQL, which Baton unpacks and which is compatible with MongoDB',
+};
+
+const REDIS_NAMES: Readonly<Record<RedisSource, string>> = {
+  environment: 'the server that REDIS_URL names',
+  docker: 'a container',
+  installed: 'the redis-server on the PATH',
+  private: 'a redis-server that Baton unpacks',
+};
+
+/** One line for a person: which server is used, and why not one that Baton would prefer. */
+export function mongoLine({ source, because }: Choice<MongoSource>): string {
+  return line('MongoDB', source && MONGO_NAMES[source], because);
+}
+
+export function redisLine({ source, because }: Choice<RedisSource>): string {
+  return line('Redis', source && REDIS_NAMES[source], because);
+}
+
+function line(service: string, name: string | undefined, because: readonly string[]): string {
+  const reasons = because.length === 0 ? '' : ` (${because.join('; ')})`;
+  return `${service}: ${name ?? 'none'}${reasons}`;
+}
+
+/** The message when this machine cannot provide one of the services. */
+export function missingServices(mongo: Choice<MongoSource>, redis: Choice<RedisSource>): string {
+  const lines = [
+    ...(mongo.source === undefined ? [`cannot start MongoDB: ${mongo.because.join('; ')}`] : []),
+    ...(redis.source === undefined ? [`cannot start Redis: ${redis.because.join('; ')}`] : []),
+  ];
+  return [...lines, SERVICES_HELP].join('\n');
 }

@@ -52,6 +52,27 @@ export async function startManagedServer(definition: ServerDefinition): Promise<
   };
 }
 
+/** The same server with further fields. `cleanUp` runs after it has stopped. */
+export function withFields<Fields extends object>(
+  server: ManagedServer,
+  fields: Fields,
+  cleanUp: () => void,
+): ManagedServer & Fields {
+  return {
+    ...fields,
+    port: server.port,
+    get pid() {
+      return server.pid;
+    },
+    kill: (signal) => server.kill(signal),
+    restart: () => server.restart(),
+    async stop() {
+      await server.stop();
+      cleanUp();
+    },
+  };
+}
+
 /** Calls `start` with a free port, and again with another one if a different process took the port in between. */
 export async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {

@@ -11,8 +11,11 @@ export class SetupError extends Error {
 /** Ends every message about services that cannot be started. */
 export const SERVICES_HELP = [
   'Any one of these helps:',
+  '  - install the programs: `brew tap mongodb/brew && brew install mongodb-community redis` on macOS;',
+  '    `sudo apt install redis-server` on Ubuntu and Debian, and MongoDB from https://www.mongodb.com/docs/manual/installation/',
   '  - set MONGODB_URI (a replica set) and REDIS_URL to servers that Baton may write to',
   '  - start a Docker engine: Baton then uses private containers and removes them at the end',
+  '  - let this machine reach https://fastdl.mongodb.org: Baton then downloads MongoDB (Redis has no such download)',
   '  - run as root on Debian 12 or newer with a reachable mirror: Baton then unpacks private servers into a cache',
   '    folder and installs nothing',
 ].join('\n');

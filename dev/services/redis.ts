@@ -9,6 +9,7 @@ import {
   LOOPBACK,
   onFreePort,
   startManagedServer,
+  withFields,
   type ManagedServer,
   type ServerDefinition,
 } from './managed-server.ts';
@@ -63,7 +64,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     startManagedServer(define(program, dir, port, { settings: options.settings, password }));
   try {
     const server = await (options.port === undefined ? onFreePort(start) : start(options.port));
-    return asRedis(server, dir, password, () => temporary?.remove());
+    const url = `redis://:${password}@${LOOPBACK}:${server.port}`;
+    return withFields(server, { url, dir }, () => temporary?.remove());
   } catch (error) {
     temporary?.remove();
     throw error;
@@ -83,23 +85,6 @@ function define(
     stopSequence: STOP_SEQUENCE,
     spawn: () => spawnRedis(program, dir, { ...SETTINGS, ...secrets(password), ...settings, dir, port: String(port) }),
     isReady: (pid) => isRedisReady(port, password, pid),
-  };
-}
-
-function asRedis(server: ManagedServer, dir: string, password: string, cleanUp: () => void): RedisServer {
-  return {
-    url: `redis://:${password}@${LOOPBACK}:${server.port}`,
-    dir,
-    port: server.port,
-    get pid() {
-      return server.pid;
-    },
-    kill: (signal) => server.kill(signal),
-    restart: () => server.restart(),
-    async stop() {
-      await server.stop();
-      cleanUp();
-    },
   };
 }
 
@@ -123,10 +108,10 @@ function spawnRedis(program: readonly string[], dir: string, settings: Readonly<
 
 /** Prefers the installed program to the unpacked one, which runs with the unpacked libraries. */
 async function redisProgram(): Promise<readonly string[]> {
-  return hasRedisBinary() ? ['redis-server'] : unpackedRedis(await ensureServerRoot());
+  return hasRedisServer() ? ['redis-server'] : unpackedRedis(await ensureServerRoot());
 }
 
-export function hasRedisBinary(): boolean {
+export function hasRedisServer(): boolean {
   return spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0;
 }
 

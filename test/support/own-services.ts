@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasRedisBinary } from '../../dev/services/redis.ts';
+import { hasRedisServer } from '../../dev/services/redis.ts';
 import { startDocumentDb, startRedis } from '../../dev/services/services.ts';
 import { isServerRootBuilt } from '../../dev/services/unpacked/cache.ts';
 import { processTree } from '../dev/services/support/processes.ts';
@@ -9,7 +9,7 @@ type Redis = Awaited<ReturnType<typeof startRedis>>;
 type DocumentDb = Awaited<ReturnType<typeof startDocumentDb>>;
 
 /** Tests never build the servers: where containers or given servers are used, there are no private servers to break. */
-export const isOwnRedisPossible = process.platform === 'linux' && (hasRedisBinary() || isServerRootBuilt());
+export const isOwnRedisPossible = process.platform === 'linux' && (hasRedisServer() || isServerRootBuilt());
 export const isOwnDatabasePossible = process.platform === 'linux' && isServerRootBuilt() && process.getuid?.() === 0;
 export const areOwnServicesPossible = isOwnRedisPossible && isOwnDatabasePossible;
 

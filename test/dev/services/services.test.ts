@@ -1,10 +1,18 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { chooseServices, type Machine } from '../../../dev/services/choose.ts';
+import {
+  chooseMongo,
+  chooseRedis,
+  missingServices,
+  mongoLine,
+  redisLine,
+  type Machine,
+} from '../../../dev/services/choose.ts';
 import { composeCommands } from '../../../dev/services/docker.ts';
 import { checkMongo, checkRedis } from '../../../dev/services/environment-services.ts';
+import { inspectMachine } from '../../../dev/services/machine.ts';
 import { withoutCredentials } from '../../../dev/services/messages.ts';
 import { startServices } from '../../../dev/services/services.ts';
 
@@ -12,48 +20,113 @@ const bareMachine: Machine = {
   mongodbUri: undefined,
   redisUrl: undefined,
   docker: false,
+  mongodVersion: undefined,
+  redisServer: false,
+  downloadProblem: 'no network',
   debian: false,
   root: false,
-  redisBinary: false,
+  excludedMongo: {},
+  excludedRedis: {},
 };
 const debianAsRoot: Machine = { ...bareMachine, debian: true, root: true };
+const installed: Machine = { ...bareMachine, mongodVersion: '8.0.4', redisServer: true };
 const addresses = { mongodbUri: 'mongodb://somewhere', redisUrl: 'redis://somewhere' };
+/** A machine that has everything. */
+const fullMachine: Machine = {
+  ...{ ...debianAsRoot, ...addresses, docker: true },
+  ...{ mongodVersion: '8.0.4', redisServer: true, downloadProblem: undefined },
+};
 
-describe('chooseServices', () => {
-  test('prefers servers that the environment names to everything else', () => {
-    const choice = chooseServices({ ...debianAsRoot, ...addresses, docker: true });
-    expect(choice).toEqual({ possible: true, mongo: 'environment', redis: 'environment' });
+describe('the choice of the services', () => {
+  test('takes the environment, then Docker, then installed programs, then a download, then the private servers', () => {
+    const less: Partial<Machine>[] = [
+      { mongodbUri: undefined, redisUrl: undefined },
+      { docker: false },
+      { mongodVersion: undefined, redisServer: false },
+      { downloadProblem: 'no network' },
+      { root: false },
+    ];
+    const machines = [fullMachine];
+    for (const without of less) machines.push({ ...(machines.at(-1) ?? fullMachine), ...without });
+    expect(machines.map((machine) => chooseMongo(machine).source)).toEqual([
+      ...['environment', 'docker', 'mongod', 'download', 'private'],
+      undefined,
+    ]);
+    expect(machines.map((machine) => chooseRedis(machine).source)).toEqual([
+      ...['environment', 'docker', 'installed', 'private', 'private'],
+      undefined,
+    ]);
   });
 
-  test('prefers Docker to private servers', () => {
-    const choice = chooseServices({ ...debianAsRoot, docker: true });
-    expect(choice).toEqual({ possible: true, mongo: 'docker', redis: 'docker' });
+  test('gives a developer without root the installed programs', () => {
+    expect(chooseMongo(installed).source).toBe('mongod');
+    expect(chooseRedis(installed).source).toBe('installed');
+    expect(chooseMongo({ ...bareMachine, downloadProblem: undefined }).source).toBe('download');
   });
 
   test('chooses MongoDB and Redis independently of each other', () => {
-    const onlyRedis = chooseServices({ ...bareMachine, redisUrl: addresses.redisUrl, docker: true });
-    expect(onlyRedis).toEqual({ possible: true, mongo: 'docker', redis: 'environment' });
-    const onlyMongo = chooseServices({ ...bareMachine, mongodbUri: addresses.mongodbUri, redisBinary: true });
-    expect(onlyMongo).toEqual({ possible: true, mongo: 'environment', redis: 'private' });
+    const onlyRedis = { ...bareMachine, redisUrl: addresses.redisUrl, docker: true };
+    expect([chooseMongo(onlyRedis).source, chooseRedis(onlyRedis).source]).toEqual(['docker', 'environment']);
+    const onlyMongo = { ...bareMachine, mongodbUri: addresses.mongodbUri, redisServer: true };
+    expect([chooseMongo(onlyMongo).source, chooseRedis(onlyMongo).source]).toEqual(['environment', 'installed']);
   });
 
-  test('uses private servers for root on Debian', () => {
-    expect(chooseServices(debianAsRoot)).toEqual({ possible: true, mongo: 'private', redis: 'private' });
+  test('says in one line what was chosen, and why not what is preferred', () => {
+    expect(mongoLine(chooseMongo(fullMachine))).toBe('MongoDB: the server that MONGODB_URI names');
+    expect(mongoLine(chooseMongo(installed))).toBe(
+      'MongoDB: the mongod on the PATH (MONGODB_URI is not set; Docker does not run)',
+    );
+    expect(redisLine(chooseRedis({ ...debianAsRoot, docker: true }))).toBe('Redis: a container (REDIS_URL is not set)');
   });
 
-  test('cannot provide MongoDB without root, and the message lists every remedy', () => {
-    const choice = chooseServices({ ...debianAsRoot, root: false });
-    expect(choice).toMatchObject({ possible: false });
-    const message = choice.possible ? '' : choice.message;
-    expect(message).toContain('cannot provide MongoDB.');
-    expect(message).toContain('MONGODB_URI');
-    expect(message).toContain('Docker');
-    expect(message).toContain('root on Debian 12');
+  test('passes over a mongod that is too old, and over a server that did not start', () => {
+    const old = chooseMongo({ ...debianAsRoot, mongodVersion: '3.6.8' });
+    expect(old.source).toBe('private');
+    expect(old.because).toContain('the mongod on the PATH is 3.6.8, and Baton needs 7.0 or newer');
+    const broken = chooseMongo({
+      ...installed,
+      excludedMongo: { mongod: 'it did not start' },
+      downloadProblem: undefined,
+    });
+    expect(broken).toMatchObject({
+      source: 'download',
+      because: expect.arrayContaining(['it did not start']) as string[],
+    });
   });
 
-  test('names both services in the message when both are missing', () => {
-    const choice = chooseServices(bareMachine);
-    expect(choice.possible ? '' : choice.message).toContain('cannot provide MongoDB and Redis.');
+  test('refuses a machine without any of them in one line for each service, and lists what to do', () => {
+    const message = missingServices(chooseMongo(bareMachine), chooseRedis(bareMachine));
+    expect(message).toMatch(
+      /^cannot start MongoDB: MONGODB_URI is not set; Docker does not run; no mongod is on the PATH; .*$/m,
+    );
+    expect(message).toMatch(/^cannot start Redis: .*; no redis-server is on the PATH; .*$/m);
+    for (const help of ['brew install', 'apt install', 'MONGODB_URI', 'Docker', 'fastdl', 'root on Debian']) {
+      expect(message).toContain(help);
+    }
+  });
+});
+
+describe('data that an earlier start has kept', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'baton-test-kept-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  test('are given only to a server that can read them', () => {
+    mkdirSync(join(folder, 'mongod'));
+    mkdirSync(join(folder, 'docker-redis'));
+    const machine = inspectMachine({}, folder);
+    const { source, because } = chooseMongo({
+      ...fullMachine,
+      mongodbUri: undefined,
+      excludedMongo: machine.excludedMongo,
+    });
+    expect(source).toBe('mongod');
+    expect(because).toContain(`the data in ${join(folder, 'mongod')} are those of another server`);
+    const noDocker = { ...installed, excludedRedis: machine.excludedRedis };
+    expect(chooseRedis(noDocker).source).toBeUndefined();
+    expect(chooseRedis({ ...noDocker, docker: true }).source).toBe('docker');
   });
 });
 
