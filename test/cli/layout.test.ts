@@ -1,3 +1,4 @@
+import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { blocks, fittedTable, laidOut } from '../../src/cli/layout.ts';
 import { widthOf } from '../../src/cli/terminal.ts';
@@ -15,7 +16,11 @@ const ROWS = [
   ['op_2', '山田太郎', 3, 0, '2020-09-01T10:00:00Z'],
 ] as const;
 
-const at = (width: number): string => laidOut(fittedTable(COLUMNS, ROWS), width);
+/** The table as it fits itself, before a line that is still too long is broken. */
+function at(width: number): string {
+  const fitted = fittedTable(COLUMNS, ROWS);
+  return typeof fitted === 'string' ? fitted : fitted(width);
+}
 
 describe('a table in a terminal', () => {
   it('is not changed when it fits, and leaves out a column that has nothing', () => {
@@ -26,9 +31,9 @@ describe('a table in a terminal', () => {
   });
 
   it('breaks titles, shortens names and drops spare columns, and never cuts an id', () => {
-    for (const width of [80, 60, 45, 38]) {
+    for (let width = 80; width >= 38; width -= 1) {
       const lines = at(width).split('\n');
-      for (const line of lines) expect([...line].length, `${width}: ${line}`).toBeLessThanOrEqual(width + 4);
+      for (const line of lines) expect(stringWidth(line), `${width}: ${line}`).toBeLessThanOrEqual(width);
       expect(at(width)).toContain(ID);
       expect(at(width)).toContain('Rebecca');
     }
@@ -40,8 +45,9 @@ describe('a table in a terminal', () => {
   });
 
   it('becomes a list of names and values where nothing else helps', () => {
-    expect(at(28).split('\n').slice(0, 3)).toEqual(['operation', `  ${ID}`, 'name of the texter  Rebecca']);
-    expect(at(28)).toContain('山田太郎');
+    const list = laidOut(fittedTable(COLUMNS, ROWS), 28);
+    expect(list.split('\n').slice(0, 3)).toEqual(['operation', `  ${ID}`, 'name of the texter  Rebecca']);
+    expect(list).toContain('山田太郎');
   });
 });
 
