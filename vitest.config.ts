@@ -6,6 +6,7 @@ const FAULTS = [
   'test/pairs/**/*.test.ts',
   'test/package/**/*.test.ts',
   'test/dev/bench.test.ts',
+  'test/dev/run-cli.test.ts',
 ];
 
 export default defineConfig({

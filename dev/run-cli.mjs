@@ -4,13 +4,25 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const EXIT_CANNOT_START = 2;
 const SIGNAL_EXIT_BASE = 128;
 const KEY_LENGTH = 12;
+/** How long an old bundle is kept, for commands that are still running from it. */
+const KEPT_MS = 24 * 60 * 60 * 1_000;
 const SOURCES = ['src', 'workers', 'dev/build', 'package.json'];
 /** Commands that need no services. */
 const OFFLINE = ['--help', '-h', 'help', '--version', '-V'];
@@ -34,11 +46,8 @@ export function runCli(checkout, args) {
 
 /** The addresses that `npm start` has announced: see services/announcement.ts. */
 function announced(checkout) {
-  const key = createHash('sha256').update(resolve(checkout)).digest('hex').slice(0, KEY_LENGTH);
-  const { BATON_CACHE_DIR: own, XDG_CACHE_HOME: shared } = process.env;
-  const folder = own ? resolve(own) : join(shared || join(homedir(), '.cache'), 'baton');
   try {
-    const { owner, env } = JSON.parse(readFileSync(join(folder, `running-${key}.json`), 'utf8'));
+    const { owner, env } = JSON.parse(readFileSync(inCache(checkout, 'running', '.json'), 'utf8'));
     process.kill(Number.parseInt(owner, 10), 0);
     return env;
   } catch {
@@ -46,33 +55,59 @@ function announced(checkout) {
   }
 }
 
-/** Returns the folder of the bundle. Two commands can make it at once: each renames a folder of its own. */
+/** A path in the cache folder (see services/unpacked/cache.ts) that belongs to this checkout. */
+function inCache(checkout, name, extension = '') {
+  const key = createHash('sha256').update(resolve(checkout)).digest('hex').slice(0, KEY_LENGTH);
+  const { BATON_CACHE_DIR: own, XDG_CACHE_HOME: shared } = process.env;
+  const folder = own ? resolve(own) : join(shared || join(homedir(), '.cache'), 'baton');
+  return join(folder, `${name}-${key}${extension}`);
+}
+
+/**
+ * Returns the folder with the bundle of the present sources. A bundle never changes, because another command may be running
+ * from it: each state of the sources has a folder of its own, which gets its name when it is complete.
+ */
 function bundled(checkout) {
-  const folder = join(checkout, 'node_modules', '.baton');
-  const newest = Math.max(...SOURCES.map((name) => changedAt(join(checkout, name))));
-  if (stampOf(folder) === String(newest)) return folder;
-  const own = `${folder}-${process.pid}`;
+  const all = inCache(checkout, 'cli');
+  const folder = join(all, String(Math.max(...SOURCES.map((name) => changedAt(join(checkout, name))))));
+  if (existsSync(folder)) return folder;
+  mkdirSync(all, { recursive: true });
+  const own = mkdtempSync(`${folder}-`);
+  make(checkout, own);
+  giveName(own, folder);
+  removeOld(all);
+  return folder;
+}
+
+function make(checkout, own) {
   const build = ['--import', 'tsx', 'dev/build/programs.ts', own];
   const result = spawnSync(process.execPath, build, { cwd: checkout, encoding: 'utf8' });
   if (result.status !== 0) {
+    rmSync(own, { recursive: true });
     process.stderr.write(`baton: the sources cannot be bundled\n${result.stdout}${result.stderr}`);
     process.exit(EXIT_CANNOT_START);
   }
   const { name, version } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
   const exports = { './package.json': './package.json' };
-  mkdirSync(own, { recursive: true });
   writeFileSync(join(own, 'package.json'), JSON.stringify({ name, version, type: 'module', exports }));
-  writeFileSync(join(own, '.stamp'), String(newest));
-  rmSync(folder, { recursive: true, force: true });
-  renameSync(own, folder);
-  return folder;
 }
 
-function stampOf(folder) {
+/** Another command may have made the same bundle meanwhile. */
+function giveName(own, folder) {
   try {
-    return readFileSync(join(folder, '.stamp'), 'utf8');
-  } catch {
-    return '';
+    renameSync(own, folder);
+  } catch (error) {
+    rmSync(own, { recursive: true, force: true });
+    if (!existsSync(folder)) throw error;
+  }
+}
+
+/** Removes bundles of earlier sources, and what a killed command has left. */
+function removeOld(all) {
+  for (const name of readdirSync(all)) {
+    const path = join(all, name);
+    const changedMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+    if (changedMs < Date.now() - KEPT_MS) rmSync(path, { recursive: true, force: true });
   }
 }
 

@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
-import { Project, ROOT } from './support.ts';
+import { ROOT } from '../support/checkout-copy.ts';
+import { Project } from './support.ts';
 
 const TIMEOUT_MS = 180_000;
 

@@ -3,10 +3,19 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-
-export const ROOT = new URL('../..', import.meta.url).pathname;
+import { copyCheckout, ROOT } from '../support/checkout-copy.ts';
 
 const run = promisify(execFile);
+
+/** What `npm pack` needs, and what it puts into the package. */
+const PACKED = ['src', 'workers', 'dev', 'tsconfig.json', 'tsconfig.build.json', 'package.json', 'package-lock.json'];
+const DOCUMENTS = ['README.md', 'LICENSE', 'job.schema.json'];
+
+/** Runs in a copy, because it writes `dist`, which other tests or a person may be using. */
+async function pack(destination: string): Promise<{ readonly stdout: string }> {
+  const { folder, remove } = await copyCheckout([...PACKED, ...DOCUMENTS]);
+  return run('npm', ['pack', '--pack-destination', destination], { cwd: folder }).finally(remove);
+}
 
 /** A project of another team, which has installed the package from the file that `npm pack` makes. */
 export class Project {
@@ -18,7 +27,7 @@ export class Project {
 
   static async create(): Promise<Project> {
     const project = new Project(await mkdtemp(join(tmpdir(), 'baton-project-')));
-    const { stdout } = await run('npm', ['pack', '--pack-destination', project.folder], { cwd: ROOT });
+    const { stdout } = await pack(project.folder);
     const packed = /^baton-texting-baton-.*\.tgz$/m.exec(stdout)?.[0] ?? '';
     await project.write('package.json', '{ "private": true, "type": "module" }');
     await project.run('npm', 'install', '--offline', '--no-audit', '--no-fund', `./${packed}`);
