@@ -1,11 +1,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { announcementFile } from '../../dev/services/announcement.ts';
+import { isServerRootBuilt, serverRoot } from '../../dev/services/unpacked/cache.ts';
 import { describeWith, OWN_SERVERS } from '../support/needs.ts';
 
 const TIMEOUT_MS = 180_000;
@@ -23,13 +23,21 @@ describeWith(OWN_SERVERS)('npm start -- --keep DIR', { timeout: TIMEOUT_MS }, ()
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'baton-test-keep-'));
-    const { PATH, HOME, BATON_CACHE_DIR, XDG_CACHE_HOME } = process.env;
-    env = { PATH, HOME, BATON_CACHE_DIR, XDG_CACHE_HOME, INIT_CWD: folder };
+    const { PATH, HOME } = process.env;
+    env = { PATH, HOME, BATON_CACHE_DIR: ownCache(), INIT_CWD: folder };
   });
   afterEach(async () => {
     await Promise.all(running.splice(0).map((child) => stop(child, 'SIGTERM')));
     rmSync(folder, { recursive: true });
   });
+
+  /** A cache of its own, so that an `npm start` of a person in this checkout keeps its announcement. The servers are shared. */
+  function ownCache(): string {
+    const cache = join(folder, 'cache');
+    mkdirSync(cache);
+    if (isServerRootBuilt()) symlinkSync(serverRoot(), join(cache, basename(serverRoot())));
+    return cache;
+  }
 
   async function start(): Promise<Started> {
     const child = spawn(process.execPath, ['dev/run.mjs', 'start', '--keep', 'data'], {
@@ -54,6 +62,9 @@ describeWith(OWN_SERVERS)('npm start -- --keep DIR', { timeout: TIMEOUT_MS }, ()
     await once(child, 'exit');
   }
 
+  const announcements = (): string[] =>
+    readdirSync(join(folder, 'cache')).filter((name) => name.startsWith('running-'));
+
   function baton(...args: string[]): string {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['dev/run.mjs', 'baton', ...args], {
       env,
@@ -69,12 +80,13 @@ describeWith(OWN_SERVERS)('npm start -- --keep DIR', { timeout: TIMEOUT_MS }, ()
     const path = join(folder, 'data');
     expect(first.lines.join('\n')).toContain(`their data are kept in ${path}: start again with the same --keep`);
     baton('campaign', 'create', 'Autumn', '--id', 'autumn');
+    expect(announcements()).toHaveLength(1);
     const second = spawnSync(process.execPath, ['dev/run.mjs', 'start', '--keep', path], { env, encoding: 'utf8' });
     expect(second).toMatchObject({ status: 2, stdout: '' });
     expect(second.stderr).toMatch(/^baton: --keep \S+: another `npm start` is using this folder; [^\n]*\n$/);
 
     await stop(first.process, 'SIGHUP');
-    expect(() => readFileSync(announcementFile())).toThrow('ENOENT');
+    expect(announcements()).toEqual([]);
     await start();
     expect(baton('campaign', 'list')).toContain('Autumn');
   });
