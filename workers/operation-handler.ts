@@ -142,8 +142,10 @@ export class OperationHandler implements Handler {
     });
     if (job.attemptsStarted > 1) await this.order.forgetReturn(job.id ?? '', request);
     log.debug({ campaignId: request.campaignId, result: result.kind }, 'slice ended');
-    if (result.kind !== 'waiting') await this.afterEnd.wakeWaitingClaims(result.operation);
-    if (result.kind === 'ended') await this.afterEnd.wakeNextOperation(result.operation);
+    await Promise.all([
+      result.kind !== 'waiting' && this.afterEnd.wakeWaitingClaims(result.operation),
+      result.kind === 'ended' && this.afterEnd.wakeNextOperation(result.operation),
+    ]);
     return this.outcomeOf(result, log);
   }
 

@@ -10,18 +10,22 @@ export interface RangeReading {
   readonly fetch: (position: Position | null, size: number) => Promise<Candidate[]>;
   readonly after: Position | null;
   readonly sizes: PageSizes;
+  /** After so many conversations a page is fetched only when it is needed; `null` for always in advance. */
+  readonly limit: number | null;
 }
 
 /** Reads one range page by page. */
 export type PageSource = Pick<RangeReader, 'pages'>;
 
-/** Reads one range. It fetches the next page while the current one is used. */
+/** Reads one range. It fetches the next page while the current one is used, unless the limit is reached. */
 export class RangeReader {
   private readonly reading: RangeReading;
   private readonly sizeMax: number;
   /** The size of the page that is being fetched. */
   private size: number;
-  private nextPage: Promise<Candidate[]>;
+  private nextPage: Promise<Candidate[]> | undefined;
+  /** The conversations that the pages so far contain. */
+  private readCount = 0;
   private page: Candidate[] = [];
   private index = 0;
 
@@ -55,13 +59,21 @@ export class RangeReader {
   }
 
   private async loadPage(): Promise<boolean> {
-    this.page = await this.nextPage;
+    const before = this.page.at(-1);
+    this.page = await (this.nextPage ?? this.fetchAfter(before ?? this.reading.after));
     this.index = 0;
+    this.readCount += this.page.length;
     const last = this.page.at(-1);
     const mayHaveMore = last !== undefined && this.page.length === this.size;
     this.size = Math.min(this.size * 2, this.sizeMax);
-    this.nextPage = mayHaveMore ? this.fetchAfter(last) : Promise.resolve([]);
+    this.nextPage = mayHaveMore ? this.fetchInAdvance(last) : Promise.resolve([]);
     return last !== undefined;
+  }
+
+  /** A page that nobody needs costs as much as one that is used. */
+  private fetchInAdvance(position: Position): Promise<Candidate[]> | undefined {
+    const { limit } = this.reading;
+    return limit === null || this.readCount < limit ? this.fetchAfter(position) : undefined;
   }
 
   private fetchAfter(position: Position | null): Promise<Candidate[]> {

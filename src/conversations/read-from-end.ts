@@ -52,7 +52,7 @@ async function* readFromEndOfAll(
   const fetch: RangeReading['fetch'] = (position, size) =>
     store.readPageBefore({ campaignId, status }, position, size, operationId);
   const sizes = { first: Math.min(wantedCount, PAGE_MAX), max: PAGE_MAX };
-  const pages = new RangeReader({ fetch, after: null, sizes });
+  const pages = new RangeReader({ fetch, after: null, sizes, limit: wantedCount });
   const isGiver = new Set(givers);
   return yield* readSelected(pages, givers, ({ assigneeId }) => isGiver.has(assigneeId) && wanted(assigneeId) > 0);
 }

@@ -43,7 +43,7 @@ export async function* readInOrder(
   const { campaignId, sources, operationId } = selection;
   const readerOf = (range: ConversationRange, after: Position | null, sizes: PageSizes): RangeReader => {
     const fetch: RangeReading['fetch'] = (position, size) => store.readPage(range, position, size, operationId);
-    return new RangeReader({ fetch, after, sizes });
+    return new RangeReader({ fetch, after, sizes, limit: selection.limit });
   };
   const isSource = new Set(sources);
   for (const status of statusesFrom(selection.statuses, from)) {

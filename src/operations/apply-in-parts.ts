@@ -71,7 +71,7 @@ async function applyPart(
  * Checks for a recorded failure or cancellation before each part. Without the check, each part would conflict with the
  * write that closes the list of batches, and the cancellation would be repeated again and again.
  */
-export async function refuseStopped({ stores, operation }: Pick<PartsDeps, 'stores' | 'operation'>): Promise<void> {
+async function refuseStopped({ stores, operation }: PartsDeps): Promise<void> {
   if (!(await stores.operations.isStopped(operation))) return;
   throw new Overtaken(`operation ${operation.operationId} has been stopped`);
 }

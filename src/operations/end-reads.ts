@@ -8,6 +8,15 @@ import { toBatch } from './mapping.ts';
 import type { Run } from './operation.ts';
 import type { EndReads } from './ports.ts';
 
+const SKIP_COUNTS = { 'skips.reason': 1, 'skips.count': 1 } as const;
+const KEYS_OF_COUNT = { from: '$counts.from', to: '$counts.to', status: '$counts.status', reason: '$counts.reason' };
+
+interface SummedCount {
+  /** Of moves, or of skips. */
+  readonly _id: Partial<MoveCount & SkipCount>;
+  readonly count: mongo.Document | number;
+}
+
 /** Reads in the transaction that ends an operation, one query after the other, as transactions require. */
 export class MongoEndReads implements EndReads {
   private readonly database: Database;
@@ -20,9 +29,25 @@ export class MongoEndReads implements EndReads {
     this.session = session;
   }
 
+  /** Adds up the counts in the applied batches. The pipeline leaves out the ids, which are most of a batch, at once. */
   async totals(): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }> {
-    const moves = await this.sumUp<MoveCount>('moves', ['from', 'to', 'status']);
-    return { moves, skipped: await this.sumUp<SkipCount>('skips', ['reason']) };
+    const pipeline = [
+      { $match: { _id: batchIdsOf(this.run.operationId), state: 'applied' } },
+      { $project: { _id: 0, 'moves.from': 1, 'moves.to': 1, 'moves.status': 1, 'moves.count': 1, ...SKIP_COUNTS } },
+      { $project: { counts: { $concatArrays: ['$moves', '$skips'] } } },
+      { $unwind: '$counts' },
+      { $group: { _id: KEYS_OF_COUNT, count: { $sum: '$counts.count' } } },
+    ];
+    const { session } = this;
+    const summed = await this.database.batches.aggregate<SummedCount>(pipeline, { session }).toArray();
+    const moves: MoveCount[] = [];
+    const skipped: SkipCount[] = [];
+    for (const { _id, count } of summed) {
+      const { from = null, to = null, status, reason } = _id;
+      if (reason) skipped.push({ reason, count: Number(count) });
+      else if (status) moves.push({ from, to, status, count: Number(count) });
+    }
+    return { moves, skipped };
   }
 
   async recent(limit: number): Promise<StoredBatch[]> {
@@ -34,20 +59,5 @@ export class MongoEndReads implements EndReads {
   async credits(): Promise<Credit[]> {
     const found = this.database.models.credits.findById(this.run.campaignId, null, { session: this.session });
     return (await found.lean<CreditDoc>())?.credits ?? [];
-  }
-
-  /** Adds up the counts in the applied batches. The projection leaves out the ids, which are most of a batch. */
-  private async sumUp<Count>(list: 'moves' | 'skips', keys: string[]): Promise<Count[]> {
-    const wanted = [...keys, 'count'].map((key) => [`${list}.${key}`, 1] as const);
-    const byKey = Object.fromEntries(keys.map((key) => [key, `$${list}.${key}`]));
-    const pipeline = [
-      { $match: { _id: batchIdsOf(this.run.operationId), state: 'applied' } },
-      { $project: { _id: 0, ...Object.fromEntries(wanted) } },
-      { $unwind: `$${list}` },
-      { $group: { _id: byKey, count: { $sum: `$${list}.count` } } },
-    ];
-    const { session } = this;
-    const summed = await this.database.batches.aggregate<mongo.Document>(pipeline, { session }).toArray();
-    return summed.map((row) => ({ ...(row['_id'] as object), count: Number(row['count']) }) as Count);
   }
 }

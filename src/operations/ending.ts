@@ -79,11 +79,12 @@ async function readAround(
   const { campaignId, plan, request } = operation;
   const targets = plan?.limits ? plan.targets.filter((target) => target !== null) : [];
   const isCounted = source !== undefined && kindOf(request).requestedCount(request) === null;
-  return {
-    left: state === 'cancelled' ? await countUnplanned(stores, operation) : isCounted ? await source.countLeft() : null,
-    paused: await pausedTargets(stores, operation),
-    limited: targets.length > 0 ? await countLimited(stores.conversations, campaignId, targets) : [],
-  };
+  const [left, paused, limited] = await Promise.all([
+    state === 'cancelled' ? countUnplanned(stores, operation) : isCounted ? source.countLeft() : null,
+    pausedTargets(stores, operation),
+    targets.length > 0 ? countLimited(stores.conversations, campaignId, targets) : [],
+  ]);
+  return { left, paused, limited };
 }
 
 function changesCredits({ plan }: Operation, moves: readonly MoveCount[]): boolean {

@@ -7,7 +7,7 @@ import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
 import { moveOne, type OneCommand } from './move-one.ts';
 import { newOperation, type Operation, type OperationCommand, type Plan } from './operation.ts';
 import { Overtaken, type Stores } from './ports.ts';
-import { runSlice, type SliceControls } from './run.ts';
+import { runSlice, type RunningOperation, type SliceControls } from './run.ts';
 
 export interface LifecycleDeps {
   readonly stores: Stores;
@@ -115,7 +115,8 @@ async function startAndRun(
   if (!running) return { kind: 'waiting', operation: accepted };
   const ended = await endStopped(deps, running);
   if (ended || !running.plan) return { kind: 'ended', operation: ended ?? running };
-  return run(deps, running, running.plan, controls);
+  const mayHaveBatches = accepted.plan !== null || accepted.reopened !== undefined;
+  return run(deps, { ...running, mayHaveBatches }, running.plan, controls);
 }
 
 /**
@@ -141,7 +142,7 @@ async function start(
 
 async function run(
   deps: LifecycleDeps,
-  operation: Operation,
+  operation: RunningOperation,
   plan: Plan,
   controls: SliceControls,
 ): Promise<SliceResult> {
@@ -150,9 +151,10 @@ async function run(
   const kind = kindOf(request);
   // Ended claims are an effect, so the operation is not refused after them. The limit of the plan still holds.
   if (operation.claimsEnded === undefined) await kind.checkConfirmation?.(stores, request, plan);
+  const { mayHaveBatches } = operation;
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const source = kind.batchSource(stores, request, plan);
-  if (!(await runSlice(stores, prepared, source, controls))) return { kind: 'unfinished', operation: prepared };
+  if (!(await runSlice(stores, { ...prepared, mayHaveBatches }, source, controls))) return { kind: 'unfinished', operation: prepared };
   return { kind: 'ended', operation: await finish(deps, prepared, source) };
 }
 

@@ -164,8 +164,10 @@ export class MongoOperationStore implements OperationStore {
   }
 
   async nextOperation(campaignId: string): Promise<Operation | undefined> {
-    const running = await this.first({ campaignId, state: 'running', sequence: { $gt: NO_SEQUENCE } });
-    return running ?? (await this.first({ campaignId, state: 'accepted', sequence: { $gt: NO_SEQUENCE } }));
+    const firstIn = (state: 'running' | 'accepted') =>
+      this.first({ campaignId, state, sequence: { $gt: NO_SEQUENCE } });
+    const [running, accepted] = await Promise.all([firstIn('running'), firstIn('accepted')]);
+    return running ?? accepted;
   }
 
   private async record(

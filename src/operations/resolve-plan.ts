@@ -16,8 +16,11 @@ export const TO_THE_POOL = { targets: [null] as readonly Assignee[], loads: [0],
 
 export async function resolveReassign(stores: Stores, request: ReassignRequest, isAccepted: boolean): Promise<Plan> {
   const { campaignId, from, to, spread } = request;
-  const campaign = refuseClosed(await findCampaign(stores, campaignId));
-  const texters = await stores.texters.list(campaignId);
+  const [campaign, texters, stored] = await Promise.all([
+    findCampaign(stores, campaignId).then(refuseClosed),
+    stores.texters.list(campaignId),
+    stores.credits.list(campaignId),
+  ]);
   const { targets: found, leftOut } = resolveTargets(request, texters, isAccepted);
   const targets = inOrderOfJoining(found).map(({ texterId }) => texterId);
   const sources = await findSources(stores, campaignId, from, texters);
@@ -30,7 +33,7 @@ export async function resolveReassign(stores: Stores, request: ReassignRequest, 
     ...(leftOut.length > 0 && { leftOut }),
   };
   if (hasCounts(to)) return { ...common, ...numbersOf(to.counts, targets, sources) };
-  const credits = creditsOf(await stores.credits.list(campaignId), targets, statuses);
+  const credits = creditsOf(stored, targets, statuses);
   const plan = { ...common, sources, limit: request.count ?? null, credits };
   const isSource = new Set(sources);
   if (targets.some((target) => isSource.has(target))) {
@@ -77,8 +80,10 @@ async function countFixed(
 }
 
 export async function resolveUnassign(stores: Stores, request: UnassignRequest): Promise<Plan> {
-  await findCampaign(stores, request.campaignId);
-  const texters = await stores.texters.list(request.campaignId);
+  const [, texters] = await Promise.all([
+    findCampaign(stores, request.campaignId),
+    stores.texters.list(request.campaignId),
+  ]);
   const sources = await findSources(stores, request.campaignId, request.from, texters);
   return {
     ...TO_THE_POOL,

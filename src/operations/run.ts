@@ -1,7 +1,7 @@
 import type { BatchSource } from './batch-source.ts';
 import type { Progress } from '../domain/answers.ts';
 import { BATCHES_IN_FLIGHT_LIMIT, InFlight, UNAPPLIED_MAX } from '../domain/in-flight.ts';
-import { applyInParts, refuseStopped, type PartsDeps } from './apply-in-parts.ts';
+import { applyInParts, type PartsDeps } from './apply-in-parts.ts';
 import { countApplied, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
 import type { OneCommand } from './move-one.ts';
 import { countMoves } from './moves.ts';
@@ -37,13 +37,21 @@ export interface SliceControls {
   readonly onClaimsEnded?: (claimIds: readonly string[]) => void;
 }
 
+export interface RunningOperation extends Operation {
+  /**
+   * False when the operation had no plan before this slice. If another worker has added a batch meanwhile, the first insert
+   * finds it, and the slice ends as overtaken.
+   */
+  readonly mayHaveBatches: boolean;
+}
+
 /**
  * Works on a running operation until its batches are complete or `shouldStop` returns true. Returns true when every batch
  * is applied and the end marker is stored. Applied batches stay applied, even if the worker dies.
  */
 export async function runSlice(
   stores: Stores,
-  operation: Operation,
+  operation: RunningOperation,
   source: BatchSource,
   controls: SliceControls,
 ): Promise<boolean> {
@@ -52,7 +60,7 @@ export async function runSlice(
 
 class Slice {
   private readonly stores: Stores;
-  private readonly operation: Operation;
+  private readonly operation: RunningOperation;
   private readonly request: OperationRequest;
   private readonly source: BatchSource;
   private readonly controls: SliceControls;
@@ -64,7 +72,7 @@ class Slice {
   /** How many batches `shouldStop` ended between two of their parts. */
   private interrupted = 0;
 
-  constructor(stores: Stores, operation: Operation, source: BatchSource, controls: SliceControls) {
+  constructor(stores: Stores, operation: RunningOperation, source: BatchSource, controls: SliceControls) {
     this.stores = stores;
     this.operation = operation;
     this.request = operation.request;
@@ -86,12 +94,11 @@ class Slice {
 
   async run(): Promise<boolean> {
     try {
-      if (await this.applyUnapplied()) return true;
+      if (this.operation.mayHaveBatches && (await this.applyUnapplied())) return true;
       if (this.interrupted > 0) return false;
       const isComplete = await this.planAndApply();
       await this.inFlight.settled();
       if (!isComplete || this.interrupted > 0) return false;
-      await refuseStopped(this.parts);
       await this.stores.batches.insertEndMarker(this.source.endMarker());
       return true;
     } finally {

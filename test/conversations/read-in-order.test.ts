@@ -89,8 +89,10 @@ describe('readInOrder', () => {
     const { store, read } = storeOf(waiting(10_000));
     const pages = readInOrder(store, { ...ALL, sources: [null], statuses: ['not-started'], limit: 10 }, null);
     expect((await pages.next()).value).toHaveLength(50);
+    // Enough for the limit, so no page is fetched in advance.
+    expect(read).toEqual({ pages: 1, conversations: 50 });
+    expect((await pages.next()).value).toHaveLength(100);
     await pages.return(undefined);
-    // The reader fetches one page ahead, twice as large.
     expect(read).toEqual({ pages: 2, conversations: 150 });
   });
 

@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Harness } from '../support/harness.ts';
-import { runToEnd } from '../support/run-operation.ts';
+import { Harness, many } from '../support/harness.ts';
+import { record, runToEnd } from '../support/run-operation.ts';
 import type { AnyRequest } from '../support/any-request.ts';
 import { SentCommands } from '../support/sent-commands.ts';
 
@@ -16,6 +16,9 @@ afterAll(async () => {
   await harness.close();
 });
 
+/** The commands of an operation that moves three conversations from the pool, after it was accepted. Seen: 24. */
+const COMMANDS_OF_SMALL_MAX = 25;
+
 describe('the receipt of an operation', () => {
   it('is added up in the transaction that stores it, because a read after a failover could miss the last batches', async () => {
     const campaignId = await harness.seedCampaign(2);
@@ -28,13 +31,25 @@ describe('the receipt of an operation', () => {
     );
     const totals = sent.filter(({ aggregate }) => aggregate === 'batches');
     const [ending] = sent.filter((command) => JSON.stringify(command).includes('"receipt":{"selected"'));
-    expect(totals).toHaveLength(2);
+    expect(totals).toHaveLength(1);
     expect(ending).toMatchObject({ findAndModify: 'operations', autocommit: false });
     const { lsid, txnNumber } = ending as { lsid: unknown; txnNumber: unknown };
     for (const each of totals) expect(each).toMatchObject({ lsid, txnNumber });
     expect(totals[0]).toMatchObject({ startTransaction: true, readConcern: { level: 'snapshot' } });
     const credits = sent.filter(({ find, update }) => find === 'credits' || update === 'credits');
     expect(credits.at(-2)).toMatchObject({ find: 'credits', txnNumber });
+  });
+
+  it('costs a small operation a known number of commands', async () => {
+    const campaignId = await harness.seedCampaign(2);
+    await harness.seedConversations(campaignId, many(200));
+    const to = { texterIds: ['t1', 't2'] };
+    const ids = { operationId: harness.newId('op'), campaignId };
+    const request = { kind: 'reassign', ...ids, from: 'pool', to, status: 'any', count: 3 } as const;
+    await record(harness.context.stores, request);
+    const sent = await commands.during(({ stores }) => runToEnd(stores, request, { short: false }));
+    expect(sent.filter(({ find }) => find === 'conversations')).toHaveLength(2);
+    expect(sent.length).toBeLessThanOrEqual(COMMANDS_OF_SMALL_MAX);
   });
 
   it('reads the batches themselves only if it says what became of single conversations', async () => {
