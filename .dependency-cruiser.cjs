@@ -8,7 +8,7 @@ const LAYERS = [
   ['domain'],
   ['mongo', 'queue'],
   ['telemetry'],
-  ['process', 'access'],
+  ['process', 'access', 'events'],
   ['campaigns'],
   ['conversations'],
   ['claims'],
@@ -16,7 +16,7 @@ const LAYERS = [
   ['contacts', 'reconcile', 'producer'],
   ['cli', 'http'],
 ];
-const SUBJECTS = 'access|campaigns|conversations|claims|operations|contacts|reconcile|producer|telemetry';
+const SUBJECTS = 'access|events|campaigns|conversations|claims|operations|contacts|reconcile|producer|telemetry';
 
 /**
  * The requests and jobs of a subject. The producer imports them instead of the index, because the index also exports the

@@ -19,6 +19,7 @@ import {
   type ViewStore,
 } from './conversations/index.ts';
 import type { Clock } from './domain/operation.ts';
+import { ChangePublisher, type LivePublisher } from './events/index.ts';
 import { Database } from './mongo/database.ts';
 import { databaseIdOf } from './mongo/database-id.ts';
 import { requireTransactions } from './mongo/probe-transactions.ts';
@@ -37,6 +38,7 @@ import {
 } from './operations/index.ts';
 import {
   CONNECTION_FAILED,
+  connectProducer,
   connectWorker,
   refusalOf,
   type ErrorListener,
@@ -48,6 +50,9 @@ import { noteName, refuseOther, takeQueues } from './queue/queue-owner.ts';
 import { requireWorkingRedis } from './queue/redis-rights.ts';
 import { MongoReconcileStore, ReconcileSchedule, type ReconcileStore } from './reconcile/index.ts';
 import { MongoHealthStore, type HealthStore } from './telemetry/index.ts';
+
+/** How long a worker that stops writes the last changes for those who watch. */
+const LAST_CHANGES_MS_MAX = 500;
 
 const TRANSACTIONS_KEPT =
   'the server refused to end the transactions of a process that has died: writes to their documents wait until it ends ' +
@@ -73,8 +78,14 @@ export interface Context {
   close(): Promise<void>;
 }
 
+/** What a handler works with that changes conversations. */
+export interface LiveContext extends Context {
+  /** For those who watch campaigns. */
+  readonly live: LivePublisher;
+}
+
 /** The parts that only a worker process needs: a connection to Redis, the queues, and the claim coordinator. */
-export interface WorkerContext extends Context, ClaimParts {
+export interface WorkerContext extends LiveContext, ClaimParts {
   readonly redis: RedisConnection;
   /** The id of the database, to which the queues belong. */
   readonly databaseId: string;
@@ -154,9 +165,13 @@ export async function createWorkerContext(config: Config, reporter: ErrorReporte
   const connect = (): RedisConnection => connectWorker(config.queue.redisUrl, onConnectionError, config.redis);
   const redis = connect();
   const subscriber = connect();
+  // A write for those who watch must not wait for Redis, nor must anything wait for it.
+  const liveRedis = connectProducer(config.queue.redisUrl, () => undefined);
+  const onError = reporter('a change could not be written for those who watch');
+  const live = new ChangePublisher({ redis: liveRedis, prefix: config.queue.prefix, onError });
   const close = async (): Promise<void> => {
-    subscriber.disconnect();
-    redis.disconnect();
+    await live.close(LAST_CHANGES_MS_MAX);
+    for (const each of [liveRedis, subscriber, redis]) each.disconnect();
     await context.close();
   };
   try {
@@ -165,9 +180,9 @@ export async function createWorkerContext(config: Config, reporter: ErrorReporte
       onProblem: ({ message }) => reporter('the worker waits for Redis')(new Error(message)),
     });
     const databaseId = await ownQueues(context, redis, config.queue.prefix);
-    const parts = await createQueueParts(config, context, { redis, subscriber, reporter });
+    const parts = await createQueueParts(config, context, { redis, subscriber, live, reporter });
     const stopBeating = keepAlive(subscriber, config.redis, () => parts.coordinator.open());
-    return { ...context, ...parts, redis, databaseId, close: () => close().finally(stopBeating) };
+    return { ...context, ...parts, redis, live, databaseId, close: () => close().finally(stopBeating) };
   } catch (error) {
     await close();
     throw refusalOf(subscriber) ?? refusalOf(redis) ?? error;
@@ -191,18 +206,19 @@ interface RedisParts {
   readonly redis: RedisConnection;
   /** A connection of its own, because a connection that subscribes cannot send commands. */
   readonly subscriber: RedisConnection;
+  readonly live: LivePublisher;
   readonly reporter: ErrorReporter;
 }
 
 async function createQueueParts(
   { queue: { prefix }, worker }: Config,
   { stores: { claims } }: Context,
-  { redis, subscriber, reporter }: RedisParts,
-): Promise<Omit<WorkerContext, keyof Context | 'redis' | 'databaseId'>> {
+  { redis, subscriber, live, reporter }: RedisParts,
+): Promise<Omit<WorkerContext, keyof Context | 'redis' | 'databaseId' | 'live'>> {
   const operationQueue = new OperationQueue(redis, prefix, reporter(CONNECTION_FAILED));
   const claimQueue = new ClaimQueue(redis, prefix, reporter(CONNECTION_FAILED));
   const schedule = new ReconcileSchedule(redis, prefix, worker.reconcileEveryMs, reporter);
-  const claimParts = createClaimParts(claims, claimQueue, { redis, subscriber, prefix, reporter });
+  const claimParts = createClaimParts(claims, claimQueue, { redis, subscriber, live, prefix, reporter });
   await claimParts.coordinator.open();
   const closeQueues = async (): Promise<void> => {
     await Promise.all([claimQueue.close(), operationQueue.close()]);

@@ -1,5 +1,5 @@
 import type { EndedClaims } from '../src/claims/index.ts';
-import type { Context } from '../src/context.ts';
+import type { LiveContext } from '../src/context.ts';
 import {
   cancel,
   isClaim,
@@ -10,15 +10,16 @@ import {
 } from '../src/operations/index.ts';
 import type { AfterEnd } from './after-end.ts';
 import type { Attempt, Handler, Outcome } from './executor.ts';
+import { LiveChanges } from './live-changes.ts';
 
 /** Cancels operations and waiting claims. */
 export class CancelHandler implements Handler {
-  private readonly context: Context;
+  private readonly context: LiveContext;
   private readonly operations: OperationQueue;
   private readonly claims: EndedClaims;
   private readonly afterEnd: AfterEnd;
 
-  constructor(context: Context, operations: OperationQueue, claims: EndedClaims, afterEnd: AfterEnd) {
+  constructor(context: LiveContext, operations: OperationQueue, claims: EndedClaims, afterEnd: AfterEnd) {
     this.context = context;
     this.operations = operations;
     this.claims = claims;
@@ -29,6 +30,7 @@ export class CancelHandler implements Handler {
     const { request } = parseCancelJob(job.data);
     const findSent = (operationId: string) => this.operations.findSent(operationId);
     const cancelled = await cancel({ ...this.context, findSent }, request);
+    new LiveChanges(this.context.live).operation(cancelled);
     await this.wakeWaiting(cancelled);
     const { operationId, campaignId, receipt } = cancelled;
     log.info({ operationId, campaignId, moved: receipt?.moved, left: receipt?.left }, 'operation cancelled');

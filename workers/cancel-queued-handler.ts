@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Context } from '../src/context.ts';
+import type { LiveContext } from '../src/context.ts';
 import {
   cancelQueued,
   findQueued,
@@ -9,15 +9,16 @@ import {
   type OperationQueue,
 } from '../src/operations/index.ts';
 import type { Attempt, Handler, Outcome } from './executor.ts';
+import { LiveChanges } from './live-changes.ts';
 
 const progressOfJob = z.object({ queue: z.object({ first: z.int(), last: z.int(), at: z.coerce.date() }) });
 
 /** Cancels the operations of a campaign that wait. */
 export class CancelQueuedHandler implements Handler {
-  private readonly context: Context;
+  private readonly context: LiveContext;
   private readonly operations: OperationQueue;
 
-  constructor(context: Context, operations: OperationQueue) {
+  constructor(context: LiveContext, operations: OperationQueue) {
     this.context = context;
     this.operations = operations;
   }
@@ -36,8 +37,10 @@ export class CancelQueuedHandler implements Handler {
 
   /** Wakes the job of each cancelled operation, so that its sender gets the answer. */
   private async cancelAll(request: Parameters<typeof cancelQueued>[1], queue: CancelledQueue): Promise<number> {
+    const live = new LiveChanges(this.context.live);
     let count = 0;
     for await (const cancelled of cancelQueued(this.context, request, queue)) {
+      for (const operation of cancelled) live.operation(operation);
       await Promise.all(cancelled.map((operation) => this.operations.wake(operation)));
       count += cancelled.length;
     }

@@ -16,6 +16,7 @@ import { failedAttempt } from '../src/domain/stored-error.ts';
 import { requestHash } from '../src/domain/requests.ts';
 import { repairChanged } from './changed-job.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
+import { LiveChanges } from './live-changes.ts';
 import type { Pace } from './pace.ts';
 
 /** How long a claim pauses after other writers were in the way of its round. */
@@ -27,11 +28,13 @@ export class ClaimHandler implements Handler {
   private readonly context: WorkerContext;
   private readonly coordinator: ClaimCoordinator;
   private readonly pace: Pace;
+  private readonly live: LiveChanges;
 
   constructor(context: WorkerContext, pace: Pace) {
     this.context = context;
     this.coordinator = context.coordinator;
     this.pace = pace;
+    this.live = new LiveChanges(context.live);
   }
 
   async handle(attempt: Attempt): Promise<Outcome> {
@@ -80,6 +83,8 @@ export class ClaimHandler implements Handler {
     const claim = await claims.find(operationId);
     const isOver = claim?.waiting && claim.waiting.until <= this.context.clock.now();
     const current = isOver ? await claims.endWaiting(operationId, { isByOwnJob: true }) : claim;
+    // It may have ended without a round: at its deadline, or because of a changed rule.
+    if (current && !current.waiting) this.live.operation(current);
     return current && toServedClaim(current);
   }
 

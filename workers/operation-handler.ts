@@ -1,5 +1,5 @@
 import type { WorkerConfig } from '../src/config.ts';
-import type { Context } from '../src/context.ts';
+import type { LiveContext } from '../src/context.ts';
 import type { Progress } from '../src/domain/answers.ts';
 import { isPermanent, Refusal, WriteConflict } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/stored-error.ts';
@@ -25,6 +25,7 @@ import { conflictCounts } from '../src/telemetry/index.ts';
 import type { AfterEnd } from './after-end.ts';
 import { repairChanged } from './changed-job.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
+import { LiveChanges } from './live-changes.ts';
 import type { Pace } from './pace.ts';
 import { Permits } from './permits.ts';
 
@@ -49,7 +50,7 @@ const SLOWED_DOWN_KEPT_MAX = 1_000;
 /** Works on an operation for one slice. */
 export class OperationHandler implements Handler {
   readonly waitsForDatabase = true;
-  private readonly context: Context;
+  private readonly context: LiveContext;
   private readonly queue: OperationQueue;
   private readonly afterEnd: AfterEnd;
   private readonly pace: Pace;
@@ -57,11 +58,12 @@ export class OperationHandler implements Handler {
   private readonly order: SendingOrder;
   private readonly sizes: TransactionSizes;
   private readonly moves: MovesTogether;
+  private readonly live: LiveChanges;
   /** For operations that are no single moves. */
   private readonly permits: Permits;
   private readonly slowed = new Set<string>();
 
-  constructor(context: Context, queue: OperationQueue, afterEnd: AfterEnd, pace: Pace, config: WorkerConfig) {
+  constructor(context: LiveContext, queue: OperationQueue, afterEnd: AfterEnd, pace: Pace, config: WorkerConfig) {
     this.context = context;
     this.queue = queue;
     this.afterEnd = afterEnd;
@@ -70,6 +72,7 @@ export class OperationHandler implements Handler {
     this.order = queue.sendingOrder(context.stores.operations);
     this.sizes = new TransactionSizes(config.batchConversationsMax);
     this.moves = new MovesTogether(context);
+    this.live = new LiveChanges(context.live);
     this.permits = new Permits(config.operationConcurrency);
   }
 
@@ -111,6 +114,7 @@ export class OperationHandler implements Handler {
     const operation = await this.context.stores.operations.find(request.operationId);
     if (!operation || isEnded(operation.state) || operation.requestHash !== requestHash(request)) return;
     const failed = await failWith(this.context, operation, error);
+    this.live.operation(failed);
     await this.afterEnd.wakeWaitingClaims(failed);
     await this.afterEnd.wakeNextOperation(failed);
   }
@@ -134,12 +138,13 @@ export class OperationHandler implements Handler {
       shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
       onAccepted: () => this.order.noteAccepted(job.id ?? ''),
       onClaimsEnded: (claimIds) => this.afterEnd.wakeEndedClaims(claimIds),
-      onProgress: (progress) => {
+      ...this.live.duringSlice(request, (progress) => {
         onProgress();
         reportProgress(progress);
         this.logSlowedDown(request, progress, log);
-      },
+      }),
     });
+    this.live.afterSlice(result, job.attemptsStarted <= 1);
     if (job.attemptsStarted > 1) await this.order.forgetReturn(job.id ?? '', request);
     log.debug({ campaignId: request.campaignId, result: result.kind }, 'slice ended');
     await Promise.all([

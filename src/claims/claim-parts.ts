@@ -1,9 +1,10 @@
+import { shownOperation, type ChangeDraft, type LivePublisher } from '../events/index.ts';
 import type { ErrorReporter, RedisConnection } from '../queue/connection.ts';
 import { BlockedClaims } from './blocked-claims.ts';
 import type { ClaimQueue } from './claim-queue.ts';
 import { ClaimCoordinator } from './coordinator.ts';
 import { EndedClaims } from './claim-queue.ts';
-import type { ClaimStore } from './ports.ts';
+import type { ClaimStore, Round } from './ports.ts';
 import { serveClaims } from './serve-round.ts';
 
 interface Connections {
@@ -12,6 +13,8 @@ interface Connections {
   readonly subscriber: RedisConnection;
   readonly prefix: string;
   readonly reporter: ErrorReporter;
+  /** For those who watch campaigns. */
+  readonly live: LivePublisher;
 }
 
 /** The parts with which a worker serves claims. Ended and blocked claims follow each round of the coordinator. */
@@ -22,7 +25,7 @@ export interface ClaimParts {
 }
 
 export function createClaimParts(store: ClaimStore, queue: ClaimQueue, connections: Connections): ClaimParts {
-  const { redis, subscriber, prefix, reporter } = connections;
+  const { redis, subscriber, prefix, reporter, live } = connections;
   const endedClaims = new EndedClaims(store, queue);
   const onWakeError = reporter('the jobs of ended claims could not be woken; reconcile wakes them');
   const blockedClaims = new BlockedClaims({
@@ -33,9 +36,15 @@ export function createClaimParts(store: ClaimStore, queue: ClaimQueue, connectio
   const coordinator = new ClaimCoordinator({
     ...{ redis, subscriber, prefix },
     serve: (campaignId, commands) => serveClaims(store, campaignId, commands),
+    onServed: (campaignId, round) => live.publish(campaignId, (draft) => addRound(draft, round)),
     onEnded: (operationIds) => void endedClaims.wake(operationIds).catch(onWakeError),
     onBlocked: (campaignId) => blockedClaims.checkAgain(campaignId),
     onError: reporter('a message between claim coordinators was lost; its claim is sent again'),
   });
   return { endedClaims, blockedClaims, coordinator };
+}
+
+function addRound(draft: ChangeDraft, { answered, completed, granted }: Round): void {
+  for (const claim of [...answered, ...completed]) draft.addOperation(shownOperation(claim));
+  draft.addMoves(granted.map(({ texterId, conversationIds }) => ({ from: null, to: texterId, conversationIds })));
 }

@@ -30,6 +30,8 @@ export interface CoordinatorOptions {
   readonly subscriber: RedisConnection;
   readonly prefix: string;
   readonly serve: (campaignId: string, claims: readonly ClaimCommand[]) => Promise<Round>;
+  /** Called after each round. */
+  readonly onServed?: (campaignId: string, round: Round) => void;
   /** Called with the ids of the waiting claims that a round has ended. */
   readonly onEnded: (operationIds: readonly string[]) => void;
   /** Called after a round in which rules blocked waiting claims. */
@@ -185,6 +187,7 @@ export class ClaimCoordinator {
     try {
       const round = await this.options.serve(campaignId, [...commands.values()]);
       this.noteOperation(campaignId, round);
+      this.options.onServed?.(campaignId, round);
       const { answered, completed, replaced, hasBlocked, servedAllWaiting } = round;
       const ended = [...completed.map(({ operationId }) => operationId), ...replaced];
       if (ended.length > 0) this.options.onEnded(ended);

@@ -13,12 +13,20 @@ export interface Round {
   readonly completed: readonly Claim[];
   /** The ids of the waiting claims that claims of this round replaced. */
   readonly replaced: readonly string[];
+  /** What this round has granted, also to claims that wait for more. */
+  readonly granted: readonly Granted[];
   /** True when rules blocked waiting claims in this round. The rules or loads may have changed before it ended. */
   readonly hasBlocked: boolean;
   /** True when the round reached the last waiting claim, or the end of the pool. */
   readonly servedAllWaiting: boolean;
   /** True when a bulk operation that takes from the same pool was running. */
   readonly isBesideOperation: boolean;
+}
+
+/** The conversations that a round has granted to one claim. */
+export interface Granted {
+  readonly texterId: string;
+  readonly conversationIds: readonly string[];
 }
 
 /** A round met the writes of other programs or workers until its time was over. It wrote nothing. Serve it again later. */

@@ -1,6 +1,13 @@
 import { newClaim, settleNew, settleWaiting, startsToWait, type Claim, type Decision } from './claim.ts';
 import type { ClaimCommand } from './contract.ts';
-import { KnownOperationId, type ClaimStore, type Round, type RoundStart, type RoundStore } from './ports.ts';
+import {
+  KnownOperationId,
+  type ClaimStore,
+  type Granted,
+  type Round,
+  type RoundStart,
+  type RoundStore,
+} from './ports.ts';
 import { claimsThatFit, dealPool, loadsAfter, type CampaignRules, type Snapshot, type TexterLoad } from './rules.ts';
 import { SELF_ASSIGN_DEFAULT } from '../domain/self-assign.ts';
 
@@ -71,6 +78,7 @@ class RoundInProgress {
   private readonly answered: Claim[] = [];
   private readonly completed: Claim[] = [];
   private readonly replaced: string[] = [];
+  private readonly granted: Granted[] = [];
   private hasBlocked = false;
   private grantedCount = 0;
   /** True after a claim of this round has started to wait. */
@@ -120,9 +128,9 @@ class RoundInProgress {
   }
 
   private result(servedAllWaiting: boolean): Round {
-    const { answered, completed, replaced, hasBlocked } = this;
+    const { answered, completed, replaced, granted, hasBlocked } = this;
     const { isBesideOperation } = this.store;
-    return { answered, completed, replaced, hasBlocked, servedAllWaiting, isBesideOperation };
+    return { answered, completed, replaced, granted, hasBlocked, servedAllWaiting, isBesideOperation };
   }
 
   private async serveQueue(
@@ -179,6 +187,7 @@ class RoundInProgress {
     if (forNew.length > 0) await this.insertNew(forNew, starting);
     const granting = decisions.filter(({ granted }) => granted.length > 0);
     if (granting.length > 0) await this.store.assign(granting);
+    this.granted.push(...granting.map(toGranted));
     await this.updateWaiting(decisions.filter(({ claim }) => !isNew(claim)));
     // Last, because an older claim may have been granted conversations just now.
     await this.replaceOlder(starting);
@@ -213,6 +222,10 @@ class RoundInProgress {
     const ids = claims.map(({ operationId }) => operationId);
     this.replaced.push(...(await this.store.endReplaced(textersOf(claims), ids)));
   }
+}
+
+function toGranted({ claim, granted }: Decision): Granted {
+  return { texterId: claim.request.texterId, conversationIds: granted };
 }
 
 function isNew({ waiting }: Claim): boolean {

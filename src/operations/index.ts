@@ -73,6 +73,6 @@ export {
 } from './ports.ts';
 export { countSelected, preview, refuseEarly, refuseUnconfirmed } from './preview.ts';
 export { progressOf } from './progress.ts';
-export type { SliceLimits } from './run.ts';
+export type { SliceControls, SliceLimits } from './run.ts';
 export { TransactionSizes } from './transaction-size.ts';
 export { MongoOperationViewStore } from './view-store.ts';

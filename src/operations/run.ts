@@ -4,7 +4,7 @@ import { BATCHES_IN_FLIGHT_LIMIT, InFlight, UNAPPLIED_MAX } from '../domain/in-f
 import { applyInParts, type PartsDeps } from './apply-in-parts.ts';
 import { countApplied, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
 import type { OneCommand } from './move-one.ts';
-import { countMoves } from './moves.ts';
+import { countMoves, splitMoves, type Move } from './moves.ts';
 import type { OperationRequest } from './contract.ts';
 import type { Operation } from './operation.ts';
 import type { Stores } from './ports.ts';
@@ -31,6 +31,8 @@ export interface SliceControls {
   /** Called when the operation is accepted, before it waits or runs. */
   readonly onAccepted?: () => void;
   readonly onProgress?: (progress: Progress) => void;
+  /** Called after each transaction that moved conversations, with what it has moved. */
+  readonly onMoved?: (moves: readonly Move[]) => void;
   /** Moves a single conversation at once; see {@link moveOne}, which is the default. */
   readonly moveOne?: (command: OneCommand) => Promise<Operation | undefined>;
   /** Called with waiting claims that the operation has ended. Their jobs have to be woken. */
@@ -170,6 +172,7 @@ class Slice {
   private addApplied(applied: Applied, movedCount: number): void {
     this.source.addApplied(applied);
     this.moved += movedCount;
+    if (movedCount > 0) this.controls.onMoved?.(lastMoves(applied.batch, movedCount));
     this.report();
   }
 
@@ -180,4 +183,10 @@ class Slice {
       ...(conflicts > 0 && { conflicts, transactionSize: this.size.current }),
     });
   }
+}
+
+/** The moves of the part of a batch that was applied last. */
+function lastMoves(batch: StoredBatch, movedCount: number): readonly Move[] {
+  const { first } = splitMoves(batch.moves, countApplied(batch));
+  return splitMoves(first, countApplied(batch) - movedCount).rest;
 }

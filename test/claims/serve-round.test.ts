@@ -184,6 +184,7 @@ describe('a round', () => {
       answered: [],
       completed: [],
       replaced: [],
+      granted: [],
       hasBlocked: true,
       servedAllWaiting: true,
       isBesideOperation: false,

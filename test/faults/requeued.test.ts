@@ -13,6 +13,7 @@ import { LockWatch } from '../../workers/lock-watch.ts';
 import { OperationHandler } from '../../workers/operation-handler.ts';
 import { Pace } from '../../workers/pace.ts';
 import { Harness } from '../support/harness.ts';
+import { NO_LIVE } from '../support/no-live.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 
@@ -37,7 +38,7 @@ describe('an operation whose slice fails after progress', () => {
     const redis = connectWorker(queue.redisUrl, () => undefined);
     const operations = new OperationQueue(redis, queue.prefix, () => undefined);
     const claims = new ClaimQueue(redis, queue.prefix, () => undefined);
-    const context = { ...harness.context, stores };
+    const context = { ...harness.context, stores, live: NO_LIVE };
     const afterEnd = new AfterEnd(context, operations, claims, new EndedClaims(stores.claims, claims));
     const handler = new OperationHandler(context, operations, afterEnd, new Pace(), config);
     const worker = new Worker(OPERATIONS_QUEUE, processorOf(handler, createLogger(log), new LockWatch(config.lockMs)), {

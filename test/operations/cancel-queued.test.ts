@@ -10,6 +10,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { CancelQueuedHandler } from '../../workers/cancel-queued-handler.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { Harness, many } from '../support/harness.ts';
+import { NO_LIVE } from '../support/no-live.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { rawBatches, rawOperation } from '../support/raw.ts';
 import { oneSlice, record, runToEnd } from '../support/run-operation.ts';
@@ -54,7 +55,7 @@ describe('cancelling the operations of a campaign that wait', () => {
   };
   /** Runs the next request to cancel, as a worker that dies after its first transaction. */
   const dieWhileCancelling = async (): Promise<void> => {
-    const { context } = harness;
+    const context = { ...harness.context, live: NO_LIVE };
     const controls = new RawQueue(harness, CONTROLS_QUEUE);
     const operations = new OperationQueue(controls.redis, harness.config.queue.prefix, () => undefined);
     operations.wake = () => Promise.reject(new Error('the worker dies'));

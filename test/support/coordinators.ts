@@ -144,6 +144,7 @@ export class Coordinators {
         answered: commands.slice(0, this.servedMax).map((command) => this.store(command)),
         completed: [],
         replaced: [],
+        granted: [],
         hasBlocked: false,
         servedAllWaiting: commands.length <= this.servedMax,
         isBesideOperation: false,
