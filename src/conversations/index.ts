@@ -20,4 +20,11 @@ export { SharedMoments } from './shared-moments.ts';
 export { assigneeOf, isComplete, isTimed, type StoredConversation } from './stored.ts';
 export { ANY_TIME, mergePlaces, moment, moments, NO_TIME, OTHER_TYPES, readUntimed } from './untimed.ts';
 export { MongoViewStore } from './view-store.ts';
-export { type ConversationsView, type Load, type Sender, viewConversations, viewSenders } from './views.ts';
+export {
+  type ConversationsView,
+  type Load,
+  type Sender,
+  type SendersView,
+  viewConversations,
+  viewSenders,
+} from './views.ts';

@@ -114,5 +114,6 @@ const TAGS = [
   { name: 'Operations', description: 'Requests that move conversations, with their receipts.' },
   { name: 'Claims', description: 'Texters who take more conversations from the pool.' },
   { name: 'Conversations', description: 'What texters and the pool have.' },
+  { name: 'Events', description: 'Changes as they happen, as server-sent events.' },
   { name: 'Server', description: 'Whether the server works.' },
 ];

@@ -28,6 +28,14 @@ export class KeyCache {
     return this.read(keyId);
   }
 
+  /** Returns false for a key that was revoked meanwhile. */
+  async isLive(keyId: string): Promise<boolean> {
+    const version = await this.readVersion();
+    const kept = await this.find(keyId);
+    const current = kept?.version === version ? kept : await this.read(keyId);
+    return current?.key.revokedAt === null;
+  }
+
   /** Reads the version before the key, so that a key which is revoked meanwhile has an old version. */
   async read(keyId: string): Promise<Kept | undefined> {
     const version = await this.readVersion();

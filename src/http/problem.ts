@@ -15,6 +15,7 @@ export const HTTP_CODES = {
   'rate-limited': 429,
   'request-too-slow': 408,
   'scope-missing': 403,
+  'too-many-streams': 429,
   unavailable: 503,
   'worker-timeout': 503,
 } as const;

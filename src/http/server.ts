@@ -27,6 +27,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Serve
       lost: new Promise(() => undefined),
       close: async () => {
         services.stopping.abort();
+        services.live.stop();
         const milliseconds = config.worker.closeTimeoutMs;
         const closed = app.close().then(() => 'closed' as const);
         const outcome = await pTimeout(closed, { milliseconds, fallback: () => 'timed-out' as const });

@@ -1,16 +1,22 @@
 import type { Queue } from 'bullmq';
 import type { Config } from '../config.ts';
 import { openContext, type Context } from '../context.ts';
+import { viewSenders, type SendersView } from '../conversations/index.ts';
 import { errorText } from '../domain/safe-text.ts';
 import { databaseIdOf } from '../mongo/database-id.ts';
 import { connect } from '../mongo/connect.ts';
 import { createProducer, type Producer } from '../producer/index.ts';
-import { CONNECTION_FAILED, connectProducer, type RedisConnection } from '../queue/connection.ts';
+import { CONNECTION_FAILED, connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
+import { newClosing, whenReachable } from '../queue/reachable.ts';
 import { openSentQueues } from '../reconcile/index.ts';
 import { errorReporter, type Logger } from '../telemetry/index.ts';
 import { Availability } from './availability.ts';
 import { Gate } from './gate.ts';
 import { KeyCache } from './key-cache.ts';
+import { countsOfEvent } from './live/counts-of-event.ts';
+import { LiveHub } from './live/live-hub.ts';
+import type { Snapshot } from './live/view.ts';
+import { SharedAnswers } from './shared-answers.ts';
 
 /** A client of HTTP waits at most about three seconds for the answer that a service is away. */
 const SELECTION_TIMEOUT_MS_MAX = 2_000;
@@ -27,10 +33,33 @@ export interface HttpServices {
   /** The queues in which operations wait until a worker accepts them. */
   readonly sentQueues: readonly Queue[];
   readonly availability: Availability;
+  /** The counts of campaigns, which callers share. */
+  readonly senders: SharedAnswers<SendersView>;
+  readonly live: LiveHub;
+  /** What streams of events start with, which they share. */
+  readonly snapshots: SharedAnswers<Snapshot>;
   /** Aborted when the server stops: requests that wait for an operation answer at once, and streams end. */
   readonly stopping: AbortController;
   /** Closes every connection. */
   close(): Promise<void>;
+}
+
+/** The first requests must not find a connection that is still being opened. Without Redis, the server answers 503. */
+async function reach(redis: RedisConnection): Promise<void> {
+  const opening = { limitMs: SELECTION_TIMEOUT_MS_MAX, signal: newClosing().signal };
+  await whenReachable(redis, opening, () => redis.ping()).catch(() => undefined);
+}
+
+/** Counts at a moment after the call. */
+function countAnew(
+  { context, senders }: Pick<HttpServices, 'context' | 'senders'>,
+  campaignId: string,
+): Promise<SendersView> {
+  return senders.read(
+    campaignId,
+    () => viewSenders(context, campaignId),
+    () => false,
+  );
 }
 
 /** Connects to MongoDB and Redis. Throws a `Refusal` if this code cannot work with the schema of the database. */
@@ -44,6 +73,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Http
   // A connection of its own: the others may all be busy.
   const probe = await connect({ ...mongo, connectionsMax: 1 });
   const redis = connectProducer(redisUrl, onError);
+  await reach(redis);
   const producer = createProducer({ ...config.queue, databaseId: await databaseIdOf(context.database), onError });
   const gate = new Gate(redis, prefix);
   const sentQueues = openSentQueues(redis, prefix);
@@ -51,12 +81,23 @@ export async function openServices(config: Config, logger: Logger): Promise<Http
     { name: 'MongoDB', ask: () => probe.getClient().db('admin').command({ ping: 1 }) },
     { name: 'Redis', ask: () => redis.ping() },
   ]);
+  const keyCache = new KeyCache(context.keys, () => gate.version());
+  const { countsSharedForMs } = config.worker;
+  const senders = new SharedAnswers<SendersView>(countsSharedForMs);
+  const readerRedis = connectWorker(redisUrl, onError, config.redis);
+  const live = new LiveHub({
+    ...{ redis, readerRedis, prefix },
+    readCounts: async (campaignId) => countsOfEvent(await countAnew({ context, senders }, campaignId)),
+    isKeyLive: (keyId) => keyCache.isLive(keyId),
+    onError: reporter('the changes of watched campaigns could not be read'),
+  });
   return {
-    ...{ config, logger, context, producer, redis, gate, sentQueues, availability },
-    keyCache: new KeyCache(context.keys, () => gate.version()),
+    ...{ config, logger, context, producer, redis, gate, keyCache, sentQueues, availability, senders, live },
+    snapshots: new SharedAnswers<Snapshot>(countsSharedForMs),
     stopping: new AbortController(),
     close: async () => {
       availability.close();
+      live.close();
       await Promise.allSettled([producer.close(), ...sentQueues.map((queue) => queue.close())]);
       redis.disconnect();
       await Promise.allSettled([probe.close(), context.close()]);

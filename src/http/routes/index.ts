@@ -1,6 +1,7 @@
 import { addCampaignRoutes } from './campaigns.ts';
 import { addClaimRoutes } from './claims.ts';
 import { addConversationRoutes } from './conversations.ts';
+import { addEventRoutes } from './events.ts';
 import { addHealthRoutes } from './health.ts';
 import { addOperationChangeRoutes } from './operation-changes.ts';
 import { addOperationRoutes } from './operations.ts';
@@ -16,5 +17,6 @@ export const ROUTES: readonly ((app: App, services: HttpServices) => void)[] = [
   addOperationChangeRoutes,
   addClaimRoutes,
   addConversationRoutes,
+  addEventRoutes,
   addHealthRoutes,
 ];

@@ -1,0 +1,113 @@
+import {
+  compareIds,
+  follows,
+  NO_CHANGES,
+  readAfter,
+  readTail,
+  streamKey,
+  type Entry,
+  type Position,
+  type StreamReader,
+  type Topic,
+} from '../../events/index.ts';
+import type { RedisConnection } from '../../queue/connection.ts';
+import type { CountsOfEvent } from './counts-of-event.ts';
+import { eventText } from './event-text.ts';
+import { LiveCounts } from './live-counts.ts';
+import type { LiveView } from './view.ts';
+
+export interface LiveCampaignOptions {
+  readonly campaignId: string;
+  readonly prefix: string;
+  readonly redis: RedisConnection;
+  readonly reader: StreamReader;
+  readonly readCounts: () => Promise<CountsOfEvent>;
+  /** Called when the last watcher has left. */
+  readonly onUnused: () => void;
+}
+
+/** A client that watches. */
+export interface CampaignWatcher {
+  readonly view: LiveView;
+  deliver(entry: Entry): void;
+  /** Sends an event that is not in the stream of changes. */
+  send(text: Buffer): void;
+  tick(): void;
+}
+
+/** A campaign that clients of this process watch. It is read once, however many they are. */
+export class LiveCampaign {
+  private readonly options: LiveCampaignOptions;
+  private readonly key: string;
+  private readonly watchers = new Set<CampaignWatcher>();
+  private readonly counts: LiveCounts;
+  private topic: Topic | undefined;
+
+  constructor(options: LiveCampaignOptions) {
+    this.options = options;
+    this.key = streamKey(options.prefix, options.campaignId);
+    this.counts = new LiveCounts({ read: options.readCounts, send: (counts) => this.sendCounts(counts) });
+  }
+
+  readTail(): Promise<Position> {
+    return readTail(this.options.redis, this.key);
+  }
+
+  readAfter(position: Position, limit: number): Promise<readonly Entry[]> {
+    return readAfter(this.options.redis, this.key, position, limit);
+  }
+
+  /** Returns true when Redis still has every change after the position. */
+  async hasAllAfter(position: Position): Promise<boolean> {
+    const [next] = position.version === NO_CHANGES.version ? [] : await this.readAfter(position, 1);
+    if (next) return follows(next, position);
+    const tail = await this.readTail();
+    return tail.id === position.id && tail.version === position.version;
+  }
+
+  /** Returns true when nothing has been read from the stream that comes after the position. */
+  isAt({ id }: Position): boolean {
+    return this.topic !== undefined && compareIds(this.topic.position.id, id) <= 0;
+  }
+
+  join(watcher: CampaignWatcher, position: Position): void {
+    this.watchers.add(watcher);
+    this.topic ??= this.options.reader.watch(this.options.campaignId, position, (entry) => this.pass(entry));
+    if (!watcher.view.showsCounts) return;
+    // The snapshot may have been counted before the last change in it.
+    this.counts.forgetSent();
+    this.counts.touch();
+  }
+
+  leave(watcher: CampaignWatcher): void {
+    this.watchers.delete(watcher);
+    this.closeUnused();
+  }
+
+  closeUnused(): void {
+    if (this.watchers.size > 0) return;
+    this.topic?.close();
+    this.counts.close();
+    this.options.onUnused();
+  }
+
+  /** Shows every client that the connection works, and finds what a lost change has not said. */
+  tick(): void {
+    for (const watcher of [...this.watchers]) watcher.tick();
+    this.touchCounts();
+  }
+
+  private pass(entry: Entry): void {
+    for (const watcher of [...this.watchers]) watcher.deliver(entry);
+    this.touchCounts();
+  }
+
+  private touchCounts(): void {
+    for (const { view } of this.watchers) if (view.showsCounts) return this.counts.touch();
+  }
+
+  private sendCounts(counts: CountsOfEvent): void {
+    const text = Buffer.from(eventText({ event: 'counts', data: counts }));
+    for (const watcher of this.watchers) if (watcher.view.showsCounts) watcher.send(text);
+  }
+}

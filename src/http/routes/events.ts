@@ -1,0 +1,97 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { viewSenders } from '../../conversations/index.ts';
+import { required } from '../access.ts';
+import type { App } from '../app-type.ts';
+import { callerOf } from '../authenticate.ts';
+import { problems } from '../document.ts';
+import { CampaignView } from '../live/campaign-view.ts';
+import { countsOfEvent } from '../live/counts-of-event.ts';
+import { openStream } from '../live/open-stream.ts';
+import { OperationView } from '../live/operation-view.ts';
+import { readOperation } from '../send-operation.ts';
+import type { HttpServices } from '../services.ts';
+import { campaignParams, operationParams } from '../shapes.ts';
+
+const EVERY_STREAM = `Events are hints and can be lost. Each has a \`version\`; \`previous\` is the version of the event before it, so
+that a client notices a gap. After a lost connection, a client sends the id of its last event as \`Last-Event-ID\`, to any
+server. \`reset\` means that events are missing: a new \`snapshot\` follows. \`bye\` ends the stream: connect again. A
+comment every 15 seconds shows that the connection works.`;
+
+const CAMPAIGN_STREAM = `\`snapshot\`: the counts by sender and the newest operations. \`changes\`: operations in their new
+state, and the ids of the conversations that texters gained and lost. \`many\` names the lists that would be too long: read
+them again. \`counts\`: the counts by sender, when they have changed. ${EVERY_STREAM}`;
+
+const OPERATION_STREAM = `\`snapshot\`: the operation. \`progress\`: how many conversations it has moved. \`end\`: the operation
+with its receipt; then the stream ends. ${EVERY_STREAM}`;
+
+const headers = z.looseObject({
+  'last-event-id': z.string().max(100).optional().describe('The id of the last event that the client has received.'),
+});
+
+/** A response that stays open. */
+function stream(description: string): z.ZodString {
+  return { description, content: { 'text/event-stream': { schema: z.string() } } } as unknown as z.ZodString;
+}
+
+/** Server-sent events about a campaign and about one operation. */
+export function addEventRoutes(app: App, services: HttpServices): void {
+  app.get(
+    '/v1/campaigns/:campaignId/events',
+    {
+      config: { access: { for: 'key', scope: 'read', chain: ['campaign'] } },
+      schema: {
+        operationId: 'watchCampaign',
+        tags: ['Events'],
+        summary: 'Watch a campaign: operations, counts by sender, and conversations that texters gain and lose',
+        description: CAMPAIGN_STREAM,
+        params: campaignParams,
+        headers,
+        response: { 200: stream('A stream of events.'), ...problems(404) },
+      },
+    },
+    (request, reply) => watchCampaign(services, request, reply),
+  );
+  app.get(
+    '/v1/campaigns/:campaignId/operations/:operationId/events',
+    {
+      config: { access: { for: 'key', scope: 'read', chain: ['campaign', 'operation'] } },
+      schema: {
+        operationId: 'watchOperation',
+        tags: ['Events'],
+        summary: 'Watch an operation or claim until its end',
+        description: OPERATION_STREAM,
+        params: operationParams,
+        headers,
+        response: { 200: stream('A stream of events.'), ...problems(404) },
+      },
+    },
+    (request, reply) => watchOperation(services, request, reply),
+  );
+}
+
+function watchCampaign(services: HttpServices, request: FastifyRequest, reply: FastifyReply): Promise<never> {
+  const { context, live, senders, snapshots } = services;
+  const { campaignId } = required(request.resources.campaign);
+  const campaign = live.campaign(campaignId);
+  const view = new CampaignView({
+    campaignId,
+    readTail: () => campaign.readTail(),
+    readCounts: async () => countsOfEvent(await senders.read(campaignId, () => viewSenders(context, campaignId))),
+    operations: context.operationViews,
+    shared: snapshots,
+  });
+  return openStream(services, request, reply, { campaign, view, keyId: callerOf(request).keyId });
+}
+
+function watchOperation(services: HttpServices, request: FastifyRequest, reply: FastifyReply): Promise<never> {
+  const { operationId, campaignId } = required(request.resources.operation);
+  const campaign = services.live.campaign(campaignId);
+  const view = new OperationView({
+    operationId,
+    readTail: () => campaign.readTail(),
+    readOperation: () => readOperation(services, operationId),
+    shared: services.snapshots,
+  });
+  return openStream(services, request, reply, { campaign, view, keyId: callerOf(request).keyId });
+}
