@@ -29,7 +29,7 @@ const RULES = [
   '^src/domain/',
   '^src/campaigns/campaign\\.ts$',
   '^src/claims/(claim|contract|rules)\\.ts$',
-  '^src/contacts/(cell-values|consent|contact|contract|fields|formulas|mapping|mapping-refusals|moments|row)\\.ts$',
+  '^src/contacts/(cell-values|consent|contact|contract|fields|formulas|json-row|json-scanner|mapping|mapping-refusals|moments|row)\\.ts$',
   '^src/operations/(batch|contract|evaluate|moves|operation|planner|shortfalls|sources-and-targets|surplus)\\.ts$',
 ];
 

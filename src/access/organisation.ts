@@ -1,5 +1,5 @@
 /** What an API key may do. A closed set and part of the public contract. */
-export const SCOPES = ['read', 'operations:write', 'campaigns:write', 'texters:write'] as const;
+export const SCOPES = ['read', 'operations:write', 'campaigns:write', 'texters:write', 'conversations:write'] as const;
 
 export type Scope = (typeof SCOPES)[number];
 

@@ -1,13 +1,10 @@
-import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { open, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { openNamelessFile, piecesOf, writeAll } from '../contacts/index.ts';
 import { isSystemError, unusableFile } from './errors.ts';
 import type { Terminal } from './terminal.ts';
 
-const OWNER_ONLY = 0o600;
 const STDIN = '-';
-const PIECE_BYTES = 64 * 1024;
 
 /** A file that is read more than once. */
 export interface InputFile {
@@ -38,24 +35,11 @@ export async function openInput({ stdin }: Terminal, file: string): Promise<Inpu
 
 async function inputFile(name: string, handle: FileHandle): Promise<InputFile> {
   const { size: bytes } = await handle.stat();
-  const read = async function* (onRead?: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-    let at = 0;
-    for (;;) {
-      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(PIECE_BYTES), 0, PIECE_BYTES, at);
-      if (bytesRead === 0) return;
-      at += bytesRead;
-      yield buffer.subarray(0, bytesRead);
-      onRead?.(at);
-    }
-  };
-  return { name, bytes, read, close: () => handle.close() };
+  return { name, bytes, read: (onRead) => piecesOf(handle, onRead), close: () => handle.close() };
 }
 
-/** Copies a stream to a file without a name, which is gone when it is closed, also after a crash. */
 async function copied(stream: Readable): Promise<FileHandle> {
-  const folder = await mkdtemp(join(tmpdir(), 'baton-'));
-  const handle = await open(join(folder, 'input'), 'wx+', OWNER_ONLY);
-  await rm(folder, { recursive: true });
-  for await (const piece of stream as AsyncIterable<Uint8Array>) await handle.write(piece);
+  const handle = await openNamelessFile();
+  for await (const piece of stream as AsyncIterable<Uint8Array>) await writeAll(handle, piece);
   return handle;
 }

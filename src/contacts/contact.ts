@@ -1,6 +1,9 @@
 import type { PersonText } from './person-text.ts';
 import type { Assignee, Status } from '../domain/conversation.ts';
 
+/** The longest id of a contact in another system. */
+export const EXTERNAL_ID_CHARS_MAX = 200;
+
 /** A conversation as an import creates it, with the contact that it belongs to. */
 export interface NewConversation {
   /** The id of the contact in another system; `null` when the file gives none. */

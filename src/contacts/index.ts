@@ -16,6 +16,9 @@ export { EXPORT_COLUMNS, type ExportRow, exportConversations, withoutFormulas } 
 export { FIELDS, headerKey, REPORT_COLUMNS } from './fields.ts';
 export { withGuard } from './formulas.ts';
 export { type ImportEnd, type ImportOptions, type ImportPreview, importContacts, previewImport } from './import.ts';
+export { contactRow, jsonKeyOf } from './json-row.ts';
+export { type JsonForm, jsonSource } from './json-rows.ts';
+export { openNamelessFile, piecesOf, writeAll } from './nameless-file.ts';
 export { type ContactSource, sourceOf, type SourceRow } from './source.ts';
 export { liftOptOut, optOut } from './opt-out.ts';
 export type { ContactStore } from './contact.ts';

@@ -50,7 +50,7 @@ export interface RowImportParts {
   readonly keepsAssignees: boolean;
   readonly sharesIds: boolean;
   /** Gets each rejected row, so that it can be corrected. */
-  readonly onRejected?: ((row: SourceRow, reason: string) => Promise<void>) | undefined;
+  readonly onRejected?: ((row: SourceRow, reason: string, field: string | null) => Promise<void>) | undefined;
 }
 
 /** Reads the rows of one import, inserts them in batches, and counts what became of them. */
@@ -145,7 +145,7 @@ export class RowImport {
     this.counts.rejectedCount += 1;
     if (this.rejected.length < REJECTED_LISTED_MAX) this.rejected.push({ line: row.line, field, reason });
     if (optOut !== undefined) this.optOuts.add(optOut);
-    await this.parts.onRejected?.(row, reason);
+    await this.parts.onRejected?.(row, reason, field);
   }
 }
 
@@ -161,7 +161,7 @@ const REASONS: Readonly<Record<Refused['because'], readonly [field: Field, reaso
 /** Returns the conversation of a row, or what is wrong with the row. */
 export function readRow(row: SourceRow, reader: ContactReader): NewConversation | BadRow {
   try {
-    return 'cells' in row ? reader.read(row.cells) : new BadRow(row.problem);
+    return 'cells' in row ? reader.read(row.cells) : reader.refuse(row.problem, row.known ?? []);
   } catch (error) {
     if (error instanceof BadRow) return error;
     throw error;

@@ -1,6 +1,6 @@
 import { BadRow, isRounded, readMoment, readStatus, readText } from './cell-values.ts';
 import { saysOptedOut, saysYes } from './consent.ts';
-import type { NewConversation } from './contact.ts';
+import { EXTERNAL_ID_CHARS_MAX, type NewConversation } from './contact.ts';
 import type { Field } from './fields.ts';
 import { unwrappedId, withoutGuard } from './formulas.ts';
 import type { ColumnMapping } from './mapping.ts';
@@ -10,7 +10,6 @@ import type { Assignee } from '../domain/conversation.ts';
 import { NAME_CHARS_MAX } from '../domain/ids.ts';
 import type { PhoneReading } from '../domain/phone.ts';
 
-const EXTERNAL_ID_CHARS_MAX = 200;
 const CONSENT_FIELDS = ['opted_out', 'opted_in'] as const;
 
 export interface ReaderParts {
@@ -47,6 +46,13 @@ export class ContactReader {
       if (error instanceof BadRow) error.optOut = this.optOutOf(row);
       throw error;
     }
+  }
+
+  /** The problem of a row that cannot be read as a whole. An opt-out in the cells that are known holds. */
+  refuse(problem: string, known: readonly string[]): BadRow {
+    const bad = new BadRow(problem);
+    bad.optOut = this.optOutOf(new Row(known, this.mapping));
+    return bad;
   }
 
   private conversationOf(row: Row): NewConversation {

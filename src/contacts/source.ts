@@ -1,7 +1,13 @@
 /** One row of a source: its cells in the order of the columns, or the reason why it cannot be read. */
 export type SourceRow =
   | { readonly line: number; readonly cells: readonly string[] }
-  | { readonly line: number; readonly problem: string; readonly text?: string };
+  | {
+      readonly line: number;
+      readonly problem: string;
+      readonly text?: string;
+      /** The cells that can be read, in the order of the columns. An opt-out in them holds. */
+      readonly known?: readonly string[];
+    };
 
 /** Rows of contacts: a file, or a list that a program has. */
 export interface ContactSource {

@@ -43,7 +43,7 @@ export async function buildApp(services: HttpServices): Promise<App> {
     if (!schema?.hide) noteMethods(app, url, method);
   });
   await addDocument(app);
-  for (const addRoutes of ROUTES) addRoutes(app, services);
+  for (const addRoutes of ROUTES) await addRoutes(app, services);
   addMethodNotAllowed(app);
   await app.ready();
   return app;

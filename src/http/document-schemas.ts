@@ -6,8 +6,11 @@ export interface Document {
 
 interface Operation {
   readonly operationId?: string;
-  readonly requestBody?: object;
+  readonly requestBody?: { readonly required?: boolean; readonly content?: Readonly<Record<string, object>> };
 }
+
+/** The media type of rows of JSON, one on each line. */
+export const NDJSON = 'application/x-ndjson';
 
 const REFERENCE = /"#\/components\/schemas\/([^"]+)"/g;
 const OF_INPUT = 'Input';
@@ -61,6 +64,25 @@ export function withOptionalBodies(document: Document, operationIds: ReadonlySet
   };
   const paths = mapValues(document.paths ?? {}, (operations) => mapValues(operations, changed));
   return { ...document, paths };
+}
+
+/** Describes what a line of NDJSON is. The library describes a body in each media type as the same list. */
+export function withLines(document: Document): Document {
+  const { schemas = {} } = document.components ?? {};
+  const lineOf = (content: Readonly<Record<string, object>>): object => {
+    const [, name = ''] = /schemas\/([^"]+)"/.exec(JSON.stringify(content[NDJSON])) ?? [];
+    const { items } = (schemas[name] ?? {}) as { readonly items?: object };
+    return { schema: { ...items, description: 'One line. Each line of the body is such an object.' } };
+  };
+  const changed = (operation: Operation): Operation => {
+    const { content } = operation.requestBody ?? {};
+    if (!content?.[NDJSON]) return operation;
+    return {
+      ...operation,
+      requestBody: { ...operation.requestBody, content: { ...content, [NDJSON]: lineOf(content) } },
+    };
+  };
+  return { ...document, paths: mapValues(document.paths ?? {}, (operations) => mapValues(operations, changed)) };
 }
 
 function mapValues<Value, Result>(

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { App } from './app-type.ts';
 import { pageOf, type ShownDocument } from './document-page.ts';
 import { PROBLEM_TYPE, problemDocument } from './problem.ts';
-import { tidySchemas, withOptionalBodies, type Document } from './document-schemas.ts';
+import { tidySchemas, withOptionalBodies, type Document, withLines } from './document-schemas.ts';
 
 const DESCRIPTION = `Moves texting conversations between texters. Ids are opaque texts of up to 64 letters, digits, "-", "_",
 ".", ":" and "|". A request that changes conversations has an \`Idempotency-Key\`, which is the id of the operation: sending
@@ -97,7 +97,7 @@ export async function addDocument(app: App): Promise<void> {
     },
     transform: createJsonSchemaTransform({ zodToJsonConfig: toJson }),
     transformObject: (document) =>
-      withOptionalBodies(tidySchemas(transformObject(document) as Document), optionalBodies) as never,
+      withLines(withOptionalBodies(tidySchemas(transformObject(document) as Document), optionalBodies)) as never,
   });
   app.get('/openapi.json', { schema: { hide: true }, config: { access: { for: 'anyone' } } }, () => app.swagger());
   app.get('/docs', { schema: { hide: true }, config: { access: { for: 'anyone' } } }, (_, reply) =>

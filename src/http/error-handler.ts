@@ -7,6 +7,7 @@ import { idText, loggedError } from '../domain/safe-text.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { HttpProblem, PROBLEM_TYPE, type ProblemDocument } from './problem.ts';
 import { MALFORMED, problemOf, type FoundProblem } from './problem-of-error.ts';
+import { mayBeSlow } from './streams/slow-bodies.ts';
 import { InvalidRequest } from './validation.ts';
 
 /** Answers every error with a problem document, and logs the cause of those that are bugs. */
@@ -68,6 +69,7 @@ function shownPointer(pointer: string): string {
 
 /** Answers a request that never became one. The connection is closed, because its rest cannot be read. */
 export function answerClientError(this: unknown, error: Error & { code: string }, socket: Socket): void {
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && mayBeSlow(socket)) return;
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const problem = OF_PARSER[error.code] ?? MALFORMED;
   const body = JSON.stringify(toDocument(problem, randomUUID()));

@@ -4,6 +4,7 @@ import type { RefusalCode } from '../domain/errors.ts';
 /** The codes of problems that only the HTTP API has. They are part of the public contract. */
 export const HTTP_CODES = {
   'body-too-large': 413,
+  busy: 503,
   'headers-too-large': 431,
   'internal-error': 500,
   'key-missing': 401,
@@ -15,6 +16,7 @@ export const HTTP_CODES = {
   'rate-limited': 429,
   'request-too-slow': 408,
   'scope-missing': 403,
+  'too-many-rows': 413,
   'too-many-streams': 429,
   unavailable: 503,
   'worker-timeout': 503,

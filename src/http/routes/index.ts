@@ -1,5 +1,6 @@
 import { addCampaignRoutes } from './campaigns.ts';
 import { addClaimRoutes } from './claims.ts';
+import { addConversationImportRoutes } from './conversation-imports.ts';
 import { addConversationRoutes } from './conversations.ts';
 import { addEventRoutes } from './events.ts';
 import { addHealthRoutes } from './health.ts';
@@ -10,13 +11,14 @@ import type { App } from '../app-type.ts';
 import type { HttpServices } from '../services.ts';
 
 /** One file for each family of routes. The document lists the families in this order. */
-export const ROUTES: readonly ((app: App, services: HttpServices) => void)[] = [
+export const ROUTES: readonly ((app: App, services: HttpServices) => void | Promise<void>)[] = [
   addCampaignRoutes,
   addTexterRoutes,
   addOperationRoutes,
   addOperationChangeRoutes,
   addClaimRoutes,
   addConversationRoutes,
+  addConversationImportRoutes,
   addEventRoutes,
   addHealthRoutes,
 ];

@@ -1,0 +1,40 @@
+import type { FileHandle } from 'node:fs/promises';
+import { addAbortSignal, Transform, type Readable, type TransformCallback } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
+import { writeAll } from '../../contacts/index.ts';
+import { HttpProblem } from '../problem.ts';
+
+/** The largest body, and so the largest temporary file: 200,000 rows of more than 600 bytes. */
+export const IMPORT_BYTES_MAX = 128 * 1024 * 1024;
+
+/** Writes the body of a request to a file. Throws the reason of the signal when it is aborted. */
+export async function receiveBody(request: FastifyRequest, to: FileHandle, signal: AbortSignal): Promise<void> {
+  if (Number(request.headers['content-length'] ?? 0) > IMPORT_BYTES_MAX) throw bodyTooLarge();
+  // A loop that ends early destroys its stream. The body itself must stay open, because its connection carries the answer.
+  const limited = addAbortSignal(signal, (request.body as Readable).pipe(new ByteLimit()));
+  try {
+    for await (const piece of limited as AsyncIterable<Uint8Array>) await writeAll(to, piece);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+class ByteLimit extends Transform {
+  private bytes = 0;
+
+  override _transform(piece: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    this.bytes += piece.length;
+    if (this.bytes > IMPORT_BYTES_MAX) done(bodyTooLarge());
+    else done(null, piece);
+  }
+}
+
+function bodyTooLarge(): HttpProblem {
+  return new HttpProblem('body-too-large', {
+    message: `the body is larger than ${IMPORT_BYTES_MAX} bytes; send the rows in several requests`,
+    expected: `at most ${IMPORT_BYTES_MAX} bytes`,
+    received: 'more',
+    headers: { connection: 'close' },
+  });
+}
