@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { Config } from '../config.ts';
 import { openContext, type Context } from '../context.ts';
-import { viewSenders, type SendersView } from '../conversations/index.ts';
+import { viewSenders, type ConversationsView, type SendersView } from '../conversations/index.ts';
 import { errorText } from '../domain/safe-text.ts';
 import { databaseIdOf } from '../mongo/database-id.ts';
 import { connect } from '../mongo/connect.ts';
@@ -21,8 +21,27 @@ import { SharedAnswers } from './shared-answers.ts';
 /** A client of HTTP waits at most about three seconds for the answer that a service is away. */
 const SELECTION_TIMEOUT_MS_MAX = 2_000;
 
+/** A page of the conversations view, and the moment after which nothing is missing in it. */
+export type CountedView = ConversationsView & { readonly countedAt: string };
+
+/** Answers that callers of this process share. */
+interface SharedReads {
+  readonly senders: SharedAnswers<SendersView>;
+  readonly views: SharedAnswers<CountedView>;
+  /** What streams of events start with. */
+  readonly snapshots: SharedAnswers<Snapshot>;
+}
+
+function sharedReads(sharedForMs: number): SharedReads {
+  return {
+    senders: new SharedAnswers(sharedForMs),
+    views: new SharedAnswers(sharedForMs),
+    snapshots: new SharedAnswers(sharedForMs),
+  };
+}
+
 /** What the routes work with. */
-export interface HttpServices {
+export interface HttpServices extends SharedReads {
   readonly config: Config;
   readonly logger: Logger;
   readonly context: Context;
@@ -33,11 +52,7 @@ export interface HttpServices {
   /** The queues in which operations wait until a worker accepts them. */
   readonly sentQueues: readonly Queue[];
   readonly availability: Availability;
-  /** The counts of campaigns, which callers share. */
-  readonly senders: SharedAnswers<SendersView>;
   readonly live: LiveHub;
-  /** What streams of events start with, which they share. */
-  readonly snapshots: SharedAnswers<Snapshot>;
   /** Aborted when the server stops: requests that wait for an operation answer at once, and streams end. */
   readonly stopping: AbortController;
   /** Closes every connection. */
@@ -82,18 +97,17 @@ export async function openServices(config: Config, logger: Logger): Promise<Http
     { name: 'Redis', ask: () => redis.ping() },
   ]);
   const keyCache = new KeyCache(context.keys, () => gate.version());
-  const { countsSharedForMs } = config.worker;
-  const senders = new SharedAnswers<SendersView>(countsSharedForMs);
+  const shared = sharedReads(config.worker.countsSharedForMs);
   const readerRedis = connectWorker(redisUrl, onError, config.redis);
   const live = new LiveHub({
     ...{ redis, readerRedis, prefix },
-    readCounts: async (campaignId) => countsOfEvent(await countAnew({ context, senders }, campaignId)),
+    readCounts: async (campaignId) => countsOfEvent(await countAnew({ context, ...shared }, campaignId)),
     isKeyLive: (keyId) => keyCache.isLive(keyId),
     onError: reporter('the changes of watched campaigns could not be read'),
   });
   return {
-    ...{ config, logger, context, producer, redis, gate, keyCache, sentQueues, availability, senders, live },
-    snapshots: new SharedAnswers<Snapshot>(countsSharedForMs),
+    ...{ config, logger, context, producer, redis, gate, keyCache, sentQueues, availability, live },
+    ...shared,
     stopping: new AbortController(),
     close: async () => {
       availability.close();

@@ -1,5 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** Answers beyond this number are not kept. A page of conversations takes up to 100 KB. */
+const KEPT_MAX = 200;
+
 interface Kept<Answer> {
   readonly begunAt: number;
   readonly answer: Promise<Answer>;
@@ -10,6 +13,17 @@ interface Kept<Answer> {
 
 /** A caller gets an answer that is known already only if it is new enough for this caller. */
 type IsEnough<Answer> = (answer: Answer) => boolean;
+
+/**
+ * How much later than an operation an answer must be, so that it surely has its changes: the clocks of two processes follow
+ * the one of the database, and may each differ from it by a second.
+ */
+const CLOCKS_MS_MAX = 2_000;
+
+/** Accepts answers that have the changes of an operation that ended then. Accepts every answer without a moment. */
+export function isNotBefore(seen: Date | undefined): IsEnough<{ readonly countedAt: string }> {
+  return ({ countedAt }) => seen === undefined || Date.parse(countedAt) >= seen.getTime() + CLOCKS_MS_MAX;
+}
 
 /**
  * Lets the callers of this process share answers: for each key, at most one read begins within `sharedForMs`. A caller for
@@ -36,9 +50,11 @@ export class SharedAnswers<Answer> {
 
   private readAfter(calledAt: number, key: string, ask: () => Promise<Answer>): Promise<Answer> {
     const known = this.kept.get(key);
+    if (!known && this.kept.size >= KEPT_MAX) return ask();
+    if (known?.next) return known.next;
     if (!known || this.isOver(known)) return this.begin(key, ask);
     if (known.begunAt >= calledAt) return known.answer;
-    known.next ??= this.beginAfter(known, key, ask);
+    known.next = this.beginAfter(known, key, ask);
     return known.next;
   }
 
@@ -51,12 +67,14 @@ export class SharedAnswers<Answer> {
   private begin(key: string, ask: () => Promise<Answer>): Promise<Answer> {
     const kept: Kept<Answer> = { begunAt: performance.now(), answer: ask(), hasEnded: false };
     this.kept.set(key, kept);
-    const end = (): void => {
-      kept.hasEnded = true;
-      // A failed read is no answer for anybody who comes later, and a known one is forgotten in time.
-      setTimeout(() => this.forget(key, kept), this.sharedForMs).unref();
-    };
-    kept.answer.then(end, end);
+    kept.answer.then(
+      () => {
+        kept.hasEnded = true;
+        setTimeout(() => !kept.next && this.forget(key, kept), this.sharedForMs).unref();
+      },
+      // An error is no answer for anybody who comes later.
+      () => this.forget(key, kept),
+    );
     return kept.answer;
   }
 
@@ -65,6 +83,6 @@ export class SharedAnswers<Answer> {
   }
 
   private forget(key: string, kept: Kept<Answer>): void {
-    if (this.kept.get(key) === kept && !kept.next) this.kept.delete(key);
+    if (this.kept.get(key) === kept) this.kept.delete(key);
   }
 }

@@ -8,6 +8,7 @@ import type { App } from '../app-type.ts';
 import { answer, problems } from '../document.ts';
 import { cursorOf, next, page, readCursor } from '../paging.ts';
 import type { HttpServices } from '../services.ts';
+import { isNotBefore } from '../shared-answers.ts';
 import { campaignParams, instant } from '../shapes.ts';
 
 const count = z.int();
@@ -21,8 +22,15 @@ const load = {
   incomplete: count.describe('Conversations that operations skip, because other programs left fields out.'),
   total: count,
 };
+const countedAt = z.iso.datetime().describe('The moment for which the answer holds. It can be a second old.');
+const notBefore = instant
+  .optional()
+  .describe(
+    'The `endedAt` of an operation that the caller has seen: the answer includes it, and may wait up to a second for that.',
+  );
 const senders = z
   .object({
+    countedAt,
     senders: z.array(z.object({ texterId: z.string(), name: z.string().nullable(), active: z.boolean(), ...load })),
     pool: z.object(load),
   })
@@ -54,6 +62,7 @@ const withHistory = conversation
   .meta({ id: 'ConversationWithHistory' });
 const view = z
   .object({
+    countedAt,
     conversations: z.array(conversation.meta({ id: 'Conversation' })),
     hidden: count.describe('How many conversations the view does not show, because the contact has never replied.'),
     next,
@@ -65,6 +74,7 @@ const query = z.strictObject({
   ...page,
   assignee: texterId.describe('The id of a texter, or `pool`.').meta({ examples: ['pool'] }),
   status: z.enum(VISIBLE_STATUSES).optional().describe('Only conversations in this status.'),
+  notBefore,
 });
 
 /** What texters and the pool have: the senders' counts, the conversations view, and one conversation with its history. */
@@ -73,7 +83,7 @@ export function addConversationRoutes(app: App, services: HttpServices): void {
   addView(app, services);
 }
 
-function addSenders(app: App, { context }: HttpServices): void {
+function addSenders(app: App, { context, senders: shared }: HttpServices): void {
   app.get(
     '/v1/campaigns/:campaignId/senders',
     {
@@ -83,17 +93,20 @@ function addSenders(app: App, { context }: HttpServices): void {
         tags: ['Conversations'],
         summary: 'Count the conversations of each texter and of the pool',
         params: campaignParams,
+        querystring: z.strictObject({ notBefore }),
         response: { 200: answer('The counts, which all see one moment.', senders), ...problems(404) },
       },
     },
     async (request) => {
-      const shown = await viewSenders(context, required(request.resources.campaign).campaignId);
-      return { senders: [...shown.senders], pool: shown.pool };
+      const { campaignId } = required(request.resources.campaign);
+      const isEnough = isNotBefore(request.query.notBefore);
+      const shown = await shared.read(campaignId, () => viewSenders(context, campaignId), isEnough);
+      return { countedAt: shown.countedAt, senders: [...shown.senders], pool: shown.pool };
     },
   );
 }
 
-function addView(app: App, { context }: HttpServices): void {
+function addView(app: App, { context, views: shared }: HttpServices): void {
   app.get(
     '/v1/campaigns/:campaignId/conversations',
     {
@@ -109,10 +122,16 @@ function addView(app: App, { context }: HttpServices): void {
     },
     async (request) => {
       const { campaignId } = required(request.resources.campaign);
-      const { assignee, status, limit, after } = request.query;
+      const { assignee, status, limit, after, notBefore: seen } = request.query;
       const assignees = [assignee === 'pool' ? null : assignee];
       const from = readCursor(place, after);
-      const found = await viewConversations(context, { campaignId, assignees, status, limit, after: from });
+      const asked = { campaignId, assignees, status, limit, after: from };
+      const ask = async () => ({
+        // Before the reads: the answer has every change until then.
+        countedAt: context.clock.now().toISOString(),
+        ...(await viewConversations(context, asked)),
+      });
+      const found = await shared.read(JSON.stringify(asked), ask, isNotBefore(seen));
       return { ...found, conversations: [...found.conversations], next: found.next && cursorOf(found.next) };
     },
   );
