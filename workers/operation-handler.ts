@@ -69,7 +69,7 @@ export class OperationHandler implements Handler {
     this.afterEnd = afterEnd;
     this.pace = pace;
     this.config = config;
-    this.order = queue.sendingOrder(context.stores.operations);
+    this.order = queue.sendingOrder(context);
     this.sizes = new TransactionSizes(config.batchConversationsMax);
     this.moves = new MovesTogether(context);
     this.live = new LiveChanges(context.live);
@@ -96,7 +96,7 @@ export class OperationHandler implements Handler {
   /** A single move is written together with others, and waits for no bulk operation. */
   private async permitOf({ job }: Attempt): Promise<() => void> {
     const request = operationJob.safeParse(job.data).data?.request;
-    return request && !isOne(request) ? this.permits.acquire(request.campaignId) : () => undefined;
+    return request && !isOne(request) ? this.permits.acquire(request.campaignId, job.timestamp) : () => undefined;
   }
 
   async noteReturn({ job }: Attempt): Promise<void> {
@@ -135,6 +135,7 @@ export class OperationHandler implements Handler {
       // A single move says nothing about the size that suits the campaign's bulk operations.
       ...(!isOne(request) && { transactionSize: this.sizes.of(request.campaignId) }),
       moveOne: (one) => this.moves.move(one),
+      isFirstRun: job.attemptsStarted === 1,
       shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
       onAccepted: () => this.order.noteAccepted(job.id ?? ''),
       onClaimsEnded: (claimIds) => this.afterEnd.wakeEndedClaims(claimIds),

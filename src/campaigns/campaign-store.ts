@@ -130,19 +130,20 @@ export class MongoCampaignStore implements CampaignStore {
 }
 
 /**
- * Counts one more bulk operation of a campaign and returns the count; 0 for an unknown campaign. Of two concurrent
+ * Counts `count` more bulk operations of a campaign and returns the sum; 0 for an unknown campaign. Of two concurrent
  * transactions that count, one waits for the other.
  */
 export async function nextOperationCount(
   database: Database,
   campaignId: string,
+  count: number,
   session: mongo.ClientSession,
 ): Promise<number> {
   const options = { session, returnDocument: 'after', projection: { operationCount: 1 } } as const;
   const { campaigns } = database;
   const campaign = await campaigns.findOneAndUpdate(
     { _id: campaignId, ...NOT_REMOVED },
-    increment('operationCount'),
+    increment('operationCount', count),
     options,
   );
   return campaign?.operationCount ?? 0;

@@ -52,7 +52,7 @@ export class MongoFailureStore implements FailureStore {
     if (!found) return undefined;
     const needsCampaignLock = found.sequence !== NO_SEQUENCE;
     const sequence = needsCampaignLock
-      ? await nextOperationCount(this.database, found.campaignId, session)
+      ? await nextOperationCount(this.database, found.campaignId, 1, session)
       : NO_SEQUENCE;
     const $set = { state: 'accepted', sequence, receipt: null, error: null, endedAt: null } as const;
     const reopened = await operations

@@ -1,10 +1,13 @@
 import type { mongo } from 'mongoose';
 import { nextOperationCount } from '../campaigns/index.ts';
-import { queueFull } from '../domain/errors.ts';
+import { queueFull, Refusal, RESENDABLE_CODES, unknownCampaign } from '../domain/errors.ts';
 import type { Database } from '../mongo/database.ts';
 import { QUEUED, type OperationDoc } from '../mongo/documents.ts';
 import { QUEUED_INDEX } from '../mongo/indexes.ts';
-import type { Operation } from './operation.ts';
+import { isDuplicateKey } from '../mongo/server-errors.ts';
+import { NO_SEQUENCE, type Operation } from './operation.ts';
+
+const RESENDABLE: readonly string[] = RESENDABLE_CODES;
 
 /** Throws a duplicate key error when the id of the operation is taken. */
 export async function insertOperation(
@@ -15,6 +18,43 @@ export async function insertOperation(
   await database.operations.insertOne(toOperationDoc(operation), session ? { session } : {});
 }
 
+/**
+ * Inserts new operations of one campaign with the next numbers, in one transaction. Returns false, and writes nothing, when an
+ * id exists, the campaign does not, or its queue has no room for all of them.
+ */
+export async function insertOperations(
+  database: Database,
+  operations: readonly Omit<Operation, 'sequence'>[],
+  queuedMax: number,
+): Promise<boolean> {
+  const campaignId = operations[0]?.campaignId ?? '';
+  const count = operations.length;
+  try {
+    await database.transaction(async (session) => {
+      const last = await nextSequence(database, campaignId, { queuedMax, session, count });
+      if (last === NO_SEQUENCE) throw unknownCampaign(campaignId);
+      const first = last - count + 1;
+      const docs = operations.map((operation, at) => toOperationDoc({ ...operation, sequence: first + at }));
+      await database.operations.insertMany(docs, { session });
+    });
+    return true;
+  } catch (error) {
+    if (isDuplicateKey(error) || error instanceof Refusal) return false;
+    throw error;
+  }
+}
+
+/** Returns those of the ids that belong to an operation, and whether it was refused and can be sent again. */
+export async function findAccepted(
+  database: Database,
+  operationIds: readonly string[],
+): Promise<ReadonlyMap<string, 'accepted' | 'resendable'>> {
+  const options = { projection: { 'error.code': 1 }, batchSize: operationIds.length + 1 } as const;
+  const found = await database.operations.find({ _id: { $in: [...operationIds] } }, options).toArray();
+  const isResendable = (code = ''): boolean => RESENDABLE.includes(code);
+  return new Map(found.map(({ _id, error }) => [_id, isResendable(error?.code) ? 'resendable' : 'accepted']));
+}
+
 export function toOperationDoc({ operationId, ...rest }: Operation): OperationDoc {
   return { _id: operationId, kind: rest.request.kind, ...rest };
 }
@@ -23,23 +63,28 @@ interface Queueing {
   /** How many bulk operations of one campaign may wait. */
   readonly queuedMax: number;
   readonly session: mongo.ClientSession;
+  /** How many operations are added. Default: one. */
+  readonly count?: number;
 }
 
-/** Returns the number of one more bulk operation of a campaign. Throws a `Refusal` when the queue of the campaign is full. */
+/**
+ * Returns the number of the last of `count` more bulk operations of a campaign. Throws a `Refusal` when the queue of the
+ * campaign has no room for them.
+ */
 export async function nextSequence(
   database: Database,
   campaignId: string,
-  { queuedMax, session }: Queueing,
+  { queuedMax, session, count = 1 }: Queueing,
 ): Promise<number> {
-  const sequence = await nextOperationCount(database, campaignId, session);
+  const sequence = await nextOperationCount(database, campaignId, count, session);
   const { operations } = database.models;
   const queued = { campaignId, ...QUEUED };
   const options = { session, hint: QUEUED_INDEX };
   const oldest = operations.findOne(queued, { sequence: 1 }, options).sort({ sequence: 1 });
-  const first = (await oldest.lean<Pick<OperationDoc, 'sequence'>>())?.sequence ?? sequence;
+  const first = (await oldest.lean<Pick<OperationDoc, 'sequence'>>())?.sequence ?? sequence - count + 1;
   // Counted only if the queue can be full: each number between the first one and this one stands for one operation at most.
   if (sequence - first < queuedMax) return sequence;
   const length = await operations.countDocuments(queued, { ...options, limit: queuedMax });
-  if (length >= queuedMax) throw queueFull(campaignId, queuedMax);
+  if (length + count > queuedMax) throw queueFull(campaignId, queuedMax);
   return sequence;
 }

@@ -43,7 +43,7 @@ export async function runOperation(
   const ended = await endStopped(deps, operation);
   if (ended) return { kind: 'ended', operation: ended };
   try {
-    return await startAndRun(deps, operation, isNew, controls);
+    return await startAndRun(deps, operation, isNew || controls.isFirstRun === true, controls);
   } catch (error) {
     return { kind: 'ended', operation: await endOnError(deps, operation, error) };
   }
@@ -81,7 +81,8 @@ async function insert({ stores, clock }: LifecycleDeps, command: OperationComman
   }
 }
 
-async function refusalAtAcceptance(stores: Stores, request: OperationRequest): Promise<StoredError | null> {
+/** Returns the refusal of a request that holds even if it would not hold any more when the operation starts. */
+export async function refusalAtAcceptance(stores: Stores, request: OperationRequest): Promise<StoredError | null> {
   try {
     await kindOf(request).refuseAtAcceptance?.(stores, request);
     return null;
@@ -154,7 +155,8 @@ async function run(
   const { mayHaveBatches } = operation;
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const source = kind.batchSource(stores, request, plan);
-  if (!(await runSlice(stores, { ...prepared, mayHaveBatches }, source, controls))) return { kind: 'unfinished', operation: prepared };
+  if (!(await runSlice(stores, { ...prepared, mayHaveBatches }, source, controls)))
+    return { kind: 'unfinished', operation: prepared };
   return { kind: 'ended', operation: await finish(deps, prepared, source) };
 }
 

@@ -13,9 +13,11 @@ import {
   type JobRepair,
 } from '../queue/job-state.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
+import { AcceptanceOfTaken } from './accept-taken.ts';
 import { newOperationJob, OPERATION_JOB, operationJob, operationJobOptions } from './jobs.ts';
 import type { Operation, OperationCommand } from './operation.ts';
-import type { OperationStore } from './ports.ts';
+import type { LifecycleDeps } from './lifecycle.ts';
+import { SentJobs } from './sent-jobs.ts';
 import { SendingOrder } from './sending-order.ts';
 
 /** The queue of operations, as workers use it. Producers send through `queue/sender.ts`. */
@@ -73,8 +75,10 @@ export class OperationQueue {
   }
 
   /** The order in which the jobs of this queue were sent. */
-  sendingOrder(operations: Pick<OperationStore, 'find'>): SendingOrder {
-    return new SendingOrder(this.queue, this.connection, operations);
+  sendingOrder(deps: LifecycleDeps): SendingOrder {
+    const jobs = new SentJobs(this.queue, this.connection);
+    const acceptance = new AcceptanceOfTaken(deps, jobs);
+    return new SendingOrder(jobs, deps.stores.operations, (own) => acceptance.accept(own));
   }
 
   async close(): Promise<void> {

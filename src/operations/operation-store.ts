@@ -8,7 +8,7 @@ import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { batchIdsOf, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import type { Models } from '../mongo/models.ts';
-import { insertOperation, nextSequence } from './insert-operation.ts';
+import { findAccepted, insertOperation, insertOperations, nextSequence } from './insert-operation.ts';
 import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
 import { MongoEndReads } from './end-reads.ts';
@@ -77,6 +77,14 @@ export class MongoOperationStore implements OperationStore {
       await insertOperation(this.database, { ...operation, sequence, reopened: (before.reopened ?? 0) + 1 }, session);
     });
     return this.expect(operationId);
+  }
+
+  acceptMany(operations: readonly Omit<Operation, 'sequence'>[]): Promise<boolean> {
+    return insertOperations(this.database, operations, this.queuedMax);
+  }
+
+  acceptedAmong(operationIds: readonly string[]): Promise<ReadonlyMap<string, 'accepted' | 'resendable'>> {
+    return findAccepted(this.database, operationIds);
   }
 
   async knownAmong(operationIds: readonly string[]): Promise<ReadonlySet<string>> {

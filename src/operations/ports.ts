@@ -62,6 +62,13 @@ export interface OperationStore {
    * stored then.
    */
   acceptAnew(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
+  /**
+   * Inserts new operations of one campaign with the next numbers, in this order and in one transaction. Returns false, and
+   * writes nothing, when an id exists or when the queue of the campaign has no room for all of them.
+   */
+  acceptMany(operations: readonly Omit<Operation, 'sequence'>[]): Promise<boolean>;
+  /** Returns those of the ids that belong to an operation, and whether it was refused and can be sent again. */
+  acceptedAmong(operationIds: readonly string[]): Promise<ReadonlyMap<string, 'accepted' | 'resendable'>>;
   /** Returns those of the ids that belong to an operation or claim. */
   knownAmong(operationIds: readonly string[]): Promise<ReadonlySet<string>>;
   /**

@@ -7,7 +7,7 @@ describe('the permits of a worker', () => {
     const begun: string[] = [];
     const ends = new Map<string, () => void>();
     for (const task of tasks) {
-      void permits.acquire(task.slice(0, 1)).then((end) => {
+      void permits.acquire(task.slice(0, 1), Number(task.slice(1))).then((end) => {
         begun.push(task);
         ends.set(task, end);
       });
@@ -29,8 +29,8 @@ describe('the permits of a worker', () => {
     expect(begun.slice(5)).toEqual(['d1', 'a4']);
   });
 
-  it('go to campaigns in turn, and to the tasks of a campaign in order', async () => {
-    const { begun, end } = start(new Permits(1), ['a1', 'a2', 'a3', 'b1', 'b2', 'c1']);
+  it('go to campaigns in turn, and to the tasks of a campaign in the order of their places', async () => {
+    const { begun, end } = start(new Permits(1), ['a1', 'a3', 'b1', 'b2', 'c1', 'a2']);
     await end();
     for (let at = 0; at < 6; at += 1) await end(begun.at(-1));
     expect(begun).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2']);

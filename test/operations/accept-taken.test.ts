@@ -1,0 +1,106 @@
+import { Worker, type Job } from 'bullmq';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { OperationQueue } from '../../src/operations/operation-queue.ts';
+import { parseOperationJob } from '../../src/operations/jobs.ts';
+import { OPERATIONS_QUEUE } from '../../src/queue/job.ts';
+import { Harness } from '../support/harness.ts';
+import { RawQueue } from '../support/raw-queue.ts';
+import { SentCommands } from '../support/sent-commands.ts';
+
+/** How many operations of a campaign may wait. */
+const QUEUED_MAX = 8;
+const SENT = 6;
+
+describe('the operations of a campaign whose jobs workers have taken', () => {
+  let harness: Harness;
+  let commands: SentCommands;
+  let raw: RawQueue;
+  let taker: Worker;
+  let queue: OperationQueue;
+  let campaignId: string;
+
+  beforeAll(async () => {
+    harness = await Harness.open({ queuedMax: QUEUED_MAX });
+    commands = await SentCommands.open(harness);
+    raw = new RawQueue(harness);
+    const { prefix } = harness.config.queue;
+    taker = new Worker(OPERATIONS_QUEUE, null, { connection: raw.redis, prefix });
+    queue = new OperationQueue(raw.redis, prefix, () => undefined);
+  });
+  afterAll(async () => {
+    await Promise.all([taker.close(), queue.close(), commands.context.close()]);
+    await raw.close();
+    await harness.close();
+  });
+  beforeEach(async () => {
+    campaignId = await harness.seedCampaign(2);
+  });
+  afterEach(() => raw.queue.obliterate({ force: true }));
+
+  const send = async (count: number): Promise<string[]> => {
+    const ids = Array.from({ length: count }, () => harness.newId('op'));
+    const all = { campaignId, from: 'pool', to: { texterIds: ['t1'] }, status: 'any', count: 1 } as const;
+    for (const operationId of ids) await harness.producer.reassign({ operationId, ...all });
+    return ids;
+  };
+  const take = async (count: number): Promise<Job[]> => {
+    const jobs: Job[] = [];
+    for (let at = 0; at < count; at += 1) jobs.push(await taker.getNextJob(`token ${at}`));
+    return jobs;
+  };
+  /** Lets the job of a worker run, as far as the order of sending allows. */
+  const mayRun = async (job: Job | undefined): Promise<boolean> => {
+    if (!job) return false;
+    const { request } = parseOperationJob(job.id ?? '', job.data);
+    return queue.sendingOrder(commands.context).mayRun(job, request, new AbortController().signal);
+  };
+  const accepted = async (): Promise<string[]> => {
+    const found = harness.context.database.operations.find({ campaignId }, { sort: { sequence: 1 } });
+    return (await found.toArray()).map(({ _id }) => _id);
+  };
+
+  it('are accepted by the first job that runs, in the order of sending and in one transaction', async () => {
+    const ids = await send(SENT);
+    const jobs = await take(SENT);
+    const sent = await commands.during(async () => expect(await mayRun(jobs[2])).toBe(true));
+    expect(await accepted()).toEqual(ids);
+    expect(sent.filter(({ insert }) => insert === 'operations')).toHaveLength(1);
+    expect(sent.filter(({ find }) => find === 'texters')).toHaveLength(1);
+    for (const job of jobs) expect(await mayRun(job)).toBe(true);
+    expect(await accepted()).toEqual(ids);
+  });
+
+  it('leave out a job that no worker can read', async () => {
+    const ids = await send(3);
+    const jobs = await take(3);
+    await raw.redis.hset(raw.queue.toKey(jobs[0]?.id ?? ''), 'data', '{"request":');
+    expect(await mayRun(jobs[2])).toBe(true);
+    expect(await accepted()).toEqual(ids.slice(1));
+  });
+
+  it('include those that went back to the queue before', async () => {
+    const ids = await send(3);
+    const [first, ...others] = await take(3);
+    await queue.sendingOrder(commands.context).noteReturn(first as Job);
+    await first?.moveToDelayed(Date.now() + 60_000, 'token 0');
+    expect(await mayRun(others[1])).toBe(true);
+    expect(await accepted()).toEqual(ids);
+  });
+
+  it('are accepted one by one when the queue of the campaign has no room for all', async () => {
+    await send(QUEUED_MAX + 2);
+    const jobs = await take(QUEUED_MAX + 2);
+    expect(await mayRun(jobs.at(-1))).toBe(false);
+    expect(await accepted()).toEqual([]);
+  });
+
+  it('of an unknown campaign are not accepted together', async () => {
+    const known = campaignId;
+    campaignId = harness.newId('c');
+    await send(2);
+    const [first] = await take(2);
+    expect(await mayRun(first)).toBe(true);
+    expect(await accepted()).toEqual([]);
+    campaignId = known;
+  });
+});
