@@ -3,9 +3,11 @@ import {
   MongoChangeStore,
   MongoKeyStore,
   MongoOrganisationStore,
+  MongoSigningKeyStore,
   type ChangeStore,
   type KeyStore,
   type OrganisationStore,
+  type SigningKeyStore,
 } from './access/index.ts';
 import { MongoCampaignStore, MongoCreditStore, MongoTexterStore } from './campaigns/index.ts';
 import { type ClaimParts, ClaimQueue, createClaimParts, MongoClaimStore } from './claims/index.ts';
@@ -73,6 +75,7 @@ export interface Context {
   readonly organisations: OrganisationStore;
   readonly keys: KeyStore;
   readonly changes: ChangeStore;
+  readonly signingKeys: SigningKeyStore;
   readonly clock: Clock;
   /** Cuts the connections at once. */
   close(): Promise<void>;
@@ -118,6 +121,7 @@ export async function createContext(
     organisations: new MongoOrganisationStore(database),
     keys: new MongoKeyStore(database),
     changes: new MongoChangeStore(database),
+    signingKeys: new MongoSigningKeyStore(database),
     clock: { now: () => database.now() },
     close: () => database.close(),
   };

@@ -75,6 +75,15 @@ export const httpEnvironment = {
     .max(REQUESTS_LIMIT)
     .default(600)
     .describe('How many requests one texter may send in a minute, to all servers together.'),
+  BATON_HTTP_REFUSED_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(REQUESTS_LIMIT)
+    .default(600)
+    .describe(
+      'How many requests with a refused key or token one address may send in a minute, to all servers together.',
+    ),
 };
 
 export interface HttpConfig {
@@ -86,6 +95,7 @@ export interface HttpConfig {
   readonly connectionsMax: number;
   readonly keyRequestsPerMinute: number;
   readonly texterRequestsPerMinute: number;
+  readonly refusedPerMinute: number;
 }
 
 type HttpEnvironment = { readonly [Name in keyof typeof httpEnvironment]: z.output<(typeof httpEnvironment)[Name]> };
@@ -100,5 +110,6 @@ export function toHttpConfig(env: HttpEnvironment): HttpConfig {
     connectionsMax: env.BATON_HTTP_CONNECTIONS_MAX,
     keyRequestsPerMinute: env.BATON_HTTP_REQUESTS_PER_MINUTE,
     texterRequestsPerMinute: env.BATON_HTTP_TEXTER_REQUESTS_PER_MINUTE,
+    refusedPerMinute: env.BATON_HTTP_REFUSED_PER_MINUTE,
   };
 }

@@ -8,6 +8,7 @@ import { hashOf, keyText, newKey } from './key.ts';
 import { type ApiKey, COMMAND_LINE, type Organisation, type Scope } from './organisation.ts';
 import type { KeyStore, OrganisationStore } from './ports.ts';
 import { recorded, type RecordDeps } from './recorded.ts';
+import { readTokenKeys, type TokenKey } from './token-key.ts';
 
 const NAME_CHARS_MAX = 60;
 
@@ -29,6 +30,16 @@ export async function createOrganisation(deps: AccessDeps, id: string, name: str
   } as const;
   await recorded(deps, change, () => deps.organisations.insert(organisation));
   return organisation;
+}
+
+/** Replaces the public keys with which an organisation signs tokens. Throws an `unknown-organisation` or `bad-request` refusal. */
+export async function setTokenKeys(deps: AccessDeps, id: string, input: unknown): Promise<readonly TokenKey[]> {
+  const { organisationId } = await findOrganisation(deps, id);
+  const keys = await readTokenKeys(input);
+  const subjectIds = keys.map(({ kid }) => kid);
+  const change = { organisationId, campaignId: null, kind: 'token-keys-changed', subjectIds, values: {} } as const;
+  await recorded(deps, change, () => deps.organisations.setTokenKeys(organisationId, keys));
+  return keys;
 }
 
 export interface KeyRequest {

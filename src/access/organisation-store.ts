@@ -5,6 +5,7 @@ import type { OrganisationDoc } from '../mongo/documents.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import type { Organisation } from './organisation.ts';
 import type { OrganisationStore } from './ports.ts';
+import type { TokenKey } from './token-key.ts';
 
 export class MongoOrganisationStore implements OrganisationStore {
   private readonly database: Database;
@@ -35,6 +36,15 @@ export class MongoOrganisationStore implements OrganisationStore {
   async list(): Promise<Organisation[]> {
     const found = this.database.models.organisations.find({}, { name: 1, createdAt: 1 }, IN_ONE_BATCH);
     return (await found.sort({ _id: 1 }).lean<OrganisationDoc[]>()).map(toOrganisation);
+  }
+
+  async tokenKeys(organisationId: string): Promise<readonly TokenKey[]> {
+    const found = this.database.models.organisations.findById(organisationId, { tokenKeys: 1 });
+    return (await found.lean<OrganisationDoc>())?.tokenKeys ?? [];
+  }
+
+  async setTokenKeys(organisationId: string, keys: readonly TokenKey[]): Promise<void> {
+    await this.database.models.organisations.updateOne({ _id: organisationId }, { $set: { tokenKeys: keys } });
   }
 }
 

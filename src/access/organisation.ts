@@ -1,5 +1,13 @@
 /** What an API key may do. A closed set and part of the public contract. */
-export const SCOPES = ['read', 'operations:write', 'campaigns:write', 'texters:write', 'conversations:write'] as const;
+export const SCOPES = [
+  'read',
+  'operations:write',
+  'campaigns:write',
+  'texters:write',
+  'conversations:write',
+  'texters:token',
+  'organisation:write',
+] as const;
 
 export type Scope = (typeof SCOPES)[number];
 
@@ -48,6 +56,9 @@ export const CHANGE_KINDS = [
   'key-created',
   'key-revoked',
   'organisation-created',
+  'token-keys-changed',
+  'tokens-revoked',
+  'signing-key-rotated',
 ] as const;
 
 export type ChangeKind = (typeof CHANGE_KINDS)[number];

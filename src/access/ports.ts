@@ -1,3 +1,4 @@
+import type { TokenKey } from './token-key.ts';
 import type { ApiKey, Change, Organisation, RecordedChange, StoredKey } from './organisation.ts';
 
 export interface OrganisationStore {
@@ -5,6 +6,9 @@ export interface OrganisationStore {
   insert(organisation: Organisation): Promise<void>;
   find(organisationId: string): Promise<Organisation | undefined>;
   list(): Promise<Organisation[]>;
+  /** Returns no keys also when the organisation does not exist. */
+  tokenKeys(organisationId: string): Promise<readonly TokenKey[]>;
+  setTokenKeys(organisationId: string, keys: readonly TokenKey[]): Promise<void>;
 }
 
 export interface KeyStore {

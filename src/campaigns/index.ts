@@ -15,7 +15,15 @@ export {
   restoreCampaign,
   restoreTexter,
 } from './remove.ts';
-export { addTexter, addTexters, removeTexters, setActive, setEachActive, type TexterOutcome } from './texters.ts';
+export {
+  addTexter,
+  addTexters,
+  removeTexters,
+  revokeTokens,
+  setActive,
+  setEachActive,
+  type TexterOutcome,
+} from './texters.ts';
 export { MongoCreditStore, replaceCredits } from './credit-store.ts';
 export type { CampaignStore, CreditStore, TexterStore } from './ports.ts';
 export { readWord, TexterWords } from './texter-words.ts';

@@ -65,4 +65,8 @@ export interface TexterStore {
   /** Returns the changed texter, or `undefined` when the campaign has no such texter. */
   setActive(campaignId: string, texterId: string, active: boolean): Promise<Texter | undefined>;
   find(campaignId: string, texterId: string): Promise<Texter | undefined>;
+  /** Returns how often the tokens of a texter were revoked, or `undefined` when the campaign has no such texter. */
+  tokenVersion(campaignId: string, texterId: string): Promise<number | undefined>;
+  /** Revokes the tokens of a texter. Returns the new version, or `undefined` when the campaign has no such texter. */
+  revokeTokens(campaignId: string, texterId: string): Promise<number | undefined>;
 }

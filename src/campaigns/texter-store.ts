@@ -7,10 +7,12 @@ import { shownId } from '../domain/safe-text.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { TexterDoc } from '../mongo/documents.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
-import { increment } from '../mongo/stored-values.ts';
+import { increment, storedCount } from '../mongo/stored-values.ts';
 import { inJoinedOrder, toTexter, type StoredTexter } from './stored.ts';
 
 const TEXTER_FIELDS = { texterId: 1, name: 1, active: 1, joinedOrder: 1, createdAt: 1 } as const;
+
+const TOKEN_FIELDS = { tokenVersion: 1 } as const;
 
 export class MongoTexterStore implements TexterStore {
   private readonly database: Database;
@@ -48,7 +50,8 @@ export class MongoTexterStore implements TexterStore {
 
   remove(campaignId: string, texterId: string, at: Date): Promise<Texter | undefined> {
     const paused = { campaignId, texterId, active: { $ne: true }, removedAt: null } as const;
-    return this.update(paused, { $set: { removedAt: at } });
+    // A texter who is restored later gets new tokens.
+    return this.update(paused, [{ $set: { removedAt: at } }, ...increment('tokenVersion')]);
   }
 
   restore(campaignId: string, texterId: string): Promise<Texter | undefined> {
@@ -83,6 +86,19 @@ export class MongoTexterStore implements TexterStore {
     const found = this.database.models.texters.findOne({ campaignId, texterId, removedAt: null }, TEXTER_FIELDS);
     const doc = await found.lean<StoredTexter>();
     return doc ? toTexter(doc) : undefined;
+  }
+
+  async tokenVersion(campaignId: string, texterId: string): Promise<number | undefined> {
+    const filter = { campaignId, texterId, removedAt: null };
+    const doc = await this.database.models.texters.findOne(filter, TOKEN_FIELDS).lean<{ tokenVersion?: unknown }>();
+    return doc ? (storedCount(doc.tokenVersion) ?? 0) : undefined;
+  }
+
+  async revokeTokens(campaignId: string, texterId: string): Promise<number | undefined> {
+    const options = { returnDocument: 'after', projection: TOKEN_FIELDS } as const;
+    const filter = { campaignId, texterId, removedAt: null };
+    const doc = await this.database.texters.findOneAndUpdate(filter, increment('tokenVersion'), options);
+    return doc ? (storedCount(doc.tokenVersion) ?? 0) : undefined;
   }
 
   private async join({ campaignId, texterId, name, createdAt }: NewTexter, session: mongo.ClientSession) {

@@ -64,6 +64,15 @@ export function removeTexters(
   return each(texterIds.map(byId), ({ texterId }) => removeTexter(deps, campaignId, texterId));
 }
 
+/** Revokes all tokens of a texter. Returns the version of new tokens. Throws an `unknown-texter` refusal. */
+export function revokeTokens(deps: CampaignDeps, campaignId: string, texterId: string): Promise<number> {
+  return recorded(deps, changeOf('tokens-revoked', campaignId, [texterId]), async () => {
+    const tokenVersion = await deps.stores.texters.revokeTokens(campaignId, texterId);
+    if (tokenVersion === undefined) throw unknownTexter(texterId);
+    return tokenVersion;
+  });
+}
+
 function newTexter({ clock }: CampaignDeps, request: TexterRequest): NewTexter {
   const name = checkedName(request.name);
   refuseReservedWord(name);

@@ -51,6 +51,8 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'key create': ['--name platform --scopes read,operations:write'],
   'key list': [''],
   'key revoke': ['0123456789abcdef'],
+  'key rotate-signing-key': ['', '--drop'],
+  'organisation token-keys': ['acme jwks.json'],
   changes: ['--limit 20'],
   migrate: ['--dry-run'],
   adopt: ['--yes'],

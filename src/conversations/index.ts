@@ -26,5 +26,6 @@ export {
   type Sender,
   type SendersView,
   viewConversations,
+  viewLoad,
   viewSenders,
 } from './views.ts';

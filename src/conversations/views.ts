@@ -65,12 +65,23 @@ export async function viewSenders({ stores }: ViewDeps, campaignId: string): Pro
   };
 }
 
-async function readLoads(moment: Moment, campaignId: string) {
-  const all = await moment.countByAssignee(campaignId);
+/** Counts the conversations of one texter. Those without a status are not counted. */
+export async function viewLoad(
+  { stores }: Pick<ViewDeps, 'stores'>,
+  campaignId: string,
+  texterId: string,
+): Promise<Pick<Load, 'counts' | 'optedOut'>> {
+  const { loadOf } = await stores.conversations.atOneMoment((moment) => readLoads(moment, campaignId, [texterId]));
+  const { counts, optedOut } = loadOf(texterId);
+  return { counts, optedOut };
+}
+
+async function readLoads(moment: Moment, campaignId: string, assignees?: readonly string[]) {
+  const all = await moment.countByAssignee(campaignId, assignees && { assignees, statuses: STATUSES });
   const counts = {
     all: byAssignee(all),
-    optedOut: byAssignee(await moment.countOptedOut(campaignId)),
-    withoutOptOut: byAssignee(await moment.countWithoutOptOut(campaignId)),
+    optedOut: byAssignee(await moment.countOptedOut(campaignId, assignees)),
+    withoutOptOut: byAssignee(await moment.countWithoutOptOut(campaignId, assignees)),
   };
   return { countedAt: moment.at, all, loadOf: (assigneeId: Assignee): Load => loadOf(assigneeId, counts) };
 }

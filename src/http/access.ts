@@ -14,7 +14,10 @@ export type ResourceName = 'campaign' | 'texter' | 'operation' | 'conversation';
 
 /** Who may use a route, and which resources it needs. Every route declares it. */
 export type Access =
-  { readonly for: 'anyone' } | { readonly for: 'key'; readonly scope: Scope; readonly chain: readonly ResourceName[] };
+  | { readonly for: 'anyone' }
+  | { readonly for: 'key'; readonly scope: Scope; readonly chain: readonly ResourceName[] }
+  /** The token names the campaign and the texter, so no part of the path does. */
+  | { readonly for: 'texter' };
 
 /** The resources of a request, as the hook has loaded them. */
 export interface Resources {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Access, Resources } from './access.ts';
-import type { KeyCaller } from './authenticate.ts';
+import type { KeyCaller, TexterCaller } from './authenticate.ts';
 
 /** The server as the routes see it. The zod schema of a route gives the types of its request and its response. */
 export type App = FastifyInstance<
@@ -19,7 +19,10 @@ declare module 'fastify' {
     access?: Access;
   }
   interface FastifyRequest {
+    /** The app that sent the request to a route for keys. */
     caller: KeyCaller | null;
+    /** The texter who sent the request to a route for texters. */
+    texter: TexterCaller | null;
     resources: Resources;
   }
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import cors from '@fastify/cors';
-import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
+import { fastify } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
-import { loadChain, type Access, type Resources } from './access.ts';
+import type { Resources } from './access.ts';
+import { admit } from './admit.ts';
 import type { App } from './app-type.ts';
-import { authenticateKey, requireScope } from './authenticate.ts';
 import { addDocument, describeRoute } from './document.ts';
 import {
   answerClientError,
@@ -31,7 +31,7 @@ export async function buildApp(services: HttpServices): Promise<App> {
   // Before the hook that refuses requests: a browser shows a page no answer without the headers of CORS.
   await app.register(cors, {
     origin: [...services.config.http.corsOrigins],
-    methods: ['GET', 'POST', 'PATCH'],
+    methods: ['GET', 'POST', 'PUT', 'PATCH'],
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: 600,
     // Otherwise OPTIONS without the headers of a preflight request is answered with text.
@@ -91,22 +91,26 @@ function addCommonHeaders(app: App): void {
 
 function addHooks(app: App, services: HttpServices): void {
   app.decorateRequest('caller', null);
+  app.decorateRequest('texter', null);
   app.decorateRequest('resources', null as unknown as Resources);
   app.addHook('onRequest', async (request, reply) => {
     request.resources = {};
     const { access } = request.routeOptions.config;
-    if (access?.for === 'key') await services.availability.during(() => admit(services, access, request, reply));
+    if (!access || access.for === 'anyone') return;
+    await services.availability.during(() => admit(services, access, request, reply));
   });
   app.addHook('onResponse', (request, reply, done) => {
     const { method, url: route } = request.routeOptions;
     const fields = { requestId: request.id, method, route: route ?? null, status: reply.statusCode };
     const ms = Math.round(reply.elapsedTime);
-    services.logger.info({ ...fields, ms, ...(request.caller && { key: request.caller.keyId }) }, 'request');
+    const { caller, texter } = request;
+    const by = { ...(caller && { key: caller.keyId }), ...(texter && { texterId: texter.texterId }) };
+    services.logger.info({ ...fields, ms, ...by }, 'request');
     done();
   });
   // A handler waits no longer than Redis and MongoDB answer.
   app.addHook('onRoute', (route) => {
-    if (route.config?.access?.for !== 'key') return;
+    if (!route.config?.access || route.config.access.for === 'anyone') return;
     const { handler } = route;
     route.handler = function (request, reply) {
       return services.availability.during<unknown>(async () => {
@@ -114,19 +118,4 @@ function addHooks(app: App, services: HttpServices): void {
       });
     };
   });
-}
-
-/** Checks the key and its scope, and loads the resources that the route declares. */
-async function admit(
-  services: HttpServices,
-  { scope, chain }: Extract<Access, { for: 'key' }>,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<void> {
-  const deps = { ...services, config: services.config.http };
-  const caller = await authenticateKey(deps, request, reply);
-  request.caller = caller;
-  requireScope(caller, scope);
-  const params = request.params as Readonly<Record<string, string | undefined>>;
-  request.resources = await loadChain(services, caller.organisationId, chain, params);
 }

@@ -1,9 +1,18 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { matchesHash, parseKey, type Key, type Scope, type StoredKey } from '../access/index.ts';
 import type { HttpConfig } from '../http-config.ts';
-import type { Gate, Passed } from './gate.ts';
+import type { Gate } from './gate.ts';
 import type { KeyCache } from './key-cache.ts';
 import { HttpProblem } from './problem.ts';
+import { countAgainstLimit } from './rate-limit.ts';
+
+/** The texter who sent a request, as the token says. */
+export interface TexterCaller {
+  readonly organisationId: string;
+  /** The id under which the campaign is stored. */
+  readonly campaignId: string;
+  readonly texterId: string;
+}
 
 /** The app that sent a request, as its API key says. */
 export interface KeyCaller {
@@ -13,13 +22,10 @@ export interface KeyCaller {
 }
 
 export interface AuthenticateDeps {
-  readonly config: Pick<HttpConfig, 'keyRequestsPerMinute' | 'texterRequestsPerMinute'>;
+  readonly config: Pick<HttpConfig, 'keyRequestsPerMinute'>;
   readonly gate: Gate;
   readonly keyCache: KeyCache;
 }
-
-const MS_PER_S = 1_000;
-const WINDOW_S = 60;
 
 /** Returns the caller with this API key, and counts the request. Throws a problem for a key that is not live. */
 export async function authenticateKey(
@@ -65,21 +71,6 @@ function refusedKey(): HttpProblem {
   });
 }
 
-/** Sets the headers of the limit. Throws a problem when the caller has sent too many requests in this minute. */
-export function countAgainstLimit(reply: FastifyReply, { count, leftMs }: Passed, requestsPerMinute: number): void {
-  const leftS = Math.max(1, Math.ceil(leftMs / MS_PER_S));
-  const remaining = Math.max(0, requestsPerMinute - count);
-  void reply.header('ratelimit-policy', `"default";q=${requestsPerMinute};w=${WINDOW_S}`);
-  void reply.header('ratelimit', `"default";r=${remaining};t=${leftS}`);
-  if (count <= requestsPerMinute) return;
-  throw new HttpProblem('rate-limited', {
-    message: `more than ${requestsPerMinute} requests in a minute; send the request again in ${leftS} s`,
-    expected: `at most ${requestsPerMinute} requests in a minute`,
-    received: 'more',
-    headers: { 'retry-after': String(leftS) },
-  });
-}
-
 export function requireScope({ scopes }: KeyCaller, scope: Scope): void {
   if (scopes.includes(scope)) return;
   throw new HttpProblem('scope-missing', {
@@ -91,9 +82,22 @@ export function requireScope({ scopes }: KeyCaller, scope: Scope): void {
 
 /** Returns the app that sent the request. Routes for keys have one. */
 export function callerOf({ caller }: FastifyRequest): KeyCaller {
-  if (caller) return caller;
-  const details = { expected: 'a route for keys', received: 'another route' };
-  throw new HttpProblem('internal-error', { message: 'the route is not declared for keys', ...details });
+  return caller ?? refuseRoute('keys');
+}
+
+/** Returns the texter who sent the request. Routes for texters, declared by `access: { for: 'texter' }`, have one. */
+export function texterOf({ texter }: FastifyRequest): TexterCaller {
+  return texter ?? refuseRoute('texters');
+}
+
+/** Returns the organisation of the app or the texter who sent the request. */
+export function organisationIdOf({ caller, texter }: FastifyRequest): string {
+  return (caller ?? texter ?? refuseRoute('keys or texters')).organisationId;
+}
+
+function refuseRoute(callers: string): never {
+  const details = { expected: `a route for ${callers}`, received: 'another route' };
+  throw new HttpProblem('internal-error', { message: `the route is not declared for ${callers}`, ...details });
 }
 
 /** Names who makes a change: the key, and the person whom the app has named. */

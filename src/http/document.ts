@@ -4,6 +4,7 @@ import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fast
 import type { z } from 'zod';
 import type { App } from './app-type.ts';
 import { pageOf, type ShownDocument } from './document-page.ts';
+import type { Access } from './access.ts';
 import { PROBLEM_TYPE, problemDocument } from './problem.ts';
 import { tidySchemas, withOptionalBodies, type Document, withLines } from './document-schemas.ts';
 
@@ -11,10 +12,15 @@ const DESCRIPTION = `Moves texting conversations between texters. Ids are opaque
 ".", ":" and "|". A request that changes conversations has an \`Idempotency-Key\`, which is the id of the operation: sending
 the same request again is always safe. Errors are problem documents (RFC 9457) with a stable \`code\`.`;
 
+const TOKEN_DESCRIPTION = `A token of a texter, from the operation \`issueToken\`. An organisation can also sign tokens itself with
+a key that \`setTokenKeys\` has registered: EdDSA, ES256 or RS256, \`kid\` in the header, and the claims
+\`iss\` (\`urn:baton:organisation:ID\`), \`aud\` (\`urn:baton:texters\`), \`sub\` (the texter id), \`campaignId\`, \`iat\`, and \`exp\` at most 15
+minutes later; \`tokenVersion\` too after the tokens of the texter were revoked.`;
+
 /** What an error response of each status means. */
 const MEANING: Readonly<Record<number, string>> = {
   400: 'The request is not valid.',
-  401: 'The request has no live key.',
+  401: 'The request has no live key or no valid token.',
   403: 'The key does not have the scope of this route.',
   404: 'A resource in the path does not exist in your organisation.',
   408: 'The request did not arrive in time.',
@@ -22,7 +28,7 @@ const MEANING: Readonly<Record<number, string>> = {
   413: 'The body is too large.',
   415: 'The media type of the body is not supported.',
   422: 'The Idempotency-Key belongs to a different request.',
-  429: 'The key has sent too many requests.',
+  429: 'The key or texter has sent too many requests.',
   500: 'An unexpected error, whose cause is in the log of the server.',
   503: 'Redis or MongoDB cannot be reached, or no worker answered.',
 };
@@ -50,14 +56,25 @@ export function describeRoute(route: RouteOptions): void {
   if (!schema || schema.hide) return;
   if (!config?.access) throw new Error(`the route ${route.url} does not declare who may use it`);
   const { access } = config;
-  const isOpen = access.for === 'anyone';
   const hasBody = schema.body !== undefined;
-  const common = problems(...(isOpen ? [400, 500] : [400, 401, 403, 429, 500, 503]), ...(hasBody ? [413, 415] : []));
+  const common = problems(...ERRORS_FOR[access.for], ...(hasBody ? [413, 415] : []));
   route.schema = {
     ...schema,
-    security: access.for === 'anyone' ? [] : [{ key: [access.scope] }],
+    security: securityOf(access),
     response: { ...(schema.response as object), ...common },
   };
+}
+
+/** The errors that every route for these callers has. */
+const ERRORS_FOR = {
+  anyone: [400, 500],
+  key: [400, 401, 403, 429, 500, 503],
+  texter: [400, 401, 429, 500, 503],
+} as const;
+
+function securityOf(access: Access): Record<string, string[]>[] {
+  if (access.for === 'anyone') return [];
+  return access.for === 'key' ? [{ key: [access.scope] }] : [{ texter: [] }];
 }
 
 /** The page has no scripts and loads nothing. */
@@ -91,6 +108,7 @@ export async function addDocument(app: App): Promise<void> {
       components: {
         securitySchemes: {
           key: { type: 'http', scheme: 'bearer', description: 'An API key of an app, from `baton key create`.' },
+          texter: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: TOKEN_DESCRIPTION },
         },
       },
       tags: TAGS,
@@ -115,5 +133,7 @@ const TAGS = [
   { name: 'Claims', description: 'Texters who take more conversations from the pool.' },
   { name: 'Conversations', description: 'What texters and the pool have.' },
   { name: 'Events', description: 'Changes as they happen, as server-sent events.' },
+  { name: 'Tokens', description: 'Tokens with which texters use the API themselves.' },
+  { name: 'Me', description: 'What a texter does with a token.' },
   { name: 'Server', description: 'Whether the server works.' },
 ];

@@ -16,7 +16,7 @@ export function newErrorHandler(logger: Logger) {
     const problem = error instanceof InvalidRequest ? invalid(error) : problemOf(error);
     if (problem.isUnexpected) logger.error({ requestId: request.id, err: loggedError(error) }, 'a request failed');
     void reply.status(problem.status).headers(problem.headers ?? {});
-    return sendProblem(reply, toDocument(problem, request.id, request.caller?.organisationId));
+    return sendProblem(reply, toDocument(problem, request.id, (request.caller ?? request.texter)?.organisationId));
   };
 }
 

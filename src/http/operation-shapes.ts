@@ -43,13 +43,13 @@ export const previewBody = z
 const { reason } = cancelRequest.shape;
 export const actorBody = z
   .strictObject({ actorId: actorId.optional(), reason })
-  .nullish()
+  .optional()
   .meta({ examples: [{ actorId: 'p_anna' }] });
 
 const { includeWorkedOn } = undo.shape;
 export const undoBody = z
   .strictObject({ includeWorkedOn, actorId: actorId.optional(), reason })
-  .nullish()
+  .optional()
   .meta({ examples: [{ includeWorkedOn: false }] });
 
 export const operationHeaders = z.looseObject({

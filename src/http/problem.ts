@@ -16,6 +16,8 @@ export const HTTP_CODES = {
   'rate-limited': 429,
   'request-too-slow': 408,
   'scope-missing': 403,
+  'token-expired': 401,
+  'token-refused': 401,
   'too-many-rows': 413,
   'too-many-streams': 429,
   unavailable: 503,

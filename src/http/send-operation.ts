@@ -8,7 +8,7 @@ import { parseRequest, refuseUnconfirmed, type AnyOperation, type OperationReque
 import { sendRequest, type Sent, type SentClaim } from '../producer/index.ts';
 import { findSentIn } from '../reconcile/index.ts';
 import { required } from './access.ts';
-import { callerOf } from './authenticate.ts';
+import { organisationIdOf } from './authenticate.ts';
 import type { OperationBody } from './operation-shapes.ts';
 import { operationView, sentView } from './operation-view.ts';
 import type { HttpServices } from './services.ts';
@@ -114,7 +114,7 @@ export function answerWith(reply: FastifyReply, operation: OperationBody): Opera
 }
 
 function storedRequest(request: FastifyRequest, fields: OperationFields): object {
-  const { organisationId } = callerOf(request);
+  const organisationId = organisationIdOf(request);
   const { campaignId } = required(request.resources.campaign);
   return {
     ...fields,
@@ -126,7 +126,7 @@ function storedRequest(request: FastifyRequest, fields: OperationFields): object
 
 /** The schema of the route has checked the header. */
 export function operationIdOf(request: FastifyRequest): string {
-  return toStoredId(callerOf(request).organisationId, String(request.headers['idempotency-key']));
+  return toStoredId(organisationIdOf(request), String(request.headers['idempotency-key']));
 }
 
 /** A refusal that asks for another confirmation, or for another moment, leaves the id to the next request. */

@@ -1,4 +1,5 @@
 import type { Queue } from 'bullmq';
+import type { SigningKeys, VerifyingKeys } from '../access/index.ts';
 import type { Config } from '../config.ts';
 import { openContext, type Context } from '../context.ts';
 import { viewSenders, type ConversationsView, type SendersView } from '../conversations/index.ts';
@@ -10,6 +11,7 @@ import { CONNECTION_FAILED, connectProducer, connectWorker, type RedisConnection
 import { newClosing, whenReachable } from '../queue/reachable.ts';
 import { openSentQueues } from '../reconcile/index.ts';
 import { errorReporter, type Logger } from '../telemetry/index.ts';
+import { tokenKeysOf } from './authenticate-texter.ts';
 import { Availability } from './availability.ts';
 import { Gate } from './gate.ts';
 import { KeyCache } from './key-cache.ts';
@@ -49,6 +51,9 @@ export interface HttpServices extends SharedReads {
   readonly redis: RedisConnection;
   readonly gate: Gate;
   readonly keyCache: KeyCache;
+  /** Signs tokens of texters. */
+  readonly serverKeys: SigningKeys;
+  readonly tokenKeys: VerifyingKeys;
   /** The queues in which operations wait until a worker accepts them. */
   readonly sentQueues: readonly Queue[];
   readonly availability: Availability;
@@ -108,6 +113,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Http
   return {
     ...{ config, logger, context, producer, redis, gate, keyCache, sentQueues, availability, live },
     ...shared,
+    ...tokenKeysOf(context),
     stopping: new AbortController(),
     close: async () => {
       availability.close();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { STATUSES } from '../domain/conversation.ts';
 import { actorId, count, outsideId, texterId } from '../domain/ids.ts';
 import { SELF_ASSIGN_BATCH_MAX } from '../campaigns/index.ts';
 
@@ -19,6 +20,12 @@ export const instant = z.codec(z.iso.datetime(), z.date(), {
   decode: (text) => new Date(text),
   encode: (date) => date.toISOString(),
 });
+
+export const countsByStatus = z
+  .object(
+    Object.fromEntries(STATUSES.map((status) => [status, z.int()])) as Record<(typeof STATUSES)[number], z.ZodInt>,
+  )
+  .describe('The conversations that a texter can act on, by status.');
 
 const selfAssignRules = z.object({
   enabled: z.boolean().describe('Whether texters may take conversations from the pool.'),

@@ -23,7 +23,8 @@ const ERRORS_SHOWN_MAX = 20;
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
   ({ schema, httpPart = 'body' }) =>
   (data: unknown) => {
-    const parsed = schema.safeParse(data, { error: ruleOf });
+    // The framework passes null for a request without a body.
+    const parsed = schema.safeParse(httpPart === 'body' ? (data ?? undefined) : data, { error: ruleOf });
     return parsed.success ? { value: parsed.data } : { error: new InvalidRequest(httpPart, parsed.error.issues) };
   };
 

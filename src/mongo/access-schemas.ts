@@ -1,11 +1,31 @@
 import { Schema } from 'mongoose';
-import { required, strict, text, textOrNull, time, timeOrNull, Value } from './schema-parts.ts';
+import {
+  listOf,
+  nested,
+  optional,
+  required,
+  strict,
+  text,
+  textOrNull,
+  time,
+  timeOrNull,
+  Value,
+} from './schema-parts.ts';
+
+/** A public key. The fields besides the id and the kind are its numbers. */
+export interface StoredTokenKey {
+  readonly kid: string;
+  readonly kty: 'OKP' | 'EC' | 'RSA';
+  readonly [field: string]: string;
+}
 
 export const organisationSchema = Schema.create(
   {
     _id: text,
     name: text,
     createdAt: time,
+    /** The public keys with which the organisation signs tokens of its texters. */
+    tokenKeys: optional<readonly StoredTokenKey[]>({ type: [Value], default: undefined }),
   },
   { ...strict, collection: 'organisations' },
 );
@@ -27,6 +47,17 @@ export const apiKeySchema = Schema.create(
     revokedAt: timeOrNull,
   },
   { ...strict, collection: 'api_keys' },
+);
+
+const signingKey = Schema.create(
+  { kid: text, publicPart: text, privatePart: textOrNull, createdAt: time, retiredAt: timeOrNull },
+  nested,
+);
+
+/** One document: the keys with which the HTTP servers sign tokens of texters, newest first. Only the newest has a private part. */
+export const signingKeysSchema = Schema.create(
+  { _id: text, keys: listOf(signingKey) },
+  { ...strict, collection: 'signing_keys' },
 );
 
 /** Records who changed rules, texters and keys, and when. */

@@ -71,6 +71,8 @@ export const texterSchema = Schema.create(
     createdAt: time,
     /** Set on a removed texter, who is also not active. Receipts still find the name. */
     removedAt: optional<Date | null>({ type: Date }),
+    /** How often the tokens of the texter were revoked. Older tokens have a lower number. */
+    tokenVersion: optional<number>({ type: Number, min: 0 }),
   },
   { ...strict, collection: 'texters' },
 );

@@ -1,6 +1,6 @@
 import { Types, type InferRawDocTypeFromSchema, type mongo } from 'mongoose';
 import type { DatabaseAge } from '../domain/database-age.ts';
-import type { apiKeySchema, changeSchema, organisationSchema } from './access-schemas.ts';
+import type { apiKeySchema, changeSchema, organisationSchema, signingKeysSchema } from './access-schemas.ts';
 import type { campaignSchema, conversationSchema, creditSchema, texterSchema } from './campaign-schemas.ts';
 import type { batchSchema, claimSchema, operationSchema } from './operation-schemas.ts';
 
@@ -11,6 +11,7 @@ export type TexterDoc = InferRawDocTypeFromSchema<typeof texterSchema>;
 export type ConversationDoc = InferRawDocTypeFromSchema<typeof conversationSchema>;
 export type OrganisationDoc = InferRawDocTypeFromSchema<typeof organisationSchema>;
 export type ApiKeyDoc = InferRawDocTypeFromSchema<typeof apiKeySchema>;
+export type SigningKeysDoc = InferRawDocTypeFromSchema<typeof signingKeysSchema>;
 export type ChangeDoc = InferRawDocTypeFromSchema<typeof changeSchema>;
 export type BatchDoc = InferRawDocTypeFromSchema<typeof batchSchema>;
 

@@ -23,6 +23,7 @@ export const COLLECTIONS = [
   'organisations',
   'api_keys',
   'changes',
+  'signing_keys',
 ] as const;
 
 export type CollectionName = (typeof COLLECTIONS)[number];

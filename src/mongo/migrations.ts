@@ -184,6 +184,12 @@ export const MIGRATIONS: readonly Migration[] = [
       run: giveToDefaultOrganisation,
     },
   },
+  {
+    version: 12,
+    name: 'keep the keys that sign tokens of texters',
+    oldestCodeVersion: 4,
+    collections: ['signing_keys'],
+  },
 ];
 
 /** The names of all indexes that migrations build. */

@@ -1,6 +1,6 @@
 import { Schema, type Connection, type Model } from 'mongoose';
 import { OPERATION_KINDS } from '../domain/operation.ts';
-import { apiKeySchema, changeSchema, organisationSchema } from './access-schemas.ts';
+import { apiKeySchema, changeSchema, organisationSchema, signingKeysSchema } from './access-schemas.ts';
 import { campaignSchema, conversationSchema, creditSchema, texterSchema } from './campaign-schemas.ts';
 import type { ClaimDoc, OperationDoc } from './documents.ts';
 import { batchSchema, claimSchema, operationSchema } from './operation-schemas.ts';
@@ -26,6 +26,7 @@ export function createModels(connection: Connection) {
     batches: connection.model('Batch', batchSchema),
     organisations: connection.model('Organisation', organisationSchema),
     apiKeys: connection.model('ApiKey', apiKeySchema),
+    signingKeys: connection.model('SigningKeys', signingKeysSchema),
     changes: connection.model('Change', changeSchema),
   };
 }

@@ -133,7 +133,7 @@ describe('a page in a browser', () => {
       const preflight = { origin, 'access-control-request-method': 'PATCH' };
       const { status, headers } = await stranger.send('OPTIONS', '/v1/campaigns/c1', { headers: preflight });
       expect(status).toBe(204);
-      expect(headers.get('access-control-allow-methods')).toBe('GET, POST, PATCH');
+      expect(headers.get('access-control-allow-methods')).toBe('GET, POST, PUT, PATCH');
       expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
     } finally {
       await open.close();

@@ -17,6 +17,7 @@ const RELEASED = [
   'sO307HxKLZJzSSPL1_9jQAkpcZMffnrxhBTO-EID4UY',
   'LJXDzbXov9dM9gqcAj2fbgmYqOLp13vju23bHl9BQ5M',
   'jv8gXMVONVS7ZRL6arGMgDQw5KHQ4bSZaKDOOnWnjY4',
+  'A7ygYoDejJG-6u_dR15-JKjFpvcFx0XR_NKkf3Wjcgg',
 ];
 
 /** Depends on the order of the keys, as an index does. */

@@ -64,6 +64,7 @@ export function testConfig(worker: Partial<Config['worker']> = {}, addresses = s
       connectionsMax: 1_000,
       keyRequestsPerMinute: 100_000,
       texterRequestsPerMinute: 10_000,
+      refusedPerMinute: 10_000,
     },
   };
 }

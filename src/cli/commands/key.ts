@@ -6,6 +6,7 @@ import {
   findOrganisation,
   replaceKey,
   revokeKey,
+  rotateSigningKey,
   type Scope,
   SCOPES,
 } from '../../access/index.ts';
@@ -45,6 +46,14 @@ export function addKey(program: Command, session: Session): void {
     .summary('revoke an API key for good')
     .argument('<key-id>', 'the id of the key, from `baton key list`')
     .action(async (keyId: string) => session.print(await revoke(session, keyId)));
+  group
+    .command('rotate-signing-key')
+    .summary('replace the key with which the HTTP servers sign tokens of texters')
+    .description(
+      'Replaces the key with which the HTTP servers sign tokens of texters. Tokens stay valid until they expire.',
+    )
+    .option('--drop', 'make all tokens invalid within seconds, because the key is known to others')
+    .action(async ({ drop = false }: { drop?: boolean }) => session.print(await rotate(session, drop)));
 }
 
 function readScopes(typed: string): readonly Scope[] {
@@ -91,6 +100,12 @@ async function revoke(session: Session, keyId: string): Promise<Output> {
   const key = await revokeKey(await session.context(), keyId);
   await notifyServers(session, key);
   return { json: key, text: `Revoked key ${key.keyId} of ${key.name}.` };
+}
+
+async function rotate(session: Session, drop: boolean): Promise<Output> {
+  const kid = await rotateSigningKey(await session.context(), { drop });
+  const tokens = drop ? 'All tokens become invalid within seconds.' : 'Tokens stay valid until they expire.';
+  return { json: { kid, drop }, text: `The servers sign with key ${kid} now. ${tokens}` };
 }
 
 /** The key is revoked by then. Servers that are not notified find out within seconds. */

@@ -1,9 +1,13 @@
 import type { Command } from 'commander';
-import { createOrganisation, type RecordedChange } from '../../access/index.ts';
+import { createOrganisation, setTokenKeys, type RecordedChange } from '../../access/index.ts';
 import { DEFAULT_ORGANISATION } from '../../domain/organisations.ts';
+import { Refusal } from '../../domain/errors.ts';
+import { openInput } from '../input-file.ts';
 import { limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
 import { moment, table, type Output } from '../terminal.ts';
+
+const KEY_SET_BYTES_MAX = 64 * 1024;
 
 export function addOrganisation(program: Command, session: Session): void {
   const group = program.command('organisation').summary('create and list organisations of the HTTP API');
@@ -21,6 +25,44 @@ export function addOrganisation(program: Command, session: Session): void {
     .command('list')
     .summary('list organisations')
     .action(async () => session.print(await list(session)));
+  group
+    .command('token-keys')
+    .summary('register the public keys with which an organisation signs tokens of its texters')
+    .description(
+      'Replaces the public keys with which an organisation signs tokens of its texters. The file is a JSON Web Key Set; one ' +
+        'without keys ends it. Takes effect at once.',
+    )
+    .argument('<id>', 'the organisation')
+    .argument('<file>', 'the file, or - for the standard input')
+    .action(async (id: string, file: string) => session.print(await replaceTokenKeys(session, id, file)));
+}
+
+async function replaceTokenKeys(session: Session, id: string, file: string): Promise<Output> {
+  const input = await readJson(session, file);
+  const keys = await setTokenKeys(await session.context(), id, input);
+  const ids = keys.map(({ kid }) => kid);
+  const text =
+    ids.length === 0 ? `Organisation ${id} signs no tokens.` : `Keys of organisation ${id}: ${ids.join(', ')}.`;
+  return { json: { organisationId: id, keys: ids }, text };
+}
+
+async function readJson({ terminal }: Session, name: string): Promise<unknown> {
+  const file = await openInput(terminal, name);
+  try {
+    if (file.bytes > KEY_SET_BYTES_MAX) throw notAKeySet(`${file.bytes} bytes`);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of file.read()) pieces.push(piece);
+    return JSON.parse(Buffer.concat(pieces).toString()) as unknown;
+  } catch (error) {
+    throw error instanceof SyntaxError ? notAKeySet('another text') : error;
+  } finally {
+    await file.close();
+  }
+}
+
+function notAKeySet(received: string): Refusal {
+  const expected = 'a file with a JSON Web Key Set';
+  return new Refusal('bad-request', { message: `the file must be ${expected}`, expected, received });
 }
 
 async function list(session: Session): Promise<Output> {

@@ -9,15 +9,11 @@ import { answer, problems } from '../document.ts';
 import { cursorOf, next, page, readCursor } from '../paging.ts';
 import type { HttpServices } from '../services.ts';
 import { isNotBefore } from '../shared-answers.ts';
-import { campaignParams, instant } from '../shapes.ts';
+import { campaignParams, countsByStatus, instant } from '../shapes.ts';
 
 const count = z.int();
 const load = {
-  counts: z
-    .object(
-      Object.fromEntries(STATUSES.map((status) => [status, count])) as Record<(typeof STATUSES)[number], z.ZodInt>,
-    )
-    .describe('The conversations that a texter can act on, by status.'),
+  counts: countsByStatus,
   optedOut: count.describe('Conversations of contacts who opted out.'),
   incomplete: count.describe('Conversations that operations skip, because other programs left fields out.'),
   total: count,

@@ -4,9 +4,11 @@ import { addConversationImportRoutes } from './conversation-imports.ts';
 import { addConversationRoutes } from './conversations.ts';
 import { addEventRoutes } from './events.ts';
 import { addHealthRoutes } from './health.ts';
+import { addMeRoutes } from './me.ts';
 import { addOperationChangeRoutes } from './operation-changes.ts';
 import { addOperationRoutes } from './operations.ts';
 import { addTexterRoutes } from './texters.ts';
+import { addTokenRoutes } from './tokens.ts';
 import type { App } from '../app-type.ts';
 import type { HttpServices } from '../services.ts';
 
@@ -20,5 +22,7 @@ export const ROUTES: readonly ((app: App, services: HttpServices) => void | Prom
   addConversationRoutes,
   addConversationImportRoutes,
   addEventRoutes,
+  addTokenRoutes,
+  addMeRoutes,
   addHealthRoutes,
 ];
