@@ -23,6 +23,9 @@ import { SharedAnswers } from './shared-answers.ts';
 /** A client of HTTP waits at most about three seconds for the answer that a service is away. */
 const SELECTION_TIMEOUT_MS_MAX = 2_000;
 
+/** A stream continues after the place of its snapshot, so an older snapshot is as good as a new one. */
+const SNAPSHOTS_SHARED_MS = 1_000;
+
 /** A page of the conversations view, and the moment after which nothing is missing in it. */
 export type CountedView = ConversationsView & { readonly countedAt: string };
 
@@ -38,7 +41,7 @@ function sharedReads(sharedForMs: number): SharedReads {
   return {
     senders: new SharedAnswers(sharedForMs),
     views: new SharedAnswers(sharedForMs),
-    snapshots: new SharedAnswers(sharedForMs),
+    snapshots: new SharedAnswers(SNAPSHOTS_SHARED_MS),
   };
 }
 
