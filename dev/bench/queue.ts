@@ -15,7 +15,7 @@ export interface QueueOptions {
   /** How many operations are sent to one campaign at once: few, and many. */
   readonly few: number;
   readonly many: number;
-  /** How many of the many are awaited for their rate. */
+  /** The rate of the many is that of so many that end when all have been sent. */
   readonly measured: number;
   /** How many operations of another campaign are measured, one after the other. */
   readonly others: number;
@@ -35,11 +35,11 @@ export async function benchQueue(bench: BenchSandbox, options: QueueOptions): Pr
   const busy = await bench.seedCampaign(TEXTERS, SMALL * (many + few + WARM_UP));
   const other = await bench.seedCampaign(TEXTERS, SMALL * (2 * others + WARM_UP));
   for (const campaignId of [busy, other]) await results(await sendAll(bench, campaignId, WARM_UP));
-  const rateOfFew = await rate(await sendAll(bench, busy, few), few);
+  const rateOfFew = await rateOf(bench, await sendAll(bench, busy, few), few);
   const alone = await oneByOne(bench, other, others);
   const sent = await sendAll(bench, busy, many);
   const beside = oneByOne(bench, other, others);
-  const rateOfMany = await rate(sent.slice(0, measured), measured);
+  const rateOfMany = await rateOf(bench, sent, measured);
   const rows = [
     { what: 'few on one campaign', operations: few, perSecond: rateOfFew },
     { what: 'many on one campaign', operations: many, perSecond: rateOfMany },
@@ -64,10 +64,20 @@ async function results(sent: readonly Sent[]): Promise<void> {
   await Promise.all(sent.map((each) => each.result(WAIT)));
 }
 
-async function rate(sent: readonly Sent[], count: number): Promise<number> {
-  const startedAt = performance.now();
-  await results(sent);
-  return (1_000 * count) / (performance.now() - startedAt);
+/**
+ * Returns how many of the operations ended in a second. It uses the times that the worker stored: operations end while this
+ * process still sends the others, and this process receives their results later.
+ */
+async function rateOf({ sandbox }: BenchSandbox, sent: readonly Sent[], measured: number): Promise<number> {
+  const { operations } = sandbox.context.database;
+  const filter = { _id: { $in: sent.map(({ operationId }) => operationId) }, endedAt: { $ne: null } };
+  const countEnded = (): Promise<number> => operations.countDocuments(filter);
+  const skip = Math.min(await countEnded(), sent.length - measured);
+  while ((await countEnded()) < skip + measured) await delay(PAUSE_MS);
+  const order = { projection: { endedAt: 1 }, sort: { endedAt: 1 } } as const;
+  const found = await operations.find(filter, { ...order, skip, limit: measured }).toArray();
+  const times = found.map(({ endedAt }) => endedAt?.getTime() ?? NaN);
+  return (1_000 * (times.length - 1)) / ((times.at(-1) ?? NaN) - (times[0] ?? NaN));
 }
 
 async function oneByOne(bench: BenchSandbox, campaignId: string, count: number): Promise<number[]> {
