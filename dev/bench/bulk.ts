@@ -11,6 +11,7 @@ import {
 } from './bulk-ways.ts';
 import type { BenchSandbox } from './bench-sandbox.ts';
 import { median } from './load.ts';
+import { drawSpread, ratioOf, type Spread } from './spread.ts';
 
 interface Way {
   readonly name: string;
@@ -44,7 +45,7 @@ export interface BulkRow {
   /** Conversations per second of each round. */
   readonly rates: readonly number[];
   /** The rate divided by the rate of the raw updateMany in the same round. */
-  readonly ofRaw: number;
+  readonly ofRaw: Spread;
   /** The largest resident memory of the worker during the rounds; `null` for ways without a worker. */
   readonly workerPeakMiB: number | null;
 }
@@ -107,8 +108,7 @@ function rowOf(
     measuredOn: Math.min(conversations, conversationsMax),
     perSecond: median(own),
     rates: own,
-    // Compared within a round, because the speed of the machine changes over time.
-    ofRaw: median(own.map((rate, round) => rate / (raw[round] ?? NaN))),
+    ofRaw: ratioOf(own, raw),
     workerPeakMiB: name === BATON ? Math.max(...peaks) : null,
   };
 }
@@ -119,7 +119,7 @@ export function drawBulk(rows: readonly BulkRow[]): string {
     conversations,
     way,
     Math.round(perSecond),
-    ofRaw.toFixed(2),
+    drawSpread(ofRaw),
     workerPeakMiB === null ? '' : workerPeakMiB.toFixed(0),
   ]);
   return table(head, lines);

@@ -2,6 +2,7 @@ import { table } from '../../src/cli/terminal.ts';
 import type { BenchSandbox } from './bench-sandbox.ts';
 import { BATON, GUARDED, run, THE_CASE, type Row } from './claim-runs.ts';
 import { median } from './load.ts';
+import { drawSpread, ratioOf, type Spread } from './spread.ts';
 
 const FEW_CAMPAIGNS = 20;
 
@@ -17,9 +18,7 @@ export interface Compared {
   readonly what: string;
   readonly perSecond: number;
   readonly comparedWith: string;
-  readonly ratio: number;
-  readonly ratioMin: number;
-  readonly ratioMax: number;
+  readonly ratio: Spread;
 }
 
 async function compare(
@@ -28,15 +27,13 @@ async function compare(
   [comparedWith, second]: readonly [string, () => Promise<Row>],
 ): Promise<Compared> {
   const rates: number[] = [];
-  const ratios: number[] = [];
+  const others: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    const [one, other] = [await first(), await second()];
-    rates.push(one.perSecond);
-    ratios.push(one.perSecond / other.perSecond);
+    rates.push((await first()).perSecond);
+    others.push((await second()).perSecond);
     process.stderr.write('.');
   }
-  const [ratioMin, ratioMax] = [Math.min(...ratios), Math.max(...ratios)];
-  return { what, perSecond: median(rates), comparedWith, ratio: median(ratios), ratioMin, ratioMax };
+  return { what, perSecond: median(rates), comparedWith, ratio: ratioOf(rates, others) };
 }
 
 /** Fifty texters in twenty campaigns, and the same without Baton. */
@@ -68,11 +65,8 @@ export async function runTexters(bench: BenchSandbox, options: Options): Promise
 }
 
 export function drawCompared(rows: readonly Compared[]): string {
-  const lines = rows.map(({ what, perSecond, comparedWith, ratio, ratioMin, ratioMax }) => [
-    what,
-    perSecond.toFixed(1),
-    comparedWith,
-    `${ratio.toFixed(2)} (${ratioMin.toFixed(2)}-${ratioMax.toFixed(2)})`,
-  ]);
+  const lines = rows.map(({ what, perSecond, comparedWith, ratio }) => {
+    return [what, perSecond.toFixed(1), comparedWith, drawSpread(ratio)];
+  });
   return table(['Baton', 'requests/s', 'compared with', 'ratio'], lines);
 }

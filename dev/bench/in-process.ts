@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Context } from '../../src/context.ts';
 import { requestHash } from '../../src/domain/requests.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { runOperation, type SliceResult } from '../../src/operations/lifecycle.ts';
@@ -15,10 +16,12 @@ export interface InProcess {
 /** Runs operations in this process, so that no queue and no other process is a part of what is measured. */
 export class InProcessRunner {
   private readonly bench: BenchSandbox;
+  private readonly context: Context;
   private readonly sizes: TransactionSizes;
 
-  constructor(bench: BenchSandbox) {
+  constructor(bench: BenchSandbox, context: Context = bench.sandbox.context) {
     this.bench = bench;
+    this.context = context;
     this.sizes = new TransactionSizes(bench.sandbox.config.worker.batchConversationsMax);
   }
 
@@ -29,7 +32,7 @@ export class InProcessRunner {
     const transactionSize = this.sizes.of(asked.campaignId);
     const controls = { limits: sandbox.config.worker, transactionSize, shouldStop: () => false };
     let result: SliceResult;
-    do result = await runOperation(sandbox.context, command, controls);
+    do result = await runOperation(this.context, command, controls);
     while (result.kind !== 'ended');
     const { operationId, receipt, error } = result.operation;
     if (!receipt || error) throw new Error(`operation ${operationId} failed: ${error?.message ?? 'it has no receipt'}`);

@@ -1,5 +1,6 @@
 import { table } from '../../src/cli/terminal.ts';
 import { INDEXES, type Index } from '../../src/mongo/indexes.ts';
+import { specOf } from '../../src/mongo/layout-plan.ts';
 import type { BenchSandbox } from './bench-sandbox.ts';
 import { drawSpread, ratioOf, type Spread, timed } from './spread.ts';
 
@@ -58,9 +59,8 @@ export async function benchIndexCosts(
   }));
 }
 
-async function rebuild({ sandbox }: BenchSandbox, { name, keys, isUnique, where }: Index): Promise<void> {
-  const options = { name, ...(isUnique && { unique: true }), ...(where && { partialFilterExpression: where }) };
-  await sandbox.context.database.conversations.createIndex(keys, options);
+async function rebuild({ sandbox }: BenchSandbox, index: Index): Promise<void> {
+  await sandbox.context.database.command({ createIndexes: index.collection, indexes: [specOf(index)] });
 }
 
 async function moveAwayAndBack({ sandbox }: BenchSandbox, campaignId: string): Promise<void> {

@@ -12,7 +12,11 @@ const sizeOf = (conversations: number): string => `${NUMBER.format(conversations
 export async function drawPlot(rows: readonly BulkRow[]): Promise<string> {
   const ways = [...new Set(rows.map(({ way }) => way))];
   const sizes = [...new Set(rows.map(({ conversations }) => sizeOf(conversations)))];
-  const values = rows.map(({ conversations, way, ofRaw }) => ({ way, ofRaw, size: sizeOf(conversations) }));
+  const values = rows.map(({ conversations, way, ofRaw }) => ({
+    way,
+    ofRaw: ofRaw.median,
+    size: sizeOf(conversations),
+  }));
   const spec: TopLevelSpec = {
     background: 'white',
     title: 'Conversations per second, as a share of one raw updateMany',

@@ -1,9 +1,7 @@
 import { table } from '../../src/cli/terminal.ts';
 import { createContext } from '../../src/context.ts';
-import { runOperation, type SliceResult } from '../../src/operations/lifecycle.ts';
-import { parseRequest } from '../../src/operations/contract.ts';
-import { requestHash } from '../../src/domain/requests.ts';
 import type { BenchSandbox } from './bench-sandbox.ts';
+import { InProcessRunner } from './in-process.ts';
 
 export interface TripsRow {
   readonly what: string;
@@ -23,19 +21,16 @@ export async function countRoundTrips(bench: BenchSandbox, conversations: number
   const [conversationId = ''] = await bench.conversationIds(campaignId);
   let trips = 0;
   context.database.client.on('commandStarted', () => (trips += 1));
-  const count = async (what: string, moved: number, asked: object): Promise<TripsRow> => {
-    const request = parseRequest({ operationId: bench.sandbox.newId('op'), campaignId, ...asked });
-    const command = { request, requestHash: requestHash(request), sendId: 'bench' };
+  const runner = new InProcessRunner(bench, context);
+  const count = async (what: string, asked: object): Promise<TripsRow> => {
     trips = 0;
-    let result: SliceResult;
-    do result = await runOperation(context, command, { limits: config.worker, shouldStop: () => false });
-    while (result.kind !== 'ended');
-    return { what, conversations: moved, trips };
+    const { moved: conversations } = await runner.run({ ...asked, campaignId });
+    return { what, conversations, trips };
   };
   try {
     return [
-      await count('a single reassign', 1, { kind: 'reassign-one', conversationId, to: { texterIds: ['t1'] } }),
-      await count('all of the pool', conversations - 1, {
+      await count('a single reassign', { kind: 'reassign-one', conversationId, to: { texterIds: ['t1'] } }),
+      await count('all of the pool', {
         kind: 'reassign',
         from: 'pool',
         to: 'everyone',

@@ -2,6 +2,7 @@ import { table } from '../../src/cli/terminal.ts';
 import { throughBaton } from './bulk-ways.ts';
 import type { BenchSandbox } from './bench-sandbox.ts';
 import { median } from './load.ts';
+import { drawSpread, ratioOf, type Spread } from './spread.ts';
 
 export interface ScaleRow {
   readonly workers: number;
@@ -9,7 +10,7 @@ export interface ScaleRow {
   readonly conversations: number;
   readonly perSecond: number;
   /** The rate divided by the rate of one worker in the same round. */
-  readonly ofOne: number;
+  readonly ofOne: Spread;
 }
 
 const CAMPAIGNS = 20;
@@ -47,7 +48,7 @@ export async function benchScaleOut(
     campaigns: CAMPAIGNS,
     conversations: options.conversations,
     perSecond: median(own),
-    ofOne: median(own.map((rate, round) => rate / (one[round] ?? NaN))),
+    ofOne: ratioOf(own, one),
   }));
 }
 
@@ -57,7 +58,7 @@ export function drawScaleOut(rows: readonly ScaleRow[]): string {
     campaigns,
     conversations,
     Math.round(perSecond),
-    ofOne.toFixed(2),
+    drawSpread(ofOne),
   ]);
   return table(['workers', 'campaigns', 'conversations', 'per second', 'of one worker'], lines);
 }

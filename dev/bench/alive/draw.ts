@@ -1,5 +1,5 @@
 import { table } from '../../../src/cli/terminal.ts';
-import { median } from '../load.ts';
+import { drawSpread, spreadOf } from '../spread.ts';
 import type { Alive } from './alive.ts';
 import type { ClaimsRun } from './beside-claims.ts';
 import type { WriteRate, WritesRun } from './beside-writes.ts';
@@ -134,11 +134,8 @@ function ratios<Run extends { readonly round: number }>(
   });
 }
 
-/** Formats the median with the lowest and the highest value. */
+/** Leaves out what could not be measured. */
 function spread(values: readonly number[], digits: number): string {
   const known = values.filter((value) => Number.isFinite(value));
-  if (known.length === 0) return '';
-  const format = (value: number): string => value.toFixed(digits);
-  if (known.length === 1) return format(median(known));
-  return `${format(median(known))} (${format(Math.min(...known))}-${format(Math.max(...known))})`;
+  return known.length === 0 ? '' : drawSpread(spreadOf(known), digits);
 }
