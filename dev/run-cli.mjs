@@ -4,17 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { constants, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -87,9 +77,6 @@ function make(checkout, own) {
     process.stderr.write(`baton: the sources cannot be bundled\n${result.stdout}${result.stderr}`);
     process.exit(EXIT_CANNOT_START);
   }
-  const { name, version } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
-  const exports = { './package.json': './package.json' };
-  writeFileSync(join(own, 'package.json'), JSON.stringify({ name, version, type: 'module', exports }));
 }
 
 /** Another command may have made the same bundle meanwhile. */

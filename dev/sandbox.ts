@@ -18,6 +18,8 @@ const RESET_PEAK = '5';
 export type LogLine = Readonly<Record<string, unknown>> & { readonly level: number; readonly msg: string };
 
 export interface SandboxOptions {
+  /** The services. Default: those that the environment names. */
+  readonly addresses?: { readonly mongodbUri: string; readonly redisUrl: string };
   /** Further variables of the workers' environment. */
   readonly workerEnv?: Readonly<Record<string, string>>;
   /** Print warnings and errors of the workers' logs. Default: true. */
@@ -51,8 +53,10 @@ export class Sandbox {
 
   static async open(purpose: string, options: SandboxOptions = {}): Promise<Sandbox> {
     const name = `baton_${purpose}_${randomBytes(4).toString('hex')}`;
-    const uri = withDatabase(process.env['MONGODB_URI'] ?? '', name);
-    const env = { ...process.env, MONGODB_URI: uri, BATON_QUEUE_PREFIX: `{${name}}` };
+    const { mongodbUri = process.env['MONGODB_URI'] ?? '', redisUrl = process.env['REDIS_URL'] } =
+      options.addresses ?? {};
+    const own = { MONGODB_URI: withDatabase(mongodbUri, name), REDIS_URL: redisUrl, BATON_QUEUE_PREFIX: `{${name}}` };
+    const env = { ...process.env, ...own };
     const config = readConfig(env);
     const context = await createContext(config);
     await migrate(context.database);

@@ -1,63 +1,64 @@
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { table } from '../../src/cli/terminal.ts';
 import { BenchSandbox } from './bench-sandbox.ts';
 import { benchWaiting, drawWaiting } from './claims-beside-waiting.ts';
 import { drawCompared, runFew, runTexters, type Compared } from './claim-comparisons.ts';
 import { BATON, run, THE_CASE, WAYS, type Case, type Row } from './claim-runs.ts';
 import { median, type Measured } from './load.ts';
-import { answerHelp } from './help.ts';
+import { benchCommand, listOf, listOption, positive, wholeNumber, wholeNumbers } from './options.ts';
 
-answerHelp({
-  command: 'bench:claims',
-  what: 'Measures claims, and compares them with raw writes on the same pools.',
-  options: {
-    '--parts LIST': 'parts, with commas (ways,workers,few,texters,waiting)',
-    '--pools LIST': 'conversations of the pools in the part ways (20000,500000)',
-    '--askers LIST': 'texters who ask at the same time (1,50,200)',
-    '--seconds N': 'how long each figure is measured (3)',
-    '--rounds N': 'how often few, texters and waiting are measured (3)',
-    '--waiting N': 'waiting claims of the part waiting (10000)',
-    '--smoke': 'run with small pools, to check that it works',
-  },
-  parts: {
-    ways: 'claims beside other ways to take from a pool',
-    workers: 'one, two and three workers',
-    few: 'fifty texters in twenty campaigns',
-    texters: 'campaigns of 25 and of 2,000 texters',
-    waiting: 'claims beside waiting ones',
-  },
+const PARTS = {
+  ways: 'claims beside other ways to take from a pool',
+  workers: 'one, two and three workers',
+  few: 'fifty texters in twenty campaigns',
+  texters: 'campaigns of 25 and of 2,000 texters',
+  waiting: 'claims beside waiting ones',
+};
+const PART_NAMES: readonly string[] = Object.keys(PARTS);
+
+interface Options {
+  readonly parts: readonly string[];
+  readonly pools: readonly number[];
+  readonly askers: readonly number[];
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly waiting: number;
+  readonly smoke: boolean;
+  readonly out?: string;
+}
+
+const values = benchCommand({
+  name: 'bench:claims',
+  description: 'Measures claims, and compares them with raw writes on the same pools.',
+  parts: PARTS,
   example: '--parts ways --pools 20000 --seconds 1',
-});
+})
+  .addOption(listOption('--parts <list>', 'parts, with commas', listOf(PART_NAMES), PART_NAMES))
+  .addOption(
+    listOption('--pools <list>', 'conversations of the pools in the part ways', wholeNumbers, [20_000, 500_000]),
+  )
+  .addOption(listOption('--askers <list>', 'texters who ask at the same time', wholeNumbers, [1, 50, 200]))
+  .option('--seconds <number>', 'how long each figure is measured', positive, 3)
+  .option('--rounds <number>', 'how often few, texters and waiting are measured', wholeNumber, 3)
+  .option('--waiting <number>', 'waiting claims of the part waiting', wholeNumber, 10_000)
+  .option('--smoke', 'run with small pools, to check that it works', false)
+  .parse()
+  .opts<Options>();
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '3' },
-    parts: { type: 'string', default: 'ways,workers,few,texters,waiting' },
-    waiting: { type: 'string', default: '10000' },
-    rounds: { type: 'string', default: '3' },
-    pools: { type: 'string', default: '20000,500000' },
-    askers: { type: 'string', default: '1,50,200' },
-    out: { type: 'string' },
-    smoke: { type: 'boolean', default: false },
-  },
-});
-const numbers = (list: string): number[] => list.split(',').map(Number);
-
-const rounds = values.smoke ? 1 : Number(values.rounds);
-const seconds = Number(values.seconds);
+const rounds = values.smoke ? 1 : values.rounds;
+const { seconds } = values;
 const FULL = { pool: 40_000, texters: [25, 2_000] } as const;
 const SMOKE = { pool: 2_000, texters: [5, 20] } as const;
-const parts = new Set(values.parts.split(','));
+const parts = new Set(values.parts);
 
 /** Runs every way on the same pools, one after the other, so that changes of the machine's speed affect all of them. */
 async function runPool(bench: BenchSandbox, pool: number, campaigns: number): Promise<Row[]> {
-  const askersMax = Math.max(...numbers(values.askers));
+  const askersMax = Math.max(...values.askers);
   const campaignIds: string[] = [];
   for (let at = 0; at < campaigns; at += 1) campaignIds.push(await bench.seedCampaign(askersMax, pool / campaigns));
   const rows: Row[] = [];
   await bench.sandbox.setWorkers(1);
-  for (const askers of numbers(values.askers)) {
+  for (const askers of values.askers) {
     for (const count of values.smoke ? [10] : [10, 300]) {
       for (const way of WAYS) {
         rows.push(
@@ -133,7 +134,7 @@ try {
   };
   if (parts.has('ways')) {
     const rows: Row[] = [];
-    for (const pool of numbers(values.pools)) {
+    for (const pool of values.pools) {
       for (const campaigns of values.smoke ? [1] : [1, 20]) rows.push(...(await runPool(bench, pool, campaigns)));
     }
     print('rows', rows, drawn(rows));
@@ -151,7 +152,7 @@ try {
     await bench.sandbox.setWorkers(1);
     const asked = values.smoke
       ? { waiting: 50, requests: 5, rounds }
-      : { waiting: Number(values.waiting), requests: 60, rounds };
+      : { waiting: values.waiting, requests: 60, rounds };
     const waiting = await benchWaiting(bench, asked);
     print('waiting', waiting, drawWaiting(waiting));
   }

@@ -1,31 +1,29 @@
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { table } from '../../src/cli/terminal.ts';
 import type { Sent } from '../../src/producer/producer-port.ts';
 import { BenchSandbox } from './bench-sandbox.ts';
-import { answerHelp } from './help.ts';
+import { median } from './load.ts';
+import { benchCommand, wholeNumber } from './options.ts';
 
-answerHelp({
-  command: 'bench:fairness',
-  what: 'Measures small operations alone, and beside a large one.',
-  options: {
-    '--large N': 'conversations of the large operation (1000000)',
-    '--small N': 'conversations of each small operation (500)',
-    '--campaigns N': 'small campaigns (20)',
-    '--workers N': 'worker processes (1)',
-  },
+interface Options {
+  readonly large: number;
+  readonly small: number;
+  readonly campaigns: number;
+  readonly workers: number;
+  readonly out?: string;
+}
+
+const options = benchCommand({
+  name: 'bench:fairness',
+  description: 'Measures small operations alone, and beside a large one.',
   example: '--large 100000',
-});
-
-const { values } = parseArgs({
-  options: {
-    large: { type: 'string', default: '1000000' },
-    small: { type: 'string', default: '500' },
-    campaigns: { type: 'string', default: '20' },
-    workers: { type: 'string', default: '1' },
-    out: { type: 'string' },
-  },
-});
+})
+  .option('--large <number>', 'conversations of the large operation', wholeNumber, 1_000_000)
+  .option('--small <number>', 'conversations of each small operation', wholeNumber, 500)
+  .option('--campaigns <number>', 'small campaigns', wholeNumber, 20)
+  .option('--workers <number>', 'worker processes', wholeNumber, 1)
+  .parse()
+  .opts<Options>();
 
 const TEXTERS = 10;
 const WAIT = { waitMs: 3_600_000 };
@@ -57,11 +55,11 @@ async function dealAll(bench: BenchSandbox, campaignIds: readonly string[]): Pro
 /** Deals small campaigns alone, and then again while a large campaign is dealt. */
 async function measureFairness(bench: BenchSandbox): Promise<Fairness> {
   const small: string[] = [];
-  for (let at = 0; at < Number(values.campaigns); at += 1) {
-    small.push(await bench.seedCampaign(TEXTERS, Number(values.small)));
+  for (let at = 0; at < options.campaigns; at += 1) {
+    small.push(await bench.seedCampaign(TEXTERS, options.small));
   }
-  const large = await bench.seedCampaign(TEXTERS, Number(values.large));
-  await bench.sandbox.setWorkers(Number(values.workers));
+  const large = await bench.seedCampaign(TEXTERS, options.large);
+  await bench.sandbox.setWorkers(options.workers);
   await dealAll(bench, small);
   await bench.refillPools(small);
   const aloneMs = await dealAll(bench, small);
@@ -70,11 +68,7 @@ async function measureFairness(bench: BenchSandbox): Promise<Fairness> {
   const sent = await dealPool(bench, large);
   const largeMs = sent.result(WAIT).then(() => performance.now() - startedAt);
   const besideMs = await dealAll(bench, small);
-  return { aloneMs, besideMs, largeMs: await largeMs, ratio: middle(besideMs) / middle(aloneMs) };
-}
-
-function middle(sorted: readonly number[]): number {
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+  return { aloneMs, besideMs, largeMs: await largeMs, ratio: median(besideMs) / median(aloneMs) };
 }
 
 const bench = await BenchSandbox.open();
@@ -82,12 +76,12 @@ try {
   const fairness = await measureFairness(bench);
   const { aloneMs, besideMs, largeMs, ratio } = fairness;
   const row = (what: string, times: readonly number[]): [string, string, string] => {
-    return [what, middle(times).toFixed(0), (times.at(-1) ?? NaN).toFixed(0)];
+    return [what, median(times).toFixed(0), (times.at(-1) ?? NaN).toFixed(0)];
   };
   const rows = [row('small, alone', aloneMs), row('small, beside the large one', besideMs), row('large', [largeMs])];
   process.stdout.write(`${table(['operation', 'median ms', 'longest ms'], rows)}\n`);
   process.stdout.write(`beside the large one they take ${ratio.toFixed(2)} times as long; the limit is ${RATIO_MAX}\n`);
-  if (values.out) writeFileSync(values.out, `${JSON.stringify(fairness, null, 2)}\n`);
+  if (options.out) writeFileSync(options.out, `${JSON.stringify(fairness, null, 2)}\n`);
 } finally {
   await bench.sandbox.close();
 }

@@ -1,18 +1,9 @@
 import { table } from '../../src/cli/terminal.ts';
 import { throughBaton } from './bulk-ways.ts';
 import type { BenchSandbox } from './bench-sandbox.ts';
-import { median, quantile } from './load.ts';
+import { quantile } from './load.ts';
 import { NoOpQueue } from './no-op-queue.ts';
-
-/** Measures the time from the start of a worker process until it takes jobs. Returns the median in milliseconds. */
-export async function benchStart(bench: BenchSandbox, times: number): Promise<number> {
-  const latencies: number[] = [];
-  for (let time = 0; time < times; time += 1) {
-    await bench.sandbox.setWorkers(0);
-    latencies.push(await timed(() => bench.sandbox.setWorkers(1)));
-  }
-  return median(latencies);
-}
+import { timed } from './spread.ts';
 
 export interface SingleRow {
   readonly what: 'no-op job' | 'single reassign';
@@ -60,16 +51,15 @@ export async function benchSingle(
   }
 }
 
-async function reassignOne({ sandbox }: BenchSandbox, campaignId: string, conversationId: string): Promise<void> {
+/** Moves one conversation to t1. */
+export async function reassignOne(
+  { sandbox }: BenchSandbox,
+  campaignId: string,
+  conversationId: string,
+): Promise<void> {
   const request = { operationId: sandbox.newId('op'), campaignId, conversationId, to: { texterIds: ['t1'] as const } };
   const { receipt } = await (await sandbox.producer.reassignOne(request)).result();
   if (receipt.moved !== 1) throw new Error(`conversation ${conversationId} did not move`);
-}
-
-async function timed(work: () => Promise<void>): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
 }
 
 function rowOf(what: SingleRow['what'], latencies: number[], beside: number): SingleRow {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 
@@ -61,6 +61,14 @@ export async function bundlePrograms(root: string, dist: string): Promise<readon
     banner: { js: REQUIRE },
   });
   return inputsOf(metafile);
+}
+
+/** Bundles the programs into a folder from which they run: it is a package, because they read its version. */
+export async function bundleRunnable(root: string, folder: string): Promise<void> {
+  await bundlePrograms(root, folder);
+  const { name, version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as Record<string, unknown>;
+  const exports = { './package.json': './package.json' };
+  writeFileSync(`${folder}/package.json`, JSON.stringify({ name, version, type: 'module', exports }));
 }
 
 /** An ES module has no `require`, which the bundled CommonJS packages use for modules of Node and for optional packages. */

@@ -1,6 +1,6 @@
 /** Bundles only the command line, the HTTP server and the worker into the folder that the argument names, for `npm run baton`. */
 import { fileURLToPath } from 'node:url';
-import { bundlePrograms } from './bundles.ts';
+import { bundleRunnable } from './bundles.ts';
 
 const [folder = ''] = process.argv.slice(2);
-await bundlePrograms(fileURLToPath(new URL('../../', import.meta.url)), folder);
+await bundleRunnable(fileURLToPath(new URL('../../', import.meta.url)), folder);

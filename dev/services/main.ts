@@ -9,6 +9,7 @@ import { startServices, type Services } from './services.ts';
 import { forwardSignals, ignoreSignals, killOrphanedGroup, runStep } from './steps.ts';
 
 const EXIT_CANNOT_START = 2;
+const HELP = ['--help', '-h'];
 
 async function main(name: string, args: readonly string[]): Promise<number> {
   const command = findCommand(name);
@@ -20,7 +21,7 @@ async function main(name: string, args: readonly string[]): Promise<number> {
     if (status !== 0) return status;
   }
   if (command.keeps === true) return runKeeping(command, args);
-  if (command.helps === true && args.includes('--help')) return runWithAnnounced(command, args);
+  if (command.helps === true && args.some((arg) => HELP.includes(arg))) return runWithAnnounced(command, args);
   return command.services === 'own' ? runWithServices(command, args) : runWithAnnounced(command, args);
 }
 

@@ -10,7 +10,10 @@ const ROOT = new URL('../..', import.meta.url).pathname;
 const TIMEOUT_MS = 180_000;
 
 interface Report {
-  readonly startMs: number;
+  readonly start: {
+    readonly programs: readonly { readonly what: string; readonly ms: Spread }[];
+    readonly cold: { readonly conversations: number; readonly ofRaw: Spread };
+  };
   readonly roundTrips: readonly { readonly what: string; readonly trips: number }[];
   readonly bulk: readonly { readonly way: string; readonly measuredOn: number; readonly perSecond: number }[];
   readonly single: readonly { readonly what: string; readonly requests: number }[];
@@ -26,6 +29,22 @@ interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
+}
+
+interface MovesReport {
+  readonly manyMoves: readonly {
+    readonly way: string;
+    readonly moves: number;
+    readonly p50Ms: number;
+    readonly p99Ms: number;
+  }[];
+  readonly queue: readonly { readonly operations: number; readonly perSecond?: number; readonly p50Ms?: number }[];
+  readonly distance: readonly {
+    readonly what: string;
+    readonly near: Spread;
+    readonly far: Spread;
+    readonly inSequence: { readonly mongodb: Spread; readonly redis: Spread } | null;
+  }[];
 }
 
 interface ScaleReport {
@@ -50,7 +69,13 @@ describe('the benchmarks', { timeout: TIMEOUT_MS }, () => {
     const [json, svg] = [join(folder, 'bench.json'), join(folder, 'bench.svg')];
     const { stdout } = await bench('main.ts', ['--smoke', '--out', json, '--svg', svg]);
     const report = JSON.parse(readFileSync(json, 'utf8')) as Report;
-    expect(report.startMs).toBeGreaterThan(0);
+    expect(report.start.programs.map(({ what }) => what)).toEqual([
+      'worker ready',
+      'baton --version',
+      'baton campaign list',
+    ]);
+    for (const { ms } of report.start.programs) expect(ms.min).toBeGreaterThan(0);
+    expect(report.start.cold.ofRaw.min).toBeGreaterThan(0);
     expect(report.roundTrips.map(({ trips }) => trips > 0)).toEqual([true, true]);
     expect(new Set(report.bulk.map(({ way }) => way)).size).toBe(6);
     for (const { perSecond } of report.bulk) expect(perSecond).toBeGreaterThan(0);
@@ -87,14 +112,40 @@ describe('the benchmarks', { timeout: TIMEOUT_MS }, () => {
     expect(report.indexes.map(({ without }) => without)).toContain('everyone_in_order');
   });
 
+  it('measure many moves, many queued operations and the distance to the databases', async () => {
+    const json = join(folder, 'moves.json');
+    await bench('main.ts', ['--smoke', '--parts', 'moves,queue,distance', '--out', json]);
+    const { manyMoves, queue, distance } = JSON.parse(readFileSync(json, 'utf8')) as MovesReport;
+    expect(manyMoves.map(({ way }) => way)).toEqual(['raw guarded updates', 'single moves']);
+    for (const { moves, p50Ms, p99Ms } of manyMoves) {
+      expect(moves).toBe(40);
+      expect(p99Ms).toBeGreaterThanOrEqual(p50Ms);
+    }
+    expect(queue.filter(({ perSecond = 0 }) => perSecond > 0).map(({ operations }) => operations)).toEqual([4, 8]);
+    expect(queue.filter(({ p50Ms = 0 }) => p50Ms > 0)).toHaveLength(2);
+    expect(distance.map(({ what }) => what)).toEqual([
+      'a single move',
+      'a claim alone',
+      '5 claims at once',
+      'dealing a pool of 200',
+    ]);
+    // Each of them waits for both services at least once.
+    for (const { near, far } of distance) expect(far.min).toBeGreaterThan(near.min + 20);
+    for (const { inSequence } of distance.slice(0, 2)) {
+      expect(inSequence?.mongodb.min).toBeGreaterThan(1);
+      expect(inSequence?.redis.min).toBeGreaterThan(1);
+    }
+  });
+
   it.each([
-    ['bench', '--svg FILE'],
-    ['bench:claims', '--askers LIST'],
-    ['bench:fairness', '--campaigns N'],
-    ['bench:day', '--kills <seconds>'],
-  ])('print the help of %s without starting a service', async (command, option) => {
-    const { stdout, stderr } = await run(process.execPath, ['dev/run.mjs', command, '--help'], { cwd: ROOT });
-    expect(stdout).toContain(option);
+    ['bench', '--svg <file>', '--help'],
+    ['bench', 'distance', '-h'],
+    ['bench:claims', '--askers <list>', '-h'],
+    ['bench:fairness', '--campaigns <number>', '--help'],
+    ['bench:day', '--kills <seconds>', '-h'],
+  ])('print the help of %s without starting a service', async (command, text, flag) => {
+    const { stdout, stderr } = await run(process.execPath, ['dev/run.mjs', command, flag], { cwd: ROOT });
+    expect(stdout).toContain(text);
     expect(stdout).toContain('--help');
     expect(stderr).toBe('');
     for (const line of String(stdout).split('\n')) expect(line.length).toBeLessThanOrEqual(80);

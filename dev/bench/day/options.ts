@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { notNegative, positive, wholeNumber } from '../options.ts';
 
 /** The size and the events of a simulated day. */
 export interface DayOptions {
@@ -40,24 +41,4 @@ export function readOptions(args: readonly string[]): DayOptions {
     .addHelpText('after', EXAMPLES);
   command.parse([...args], { from: 'user' });
   return command.opts<DayOptions>();
-}
-
-function notNegative(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
-    throw new InvalidArgumentError('It must be a number of at least 0.');
-  }
-  return value;
-}
-
-function positive(text: string): number {
-  const value = notNegative(text);
-  if (value === 0) throw new InvalidArgumentError('It must be more than 0.');
-  return value;
-}
-
-function wholeNumber(text: string): number {
-  const value = positive(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError('It must be a whole number.');
-  return value;
 }
