@@ -151,6 +151,15 @@ describe('the benchmarks', { timeout: TIMEOUT_MS }, () => {
     for (const line of String(stdout).split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
+  it.each(['bench', 'bench:claims'])('%s: all its parts are in docs/scaling.md', async (command) => {
+    const { stdout } = await run(process.execPath, ['dev/run.mjs', command, '--help'], { cwd: ROOT });
+    const parts = [...(/Parts:\n([^]*?)\n\n/.exec(String(stdout))?.[1] ?? '').matchAll(/^ {2}(\w+) {2}/gm)];
+    expect(parts.length).toBeGreaterThan(4);
+    const [, table = ''] = readFileSync(`${ROOT}docs/scaling.md`, 'utf8').split(`| part of \`npm run ${command}\` `);
+    const documented = [...(/[^]*?\n\n/.exec(table)?.[0] ?? '').matchAll(/^\| `(\w+)` /gm)];
+    expect(documented.map(([, name]) => name)).toEqual(parts.map(([, name]) => name));
+  });
+
   it('measure claims and compare them with other ways', async () => {
     const json = join(folder, 'claims.json');
     await bench('claims.ts', ['--smoke', '--pools', '400', '--askers', '2', '--seconds', '1', '--out', json]);
