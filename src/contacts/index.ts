@@ -12,7 +12,8 @@ export {
   parsePersonJob,
 } from './contract.ts';
 export { type CsvChoices, type CsvFile, openCsv } from './csv-file.ts';
-export { EXPORT_COLUMNS, type ExportRow, exportConversations, withoutFormulas } from './export.ts';
+export { type ExportRow, exportConversations } from './export.ts';
+export { exportForm, type RowForm, toCsv } from './export-csv.ts';
 export { FIELDS, headerKey, REPORT_COLUMNS } from './fields.ts';
 export { withGuard } from './formulas.ts';
 export { type ImportEnd, type ImportOptions, type ImportPreview, importContacts, previewImport } from './import.ts';

@@ -44,7 +44,8 @@ export class Client {
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
     if (isStream) await response.body?.cancel();
     const text = isStream ? '' : await response.text();
-    return { status: response.status, headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as Body };
+    const isJson = text !== '' && /[/+]json/.test(response.headers.get('content-type') ?? '');
+    return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : {}) as Body };
   }
 
   get<Body = Record<string, unknown>>(path: string, headers: Sending['headers'] = {}): Promise<Answered<Body>> {

@@ -1,10 +1,9 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { Readable, type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
-import { stringify } from 'csv-stringify';
-import { EXPORT_COLUMNS, exportConversations, type ExportRow, withoutFormulas } from '../../contacts/index.ts';
+import { exportConversations, exportForm, type ExportRow, type RowForm, toCsv } from '../../contacts/index.ts';
 import { STATUSES } from '../../domain/conversation.ts';
 import { isSystemError, misused, unusableFile } from '../errors.ts';
 import { EXIT_STOPPED, stoppable } from '../interruption.ts';
@@ -56,7 +55,7 @@ async function exportTo(of: CampaignSession, { out, raw }: ExportOptions): Promi
   const { campaignId } = of.campaign;
   const progress = progressBar(session.terminal, 'exporting', out === undefined ? 0 : await totalOf(of));
   const isShown = out === undefined && session.terminal.stdout.isTTY === true;
-  const form = raw === true ? asStored : withoutFormulas;
+  const form = exportForm(raw === true);
   const rows = new CountedRows(
     exportConversations(context, campaignId),
     isShown ? (row) => plainRow(form(row)) : form,
@@ -96,18 +95,12 @@ async function writeFile(rows: CountedRows, file: string, signal: AbortSignal): 
 
 /** With a signal, a file is written and ended; the standard output stays open. */
 async function write(rows: CountedRows, to: Writable, signal?: AbortSignal): Promise<void> {
-  // Some readers take a carriage return for the end of a line unless its cell is quoted.
-  const csv = stringify({ header: true, columns: [...EXPORT_COLUMNS], quoted_match: /[\r\n]/ });
-  await pipeline(Readable.from(rows.all()), csv, to, signal ? { signal } : { end: false });
+  await pipeline(toCsv(rows.all()), to, signal ? { signal } : { end: false });
 }
 
 function isStop(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
 }
-
-type RowForm = (row: ExportRow) => ExportRow;
-
-const asStored: RowForm = (row) => row;
 
 /** On a screen the rows are read by people: without characters that act on the terminal. */
 const plainRow: RowForm = (row) =>

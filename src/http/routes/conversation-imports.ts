@@ -14,6 +14,7 @@ import { importRows, IMPORT_ROWS_MAX, noRows } from '../streams/import-rows.ts';
 import { Places } from '../streams/places.ts';
 import { IMPORT_BYTES_MAX } from '../streams/receive-body.ts';
 import { allowSlowBody } from '../streams/slow-bodies.ts';
+import { whenClosed } from '../streams/when-closed.ts';
 import { validatorCompiler } from '../validation.ts';
 
 const IMPORTS_AT_ONCE_MAX = 4;
@@ -124,12 +125,12 @@ function endOf({ stopping }: HttpServices, reply: FastifyReply): AbortSignal {
   const stop = (): void => controller.abort(unavailable('the server, which stops,'));
   const timer = setTimeout(() => controller.abort(tooSlow()), IMPORT_MS_MAX);
   stopping.signal.addEventListener('abort', stop);
-  reply.raw.once('close', () => {
+  if (stopping.signal.aborted) stop();
+  whenClosed(reply, () => {
     clearTimeout(timer);
     stopping.signal.removeEventListener('abort', stop);
     controller.abort(unavailable('the client'));
   });
-  if (stopping.signal.aborted) stop();
   return controller.signal;
 }
 

@@ -1,5 +1,6 @@
 import { addCampaignRoutes } from './campaigns.ts';
 import { addClaimRoutes } from './claims.ts';
+import { addConversationExportRoutes } from './conversation-export.ts';
 import { addConversationImportRoutes } from './conversation-imports.ts';
 import { addConversationRoutes } from './conversations.ts';
 import { addEventRoutes } from './events.ts';
@@ -21,6 +22,7 @@ export const ROUTES: readonly ((app: App, services: HttpServices) => void | Prom
   addClaimRoutes,
   addConversationRoutes,
   addConversationImportRoutes,
+  addConversationExportRoutes,
   addEventRoutes,
   addTokenRoutes,
   addMeRoutes,

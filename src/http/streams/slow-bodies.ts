@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { whenClosed } from './when-closed.ts';
 
 const allowed = new WeakSet<Socket>();
 
@@ -7,7 +8,7 @@ const allowed = new WeakSet<Socket>();
 export function allowSlowBody({ raw: { socket } }: FastifyRequest, reply: FastifyReply): void {
   allowed.add(socket);
   // The connection may send another request afterwards.
-  reply.raw.once('close', () => allowed.delete(socket));
+  whenClosed(reply, () => allowed.delete(socket));
 }
 
 /** Returns true while the body of an allowed request arrives on a connection. */

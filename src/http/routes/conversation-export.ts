@@ -1,0 +1,85 @@
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { exportConversations, exportForm, type ExportRow, type RowForm, toCsv } from '../../contacts/index.ts';
+import { toOutsideId } from '../../domain/organisations.ts';
+import { loggedError } from '../../domain/safe-text.ts';
+import { required } from '../access.ts';
+import type { App } from '../app-type.ts';
+import { problems } from '../document.ts';
+import type { HttpServices } from '../services.ts';
+import { campaignParams } from '../shapes.ts';
+import { Places } from '../streams/places.ts';
+import { whenClosed } from '../streams/when-closed.ts';
+
+/** Each needs the memory of one batch, however large the campaign is and however slowly it is read. */
+const EXPORTS_AT_ONCE_MAX = 32;
+/** MongoDB forgets a cursor that nobody reads for ten minutes. */
+const STALLED_MS_MAX = 5 * 60_000;
+
+const query = z.strictObject({
+  raw: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe(
+      'Write texts as they are stored, without an apostrophe before what a spreadsheet would run as a formula.',
+    ),
+});
+const csv = {
+  description: 'CSV with a header line. It is complete unless the connection breaks.',
+  content: { 'text/csv': { schema: z.string() } },
+} as unknown as z.ZodString;
+
+/** The messages export. */
+export function addConversationExportRoutes(app: App, { context, logger }: HttpServices): void {
+  const places = new Places(EXPORTS_AT_ONCE_MAX, 'exports');
+  app.get(
+    '/v1/campaigns/:campaignId/conversations.csv',
+    {
+      config: { access: { for: 'key', scope: 'read', chain: ['campaign'] } },
+      schema: {
+        operationId: 'exportConversations',
+        tags: ['Conversations'],
+        summary: 'Export every conversation as CSV, also those that the view hides; an import reads it',
+        params: campaignParams,
+        querystring: query,
+        response: { 200: csv, ...problems(404) },
+      },
+    },
+    async (request, reply) => {
+      const { campaignId } = required(request.resources.campaign);
+      const leave = places.take();
+      const all = exportConversations(context, campaignId);
+      whenClosed(reply, () => {
+        leave();
+        // Closes the cursor, also if no row of the answer has been read.
+        all.return(undefined).catch(() => undefined);
+      });
+      const form = exportForm(request.query.raw === 'true');
+      // A database that is away at the first row gets a problem as its answer, and not a broken connection.
+      const first = await all.next();
+      const rows = shown(first.done === true ? [] : [first.value], all, form);
+      breakWhenStalled(reply);
+      const fileName = toOutsideId(campaignId).replace(/[^\w.-]/g, '_');
+      void reply.header('content-disposition', `attachment; filename="${fileName}.csv"`);
+      const file = toCsv(rows);
+      file.once('error', (error: Error) => {
+        logger.error({ requestId: request.id, err: loggedError(error) }, 'an export broke off');
+      });
+      return reply.type('text/csv; charset=utf-8').send(file as never);
+    },
+  );
+}
+
+async function* shown(
+  first: readonly ExportRow[],
+  others: AsyncIterable<ExportRow>,
+  form: RowForm,
+): AsyncGenerator<ExportRow> {
+  for (const row of first) yield form(row);
+  for await (const row of others) yield form(row);
+}
+
+/** Breaks the connection when nothing could be sent for a long time: the reader has stopped, or the database hangs. */
+function breakWhenStalled({ raw }: FastifyReply): void {
+  raw.setTimeout(STALLED_MS_MAX, () => void raw.destroy());
+}
