@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
+import { pastIndexes } from './past-indexes.ts';
 
 /** The oldest Node of `engines` in package.json. */
 const TARGET = 'node20.19';
@@ -36,7 +37,8 @@ const OPTIONAL_PACKAGES = [
  * first `require` of a module of Node.
  */
 export async function bundleProducer(root: string, dist: string): Promise<readonly string[]> {
-  const options = { ...COMMON, absWorkingDir: root, entryPoints: ['src/index.ts'], plugins: [nodeModules] };
+  const plugins = [nodeModules, englishOnly];
+  const options = { ...COMMON, absWorkingDir: root, entryPoints: ['src/index.ts'], plugins };
   const esm = await build({ ...options, format: 'esm', outfile: `${dist}/esm/index.js` });
   const cjs = await build({ ...options, format: 'cjs', outfile: `${dist}/cjs/index.js` });
   writeFileSync(`${dist}/cjs/package.json`, '{ "type": "commonjs" }\n');
@@ -58,6 +60,7 @@ export async function bundlePrograms(root: string, dist: string): Promise<readon
     format: 'esm',
     splitting: true,
     external: OPTIONAL_PACKAGES,
+    plugins: [englishOnly, pastIndexes],
     banner: { js: REQUIRE },
   });
   return inputsOf(metafile);
@@ -90,6 +93,14 @@ const nodeModules: Plugin = {
     builder.onLoad({ filter: /.*/, namespace: 'node-module' }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule('node:${path}');`,
     }));
+  },
+};
+
+/** Leaves out zod's messages in fifty languages, which are most of its code. It imports the English ones by themselves. */
+const englishOnly: Plugin = {
+  name: 'english-only',
+  setup(builder) {
+    builder.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({ contents: '' }));
   },
 };
 

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import mongoose from 'mongoose';
 import { errorText } from '../../src/domain/safe-text.ts';
+import { problemForDriver } from '../../src/mongo/driver-options.ts';
 import { problemOfMongodbUri } from '../../src/mongo/mongodb-address.ts';
 import { problemOfRedisUrl } from '../../src/queue/redis-address.ts';
 import { SetupError, withoutCredentials } from './messages.ts';
@@ -14,7 +15,7 @@ export function withDatabase(uri: string, name: string): string {
 
 /** Reports a wrong address before the command starts, instead of as a time-out inside it. */
 export async function checkMongo(uri: string): Promise<void> {
-  refuse('MONGODB_URI', problemOfMongodbUri(uri));
+  refuse('MONGODB_URI', problemOfMongodbUri(uri) ?? problemForDriver(uri));
   try {
     const connection = mongoose.createConnection(uri, { serverSelectionTimeoutMS: CONNECT_TIMEOUT_MS });
     await connection

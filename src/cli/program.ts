@@ -1,68 +1,11 @@
 import { Command } from 'commander';
-import { addAdopt } from './commands/adopt.ts';
-import { addCampaign } from './commands/campaign.ts';
-import { addCancel, addUndo } from './commands/cancel-and-undo.ts';
-import { addConversations } from './commands/conversations.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addErase } from './commands/erase.ts';
-import { addExport } from './commands/export.ts';
-import { addFailed, addRetry } from './commands/failed.ts';
-import { addImport } from './commands/import.ts';
-import { addKey } from './commands/key.ts';
-import { addMigrate } from './commands/migrate.ts';
-import { addMoves } from './commands/moves.ts';
-import { addOperations } from './commands/operations.ts';
-import { addLiftOptOut, addOptOut } from './commands/opt-out.ts';
-import { addChanges, addOrganisation } from './commands/organisation.ts';
-import { addPhones } from './commands/phones.ts';
-import { addPreview } from './commands/preview.ts';
-import { addReassign } from './commands/reassign.ts';
-import { addRepair } from './commands/repair.ts';
-import { addSelfAssign } from './commands/self-assign.ts';
-import { addSenders } from './commands/senders.ts';
-import { addServe } from './commands/serve.ts';
-import { addTexter } from './commands/texter.ts';
-import { addUnassign } from './commands/unassign.ts';
-import { addWorker } from './commands/worker.ts';
+import { COMMANDS, entryOf } from './command-table.ts';
 import { exitStatusOf, failureOf } from './errors.ts';
 import { addExamples } from './examples.ts';
 import { laidOut } from './layout.ts';
 import { Session } from './session.ts';
 import { plainLines, widthOf, type Terminal } from './terminal.ts';
 import { batonVersion } from './version.ts';
-
-/** In the order of `baton --help`. */
-const COMMANDS = [
-  addCampaign,
-  addTexter,
-  addImport,
-  addPhones,
-  addRepair,
-  addOptOut,
-  addLiftOptOut,
-  addErase,
-  addSenders,
-  addConversations,
-  addReassign,
-  addUnassign,
-  addSelfAssign,
-  addCancel,
-  addUndo,
-  addPreview,
-  addOperations,
-  addMoves,
-  addFailed,
-  addRetry,
-  addExport,
-  addWorker,
-  addServe,
-  addOrganisation,
-  addKey,
-  addChanges,
-  addMigrate,
-  addAdopt,
-  addDoctor,
-];
 
 const HELP = `
 Exit codes:
@@ -84,7 +27,9 @@ const HELP_MIN_WIDTH = 20;
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   const session = new Session(terminal, args.includes('--json'));
   try {
-    await buildProgram(session).parseAsync(args, { from: 'user' });
+    const program = buildProgram(session);
+    await addCommands(program, session, args);
+    await program.parseAsync(args, { from: 'user' });
     return session.exitStatus;
   } catch (error) {
     const status = exitStatusOf(error);
@@ -118,10 +63,21 @@ function buildProgram(session: Session): Command {
       outputError: () => undefined,
     })
     .addHelpText('after', HELP)
+    .hook('preAction', () => session.prepare())
     .exitOverride();
-  for (const add of COMMANDS) add(program, session);
-  addExamples(program);
   return program;
+}
+
+/** Adds the command that was typed. Of the others it adds what the list of commands and a suggestion need. */
+async function addCommands(program: Command, session: Session, args: readonly string[]): Promise<void> {
+  const typed = entryOf(args);
+  const add = await typed?.load();
+  for (const entry of COMMANDS) {
+    if (entry === typed) add?.(program, session);
+    else program.command(entry.usage);
+    program.commands.at(-1)?.summary(entry.summary);
+  }
+  addExamples(program);
 }
 
 /** The options of a command are in its own help. */

@@ -1,4 +1,4 @@
-import { readConfig, type Config } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
 import { errorText } from '../domain/safe-text.ts';
@@ -20,7 +20,7 @@ export class Session {
   /** With `--json`, stdout gets one JSON document, also for an error. */
   readonly json: boolean;
   exitStatus = EXIT_DONE;
-  private readConfigOnce: Config | undefined;
+  private loadedConfig: Config | undefined;
   private openedContext: Promise<Context> | undefined;
   private openedProducer: Promise<Producer> | undefined;
   private readonly warned = new Set<string>();
@@ -30,9 +30,15 @@ export class Session {
     this.json = json;
   }
 
+  /** Reads the environment. Runs before each command, but not before its help. */
+  async prepare(): Promise<void> {
+    const { readConfig } = await import('../config.ts');
+    this.loadedConfig = configOf(() => readConfig(this.terminal.env));
+  }
+
   get config(): Config {
-    this.readConfigOnce ??= configOf(this.terminal.env);
-    return this.readConfigOnce;
+    if (this.loadedConfig === undefined) throw new Error('the command runs before the environment is read');
+    return this.loadedConfig;
   }
 
   context(): Promise<Context> {
@@ -115,9 +121,9 @@ export class Session {
   };
 }
 
-function configOf(env: NodeJS.ProcessEnv): Config {
+function configOf(read: () => Config): Config {
   try {
-    return readConfig(env);
+    return read();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     const message = `${error.received}. The environment must set ${HOW_TO_CONFIGURE}`;

@@ -1,7 +1,6 @@
 import type { Context } from '../context.ts';
 import { QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
-import { countWorkers, readQueueFaults } from '../telemetry/index.ts';
 import type { Session } from './session.ts';
 import { counted, progressBar, type Terminal } from './terminal.ts';
 
@@ -106,6 +105,7 @@ class WaitNotes {
 
   private async faultOf(): Promise<string | undefined> {
     const { queue } = this.session.config;
+    const { countWorkers, readQueueFaults } = await import('../telemetry/index.ts');
     const faults = await readQueueFaults(queue).catch(() => undefined);
     const paused = faults?.settings.find(({ queue: name }) => name === this.awaited.queue);
     if (paused) return `the queue ${this.awaited.queue} ${paused.found.join(' and ')}. Still waiting…`;

@@ -1,19 +1,5 @@
 import { z } from 'zod';
-
-/** Ids are parts of job ids, database keys and log lines, so they are short and consist of plain characters. */
-const ID_CHARS_MAX = 64;
-const ORGANISATION_CHARS_MAX = 24;
-/** The ids of common systems fit: `auth0|1`, `-Nabc`, `a:b`. No other character has a meaning in keys, paths or logs. */
-const ID = /^(?=.*[A-Za-z0-9])[A-Za-z0-9_|:.-]+$/;
-const ID_RULE = `must be 1 to ${ID_CHARS_MAX} letters, digits, "-", "_", ".", ":" or "|", with a letter or digit`;
-/** The same with an organisation in front: see `organisations.ts`. */
-const STORED_ID = /^(?:[a-z][a-z0-9-]{0,23}~)?(?=[^~]*[A-Za-z0-9])[A-Za-z0-9_|:.-]{1,64}$/;
-const STORED_ID_CHARS_MAX = ORGANISATION_CHARS_MAX + 1 + ID_CHARS_MAX;
-
-/** Returns true for an id as it is stored, with or without an organisation in front. */
-export function isId(text: string): boolean {
-  return text.length <= STORED_ID_CHARS_MAX && STORED_ID.test(text);
-}
+import { ID, ID_CHARS_MAX, ORGANISATION_CHARS_MAX, ruleFor, STORED_ID, STORED_ID_CHARS_MAX } from './id-rules.ts';
 
 function id(description: string) {
   const error = (issue: { readonly input?: unknown }): string => ruleFor(issue.input);
@@ -34,15 +20,6 @@ export const organisationId = z
     error: `must be 1 to ${ORGANISATION_CHARS_MAX} lower-case letters, digits or "-", with a letter first`,
   })
   .describe('The id of an organisation.');
-
-/** Says what to send instead, for the mistakes that callers make most often. */
-function ruleFor(input: unknown): string {
-  if (typeof input === 'number') return `${ID_RULE}; send the number as a string`;
-  if (typeof input === 'string' && input.includes('@')) {
-    return `${ID_RULE}; an e-mail address is personal, so send the id that your system has for the person`;
-  }
-  return ID_RULE;
-}
 
 const opaque = (noun: string): string =>
   `The id of ${noun}. It must not be a name or a phone number, because the queue stores it unencrypted.`;

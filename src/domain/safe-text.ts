@@ -1,4 +1,4 @@
-import { isId } from './ids.ts';
+import { isId } from './id-rules.ts';
 
 /*
  * What may be logged, stored with a failed job, or sent to a caller. Values from outside can be a name, a phone number or a

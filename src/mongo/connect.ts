@@ -1,5 +1,6 @@
 import mongoose, { type Connection } from 'mongoose';
 import { Refusal } from '../domain/errors.ts';
+import { requireDriverOptions } from './driver-options.ts';
 import { databaseNameIn } from './mongodb-address.ts';
 
 /** How long a write waits for the majority of the members. Without a limit it would wait for ever while they are away. */
@@ -17,6 +18,7 @@ export interface MongoOptions {
 
 /** Connects to the primary. Throws after `serverSelectionTimeoutMs` if no server answers. */
 export async function connect(options: MongoOptions): Promise<Connection> {
+  requireDriverOptions(options.uri);
   const connection = mongoose.createConnection(options.uri, {
     dbName: databaseNameIn(options.uri),
     maxPoolSize: options.connectionsMax,

@@ -1,4 +1,3 @@
-import mongoose from 'mongoose';
 import { AddressProblem, problemOf, readHost, splitAddress } from '../domain/address.ts';
 
 const DATABASE_BYTES_MAX = 63;
@@ -7,10 +6,11 @@ const FORBIDDEN_IN_DATABASE = /[/\\. "$*<>:|?]/;
 const SERVER_DATABASES = ['admin', 'config', 'local'];
 /** The path of a socket, percent-encoded. */
 const SOCKET = /^%2F[^:]*\.sock$/i;
-/** The name of an unknown option is not repeated: it can be a part of a password. */
-const UNKNOWN_OPTION = /not supported/;
 
-/** Returns what is wrong with an address of MongoDB, or `undefined`. The sentence contains no value of the address. */
+/**
+ * Returns what is wrong with an address of MongoDB, or `undefined`. The sentence contains no value of the address. The
+ * driver checks its options when it connects (driver-options.ts): loading it takes longer than most commands.
+ */
 export function problemOfMongodbUri(uri: string): string | undefined {
   return problemOf(() => checkMongodbUri(uri));
 }
@@ -38,19 +38,7 @@ function checkMongodbUri(uri: string): void {
   if (FORBIDDEN_IN_DATABASE.test(path) || Buffer.byteLength(path) > DATABASE_BYTES_MAX) {
     throw new AddressProblem('must have the name of a database after the "/", or nothing');
   }
-  checkOptions(uri, parameters);
   checkOwnOptions(parameters);
-}
-
-/** The driver knows its options best. It reads them without connecting, and its errors may quote values. */
-function checkOptions(uri: string, parameters: URLSearchParams): void {
-  if (refusalOfDriver(uri) === undefined) return;
-  const refused = [...parameters].map(([name, value]) => [name, refusalOfOption(name, value)] as const);
-  const unknown = refused.some(([, refusal]) => refusal !== undefined && UNKNOWN_OPTION.test(refusal));
-  if (unknown) throw new AddressProblem('has an option that the driver of MongoDB does not know');
-  const names = new Set(refused.flatMap(([name, refusal]) => (refusal === undefined ? [] : [name])));
-  const which = names.size === 0 ? 'options' : `a value of ${[...names].join(' or ')}`;
-  throw new AddressProblem(`has ${which} that the driver of MongoDB refuses`);
 }
 
 /** Baton's promises depend on these options, so an address may only repeat Baton's own values. */
@@ -110,18 +98,5 @@ function checkUsable(option: string, value: string): void {
   }
   if (option === 'compressors' && !value.split(',').every((each) => COMPRESSORS.includes(each))) {
     throw new AddressProblem(`has other compressors than ${COMPRESSORS.join(' and ')}`);
-  }
-}
-
-function refusalOfOption(name: string, value: string): string | undefined {
-  return refusalOfDriver(`mongodb://host/?${new URLSearchParams([[name, value]]).toString()}`);
-}
-
-function refusalOfDriver(uri: string): string | undefined {
-  try {
-    new mongoose.mongo.MongoClient(uri);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : '';
   }
 }

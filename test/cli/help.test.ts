@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../src/cli/command-table.ts';
 import { EXAMPLES } from '../../src/cli/examples.ts';
 import { runCli } from '../../src/cli/program.ts';
 
@@ -17,6 +18,19 @@ function commandsIn(help: string): string[] {
 }
 
 describe('the help of the command line', () => {
+  it('shows the arguments of each command as its own help does', async () => {
+    for (const { usage } of COMMANDS) {
+      const [name = '', ...args] = usage.split(' ');
+      const own = await helpOf(name, 80);
+      const words =
+        own
+          .split('\n')[0]
+          ?.replace(/^Usage: baton \S+( \[(options|command)\])*/, '')
+          .trim() ?? '';
+      expect([name, words]).toEqual([name, args.join(' ')]);
+    }
+  });
+
   it('has an example for every command', async () => {
     const groups = ['campaign', 'texter', 'organisation', 'key'];
     const top = commandsIn(await helpOf('', 80));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { problemForDriver } from '../../src/mongo/driver-options.ts';
 import { databaseNameIn, problemOfMongodbUri } from '../../src/mongo/mongodb-address.ts';
 import { parseRedisUrl, problemOfRedisUrl } from '../../src/queue/redis-address.ts';
 
@@ -76,7 +77,7 @@ describe('the address of MongoDB', () => {
     'mongodb://host/?authSource=admin',
     'mongodb://host/?socketTimeoutMS=0&compressors=zlib',
   ])('%s is read', (uri) => {
-    expect(problemOfMongodbUri(uri)).toBeUndefined();
+    expect(problemOfMongodbUri(uri) ?? problemForDriver(uri)).toBeUndefined();
   });
 
   it.each([
@@ -95,7 +96,7 @@ describe('the address of MongoDB', () => {
       'mongodb://alice:s3cret@host/baton?replicaSet=rs0&wibble=hunter',
       /an option that the driver of MongoDB does not know/,
     ],
-    ['mongodb://alice:s3cret@host/baton?maxPoolSize=hunter', /a value of maxPoolSize that/],
+    ['mongodb://alice:s3cret@host/baton?heartbeatFrequencyMS=hunter', /a value of heartbeatFrequencyMS that/],
     ['postgres://alice:s3cret@host', /mongodb:\/\//],
     ['mongodb://host/?readConcernLevel=local', /another value of readconcernlevel than majority/],
     ['mongodb://host/?w=1', /another value of w than majority/],
@@ -115,6 +116,6 @@ describe('the address of MongoDB', () => {
     ['mongodb://alice:s3%cret@host', /%25/],
     ['mongodb://', /no host/],
   ])('%s is refused in words', (uri, words) => {
-    expectProblem(problemOfMongodbUri(uri), words);
+    expectProblem(problemOfMongodbUri(uri) ?? problemForDriver(uri), words);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { campaignId, isId, outsideId, texterId } from '../../src/domain/ids.ts';
+import { isId } from '../../src/domain/id-rules.ts';
+import { campaignId, outsideId, texterId } from '../../src/domain/ids.ts';
 import { organisationOf, toOutsideId, toOutsideText, toStoredId } from '../../src/domain/organisations.ts';
 
 describe('the ids of organisations', () => {

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { databaseIdOf } from '../../mongo/database-id.ts';
-import { withRedis } from '../../queue/connection.ts';
 import { readOwner, replaceOwner } from '../../queue/queue-owner.ts';
 import type { Session } from '../session.ts';
 import type { Output } from '../terminal.ts';
@@ -8,7 +7,6 @@ import type { Output } from '../terminal.ts';
 export function addAdopt(program: Command, session: Session): void {
   program
     .command('adopt')
-    .summary('give the queues to this database')
     .description(
       'Says which database the queues belong to; with --yes they belong to the database of MONGODB_URI from then on. Use it ' +
         'after a deliberate change to another database. Workers of the other database stop within seconds. Jobs that wait ' +
@@ -22,6 +20,7 @@ export function addAdopt(program: Command, session: Session): void {
 async function adopt(session: Session, yes: boolean): Promise<Output> {
   const { redisUrl, prefix } = session.config.queue;
   const databaseId = await databaseIdOf((await session.context()).database);
+  const { withRedis } = await import('../../queue/connection.ts');
   return withRedis(redisUrl, async (redis) => {
     const before = (await readOwner(redis, prefix))?.databaseId ?? null;
     const isChange = before !== databaseId;

@@ -34,7 +34,7 @@ interface CreateOptions extends LimitOptions {
 }
 
 export function addCampaign(program: Command, session: Session): void {
-  const group = program.command('campaign').summary('create, show, close, rename and remove campaigns');
+  const group = program.command('campaign');
   addCreate(group, session);
   addRules(group, session);
   addChanges(group, session);

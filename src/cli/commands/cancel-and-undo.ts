@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { unknownOperation } from '../../domain/errors.ts';
 import { CONTROLS_QUEUE } from '../../queue/job.ts';
-import { findSent } from '../../reconcile/index.ts';
 import type { CancelAnswer } from '../../operations/index.ts';
 import { actorOf } from '../actor.ts';
 import { misused } from '../errors.ts';
@@ -34,7 +33,6 @@ interface UndoOptions extends OperationOptions {
 export function addCancel(program: Command, session: Session): void {
   const command = program
     .command('cancel')
-    .summary('stop an operation')
     .description(
       'Stops an operation after the transactions in progress, or a waiting claim at once. What has moved stays moved: see undo.',
     )
@@ -92,7 +90,6 @@ function cancelText({ operationId, receipt }: CancelAnswer, names: AssigneeNames
 export function addUndo(program: Command, session: Session): void {
   const command = program
     .command('undo')
-    .summary('undo the moves of an operation')
     .description(
       'Moves conversations back to where they were before an operation or a claim. Skips those that have moved since, and ' +
         'those whose status or messages have changed since.',
@@ -110,8 +107,10 @@ export function addUndo(program: Command, session: Session): void {
 /** People name an operation by its id alone, without its campaign. */
 async function campaignIdOf(session: Session, operationId: string): Promise<string> {
   const { operationViews } = await session.context();
-  const found =
-    (await operationViews.findOperation(operationId)) ?? (await findSent(session.config.queue, operationId));
-  if (!found) throw unknownOperation(operationId);
-  return found.campaignId;
+  const accepted = await operationViews.findOperation(operationId);
+  if (accepted) return accepted.campaignId;
+  const { findSent } = await import('../../reconcile/index.ts');
+  const sent = await findSent(session.config.queue, operationId);
+  if (!sent) throw unknownOperation(operationId);
+  return sent.campaignId;
 }

@@ -41,7 +41,6 @@ interface ListOptions {
 export function addConversations(program: Command, session: Session): void {
   program
     .command('conversations')
-    .summary('list conversations, most urgent first')
     .description('Lists not-started conversations and those with a reply. `baton export` has the others too.')
     .argument(...CAMPAIGN)
     .option('--of <assignees>', 'pool, everyone, or texters by id or name: A,B', 'everyone')
@@ -51,9 +50,11 @@ export function addConversations(program: Command, session: Session): void {
     .action(async (campaign: string, options: ListOptions) =>
       session.print(await list(await openCampaign(session, campaign), options)),
     );
+}
+
+export function addConversation(program: Command, session: Session): void {
   program
     .command('conversation')
-    .summary('show one conversation and its history')
     .argument(...CAMPAIGN)
     .argument('<conversation>', 'the conversation, by id, external id or contact')
     .action(async (campaign: string, conversation: string) =>

@@ -1,9 +1,5 @@
 import type { Command } from 'commander';
 import type { Check } from '../doctor/check.ts';
-import { checkDatabase } from '../doctor/database-checks.ts';
-import { checkOwner } from '../doctor/owner-checks.ts';
-import { checkQueue } from '../doctor/queue-checks.ts';
-import { checkQueueFaults } from '../doctor/queue-fault-checks.ts';
 import { EXIT_FAILED } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { batonVersion } from '../version.ts';
@@ -12,14 +8,17 @@ import { facts, type Output } from '../terminal.ts';
 const SIGNS = { ok: '✓', warn: '!', fail: '✗' } as const;
 
 export function addDoctor(program: Command, session: Session): void {
-  program
-    .command('doctor')
-    .summary('check MongoDB, Redis and the workers')
-    .action(async () => session.print(await runChecks(session)));
+  program.command('doctor').action(async () => session.print(await runChecks(session)));
 }
 
 async function runChecks(session: Session): Promise<Output> {
   const { config } = session;
+  const [{ checkDatabase }, { checkOwner }, { checkQueue }, { checkQueueFaults }] = await Promise.all([
+    import('../doctor/database-checks.ts'),
+    import('../doctor/owner-checks.ts'),
+    import('../doctor/queue-checks.ts'),
+    import('../doctor/queue-fault-checks.ts'),
+  ]);
   const running = [checkDatabase(config), checkOwner(config), checkQueue(config), checkQueueFaults(config)];
   const checks = (await Promise.all(running)).flat();
   const ok = checks.every(({ outcome }) => outcome !== 'fail');

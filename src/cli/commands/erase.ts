@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { erase, findPerson, withPersonInQueues, type EraseAnswer } from '../../contacts/index.ts';
+import { erase, findPerson, type EraseAnswer } from '../../contacts/index.ts';
 import type { Session } from '../session.ts';
 import { counted, type Output } from '../terminal.ts';
 import { addPersonOptions, personOf, type PersonOptions } from './person.ts';
@@ -11,7 +11,6 @@ interface EraseOptions extends PersonOptions {
 export function addErase(program: Command, session: Session): void {
   const command = program
     .command('erase')
-    .summary('erase a person: name, phone number and external id are removed from a campaign')
     .description(
       'Lists the conversations of the person that it would erase; with --yes it erases them. Their name, phone number and ' +
         'external id are removed from the campaign, its operations and the queues. The conversations stay, closed and ' +
@@ -28,8 +27,10 @@ async function eraseOne(session: Session, campaign: string, options: EraseOption
   const context = await session.context();
   const request = await personOf(context, campaign, options);
   if (options.yes) {
+    const { withPersonInQueues } = await import('../../contacts/index.ts');
+    const queues = await session.ownQueues();
     return erasedOutput(
-      await withPersonInQueues(await session.ownQueues(), (queues) => erase({ ...context, queues }, request)),
+      await withPersonInQueues(queues, (inQueues) => erase({ ...context, queues: inQueues }, request)),
     );
   }
   const { campaignId } = request;

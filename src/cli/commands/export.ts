@@ -36,7 +36,6 @@ export function addExport(program: Command, session: Session): void {
   program
     .command('export')
     .alias('messages-export')
-    .summary('write all conversations as CSV, with assignee and status')
     .argument(...CAMPAIGN)
     .option('--out <file>', 'the file to write. Default: stdout')
     .option('--raw', 'do not put an apostrophe before formulas')

@@ -1,12 +1,5 @@
 import type { Command } from 'commander';
-import {
-  type FailedOperation,
-  failedOperations,
-  findFailed,
-  retry,
-  type RetryDeps,
-  withFailedJobs,
-} from '../../reconcile/index.ts';
+import { type FailedOperation, failedOperations, findFailed, retry, type RetryDeps } from '../../reconcile/index.ts';
 import { misused } from '../errors.ts';
 import { findCampaign } from '../lookup.ts';
 import { limitOption } from '../options.ts';
@@ -26,7 +19,6 @@ const COLUMNS = [
 export function addFailed(program: Command, session: Session): void {
   program
     .command('failed')
-    .summary('list failed operations')
     .description(
       'Lists operations and claims that used up all their attempts. `baton operation ID` shows each attempt, and ' +
         '`baton retry` tries them again. Refused operations are not listed: they have a final answer.',
@@ -62,7 +54,6 @@ interface RetryOptions {
 export function addRetry(program: Command, session: Session): void {
   program
     .command('retry')
-    .summary('retry failed operations')
     .description(
       'Lists the operations and claims that it would retry; with --yes it retries them. Each continues where it ' +
         'stopped, after the operations that its campaign accepted meanwhile. A refused operation cannot be retried: ' +
@@ -138,6 +129,7 @@ async function withFailedOperations<Result>(
   work: (deps: RetryDeps) => Promise<Result>,
 ): Promise<Result> {
   const { failures, operationViews } = await session.context();
+  const { withFailedJobs } = await import('../../reconcile/index.ts');
   return withFailedJobs(await session.ownQueues(), (jobs) => work({ failures, operationViews, jobs }));
 }
 

@@ -32,7 +32,6 @@ interface ImportCommand extends CsvChoices, ImportOptions {
 export function addImport(program: Command, session: Session): void {
   program
     .command('import')
-    .summary('add contacts from a CSV file')
     .argument(...CAMPAIGN)
     .argument('<file>', 'the file, or - for stdin')
     .option('--preview', 'show how the columns and the first rows are understood, and import nothing')

@@ -12,7 +12,6 @@ import {
 } from '../../access/index.ts';
 import { DEFAULT_ORGANISATION } from '../../domain/organisations.ts';
 import { errorText } from '../../domain/safe-text.ts';
-import { withRedis } from '../../queue/connection.ts';
 import { renewKeyVersion } from '../../queue/key-version.ts';
 import { misused } from '../errors.ts';
 import type { Session } from '../session.ts';
@@ -26,7 +25,7 @@ interface CreateOptions {
 }
 
 export function addKey(program: Command, session: Session): void {
-  const group = program.command('key').summary('create, list and revoke API keys');
+  const group = program.command('key');
   group
     .command('create')
     .summary('create an API key for an app')
@@ -112,6 +111,7 @@ async function rotate(session: Session, drop: boolean): Promise<Output> {
 async function notifyServers(session: Session, { keyId }: ApiKey): Promise<void> {
   const { queue } = session.config;
   try {
+    const { withRedis } = await import('../../queue/connection.ts');
     await withRedis(queue.redisUrl, (redis) => renewKeyVersion(redis, queue.prefix));
   } catch (error) {
     session.note(

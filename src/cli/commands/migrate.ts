@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { createContext } from '../../context.ts';
-import { migrate, planMigrations, type MigrationReport, type PlannedChanges } from '../../mongo/migrate.ts';
+import type { MigrationReport, PlannedChanges } from '../../mongo/migrate.ts';
 import { EXIT_REFUSED } from '../../domain/errors.ts';
 import { counted, type Output } from '../terminal.ts';
 import type { Session } from '../session.ts';
@@ -8,7 +7,6 @@ import type { Session } from '../session.ts';
 export function addMigrate(program: Command, session: Session): void {
   program
     .command('migrate')
-    .summary('create or upgrade the collections and indexes of the database')
     .description(
       'Brings the database to the schema that this version of Baton needs. Run it before you start workers of a new ' +
         'version. The workers of the previous version keep running meanwhile. Running it again changes nothing.',
@@ -19,7 +17,12 @@ export function addMigrate(program: Command, session: Session): void {
 
 /** Opens its own context: the context of the session refuses a database that is not migrated. */
 async function run(session: Session, isDryRun: boolean): Promise<Output> {
-  const context = await createContext(session.config);
+  const { config } = session;
+  const [{ createContext }, { migrate, planMigrations }] = await Promise.all([
+    import('../../context.ts'),
+    import('../../mongo/migrate.ts'),
+  ]);
+  const context = await createContext(config);
   try {
     const { database } = context;
     const report = isDryRun

@@ -45,7 +45,6 @@ interface MovesOptions {
 export function addMoves(program: Command, session: Session): void {
   program
     .command('moves')
-    .summary('list what an operation did with each conversation')
     .argument('<operation>', 'the id of the operation or claim')
     .addOption(limitOption(LIMIT))
     .option('--after <cursor>', 'continue after the cursor that the previous page ended with')

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { unknownOperation } from '../../domain/errors.ts';
 import { type OperationFilter, OPERATION_FILTERS, progressOf, type ViewedOperation } from '../../operations/index.ts';
-import { findSent, listSent, type SentOperation } from '../../reconcile/index.ts';
+import type { SentOperation } from '../../reconcile/index.ts';
 import type { AssigneeNames } from '../assignee-names.ts';
 import { blocks, fittedTable } from '../layout.ts';
 import { namesOf, openCampaign, type CampaignSession } from '../lookup.ts';
@@ -34,7 +34,6 @@ const COLUMNS = [
 export function addOperations(program: Command, session: Session): void {
   program
     .command('operations')
-    .summary('list operations, newest first')
     .description('Lists the operations and claims of a campaign, newest first, with those that wait for a worker.')
     .argument(...CAMPAIGN)
     .addOption(new Option('--state <state>', 'only those in this state').choices([...STATES]))
@@ -42,9 +41,11 @@ export function addOperations(program: Command, session: Session): void {
     .action(async (campaign: string, options: ListOptions) =>
       session.print(await list(await openCampaign(session, campaign), options)),
     );
+}
+
+export function addOperation(program: Command, session: Session): void {
   program
     .command('operation')
-    .summary('show an operation and its receipt')
     .argument('<id>', 'the id of the operation')
     .action(async (id: string) => session.print(await show(session, id)));
 }
@@ -64,6 +65,7 @@ async function list(of: CampaignSession, { limit, state }: ListOptions): Promise
 /** Newest first. Without Redis, the list has what the database knows. */
 async function sentOf({ session, context, campaign }: CampaignSession, limit: number): Promise<SentOperation[]> {
   try {
+    const { listSent } = await import('../../reconcile/index.ts');
     const sent = await listSent(context, session.config.queue, campaign.campaignId);
     return sent.reverse().slice(0, limit);
   } catch {
@@ -122,6 +124,7 @@ async function show(session: Session, id: string): Promise<Output> {
 
 /** Shows an operation that only the queue knows. */
 async function showSent(session: Session, id: string): Promise<Output> {
+  const { findSent } = await import('../../reconcile/index.ts');
   const sent = await findSent(session.config.queue, id);
   if (!sent) throw unknownOperation(id);
   const names = await namesOf(await session.context(), sent.campaignId);

@@ -7,7 +7,6 @@ import { addPersonOptions, personOf, type PersonOptions } from './person.ts';
 export function addOptOut(program: Command, session: Session): void {
   const command = program
     .command('opt-out')
-    .summary('opt a person out: no texter gets their conversations any more')
     .description(
       'Opts a person out of a campaign. Their conversations are given to no texter any more, and no import lifts this. ' +
         'They stay with their assignee until they are unassigned. Repeating it changes nothing.',
@@ -20,7 +19,6 @@ export function addOptOut(program: Command, session: Session): void {
 export function addLiftOptOut(program: Command, session: Session): void {
   const command = program
     .command('lift-opt-out')
-    .summary('lift the opt-out of a person who wants messages again')
     .description(
       'Lifts the opt-out of a person on a campaign. Nothing else lifts an opt-out. Repeating it changes nothing.',
     );

@@ -10,7 +10,7 @@ import { moment, table, type Output } from '../terminal.ts';
 const KEY_SET_BYTES_MAX = 64 * 1024;
 
 export function addOrganisation(program: Command, session: Session): void {
-  const group = program.command('organisation').summary('create and list organisations of the HTTP API');
+  const group = program.command('organisation');
   group
     .command('create')
     .summary('create an organisation')
@@ -74,7 +74,6 @@ async function list(session: Session): Promise<Output> {
 export function addChanges(program: Command, session: Session): void {
   program
     .command('changes')
-    .summary('list who changed rules, texters and keys, newest first')
     .option('--organisation <id>', 'the organisation', DEFAULT_ORGANISATION)
     .addOption(limitOption(50))
     .action(async ({ organisation, limit }: { organisation: string; limit: number }) => {

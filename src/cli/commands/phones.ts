@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { checkedCountry } from '../../campaigns/index.ts';
-import { writeCanonicalPhones, type PhoneReport } from '../../mongo/canonical-phones.ts';
+import type { PhoneReport } from '../../mongo/canonical-phones.ts';
 import { findCampaign } from '../lookup.ts';
 import { CAMPAIGN, countryOption } from '../options.ts';
 import type { Session } from '../session.ts';
@@ -16,7 +16,6 @@ interface PhonesOptions {
 export function addPhones(program: Command, session: Session): void {
   program
     .command('phones')
-    .summary('write the phone numbers of a campaign in one form, and list shared ones')
     .description(
       'Writes the stored phone numbers of a campaign in one form, such as +12025550199, and lists the conversations that ' +
         'have the same number. Merges nothing: of the conversations of one number, one gets the new form. If one of them ' +
@@ -31,6 +30,7 @@ async function phones(session: Session, typed: string, { country: wanted }: Phon
   const context = await session.context();
   const { campaignId, country: ofCampaign } = await findCampaign(context, typed);
   const country = wanted === undefined ? ofCampaign : await checkedCountry(wanted);
+  const { writeCanonicalPhones } = await import('../../mongo/canonical-phones.ts');
   const report = await writeCanonicalPhones(context.database, campaignId, country);
   return { json: { campaignId, country, ...report }, text: reportText(report) };
 }

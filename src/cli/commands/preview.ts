@@ -15,7 +15,6 @@ interface PreviewOptions extends Selection {
 export function addPreview(program: Command, session: Session): void {
   program
     .command('preview')
-    .summary('show what a move would do')
     .description('Shows what would move and what each assignee would then have. Changes nothing and needs no worker.')
     .argument(...CAMPAIGN)
     .requiredOption('--from <assignees>', 'pool, everyone, or texters by id or name: A,B')

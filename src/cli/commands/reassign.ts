@@ -38,7 +38,6 @@ interface ReassignOptions extends OperationOptions, Selection {
 export function addReassign(program: Command, session: Session): void {
   const command = program
     .command('reassign')
-    .summary('move conversations to texters')
     .description('Moves conversations from the pool, texters or everyone to one texter, several or everyone.')
     .argument(...CAMPAIGN)
     .option(

@@ -14,7 +14,6 @@ interface RepairOptions {
 export function addRepair(program: Command, session: Session): void {
   program
     .command('repair')
-    .summary('complete the documents of other programs')
     .description(
       'Writes the default of each field that another program has left out in a campaign, its texters and conversations. ' +
         'Operations skip conversations without a known status, and those that do not say whether the contact opted out: ' +

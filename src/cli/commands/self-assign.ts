@@ -26,7 +26,6 @@ interface SelfAssignOptions {
 export function addSelfAssign(program: Command, session: Session): void {
   program
     .command('self-assign')
-    .summary('give a texter more from the pool')
     .description('Gives a texter the oldest not-started conversations of the pool, within the rules of the campaign.')
     .argument(...CAMPAIGN)
     .requiredOption('--texter <texter>', 'the texter who asks, by id or name')

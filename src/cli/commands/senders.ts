@@ -21,7 +21,6 @@ const COLUMNS = [
 export function addSenders(program: Command, session: Session): void {
   program
     .command('senders')
-    .summary('count conversations by sender')
     .argument(...CAMPAIGN)
     .action(async (campaign: string) => session.print(await senders(session, campaign)));
 }

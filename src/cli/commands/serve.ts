@@ -8,7 +8,6 @@ const SERVER_PROCESS: ProcessMain = { path: 'src/http/main', flags: [] };
 export function addServe(program: Command, session: Session): void {
   program
     .command('serve')
-    .summary('run the HTTP server until a signal stops it')
     .description(
       'Runs the HTTP server until a signal stops it. It listens on BATON_HTTP_HOST and BATON_HTTP_PORT. Workers do the ' +
         'work: run them besides, or use --with-worker for a small installation.',

@@ -21,7 +21,7 @@ import { facts, type Output } from '../terminal.ts';
 const COLUMNS = ['id', { title: 'name', isShortened: true }, 'state', { title: 'joined', spare: 1 }] as const;
 
 export function addTexter(program: Command, session: Session): void {
-  const group = program.command('texter').summary('add, pause, rename and remove texters');
+  const group = program.command('texter');
   group
     .command('add')
     .summary('add a texter to a campaign')

@@ -27,7 +27,6 @@ interface UnassignOptions extends OperationOptions, Omit<Selection, 'spread'> {
 export function addUnassign(program: Command, session: Session): void {
   const command = program
     .command('unassign')
-    .summary('move conversations back to the pool')
     .description('Moves conversations of texters back to the pool. To unassign all of them, confirm their number.')
     .argument(...CAMPAIGN)
     .option('--from <texters>', 'everyone, or texters by id or name: A,B. With --conversation: its expected assignee')

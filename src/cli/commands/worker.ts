@@ -7,12 +7,9 @@ import type { Session } from '../session.ts';
 export const WORKER_PROCESS: ProcessMain = { path: 'workers/main', flags: WORKER_NODE_FLAGS };
 
 export function addWorker(program: Command, session: Session): void {
-  program
-    .command('worker')
-    .summary('run a worker until a signal stops it')
-    .action(async () => {
-      // Reading the configuration here reports a wrong one as a refusal, not as a worker that exits.
-      void session.config;
-      session.exitStatus = await runProcesses(session.terminal, [WORKER_PROCESS]);
-    });
+  program.command('worker').action(async () => {
+    // Reading the configuration here reports a wrong one as a refusal, not as a worker that exits.
+    void session.config;
+    session.exitStatus = await runProcesses(session.terminal, [WORKER_PROCESS]);
+  });
 }
