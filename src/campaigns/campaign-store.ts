@@ -1,7 +1,7 @@
 import type { mongo, QueryFilter } from 'mongoose';
 import type { Campaign, SelfAssignSettings } from './campaign.ts';
 import { fenceBatches, fenceTexters } from './fence.ts';
-import type { CampaignPlace, CampaignRemoval, CampaignStore } from './ports.ts';
+import type { CampaignPlace, CampaignRemoval, CampaignStore, CreditStore } from './ports.ts';
 import { isRemoved, toCampaign, type StoredCampaign } from './stored.ts';
 import { Refusal } from '../domain/errors.ts';
 import { UNFINISHED_STATES } from '../domain/operation.ts';
@@ -9,9 +9,10 @@ import { DEFAULT_ORGANISATION, OF_ANOTHER_ORGANISATION, organisationOf } from '.
 import { shownId } from '../domain/safe-text.ts';
 import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
-import type { CampaignDoc } from '../mongo/documents.ts';
+import type { CampaignDoc, CreditDoc } from '../mongo/documents.ts';
 import { ORGANISATION_INDEX } from '../mongo/indexes.ts';
 import { increment } from '../mongo/stored-values.ts';
+import type { Credit } from '../domain/credits.ts';
 
 const NOT_REMOVED = { removedAt: null } as const;
 
@@ -147,4 +148,27 @@ export async function nextOperationCount(
     options,
   );
   return campaign?.operationCount ?? 0;
+}
+
+export class MongoCreditStore implements CreditStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  async list(campaignId: string): Promise<Credit[]> {
+    const doc = await this.database.models.credits.findById(campaignId).lean<CreditDoc>();
+    return doc?.credits ?? [];
+  }
+}
+
+/** Replaces the credits of a campaign, in the transaction that ends the operation which dealt last. */
+export async function replaceCredits(
+  database: Database,
+  campaignId: string,
+  credits: readonly Credit[],
+  session: mongo.ClientSession,
+): Promise<void> {
+  await database.credits.updateOne({ _id: campaignId }, { $set: { credits: [...credits] } }, { upsert: true, session });
 }

@@ -1,8 +1,9 @@
 import { NAME_CHARS_MAX } from '../domain/ids.ts';
-import { readName } from '../domain/visible-text.ts';
+import { readName, shown } from '../domain/visible-text.ts';
 import { Refusal } from '../domain/errors.ts';
-import { shown } from '../domain/shown.ts';
 import type { SelfAssignSettings } from '../domain/self-assign.ts';
+import type { ChangeKind } from '../access/index.ts';
+import { organisationOf } from '../domain/organisations.ts';
 
 export { SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT, type SelfAssignSettings } from '../domain/self-assign.ts';
 
@@ -61,4 +62,14 @@ export function refuseReservedWord(nameOrId: string): void {
 function badName(message: string, received: string): Refusal {
   const expected = `one line of 1 to ${NAME_CHARS_MAX} characters`;
   return new Refusal('bad-request', { message, expected, received });
+}
+
+/** Describes a change of a campaign or of its texters for the record. */
+export function changeOf(
+  kind: ChangeKind,
+  campaignId: string,
+  subjectIds: readonly string[] = [],
+  values: Readonly<Record<string, unknown>> = {},
+) {
+  return { organisationId: organisationOf(campaignId), campaignId, kind, subjectIds, values };
 }

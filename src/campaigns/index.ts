@@ -1,4 +1,4 @@
-export { MongoCampaignStore, nextOperationCount } from './campaign-store.ts';
+export { MongoCampaignStore, nextOperationCount, MongoCreditStore, replaceCredits } from './campaign-store.ts';
 export {
   SELF_ASSIGN_BATCH_MAX,
   SELF_ASSIGN_DEFAULT,
@@ -24,7 +24,6 @@ export {
   setEachActive,
   type TexterOutcome,
 } from './texters.ts';
-export { MongoCreditStore, replaceCredits } from './credit-store.ts';
 export type { CampaignStore, CreditStore, TexterStore } from './ports.ts';
 export { readWord, TexterWords } from './texter-words.ts';
 export { RAISE_FENCE } from './fence.ts';

@@ -1,9 +1,8 @@
-import { checkedName, SELF_ASSIGN_DEFAULT, type Campaign, type SelfAssignSettings } from './campaign.ts';
+import { checkedName, SELF_ASSIGN_DEFAULT, type Campaign, type SelfAssignSettings, changeOf } from './campaign.ts';
 import type { CampaignStore, TexterStore } from './ports.ts';
 import { recorded, type RecordDeps } from '../access/index.ts';
-import { changeOf } from './changes.ts';
 import { Refusal, unknownCampaign } from '../domain/errors.ts';
-import { shown } from '../domain/shown.ts';
+import { shown } from '../domain/visible-text.ts';
 
 /** Every change is recorded with its actor. */
 export interface CampaignDeps extends RecordDeps {

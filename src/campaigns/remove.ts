@@ -1,5 +1,4 @@
-import { checkedName, refuseReservedWord, type Campaign, type Texter } from './campaign.ts';
-import { changeOf } from './changes.ts';
+import { checkedName, refuseReservedWord, type Campaign, type Texter, changeOf } from './campaign.ts';
 import type { CampaignDeps } from './manage.ts';
 import { recorded } from '../access/index.ts';
 import { Refusal, unknownCampaign, unknownTexter } from '../domain/errors.ts';

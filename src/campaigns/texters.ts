@@ -1,7 +1,6 @@
 import { recorded, type ChangeEnd } from '../access/index.ts';
 import { Refusal, unknownTexter } from '../domain/errors.ts';
-import { checkedName, refuseReservedWord, type Texter } from './campaign.ts';
-import { changeOf } from './changes.ts';
+import { checkedName, refuseReservedWord, type Texter, changeOf } from './campaign.ts';
 import type { CampaignDeps } from './manage.ts';
 import type { NewTexter } from './ports.ts';
 import { removeTexter, type Assignees } from './remove.ts';

@@ -1,5 +1,5 @@
 import { actorId } from '../domain/ids.ts';
-import { shown } from '../domain/shown.ts';
+import { shown } from '../domain/visible-text.ts';
 import { misused } from './errors.ts';
 import type { ActorOptions } from './options.ts';
 import type { Session } from './session.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { z } from 'zod';
 import { STATUSES, type Position } from '../domain/conversation.ts';
-import { shown } from '../domain/shown.ts';
+import { shown } from '../domain/visible-text.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { misused } from './errors.ts';
 

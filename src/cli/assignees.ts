@@ -1,7 +1,7 @@
 import { readWord, TexterWords, type Texter } from '../campaigns/index.ts';
 import type { Assignee } from '../domain/conversation.ts';
 import { Refusal } from '../domain/errors.ts';
-import { shown } from '../domain/shown.ts';
+import { shown } from '../domain/visible-text.ts';
 import type { Sources, Targets } from '../operations/index.ts';
 import { misused } from './errors.ts';
 import { findTexter, type CampaignSession, type TextersOf } from './lookup.ts';

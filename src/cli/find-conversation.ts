@@ -1,7 +1,7 @@
 import { type Campaign, readWord } from '../campaigns/index.ts';
 import type { TextMatch, ViewStore } from '../conversations/index.ts';
 import { Refusal } from '../domain/errors.ts';
-import { shown } from '../domain/shown.ts';
+import { shown } from '../domain/visible-text.ts';
 import { ambiguous, SAME_NAME_SHOWN_MAX } from './lookup.ts';
 import { moment } from './terminal.ts';
 

@@ -1,8 +1,7 @@
 import { checkedCountry, readWord, TexterWords, type Campaign, type Texter } from '../campaigns/index.ts';
 import type { Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
-import { shown } from '../domain/shown.ts';
-import { foldedText } from '../domain/visible-text.ts';
+import { shown, foldedText } from '../domain/visible-text.ts';
 import { AssigneeNames } from './assignee-names.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { misused } from './errors.ts';

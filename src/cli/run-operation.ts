@@ -1,6 +1,6 @@
 import { statusesOf, type Assignee } from '../domain/conversation.ts';
 import { Refusal } from '../domain/errors.ts';
-import { shown } from '../domain/shown.ts';
+import { shown } from '../domain/visible-text.ts';
 import { requestHash } from '../domain/requests.ts';
 import { isOne, type OperationRequest, parseRequest, preview, refuseEarly } from '../operations/index.ts';
 import { newId } from './arguments.ts';

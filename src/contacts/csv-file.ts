@@ -5,7 +5,7 @@ import { knownColumns, missingFields, type MappingChoices } from './mapping.ts';
 import { badFile, dataAsHeader, emptyFile, noHeader } from './mapping-refusals.ts';
 import type { ContactSource, SourceRow } from './source.ts';
 import { Refusal } from '../domain/errors.ts';
-import { shown } from '../domain/shown.ts';
+import { shown } from '../domain/visible-text.ts';
 
 export interface CsvChoices extends MappingChoices {
   readonly encoding?: string | undefined;

@@ -1,5 +1,5 @@
 import { badFile } from './mapping-refusals.ts';
-import { shown } from '../domain/shown.ts';
+import { shown } from '../domain/visible-text.ts';
 
 /** Reads the bytes of a file from the beginning, each time that it is called. */
 export type ReadBytes = () => AsyncIterable<Uint8Array>;

@@ -1,6 +1,6 @@
 import type { Field } from './fields.ts';
 import { Refusal } from '../domain/errors.ts';
-import { shown } from '../domain/shown.ts';
+import { shown } from '../domain/visible-text.ts';
 
 /*
  * Refusals of files. They name a column by its number. They repeat a header only where it is known to be one: the first line

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { Refusal } from './errors.ts';
-import { shown } from './shown.ts';
+import { shown } from './visible-text.ts';
 import { shownId } from './safe-text.ts';
 
 /** The type with all fields readonly. */

@@ -1,3 +1,3 @@
 export type { ClaimResult, OperationResult, Producer, Sent, SentClaim } from './producer-port.ts';
 export { createProducer } from './producer.ts';
-export { sendRequest } from './send-request.ts';
+export { sendRequest } from './send-many.ts';

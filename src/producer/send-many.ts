@@ -1,7 +1,8 @@
 import { QueueUnavailable, Refusal } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
 import { parseRequest, type OperationRequest } from '../operations/contract.ts';
-import type { Sent, SentOfMany } from './producer-port.ts';
+import type { Sent, SentOfMany, Producer } from './producer-port.ts';
+import type { OperationInput } from '../domain/inputs.ts';
 
 /** More requests at a time would only wait in the connection, and use up their time limit there. */
 const AT_A_TIME_MAX = 200;
@@ -55,4 +56,24 @@ async function outcomeOf(
 
 function failed(error: Error): (request: OperationRequest) => SentOfMany {
   return ({ operationId }) => ({ operationId, error });
+}
+
+/** Sends a request with the method of its kind. */
+export async function sendRequest(producer: Producer, request: OperationInput): Promise<Sent> {
+  switch (request.kind) {
+    case 'reassign':
+      return producer.reassign(request);
+    case 'unassign':
+      return producer.unassign(request);
+    case 'reassign-one':
+      return producer.reassignOne(request);
+    case 'unassign-one':
+      return producer.unassignOne(request);
+    case 'reassign-list':
+      return producer.reassignList(request);
+    case 'unassign-list':
+      return producer.unassignList(request);
+    case 'undo':
+      return producer.undo(request);
+  }
 }

@@ -1,5 +1,11 @@
 export { MongoHealthStore, type DatabaseFacts, type HealthStore } from './database-health.ts';
 export { conflictCounts, countConflict } from './conflicts.ts';
 export { createLogger, errorReporter, type Logger } from './logger.ts';
-export { countWorkers, readQueueFacts, type QueueFacts, type QueueState } from './queue-health.ts';
-export { readQueueFaults, type QueueFaults } from './queue-faults.ts';
+export {
+  countWorkers,
+  readQueueFacts,
+  type QueueFacts,
+  type QueueState,
+  readQueueFaults,
+  type QueueFaults,
+} from './queue-health.ts';

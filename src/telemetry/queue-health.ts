@@ -1,6 +1,8 @@
 import { Queue } from 'bullmq';
 import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
 import { OPERATIONS_QUEUE, QUEUE_NAMES } from '../queue/job.ts';
+import { describeSettings, readQueueSettings } from '../queue/queue-settings.ts';
+import { readSetAside, type SetAsideJob } from '../queue/set-aside.ts';
 
 /** Facts about Redis, and the state of every queue. */
 export interface QueueFacts {
@@ -73,4 +75,29 @@ async function withQueue<Result>(
 function parseInfo(info: string): Map<string, string> {
   const lines = info.split(/\r?\n/).filter((line) => line.includes(':'));
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
+}
+
+/** What keeps jobs from running although Redis and the workers are well. */
+export interface QueueFaults {
+  /** One entry for each queue with a setting that makes jobs wait. */
+  readonly settings: readonly {
+    readonly queue: string;
+    readonly isPaused: boolean;
+    readonly found: readonly string[];
+  }[];
+  readonly setAside: readonly SetAsideJob[];
+}
+
+/** Reads the faults over a connection of its own. Throws when Redis cannot be reached. */
+export async function readQueueFaults({ redisUrl, prefix }: QueueAddress): Promise<QueueFaults> {
+  return withRedis(redisUrl, async (redis) => {
+    const settings = QUEUE_NAMES.map(async (queue) => {
+      const read = await readQueueSettings(redis, prefix, queue);
+      return { queue, isPaused: read.isPaused, found: describeSettings(queue, read) };
+    });
+    return {
+      settings: (await Promise.all(settings)).filter(({ found }) => found.length > 0),
+      setAside: await readSetAside(redis, prefix),
+    };
+  });
 }

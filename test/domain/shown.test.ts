@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { shown } from '../../src/domain/shown.ts';
+import { shown } from '../../src/domain/visible-text.ts';
 
 describe('shown', () => {
   it('shortens every value to one short text', () => {

@@ -4,7 +4,7 @@ import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
 import type { ClaimInput } from '../../src/claims/contract.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import { ClaimAudit, type ReceivedAnswer, type SentClaimRecord } from '../support/audit/claim-audit.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ConversationDoc } from '../../src/mongo/documents.ts';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import { Harness } from '../support/harness.ts';
 import { blockMoves, type Block } from '../support/blocked-conversation.ts';
 import { CampaignWithWorkers, seedPool } from '../support/campaign-with-workers.ts';

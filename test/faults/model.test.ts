@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { MongoCreditStore } from '../../src/campaigns/credit-store.ts';
+import { MongoCreditStore } from '../../src/campaigns/campaign-store.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { Harness } from '../support/harness.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { startService, type Service } from '../../workers/service.ts';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import { Harness } from '../support/harness.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { describeWith, PLAIN_REDIS } from '../support/needs.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import { record } from '../support/run-operation.ts';
 import { ReconcileSetup } from '../support/reconcile-setup.ts';
 import { until } from '../support/until.ts';

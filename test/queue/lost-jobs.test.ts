@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newOperationJob, operationJobOptions } from '../../src/operations/jobs.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { jobIdOf, QUEUE_NAMES } from '../../src/queue/job.ts';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import { ReconcileSetup } from '../support/reconcile-setup.ts';
 
 const LONG_MS = 3_600_000;

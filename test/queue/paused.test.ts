@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { QueueWatch } from '../../workers/queue-watch.ts';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { ReconcileSetup } from '../support/reconcile-setup.ts';
 import { until } from '../support/until.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CLAIMS_QUEUE, jobIdOf, RECONCILE_QUEUE } from '../../src/queue/job.ts';
 import { readSetAside } from '../../src/queue/set-aside.ts';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { record } from '../support/run-operation.ts';
 import { ReconcileSetup } from '../support/reconcile-setup.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
 import { parseFailureText } from '../../src/domain/stored-error.ts';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import { Harness } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { everyConversation, rawOperation } from '../support/raw.ts';

@@ -6,7 +6,7 @@ import { ClaimsDelayed } from '../../src/claims/ports.ts';
 import { requestHash } from '../../src/domain/requests.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
 import { conflictCounts } from '../../src/telemetry/conflicts.ts';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import { Harness } from '../support/harness.ts';
 import { pauseReconcile } from '../support/raw-queue.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';

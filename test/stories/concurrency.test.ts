@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchDoc, ConversationDoc, OperationDoc } from '../../src/mongo/documents.ts';
 import type { OperationResult, Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import { OutsideWriter } from '../support/outside-writer.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 import { Random } from '../support/random.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestHash } from '../../src/domain/requests.ts';
 import { PREVIEWS_QUEUE } from '../../src/queue/job.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { resultOrCode } from '../support/any-request.ts';
 import { RawQueue } from '../support/raw-queue.ts';

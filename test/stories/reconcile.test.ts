@@ -5,7 +5,7 @@ import { newOperationJob, OPERATION_JOB, OPERATION_JOB_OPTIONS } from '../../src
 import { STALLED_TOO_OFTEN } from '../../src/queue/job-state.ts';
 import { jobIdOf } from '../../src/queue/job.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { pauseReconcile } from '../support/raw-queue.ts';
 import { oneSlice, record, runToEnd } from '../support/run-operation.ts';

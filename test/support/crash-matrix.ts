@@ -6,7 +6,7 @@ import { audit } from './audit/audit.ts';
 import type { Answer, SeededCampaign, SentRequest } from './audit/records.ts';
 import { Harness, type Seeded } from './harness.ts';
 import { outcomeOf } from './raw.ts';
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import type { AnyRequest } from './any-request.ts';
 import { RawQueue } from './raw-queue.ts';
 import { until } from './until.ts';

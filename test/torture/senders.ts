@@ -1,4 +1,4 @@
-import { sendRequest } from '../../src/producer/send-request.ts';
+import { sendRequest } from '../../src/producer/send-many.ts';
 import type { Answer, SeededCampaign } from '../support/audit/records.ts';
 import type { Harness } from '../support/harness.ts';
 import type { Random } from '../support/random.ts';

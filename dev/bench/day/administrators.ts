@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setActive } from '../../../src/campaigns/index.ts';
 import { importContacts, sourceOf } from '../../../src/contacts/index.ts';
 import { viewSenders } from '../../../src/conversations/index.ts';
-import { sendRequest } from '../../../src/producer/send-request.ts';
+import { sendRequest } from '../../../src/producer/send-many.ts';
 import type { AnyRequest } from '../../../test/support/any-request.ts';
 import type { Sandbox } from '../../sandbox.ts';
 import { CHOICES, CONFIRMED_CHOICES, EMPTIES_POOL, type Known, type UnassignAll } from './choices.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type ConversationsView, type ConversationWithHistory, viewConversations } from '../../conversations/index.ts';
 import { HIDDEN_STATUSES, VISIBLE_STATUSES, type Position, type Status } from '../../domain/conversation.ts';
-import { shown } from '../../domain/shown.ts';
+import { shown } from '../../domain/visible-text.ts';
 import { cursor, formatCursor, statusIn } from '../arguments.ts';
 import { misused } from '../errors.ts';
 import { assigneesOf } from '../assignees.ts';

@@ -10,7 +10,7 @@ import {
   openCsv,
   previewImport,
 } from '../../contacts/index.ts';
-import { shown } from '../../domain/shown.ts';
+import { shown } from '../../domain/visible-text.ts';
 import { EXIT_FAILED, misused } from '../errors.ts';
 import { endText, previewText, readColumns } from '../import-text.ts';
 import { openInput, type InputFile } from '../input-file.ts';

@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { Assignee } from '../../domain/conversation.ts';
 import { Refusal } from '../../domain/errors.ts';
-import { shown } from '../../domain/shown.ts';
+import { shown } from '../../domain/visible-text.ts';
 import { misused } from '../errors.ts';
 import { assigneeOf, sourcesOf, targetsOf } from '../assignees.ts';
 import { findConversationId } from '../find-conversation.ts';

@@ -1,5 +1,5 @@
 import { Halted, JobFailed, Refusal } from '../../../src/domain/errors.ts';
-import { sendRequest } from '../../../src/producer/send-request.ts';
+import { sendRequest } from '../../../src/producer/send-many.ts';
 import type { Answer, SeededCampaign, SentRequest } from '../../support/audit/records.ts';
 import type { Harness, Seeded } from '../../support/harness.ts';
 import { Random } from '../../support/random.ts';

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { TOO_EARLY_CODES } from '../../../src/domain/errors.ts';
 import type { ClaimInput } from '../../../src/claims/contract.ts';
 import { bytesOf, rawOperation } from '../raw.ts';
-import { sendRequest } from '../../../src/producer/send-request.ts';
+import { sendRequest } from '../../../src/producer/send-many.ts';
 import { isLockInput, resultOrCode, type ModelRequest, type LockInput } from '../any-request.ts';
 import { cancelAlone } from './cancellations.ts';
 import { checkClaimAnswers, checkServedClaims, checkWaitingClaims } from './claim-checks.ts';

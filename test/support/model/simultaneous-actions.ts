@@ -3,7 +3,7 @@ import { TOO_EARLY_CODES } from '../../../src/domain/errors.ts';
 import type { Producer } from '../../../src/producer/producer-port.ts';
 import type { ClaimInput } from '../../../src/claims/contract.ts';
 import { rawOperation } from '../raw.ts';
-import { sendRequest } from '../../../src/producer/send-request.ts';
+import { sendRequest } from '../../../src/producer/send-many.ts';
 import { isLockInput, resultOrCode, type ModelRequest } from '../any-request.ts';
 import { until } from '../until.ts';
 import { cancelWhenRecorded } from './cancellations.ts';
