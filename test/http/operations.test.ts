@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { OperationBody } from '../../src/http/operation-shapes.ts';
 import { waitForCancellation } from '../../src/http/waiting.ts';
 import { Harness } from '../support/harness.ts';
+import { until } from '../support/until.ts';
 import { HttpHarness, type Answered, type Client } from './support.ts';
 
 let harness: Harness;
@@ -138,11 +139,11 @@ describe('a request to cancel', () => {
   it('is sent while the server stops, although its answer is not awaited', async () => {
     const operationId = harness.newId('op');
     await harness.producer.selfAssign({ operationId, campaignId, texterId: 't1', count: 20, waitMs: 60_000 });
-    await expect.poll(() => harness.isWaiting(operationId), { timeout: 20_000 }).toBe(true);
+    await until('the claim to wait', () => harness.isWaiting(operationId));
     const cancel = (wait: { waitMs: number }) => harness.producer.cancel({ operationId, campaignId }, wait);
     await waitForCancellation(0, AbortSignal.abort(), cancel);
     const shown = async () => (await client.get(path(`operations/${operationId}`))).body;
-    await expect.poll(shown, { timeout: 20_000 }).toMatchObject({ state: 'cancelled' });
+    await until('the claim to be cancelled', async () => (await shown())['state'] === 'cancelled');
   });
 });
 
