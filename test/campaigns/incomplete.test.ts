@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serveClaims } from '../../src/claims/index.ts';
 import type { CampaignDoc, TexterDoc } from '../../src/mongo/documents.ts';
 import { SELF_ASSIGN_DEFAULT } from '../../src/domain/self-assign.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { runToEnd } from '../support/run-operation.ts';
 
 describe('campaigns and texters that other programs have written', () => {
@@ -86,10 +86,7 @@ describe('campaigns and texters that other programs have written', () => {
 
   it('give everybody the same when all orders are equal', async () => {
     const campaignId = await written(['a', 'b', 'c'].map((texterId) => ({ texterId, active: true, joinedOrder: 1 })));
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 9 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(9));
     const request = { kind: 'reassign', campaignId, from: 'pool', to: 'everyone', status: 'any', count: 1 } as const;
     for (let round = 0; round < 9; round += 1) {
       await runToEnd(harness.context.stores, { ...request, operationId: harness.newId('op') });

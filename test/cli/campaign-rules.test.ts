@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
 import type { SentClaim } from '../../src/producer/producer-port.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { until } from '../support/until.ts';
 
@@ -91,10 +91,7 @@ describe('baton campaign rules', () => {
 
   /** Adds 6 conversations to the pool and checks that a round of claims leaves the claim waiting. */
   async function expectStillWaiting(campaignId: string, { operationId }: SentClaim): Promise<void> {
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 6 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(6));
     await serveClaims(harness.context.stores.claims, campaignId, []);
     expect(await harness.isWaiting(operationId)).toBe(true);
   }

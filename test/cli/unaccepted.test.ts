@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { oneSlice } from '../support/run-operation.ts';
 
@@ -18,10 +18,7 @@ describe('an operation that no worker has accepted', () => {
     harness = await Harness.open({ batchConversationsMax: 5 });
     cli = new Cli(cliEnv(harness.config));
     campaignId = await harness.seedCampaign(2, { selfAssign: { enabled: true } });
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 20 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(20));
   });
   afterAll(() => harness.close());
 
@@ -80,10 +77,7 @@ describe('a running operation', () => {
     const cli = new Cli(cliEnv(harness.config));
     try {
       const campaignId = await harness.seedCampaign(2);
-      await harness.seedConversations(
-        campaignId,
-        Array.from({ length: 20 }, () => ({})),
-      );
+      await harness.seedConversations(campaignId, many(20));
       const operationId = harness.newId('op');
       const request = { kind: 'reassign', operationId, campaignId, from: 'pool', to: 'everyone' } as const;
       await oneSlice(harness.context.stores, { ...request, status: 'any' });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 
 /** Returns the code block that follows `<!-- example: NAME -->` in the README. */
 async function exampleOf(name: string): Promise<string> {
@@ -50,10 +50,7 @@ describe('the README', () => {
   it('has a producer example that works', async () => {
     await harness.context.database.campaigns.deleteMany({});
     await harness.seedCampaign(2, { campaignId: 'c_bartlett' });
-    await harness.seedConversations(
-      'c_bartlett',
-      Array.from({ length: 600 }, () => ({})),
-    );
+    await harness.seedConversations('c_bartlett', many(600));
     const { redisUrl, prefix } = harness.config.queue;
     const shown = await exampleOf('producer');
     const code = shown

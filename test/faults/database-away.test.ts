@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { describeWith, PLAIN_MONGODB } from '../support/needs.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { proxiedMongo, type TcpProxy } from '../support/tcp-proxy.ts';
@@ -34,10 +34,7 @@ describeWith(PLAIN_MONGODB)('a database that is away as long as a failover', () 
       ...{ BATON_MONGODB_SELECTION_TIMEOUT_MS: '500', BATON_SLICE_MS: '200', BATON_BATCH_CONVERSATIONS_MAX: '20' },
     });
     const campaignId = await harness.seedCampaign(3);
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 3_000 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(3_000));
     const operationId = harness.newId('op');
     const sent = await harness.producer.reassign({
       ...{ operationId, campaignId, from: 'pool', to: 'everyone', status: 'any' },

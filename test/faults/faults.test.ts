@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isEnded } from '../../src/domain/operation.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { describeWith, itWith, OWN_SERVERS, PLAIN_REDIS } from '../support/needs.ts';
 import { OwnServices } from '../support/own-services.ts';
@@ -197,7 +197,7 @@ describeWith(OWN_SERVERS)('with servers that fail', { timeout: 120_000 }, () => 
 
       await emptyRedis(services.redisUrl);
       await block.remove();
-      const pool = Array.from({ length: 5 }, () => ({}));
+      const pool = many(5);
       await harness.seedConversations(other, pool);
       await test.start(FREQUENT_RECONCILE);
       const ended = await Promise.all(

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { QueueUnavailable } from '../../src/domain/errors.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { describeWith, OWN_REDIS } from '../support/needs.ts';
 import { record } from '../support/run-operation.ts';
@@ -35,10 +35,7 @@ describeWith(OWN_REDIS)('Baton on a Redis Cluster', { timeout: TIMEOUT_MS }, () 
     harness = await Harness.open(SETTINGS, { mongodbUri, redisUrl: cluster.url });
     await Promise.all([harness.startWorker(), harness.startWorker()]);
     campaignId = await harness.seedCampaign(3, { selfAssign: { enabled: true } });
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: CONVERSATIONS }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(CONVERSATIONS));
   });
   afterAll(async () => {
     await harness.close();
@@ -69,7 +66,7 @@ describeWith(OWN_REDIS)('Baton on a Redis Cluster', { timeout: TIMEOUT_MS }, () 
   });
 
   it('continues an operation and accepts others after the primary with the queues is killed', async () => {
-    const pool = Array.from({ length: CONVERSATIONS }, () => ({}));
+    const pool = many(CONVERSATIONS);
     const ids = await harness.seedConversations(campaignId, pool);
     const block = await blockMoves(harness, ids.at(-1) ?? '');
     const all = { ...newIds(), from: 'pool', to: 'everyone', status: 'any' } as const;

@@ -12,7 +12,7 @@ import { processorOf } from '../../workers/executor.ts';
 import { LockWatch } from '../../workers/lock-watch.ts';
 import { OperationHandler } from '../../workers/operation-handler.ts';
 import { Pace } from '../../workers/pace.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { NO_LIVE } from '../support/no-live.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { RawQueue } from '../support/raw-queue.ts';
@@ -56,10 +56,7 @@ describe('an operation whose slice fails after progress', () => {
 
   async function dealAll(harness: Harness, conversations: number): Promise<{ operationId: string; moved: number }> {
     const campaignId = await harness.seedCampaign(2);
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: conversations }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(conversations));
     const operationId = harness.newId('op');
     const all = { operationId, campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
     const { receipt } = await (await harness.producer.reassign(all)).result();

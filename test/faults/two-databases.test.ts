@@ -3,7 +3,7 @@ import type { Config } from '../../src/config.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { until } from '../support/until.ts';
 import { WorkerProcess } from '../support/worker-process.ts';
@@ -33,10 +33,7 @@ describe('the queues of one database', () => {
   it('refuse the worker of another database, which says so in one line and exits with 2', async () => {
     await harness.startWorker();
     const campaignId = await harness.seedCampaign(1);
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 15 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(15));
     const { code, log } = await WorkerProcess.begin(harness, mixedEnv(), {}).gone();
     expect(code).toBe(2);
     expect(log.trim().split('\n')).toHaveLength(1);

@@ -13,7 +13,7 @@ import {
   type Privilege,
 } from '../../src/mongo/mongodb-rights.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { Harness, testConfig } from '../support/harness.ts';
+import { Harness, many, testConfig } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 
 /** Commands that every user may send, or that concern only the sessions and cursors of the user. */
@@ -117,10 +117,7 @@ describe('the documented rights on MongoDB', () => {
       await run('campaign', 'create', 'A', '--id', 'c_rights', '--self-assign');
       for (const name of ['Kevin', 'Rebecca']) await run('texter', 'add', 'c_rights', name, '--id', `t_${name}`);
       await run('import', 'c_rights', file);
-      const ids = await harness.seedConversations(
-        'c_rights',
-        Array.from({ length: 12 }, () => ({})),
-      );
+      const ids = await harness.seedConversations('c_rights', many(12));
       const chosen = ids.slice(1, 3).map((conversationId) => ({ conversationId }));
       const campaign = { campaignId: 'c_rights' };
       const id = () => ({ operationId: harness.newId('op'), ...campaign });

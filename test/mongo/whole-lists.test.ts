@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { STATUSES } from '../../src/domain/conversation.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 
 const TEXTERS = 250;
 const READS = 60;
@@ -80,10 +80,7 @@ describe('an export of conversations that move while it reads', () => {
 
   it('contains each conversation exactly once', async () => {
     const campaignId = await harness.seedCampaign(3);
-    const ids = await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 9_000 }, () => ({})),
-    );
+    const ids = await harness.seedConversations(campaignId, many(9_000));
     const { conversations } = harness.context.database;
     let isOver = false;
     const move = async (): Promise<void> => {

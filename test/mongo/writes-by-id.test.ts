@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import { afterAll, beforeAll, expect, describe, it } from 'vitest';
 import { serveClaims } from '../../src/claims/index.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { runToEnd } from '../support/run-operation.ts';
 import { SentCommands } from '../support/sent-commands.ts';
 
@@ -14,10 +14,7 @@ describe('the database', () => {
 
   it('writes and finds by ids through the index of ids alone', async () => {
     const moving = await harness.seedCampaign(2, { selfAssign: { enabled: true } });
-    const ids = await harness.seedConversations(
-      moving,
-      Array.from({ length: 40 }, () => ({})),
-    );
+    const ids = await harness.seedConversations(moving, many(40));
     const commands = await SentCommands.open(harness);
     const to = { texterIds: ['t1'] };
     const asked = { kind: 'reassign', operationId: harness.newId('op'), campaignId: moving, from: 'pool', to } as const;

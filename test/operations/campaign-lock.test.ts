@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import type { AnyRequest } from '../support/any-request.ts';
 
@@ -22,10 +22,7 @@ interface Running {
 /** A campaign on which one operation has ended and another one runs. */
 async function runningOperation(): Promise<Running> {
   const campaignId = await harness.seedCampaign(2);
-  await harness.seedConversations(
-    campaignId,
-    Array.from({ length: 12 }, () => ({})),
-  );
+  await harness.seedConversations(campaignId, many(12));
   const [chosen = ''] = await harness.seedConversations(campaignId, [{ assigneeId: 't1' }, { assigneeId: 't1' }]);
   const all = { kind: 'reassign', campaignId, from: 'pool', to, status: 'any' } as const;
   const ended = { ...all, operationId: harness.newId('op'), count: 1 };

@@ -7,7 +7,7 @@ import { MovesTogether } from '../../src/operations/move-together.ts';
 import type { Operation } from '../../src/operations/operation.ts';
 import type { Stores } from '../../src/operations/ports.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { AnyRequest } from '../support/any-request.ts';
@@ -44,10 +44,7 @@ describe('single moves that a worker has at the same time', () => {
     const campaignId = await harness.seedCampaign(2, { selfAssign: { enabled: true, openMax } });
     return {
       campaignId,
-      ids: await harness.seedConversations(
-        campaignId,
-        Array.from({ length: MANY }, () => ({})),
-      ),
+      ids: await harness.seedConversations(campaignId, many(MANY)),
     };
   };
   const toT1 = (campaignId: string, conversationId: string) => ({

@@ -6,7 +6,7 @@ import { QueueUnavailable, Refusal } from '../../src/domain/errors.ts';
 import type { Producer } from '../../src/producer/producer-port.ts';
 import { createProducer } from '../../src/producer/producer.ts';
 import { CLAIMS_QUEUE, jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { pauseReconcile } from '../support/raw-queue.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 
@@ -24,10 +24,7 @@ describe('the answers of operations whose jobs the queue has forgotten', () => {
     queues = [OPERATIONS_QUEUE, CLAIMS_QUEUE].map((name) => new Queue(name, { connection: redis, prefix }));
     other = createProducer(harness.config.queue);
     campaignId = await harness.seedCampaign(2, { selfAssign: { enabled: true } });
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 15 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(15));
   });
   afterAll(async () => {
     await other.close();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLAIMS_QUEUE } from '../../src/queue/job.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { rawConversations } from '../support/raw.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { oneSlice } from '../support/run-operation.ts';
@@ -33,10 +33,7 @@ describe('a job whose data was changed after its operation had moved conversatio
 
   async function seed(count: number): Promise<string> {
     const campaignId = await harness.seedCampaign(2, { selfAssign: { enabled: true } });
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: count }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(count));
     return campaignId;
   }
 

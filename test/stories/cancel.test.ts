@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OperationDoc } from '../../src/mongo/documents.ts';
 import type { Sent } from '../../src/producer/producer-port.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { Harness, type Seeded } from '../support/harness.ts';
+import { Harness, many, type Seeded } from '../support/harness.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import { until } from '../support/until.ts';
@@ -154,10 +154,7 @@ describe('cancelling an operation', () => {
   it('gives both senders the same result when the operation ends at the same time', async () => {
     for (let round = 0; round < 12; round += 1) {
       const campaignId = await harness.seedCampaign(2);
-      const ids = await harness.seedConversations(
-        campaignId,
-        Array.from({ length: 12 }, () => ({})),
-      );
+      const ids = await harness.seedConversations(campaignId, many(12));
       const campaign = { campaignId, ids };
       const sent = await reassign(campaign);
       if (round % 2 === 1) await applied(sent, 1 + (round % 3));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClaimInput } from '../../src/claims/contract.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { removeJob } from '../support/raw-queue.ts';
 import { resultOrCode } from '../support/any-request.ts';
 import { bytesOf, rawOperation } from '../support/raw.ts';
@@ -19,10 +19,7 @@ describe('a claim', () => {
 
   async function campaign(conversations: number): Promise<string> {
     const campaignId = await harness.seedCampaign(4, { selfAssign: RULES });
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: conversations }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(conversations));
     return campaignId;
   }
 

@@ -7,7 +7,7 @@ import type { Claim } from '../../src/claims/claim.ts';
 import { MongoClaimStore } from '../../src/claims/claim-store.ts';
 import type { Database } from '../../src/mongo/database.ts';
 import { requestHash } from '../../src/domain/requests.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { Random } from '../support/random.ts';
 import { rawConversations } from '../support/raw.ts';
 import { until } from '../support/until.ts';
@@ -157,10 +157,7 @@ describe('rounds of claims that run at the same time', () => {
     const campaignId = await seed(6, 0);
     const claims = new MongoClaimStore(harness.context.database, 7);
     await serveClaims(claims, campaignId, [waiting(command(campaignId, 't6', 8))]);
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 40 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(40));
     const commands = [3, 4, 4, 8, 3].map((count, at) => command(campaignId, `t${at + 1}`, count));
     const rounds: unknown[] = [];
     for (let left = commands; left.length > 0;) {
@@ -178,10 +175,7 @@ describe('rounds of claims that run at the same time', () => {
       waiting(command(campaignId, `t${at + 1}`, at === 100 ? 8 : 1)),
     );
     await serveClaims(claims, campaignId, asked);
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 200 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(200));
     const rounds: unknown[] = [];
     for (let isDone = false; !isDone;) {
       const { completed, servedAllWaiting } = await serveClaims(claims, campaignId, []);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { removeJob } from '../support/raw-queue.ts';
 import { until } from '../support/until.ts';
 
@@ -13,10 +13,7 @@ describe('a running operation whose job the queue has lost', () => {
   it('continues when the next operation of its campaign is sent, and both end', async () => {
     const { stores } = harness.context;
     const campaignId = await harness.seedCampaign(3);
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 400 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(400));
     const all = { campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
     const lost = harness.newId('op');
     const worker = await harness.startWorker();

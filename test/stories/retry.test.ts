@@ -8,7 +8,7 @@ import { CLAIMS_QUEUE, jobIdOf, OPERATIONS_QUEUE } from '../../src/queue/job.ts'
 import { withFailedJobs } from '../../src/reconcile/failed-jobs.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { intercepted } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import { pauseReconcile, RawQueue } from '../support/raw-queue.ts';
@@ -260,10 +260,7 @@ describe('an operation and a claim whose attempts all failed before they were st
 
   it('are listed although the database lacks them, and retried from their jobs', async () => {
     const campaignId = await harness.seedCampaign(2, { selfAssign: { enabled: true } });
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 10 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(10));
     const [operations, claims] = queues as [RawQueue, RawQueue];
     const asked = { campaignId, from: 'pool', to: { texterIds: ['t1'] }, status: 'any', count: 4 } as const;
     const operation = parseRequest({ kind: 'reassign', operationId: harness.newId('op'), ...asked });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Harness } from '../support/harness.ts';
+import { Harness, many } from '../support/harness.ts';
 import { removeJob } from '../support/raw-queue.ts';
 import { until } from '../support/until.ts';
 
@@ -35,10 +35,7 @@ describe('a texter who claims conversations', () => {
 
   it('gets the same list for the same operation id, even after some of the conversations have moved on', async () => {
     const campaignId = await harness.seedCampaign(2, { selfAssign: enabled });
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 20 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(20));
     const operationId = harness.newId('cl');
     const first = await (await claim(campaignId, 't1', { operationId, count: 5 })).result();
     const from = { texterIds: ['t1'] };
@@ -53,10 +50,7 @@ describe('a texter who claims conversations', () => {
 
   it('gets no more than the limits for one claim and for all claims, and the receipt names the limit that applied', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 200 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(200));
     const first = await (await claim(campaignId, 't1', { count: 100 })).result();
     expect(first.receipt).toMatchObject({ moved: 50, shortBecause: 'batch-max' });
     const second = await (await claim(campaignId, 't1', { count: 20 })).result();
@@ -67,10 +61,7 @@ describe('a texter who claims conversations', () => {
 
   it('cannot exceed the limit of the campaign with twenty claims at once', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: enabled });
-    await harness.seedConversations(
-      campaignId,
-      Array.from({ length: 300 }, () => ({})),
-    );
+    await harness.seedConversations(campaignId, many(300));
     const sent = await Promise.all(Array.from({ length: 20 }, () => claim(campaignId, 't1', { count: 7 })));
     await Promise.allSettled(sent.map((each) => each.result()));
     expect(await harness.loads(campaignId)).toEqual({ t1: 60, pool: 240 });
