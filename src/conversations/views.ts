@@ -143,7 +143,9 @@ export async function viewConversations(deps: ViewDeps, query: ConversationsQuer
     campaignId,
     page.map(({ id }) => id),
   );
-  const recordById = new Map(records.map((record) => [record.conversationId, record]));
+  // A conversation can move to another assignee between the two reads.
+  const own = records.filter(({ assigneeId }) => assignees.includes(assigneeId));
+  const recordById = new Map(own.map((record) => [record.conversationId, record]));
   const last = page.at(-1);
   return {
     conversations: page.flatMap(({ id }) => recordById.get(id) ?? []),

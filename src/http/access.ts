@@ -17,7 +17,7 @@ export type Access =
   | { readonly for: 'anyone' }
   | { readonly for: 'key'; readonly scope: Scope; readonly chain: readonly ResourceName[] }
   /** The token names the campaign and the texter, so no part of the path does. */
-  | { readonly for: 'texter' };
+  | { readonly for: 'texter'; readonly chain?: readonly 'operation'[] };
 
 /** The resources of a request, as the hook has loaded them. */
 export interface Resources {
@@ -44,8 +44,9 @@ export async function loadChain(
   organisationId: string,
   chain: readonly ResourceName[],
   params: Params,
+  known: Resources = {},
 ): Promise<Resources> {
-  let resources: Resources = {};
+  let resources = known;
   for (const name of chain) {
     const id = params[`${name}Id`] ?? '';
     const rule = name === 'conversation' ? conversationIdRule : PLAIN_ID;

@@ -2,7 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { loadChain, type Access } from './access.ts';
 import { authenticateTexter } from './authenticate-texter.ts';
 import { authenticateKey, requireScope } from './authenticate.ts';
-import { HttpProblem } from './problem.ts';
+import { isOwnRequest } from './own-operation.ts';
+import { HttpProblem, notFound } from './problem.ts';
 import { countRefused } from './rate-limit.ts';
 import type { HttpServices } from './services.ts';
 
@@ -20,7 +21,7 @@ export async function admit(
 ): Promise<void> {
   try {
     await (access.for === 'texter'
-      ? admitTexter(services, request, reply)
+      ? admitTexter(services, access, request, reply)
       : admitKey(services, access, request, reply));
   } catch (error) {
     const isRefused = error instanceof HttpProblem && REFUSED_CODES.includes(error.code);
@@ -41,11 +42,18 @@ async function admitKey(
   request.resources = await loadChain(services, caller.organisationId, chain, paramsOf(request));
 }
 
-async function admitTexter(services: HttpServices, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+async function admitTexter(
+  services: HttpServices,
+  { chain = [] }: Extract<Guarded, { readonly for: 'texter' }>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
   const deps = { ...services, config: services.config.http };
   const { caller, resources } = await authenticateTexter(deps, request, reply);
   request.texter = caller;
-  request.resources = resources;
+  request.resources = await loadChain(services, caller.organisationId, chain, paramsOf(request), resources);
+  const { operation } = request.resources;
+  if (operation && !isOwnRequest(operation.request, caller.texterId)) throw notFound('operation');
 }
 
 function paramsOf({ params }: FastifyRequest): Readonly<Record<string, string | undefined>> {

@@ -10,6 +10,7 @@ import { findSentIn } from '../reconcile/index.ts';
 import { required } from './access.ts';
 import { organisationIdOf } from './authenticate.ts';
 import type { OperationBody } from './operation-shapes.ts';
+import { toOwnOperation } from './own-operation.ts';
 import { operationView, sentView } from './operation-view.ts';
 import type { HttpServices } from './services.ts';
 import { readWaitMs, waitForEnd } from './waiting.ts';
@@ -26,7 +27,7 @@ export async function sendOperation(
   request: FastifyRequest,
   reply: FastifyReply,
   fields: OperationFields,
-): Promise<OperationBody> {
+): Promise<never> {
   const operation = parseRequest(storedRequest(request, fields));
   return sendUnderKey(services, request, reply, {
     command: operation,
@@ -52,7 +53,7 @@ export async function sendUnderKey(
   request: FastifyRequest,
   reply: FastifyReply,
   { command, check, send }: Sending,
-): Promise<OperationBody> {
+): Promise<never> {
   const existing = await findSame(services, command);
   const isSentAnew = !existing || mayBeSentAgain(existing);
   if (isSentAnew) {
@@ -104,13 +105,15 @@ export async function readOperation(
   return sent && operationView(sent);
 }
 
-/** 200 for an operation that has ended, else 202. Both say where it can be read. */
-export function answerWith(reply: FastifyReply, operation: OperationBody): OperationBody {
+/** 200 for an operation that has ended, else 202. Both say where it can be read. A texter sees less of it. */
+export function answerWith(reply: FastifyReply, operation: OperationBody): never {
   const { operationId, campaignId, state } = operation;
   const [campaign, id] = [campaignId, operationId].map(encodeURIComponent);
-  void reply.header('location', `/v1/campaigns/${campaign}/operations/${id}`);
-  if (state !== 'sent' && isEnded(state)) return reply.status(200).send(operation) as never;
-  return reply.status(202).header('retry-after', '1').send(operation) as never;
+  const isForTexter = reply.request.texter !== null;
+  const shown = isForTexter ? toOwnOperation(operation) : operation;
+  void reply.header('location', `${isForTexter ? '/v1/me' : `/v1/campaigns/${campaign}`}/operations/${id}`);
+  if (state !== 'sent' && isEnded(state)) return reply.status(200).send(shown) as never;
+  return reply.status(202).header('retry-after', '1').send(shown) as never;
 }
 
 function storedRequest(request: FastifyRequest, fields: OperationFields): object {

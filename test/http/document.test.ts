@@ -22,6 +22,7 @@ afterAll(async () => {
   await harness.close();
 });
 
+const isForTexters = ({ security }: DocumentedRoute): boolean => security.some((each) => 'texter' in each);
 const exampleOf = ({ parameters }: DocumentedRoute, place: string, name: string): string =>
   String(parameters.find((each) => each.in === place && each.name === name)?.example);
 
@@ -43,7 +44,7 @@ async function prepare(route: DocumentedRoute, organisation: string): Promise<Cl
     await harness.seeder.conversations([conversationDoc(1, { campaignId, _id })]);
   }
   if (route.path.includes('{operationId}')) await prepareOperation(route, client, organisation);
-  if (!route.security.some((each) => 'texter' in each)) return client;
+  if (!isForTexters(route)) return client;
   const { body } = await client.post<{ token: string }>('/v1/campaigns/c_bartlett/texters/t_kevin/tokens');
   return new Client(http.server.address, body.token);
 }
@@ -52,6 +53,10 @@ async function prepareOperation(route: DocumentedRoute, client: Client, organisa
   const key = exampleOf(route, 'path', 'operationId');
   const send = (rest: string, body: object, headers = {}) =>
     client.post(`/v1/campaigns/c_bartlett/${rest}`, body, { 'idempotency-key': key, ...headers });
+  if (isForTexters(route)) {
+    expect((await send('claims', { texterId: 't_kevin' }, { prefer: 'wait=20' })).status).toBe(200);
+    return;
+  }
   if (route.operationId === 'cancelOperation') {
     await send('claims', { texterId: 't_kevin', waitMs: 60_000 });
     const isWaiting = () => harness.isWaiting(`${organisation}~${key}`);

@@ -10,19 +10,18 @@ import type { HttpServices } from '../services.ts';
 import { campaignParams } from '../shapes.ts';
 
 const HOUR_MS = 3_600_000;
+/** What a claim asks for, besides the texter. */
+export const claimFields = {
+  count: count.optional().describe("Default: the campaign's maximum for one claim."),
+  waitMs: z
+    .int()
+    .min(1)
+    .max(24 * HOUR_MS)
+    .optional()
+    .describe('How long the claim waits for more when the pool is short, in milliseconds. Default: it does not wait.'),
+};
 const claimBody = z
-  .strictObject({
-    texterId: texterId.describe('The texter who asks for more.'),
-    count: count.optional().describe("Default: the campaign's maximum for one claim."),
-    waitMs: z
-      .int()
-      .min(1)
-      .max(24 * HOUR_MS)
-      .optional()
-      .describe(
-        'How long the claim waits for more when the pool is short, in milliseconds. Default: it does not wait.',
-      ),
-  })
+  .strictObject({ texterId: texterId.describe('The texter who asks for more.'), ...claimFields })
   .meta({ examples: [{ texterId: 't_kevin', count: 10 }] });
 
 /** Claims on behalf of a texter, and the report that conversations came back to the pool. */

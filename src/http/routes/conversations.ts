@@ -32,7 +32,7 @@ const senders = z
   })
   .meta({ id: 'Senders' });
 
-const conversation = z.object({
+export const conversation = z.object({
   conversationId: z.string(),
   externalId: z.string().nullable(),
   name: z.string(),
@@ -65,7 +65,7 @@ const view = z
   })
   .meta({ id: 'ConversationsView' });
 
-const place = z.strictObject({ status: z.enum(STATUSES), waitingSince: z.number(), id: conversationId });
+export const place = z.strictObject({ status: z.enum(STATUSES), waitingSince: z.number(), id: conversationId });
 const query = z.strictObject({
   ...page,
   assignee: texterId.describe('The id of a texter, or `pool`.').meta({ examples: ['pool'] }),

@@ -6,6 +6,7 @@ import { addConversationRoutes } from './conversations.ts';
 import { addEventRoutes } from './events.ts';
 import { addHealthRoutes } from './health.ts';
 import { addMeRoutes } from './me.ts';
+import { addMeOperationRoutes } from './me-operations.ts';
 import { addOperationChangeRoutes } from './operation-changes.ts';
 import { addOperationRoutes } from './operations.ts';
 import { addTexterRoutes } from './texters.ts';
@@ -26,5 +27,6 @@ export const ROUTES: readonly ((app: App, services: HttpServices) => void | Prom
   addEventRoutes,
   addTokenRoutes,
   addMeRoutes,
+  addMeOperationRoutes,
   addHealthRoutes,
 ];

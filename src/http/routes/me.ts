@@ -1,9 +1,13 @@
 import { z } from 'zod';
-import { viewLoad } from '../../conversations/index.ts';
+import { viewConversations, viewLoad } from '../../conversations/index.ts';
+import { VISIBLE_STATUSES } from '../../domain/conversation.ts';
 import { toOutsideId } from '../../domain/organisations.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
+import { texterOf } from '../authenticate.ts';
 import { answer } from '../document.ts';
+import { cursorOf, next, page, readCursor } from '../paging.ts';
+import { conversation, place } from './conversations.ts';
 import type { HttpServices } from '../services.ts';
 import { campaign as campaignShape, countsByStatus, texter as texterShape } from '../shapes.ts';
 
@@ -16,8 +20,26 @@ const me = z
   })
   .meta({ id: 'Me' });
 
-/** What a texter does with a token: ask for more, list what they have, and give it back. */
-export function addMeRoutes(app: App, { context }: HttpServices): void {
+const ownConversation = conversation.omit({ assigneeId: true }).meta({ id: 'OwnConversation' });
+const ownView = z
+  .object({
+    conversations: z.array(ownConversation),
+    hidden: z.int().describe('How many more the texter has that are not shown, because the contact has never replied.'),
+    next,
+  })
+  .meta({ id: 'OwnConversations' });
+const query = z.strictObject({
+  ...page,
+  status: z.enum(VISIBLE_STATUSES).optional().describe('Only conversations in this status.'),
+});
+
+/** What a texter has: who they are with their counts, and their conversations as the view shows them. */
+export function addMeRoutes(app: App, services: HttpServices): void {
+  addMe(app, services);
+  addConversations(app, services);
+}
+
+function addMe(app: App, { context }: HttpServices): void {
   app.get(
     '/v1/me',
     {
@@ -35,6 +57,33 @@ export function addMeRoutes(app: App, { context }: HttpServices): void {
       const { counts, optedOut } = await viewLoad(context, campaign.campaignId, texterId);
       const shown = { campaignId: toOutsideId(campaign.campaignId), name: campaign.name, closed, selfAssign };
       return { texterId, name, active, campaign: shown, counts, optedOut };
+    },
+  );
+}
+
+function addConversations(app: App, { context }: HttpServices): void {
+  app.get(
+    '/v1/me/conversations',
+    {
+      config: { access: { for: 'texter' } },
+      schema: {
+        operationId: 'listMyConversations',
+        tags: ['Me'],
+        summary: 'List the conversations of the texter, most urgent first',
+        querystring: query,
+        response: { 200: answer('A page of the view.', ownView) },
+      },
+    },
+    async (request) => {
+      const { campaignId, texterId } = texterOf(request);
+      const { status, limit, after } = request.query;
+      const asked = { campaignId, assignees: [texterId], status, limit, after: readCursor(place, after) };
+      const found = await viewConversations(context, asked);
+      return {
+        conversations: [...found.conversations],
+        hidden: found.hidden,
+        next: found.next && cursorOf(found.next),
+      };
     },
   );
 }
