@@ -1,5 +1,3 @@
-import { WORKER_NODE_FLAGS } from '../../src/config.ts';
-
 /** A command of `node dev/run.mjs`, for example `test`. To add a command, add a line to COMMANDS. */
 export interface Command {
   /** `own`: services for this command only, stopped when it ends. `announced`: the services of a running `npm start`. */
@@ -25,10 +23,7 @@ export interface Step {
   readonly command: readonly string[];
 }
 
-const tsx = (main: string, flags: readonly string[] = []): Step => ({
-  name: main,
-  command: [process.execPath, ...flags, '--import', 'tsx', main],
-});
+const tsx = (main: string): Step => ({ name: main, command: [process.execPath, '--import', 'tsx', main] });
 
 const script = (name: string): Step => ({ name, command: ['npm', 'run', '--silent', name] });
 
@@ -62,7 +57,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     announce: true,
     keeps: true,
     prepare: [{ name: 'baton migrate', command: [...tsx('src/cli/main.ts').command, 'migrate'] }],
-    run: tsx('workers/main.ts', WORKER_NODE_FLAGS),
+    run: tsx('dev/start-main.ts'),
   },
   build: { services: 'announced', run: tsx('dev/build/main.ts') },
 };

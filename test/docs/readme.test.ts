@@ -1,9 +1,15 @@
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Cli, cliEnv } from '../support/cli.ts';
+import { HttpHarness } from '../http/support.ts';
 import { Harness, many } from '../support/harness.ts';
+import { itWith } from '../support/needs.ts';
+
+const CURL = { what: 'needs curl', isMet: spawnSync('curl', ['--version']).status === 0 };
 
 /** Returns the code block that follows `<!-- example: NAME -->` in the README. */
 async function exampleOf(name: string): Promise<string> {
@@ -61,5 +67,24 @@ describe('the README', () => {
     await import(join(folder, 'producer.ts'));
     expect(log.mock.calls[0]?.slice(0, 2)).toEqual(['created', 500]);
     log.mockRestore();
+  });
+
+  itWith(CURL)('has requests with curl that work in their order', async () => {
+    const http = await HttpHarness.start(harness);
+    try {
+      const { key = '' } = await http.client();
+      const [, ...lines] = (await exampleOf('curl')).split('\n');
+      const env = { ...process.env, API: http.server.address, KEY: key };
+      const { stdout } = await promisify(execFile)('sh', ['-eu', '-c', lines.join('\n')], { env });
+      expect(stdout).not.toContain('urn:baton:problem');
+      const [, , imported, sent, found, claimed, senders] = stdout.split('\n');
+      expect(imported).toContain('"added":3');
+      for (const receipt of [sent, found]) expect(receipt).toContain('"moved":2');
+      expect(claimed).toContain('"moved":1');
+      expect(senders).toContain('"countedAt"');
+      expect(stdout).toContain('event: end');
+    } finally {
+      await http.close();
+    }
   });
 });

@@ -13,7 +13,7 @@ import {
 import type { RedisConnection } from '../../queue/connection.ts';
 import type { CountsOfEvent } from './counts-of-event.ts';
 import { eventText } from './event-text.ts';
-import { LiveCounts } from './live-counts.ts';
+import { LiveCounts, type VersionedCounts } from './live-counts.ts';
 import type { LiveView } from './view.ts';
 
 export interface LiveCampaignOptions {
@@ -46,7 +46,7 @@ export class LiveCampaign {
   constructor(options: LiveCampaignOptions) {
     this.options = options;
     this.key = streamKey(options.prefix, options.campaignId);
-    this.counts = new LiveCounts({ read: options.readCounts, send: (counts) => this.sendCounts(counts) });
+    this.counts = new LiveCounts({ read: () => this.readCounts(), send: (counts) => this.sendCounts(counts) });
   }
 
   readTail(): Promise<Position> {
@@ -106,7 +106,13 @@ export class LiveCampaign {
     for (const { view } of this.watchers) if (view.showsCounts) return this.counts.touch();
   }
 
-  private sendCounts(counts: CountsOfEvent): void {
+  /** The counts have every change up to their version at least. */
+  private async readCounts(): Promise<VersionedCounts> {
+    const version = this.topic?.position.version ?? NO_CHANGES.version;
+    return { version, ...(await this.options.readCounts()) };
+  }
+
+  private sendCounts(counts: VersionedCounts): void {
     const text = Buffer.from(eventText({ event: 'counts', data: counts }));
     for (const watcher of this.watchers) if (watcher.view.showsCounts) watcher.send(text);
   }

@@ -5,10 +5,12 @@ import type { CountsOfEvent } from './counts-of-event.ts';
 const TIME_SHARE = 1 / 10;
 const COUNT_EVERY_MS_MIN = 1_000;
 
+export type VersionedCounts = CountsOfEvent & { readonly version: number };
+
 interface LiveCountsOptions {
   /** Counts at a moment after the call. */
-  readonly read: () => Promise<CountsOfEvent>;
-  readonly send: (counts: CountsOfEvent) => void;
+  readonly read: () => Promise<VersionedCounts>;
+  readonly send: (counts: VersionedCounts) => void;
 }
 
 /** Counts the conversations of a campaign's senders again when something has changed, and sends counts that differ. */
@@ -52,8 +54,8 @@ export class LiveCounts {
     this.isCounting = false;
   }
 
-  private sendChanged(counts: CountsOfEvent): void {
-    const { countedAt, ...numbers } = counts;
+  private sendChanged(counts: VersionedCounts): void {
+    const { version, countedAt, ...numbers } = counts;
     const text = JSON.stringify(numbers);
     if (text === this.sent) return;
     this.sent = text;
