@@ -78,13 +78,14 @@ class Program {
     const startedAt = performance.now();
     const child = spawn(process.execPath, this.command, { env: this.env, stdio: ['ignore', 'ignore', 'pipe'] });
     const ended = once(child, 'exit');
+    let ms: number | undefined;
     for await (const line of createInterface({ input: child.stderr })) {
-      if (line.includes('"msg":"worker ready"')) break;
+      if (!line.includes('"msg":"worker ready"')) continue;
+      ms = performance.now() - startedAt;
+      child.kill('SIGTERM');
     }
-    const ms = performance.now() - startedAt;
-    if (child.exitCode !== null) throw new Error('a worker ended before it was ready');
-    child.kill('SIGTERM');
     await ended;
+    if (ms === undefined) throw new Error('a worker ended before it was ready');
     return ms;
   }
 }
