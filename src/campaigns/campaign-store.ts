@@ -71,6 +71,8 @@ export class MongoCampaignStore implements CampaignStore {
     const filter = {
       ...belongs,
       ...NOT_REMOVED,
+      // The range lets a later page start in the index where the page before ended.
+      ...(after && { createdAt: { $lte: after.createdAt } }),
       ...(isAfter && { $or: isAfter }),
     } as QueryFilter<CampaignDoc>;
     const found = this.database.models.campaigns.find(filter).sort(NEWEST_FIRST).hint(ORGANISATION_INDEX);

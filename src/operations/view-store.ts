@@ -42,7 +42,9 @@ export class MongoOperationViewStore implements OperationViewStore {
       { acceptedAt: { $lt: after.acceptedAt } },
       { acceptedAt: after.acceptedAt, _id: { $gt: after.operationId } },
     ];
-    const condition = { campaignId, ...(filter && matching(filter)), ...(isAfter && { $or: isAfter }) };
+    // The range lets a later page start in the index where the page before ended.
+    const range = after && { acceptedAt: { $lte: after.acceptedAt }, $or: isAfter };
+    const condition = { campaignId, ...(filter && matching(filter)), ...range };
     const found = this.database.models.operations.find(condition as QueryFilter<OperationDoc>);
     const newest = found.sort({ acceptedAt: -1, _id: 1 }).hint(NEWEST_INDEX).limit(limit);
     return (await newest.lean<OperationDoc[]>()).map(toAnyOperation);

@@ -6,7 +6,7 @@ import { MongoRoundStore } from '../../src/claims/round-store.ts';
 import { positionOf, STATUSES, type Position } from '../../src/domain/conversation.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
 import { ASSIGNEE_INDEX, INDEXES } from '../../src/mongo/indexes.ts';
-import { claimDoc } from '../support/documents.ts';
+import { campaignDoc, claimDoc } from '../support/documents.ts';
 import { Harness, many } from '../support/harness.ts';
 import { oneSlice } from '../support/run-operation.ts';
 
@@ -303,7 +303,26 @@ describe('the database, without scanning more documents than it returns', () => 
   });
 
   it('lists the operations of a campaign, newest first, without sorting', async () => {
-    await expectTight(() => harness.context.operationViews.listOperations(campaignId, 50));
+    const { operationViews } = harness.context;
+    await expectTight(() => operationViews.listOperations(campaignId, 50));
+    // Twenty of the seeded operations have the same time. The last one of this page is the first of its time.
+    const last = (await operationViews.listOperations(campaignId, 1_001)).at(-1);
+    await expectTight(() => operationViews.listOperations(campaignId, 50, undefined, last));
+  });
+
+  it('lists a later page of the campaigns of an organisation, newest first, without reading the earlier ones', async () => {
+    const organisationId = 'manycampaigns';
+    const docs = Array.from({ length: 400 }, (_, at) => ({
+      ...campaignDoc({ _id: `${organisationId}~c${at}`, texterCount: 0 }),
+      ...{ organisationId, createdAt: new Date(1_700_000_000_000 + at) },
+    }));
+    await harness.context.database.campaigns.insertMany(docs);
+    const { campaigns } = harness.context.stores;
+    const last = (await campaigns.listOf(organisationId, null, 200)).at(-1) ?? null;
+    await expectTight(async () => {
+      const page = await campaigns.listOf(organisationId, last, 50);
+      expect(page[0]?.campaignId).toBe(`${organisationId}~c199`);
+    });
   });
 
   it('searches for conversations of no known status without reading those of known ones', async () => {
