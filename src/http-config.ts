@@ -3,6 +3,8 @@ import { z } from 'zod';
 
 const CONNECTIONS_LIMIT = 100_000;
 const REQUESTS_LIMIT = 10_000_000;
+const ANSWER_MS_MIN = 100;
+const ANSWER_MS_LIMIT = 300_000;
 const BODY_BYTES_MIN = 1_024;
 const BODY_BYTES_LIMIT = 64 * 1024 * 1024;
 
@@ -54,6 +56,15 @@ export const httpEnvironment = {
     .max(BODY_BYTES_LIMIT)
     .default(1024 * 1024)
     .describe('The largest body of a request, in bytes. Bodies that are streamed have limits of their own.'),
+  BATON_HTTP_ANSWER_MS_MAX: z.coerce
+    .number()
+    .int()
+    .min(ANSWER_MS_MIN)
+    .max(ANSWER_MS_LIMIT)
+    .default(20_000)
+    .describe(
+      'How long a request may take, in milliseconds, besides the time that it asks to wait. Then it is answered with 504.',
+    ),
   BATON_HTTP_CONNECTIONS_MAX: z.coerce
     .number()
     .int()
@@ -92,6 +103,7 @@ export interface HttpConfig {
   readonly corsOrigins: readonly string[];
   readonly proxies: readonly string[];
   readonly bodyBytesMax: number;
+  readonly answerMsMax: number;
   readonly connectionsMax: number;
   readonly keyRequestsPerMinute: number;
   readonly texterRequestsPerMinute: number;
@@ -107,6 +119,7 @@ export function toHttpConfig(env: HttpEnvironment): HttpConfig {
     corsOrigins: env.BATON_HTTP_CORS_ORIGINS,
     proxies: env.BATON_HTTP_PROXIES,
     bodyBytesMax: env.BATON_HTTP_BODY_BYTES_MAX,
+    answerMsMax: env.BATON_HTTP_ANSWER_MS_MAX,
     connectionsMax: env.BATON_HTTP_CONNECTIONS_MAX,
     keyRequestsPerMinute: env.BATON_HTTP_REQUESTS_PER_MINUTE,
     texterRequestsPerMinute: env.BATON_HTTP_TEXTER_REQUESTS_PER_MINUTE,

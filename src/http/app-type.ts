@@ -17,6 +17,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Every route declares it; see `access.ts`. */
     access?: Access;
+    /** The most time that the handler may take. Default: `http.answerMsMax`, and what the request prefers to wait. */
+    answerMsMax?: number;
   }
   interface FastifyRequest {
     /** The app that sent the request to a route for keys. */

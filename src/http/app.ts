@@ -17,6 +17,7 @@ import { addMethodNotAllowed, answerUnknownRoute, noteMethods } from './unknown-
 import { ROUTES } from './routes/index.ts';
 import type { HttpServices } from './services.ts';
 import { validatorCompiler } from './validation.ts';
+import { preferredWaitMs } from './waiting.ts';
 
 /** Time limits and sizes of requests. A proxy in front usually cuts a request off after 60 seconds. */
 const HEADERS_MS_MAX = 10_000;
@@ -97,7 +98,7 @@ function addHooks(app: App, services: HttpServices): void {
     request.resources = {};
     const { access } = request.routeOptions.config;
     if (!access || access.for === 'anyone') return;
-    await services.availability.during(() => admit(services, access, request, reply));
+    await services.availability.during(services.config.http.answerMsMax, () => admit(services, access, request, reply));
   });
   app.addHook('onResponse', (request, reply, done) => {
     const { method, url: route } = request.routeOptions;
@@ -108,12 +109,13 @@ function addHooks(app: App, services: HttpServices): void {
     services.logger.info({ ...fields, ms, ...by }, 'request');
     done();
   });
-  // A handler waits no longer than Redis and MongoDB answer.
+  // A handler waits no longer than Redis and MongoDB answer, and not without end.
   app.addHook('onRoute', (route) => {
     if (!route.config?.access || route.config.access.for === 'anyone') return;
-    const { handler } = route;
+    const { handler, config } = route;
     route.handler = function (request, reply) {
-      return services.availability.during<unknown>(async () => {
+      const limitMs = config.answerMsMax ?? services.config.http.answerMsMax + (preferredWaitMs(request) ?? 0);
+      return services.availability.during<unknown>(limitMs, async () => {
         return await handler.call(this, request, reply);
       });
     };

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pTimeout from 'p-timeout';
 import type { HttpProblem } from './problem.ts';
-import { unavailable } from './problem-of-error.ts';
+import { answerTimeout, unavailable } from './problem-of-error.ts';
 
 /** A service that every request needs. */
 export interface Probe {
@@ -35,17 +35,20 @@ export class Availability {
     return [...this.lost].flatMap(([name, lost]) => (lost >= LOST_ANSWERS_MAX ? [name] : []));
   }
 
-  /** Waits for `work`, but no longer than the services answer. The work itself continues. */
-  async during<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Waits for `work`, but for at most `limitMs`, and no longer than the services answer. The work itself continues. */
+  async during<Result>(limitMs: number, work: () => Promise<Result>): Promise<Result> {
     this.requireServices();
     let fail: (problem: HttpProblem) => void = () => undefined;
     const lost = new Promise<never>((_, reject) => {
       fail = reject;
     });
     this.running.add(fail);
+    // A service can answer a probe while a command hangs.
+    const timer = setTimeout(() => fail(answerTimeout(limitMs)), limitMs);
     try {
       return await Promise.race([work(), lost]);
     } finally {
+      clearTimeout(timer);
       this.running.delete(fail);
     }
   }

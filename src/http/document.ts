@@ -31,6 +31,7 @@ const MEANING: Readonly<Record<number, string>> = {
   429: 'The key or texter has sent too many requests.',
   500: 'An unexpected error, whose cause is in the log of the server.',
   503: 'Redis or MongoDB cannot be reached, or no worker answered.',
+  504: 'The request did not end in time, and may still take effect.',
 };
 
 /** Error responses for the schema of a route. */
@@ -68,8 +69,8 @@ export function describeRoute(route: RouteOptions): void {
 /** The errors that every route for these callers has. */
 const ERRORS_FOR = {
   anyone: [400, 500],
-  key: [400, 401, 403, 429, 500, 503],
-  texter: [400, 401, 429, 500, 503],
+  key: [400, 401, 403, 429, 500, 503, 504],
+  texter: [400, 401, 429, 500, 503, 504],
 } as const;
 
 function securityOf(access: Access): Record<string, string[]>[] {

@@ -12,6 +12,8 @@ import type { HttpServices } from './services.ts';
 
 /** A preview of a million conversations takes some seconds. */
 const PREVIEW_MS_MAX = 25_000;
+/** The route answers that no worker has answered before its own time is over. */
+export const PREVIEW_ROUTE_MS_MAX = PREVIEW_MS_MAX + 5_000;
 /** Nothing is stored under the id of a preview. */
 const PREVIEW_ID = 'preview';
 

@@ -70,6 +70,16 @@ export function unavailable(services: string): HttpProblem {
   });
 }
 
+/** The problem of a request that was not answered in time, although the services answer others. */
+export function answerTimeout(limitMs: number): HttpProblem {
+  return new HttpProblem('answer-timeout', {
+    message: `the request did not end within ${limitMs} ms and may still take effect; send it again later, with the same Idempotency-Key`,
+    expected: `the end of the request within ${limitMs} ms`,
+    received: 'no end',
+    headers: RETRY_LATER,
+  });
+}
+
 const UNAVAILABLE = problemOf(unavailable('Redis or MongoDB'));
 
 const UNEXPECTED: FoundProblem = {

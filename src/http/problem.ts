@@ -3,6 +3,7 @@ import type { RefusalCode } from '../domain/errors.ts';
 
 /** The codes of problems that only the HTTP API has. They are part of the public contract. */
 export const HTTP_CODES = {
+  'answer-timeout': 504,
   'body-too-large': 413,
   busy: 503,
   'headers-too-large': 431,

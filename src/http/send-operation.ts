@@ -6,7 +6,7 @@ import { toStoredId } from '../domain/organisations.ts';
 import { requestHash } from '../domain/requests.ts';
 import { parseRequest, refuseUnconfirmed, type AnyOperation, type OperationRequest } from '../operations/index.ts';
 import { sendRequest, type Sent, type SentClaim } from '../producer/index.ts';
-import { findSentIn } from '../reconcile/index.ts';
+import { findSentIn, type SentOperation } from '../reconcile/index.ts';
 import { required } from './access.ts';
 import { organisationIdOf } from './authenticate.ts';
 import type { OperationBody } from './operation-shapes.ts';
@@ -97,12 +97,18 @@ export async function readOperation(
   operationId: string,
 ): Promise<OperationBody | undefined> {
   const accepted = await context.operationViews.findOperation(operationId);
-  if (accepted) {
-    const [placed = accepted] = await context.operationViews.withPlaces(accepted.campaignId, [accepted]);
-    return operationView(placed);
-  }
-  const sent = await findSentIn(sentQueues, operationId);
-  return sent && operationView(sent);
+  const found = accepted ?? (await findSentIn(sentQueues, operationId));
+  return found && viewWithPlace({ context }, found);
+}
+
+/** Shows an operation, and how many run before it if it waits. */
+export async function viewWithPlace(
+  { context }: Pick<HttpServices, 'context'>,
+  operation: AnyOperation | SentOperation,
+): Promise<OperationBody> {
+  if (!('acceptedAt' in operation)) return operationView(operation);
+  const [placed = operation] = await context.operationViews.withPlaces(operation.campaignId, [operation]);
+  return operationView(placed);
 }
 
 /** 200 for an operation that has ended, else 202. Both say where it can be read. A texter sees less of it. */

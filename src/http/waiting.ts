@@ -8,12 +8,16 @@ const WAIT = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?/i;
 const MS_PER_S = 1_000;
 
 /** Reads how long the caller wants to wait (RFC 7240), and says in the answer that this was understood. */
-export function readWaitMs({ headers }: FastifyRequest, reply: FastifyReply): number {
+export function readWaitMs(request: FastifyRequest, reply: FastifyReply): number {
+  const waitMs = preferredWaitMs(request);
+  if (waitMs !== undefined) void reply.header('preference-applied', `wait=${waitMs / MS_PER_S}`);
+  return waitMs ?? 0;
+}
+
+/** Returns how long the caller wants to wait, or `undefined` when the request does not say it. */
+export function preferredWaitMs({ headers }: FastifyRequest): number | undefined {
   const [, text] = WAIT.exec([headers['prefer']].flat().join(',')) ?? [];
-  if (text === undefined) return 0;
-  const seconds = Math.min(Number(text), WAIT_S_MAX);
-  void reply.header('preference-applied', `wait=${seconds}`);
-  return seconds * MS_PER_S;
+  return text === undefined ? undefined : Math.min(Number(text), WAIT_S_MAX) * MS_PER_S;
 }
 
 /**

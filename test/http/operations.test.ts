@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import mongoose from 'mongoose';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OperationBody } from '../../src/http/operation-shapes.ts';
 import { waitForCancellation } from '../../src/http/waiting.ts';
 import { Harness } from '../support/harness.ts';
@@ -34,6 +35,18 @@ const path = (rest: string) => `/v1/campaigns/${campaignId}/${rest}`;
 function send(id: string, body: object, headers = {}): Promise<Answered<OperationBody>> {
   return client.post<OperationBody>(path('operations'), body, { 'idempotency-key': id, ...headers });
 }
+
+describe('reading an operation', () => {
+  it('reads it from the database once', async () => {
+    const id = harness.newId('op');
+    await send(id, DEAL, WAIT);
+    const spy = vi.spyOn(mongoose.mongo.Collection.prototype, 'findOne');
+    expect((await client.get(path(`operations/${id}`))).body).toMatchObject({ operationId: id, state: 'done' });
+    const reads = spy.mock.calls.filter(([filter]) => filter['_id'] === id);
+    spy.mockRestore();
+    expect(reads).toHaveLength(1);
+  });
+});
 
 describe('sending an operation', () => {
   it('answers 202 with its location, and 200 with the receipt when it ended while the caller waited', async () => {

@@ -61,6 +61,7 @@ export function testConfig(worker: Partial<Config['worker']> = {}, addresses = s
       corsOrigins: [],
       proxies: [],
       bodyBytesMax: 1024 * 1024,
+      answerMsMax: 20_000,
       connectionsMax: 1_000,
       keyRequestsPerMinute: 100_000,
       texterRequestsPerMinute: 10_000,

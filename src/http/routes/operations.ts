@@ -14,8 +14,8 @@ import {
 } from '../operation-shapes.ts';
 import { operationView } from '../operation-view.ts';
 import { cursorOf, page, readCursor } from '../paging.ts';
-import { previewOf } from '../preview-of.ts';
-import { readOperation, sendOperation } from '../send-operation.ts';
+import { PREVIEW_ROUTE_MS_MAX, previewOf } from '../preview-of.ts';
+import { sendOperation, viewWithPlace } from '../send-operation.ts';
 import type { HttpServices } from '../services.ts';
 import { campaignParams, instant, operationParams } from '../shapes.ts';
 
@@ -53,7 +53,10 @@ function addSend(app: App, services: HttpServices): void {
   app.post(
     '/v1/campaigns/:campaignId/operations/preview',
     {
-      config: { access: { for: 'key', scope: 'read', chain: ['campaign'] } },
+      config: {
+        access: { for: 'key', scope: 'read', chain: ['campaign'] },
+        answerMsMax: PREVIEW_ROUTE_MS_MAX,
+      },
       schema: {
         operationId: 'previewOperation',
         tags: ['Operations'],
@@ -108,10 +111,7 @@ function addReads(app: App, services: HttpServices): void {
         response: { 200: answer('The operation.', operation), ...problems(404) },
       },
     },
-    async (request) => {
-      const found = required(request.resources.operation);
-      return (await readOperation(services, found.operationId)) ?? operationView(found);
-    },
+    (request) => viewWithPlace(services, required(request.resources.operation)),
   );
 }
 
