@@ -34,6 +34,9 @@ export async function authenticateTexter(
   const subject = await readToken(bearerOf(request), tokenKeys, context.clock.now());
   if (typeof subject === 'string') throw subject === 'expired' ? expiredToken() : refusedToken();
   const { organisationId, texterId } = subject;
+  // With the version, a revoked token in other hands uses up nothing of the texter's own limit.
+  const passed = await gate.pass(`texter:${organisationId}:${texterId}:${subject.tokenVersion}`);
+  countAgainstLimit(reply, passed, config.texterRequestsPerMinute);
   const campaignId = toStoredId(organisationId, subject.campaignId);
   const { campaigns, texters } = context.stores;
   const [campaign, texter, tokenVersion] = await Promise.all([
@@ -42,8 +45,6 @@ export async function authenticateTexter(
     texters.tokenVersion(campaignId, texterId),
   ]);
   if (!campaign || !texter || tokenVersion !== subject.tokenVersion) throw refusedToken();
-  const passed = await gate.pass(`texter:${organisationId}:${texterId}`);
-  countAgainstLimit(reply, passed, config.texterRequestsPerMinute);
   return { caller: { organisationId, campaignId, texterId }, resources: { campaign, texter } };
 }
 
