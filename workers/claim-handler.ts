@@ -10,7 +10,7 @@ import {
   snoozeDelayMs,
   toServedClaim,
 } from '../src/claims/index.ts';
-import type { WorkerContext } from '../src/context.ts';
+import type { WorkerContext } from '../src/worker-context.ts';
 import { operationConflict } from '../src/domain/errors.ts';
 import { failedAttempt } from '../src/domain/stored-error.ts';
 import { requestHash } from '../src/domain/requests.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Worker } from 'bullmq';
 import pTimeout from 'p-timeout';
 import type { Config } from '../src/config.ts';
-import { createWorkerContext, type WorkerContext } from '../src/context.ts';
+import { createWorkerContext, type WorkerContext } from '../src/worker-context.ts';
 import type { Service } from '../src/process/run-service.ts';
 import type { ErrorReporter } from '../src/queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCILE_QUEUE } from '../src/queue/job.ts';

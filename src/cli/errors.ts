@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
-import { errorText } from '../domain/safe-text.ts';
-import { EXIT_REFUSED, Refusal, UnknownFailure } from '../domain/errors.ts';
+import { errorWithAdvice, fileErrorInWords, queueErrorWithAdvice } from '../domain/advice.ts';
+import { EXIT_REFUSED, QueueUnavailable, Refusal, UnknownFailure } from '../domain/errors.ts';
 
 /** Exit codes. The third is `EXIT_REFUSED`. */
 export const EXIT_DONE = 0;
@@ -19,7 +19,10 @@ export function misused(message: string, values: ErrorValues): Refusal {
 /** A file that cannot be read or written. */
 export function unusableFile(file: string, use: 'read' | 'written', code: string): Refusal {
   const expected = `a file that can be ${use}`;
-  return misused(`${file} cannot be ${use} (${code})`, { expected, received: `${code} for ${file}` });
+  return misused(`${file} cannot be ${use}: ${fileErrorInWords(code)} (${code})`, {
+    expected,
+    received: `${code} for ${file}`,
+  });
 }
 
 /** Returns true for errors of the operating system, such as ENOENT. */
@@ -41,7 +44,7 @@ export function failureOf(error: unknown): Failure {
     const { code, message, expected, received } = error;
     return { code, message, expected, received };
   }
-  return { code: codeOf(error), message: errorText(error), expected: null, received: null };
+  return { code: codeOf(error), message: messageOf(error), expected: null, received: null };
 }
 
 export function exitStatusOf(error: unknown): number {
@@ -57,6 +60,10 @@ function wrongCommandLine(error: CommanderError): Failure {
   }
   const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
   return { code: 'bad-request', message, expected, received: message };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof QueueUnavailable ? queueErrorWithAdvice(error) : errorWithAdvice(error);
 }
 
 /** Codes of Baton's own errors. */

@@ -107,17 +107,12 @@ export class Session {
     return databaseIdOf(database);
   }
 
-  private async logWarning(message: string): Promise<void> {
-    const { createLogger } = await import('../telemetry/index.ts');
-    createLogger(this.config.log, this.terminal.stderr).warn({ error: message }, 'connection to Redis failed');
-  }
-
   /** A lost connection reports the same error many times a second. */
   private readonly warnOnce = (error: Error): void => {
     const message = errorText(error);
     if (this.warned.has(message)) return;
     this.warned.add(message);
-    void this.logWarning(message);
+    if (this.config.log.level !== 'silent') this.note(`the connection to Redis failed: ${message}`);
   };
 }
 

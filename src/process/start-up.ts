@@ -1,5 +1,6 @@
 import { EXIT_REFUSED, Refusal } from '../domain/errors.ts';
-import { errorText, loggedError } from '../domain/safe-text.ts';
+import { errorWithAdvice } from '../domain/advice.ts';
+import { loggedError } from '../domain/safe-text.ts';
 import type { Logger } from '../telemetry/index.ts';
 
 const EXIT_FAILED = 1;
@@ -11,14 +12,8 @@ export function exitBeforeReady(name: string, logger: Logger, error: unknown): n
     process.exit(EXIT_REFUSED);
   }
   const { type, code } = loggedError(error);
-  logger.fatal({ type, code }, `the ${name} cannot start: ${serviceOf(type)}${errorText(error)}`);
+  logger.fatal({ type, code }, `the ${name} cannot start: ${errorWithAdvice(error)}`);
   process.exit(EXIT_FAILED);
-}
-
-/** The message of a client says what failed, and not always where. */
-function serviceOf(type: string): string {
-  if (/^Mongo/.test(type)) return 'MongoDB (MONGODB_URI): ';
-  return type === 'ReplyError' ? 'Redis (REDIS_URL): ' : '';
 }
 
 /** A log whose reader has ended loses its lines. The work continues, and the process stops as usual. */

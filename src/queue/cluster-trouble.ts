@@ -5,6 +5,9 @@ import type { ConnectionOptions } from './connection-options.ts';
 /** What the client says instead of the cause, when a connection to a node could not be opened. */
 const WITHOUT_CAUSE = /^Connection is closed|^timeout$/;
 
+/** What the client says of a command after the connection was closed, such as the greeting of one that is closed at once. */
+const WRITTEN_TO_CLOSED = /^Stream isn't writeable/;
+
 /** Why a cluster cannot be used at present. */
 const troubles = new WeakMap<object, Error>();
 
@@ -13,9 +16,9 @@ export function troubleOf(connection: object): Error | undefined {
   return troubles.get(connection);
 }
 
-/** Returns true for the error of the client that names no cause. {@link watchCluster} reports the cause instead. */
+/** Returns true for an error of the client that names no cause. {@link watchCluster} or the connection reports the cause. */
 export function isWithoutCause(error: unknown): boolean {
-  return error instanceof Error && error.name === 'ClusterAllFailedError';
+  return error instanceof Error && (error.name === 'ClusterAllFailedError' || WRITTEN_TO_CLOSED.test(error.message));
 }
 
 interface Watched {

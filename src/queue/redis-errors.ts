@@ -23,6 +23,8 @@ const PERMANENT: readonly Known[] = [
     'this is one node of a cluster: give the addresses of several nodes, separated by commas, or one address twice',
   ],
   [/CROSSSLOT/, 'this is a cluster: put BATON_QUEUE_PREFIX in braces, such as {baton}'],
+  [/WRONGPASS|invalid password/, 'Redis refuses the user name or the password in REDIS_URL: correct them'],
+  [/NOAUTH/, 'Redis needs a password: add it to REDIS_URL'],
   [/NOPERM/, 'the user lacks the right: see the smallest set of rights in docs/rights.md'],
 ];
 

@@ -12,7 +12,9 @@ const SET_AND_DELETE = `redis.call('set', KEYS[1], '1', 'PX', ARGV[1]) return re
 export interface RedisProblem {
   /** The kind, such as "write keys". */
   readonly kind: string;
-  /** What is wrong and what to do, without the words of the address. */
+  /** What is wrong and what to do. */
+  readonly words: string;
+  /** The kind and the words in one sentence, without the words of the address. */
   readonly message: string;
   /** False for an error that passes by itself, such as a full memory or a failover. */
   readonly isPermanent: boolean;
@@ -57,7 +59,7 @@ function problemOf(kind: string, error: unknown): RedisProblem {
   const text = error instanceof Error ? error.message : '';
   const unknown = { words: `Redis refuses it with ${/^[A-Z]+/.exec(text)?.[0] ?? 'an error'}`, isPermanent: false };
   const { words, isPermanent } = meaningOf(error) ?? unknown;
-  return { kind, message: `Redis does not let Baton ${kind}: ${words}`, isPermanent };
+  return { kind, words, message: `Redis does not let Baton ${kind}: ${words}`, isPermanent };
 }
 
 const RETRY_MS_MIN = 500;
@@ -89,8 +91,12 @@ export async function requireWorkingRedis(
   }
 }
 
+/** Without the right password, every kind of command fails for the same reason, which is then given once. */
 function refusedBy(problems: readonly RedisProblem[]): Refusal {
-  const received = problems.map(({ message }) => message).join('; ');
+  const isForAll =
+    problems.length === Object.keys(TRIALS).length && new Set(problems.map(({ words }) => words)).size === 1;
+  const named = isForAll ? problems.slice(0, 1) : problems;
+  const received = named.map(({ words, message }) => (isForAll ? words : message)).join('; ');
   return new Refusal('bad-config', {
     message: received,
     expected: 'a Redis that accepts each kind of command',

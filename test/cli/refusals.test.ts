@@ -163,7 +163,7 @@ describe('a refused command line', () => {
       ['texter', 'pause', 'C', 'Ann'],
       '"Ann" matches more than one texter: a1 by its name (joined as number 1), a2 by its name (joined as number 3); write id= and the id, such as id=a1',
     ],
-    [['import', 'C', '/no/such/file'], '/no/such/file cannot be read (ENOENT)'],
+    [['import', 'C', '/no/such/file'], '/no/such/file cannot be read: it or its folder does not exist (ENOENT)'],
     [
       ['reassign', 'C', '--conversation', 'x1', '--to', 'Bob', '--count', '1'],
       "option '--conversation <id>' cannot be used with option '--count <n>'",

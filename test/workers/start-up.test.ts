@@ -59,7 +59,25 @@ describe('a worker that cannot start', () => {
     };
     const { code, line } = await failedStart(away);
     expect(code).toBe(1);
-    expect(line['msg']).toMatch(/^the worker cannot start: MongoDB \(MONGODB_URI\): .*ECONNREFUSED/);
+    expect(line['msg']).toMatch(
+      /^the worker cannot start: MongoDB \(MONGODB_URI\): .*ECONNREFUSED.*; start MongoDB, or correct MONGODB_URI$/,
+    );
+  });
+
+  itWith(OWN_REDIS)('logs one line that says what to do when the password of Redis is wrong or missing', async () => {
+    const redis = await startRedis();
+    try {
+      const { host } = new URL(redis.url);
+      const wrong = await failedStart({ REDIS_URL: `redis://:${PASSWORD}@${host}` });
+      const none = await failedStart({ REDIS_URL: `redis://${host}` });
+      expect([wrong.code, wrong.line['msg']]).toEqual([
+        2,
+        'Redis refuses the user name or the password in REDIS_URL: correct them',
+      ]);
+      expect([none.code, none.line['msg']]).toEqual([2, 'Redis needs a password: add it to REDIS_URL']);
+    } finally {
+      await redis.stop();
+    }
   });
 
   itWith(OWN_REDIS)('logs one line when a right or the database number is missing', async () => {
@@ -99,7 +117,7 @@ describe('a command that cannot start', () => {
     const cli = new Cli({ ...cliEnv(harness.config), MONGODB_URI: uri, BATON_MONGODB_SELECTION_TIMEOUT_MS: '300' });
     const ran = await cli.run(['senders', 'c1']);
     expect(ran).toMatchObject({ status: 1, out: '' });
-    expect(ran.err).toMatch(/^baton: database-unavailable: [^\n]*\n$/);
+    expect(ran.err).toMatch(/^baton: database-unavailable: [^\n]*; start MongoDB, or correct MONGODB_URI\n$/);
     expect(ran.err).not.toContain(PASSWORD);
   });
 });

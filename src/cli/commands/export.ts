@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
@@ -82,14 +82,21 @@ async function totalOf({ session, context, campaign, texters }: CampaignSession)
 
 /** Writes to a temporary file first, so that an interrupted export leaves no incomplete file under its final name. */
 async function writeFile(rows: CountedRows, file: string, signal: AbortSignal): Promise<void> {
-  const temporary = `${file}.${process.pid}.part`;
+  const temporary = (await isDevice(file)) ? undefined : `${file}.${process.pid}.part`;
   try {
-    await write(rows, createWriteStream(temporary, { mode: OWNER_ONLY, flags: 'wx' }), signal);
-    await rename(temporary, file);
+    const options = temporary === undefined ? {} : { mode: OWNER_ONLY, flags: 'wx' };
+    await write(rows, createWriteStream(temporary ?? file, options), signal);
+    if (temporary !== undefined) await rename(temporary, file);
   } catch (error) {
-    await rm(temporary, { force: true });
+    if (temporary !== undefined) await rm(temporary, { force: true });
     throw isSystemError(error) ? unusableFile(file, 'written', error.code) : error;
   }
+}
+
+/** A file cannot take the place of a pipe or of a device such as /dev/stdout. */
+async function isDevice(file: string): Promise<boolean> {
+  const found = await stat(file).catch(() => undefined);
+  return found !== undefined && !found.isFile() && !found.isDirectory();
 }
 
 /** With a signal, a file is written and ended; the standard output stays open. */
