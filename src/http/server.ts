@@ -1,9 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pTimeout from 'p-timeout';
 import type { Config } from '../config.ts';
 import type { Service } from '../process/run-service.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { buildApp } from './app.ts';
 import { openServices } from './services.ts';
+
+/** After the server has become not ready, it accepts connections for a moment, so that nobody is refused who does not know it. */
+const NOT_READY_MS = 200;
 
 export interface Server extends Service {
   /** Where the server listens: "http://127.0.0.1:8686". */
@@ -28,6 +32,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Serve
       close: async () => {
         services.stopping.abort();
         services.live.stop();
+        await delay(NOT_READY_MS);
         const milliseconds = config.worker.closeTimeoutMs;
         const closed = app.close().then(() => 'closed' as const);
         const outcome = await pTimeout(closed, { milliseconds, fallback: () => 'timed-out' as const });
