@@ -110,7 +110,6 @@ export async function openServices(config: Config, logger: Logger): Promise<Http
   const live = new LiveHub({
     ...{ redis, readerRedis, prefix },
     readCounts: async (campaignId) => countsOfEvent(await countAnew({ context, ...shared }, campaignId)),
-    isKeyLive: (keyId) => keyCache.isLive(keyId),
     onError: reporter('the changes of watched campaigns could not be read'),
   });
   return {

@@ -169,7 +169,7 @@ describe('the events of a campaign', () => {
     await stream.next('snapshot');
     const { keyId = '' } = parseKey(revoked.key ?? '') ?? {};
     await new Cli(cliEnv(harness.config)).json(['key', 'revoke', keyId]);
-    expect((await stream.next('bye')).data).toEqual({ reason: 'key-revoked' });
+    expect((await stream.next('bye')).data).toEqual({ reason: 'access-ended' });
     await until('the end', () => stream.hasEnded);
   });
 
@@ -180,6 +180,35 @@ describe('the events of a campaign', () => {
     await Promise.all(streams.map((stream) => stream.next('snapshot')));
     expect(await other.server.close()).toBe('closed');
     for (const stream of streams) expect((await stream.next('bye')).data).toEqual({ reason: 'server-stops' });
+  });
+});
+
+describe('the events of a texter', () => {
+  it('show only what the texter gains, loses and claims, and end when the token is revoked', async () => {
+    await harness.seedConversations(campaignId, many(6));
+    const texters = `/v1/campaigns/${campaignId}/texters`;
+    const { body } = await client.post<{ token: string }>(`${texters}/t1/tokens`);
+    const me = { ...client, key: body.token } as Client;
+    const stream = await EventStream.open(me, '/v1/me/events');
+    await stream.next('snapshot');
+    const claims = ['t2', 't1'].map(async (texterId) => {
+      const operationId = harness.newId('claim');
+      const sent = await harness.producer.selfAssign({ operationId, campaignId, texterId, count: 2 });
+      return (await sent.result()).conversationIds;
+    });
+    const [theirs = [], mine = []] = await Promise.all(claims);
+    const { data } = await stream.next('changes', ({ gained }) => (gained as string[]).length > 0);
+    expect(data).toMatchObject({ lost: [], many: [], claims: [{ state: 'done', moved: 2 }] });
+    expect(new Set(data['gained'] as string[])).toEqual(new Set(mine));
+    await reassign();
+    await stream.next('changes', ({ version }) => version !== data['version']);
+    const text = JSON.stringify(stream.events);
+    for (const secret of ['t2', ...theirs]) expect(text).not.toContain(secret);
+    const more = await Promise.allSettled(Array.from({ length: 5 }, () => EventStream.open(me, '/v1/me/events')));
+    expect(more.map(({ status }) => status).filter((status) => status === 'rejected')).toHaveLength(1);
+    for (const each of more) if (each.status === 'fulfilled') each.value.close();
+    await client.post(`${texters}/t1/tokens/revoke`);
+    expect((await stream.next('bye')).data).toEqual({ reason: 'access-ended' });
   });
 });
 

@@ -6,11 +6,25 @@ import { LiveCampaign } from './live-campaign.ts';
 import type { Watcher } from './watcher.ts';
 
 const HEARTBEAT_MS = 15_000;
-/** A revoked key ends its streams within about this time. */
-const KEY_CHECK_MS = 2_000;
-/** Streams of one key, and of all keys, in one process. */
-const STREAMS_OF_KEY_MAX = 2_000;
+/** A revoked key or token ends its streams within about this time. */
+const OWNER_CHECK_MS = 3_000;
+/** Streams of one key, of one texter, and of all, in one process. */
+export const STREAMS_OF_KEY_MAX = 2_000;
+export const STREAMS_OF_TEXTER_MAX = 5;
 const STREAMS_MAX = 4_000;
+
+/** Who has opened a stream. */
+export interface StreamOwner {
+  readonly id: string;
+  readonly streamsMax: number;
+  /** Returns false when the key or token is not valid any more. */
+  readonly isLive: () => Promise<boolean>;
+}
+
+interface OwnedStreams {
+  readonly owner: StreamOwner;
+  readonly watchers: Set<Watcher>;
+}
 
 export interface LiveHubOptions {
   readonly prefix: string;
@@ -18,7 +32,6 @@ export interface LiveHubOptions {
   readonly readerRedis: RedisConnection;
   readonly redis: RedisConnection;
   readonly readCounts: (campaignId: string) => Promise<CountsOfEvent>;
-  readonly isKeyLive: (keyId: string) => Promise<boolean>;
   readonly onError: (error: Error) => void;
 }
 
@@ -27,8 +40,8 @@ export class LiveHub {
   private readonly options: LiveHubOptions;
   private readonly reader: StreamReader;
   private readonly campaigns = new Map<string, LiveCampaign>();
-  /** The open streams of each key. */
-  private readonly streams = new Map<string, Set<Watcher>>();
+  /** The open streams of each key and texter. */
+  private readonly streams = new Map<string, OwnedStreams>();
   private readonly timers: readonly NodeJS.Timeout[];
 
   constructor(options: LiveHubOptions) {
@@ -37,7 +50,7 @@ export class LiveHub {
     this.reader = new StreamReader({ redis: readerRedis, commands: redis, prefix, onError });
     this.timers = [
       setInterval(() => this.campaigns.forEach((campaign) => campaign.tick()), HEARTBEAT_MS).unref(),
-      setInterval(() => void this.endRevoked(), KEY_CHECK_MS).unref(),
+      setInterval(() => void this.endRevoked(), OWNER_CHECK_MS).unref(),
     ];
   }
 
@@ -56,21 +69,22 @@ export class LiveHub {
     return campaign;
   }
 
-  /** Gives the stream of a key a place, or throws a problem. Returns a function that gives the place back. */
-  enter(keyId: string, watcher: Watcher): () => void {
-    const ofKey = this.streams.get(keyId) ?? new Set<Watcher>();
-    if (ofKey.size >= STREAMS_OF_KEY_MAX) throw tooMany(STREAMS_OF_KEY_MAX, 'of one key');
+  /** Gives a stream a place, or throws a problem. Returns a function that gives the place back. */
+  enter(owner: StreamOwner, watcher: Watcher): () => void {
+    const { id, streamsMax } = owner;
+    const streams = this.streams.get(id) ?? { owner, watchers: new Set<Watcher>() };
+    if (streams.watchers.size >= streamsMax) throw tooMany(streamsMax, 'of one client');
     if (this.count >= STREAMS_MAX) throw tooMany(STREAMS_MAX, 'of one server');
-    this.streams.set(keyId, ofKey.add(watcher));
+    // The newest token is the last to expire.
+    this.streams.set(id, { owner, watchers: streams.watchers.add(watcher) });
     return () => {
-      ofKey.delete(watcher);
-      if (ofKey.size === 0 && this.streams.get(keyId) === ofKey) this.streams.delete(keyId);
+      if (streams.watchers.delete(watcher) && streams.watchers.size === 0) this.streams.delete(id);
     };
   }
 
   /** Ends every stream. Clients connect to another server. */
   stop(): void {
-    for (const watchers of [...this.streams.values()]) endAll(watchers, 'server-stops');
+    for (const { watchers } of [...this.streams.values()]) endAll(watchers, 'server-stops');
   }
 
   close(): void {
@@ -79,15 +93,16 @@ export class LiveHub {
   }
 
   private get count(): number {
-    return [...this.streams.values()].reduce((sum, { size }) => sum + size, 0);
+    return [...this.streams.values()].reduce((sum, { watchers }) => sum + watchers.size, 0);
   }
 
   private async endRevoked(): Promise<void> {
-    for (const [keyId, watchers] of [...this.streams]) {
-      // A service that cannot be reached says nothing about the key.
-      const isLive = await this.options.isKeyLive(keyId).catch(() => true);
-      if (!isLive) endAll(watchers, 'key-revoked');
-    }
+    const checks = [...this.streams.values()].map(async ({ owner, watchers }) => {
+      // A service that cannot be reached says nothing about the key or token.
+      const isLive = await owner.isLive().catch(() => true);
+      if (!isLive) endAll(watchers, 'access-ended');
+    });
+    await Promise.all(checks);
   }
 }
 

@@ -4,13 +4,14 @@ import type { HttpServices } from '../services.ts';
 import { EventSink } from './event-sink.ts';
 import { parseEventId, retryText } from './event-text.ts';
 import type { LiveCampaign } from './live-campaign.ts';
+import type { StreamOwner } from './live-hub.ts';
 import type { LiveView } from './view.ts';
 import { Watcher } from './watcher.ts';
 
 interface Opening {
   readonly campaign: LiveCampaign;
   readonly view: LiveView;
-  readonly keyId: string;
+  readonly owner: StreamOwner;
 }
 
 /**
@@ -21,10 +22,10 @@ export async function openStream(
   { live, stopping }: HttpServices,
   request: FastifyRequest,
   reply: FastifyReply,
-  { campaign, view, keyId }: Opening,
+  { campaign, view, owner }: Opening,
 ): Promise<never> {
   const watcher = new Watcher({ campaign, view });
-  const leave = live.enter(keyId, watcher);
+  const leave = live.enter(owner, watcher);
   try {
     const lastEventId = [request.headers['last-event-id']].flat()[0];
     const start = await watcher.open(lastEventId, parseEventId(lastEventId));

@@ -73,7 +73,7 @@ export class Watcher implements CampaignWatcher {
     });
   }
 
-  end(reason: 'server-stops' | 'key-revoked' | 'unavailable'): void {
+  end(reason: 'server-stops' | 'access-ended' | 'unavailable'): void {
     this.isLive = false;
     this.sink?.end(eventText({ event: 'bye', data: { reason } }));
   }

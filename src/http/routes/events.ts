@@ -1,14 +1,17 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { viewSenders } from '../../conversations/index.ts';
+import { viewLoad, viewSenders } from '../../conversations/index.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
-import { callerOf } from '../authenticate.ts';
+import { readToken } from '../../access/index.ts';
+import { bearerOf, callerOf, texterOf } from '../authenticate.ts';
 import { problems } from '../document.ts';
 import { CampaignView } from '../live/campaign-view.ts';
 import { countsOfEvent } from '../live/counts-of-event.ts';
+import { STREAMS_OF_KEY_MAX, STREAMS_OF_TEXTER_MAX, type StreamOwner } from '../live/live-hub.ts';
 import { openStream } from '../live/open-stream.ts';
 import { OperationView } from '../live/operation-view.ts';
+import { TexterView } from '../live/texter-view.ts';
 import { readOperation } from '../send-operation.ts';
 import type { HttpServices } from '../services.ts';
 import { campaignParams, operationParams } from '../shapes.ts';
@@ -24,6 +27,9 @@ them again. \`counts\`: the counts by sender, when they have changed. ${EVERY_ST
 
 const OPERATION_STREAM = `\`snapshot\`: the operation. \`progress\`: how many conversations it has moved. \`end\`: the operation
 with its receipt; then the stream ends. ${EVERY_STREAM}`;
+
+const TEXTER_STREAM = `\`snapshot\`: the counts of the texter's conversations. \`changes\`: the ids of the conversations that
+the texter gained and lost, and the texter's claims. \`many\` names what would be too long: read it again. ${EVERY_STREAM}`;
 
 const headers = z.looseObject({
   'last-event-id': z.string().max(100).optional().describe('The id of the last event that the client has received.'),
@@ -68,6 +74,21 @@ export function addEventRoutes(app: App, services: HttpServices): void {
     },
     (request, reply) => watchOperation(services, request, reply),
   );
+  app.get(
+    '/v1/me/events',
+    {
+      config: { access: { for: 'texter' } },
+      schema: {
+        operationId: 'watchMine',
+        tags: ['Me'],
+        summary: 'Watch what the texter gains and loses',
+        description: TEXTER_STREAM,
+        headers,
+        response: { 200: stream('A stream of events.') },
+      },
+    },
+    (request, reply) => watchOwn(services, request, reply),
+  );
 }
 
 function watchCampaign(services: HttpServices, request: FastifyRequest, reply: FastifyReply): Promise<never> {
@@ -81,7 +102,7 @@ function watchCampaign(services: HttpServices, request: FastifyRequest, reply: F
     operations: context.operationViews,
     shared: snapshots,
   });
-  return openStream(services, request, reply, { campaign, view, keyId: callerOf(request).keyId });
+  return openStream(services, request, reply, { campaign, view, owner: keyOwner(services, request) });
 }
 
 function watchOperation(services: HttpServices, request: FastifyRequest, reply: FastifyReply): Promise<never> {
@@ -93,5 +114,33 @@ function watchOperation(services: HttpServices, request: FastifyRequest, reply: 
     readOperation: () => readOperation(services, operationId),
     shared: services.snapshots,
   });
-  return openStream(services, request, reply, { campaign, view, keyId: callerOf(request).keyId });
+  return openStream(services, request, reply, { campaign, view, owner: keyOwner(services, request) });
+}
+
+function watchOwn(services: HttpServices, request: FastifyRequest, reply: FastifyReply): Promise<never> {
+  const { context, live } = services;
+  const { campaignId, texterId } = texterOf(request);
+  const campaign = live.campaign(campaignId);
+  const view = new TexterView({
+    texterId,
+    readTail: () => campaign.readTail(),
+    readOwn: () => viewLoad(context, campaignId, texterId),
+  });
+  return openStream(services, request, reply, { campaign, view, owner: texterOwner(services, request) });
+}
+
+function keyOwner({ keyCache }: HttpServices, request: FastifyRequest): StreamOwner {
+  const { keyId } = callerOf(request);
+  return { id: `key ${keyId}`, streamsMax: STREAMS_OF_KEY_MAX, isLive: () => keyCache.isLive(keyId) };
+}
+
+function texterOwner({ context, tokenKeys }: HttpServices, request: FastifyRequest): StreamOwner {
+  const { campaignId, texterId } = texterOf(request);
+  const token = bearerOf(request);
+  const isLive = async (): Promise<boolean> => {
+    const subject = await readToken(token, tokenKeys, context.clock.now());
+    if (typeof subject === 'string') return false;
+    return (await context.stores.texters.tokenVersion(campaignId, texterId)) === subject.tokenVersion;
+  };
+  return { id: `texter ${campaignId} ${texterId}`, streamsMax: STREAMS_OF_TEXTER_MAX, isLive };
 }
