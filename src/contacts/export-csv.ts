@@ -19,8 +19,14 @@ export function exportForm(isRaw: boolean): RowForm {
  */
 export function toCsv(rows: AsyncIterable<ExportRow>): Readable {
   // Some readers take a carriage return for the end of a line unless its cell is quoted.
-  const csv = stringify({ header: true, columns: [...EXPORT_COLUMNS], quoted_match: /[\r\n]/ });
+  const csv = stringify({ columns: [...EXPORT_COLUMNS], quoted_match: /[\r\n]/ });
   // The reader of the stream gets the error.
-  pipeline(Readable.from(rows), csv).catch(() => undefined);
+  pipeline(Readable.from(withHeader(rows)), csv).catch(() => undefined);
   return csv;
+}
+
+/** The library writes its own header line with the first row, which a database may need a moment for. */
+async function* withHeader(rows: AsyncIterable<ExportRow>): AsyncGenerator<ExportRow> {
+  yield Object.fromEntries(EXPORT_COLUMNS.map((column) => [column, column])) as ExportRow;
+  yield* rows;
 }

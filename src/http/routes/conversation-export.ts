@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { exportConversations, exportForm, type ExportRow, type RowForm, toCsv } from '../../contacts/index.ts';
@@ -15,6 +16,9 @@ import { whenClosed } from '../streams/when-closed.ts';
 const EXPORTS_AT_ONCE_MAX = 32;
 /** MongoDB forgets a cursor that nobody reads for ten minutes. */
 const STALLED_MS_MAX = 5 * 60_000;
+
+/** Then the header line is sent, so that the client sees the beginning of the answer soon. */
+const FIRST_ROW_MS_MAX = 100;
 
 const query = z.strictObject({
   raw: z
@@ -55,13 +59,14 @@ export function addConversationExportRoutes(app: App, { context, logger }: HttpS
         all.return(undefined).catch(() => undefined);
       });
       const form = exportForm(request.query.raw === 'true');
-      // A database that is away at the first row gets a problem as its answer, and not a broken connection.
-      const first = await all.next();
-      const rows = shown(first.done === true ? [] : [first.value], all, form);
+      const first = all.next();
+      first.catch(() => undefined);
+      // An error at once gets a problem as its answer, and not a broken connection.
+      await Promise.race([first, delay(FIRST_ROW_MS_MAX)]);
       breakWhenStalled(reply);
       const fileName = toOutsideId(campaignId).replace(/[^\w.-]/g, '_');
       void reply.header('content-disposition', `attachment; filename="${fileName}.csv"`);
-      const file = toCsv(rows);
+      const file = toCsv(shown(first, all, form));
       file.once('error', (error: Error) => {
         logger.error({ requestId: request.id, err: loggedError(error) }, 'an export broke off');
       });
@@ -71,11 +76,12 @@ export function addConversationExportRoutes(app: App, { context, logger }: HttpS
 }
 
 async function* shown(
-  first: readonly ExportRow[],
+  first: Promise<IteratorResult<ExportRow>>,
   others: AsyncIterable<ExportRow>,
   form: RowForm,
 ): AsyncGenerator<ExportRow> {
-  for (const row of first) yield form(row);
+  const result = await first;
+  if (result.done !== true) yield form(result.value);
   for await (const row of others) yield form(row);
 }
 
