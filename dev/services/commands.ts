@@ -51,6 +51,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'bench:claims': { services: 'own', run: tsx('dev/bench/claims.ts'), helps: true },
   'bench:day': { services: 'own', run: tsx('dev/bench/day/main.ts'), helps: true },
   'bench:fairness': { services: 'own', run: tsx('dev/bench/fairness.ts'), helps: true },
+  'bench:http': { services: 'own', run: tsx('dev/bench/http/main.ts'), helps: true },
   torture: { services: 'announced', run: tsx('test/torture/main.ts') },
   start: {
     services: 'own',
