@@ -1,8 +1,11 @@
 import type { RedisConnection } from '../queue/connection.ts';
 import { parseChange, type Change } from './change.ts';
 
-/** The stream of a campaign keeps about this many changes. */
-export const CHANGES_KEPT_MAX = 10_000;
+/**
+ * The stream of a campaign keeps about this many changes: the last minutes of a busy campaign. A change has up to 6 KiB, so
+ * the stream of a campaign has up to 12 MiB.
+ */
+export const CHANGES_KEPT_MAX = 2_000;
 /** A campaign on which nothing happens for this time costs no memory. */
 const KEPT_MS = 24 * 3_600_000;
 
