@@ -1,6 +1,7 @@
 import { mongo } from 'mongoose';
 import type { Status } from '../../../src/domain/conversation.ts';
 import type { ConversationDoc } from '../../../src/mongo/documents.ts';
+import { ASSIGNEE_INDEX, CLAIMABLE_INDEX } from '../../../src/mongo/indexes.ts';
 import type { Random } from '../../../test/support/random.ts';
 
 /** A conversation on a texter's screen. */
@@ -42,11 +43,15 @@ export class UpstreamApp {
     this.random = random;
   }
 
-  /** Reads the first conversations of a texter that need a message, replies first. */
+  /**
+   * Reads the first conversations of a texter that need a message, replies first. MongoDB chooses the index by trying each. The
+   * development server chooses by the number of matching fields, and would read the range of all texters.
+   */
   async read(texterId: string): Promise<Entry[]> {
     const ofStatus = async (status: Status): Promise<Entry[]> => {
       const filter = { campaignId: this.campaignId, assigneeId: texterId, status, optedOut: false };
-      const found = await this.conversations.find(filter, { projection: { _id: 1 }, limit: PAGE }).toArray();
+      const options = { projection: { _id: 1 }, limit: PAGE, hint: ASSIGNEE_INDEX } as const;
+      const found = await this.conversations.find(filter, options).toArray();
       return found.map(({ _id }) => ({ id: _id, status }));
     };
     const [replies, initial] = [await ofStatus('needs-reply'), await ofStatus('not-started')];
@@ -61,7 +66,8 @@ export class UpstreamApp {
       status: 'not-started',
       optedOut: false,
     } as const;
-    return (await this.conversations.findOne(claimable, { projection: { _id: 1 } })) !== null;
+    const options = { projection: { _id: 1 }, hint: CLAIMABLE_INDEX } as const;
+    return (await this.conversations.findOne(claimable, options)) !== null;
   }
 
   /** Sends a texter's message, and later its delivery report and the contact's reply. */
