@@ -5,8 +5,8 @@ import { streamKey } from '../../src/events/index.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness, many } from '../support/harness.ts';
 import { until } from '../support/until.ts';
-import { EventStream } from './event-stream.ts';
-import { HttpHarness, type Client } from './support.ts';
+import { EventStream } from '../http/event-stream.ts';
+import { HttpHarness, type Client } from '../http/support.ts';
 
 let harness: Harness;
 let http: HttpHarness;

@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
-import { HttpHarness, type Client } from './support.ts';
+import { HttpHarness, type Client } from '../http/support.ts';
 
 let harness: Harness;
 let http: HttpHarness;
