@@ -93,7 +93,7 @@ function failuresText(failures: NonNullable<AnyOperation['failures']>): string {
 
 export function fromText(request: Request, names: AssigneeNames): string {
   if (request.kind === 'self-assign') return 'pool';
-  if (request.kind === 'undo') return `the moves of ${request.undoes}`;
+  if (request.kind === 'undo') return request.undoes;
   if ('conversations' in request) return counted(request.conversations.length, 'chosen conversation');
   if (!('from' in request)) return `conversation ${request.conversationId}`;
   return typeof request.from === 'string' ? request.from : names.list(request.from.texterIds);
@@ -101,7 +101,7 @@ export function fromText(request: Request, names: AssigneeNames): string {
 
 export function toText(request: Request, names: AssigneeNames): string {
   if (request.kind === 'self-assign') return names.of(request.texterId);
-  if (request.kind === 'undo') return 'the assignees before';
+  if (request.kind === 'undo') return 'as before';
   if (!('to' in request)) return 'pool';
   if (typeof request.to === 'string') return request.to;
   if ('texterIds' in request.to) return names.list(request.to.texterIds);

@@ -96,7 +96,9 @@ describe('the words that people use', () => {
     expect(await cli.refusal(['texter', 'add', 'C', 'kevin'])).toMatchObject({ code: 'texter-exists' });
     const no = await cli.runAtTerminal(['texter', 'add', 'C', 'Kevin'], 'yes');
     expect(no.status).toBe(2);
-    expect(no.err).toContain('Kevin is on this campaign already (t3). Type another to add one more: ');
+    expect(no.err).toContain(
+      'Kevin is on this campaign already (t3).\nFor another person with this name, type "another" to confirm: ',
+    );
     expect(no.err).toContain('nobody was added');
     expect((await cli.run(['texter', 'add', 'US', 'Kevin'])).status).toBe(0);
     expect(await cli.json(['texter', 'add', 'US', 'Kevin', '--another'])).toMatchObject({ joinedOrder: 2 });

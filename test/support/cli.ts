@@ -49,7 +49,7 @@ export class Cli {
     const stdin = Object.assign(new PassThrough(), { isTTY: true });
     const [stdout, stderr] = [new Sink(), Object.assign(new Sink(), { isTTY: true })];
     stderr.onText = (text) => {
-      if (/to (confirm|add one more): $/.test(text)) stdin.write(`${answer}\n`);
+      if (/to\sconfirm: $/.test(text)) stdin.write(`${answer}\n`);
     };
     const status = await runCli(args, { env: this.env, stdin, stdout, stderr });
     return { status, out: stdout.text, err: stderr.text };

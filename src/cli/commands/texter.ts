@@ -119,7 +119,8 @@ async function add(session: Session, typed: string, name: string, options: AddOp
 async function confirmAnother({ terminal }: Session, same: readonly Texter[]): Promise<void> {
   const [first] = same;
   const ids = same.map(({ texterId }) => texterId).join(', ');
-  const question = `${first?.name ?? ''} is on this campaign already (${ids}). Type another to add one more: `;
+  const name = first?.name ?? '';
+  const question = `${name} is on this campaign already (${ids}).\nFor another person with this name, type "another" to confirm: `;
   const isAsked = terminal.stdin.isTTY && terminal.stderr.isTTY;
   if (isAsked && (await ask(terminal, question)) === 'another') return;
   throw new Refusal('texter-exists', {
