@@ -135,7 +135,7 @@ export class OperationHandler implements Handler {
       // A single move says nothing about the size that suits the campaign's bulk operations.
       ...(!isOne(request) && { transactionSize: this.sizes.of(request.campaignId) }),
       moveOne: (one) => this.moves.move(one),
-      isFirstRun: job.attemptsStarted === 1,
+      ...(job.attemptsStarted === 1 && { firstRunSentAt: job.timestamp }),
       shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
       onAccepted: () => this.order.noteAccepted(job.id ?? ''),
       onClaimsEnded: (claimIds) => this.afterEnd.wakeEndedClaims(claimIds),

@@ -29,12 +29,12 @@ export class Permits {
   async acquire(name: string, place: number): Promise<() => void> {
     const group = this.groups.get(name) ?? { working: 0, waiting: [] };
     this.groups.set(name, group);
-    const turn = new Promise<void>((begin) => {
+    const begun = new Promise<void>((begin) => {
       const before = group.waiting.findLastIndex((task) => task.place <= place);
       group.waiting.splice(before + 1, 0, { place, begin });
     });
     this.give();
-    await turn;
+    await begun;
     return () => {
       group.working -= 1;
       this.free += 1;

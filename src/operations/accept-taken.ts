@@ -1,10 +1,11 @@
+import { Refusal } from '../domain/errors.ts';
 import { requestHash } from '../domain/requests.ts';
 import { needsCampaignLock } from './kinds.ts';
-import { operationJob } from './jobs.ts';
+import { parseOperationJob } from './jobs.ts';
 import { refusalAtAcceptance, type LifecycleDeps } from './lifecycle.ts';
 import { newOperation, type OperationCommand } from './operation.ts';
 import { readsOfRound } from './reads-of-round.ts';
-import type { SentJob, SentJobs } from './sent-jobs.ts';
+import { subjectOf, type SentJob, type SentJobs } from './sent-jobs.ts';
 
 /** How many operations one transaction accepts. */
 const TOGETHER_MAX = 100;
@@ -41,36 +42,49 @@ export class AcceptanceOfTaken {
 
   private async acceptOnce(own: SentJob): Promise<boolean> {
     const taken = await this.jobs.taken(own);
+    if (!taken) return false;
     const { operations } = this.deps.stores;
     const known = await operations.acceptedAmong(taken.map(({ operationId }) => operationId));
     if (known.get(own.operationId) === 'accepted') return true;
     // One that was refused may have been sent again. Only its own job knows.
     if ([...known.values()].includes('resendable')) return false;
     const unaccepted = taken.filter(({ operationId }) => !known.has(operationId)).slice(0, TOGETHER_MAX);
-    const commands = await this.read(unaccepted);
-    if (commands.length < 2 || !commands.some(({ request }) => request.operationId === own.operationId)) return false;
-    return operations.acceptMany(await this.newOperations(commands));
+    const commands = await this.read(unaccepted, own.subject);
+    if (commands.length < 2 || !(await operations.acceptMany(await this.newOperations(commands)))) return false;
+    return commands.some(({ request }) => request.operationId === own.operationId);
   }
 
-  /** Leaves out jobs that will not run, and those that no worker can accept. */
-  private async read(jobs: readonly SentJob[]): Promise<OperationCommand[]> {
-    const read = await Promise.all(
-      jobs.map(async ({ jobId, operationId, isActive }) => {
-        if (!isActive && !(await this.jobs.willRun(jobId))) return undefined;
-        const { data: job } = operationJob.safeParse(await this.jobs.readData(jobId));
-        const isAcceptable = job?.request.operationId === operationId && needsCampaignLock(job.request);
-        return isAcceptable ? { ...job, requestHash: requestHash(job.request) } : undefined;
-      }),
-    );
-    return read.flatMap((command) => command ?? []);
+  /** Reads the jobs again, in the order of sending: the id of an ended job may be used for another request meanwhile. */
+  private async read(jobs: readonly SentJob[], subject: string): Promise<OperationCommand[]> {
+    const read = await Promise.all(jobs.map((job) => this.readOne(job, subject)));
+    const commands = read.flatMap((each) => each ?? []);
+    return commands.sort((a, b) => a.sentAt - b.sentAt).map(({ command }) => command);
   }
 
+  /** Returns `undefined` for a job that will not run, and for one that its own worker would refuse. */
+  private async readOne({ jobId, isActive, ...sent }: SentJob, subject: string) {
+    if (!isActive && !(await this.jobs.willRun(jobId)))
+      return void (await this.jobs.returned.remove({ ...sent, jobId }));
+    const now = await this.jobs.readNow(jobId);
+    if (!now) return undefined;
+    try {
+      const job = parseOperationJob(jobId, now.data);
+      const isOfSubject = subjectOf(job.request) === subject && needsCampaignLock(job.request);
+      const command = { request: job.request, sendId: job.sendId, requestHash: requestHash(job.request) };
+      return isOfSubject ? { command, sentAt: now.sentAt } : undefined;
+    } catch (error) {
+      if (error instanceof Refusal) return undefined;
+      throw error;
+    }
+  }
+
+  /** Their times differ, because `baton retry` reopens failed operations in the order of these times. */
   private async newOperations(commands: readonly OperationCommand[]) {
-    const { clock } = this.deps;
     const stores = readsOfRound(this.deps.stores, []);
+    const first = this.deps.clock.now().getTime() - commands.length + 1;
     return Promise.all(
-      commands.map(async (command) => ({
-        ...newOperation(command, clock.now()),
+      commands.map(async (command, at) => ({
+        ...newOperation(command, new Date(first + at)),
         error: await refusalAtAcceptance(stores, command.request),
       })),
     );

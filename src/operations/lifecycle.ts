@@ -43,10 +43,15 @@ export async function runOperation(
   const ended = await endStopped(deps, operation);
   if (ended) return { kind: 'ended', operation: ended };
   try {
-    return await startAndRun(deps, operation, isNew || controls.isFirstRun === true, controls);
+    return await startAndRun(deps, operation, isNew || isFirstRun(operation, controls), controls);
   } catch (error) {
     return { kind: 'ended', operation: await endOnError(deps, operation, error) };
   }
+}
+
+/** The job of another operation may have accepted this one. A job that reconcile has made is newer than the operation. */
+function isFirstRun({ acceptedAt }: Operation, { firstRunSentAt }: SliceControls): boolean {
+  return firstRunSentAt !== undefined && firstRunSentAt <= acceptedAt.getTime();
 }
 
 function isOneCommand(command: OperationCommand): command is OneCommand {

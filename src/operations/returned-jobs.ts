@@ -5,6 +5,8 @@ import { OPERATIONS_QUEUE } from '../queue/job.ts';
 const RETURNED_FOR_S = 86_400;
 /** How many returned jobs are read. The newest one that can still run is enough; those after it are gone. */
 const RETURNED_READ_MAX = 20;
+/** How many returned jobs are accepted together. More than this take the way of one after the other. */
+export const RETURNED_TAKEN_MAX = 1_000;
 
 /** Replaces a key that is not a sorted set. */
 const ADD_RETURNED = `
@@ -46,6 +48,12 @@ export class ReturnedJobs {
   async newestUntil({ subject, sentAt }: Pick<ReturnedJob, 'subject' | 'sentAt'>): Promise<readonly string[]> {
     const newest = this.redis.zrevrangebyscore(this.key(subject), sentAt, '-inf', 'LIMIT', 0, RETURNED_READ_MAX);
     return (await newest.catch(ignoreWrongType)) ?? [];
+  }
+
+  /** The ids of the returned jobs that were sent no later than a time, oldest first; at most {@link RETURNED_TAKEN_MAX}. */
+  async oldestUntil({ subject, sentAt }: Pick<ReturnedJob, 'subject' | 'sentAt'>): Promise<readonly string[]> {
+    const oldest = this.redis.zrangebyscore(this.key(subject), '-inf', sentAt, 'LIMIT', 0, RETURNED_TAKEN_MAX);
+    return (await oldest.catch(ignoreWrongType)) ?? [];
   }
 
   private key(subject: string): string {

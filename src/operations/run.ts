@@ -28,8 +28,8 @@ export interface SliceControls {
   readonly transactionSize?: TransactionSize;
   /** Called after each part of a batch. Return true to stop after the parts in progress. */
   readonly shouldStop: () => boolean;
-  /** True when no run of the operation's job came before this one, so that a refusal is noticed while the operation waits. */
-  readonly isFirstRun?: boolean;
+  /** When the job was sent, if this is its first run: a refusal is noticed then, also while the operation waits. */
+  readonly firstRunSentAt?: number;
   /** Called when the operation is accepted, before it waits or runs. */
   readonly onAccepted?: () => void;
   readonly onProgress?: (progress: Progress) => void;

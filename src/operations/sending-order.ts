@@ -46,7 +46,9 @@ export class SendingOrder {
     const own = { ...contentOf(request), jobId: job.id ?? '', sentAt: job.timestamp, isActive: true };
     // Otherwise every other job of this process would read it.
     this.jobs.keep(own);
-    if (job.attemptsStarted > 1 && !(await this.jobs.returned.has(own))) return true;
+    // A stalled job may have lost its worker before it was accepted, and nobody has noted its return.
+    const ranBefore = job.attemptsStarted > 1 && job.stalledCounter === 0;
+    if (ranBefore && !(await this.jobs.returned.has(own))) return true;
     if (job.attemptsStarted > RUNS_IN_ORDER_MAX) return true;
     if (!isOne(request) && (await this.acceptTaken(own))) return true;
     const until = performance.now() + WAIT_MS_MAX;

@@ -2,10 +2,10 @@ import type { Queue } from 'bullmq';
 import { z } from 'zod';
 import type { RedisConnection } from '../queue/connection.ts';
 import { willRun } from '../queue/job-state.ts';
-import { JOB_VERSION } from '../queue/job.ts';
+import { JOB_BYTES_MAX, JOB_VERSION } from '../queue/job.ts';
 import { readJob } from '../queue/read-job.ts';
 import type { OperationRequest } from './contract.ts';
-import { ReturnedJobs, type ReturnedJob } from './returned-jobs.ts';
+import { RETURNED_TAKEN_MAX, ReturnedJobs, type ReturnedJob } from './returned-jobs.ts';
 
 /** More than the active jobs of many workers. */
 const CONTENTS_KEPT_MAX = 10_000;
@@ -46,21 +46,27 @@ export class SentJobs {
     return found.sort((a, b) => b.sentAt - a.sentAt);
   }
 
-  /** Returns the active jobs of the same subject and the returned ones before the last of them, oldest first. */
-  async taken(own: SentJob): Promise<SentJob[]> {
+  /**
+   * Returns the active jobs of the same subject, and the returned ones that were sent before the newest active one; oldest
+   * first. Returns `undefined` when these are too many.
+   */
+  async taken(own: SentJob): Promise<SentJob[] | undefined> {
     const active = await this.active();
     const isOfSubject = ({ subject }: Content): boolean => subject === own.subject;
     const jobs = [own, ...(await this.readThose(active, own, isOfSubject, { active, returned: [] }))];
     const sentAt = Math.max(...jobs.map((job) => job.sentAt));
-    const returned = await this.returned.newestUntil({ ...own, sentAt });
+    const returned = await this.returned.oldestUntil({ ...own, sentAt });
+    if (returned.length === RETURNED_TAKEN_MAX) return undefined;
     const others = returned.filter((jobId) => !active.includes(jobId));
     jobs.push(...(await this.readThose(others, own, isOfSubject, { active, returned })));
     return jobs.sort((a, b) => a.sentAt - b.sentAt);
   }
 
-  /** Returns the request and the data of a job, as a producer has sent it; `undefined` for what no worker can read. */
-  async readData(jobId: string): Promise<unknown> {
-    return parsed(await this.redis.hget(this.queue.toKey(jobId), 'data'));
+  /** Reads the data and the time of a job as they are now. Returns `undefined` for data that are too large to run. */
+  async readNow(jobId: string): Promise<{ readonly data: unknown; readonly sentAt: number } | undefined> {
+    const [data, timestamp] = await this.redis.hmget(this.queue.toKey(jobId), 'data', 'timestamp');
+    if (Buffer.byteLength(data ?? '') > JOB_BYTES_MAX) return undefined;
+    return { data: parsed(data), sentAt: Number(timestamp) };
   }
 
   keep({ jobId, operationId, subject, sentAt }: Omit<SentJob, 'isActive'>): Content {

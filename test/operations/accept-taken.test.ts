@@ -2,13 +2,15 @@ import { Worker, type Job } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import { parseOperationJob } from '../../src/operations/jobs.ts';
-import { OPERATIONS_QUEUE } from '../../src/queue/job.ts';
+import { JOB_VERSION, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { Harness } from '../support/harness.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { SentCommands } from '../support/sent-commands.ts';
 
 /** How many operations of a campaign may wait. */
-const QUEUED_MAX = 8;
+const QUEUED_MAX = 40;
+/** More than one reading of returned jobs for a single move. */
+const RETURNED = 30;
 const SENT = 6;
 
 describe('the operations of a campaign whose jobs workers have taken', () => {
@@ -78,12 +80,31 @@ describe('the operations of a campaign whose jobs workers have taken', () => {
     expect(await accepted()).toEqual(ids.slice(1));
   });
 
-  it('include those that went back to the queue before', async () => {
+  it('include all that went back to the queue before', async () => {
+    const ids = await send(RETURNED + 1);
+    const jobs = await take(RETURNED + 1);
+    for (const [at, job] of jobs.slice(0, RETURNED).entries()) {
+      await queue.sendingOrder(commands.context).noteReturn(job);
+      await job.moveToDelayed(Date.now() + 60_000, `token ${at}`);
+    }
+    expect(await mayRun(jobs.at(-1))).toBe(true);
+    expect(await accepted()).toEqual(ids);
+  });
+
+  it('leave out a job whose id belongs to another operation, as its own worker does', async () => {
+    const ids = await send(2);
+    const request = { kind: 'undo', operationId: harness.newId('op'), campaignId, undoes: ids[0] };
+    await raw.queue.add('operation', { version: JOB_VERSION, sendId: 's', request }, { jobId: 'another' });
+    const jobs = await take(3);
+    expect(await mayRun(jobs[0])).toBe(true);
+    expect(await accepted()).toEqual(ids);
+  });
+
+  it('keep their order when their worker has died before it accepted one', async () => {
     const ids = await send(3);
-    const [first, ...others] = await take(3);
-    await queue.sendingOrder(commands.context).noteReturn(first as Job);
-    await first?.moveToDelayed(Date.now() + 60_000, 'token 0');
-    expect(await mayRun(others[1])).toBe(true);
+    const jobs = await take(3);
+    const stalled = jobs.map((job) => Object.assign(job, { attemptsStarted: 2, stalledCounter: 1 }));
+    expect(await mayRun(stalled[1])).toBe(true);
     expect(await accepted()).toEqual(ids);
   });
 
