@@ -42,6 +42,8 @@ export class LiveCampaign {
   private readonly watchers = new Set<CampaignWatcher>();
   private readonly counts: LiveCounts;
   private topic: Topic | undefined;
+  /** How many streams are being opened. */
+  private opening = 0;
 
   constructor(options: LiveCampaignOptions) {
     this.options = options;
@@ -84,8 +86,20 @@ export class LiveCampaign {
     this.closeUnused();
   }
 
-  closeUnused(): void {
-    if (this.watchers.size > 0) return;
+  /**
+   * Keeps the campaign while a stream is being opened: a watcher that joined after the end would get no changes. Returns a
+   * function that releases it.
+   */
+  hold(): () => void {
+    this.opening += 1;
+    return () => {
+      this.opening -= 1;
+      this.closeUnused();
+    };
+  }
+
+  private closeUnused(): void {
+    if (this.watchers.size > 0 || this.opening > 0) return;
     this.topic?.close();
     this.counts.close();
     this.options.onUnused();

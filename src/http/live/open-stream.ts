@@ -25,8 +25,10 @@ export async function openStream(
   { campaign, view, owner }: Opening,
 ): Promise<never> {
   const watcher = new Watcher({ campaign, view });
-  const leave = live.enter(owner, watcher);
+  const release = campaign.hold();
+  let leave = (): void => undefined;
   try {
+    leave = live.enter(owner, watcher);
     const lastEventId = [request.headers['last-event-id']].flat()[0];
     const start = await watcher.open(lastEventId, parseEventId(lastEventId));
     if (stopping.signal.aborted) throw unavailable('this server');
@@ -41,7 +43,7 @@ export async function openStream(
     leave();
     throw error;
   } finally {
-    campaign.closeUnused();
+    release();
   }
 }
 
