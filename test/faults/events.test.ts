@@ -158,6 +158,29 @@ describe('the events of a campaign', () => {
     stream.close();
   });
 
+  it.each(['the stream', 'its newest change'])(
+    'begin for a client that comes after Redis has lost %s, and nobody is reset more than once',
+    async (lost) => {
+      await harness.seedConversations(campaignId, many(8));
+      const stream = await EventStream.open(client, ofCampaign());
+      await reassign(2);
+      await stream.next('changes', stateOf(await reassign(2), 'done'));
+      const key = streamKey(harness.config.queue.prefix, campaignId);
+      const [newest] = await redis.xrevrange(key, '+', '-', 'COUNT', 1);
+      await (lost === 'the stream' ? redis.del(key) : redis.xdel(key, newest?.[0] ?? ''));
+      const late = await EventStream.open(client, ofCampaign());
+      await late.next('snapshot');
+      const after = await reassign(2);
+      await stream.next('reset');
+      await until('the snapshot', () => stream.names.lastIndexOf('snapshot') > stream.names.indexOf('reset'));
+      await late.next('changes', stateOf(after, 'done'));
+      for (const each of [stream, late]) {
+        expect(each.names.filter((name) => name === 'reset').length).toBeLessThan(2);
+        each.close();
+      }
+    },
+  );
+
   it('are refused for the campaign of another organisation, as one that does not exist', async () => {
     const problem = await client.problem('GET', '/v1/campaigns/nowhere/events');
     expect(problem).toMatchObject({ status: 404, code: 'not-found' });

@@ -67,9 +67,14 @@ export class LiveCampaign {
     return tail.id === position.id && tail.version === position.version;
   }
 
+  /** How far the stream has been read. */
+  get reached(): Position | undefined {
+    return this.topic?.position;
+  }
+
   /** Returns true when nothing has been read from the stream that comes after the position. */
   isAt({ id }: Position): boolean {
-    return this.topic !== undefined && compareIds(this.topic.position.id, id) <= 0;
+    return this.reached !== undefined && compareIds(this.reached.id, id) <= 0;
   }
 
   join(watcher: CampaignWatcher, position: Position): void {
@@ -122,7 +127,7 @@ export class LiveCampaign {
 
   /** The counts have every change up to their version at least. */
   private async readCounts(): Promise<VersionedCounts> {
-    const version = this.topic?.position.version ?? NO_CHANGES.version;
+    const version = this.reached?.version ?? NO_CHANGES.version;
     return { version, ...(await this.options.readCounts()) };
   }
 

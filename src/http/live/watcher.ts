@@ -24,6 +24,8 @@ export class Watcher implements CampaignWatcher {
   /** The client has received every change up to here that concerns it. */
   private position: Position = NO_CHANGES;
   private sentVersion = 0;
+  /** True when the position is that of a snapshot: the client has not received a change after it. */
+  private isAtSnapshot = false;
   /** False while the client gets what it has missed. */
   private isLive = false;
 
@@ -40,6 +42,7 @@ export class Watcher implements CampaignWatcher {
     }
     const { text, isLast, position } = await this.view.snapshot(NO_CHANGES);
     this.moveTo(position);
+    this.isAtSnapshot = true;
     const reason = last ? 'events-lost' : 'unknown-event-id';
     return { text: lastEventId === undefined ? text : resetText(reason) + text, isLast };
   }
@@ -87,14 +90,21 @@ export class Watcher implements CampaignWatcher {
   private async follow(sink: EventSink): Promise<void> {
     for (let replayed = 0; !sink.isClosed; replayed += PAGE) {
       await sink.drained();
-      if (this.campaign.isAt(this.position)) {
-        this.isLive = true;
-        return;
+      const { reached } = this.campaign;
+      if (this.campaign.isAt(this.position)) return this.goLive();
+      if (replayed >= REPLAYED_MAX) return this.reset(sink, 'events-lost');
+      const entries = await this.campaign.readAfter(this.position, PAGE);
+      if (entries.length === 0) {
+        // Redis has lost changes that other clients received. A snapshot has them, but not those that came during the read.
+        if (!this.isAtSnapshot) return this.reset(sink, 'events-lost');
+        if (this.campaign.reached === reached) return this.goLive();
       }
-      const entries = replayed < REPLAYED_MAX ? await this.campaign.readAfter(this.position, PAGE) : [];
-      if (entries.length === 0) return this.reset(sink, 'events-lost');
       for (const entry of entries) if (!this.take(sink, entry)) return;
     }
+  }
+
+  private goLive(): void {
+    this.isLive = true;
   }
 
   /** Returns false when the client cannot simply continue with the next change. */
@@ -105,6 +115,7 @@ export class Watcher implements CampaignWatcher {
     }
     const event = this.view.eventOf(entry, this.sentVersion);
     this.position = entry;
+    this.isAtSnapshot = false;
     if (event === READ_AGAIN) {
       this.run(() => this.sendSnapshot(sink, entry));
       return false;
@@ -131,6 +142,7 @@ export class Watcher implements CampaignWatcher {
     if (isLast) return sink.end(text);
     sink.write(text);
     this.moveTo(position);
+    this.isAtSnapshot = true;
     await this.follow(sink);
   }
 
