@@ -50,8 +50,17 @@ export class AcceptanceOfTaken {
     if ([...known.values()].includes('resendable')) return false;
     const unaccepted = taken.filter(({ operationId }) => !known.has(operationId)).slice(0, TOGETHER_MAX);
     const commands = await this.read(unaccepted, own.subject);
-    if (commands.length < 2 || !(await operations.acceptMany(await this.newOperations(commands)))) return false;
+    if (commands.length < 2 || !(await this.acceptTogether(commands))) return false;
     return commands.some(({ request }) => request.operationId === own.operationId);
+  }
+
+  /** Any error may be of one operation only. Each is accepted alone then, and the error is of the job that it belongs to. */
+  private async acceptTogether(commands: readonly OperationCommand[]): Promise<boolean> {
+    try {
+      return await this.deps.stores.operations.acceptMany(await this.newOperations(commands));
+    } catch {
+      return false;
+    }
   }
 
   /** Reads the jobs again, in the order of sending: the id of an ended job may be used for another request meanwhile. */

@@ -7,7 +7,7 @@ import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
 import { moveOne, type OneCommand } from './move-one.ts';
 import { newOperation, type Operation, type OperationCommand, type Plan } from './operation.ts';
 import { Overtaken, type Stores } from './ports.ts';
-import { runSlice, type RunningOperation, type SliceControls } from './run.ts';
+import { runSlice, type SliceControls } from './run.ts';
 
 export interface LifecycleDeps {
   readonly stores: Stores;
@@ -122,7 +122,7 @@ async function startAndRun(
   const ended = await endStopped(deps, running);
   if (ended || !running.plan) return { kind: 'ended', operation: ended ?? running };
   const mayHaveBatches = accepted.plan !== null || accepted.reopened !== undefined;
-  return run(deps, { ...running, mayHaveBatches }, running.plan, controls);
+  return run(deps, { operation: running, plan: running.plan, mayHaveBatches }, controls);
 }
 
 /**
@@ -146,10 +146,15 @@ async function start(
   return started && stores.operations.storePlan(started, plan, clock.now());
 }
 
+interface Planned {
+  readonly operation: Operation;
+  readonly plan: Plan;
+  readonly mayHaveBatches: boolean;
+}
+
 async function run(
   deps: LifecycleDeps,
-  operation: RunningOperation,
-  plan: Plan,
+  { operation, plan, mayHaveBatches }: Planned,
   controls: SliceControls,
 ): Promise<SliceResult> {
   const { stores } = deps;
@@ -157,11 +162,10 @@ async function run(
   const kind = kindOf(request);
   // Ended claims are an effect, so the operation is not refused after them. The limit of the plan still holds.
   if (operation.claimsEnded === undefined) await kind.checkConfirmation?.(stores, request, plan);
-  const { mayHaveBatches } = operation;
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const source = kind.batchSource(stores, request, plan);
-  if (!(await runSlice(stores, { ...prepared, mayHaveBatches }, source, controls)))
-    return { kind: 'unfinished', operation: prepared };
+  const isComplete = await runSlice(stores, { operation: prepared, source, mayHaveBatches }, controls);
+  if (!isComplete) return { kind: 'unfinished', operation: prepared };
   return { kind: 'ended', operation: await finish(deps, prepared, source) };
 }
 

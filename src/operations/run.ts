@@ -41,7 +41,10 @@ export interface SliceControls {
   readonly onClaimsEnded?: (claimIds: readonly string[]) => void;
 }
 
-export interface RunningOperation extends Operation {
+/** What a slice works on. */
+export interface SliceWork {
+  readonly operation: Operation;
+  readonly source: BatchSource;
   /**
    * False when the operation had no plan before this slice. If another worker has added a batch meanwhile, the first insert
    * finds it, and the slice ends as overtaken.
@@ -53,20 +56,16 @@ export interface RunningOperation extends Operation {
  * Works on a running operation until its batches are complete or `shouldStop` returns true. Returns true when every batch
  * is applied and the end marker is stored. Applied batches stay applied, even if the worker dies.
  */
-export async function runSlice(
-  stores: Stores,
-  operation: RunningOperation,
-  source: BatchSource,
-  controls: SliceControls,
-): Promise<boolean> {
-  return new Slice(stores, operation, source, controls).run();
+export async function runSlice(stores: Stores, work: SliceWork, controls: SliceControls): Promise<boolean> {
+  return new Slice(stores, work, controls).run();
 }
 
 class Slice {
   private readonly stores: Stores;
-  private readonly operation: RunningOperation;
+  private readonly operation: Operation;
   private readonly request: OperationRequest;
   private readonly source: BatchSource;
+  private readonly mayHaveBatches: boolean;
   private readonly controls: SliceControls;
   private readonly inFlight: InFlight;
   private readonly size: TransactionSize;
@@ -76,11 +75,12 @@ class Slice {
   /** How many batches `shouldStop` ended between two of their parts. */
   private interrupted = 0;
 
-  constructor(stores: Stores, operation: RunningOperation, source: BatchSource, controls: SliceControls) {
+  constructor(stores: Stores, { operation, source, mayHaveBatches }: SliceWork, controls: SliceControls) {
     this.stores = stores;
     this.operation = operation;
     this.request = operation.request;
     this.source = source;
+    this.mayHaveBatches = mayHaveBatches;
     this.controls = controls;
     const size = controls.transactionSize ?? new TransactionSize(controls.limits.batchConversationsMax);
     this.size = size;
@@ -98,7 +98,7 @@ class Slice {
 
   async run(): Promise<boolean> {
     try {
-      if (this.operation.mayHaveBatches && (await this.applyUnapplied())) return true;
+      if (this.mayHaveBatches && (await this.applyUnapplied())) return true;
       if (this.interrupted > 0) return false;
       const isComplete = await this.planAndApply();
       await this.inFlight.settled();

@@ -60,8 +60,9 @@ describe('readInOrder', () => {
   it('reads the selected conversations exactly once, in the order of selection, from any position on', async () => {
     const sources = fc.subarray(ASSIGNEES, { minLength: 1 });
     const statuses = fc.subarray([...STATUSES], { minLength: 1 });
+    const limits = fc.option(fc.integer({ min: 1, max: 80 }));
     await fc.assert(
-      fc.asyncProperty(conversations, sources, statuses, fc.nat(), async (all, from, among, place) => {
+      fc.asyncProperty(conversations, sources, statuses, fc.nat(), limits, async (all, from, among, place, limit) => {
         const { store, sorted } = storeOf(all);
         const start = place % 3 === 0 ? null : (sorted[place % Math.max(sorted.length, 1)] ?? null);
         const expected = sorted.filter(
@@ -70,7 +71,7 @@ describe('readInOrder', () => {
             among.includes(each.status) &&
             (start === null || comparePositions(each, start) > 0),
         );
-        const ids = await idsOf(readInOrder(store, { ...ALL, sources: from, statuses: among }, start));
+        const ids = await idsOf(readInOrder(store, { ...ALL, sources: from, statuses: among, limit }, start));
         expect(ids).toEqual(expected.map(({ id }) => id));
       }),
     );

@@ -1,9 +1,12 @@
 import { Worker, type Job } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
+import { requestHash } from '../../src/domain/requests.ts';
+import { runOperation } from '../../src/operations/lifecycle.ts';
 import { parseOperationJob } from '../../src/operations/jobs.ts';
 import { JOB_VERSION, OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { Harness } from '../support/harness.ts';
+import { intercepted } from '../support/intercepted-stores.ts';
 import { RawQueue } from '../support/raw-queue.ts';
 import { SentCommands } from '../support/sent-commands.ts';
 
@@ -51,10 +54,10 @@ describe('the operations of a campaign whose jobs workers have taken', () => {
     return jobs;
   };
   /** Lets the job of a worker run, as far as the order of sending allows. */
-  const mayRun = async (job: Job | undefined): Promise<boolean> => {
+  const mayRun = async (job: Job | undefined, context = commands.context): Promise<boolean> => {
     if (!job) return false;
     const { request } = parseOperationJob(job.id ?? '', job.data);
-    return queue.sendingOrder(commands.context).mayRun(job, request, new AbortController().signal);
+    return queue.sendingOrder(context).mayRun(job, request, new AbortController().signal);
   };
   const accepted = async (): Promise<string[]> => {
     const found = harness.context.database.operations.find({ campaignId }, { sort: { sequence: 1 } });
@@ -113,6 +116,39 @@ describe('the operations of a campaign whose jobs workers have taken', () => {
     const jobs = await take(QUEUED_MAX + 2);
     expect(await mayRun(jobs.at(-1))).toBe(false);
     expect(await accepted()).toEqual([]);
+  });
+
+  it('are accepted one by one when one of them cannot be accepted together with the others', async () => {
+    const ids = await send(3);
+    const [first] = await take(3);
+    const stores = intercepted(harness.context.stores, (_, name, call) =>
+      name === 'operations.acceptMany' ? Promise.reject(new Error('one is damaged')) : call(),
+    );
+    expect(await mayRun(first, { ...harness.context, stores })).toBe(true);
+    expect(await accepted()).toEqual([]);
+    expect(await mayRun(first)).toBe(true);
+    expect(await accepted()).toEqual(ids);
+  });
+
+  it('are refused by their first run while they wait, although another job has accepted them', async () => {
+    const { context } = harness;
+    const [running] = await send(1);
+    await take(1);
+    const ids = await send(2);
+    const jobs = await take(2);
+    expect(await mayRun(jobs[0])).toBe(true);
+    await context.database.operations.updateOne({ _id: running ?? '' }, { $set: { state: 'running' } });
+    await context.database.campaigns.updateOne({ _id: campaignId }, { $set: { closed: true } });
+    const run = async (at: number, isFirst: boolean) => {
+      const job = jobs[at] as Job;
+      const { request, sendId } = parseOperationJob(job.id ?? '', job.data);
+      const limits = { batchConversationsMax: 10, batchesInFlightMax: 1 };
+      const controls = { limits, shouldStop: () => false, ...(isFirst && { firstRunSentAt: job.timestamp }) };
+      return runOperation(context, { request, requestHash: requestHash(request), sendId }, controls);
+    };
+    expect(ids).toHaveLength(2);
+    expect(await run(1, false)).toMatchObject({ kind: 'waiting' });
+    expect(await run(1, true)).toMatchObject({ kind: 'ended', operation: { error: { code: 'campaign-closed' } } });
   });
 
   it('of an unknown campaign are not accepted together', async () => {
