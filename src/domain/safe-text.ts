@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { isId } from './id-rules.ts';
 
 /*
@@ -17,12 +18,21 @@ const PHONE_IN_FOREIGN_TEXT = phone(`(?!\\d{4}-\\d\\d-\\d\\d(?!\\d))\\+?\\(?${di
 /** Baton's own texts contain counts, which have fewer than 10 digits. */
 const PHONE_IN_OWN_TEXT = phone(`\\+\\(?${digits(7)}|\\(?${digits(10)}`);
 
+/** What stands before the address of a server: a scheme, a password, or the code of a system error. A phone number can look the same. */
+const BEFORE_ADDRESS = /(?:\/\/|@|\bIP: |\bE[A-Z]{3,}(?:: [a-z ]+)? )$/;
+
+function withoutPhones(text: string, phones: RegExp): string {
+  return text.replace(phones, (found: string, offset: number) =>
+    isIPv4(found) && BEFORE_ADDRESS.test(text.slice(0, offset)) ? found : PHONE_HIDDEN,
+  );
+}
+
 /** The user and the password of an address. A password that is not encoded may contain any character. */
 const CREDENTIALS = /:\/\/\S*@/g;
 
 /** Hides phone numbers and passwords in a text that Baton wrote, with values from outside in it. */
 export function safeText(text: string): string {
-  return text.replace(CREDENTIALS, `://${HIDDEN}@`).replace(PHONE_IN_OWN_TEXT, PHONE_HIDDEN);
+  return withoutPhones(text.replace(CREDENTIALS, `://${HIDDEN}@`), PHONE_IN_OWN_TEXT);
 }
 
 /** From the first quote to the last: a quoted value may contain quotes. Or to the end, when the text is cut off. */
@@ -42,7 +52,8 @@ export function safeMessage(error: Error): string {
   const message = error.message.replace(CREDENTIALS, `://${HIDDEN}@`);
   if (QUOTES_CODE.some((pattern) => pattern.test(message))) return message;
   const unquoted = QUOTES.reduce((text, quoted) => text.replace(quoted, HIDDEN), message);
-  return unquoted.replace(JOB, (_, id: string) => `job ${idText(id)}`).replace(PHONE_IN_FOREIGN_TEXT, PHONE_HIDDEN);
+  const named = unquoted.replace(JOB, (_, id: string) => `job ${idText(id)}`);
+  return withoutPhones(named, PHONE_IN_FOREIGN_TEXT);
 }
 
 /** An error as the log contains it. */

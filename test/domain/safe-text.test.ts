@@ -94,6 +94,10 @@ describe('the message of an error', () => {
 
   it.each([
     'connect ECONNREFUSED 127.0.0.1:6379',
+    'connect ETIMEDOUT 203.0.113.7',
+    'listen EADDRNOTAVAIL: address not available 203.0.113.7',
+    'Host: db. is not in the altnames: IP: 192.168.100.100',
+    'Redis at redis://192.168.100.100 did not answer',
     "Cannot read properties of undefined (reading 'receipt')",
     "NOPERM User worker has no permissions to run the 'client|list' command",
     'Missing key for job op-a.b. moveToFinished',
@@ -102,6 +106,13 @@ describe('the message of an error', () => {
   ])('keeps harmless parts: %s', (message) => {
     expect(errorText(new Error(message))).toBe(message);
   });
+
+  it.each(['the row has 55.12.34.56', 'connect ECONNREFUSED 202.555.0101', 'ECONNREFUSED 203.0.113.7 55.12.34.56'])(
+    'hides a phone number that is no address of a server: %s',
+    (message) => {
+      expect(errorText(new Error(message))).toMatch(/\[phone\]$/);
+    },
+  );
 
   it('never repeats a text that is not JSON', () => {
     for (const text of ['Kevin Smith', '{"name":"Kevin', '["Kevin"]x']) {
@@ -113,6 +124,13 @@ describe('the message of an error', () => {
   it('keeps counts and dates in texts of Baton', () => {
     const text = 'confirm 1000000 conversations since 2026-11-29';
     expect(safeText(text)).toBe(text);
+  });
+
+  it('keeps the address of a server in texts of Baton', () => {
+    for (const text of ['no answer from redis://192.168.100.100', 'no answer: connect ETIMEDOUT 192.168.100.100']) {
+      expect(safeText(text)).toBe(text);
+    }
+    expect(safeText('no answer from 192.168.100.100')).toContain('[phone]');
   });
 });
 
