@@ -59,7 +59,7 @@ function buildProgram(session: Session): Command {
       getErrHelpWidth: () => width,
       writeOut: (text) => terminal.stdout.write(laidOut(text, width)),
       // With --json, the failure document replaces the help that commander prints when a command is missing.
-      writeErr: (text) => (session.json ? true : terminal.stderr.write(plainLines(text))),
+      writeErr: (text) => (session.json ? true : terminal.stderr.write(laidOut(plainLines(text), width))),
       outputError: () => undefined,
     })
     .addHelpText('after', HELP)

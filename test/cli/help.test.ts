@@ -44,6 +44,14 @@ describe('the help of the command line', () => {
     expect(missing).toEqual([]);
   });
 
+  it('fits the terminal also when the command is missing', async () => {
+    const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    expect(await runCli([], { env: { COLUMNS: '60' }, stdin, stdout, stderr })).toBe(2);
+    const help = String(stderr.read());
+    expect(help).toContain('Commands:');
+    expect(help.split('\n').filter((line) => line.length > 60)).toEqual([]);
+  });
+
   it('fits the terminal, and names only options that the command has', async () => {
     for (const [path, examples] of [['', []] as const, ...Object.entries(EXAMPLES)]) {
       for (const columns of [80, 60]) {
