@@ -92,7 +92,7 @@ const MONGO_NAMES: Readonly<Record<MongoSource, string>> = {
   docker: 'a container',
   mongod: 'the mongod on the PATH',
   download: 'a mongod that Baton downloads',
-  private: 'DocumentDB on PostgreSQL, which Baton unpacks and which is compatible with MongoDB',
+  private: 'the compatible DocumentDB on PostgreSQL, which Baton unpacks',
 };
 
 const REDIS_NAMES: Readonly<Record<RedisSource, string>> = {
@@ -102,18 +102,18 @@ const REDIS_NAMES: Readonly<Record<RedisSource, string>> = {
   private: 'a redis-server that Baton unpacks',
 };
 
-/** One line for a person: which server is used, and why not one that Baton would prefer. */
-export function mongoLine({ source, because }: Choice<MongoSource>): string {
-  return line('MongoDB', source && MONGO_NAMES[source], because);
+/** Lines for a person: a short one with the server that is used, and why not one that Baton would prefer. */
+export function mongoLines({ source, because }: Choice<MongoSource>): readonly string[] {
+  return linesOf('MongoDB', source && MONGO_NAMES[source], because);
 }
 
-export function redisLine({ source, because }: Choice<RedisSource>): string {
-  return line('Redis', source && REDIS_NAMES[source], because);
+export function redisLines({ source, because }: Choice<RedisSource>): readonly string[] {
+  return linesOf('Redis', source && REDIS_NAMES[source], because);
 }
 
-function line(service: string, name: string | undefined, because: readonly string[]): string {
-  const reasons = because.length === 0 ? '' : ` (${because.join('; ')})`;
-  return `${service}: ${name ?? 'none'}${reasons}`;
+function linesOf(service: string, name: string | undefined, because: readonly string[]): readonly string[] {
+  const reasons = because.length === 0 ? [] : [`  not used: ${because.join('; ')}`];
+  return [`${service}: ${name ?? 'none'}`, ...reasons];
 }
 
 /** The message when this machine cannot provide one of the services. */

@@ -1,6 +1,9 @@
-/** Writes one line to stderr. Stdout belongs to the command that runs among the services (`--json` output must parse). */
+import { laidOut } from '../../src/cli/layout.ts';
+
+/** Writes one line to stderr, broken where the terminal ends. Stdout belongs to the command that runs among the services (`--json` output must parse). */
 export function log(line: string): void {
-  process.stderr.write(`baton: ${line}\n`);
+  const { columns = Infinity } = process.stderr as { columns?: number };
+  process.stderr.write(`${laidOut(`baton: ${line}`, columns)}\n`);
 }
 
 /** An error that the person at the keyboard has to fix. It is printed without a stack trace. */

@@ -22,8 +22,7 @@ const ANSWER_TIMEOUT_MS = 5_000;
 /** The library gives up earlier, after a minute without a byte. */
 const SILENT_TIMEOUT_MS = 120_000;
 const PROGRESS_EVERY_MS = 5_000;
-const HOUR_MS = 60 * 60 * 1000;
-const REMEMBERED_MS = 24 * HOUR_MS;
+const REMEMBERED_MS = 24 * 60 * 60 * 1000;
 const MEBIBYTE = 1024 * 1024;
 
 /** Returns the path of a real `mongod`. Downloads it on first use, or throws within 5 s when the download does not answer. */
@@ -93,9 +92,8 @@ function remember(problem: string): void {
 export function rememberedDownloadProblem(): string | undefined {
   try {
     const { at, problem } = JSON.parse(readFileSync(memoryFile(), 'utf8')) as { at: number; problem: string };
-    const hours = Math.floor((Date.now() - at) / HOUR_MS);
     const isRecent = at <= Date.now() && at > Date.now() - REMEMBERED_MS;
-    return isRecent ? `${problem}, ${hours} h ago; tried again after a day, or without ${memoryFile()}` : undefined;
+    return isRecent ? `${problem} (tried again after a day, or when ${memoryFile()} is deleted)` : undefined;
   } catch {
     return undefined;
   }

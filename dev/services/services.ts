@@ -2,8 +2,8 @@ import {
   chooseMongo,
   chooseRedis,
   missingServices,
-  mongoLine,
-  redisLine,
+  mongoLines,
+  redisLines,
   type Machine,
   type MongoSource,
   type RedisSource,
@@ -25,16 +25,20 @@ type Source = MongoSource | RedisSource;
  */
 export async function startServices(keptIn?: string): Promise<Services> {
   let machine = inspectMachine(process.env, keptIn);
+  const shown = new Set<string>();
   for (;;) {
     const [mongo, redis] = [chooseMongo(machine), chooseRedis(machine)];
     if (mongo.source === undefined || redis.source === undefined) {
       throw new SetupError(missingServices(mongo, redis));
     }
+    // Before the start, which may download or unpack for a minute. Another choice of one service leaves the other as it was.
+    for (const lines of [mongoLines(mongo), redisLines(redis)]) {
+      const text = lines.join('\n');
+      if (!shown.has(text)) lines.forEach(log);
+      shown.add(text);
+    }
     try {
-      const services = await startChosen({ machine, mongo: mongo.source, redis: redis.source, keptIn });
-      log(mongoLine(mongo));
-      log(redisLine(redis));
-      return services;
+      return await startChosen({ machine, mongo: mongo.source, redis: redis.source, keptIn });
     } catch (error) {
       if (!(error instanceof DidNotStart)) throw error;
       machine = without(machine, error, keptIn);

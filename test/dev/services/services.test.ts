@@ -6,14 +6,14 @@ import {
   chooseMongo,
   chooseRedis,
   missingServices,
-  mongoLine,
-  redisLine,
+  mongoLines,
+  redisLines,
   type Machine,
 } from '../../../dev/services/choose.ts';
 import { composeCommands } from '../../../dev/services/docker.ts';
 import { checkMongo, checkRedis } from '../../../dev/services/environment-services.ts';
 import { inspectMachine } from '../../../dev/services/machine.ts';
-import { withoutCredentials } from '../../../dev/services/messages.ts';
+import { log, withoutCredentials } from '../../../dev/services/messages.ts';
 import { startServices } from '../../../dev/services/services.ts';
 
 const bareMachine: Machine = {
@@ -71,12 +71,17 @@ describe('the choice of the services', () => {
     expect([chooseMongo(onlyMongo).source, chooseRedis(onlyMongo).source]).toEqual(['environment', 'installed']);
   });
 
-  test('says in one line what was chosen, and why not what is preferred', () => {
-    expect(mongoLine(chooseMongo(fullMachine))).toBe('MongoDB: the server that MONGODB_URI names');
-    expect(mongoLine(chooseMongo(installed))).toBe(
-      'MongoDB: the mongod on the PATH (MONGODB_URI is not set; Docker does not run)',
-    );
-    expect(redisLine(chooseRedis({ ...debianAsRoot, docker: true }))).toBe('Redis: a container (REDIS_URL is not set)');
+  test('says in a short line what was chosen, and in a second one why not what is preferred', () => {
+    expect(mongoLines(chooseMongo(fullMachine))).toEqual(['MongoDB: the server that MONGODB_URI names']);
+    expect(mongoLines(chooseMongo(installed))).toEqual([
+      'MongoDB: the mongod on the PATH',
+      '  not used: MONGODB_URI is not set; Docker does not run',
+    ]);
+    const container = chooseRedis({ ...debianAsRoot, docker: true });
+    expect(redisLines(container)).toEqual(['Redis: a container', '  not used: REDIS_URL is not set']);
+    for (const [short = ''] of [mongoLines(chooseMongo(debianAsRoot)), redisLines(chooseRedis(debianAsRoot))]) {
+      expect(`baton: ${short}`.length).toBeLessThan(80);
+    }
   });
 
   test('passes over a mongod that is too old, and over a server that did not start', () => {
@@ -130,6 +135,19 @@ describe('data that an earlier start has kept', () => {
   });
 });
 
+test('a message is broken where the terminal ends', () => {
+  const { columns } = process.stderr;
+  const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  try {
+    process.stderr.columns = 40;
+    log('  not used: MONGODB_URI is not set; Docker does not run');
+  } finally {
+    process.stderr.columns = columns;
+  }
+  expect(write).toHaveBeenCalledWith('baton:   not used: MONGODB_URI is not\n         set; Docker does not run\n');
+  write.mockRestore();
+});
+
 describe('servers that the environment names', () => {
   test('appear in messages without user name and password', () => {
     expect(withoutCredentials('mongodb://user:secret@host:1/db')).toBe('mongodb://…@host:1/db');
@@ -153,6 +171,7 @@ describe('data that --keep names', () => {
   });
   afterEach(() => {
     vi.unstubAllEnvs();
+    vi.restoreAllMocks();
     rmSync(folder, { recursive: true });
   });
 
@@ -160,8 +179,16 @@ describe('data that --keep names', () => {
     const docker = '#!/bin/sh\nfor word; do [ "$word" = up ] && echo no such image && exit 1; done\nexit 0\n';
     writeFileSync(join(folder, 'docker'), docker, { mode: 0o755 });
     const keptIn = join(folder, 'kept');
+    const lines: string[] = [];
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => lines.push(String(text)) > 0);
     await expect(startServices(keptIn)).rejects.toThrow(/containers did not start.*no such image.*leave --keep out/s);
     expect(existsSync(keptIn)).toBe(false);
+    // A person sees the choice before what may take minutes.
+    expect(lines).toEqual([
+      ...['baton: MongoDB: a container\n', 'baton:   not used: MONGODB_URI is not set\n'],
+      ...['baton: Redis: a container\n', 'baton:   not used: REDIS_URL is not set\n'],
+      expect.stringContaining('starting containers'),
+    ]);
   });
 });
 
