@@ -38,7 +38,10 @@ type Params = Readonly<Record<string, string | undefined>>;
 
 const PLAIN_ID = outsideId('a resource');
 
-/** Loads the chain of resources of a route. Throws the same problem for a resource that another organisation owns. */
+/**
+ * Loads the chain of resources of a route, all at once: the path has the ids of all. Throws the same problem for a resource
+ * that another organisation or campaign has as for one that does not exist.
+ */
 export async function loadChain(
   deps: ResourceDeps,
   organisationId: string,
@@ -46,38 +49,43 @@ export async function loadChain(
   params: Params,
   known: Resources = {},
 ): Promise<Resources> {
-  let resources = known;
-  for (const name of chain) {
+  const campaignId = known.campaign?.campaignId ?? toStoredId(organisationId, params['campaignId'] ?? '');
+  const load = async (name: ResourceName): Promise<unknown> => {
     const id = params[`${name}Id`] ?? '';
     const rule = name === 'conversation' ? conversationIdRule : PLAIN_ID;
-    if (!rule.safeParse(id).success) throw notFound(name);
-    const found = await LOAD[name](deps, id, { organisationId, resources });
-    if (found === undefined) throw notFound(name);
-    resources = { ...resources, [name]: found };
-  }
-  return resources;
+    return rule.safeParse(id).success ? LOAD[name](deps, id, { organisationId, campaignId }) : undefined;
+  };
+  const found = await Promise.all(chain.map(load));
+  const missing = chain.find((_, at) => found[at] === undefined);
+  if (missing !== undefined) throw notFound(missing);
+  return { ...known, ...Object.fromEntries(chain.map((name, at) => [name, found[at]])) };
 }
 
-interface Loaded {
+interface Owner {
   readonly organisationId: string;
-  readonly resources: Resources;
+  /** The id under which the campaign is stored. */
+  readonly campaignId: string;
 }
 
-const LOAD: Readonly<Record<ResourceName, (deps: ResourceDeps, id: string, loaded: Loaded) => Promise<unknown>>> = {
-  campaign: ({ context }, id, { organisationId }) => context.stores.campaigns.find(toStoredId(organisationId, id)),
-  texter: ({ context }, id, { resources }) => context.stores.texters.find(campaignIdOf(resources), id),
-  operation: async ({ context, sentQueues }, id, { organisationId, resources }) => {
-    const campaignId = campaignIdOf(resources);
-    const operationId = toStoredId(organisationId, id);
-    const found =
-      (await context.operationViews.findOperation(operationId)) ?? (await findSentIn(sentQueues, operationId));
+const LOAD: Readonly<Record<ResourceName, (deps: ResourceDeps, id: string, owner: Owner) => Promise<unknown>>> = {
+  campaign: ({ context }, _, { campaignId }) => context.stores.campaigns.find(campaignId),
+  texter: ({ context }, id, { campaignId }) => context.stores.texters.find(campaignId, id),
+  operation: async (deps, id, { organisationId, campaignId }) => {
+    const found = await findOperation(deps, toStoredId(organisationId, id));
     return found?.campaignId === campaignId ? found : undefined;
   },
-  conversation: ({ context }, id, { resources }) => context.views.findWithHistory(campaignIdOf(resources), id),
+  conversation: ({ context }, id, { campaignId }) => context.views.findWithHistory(campaignId, id),
 };
 
-function campaignIdOf({ campaign }: Resources): string {
-  return required(campaign).campaignId;
+/** Finds an operation or claim in the database, or in the queue while no worker has accepted it. */
+export async function findOperation(
+  { context: { operationViews }, sentQueues }: ResourceDeps,
+  operationId: string,
+): Promise<AnyOperation | SentOperation | undefined> {
+  const accepted = await operationViews.findOperation(operationId);
+  if (accepted) return accepted;
+  // A worker may have accepted and ended it between the two reads. Then it is no longer in the queue.
+  return (await findSentIn(sentQueues, operationId)) ?? (await operationViews.findOperation(operationId));
 }
 
 /** Returns a resource that the route has declared. */

@@ -7,7 +7,7 @@ import { requestHash } from '../domain/requests.ts';
 import { parseRequest, refuseUnconfirmed, type AnyOperation, type OperationRequest } from '../operations/index.ts';
 import { sendRequest, type Sent, type SentClaim } from '../producer/index.ts';
 import { findSentIn, type SentOperation } from '../reconcile/index.ts';
-import { required } from './access.ts';
+import { findOperation, required } from './access.ts';
 import { organisationIdOf } from './authenticate.ts';
 import type { OperationBody } from './operation-shapes.ts';
 import { toOwnOperation } from './own-operation.ts';
@@ -78,8 +78,11 @@ async function findSame(
   command: OperationRequest | ClaimRequest,
 ): Promise<AnyOperation | undefined> {
   const { operationId } = command;
-  const accepted = await context.operationViews.findOperation(operationId);
-  const sent = accepted ? undefined : await findSentIn(sentQueues, operationId);
+  // Most keys are new, and found in neither place.
+  const [accepted, sent] = await Promise.all([
+    context.operationViews.findOperation(operationId),
+    findSentIn(sentQueues, operationId),
+  ]);
   // A request that was refused before it was accepted does not keep its key.
   const kept = sent && sent.state !== 'refused' ? requestHash(sent.request) : undefined;
   const keptHash = accepted?.requestHash ?? kept;
@@ -91,14 +94,10 @@ function isAcceptedAt(found: OperationBody | undefined, at: Date | undefined): b
   return at !== undefined && found?.acceptedAt?.getTime() === at.getTime();
 }
 
-/** Reads an operation from the database, or from the queue when no worker has accepted it. */
-export async function readOperation(
-  { context, sentQueues }: HttpServices,
-  operationId: string,
-): Promise<OperationBody | undefined> {
-  const accepted = await context.operationViews.findOperation(operationId);
-  const found = accepted ?? (await findSentIn(sentQueues, operationId));
-  return found && viewWithPlace({ context }, found);
+/** Reads an operation as it stands. */
+export async function readOperation(services: HttpServices, operationId: string): Promise<OperationBody | undefined> {
+  const found = await findOperation(services, operationId);
+  return found && viewWithPlace(services, found);
 }
 
 /** Shows an operation, and how many run before it if it waits. */

@@ -51,12 +51,9 @@ export async function findSent(address: QueueAddress, operationId: string): Prom
 
 /** The same for a process that keeps its queues. */
 export async function findSentIn(queues: readonly Queue[], operationId: string): Promise<SentOperation | undefined> {
-  for (const queue of queues) {
-    const job = await findJob(queue, operationId);
-    const sent = job && toSent(job);
-    if (sent?.operationId === operationId) return sent;
-  }
-  return undefined;
+  const jobs = await Promise.all(queues.map((queue) => findJob(queue, operationId)));
+  const sent = jobs.flatMap((job) => (job && toSent(job)) ?? []);
+  return sent.find((each) => each.operationId === operationId);
 }
 
 /**
