@@ -73,7 +73,11 @@ const UNDO_AND_CANCEL_DAMAGES: Record<string, Damage> = {
   'a cancellation of an operation that is done': (database) =>
     database.operations.updateOne(ofCancelled, { $set: { state: 'done' } }),
   'a number of left conversations without a cancellation': (database) =>
-    database.operations.updateOne(ofUndo, { $set: { 'receipt.left': 0 } }),
+    database.operations.updateOne(ofUndo, { $set: { 'receipt.left': 1 } }),
+  'a number of left conversations of an operation with a count': (database) =>
+    database.operations.updateOne({ ...ofOperation, state: 'done' }, { $set: { 'receipt.left': 1 } }),
+  'a cancelled operation that does not say how many conversations are left': (database) =>
+    database.operations.updateOne(ofCancelled, { $set: { 'receipt.left': null } }),
 };
 
 describe('the audit', () => {
@@ -169,6 +173,18 @@ describe('the audit', () => {
     const { violations, checked } = await audit(harness, [campaign], sent);
     expect(violations).toEqual([]);
     expect(checked).toMatchObject({ conversations: 20, operations: 4, claims: 0, undos: 1, cancelled: 1, reopened: 0 });
+  });
+
+  it('accepts that an operation on all conversations left some that came while it ended', async () => {
+    const { campaign, sent } = await reassignAndClaim();
+    const { campaignId } = campaign;
+    const operationId = harness.newId('op');
+    const all = { operationId, campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
+    const dealt = await (await harness.producer.reassign(all)).result();
+    await harness.context.database.operations.updateOne({ _id: operationId }, { $set: { 'receipt.left': 4 } });
+    const answers = [{ ...dealt, receipt: { ...dealt.receipt, left: 4 } }];
+    const { violations } = await audit(harness, [campaign], [...sent, { operationId, campaignId, answers }]);
+    expect(violations).toEqual([]);
   });
 
   it.each(Object.entries(UNDO_AND_CANCEL_DAMAGES))('finds %s', async (_what, damage) => {
