@@ -24,6 +24,12 @@ const APPEND = `
   redis.call('xadd', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'version', string.format('%.0f', version + 1), 'change', ARGV[3])
   return redis.call('pexpire', KEYS[1], ARGV[2])`;
 
+const DELETE_DAMAGED = `
+  for _, key in ipairs(KEYS) do
+    local type = redis.call('type', key).ok
+    if type ~= 'stream' and type ~= 'none' then redis.call('del', key) end
+  end`;
+
 /** A place in the stream of a campaign: the id that Redis has given, and the version, which grows by 1. */
 export interface Position {
   readonly id: string;
@@ -46,9 +52,14 @@ export async function append(redis: RedisConnection, key: string, change: Change
   await redis.eval(APPEND, 1, key, CHANGES_KEPT_MAX, KEPT_MS, JSON.stringify(change));
 }
 
-/** Reads the position of the newest change. */
+/** Reads the position of the newest change. A key of another type is deleted, and counts as no stream. */
 export async function readTail(redis: RedisConnection, key: string): Promise<Position> {
-  const [newest] = await redis.xrevrange(key, '+', '-', 'COUNT', 1);
+  const read = redis.xrevrange(key, '+', '-', 'COUNT', 1);
+  const [newest] = await read.catch(async (error: unknown): Promise<StoredEntry[]> => {
+    if (!isWrongType(error)) throw error;
+    await deleteDamaged(redis, [key]);
+    return [];
+  });
   if (!newest) return NO_CHANGES;
   const { id, version } = toEntry(newest);
   return { id, version };
@@ -62,6 +73,16 @@ export async function readAfter(
   limit: number,
 ): Promise<readonly Entry[]> {
   return (await redis.xrange(key, `(${id}`, '+', 'COUNT', limit)).map(toEntry);
+}
+
+/** Returns true for the error of a read when one of its keys is no stream. */
+export function isWrongType(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('WRONGTYPE');
+}
+
+/** Deletes the keys that are no streams. One of them fails the read of all. */
+export async function deleteDamaged(redis: RedisConnection, keys: readonly string[]): Promise<void> {
+  await redis.eval(DELETE_DAMAGED, keys.length, ...keys);
 }
 
 export type StoredEntry = readonly [id: string, fields: readonly string[]];

@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import pTimeout, { TimeoutError } from 'p-timeout';
 import type { RedisConnection } from '../queue/connection.ts';
-import { streamKey, toEntry, type Entry, type Position, type StoredEntry } from './live-stream.ts';
+import {
+  deleteDamaged,
+  isWrongType,
+  streamKey,
+  toEntry,
+  type Entry,
+  type Position,
+  type StoredEntry,
+} from './live-stream.ts';
 
 /** How long one read waits for changes. It must end well before a connection counts as silent. */
 const BLOCK_MS = 2_000;
@@ -101,7 +109,10 @@ export class StreamReader {
     const keys = [this.wakeKey, ...topics.keys()];
     const ids = [this.wakeId, ...[...topics.values()].map(({ position }) => position.id)];
     const read = this.options.redis.xread('COUNT', READ_MAX, 'BLOCK', BLOCK_MS, 'STREAMS', ...keys, ...ids);
-    const found = await this.answered(read);
+    const found = await this.answered(read).catch(async (error: unknown) => {
+      if (isWrongType(error)) await deleteDamaged(this.options.commands, keys);
+      throw error;
+    });
     for (const [key, entries] of (found ?? []) as [string, StoredEntry[]][]) {
       if (key === this.wakeKey) this.wakeId = entries.at(-1)?.[0] ?? this.wakeId;
       const topic = topics.get(key);

@@ -173,13 +173,34 @@ describe('the events of a campaign', () => {
       const after = await reassign(2);
       await stream.next('reset');
       await until('the snapshot', () => stream.names.lastIndexOf('snapshot') > stream.names.indexOf('reset'));
-      await late.next('changes', stateOf(after, 'done'));
+      // It may have begun with a shared snapshot from before the lost change, and be reset when it reaches the gap.
+      await until('the operation', () =>
+        late.events.some(({ data }) => 'operations' in data && stateOf(after, 'done')(data)),
+      );
       for (const each of [stream, late]) {
         expect(each.names.filter((name) => name === 'reset').length).toBeLessThan(2);
         each.close();
       }
     },
   );
+
+  it('continue when the stream of another watched campaign, or their own, is replaced by another value', async () => {
+    await harness.seedConversations(campaignId, many(6));
+    const damagedId = await harness.seedCampaign(2);
+    await harness.seedConversations(damagedId, many(2));
+    const stream = await EventStream.open(client, ofCampaign());
+    const damaged = await EventStream.open(client, `/v1/campaigns/${damagedId}/events`);
+    for (const each of [stream, damaged]) await each.next('snapshot');
+    await redis.set(streamKey(harness.config.queue.prefix, damagedId), 'damaged');
+    await stream.next('changes', stateOf(await reassign(2), 'done'));
+    await redis.set(streamKey(harness.config.queue.prefix, damagedId), 'damaged');
+    const late = await EventStream.open(client, `/v1/campaigns/${damagedId}/events`);
+    await late.next('snapshot');
+    const operationId = harness.newId('op');
+    await harness.producer.reassign({ ...reassignAll, operationId, campaignId: damagedId });
+    for (const each of [damaged, late]) await each.next('changes', stateOf(operationId, 'done'));
+    for (const each of [stream, damaged, late]) each.close();
+  });
 
   it('are refused for the campaign of another organisation, as one that does not exist', async () => {
     const problem = await client.problem('GET', '/v1/campaigns/nowhere/events');
