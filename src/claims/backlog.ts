@@ -2,6 +2,8 @@ import type { ClaimReply, ForwardedClaim } from './contract.ts';
 
 /** How many entries one call of `serve` gets. Claims that do not fit into its transaction stay for the next round. */
 const ROUND_ENTRIES_MAX = 100;
+/** A round gets at least this many entries, if there are as many. */
+const ROUND_ENTRIES_MIN = 10;
 
 /**
  * The entries of one campaign at a coordinator: those of the next round, and behind them the local entries that no round has
@@ -10,10 +12,14 @@ const ROUND_ENTRIES_MAX = 100;
 export class ClaimBacklog {
   private round: readonly ForwardedClaim[] = [];
   private local: readonly ForwardedClaim[] = [];
+  private entriesMax = ROUND_ENTRIES_MAX;
 
-  /** The entries of the next round, in order. */
+  /**
+   * The entries of the next round, in order. After a round that had no room for all of its entries: twice as many as it had room
+   * for. A round reads the loads of the texters of all its entries, which delays those that it serves.
+   */
   get nextRound(): readonly ForwardedClaim[] {
-    return this.round;
+    return this.round.slice(0, this.entriesMax);
   }
 
   get all(): readonly ForwardedClaim[] {
@@ -59,12 +65,22 @@ export class ClaimBacklog {
   takeAnswered(
     replies: ReadonlyMap<string, ClaimReply>,
   ): { readonly coordinatorId: string; readonly reply: ClaimReply }[] {
+    this.limitNext(replies);
     const answered = this.round.flatMap(({ coordinatorId, id }) => {
       const reply = replies.get(id);
       return reply ? [{ coordinatorId, reply }] : [];
     });
     this.round = this.round.filter(({ id }) => !replies.has(id));
     return answered;
+  }
+
+  /** A round that failed does not say how many entries it had room for. */
+  private limitNext(replies: ReadonlyMap<string, ClaimReply>): void {
+    if ([...replies.values()].some(({ failure }) => failure !== undefined)) return;
+    const served = this.nextRound.filter(({ id }) => replies.has(id)).length;
+    const hadRoomForAll = served === this.nextRound.length;
+    const max = 2 * (hadRoomForAll ? this.entriesMax : served);
+    this.entriesMax = Math.min(ROUND_ENTRIES_MAX, Math.max(ROUND_ENTRIES_MIN, max));
   }
 }
 

@@ -106,6 +106,20 @@ describe(`a claim coordinator (seed ${SEED})`, () => {
     expect(coordinators.rounds.map(({ operationIds }) => operationIds)).toEqual(rounds);
   });
 
+  it('gives a round at most twice the claims that the last one had room for, and never fewer than ten', async () => {
+    const hadRoomFor = [8, 16, 3, 10, 20, 40, 80];
+    coordinators.during = () => {
+      coordinators.servedMax = hadRoomFor.shift() ?? Infinity;
+      return Promise.resolve();
+    };
+    const claims = coordinators.newClaims('c1', 300);
+    const ids = claims.map(({ request }) => request.operationId);
+    await allReplies(claims.map((claim) => one().submit(claim)));
+    const sizes = coordinators.rounds.map(({ operationIds }) => operationIds.length);
+    expect(sizes.slice(0, 8)).toEqual([100, 16, 32, 10, 20, 40, 80, 100]);
+    expect(coordinators.rounds[1]?.operationIds).toEqual(ids.slice(8, 24));
+  });
+
   it('serves a claim once although it is forwarded several times during a long round', async () => {
     const { resume } = coordinators.pauseRounds();
     const first = coordinators.newClaim('c1');

@@ -19,6 +19,8 @@ const CONVERSATIONS = 2_400;
 const KILLS = 4;
 /** How many claims are answered between two kills. */
 const ANSWERS_BETWEEN_KILLS = 120;
+/** A machine with much other work answers a few claims in a second, and a killed worker may stop them for fifteen seconds. */
+const ANSWERED_WITHIN_MS = 90_000;
 /** The test ends when at least this much has happened. */
 const ENOUGH = { granting: 150, refused: 1, waited: 1, moves: 1_500 };
 const RULES = { enabled: true, batchMax: 8, openMax: 20, repliesMax: 2 };
@@ -29,8 +31,7 @@ const SETTINGS = {
   BATON_BATCH_CONVERSATIONS_MAX: '50',
 };
 const RESULT = { waitMs: 60_000 };
-/** Each killed worker may stop the claims for fifteen seconds. */
-const WORKED_WITHIN_MS = 300_000;
+const WORKED_WITHIN_MS = 400_000;
 
 /**
  * Two hundred texters claim from one pool, some of them twice at once, while administrators move their conversations and one
@@ -99,7 +100,8 @@ describe(`Baton with two hundred texters and one pool while workers are killed (
   async function killOneByOne(workers: WorkerProcess[]): Promise<void> {
     for (let kill = 0; kill < KILLS; kill += 1) {
       const before = answeredCount();
-      await until('more answers', () => answeredCount() > before + ANSWERS_BETWEEN_KILLS);
+      const enough = before + ANSWERS_BETWEEN_KILLS;
+      await until('more answers', () => answeredCount() > enough, ANSWERED_WITHIN_MS);
       const victim = kill % workers.length;
       await workers[victim]?.kill();
       workers[victim] = await WorkerProcess.start(harness, SETTINGS);
