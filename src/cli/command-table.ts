@@ -133,12 +133,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     usage: 'worker',
     summary: 'run a worker until a signal stops it',
-    load: async () => (await import('./commands/worker.ts')).addWorker,
+    load: async () => (await import('./commands/processes.ts')).addWorker,
   },
   {
     usage: 'serve',
     summary: 'run the HTTP server until a signal stops it',
-    load: async () => (await import('./commands/serve.ts')).addServe,
+    load: async () => (await import('./commands/processes.ts')).addServe,
   },
   {
     usage: 'organisation',

@@ -3,6 +3,9 @@ import { STATUSES } from '../domain/conversation.ts';
 import { SPREADS } from '../domain/operation.ts';
 import { actorId, COUNT_MAX, operationId } from '../domain/ids.ts';
 import { id, seconds, statusIn, wholeNumber } from './arguments.ts';
+import { shown } from '../domain/visible-text.ts';
+import { misused } from './errors.ts';
+import type { Session } from './session.ts';
 
 /** Arguments and options that several commands take. */
 export const CAMPAIGN = ['<campaign>', 'the campaign, by id or name'] as const;
@@ -89,4 +92,15 @@ export function addOperationOptions(command: Command): Command {
     .option('--preview', 'show what would move, and change nothing')
     .addOption(waitOption())
     .option('--no-wait', 'do not wait: print the id of the operation');
+}
+
+/** The person who asks, for requests from a terminal where nobody is named. */
+const DEFAULT_ACTOR = 'cli';
+
+/** Returns the id of the person who asks: of `--actor`, of the variable BATON_ACTOR, or a word that says where from. */
+export function actorOf({ terminal }: Session, { actor }: ActorOptions): string {
+  const given = actor ?? (terminal.env['BATON_ACTOR'] || DEFAULT_ACTOR);
+  if (actorId.safeParse(given).success) return given;
+  const expected = 'an opaque id of letters, digits, "-", "_", ".", ":" and "|"';
+  throw misused(`BATON_ACTOR must be ${expected}`, { expected, received: shown(given) });
 }

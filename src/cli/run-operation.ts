@@ -6,12 +6,11 @@ import { isOne, type OperationRequest, parseRequest, preview, refuseEarly } from
 import { newId } from './arguments.ts';
 import { misused } from './errors.ts';
 import type { CampaignSession } from './lookup.ts';
-import { actorOf } from './actor.ts';
-import { ask } from './ask.ts';
-import type { OperationOptions } from './options.ts';
+import { actorOf, type OperationOptions } from './options.ts';
 import { previewText } from './preview-text.ts';
 import { sendOperation } from './send.ts';
-import { counted, type Output, type Terminal } from './terminal.ts';
+import type { Session } from './session.ts';
+import { counted, type Output } from './terminal.ts';
 
 /** The fields that every request has. They are checked later, with the rest of the request. */
 export function commonFields({ campaign, session }: CampaignSession, options: OperationOptions) {
@@ -55,11 +54,12 @@ async function withConfirmation(
   if (request.count !== undefined && (found >= request.count || found === 0)) return request;
   const assignees = from === 'everyone' ? 'everyone' : names.list(sources);
   const source = status === 'any' ? assignees : `${assignees} (${status})`;
-  return { ...request, confirm: await confirmCount(session.terminal, found, source) };
+  return { ...request, confirm: await confirmCount(session, found, source) };
 }
 
 /** Asks for the number on a terminal. Without a terminal, the command line itself must confirm it. */
-async function confirmCount(terminal: Terminal, count: number, source: string): Promise<number> {
+async function confirmCount(session: Session, count: number, source: string): Promise<number> {
+  const { terminal } = session;
   const conversations = counted(count, 'conversation');
   if (!terminal.stdin.isTTY || !terminal.stderr.isTTY) {
     throw new Refusal('confirmation-needed', {
@@ -68,7 +68,7 @@ async function confirmCount(terminal: Terminal, count: number, source: string): 
       received: 'none',
     });
   }
-  const typed = await ask(terminal, `Unassign all ${conversations} from ${source}? Type the number to confirm: `);
+  const typed = await session.ask(`Unassign all ${conversations} from ${source}? Type the number to confirm: `);
   if (typed === String(count)) return count;
   throw new Refusal('confirmation-needed', {
     message: `nothing was unassigned: only the number ${count} confirms it`,

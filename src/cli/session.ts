@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import type { Config } from '../config.ts';
 import type { Context } from '../context.ts';
 import { Refusal } from '../domain/errors.ts';
@@ -75,6 +76,19 @@ export class Session {
   note(line: string): void {
     const { stderr } = this.terminal;
     stderr.write(`${plainLines(laidOut(`baton: ${line}`, widthOf(this.terminal, stderr)))}\n`);
+  }
+
+  /** Asks a person, in lines that fit the terminal. Returns an empty answer when the input ends. */
+  async ask(question: string): Promise<string> {
+    const { stdin, stderr } = this.terminal;
+    const lines = laidOut(plainLines(question), widthOf(this.terminal, stderr)).trimEnd();
+    const prompt = createInterface({ input: stdin, output: stderr });
+    try {
+      const ended = new Promise<string>((resolve) => prompt.once('close', () => resolve('')));
+      return (await Promise.race([prompt.question(`${lines} `), ended])).trim();
+    } finally {
+      prompt.close();
+    }
   }
 
   /**

@@ -1,6 +1,7 @@
 import { isoMoment } from './moments.ts';
 import { STATUSES, type Status } from '../domain/conversation.ts';
 import { readName } from '../domain/visible-text.ts';
+import type { PhoneReading } from '../domain/phone.ts';
 
 /** Says in a sentence why a row is rejected. The sentence never repeats a cell, which could be a name or a phone number. */
 export class BadRow extends Error {
@@ -65,4 +66,27 @@ export function readMoment(text: string, field: string): Date | undefined {
   const moment = isoMoment(text);
   if (moment) return moment;
   throw new BadRow(`${field} must be an ISO 8601 date such as 2020-09-01 or 2020-09-01T10:00:00Z`, field);
+}
+
+/** Reading a number takes most of the time of a row, and an import reads each row twice. */
+const KNOWN_MAX = 100_000;
+/** A longer text is no phone number. */
+const KNOWN_CHARS_MAX = 40;
+
+/** Returns a function that reads phone numbers of a country and remembers the first ones. */
+export async function phoneReader(country: string | null): Promise<(text: string) => PhoneReading> {
+  const { readPhone } = await import('../domain/phone.ts');
+  const known = new Map<string, PhoneReading>();
+  return (text) => {
+    const before = known.get(text);
+    if (before) return before;
+    const reading = readPhone(text, country);
+    if (known.size < KNOWN_MAX && text.length <= KNOWN_CHARS_MAX) known.set(copyOf(text), reading);
+    return reading;
+  };
+}
+
+/** A part of a text keeps all of it in memory. A copy does not. */
+function copyOf(text: string): string {
+  return Buffer.from(text).toString();
 }

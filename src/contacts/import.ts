@@ -1,7 +1,7 @@
 import type { ContactStore } from './contact.ts';
 import { mapColumns, missingFields, type ColumnMapping, type MappingChoices } from './mapping.ts';
 import { emptyFile, noHeader } from './mapping-refusals.ts';
-import { phoneReader } from './phone-reader.ts';
+import { phoneReader } from './cell-values.ts';
 import { RowImport, type ImportResult, type RowImportParts } from './row-import.ts';
 import { ContactReader } from './row.ts';
 import type { ContactSource } from './source.ts';

@@ -17,7 +17,7 @@ export { exportForm, type RowForm, toCsv } from './export-csv.ts';
 export { FIELDS, headerKey, REPORT_COLUMNS } from './fields.ts';
 export { withGuard } from './formulas.ts';
 export { type ImportEnd, type ImportOptions, type ImportPreview, importContacts, previewImport } from './import.ts';
-export { contactRow, jsonKeyOf } from './json-row.ts';
+export { contactRow, jsonKeyOf } from './json-rows.ts';
 export { type JsonForm, jsonSource } from './json-rows.ts';
 export { openNamelessFile, piecesOf, writeAll } from './nameless-file.ts';
 export { type ContactSource, sourceOf, type SourceRow } from './source.ts';

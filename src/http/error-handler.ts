@@ -7,7 +7,7 @@ import { idText, loggedError } from '../domain/safe-text.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { HttpProblem, PROBLEM_TYPE, type ProblemDocument } from './problem.ts';
 import { MALFORMED, problemOf, type FoundProblem } from './problem-of-error.ts';
-import { mayBeSlow } from './streams/slow-bodies.ts';
+import { mayBeSlow } from './streams/bodies.ts';
 import { InvalidRequest } from './validation.ts';
 
 /** Answers every error with a problem document, and logs the cause of those that are bugs. */

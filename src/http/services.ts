@@ -15,7 +15,7 @@ import { tokenKeysOf } from './authenticate-texter.ts';
 import { Availability } from './availability.ts';
 import { Gate } from './gate.ts';
 import { KeyCache } from './key-cache.ts';
-import { countsOfEvent } from './live/counts-of-event.ts';
+import { countsOfEvent } from './live/live-counts.ts';
 import { LiveHub } from './live/live-hub.ts';
 import type { Snapshot } from './live/view.ts';
 import { SharedAnswers } from './shared-answers.ts';

@@ -1,8 +1,8 @@
 import { Types, type mongo } from 'mongoose';
 import { isErased } from '../domain/erased.ts';
-import { stream, type Database } from './database.ts';
+import { IN_ONE_BATCH, stream, type Database } from './database.ts';
 import { duplicatesIn } from './server-errors.ts';
-import type { ConversationDoc } from './documents.ts';
+import type { CampaignDoc, ConversationDoc } from './documents.ts';
 import { BY_ID, PHONE_INDEX } from './indexes.ts';
 
 const PAGE_SIZE = 1_000;
@@ -132,5 +132,19 @@ class Rewrite {
       hint: BY_ID,
     });
     this.counts.optedOut += modifiedCount;
+  }
+}
+
+/** No campaign has a country yet, so national numbers stay as they are until `baton phones` runs. */
+export async function writeAllPhones(database: Database, log: (line: string) => void): Promise<void> {
+  await database.campaigns.updateMany({ country: { $exists: false } }, { $set: { country: null } });
+  const found = database.models.campaigns.find({}, { country: 1 }, IN_ONE_BATCH);
+  for (const { _id: campaignId, country } of await found.lean<Pick<CampaignDoc, '_id' | 'country'>[]>()) {
+    const { rewritten, unreadable, sharedCount } = await writeCanonicalPhones(database, campaignId, country);
+    if (rewritten + unreadable + sharedCount === 0) continue;
+    log(
+      `campaign ${campaignId}: ${rewritten} phone numbers rewritten, ${unreadable} cannot be read, ${sharedCount} are ` +
+        `shared by several conversations; see \`baton phones ${campaignId}\``,
+    );
   }
 }

@@ -1,4 +1,5 @@
-import { writeAllPhones, giveToDefaultOrganisation } from './document-changes.ts';
+import { DEFAULT_ORGANISATION, OF_ANOTHER_ORGANISATION } from '../domain/organisations.ts';
+import { writeAllPhones } from './canonical-phones.ts';
 import { databaseIdOf } from './database-id.ts';
 import type { Database } from './database.ts';
 import { FIRST_MIGRATION } from './first-migration.ts';
@@ -197,4 +198,12 @@ export const OWN_INDEXES = ownIndexesOf(MIGRATIONS);
 
 export function ownIndexesOf(migrations: readonly Migration[]): ReadonlySet<string> {
   return new Set(migrations.flatMap(({ indexes = [] }) => indexes.map(({ name }) => name)));
+}
+
+/** Every campaign of the versions before has a plain id, and so belongs to the default organisation. */
+async function giveToDefaultOrganisation(database: Database): Promise<void> {
+  const $setOnInsert = { name: 'Default', createdAt: database.now() };
+  await database.organisations.updateOne({ _id: DEFAULT_ORGANISATION }, { $setOnInsert }, { upsert: true });
+  const plain = { organisationId: { $exists: false }, _id: { $not: OF_ANOTHER_ORGANISATION } };
+  await database.campaigns.updateMany(plain, { $set: { organisationId: DEFAULT_ORGANISATION } });
 }

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { TexterWords } from '../../src/campaigns/texter-words.ts';
-import { BadRow } from '../../src/contacts/cell-values.ts';
+import { BadRow, phoneReader } from '../../src/contacts/cell-values.ts';
 import type { NewConversation } from '../../src/contacts/contact.ts';
 import { openCsv, type CsvChoices } from '../../src/contacts/csv-file.ts';
 import { mapColumns } from '../../src/contacts/mapping.ts';
-import { phoneReader } from '../../src/contacts/phone-reader.ts';
 import { ContactReader } from '../../src/contacts/row.ts';
 import { readRow } from '../../src/contacts/row-import.ts';
 

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { jsonSource, type JsonForm } from '../../src/contacts/json-rows.ts';
-import { readJsonRow } from '../../src/contacts/json-row.ts';
+import { jsonSource, type JsonForm, readJsonRow } from '../../src/contacts/json-rows.ts';
 import { ROW_BYTES_MAX } from '../../src/contacts/json-scanner.ts';
 import type { SourceRow } from '../../src/contacts/source.ts';
 

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { optOut, sourceOf } from '../../src/contacts/index.ts';
 import { withLimit } from '../../src/http/streams/import-rows.ts';
-import { IMPORT_BYTES_MAX } from '../../src/http/streams/receive-body.ts';
+import { IMPORT_BYTES_MAX } from '../../src/http/streams/bodies.ts';
 import { Harness } from '../support/harness.ts';
 import { phoneOf } from '../support/phones.ts';
 import { until } from '../support/until.ts';

@@ -1,9 +1,8 @@
 import { EventEmitter, once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer, type Socket, type AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { answerClientError } from '../../src/http/error-handler.ts';
-import { allowSlowBody } from '../../src/http/streams/slow-bodies.ts';
+import { allowSlowBody } from '../../src/http/streams/bodies.ts';
 
 describe('a body that arrives slowly', () => {
   it('is cut off, unless it belongs to a route that allows it and the request still runs', async () => {

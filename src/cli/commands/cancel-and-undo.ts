@@ -2,18 +2,18 @@ import type { Command } from 'commander';
 import { unknownOperation } from '../../domain/errors.ts';
 import { CONTROLS_QUEUE } from '../../queue/job.ts';
 import type { CancelAnswer } from '../../operations/index.ts';
-import { actorOf } from '../actor.ts';
-import { misused } from '../errors.ts';
-import type { AssigneeNames } from '../assignee-names.ts';
-import { blocks } from '../layout.ts';
-import { openCampaign } from '../lookup.ts';
 import {
+  actorOf,
   addActorOptions,
   addOperationOptions,
   waitOption,
   type ActorOptions,
   type OperationOptions,
 } from '../options.ts';
+import { misused } from '../errors.ts';
+import type { AssigneeNames } from '../assignee-names.ts';
+import { blocks } from '../layout.ts';
+import { openCampaign } from '../lookup.ts';
 import { receiptText } from '../receipt-text.ts';
 import { commonFields, runOperation } from '../run-operation.ts';
 import type { Session } from '../session.ts';

@@ -11,7 +11,6 @@ import { Refusal } from '../../domain/errors.ts';
 import { texterId } from '../../domain/ids.ts';
 import { foldedText } from '../../domain/visible-text.ts';
 import { id, newId } from '../arguments.ts';
-import { ask } from '../ask.ts';
 import { findTexter, openCampaign } from '../lookup.ts';
 import { CAMPAIGN, TEXTER } from '../options.ts';
 import type { Session } from '../session.ts';
@@ -116,13 +115,14 @@ async function add(session: Session, typed: string, name: string, options: AddOp
   return texterOutput(campaignId, texter);
 }
 
-async function confirmAnother({ terminal }: Session, same: readonly Texter[]): Promise<void> {
+async function confirmAnother(session: Session, same: readonly Texter[]): Promise<void> {
   const [first] = same;
   const ids = same.map(({ texterId }) => texterId).join(', ');
   const name = first?.name ?? '';
   const question = `${name} is on this campaign already (${ids}).\nFor another person with this name, type "another" to confirm: `;
+  const { terminal } = session;
   const isAsked = terminal.stdin.isTTY && terminal.stderr.isTTY;
-  if (isAsked && (await ask(terminal, question)) === 'another') return;
+  if (isAsked && (await session.ask(question)) === 'another') return;
   throw new Refusal('texter-exists', {
     message: `a texter of the campaign has this name already (${ids}); nobody was added. For another person with the same name, use --another`,
     expected: 'a name that no texter of the campaign has, or --another',

@@ -2,7 +2,7 @@ import { toOutsideId } from '../../domain/organisations.ts';
 import { compareIds, shownOperation, type ChangedOperation, type Entry, type Position } from '../../events/index.ts';
 import type { OperationViewStore } from '../../operations/index.ts';
 import type { SharedAnswers } from '../shared-answers.ts';
-import type { CountsOfEvent } from './counts-of-event.ts';
+import type { CountsOfEvent } from './live-counts.ts';
 import { eventText } from './event-text.ts';
 import type { LiveView, Snapshot } from './view.ts';
 

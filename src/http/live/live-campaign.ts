@@ -11,9 +11,8 @@ import {
   type Topic,
 } from '../../events/index.ts';
 import type { RedisConnection } from '../../queue/connection.ts';
-import type { CountsOfEvent } from './counts-of-event.ts';
+import { type CountsOfEvent, LiveCounts, type VersionedCounts } from './live-counts.ts';
 import { eventText } from './event-text.ts';
-import { LiveCounts, type VersionedCounts } from './live-counts.ts';
 import type { LiveView } from './view.ts';
 
 export interface LiveCampaignOptions {

@@ -1,7 +1,7 @@
 import { StreamReader } from '../../events/index.ts';
 import type { RedisConnection } from '../../queue/connection.ts';
 import { HttpProblem } from '../problem.ts';
-import type { CountsOfEvent } from './counts-of-event.ts';
+import type { CountsOfEvent } from './live-counts.ts';
 import { LiveCampaign } from './live-campaign.ts';
 import type { Watcher } from './watcher.ts';
 

@@ -10,7 +10,7 @@ import { problems } from '../document.ts';
 import type { HttpServices } from '../services.ts';
 import { campaignParams } from '../shapes.ts';
 import { Places } from '../streams/places.ts';
-import { whenClosed } from '../streams/when-closed.ts';
+import { whenClosed } from '../streams/bodies.ts';
 
 /** Each needs the memory of one batch, however large the campaign is and however slowly it is read. */
 const EXPORTS_AT_ONCE_MAX = 32;

@@ -11,9 +11,7 @@ import { refillPool, type HttpServices } from '../services.ts';
 import { campaignParams } from '../shapes.ts';
 import { importRows, IMPORT_ROWS_MAX, noRows } from '../streams/import-rows.ts';
 import { Places } from '../streams/places.ts';
-import { IMPORT_BYTES_MAX } from '../streams/receive-body.ts';
-import { allowSlowBody } from '../streams/slow-bodies.ts';
-import { whenClosed } from '../streams/when-closed.ts';
+import { IMPORT_BYTES_MAX, allowSlowBody, whenClosed } from '../streams/bodies.ts';
 import { validatorCompiler } from '../validation.ts';
 
 const IMPORTS_AT_ONCE_MAX = 4;

@@ -7,7 +7,7 @@ import { readToken } from '../../access/index.ts';
 import { bearerOf, callerOf, texterOf } from '../authenticate.ts';
 import { problems } from '../document.ts';
 import { CampaignView } from '../live/campaign-view.ts';
-import { countsOfEvent } from '../live/counts-of-event.ts';
+import { countsOfEvent } from '../live/live-counts.ts';
 import { STREAMS_OF_KEY_MAX, STREAMS_OF_TEXTER_MAX, type StreamOwner } from '../live/live-hub.ts';
 import { openStream } from '../live/open-stream.ts';
 import { OperationView } from '../live/operation-view.ts';

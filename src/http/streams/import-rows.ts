@@ -14,7 +14,7 @@ import {
 import { Refusal } from '../../domain/errors.ts';
 import { HttpProblem } from '../problem.ts';
 import type { HttpServices } from '../services.ts';
-import { receiveBody } from './receive-body.ts';
+import { receiveBody } from './bodies.ts';
 import { RejectedRows } from './rejected-rows.ts';
 
 /** The most rows of one request. */

@@ -1,8 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { addAbortSignal, Transform, type Readable, type TransformCallback } from 'node:stream';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyRequest, FastifyReply } from 'fastify';
 import { writeAll } from '../../contacts/index.ts';
 import { HttpProblem } from '../problem.ts';
+import type { Socket } from 'node:net';
 
 /** The largest body, and so the largest temporary file: 200,000 rows of more than 600 bytes. */
 export const IMPORT_BYTES_MAX = 128 * 1024 * 1024;
@@ -37,4 +38,27 @@ function bodyTooLarge(): HttpProblem {
     received: 'more',
     headers: { connection: 'close' },
   });
+}
+
+const allowed = new WeakSet<Socket>();
+
+/** Lets the body of a request arrive for longer than other bodies. The route needs a time limit of its own. */
+export function allowSlowBody({ raw: { socket } }: FastifyRequest, reply: FastifyReply): void {
+  allowed.add(socket);
+  // The connection may send another request afterwards.
+  whenClosed(reply, () => allowed.delete(socket));
+}
+
+/** Returns true while the body of an allowed request arrives on a connection. */
+export function mayBeSlow(socket: Socket): boolean {
+  return allowed.has(socket);
+}
+
+/**
+ * Calls back once when the response has ended or its connection is lost. A client can be gone before the route begins, and then
+ * the event has passed.
+ */
+export function whenClosed({ raw }: FastifyReply, callback: () => void): void {
+  if (raw.closed || raw.destroyed) callback();
+  else raw.once('close', callback);
 }
