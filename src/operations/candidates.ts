@@ -1,11 +1,17 @@
-import { readFromEnd, readInOrder } from '../conversations/index.ts';
-import { statusesFrom, type Assignee, type Candidate, type Position } from '../domain/conversation.ts';
+import { readFromEnd, readInOrder, type ConversationRange, type ConversationStore } from '../conversations/index.ts';
+import {
+  CLAIMED_STATUS,
+  positionOf,
+  statusesFrom,
+  type Assignee,
+  type Candidate,
+  type Position,
+} from '../domain/conversation.ts';
 import type { Batch } from './batch.ts';
 import type { BulkRequest, OneRequest } from './contract.ts';
 import type { Plan } from './operation.ts';
 import type { Planner } from './planner.ts';
 import type { Stores } from './ports.ts';
-import { ReadAhead } from './read-ahead.ts';
 import { countSurplus } from './surplus.ts';
 
 /** The conversations that a request selects, in order. */
@@ -106,4 +112,41 @@ async function countAfter(
     wholeStatuses.length > 0 ? conversations.count(campaignId, sources, wholeStatuses) : 0,
   ]);
   return restOfStatus + laterStatuses;
+}
+
+/**
+ * Reads pages for the planner and records how far it has read the part of the pool that claims receive. Pages are read
+ * before they are planned. A claim that took such a conversation would make its batch fall short.
+ */
+class ReadAhead implements Pick<ConversationStore, 'readPage'> {
+  private readonly store: Pick<ConversationStore, 'readPage'>;
+  private readonly takesFromPool: boolean;
+  private last: Position | null = null;
+  private reading: Promise<unknown> = Promise.resolve();
+
+  constructor(store: Pick<ConversationStore, 'readPage'>, takesFromPool: boolean) {
+    this.store = store;
+    this.takesFromPool = takesFromPool;
+  }
+
+  readPage(range: ConversationRange, after: Position | null, limit: number, operationId: string): Promise<Candidate[]> {
+    const page = this.store.readPage(range, after, limit, operationId);
+    const hasPool = range.assigneeId === null || range.assigneeId === undefined;
+    if (this.takesFromPool && hasPool && range.status === CLAIMED_STATUS) {
+      // The reader of the page handles an error.
+      this.reading = page.then((candidates) => this.note(candidates)).catch(() => undefined);
+    }
+    return page;
+  }
+
+  /** Returns the last conversation of the pool that was read, after the page that is being read has arrived. */
+  async position(): Promise<Position | null> {
+    await this.reading;
+    return this.last;
+  }
+
+  private note(page: readonly Candidate[]): void {
+    const last = page.at(-1);
+    if (last) this.last = positionOf(last);
+  }
 }
