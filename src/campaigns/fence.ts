@@ -1,3 +1,4 @@
+import type { mongo } from 'mongoose';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import type { Database } from '../mongo/database.ts';
 import { batchIdsOf } from '../mongo/documents.ts';
@@ -32,4 +33,19 @@ export async function fenceBatches({ operations, batches }: Database, campaignId
 /** Fences the claims and single moves of every texter of the campaign. */
 export async function fenceTexters({ texters }: Database, campaignId: string): Promise<void> {
   await texters.updateMany({ campaignId }, RAISE_FENCE);
+}
+
+/**
+ * Makes a pause of these texters, and a close of their campaign, wait for the transaction. Returns false when one of them is not
+ * active.
+ */
+export async function fenceActive(
+  { texters }: Database,
+  campaignId: string,
+  texterIds: readonly string[],
+  session: mongo.ClientSession,
+): Promise<boolean> {
+  const active = { campaignId, texterId: { $in: [...texterIds] }, active: true };
+  const { matchedCount } = await texters.updateMany(active, RAISE_FENCE, { session });
+  return matchedCount === texterIds.length;
 }

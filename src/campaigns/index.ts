@@ -26,6 +26,6 @@ export {
 } from './texters.ts';
 export type { CampaignStore, CreditStore, TexterStore } from './ports.ts';
 export { readWord, TexterWords } from './texter-words.ts';
-export { RAISE_FENCE } from './fence.ts';
+export { fenceActive, RAISE_FENCE } from './fence.ts';
 export { isClosed, rulesOf, type StoredCampaign } from './stored.ts';
 export { MongoTexterStore } from './texter-store.ts';

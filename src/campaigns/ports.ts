@@ -54,6 +54,8 @@ export interface TexterStore {
   insert(texter: NewTexter): Promise<Texter>;
   /** Lists all texters of the campaign in their order of joining. */
   list(campaignId: string): Promise<Texter[]>;
+  /** Finds those of the texters that are on the campaign. Their orders of joining are as stored. */
+  findMany(campaignId: string, texterIds: readonly string[]): Promise<Texter[]>;
   /** Lists the texters who were removed from the campaign. Old receipts name them. */
   listRemoved(campaignId: string): Promise<Texter[]>;
   /** Returns the changed texter, or `undefined` when the campaign has no such texter. */

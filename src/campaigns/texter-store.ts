@@ -40,6 +40,10 @@ export class MongoTexterStore implements TexterStore {
     return this.read({ campaignId, removedAt: null });
   }
 
+  findMany(campaignId: string, texterIds: readonly string[]): Promise<Texter[]> {
+    return this.read({ campaignId, texterId: { $in: [...texterIds] }, removedAt: null });
+  }
+
   async listRemoved(campaignId: string): Promise<Texter[]> {
     return this.read({ campaignId, removedAt: { $type: 'date' } });
   }

@@ -9,6 +9,8 @@ import { CANCELLED_RECEIPT, type Claim } from './claim.ts';
 import { endWaitingClaims } from './end-waiting.ts';
 import { ClaimsDelayed, type ClaimStore, type Round, type RoundStore, type Unblocked } from './ports.ts';
 import { MongoRoundStore, toClaim } from './round-store.ts';
+import type { TexterLoad } from './rules.ts';
+import { readLimitedLoads } from './texter-loads.ts';
 import { unblockClaims } from './unblock.ts';
 
 /**
@@ -24,6 +26,7 @@ export class MongoClaimStore implements ClaimStore {
   readonly conversationsMax: number;
   private readonly database: Database;
   private readonly roundRepeatedForMs: number;
+  private readonly withReplies = new Set<string>();
 
   constructor(database: Database, conversationsMax: number, roundRepeatedForMs = ROUND_REPEATED_FOR_MS) {
     this.database = database;
@@ -44,8 +47,9 @@ export class MongoClaimStore implements ClaimStore {
   /** After a conflict about conversations, the next attempt takes later ones, because the other transaction may last. */
   async inRound(campaignId: string, work: (store: RoundStore) => Promise<Round>): Promise<Round> {
     let skip = 0;
+    const { withReplies } = this;
     const attempt = async (session: mongo.ClientSession): Promise<Round> => {
-      const store = new MongoRoundStore(this.database, session, campaignId, skip);
+      const store = new MongoRoundStore(this.database, session, campaignId, { skip, withReplies });
       try {
         return await work(store);
       } catch (error) {
@@ -105,6 +109,10 @@ export class MongoClaimStore implements ClaimStore {
   async hasClaimable(campaignId: string): Promise<boolean> {
     const claimable = this.database.models.conversations.exists({ campaignId, ...CLAIMABLE }).hint(CLAIMABLE_INDEX);
     return (await claimable) !== null;
+  }
+
+  limitedLoads(campaignId: string, texterIds: readonly string[]): Promise<ReadonlyMap<string, TexterLoad>> {
+    return readLimitedLoads(this.database, campaignId, texterIds);
   }
 
   unblock(campaignId: string): Promise<Unblocked> {

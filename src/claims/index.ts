@@ -19,4 +19,5 @@ export { ClaimCoordinator } from './coordinator.ts';
 export { endWaitingClaims } from './end-waiting.ts';
 export { ClaimsDelayed, type ClaimStore } from './ports.ts';
 export { toClaim } from './round-store.ts';
+export type { TexterLoad } from './rules.ts';
 export { serveClaims } from './serve-round.ts';

@@ -64,6 +64,8 @@ export interface ClaimStore {
   hasWaiting(campaignId: string): Promise<boolean>;
   /** Returns true if the campaign's pool has a conversation that a claim could receive. */
   hasClaimable(campaignId: string): Promise<boolean>;
+  /** Returns the loads of texters at one moment; nothing when the campaign allows no claims. */
+  limitedLoads(campaignId: string, texterIds: readonly string[]): Promise<ReadonlyMap<string, TexterLoad>>;
   /** Lets rounds read the blocked claims again that the rules allow now. */
   unblock(campaignId: string): Promise<Unblocked>;
   /** Call it for claims that have ended when their jobs know it. */

@@ -19,6 +19,9 @@ type CampaignAndTexters = Pick<StoredCampaign, '_id' | 'closed' | 'selfAssign' |
   readonly texters?: readonly CountedTexter[];
 };
 
+/** The campaigns with a rule about replies that are remembered. One that is not costs its next round another query. */
+const WITH_REPLIES_MAX = 10_000;
+
 export class MongoRoundStore implements RoundStore {
   readonly now: Date;
   /** How many conversations are being assigned. Not 0 after an error: other writers may have caused it. */
@@ -28,8 +31,17 @@ export class MongoRoundStore implements RoundStore {
   private readonly campaignId: string;
   private readonly pool: PoolReader;
 
+  /** The campaigns that had a rule about replies when a round last read it. */
+  private readonly withReplies: Set<string>;
+
   /** The first `skip` conversations of the pool are used last, because other transactions are writing them. */
-  constructor(database: Database, session: mongo.ClientSession, campaignId: string, skip: number) {
+  constructor(
+    database: Database,
+    session: mongo.ClientSession,
+    campaignId: string,
+    { skip = 0, withReplies = new Set() }: { readonly skip?: number; readonly withReplies?: Set<string> } = {},
+  ) {
+    this.withReplies = withReplies;
     this.now = database.now();
     this.database = database;
     this.session = session;
@@ -42,12 +54,13 @@ export class MongoRoundStore implements RoundStore {
   }
 
   /**
-   * One query in the transaction, and one beside it, because each round trip delays every claim of the round. On a campaign
-   * with a rule about replies, the replies are counted in another query.
+   * One query in the transaction, and one beside it, because each round trip delays every claim of the round. The first round that
+   * meets a rule about replies counts them in another query.
    */
   async start(texterIds: readonly string[], poolLimit: number): Promise<RoundStart> {
     this.pool.readAhead(poolLimit);
-    const loads = loadsOf(this.database, { campaignId: this.campaignId, texterIds, countReplies: false });
+    const countReplies = this.withReplies.has(this.campaignId);
+    const loads = loadsOf(this.database, { campaignId: this.campaignId, texterIds, countReplies });
     const texters = { from: this.database.texters.collectionName, pipeline: loads, as: 'texters' };
     const found = this.database.campaigns.aggregate<CampaignAndTexters>(
       [
@@ -64,9 +77,12 @@ export class MongoRoundStore implements RoundStore {
     const rules = rulesOf(campaign.selfAssign);
     // Without a count, it is not known whether claims wait.
     const waitingCount = storedCount(campaign.waitingCount) ?? Infinity;
+    const needsReplies = rules.repliesMax !== null;
+    this.noteReplies(needsReplies);
+    const isCounted = countReplies || !needsReplies;
     return {
       campaign: { closed: isClosed(campaign), selfAssign: rules, waitingCount },
-      texters: rules.repliesMax === null ? loadsById(campaign.texters ?? []) : await this.readTexters(texterIds, true),
+      texters: isCounted ? loadsById(campaign.texters ?? []) : await this.readTexters(texterIds, true),
     };
   }
 
@@ -136,6 +152,12 @@ export class MongoRoundStore implements RoundStore {
       'replaced',
       this.session,
     );
+  }
+
+  private noteReplies(needsReplies: boolean): void {
+    if (this.withReplies.size >= WITH_REPLIES_MAX) this.withReplies.clear();
+    if (needsReplies) this.withReplies.add(this.campaignId);
+    else this.withReplies.delete(this.campaignId);
   }
 
   private assignment({ claim, granted }: Decision): {

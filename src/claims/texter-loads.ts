@@ -2,6 +2,7 @@ import type { mongo } from 'mongoose';
 import type { Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { TexterDoc } from '../mongo/documents.ts';
+import { atAnyMoment } from '../mongo/transaction.ts';
 import type { TexterLoad } from './rules.ts';
 
 const COUNTED_STATUS = { notStarted: 'not-started', needsReply: 'needs-reply' } as const satisfies Record<
@@ -68,6 +69,25 @@ export async function readLoads(
   if (query.texterIds.length === 0) return new Map();
   const options = { ...(session && { session }), ...IN_ONE_BATCH };
   return loadsById(await database.texters.aggregate<CountedTexter>(loadsOf(database, query), options).toArray());
+}
+
+/** Returns the loads of texters at one moment; nothing when the campaign allows no claims. */
+export async function readLimitedLoads(
+  database: Database,
+  campaignId: string,
+  texterIds: readonly string[],
+): Promise<ReadonlyMap<string, TexterLoad>> {
+  const loads = loadsOf(database, { campaignId, texterIds, countReplies: true });
+  const pipeline = [
+    { $match: { _id: campaignId, 'selfAssign.enabled': true } },
+    { $project: { _id: 1 } },
+    { $lookup: { from: database.texters.collectionName, pipeline: loads, as: 'texters' } },
+  ];
+  const [campaign] = await atAnyMoment(() => {
+    const options = { ...IN_ONE_BATCH, readConcern: { level: 'snapshot' } } as const;
+    return database.campaigns.aggregate<{ texters: CountedTexter[] }>(pipeline, options).toArray();
+  });
+  return loadsById(campaign?.texters ?? []);
 }
 
 export function loadsById(texters: readonly CountedTexter[]): ReadonlyMap<string, TexterLoad> {

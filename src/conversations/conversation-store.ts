@@ -7,12 +7,12 @@ import type { Assignee, Candidate, Position, Status } from '../domain/conversati
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { ASSIGNEE_INDEX, BY_ID } from '../mongo/indexes.ts';
 
-type CandidateDoc = Pick<
+export type CandidateDoc = Pick<
   StoredConversation,
   '_id' | 'assigneeId' | 'status' | 'waitingSince' | 'optedOut' | 'createdAt'
 >;
 
-const CANDIDATE_FIELDS = { assigneeId: 1, status: 1, waitingSince: 1, optedOut: 1, createdAt: 1 } as const;
+export const CANDIDATE_FIELDS = { assigneeId: 1, status: 1, waitingSince: 1, optedOut: 1, createdAt: 1 } as const;
 const UNKNOWN_PAGE = 1_000;
 
 export class MongoConversationStore extends MongoConversationCounts implements ConversationStore {
@@ -92,6 +92,6 @@ export class MongoConversationStore extends MongoConversationCounts implements C
 }
 
 /** An incomplete candidate keeps the status that is stored. Nothing but a skip is made of it. */
-function asCandidate(doc: CandidateDoc): Candidate {
+export function asCandidate(doc: CandidateDoc): Candidate {
   return toCandidate(doc, waitsSince(doc), { assigneeId: assigneeOf(doc), status: doc.status as Status });
 }

@@ -1,6 +1,6 @@
 export { movesUpdate, moveUpdate, NOT_MOVED, SINCE_LAST_MOVE_FIELDS, sinceLastMove, UNCHANGED } from './move-update.ts';
 export { MongoCompletenessStore } from './completeness-store.ts';
-export { MongoConversationStore } from './conversation-store.ts';
+export { asCandidate, CANDIDATE_FIELDS, type CandidateDoc, MongoConversationStore } from './conversation-store.ts';
 export type {
   AssigneeCount,
   ConversationCounts,

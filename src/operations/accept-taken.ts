@@ -89,7 +89,7 @@ export class AcceptanceOfTaken {
 
   /** Their times differ, because `baton retry` reopens failed operations in the order of these times. */
   private async newOperations(commands: readonly OperationCommand[]) {
-    const stores = readsOfRound(this.deps.stores, []);
+    const stores = readsOfRound(this.deps.stores);
     const first = this.deps.clock.now().getTime() - commands.length + 1;
     return Promise.all(
       commands.map(async (command, at) => ({

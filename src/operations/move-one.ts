@@ -2,6 +2,7 @@ import { Refusal } from '../domain/errors.ts';
 import type { Candidate } from '../domain/conversation.ts';
 import type { Clock } from '../domain/operation.ts';
 import { totalUp, type OverLimit } from '../domain/receipt.ts';
+import type { TexterLoad } from '../claims/index.ts';
 import type { AssigneeCount } from '../conversations/index.ts';
 import type { Batch } from './batch.ts';
 import type { OneRequest } from './contract.ts';
@@ -10,6 +11,7 @@ import { countLimited, overLimits } from './limits.ts';
 import { newOperation, NO_SEQUENCE, type Operation, type OperationCommand, type Plan } from './operation.ts';
 import { Planner } from './planner.ts';
 import type { MovedOperation, Stores } from './ports.ts';
+import { readsOfMoves, type ReadsOfMoves } from './reads-of-round.ts';
 
 interface OneDeps {
   readonly stores: Stores;
@@ -28,6 +30,11 @@ interface Draft {
   readonly endMarker: Batch;
 }
 
+interface Times {
+  readonly acceptedAt: Date;
+  readonly endedAt: Date;
+}
+
 /**
  * The fast path for a single conversation: one transaction writes the operation, the move and the receipt.
  *
@@ -35,11 +42,14 @@ interface Draft {
  * cannot move. The usual path then records the operation with the reason.
  */
 export async function moveOne({ stores, clock }: OneDeps, command: OneCommand): Promise<Operation | undefined> {
-  const at = clock.now();
-  const draft = await draftMove(stores, command);
-  if (!draft) return undefined;
-  const moves = await asDone({ stores, clock }, [draft], at);
-  return (await stores.operations.insertDone(moves)) ? moves[0]?.operation : undefined;
+  const acceptedAt = clock.now();
+  return stores.operations.moveNow(command.request, async (found, endedAt) => {
+    const candidates = found.then((candidate) => (candidate ? [candidate] : []));
+    const reads = readsOfMoves(stores, [command.request], candidates);
+    const draft = await draftMove(reads.stores, command);
+    const [moved] = draft ? await asDone(reads, [draft], { acceptedAt, endedAt }) : [];
+    return moved;
+  });
 }
 
 /**
@@ -51,16 +61,20 @@ export async function moveSeveral(
   { stores, clock }: OneDeps,
   commands: readonly OneCommand[],
 ): Promise<readonly (Operation | undefined)[] | undefined> {
-  const at = clock.now();
-  const known = await stores.operations.knownAmong(commands.map(({ request }) => request.operationId));
-  // The usual path of a command finds its error.
-  const draft = async (command: OneCommand): Promise<Draft[]> => {
-    const { operationId } = command.request;
-    const made = known.has(operationId) ? undefined : await draftMove(stores, command).catch(() => undefined);
-    return made ? [made] : [];
-  };
-  const drafts = (await Promise.all(commands.map(draft))).flat();
-  const moves = await asDone({ stores, clock }, drafts, at);
+  const acceptedAt = clock.now();
+  const requests = commands.map(({ request }) => request);
+  const ids = requests.map(({ conversationId }) => conversationId);
+  const candidates = stores.conversations.findMany(requests[0]?.campaignId ?? '', ids);
+  const reads = readsOfMoves(stores, requests, candidates);
+  // The usual path of a command finds its error. An error of the database concerns all of them.
+  const draft = (command: OneCommand) => draftMove(reads.stores, command).catch(() => undefined);
+  const [known, drafted] = await Promise.all([
+    stores.operations.knownAmong(requests.map(({ operationId }) => operationId)),
+    Promise.all(commands.map(draft)),
+  ]);
+  await candidates;
+  const drafts = drafted.flatMap((made) => (made && !known.has(made.command.request.operationId) ? [made] : []));
+  const moves = await asDone(reads, drafts, { acceptedAt, endedAt: clock.now() });
   if (moves.length > 0 && !(await stores.operations.insertDone(moves))) return undefined;
   const byId = new Map(moves.map(({ operation }) => [operation.operationId, operation]));
   return commands.map(({ request }) => byId.get(request.operationId));
@@ -89,12 +103,11 @@ function undefinedIfRefused(error: unknown): undefined {
 
 /** Counts before the moves: each move adds one to its target, which takes the target past a limit or does not. */
 async function asDone(
-  { stores, clock }: OneDeps,
+  reads: ReadsOfMoves,
   drafts: readonly Draft[],
-  acceptedAt: Date,
+  { acceptedAt, endedAt: at }: Times,
 ): Promise<MovedOperation[]> {
-  const counts = [...(await countTargets(stores, drafts))];
-  const at = clock.now();
+  const counts = [...(await countTargets(reads, drafts))];
   return drafts.map((draft) => {
     const { command, plan, batch, endMarker } = draft;
     counts.push(...changesOf(batch));
@@ -107,11 +120,22 @@ async function asDone(
   });
 }
 
-async function countTargets({ conversations }: Stores, drafts: readonly Draft[]): Promise<readonly AssigneeCount[]> {
+/** The rules may have changed between two reads. Then the targets are counted again. */
+async function countTargets(reads: ReadsOfMoves, drafts: readonly Draft[]): Promise<readonly AssigneeCount[]> {
   const limited = drafts.filter(({ plan }) => plan.limits);
-  const targets = new Set(limited.flatMap(({ batch }) => batch.moves.flatMap(({ to }) => to ?? [])));
+  const targets = [...new Set(limited.flatMap(({ batch }) => batch.moves.flatMap(({ to }) => to ?? [])))];
   const [first] = limited;
-  return first && targets.size > 0 ? countLimited(conversations, first.batch.campaignId, [...targets]) : [];
+  if (!first || targets.length === 0) return [];
+  const loads = await reads.loads;
+  if (targets.every((target) => loads.has(target))) return countsOf(loads);
+  return countLimited(reads.stores.conversations, first.batch.campaignId, targets);
+}
+
+function countsOf(loads: ReadonlyMap<string, TexterLoad>): AssigneeCount[] {
+  return [...loads].flatMap(([assigneeId, { notStarted, needsReply }]) => [
+    { assigneeId, status: 'not-started' as const, count: notStarted },
+    { assigneeId, status: 'needs-reply' as const, count: needsReply },
+  ]);
 }
 
 function changesOf({ moves }: Batch): AssigneeCount[] {

@@ -3,7 +3,6 @@ import { WriteConflict } from '../domain/errors.ts';
 import type { LifecycleDeps } from './lifecycle.ts';
 import { moveOne, moveSeveral, type OneCommand } from './move-one.ts';
 import type { Operation } from './operation.ts';
-import { readsOfRound } from './reads-of-round.ts';
 
 /** How many single moves one transaction writes. */
 const TOGETHER_MAX = 100;
@@ -49,7 +48,10 @@ export class MovesTogether {
   private async serve(round: readonly Entry[]): Promise<void> {
     const [first] = round;
     if (first && round.length === 1) return this.serveAlone(first);
-    const moving = this.write(round.map(({ command }) => command));
+    const moving = moveSeveral(
+      this.deps,
+      round.map(({ command }) => command),
+    );
     const moved = await moving.catch((error: unknown) => (error instanceof WriteConflict ? undefined : []));
     // Any other error is of the database and concerns all of them.
     if (moved) return round.forEach(({ resolve }, at) => resolve(moving.then(() => moved[at])));
@@ -62,15 +64,6 @@ export class MovesTogether {
     const moved = moveOne(this.deps, command);
     resolve(moved);
     await Promise.race([moved.catch(() => undefined), delay(ALONE_MS_MAX)]);
-  }
-
-  /** Returns `undefined` when nothing was written, because of one of the moves. */
-  private async write(commands: readonly OneCommand[]): ReturnType<typeof moveSeveral> {
-    const { stores, clock } = this.deps;
-    const [first] = commands;
-    const ids = commands.map(({ request }) => request.conversationId);
-    const candidates = await stores.conversations.findMany(first?.request.campaignId ?? '', ids);
-    return moveSeveral({ stores: readsOfRound(stores, candidates), clock }, commands);
   }
 }
 

@@ -1,7 +1,9 @@
-import type { mongo, Types } from 'mongoose';
-import { RAISE_FENCE } from '../campaigns/index.ts';
+import { Types, type mongo } from 'mongoose';
+import { fenceActive } from '../campaigns/index.ts';
 import {
+  asCandidate,
   assigneeOf,
+  CANDIDATE_FIELDS,
   isComplete,
   movesUpdate,
   moveUpdate,
@@ -9,9 +11,10 @@ import {
   SINCE_LAST_MOVE_FIELDS,
   sinceLastMove,
   UNCHANGED,
+  type CandidateDoc,
   type StoredConversation,
 } from '../conversations/index.ts';
-import { STATUSES, type Assignee, type Status } from '../domain/conversation.ts';
+import { STATUSES, type Assignee, type Candidate, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { BY_ID } from '../mongo/indexes.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
@@ -26,6 +29,13 @@ const ASSIGNEE = { $ifNull: ['$assigneeId', null] };
 
 interface CampaignAndTexters extends Pick<CampaignDoc, 'closed'> {
   readonly active: readonly Pick<TexterDoc, 'texterId'>[];
+}
+
+/** The move of a conversation that has not been read. `from` matches the assignees from which it moves. */
+export interface FoundMove {
+  readonly conversationId: string;
+  readonly from: mongo.Condition<ConversationDoc['assigneeId']>;
+  readonly to: Assignee;
 }
 
 /** Reads and writes the conversations and targets of moves, within the transaction of a part. */
@@ -67,8 +77,24 @@ export class MoveWriter {
     if (moves.length === 0) return 0;
     const { modifiedCount } = await this.database.conversations.bulkWrite(this.updatesOf(moves, at), { session });
     const targets = moves.flatMap(({ to }) => to ?? []);
-    if (isOne(this.request)) await this.raiseFence(targets, session);
+    // A pause finds the batches of bulk operations by the campaign lock, which a single move does not have.
+    if (isOne(this.request)) await fenceActive(this.database, this.request.campaignId, targets, session);
     return modifiedCount;
+  }
+
+  /** Moves a conversation, and returns it as it was. Returns `undefined` when it does not exist or a guard does not hold. */
+  async moveFound(
+    { conversationId, from, to }: FoundMove,
+    at: Date,
+    session: mongo.ClientSession,
+  ): Promise<Candidate | undefined> {
+    const { operationId, actorId } = this.request;
+    const found: CandidateDoc | null = await this.database.conversations.findOneAndUpdate(
+      { _id: new Types.ObjectId(conversationId), ...this.guards(to), assigneeId: from },
+      movesUpdate({ operationId, at, by: actorId ?? null }, { $literal: to }),
+      { session, returnDocument: 'before', projection: CANDIDATE_FIELDS },
+    );
+    return found ? asCandidate(found) : undefined;
   }
 
   /** The statements that write moves. Their guards check the statuses of the plan, not those of each group. */
@@ -78,16 +104,6 @@ export class MoveWriter {
       ...alike.map((same) => ({ filter: this.guardedAlike(same), update: this.update(same[0], at) })),
       ...mixed.map((some) => this.mixedUpdate(some, at)),
     ].map((update) => ({ updateMany: { ...update, hint: BY_ID } }));
-  }
-
-  /**
-   * Makes a pause of these targets wait for this transaction. A pause finds the batches of bulk operations by the campaign
-   * lock, which a single move does not have; see `campaigns/fence.ts`.
-   */
-  async raiseFence(texterIds: readonly string[], session: mongo.ClientSession): Promise<void> {
-    if (texterIds.length === 0) return;
-    const { campaignId } = this.request;
-    await this.database.texters.updateMany({ campaignId, texterId: { $in: [...texterIds] } }, RAISE_FENCE, { session });
   }
 
   private guardedAlike(moves: readonly [Move, ...Move[]]): mongo.Filter<ConversationDoc> {
@@ -109,11 +125,14 @@ export class MoveWriter {
     };
   }
 
-  /** Every condition that the plan relied on but the assignee, checked again in the write itself. */
   private guarded(ids: readonly Types.ObjectId[], to: Assignee): mongo.Filter<ConversationDoc> {
+    return { _id: { $in: [...ids] }, ...this.guards(to) };
+  }
+
+  /** Every condition that the plan relied on but the assignee, checked again in the write itself. */
+  private guards(to: Assignee): mongo.Filter<ConversationDoc> {
     const { statuses, lastMovedBy } = this.guard;
     return {
-      _id: { $in: [...ids] },
       campaignId: this.request.campaignId,
       'history.operationId': { $ne: this.request.operationId },
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),

@@ -8,12 +8,13 @@ import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { batchIdsOf, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
 import type { Models } from '../mongo/models.ts';
+import type { OneRequest } from './contract.ts';
 import { findAccepted, insertOperation, insertOperations, nextSequence } from './insert-operation.ts';
 import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
 import { MongoEndReads } from './end-reads.ts';
-import type { Ending, EndReads, MovedOperation, OperationStore } from './ports.ts';
-import { insertMovedOperations } from './single-moves.ts';
+import type { DecideMove, Ending, EndReads, MovedOperation, OperationStore } from './ports.ts';
+import { insertMovedOperations, moveNow } from './single-moves.ts';
 
 /** Neither a failure nor a cancellation is recorded. */
 const NOT_STOPPED = { error: null, cancellation: null } as const;
@@ -91,6 +92,10 @@ export class MongoOperationStore implements OperationStore {
     const options = { projection: { _id: 1 }, batchSize: operationIds.length + 1 } as const;
     const found = this.database.operations.find({ _id: { $in: [...operationIds] } }, options);
     return new Set((await found.toArray()).map(({ _id }) => _id));
+  }
+
+  moveNow(request: OneRequest, decide: DecideMove): Promise<Operation | undefined> {
+    return moveNow(this.database, request, decide);
   }
 
   insertDone(moves: readonly MovedOperation[]): Promise<boolean> {

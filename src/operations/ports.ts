@@ -1,12 +1,13 @@
 import type { CampaignStore, CreditStore, TexterStore } from '../campaigns/index.ts';
 import type { Claim, ClaimRequest, ClaimStore } from '../claims/index.ts';
 import type { ConversationStore } from '../conversations/index.ts';
+import type { Candidate } from '../domain/conversation.ts';
 import type { Credit } from '../domain/credits.ts';
 import type { Cancellation, OperationRecord, OperationState } from '../domain/operation.ts';
 import type { MoveCount, Receipt, SkipCount } from '../domain/receipt.ts';
 import type { FailedAttempt, StoredError } from '../domain/stored-error.ts';
 import type { Applied, Batch, Shortfall, StoredBatch, UnappliedBatch } from './batch.ts';
-import type { OperationRequest } from './contract.ts';
+import type { OneRequest, OperationRequest } from './contract.ts';
 import type { Evaluation, WriteGuard } from './evaluate.ts';
 import type { Operation, OperationOrClaim, Plan, Run } from './operation.ts';
 
@@ -47,6 +48,9 @@ export interface MovedOperation {
   readonly endMarker: Batch;
 }
 
+/** Makes the operation of a single move from the conversation as it was. */
+export type DecideMove = (found: Promise<Candidate | undefined>, at: Date) => Promise<MovedOperation | undefined>;
+
 /** Every method that changes an operation returns it as it is stored afterwards, also when another worker changed it. */
 export interface OperationStore {
   find(operationId: string): Promise<Operation | undefined>;
@@ -71,6 +75,12 @@ export interface OperationStore {
   acceptedAmong(operationIds: readonly string[]): Promise<ReadonlyMap<string, 'accepted' | 'resendable'>>;
   /** Returns those of the ids that belong to an operation or claim. */
   knownAmong(operationIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /**
+   * Moves one conversation at once, in one transaction with its operation. `decide` is called with the conversation as it was and
+   * the time of the move, perhaps several times. Returns `undefined`, and writes nothing, when `decide` does, when the id exists, or
+   * when the conversation or its target is not as the request needs it.
+   */
+  moveNow(request: OneRequest, decide: DecideMove): Promise<Operation | undefined>;
   /**
    * Inserts single moves of one campaign that have ended, in one transaction. Returns false, and writes nothing, when an id
    * exists, when a conversation is not as planned, or when one of several moves met another writer.

@@ -34,12 +34,22 @@ function toTexter(campaign: Campaign, texters: readonly Texter[], request: { rea
   return { targets, loads: [0], spread: 'even', ...limitsOf(campaign.selfAssign) } as const;
 }
 
+/** The texters that a request for one conversation names. */
+export function textersOf(request: OneRequest): string[] {
+  return [...targetsOf(request), ...(request.expectedAssigneeId ? [request.expectedAssigneeId] : [])];
+}
+
+export function targetsOf(request: OneRequest): readonly string[] {
+  return request.kind === 'reassign-one' ? request.to.texterIds : [];
+}
+
 /** A person waits for the answer, so everything is read at the same time. */
-async function resolveOne(stores: Stores, { campaignId, conversationId, expectedAssigneeId }: OneRequest) {
+async function resolveOne(stores: Stores, request: OneRequest) {
+  const { campaignId, conversationId, expectedAssigneeId } = request;
   const [campaign, found, texters] = await Promise.all([
     findCampaign(stores, campaignId),
     stores.conversations.findOne(campaignId, conversationId),
-    stores.texters.list(campaignId),
+    stores.texters.findMany(campaignId, textersOf(request)),
   ]);
   if (!found) {
     throw new Refusal('unknown-conversation', {

@@ -1,68 +1,17 @@
 import { serveClaims } from '../../src/claims/index.ts';
-import mongoose, { type mongo } from 'mongoose';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Pool } from '../../src/claims/claim.ts';
 import { MongoRoundStore } from '../../src/claims/round-store.ts';
 import { positionOf, STATUSES, type Position } from '../../src/domain/conversation.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
 import { ASSIGNEE_INDEX, INDEXES } from '../../src/mongo/indexes.ts';
 import { campaignDoc, claimDoc } from '../support/documents.ts';
+import { explainedFinds, explainedPipelines, sumOf } from '../support/explained.ts';
 import { Harness, many } from '../support/harness.ts';
 import { oneSlice } from '../support/run-operation.ts';
 
-/** The fields of an `explain` that these tests use. */
-interface Explained {
-  readonly queryPlanner: { readonly winningPlan: unknown };
-  readonly executionStats: {
-    readonly nReturned: number;
-    readonly totalDocsExamined: number;
-    readonly totalKeysExamined: number;
-  };
-}
-
 /** An ordered scan may read one key on either side of its range. */
 const KEYS_BEYOND = 2;
-
-/** Explains every `find` that `work` executes, after `work` has ended. */
-async function explainedFinds(work: () => Promise<unknown>): Promise<Explained[]> {
-  const cursors: mongo.FindCursor[] = [];
-  const prototype = mongoose.mongo.Collection.prototype;
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the collection it is called on
-  const find = prototype.find;
-  const spy = vi.spyOn(prototype, 'find').mockImplementation(function (
-    this: mongo.Collection,
-    ...args: Parameters<typeof find>
-  ) {
-    const cursor = find.apply(this, args);
-    // A timer reads all of these few documents, at any time.
-    if (this.collectionName !== 'processes') cursors.push(cursor.clone());
-    return cursor;
-  });
-  await work();
-  spy.mockRestore();
-  return Promise.all(
-    cursors.map((cursor) => cursor.explain('executionStats') as Promise<unknown> as Promise<Explained>),
-  );
-}
-
-/** Explains every pipeline that `work` executes, after `work` has ended and outside of its transaction. */
-async function explainedPipelines(work: () => Promise<unknown>): Promise<mongo.Document[]> {
-  const spy = vi.spyOn(mongoose.mongo.Collection.prototype, 'aggregate');
-  await work();
-  const ran = spy.mock.calls.map(([pipeline, options], at) => {
-    const hint = options?.hint === undefined ? {} : { hint: options.hint };
-    return { on: spy.mock.contexts[at] as mongo.Collection, pipeline, hint };
-  });
-  spy.mockRestore();
-  return Promise.all(ran.map(({ on, pipeline, hint }) => on.aggregate(pipeline, hint).explain('executionStats')));
-}
-
-/** Adds up the values of a key wherever it stands: servers nest the stages of a pipeline in different ways. */
-function sumOf(explained: unknown, key: string): number {
-  if (typeof explained !== 'object' || explained === null) return 0;
-  const own = Number((explained as Record<string, unknown>)[key] ?? 0);
-  return Object.values(explained).reduce<number>((sum, each) => sum + sumOf(each, key), own);
-}
 
 describe('the database, without scanning more documents than it returns', () => {
   let harness: Harness;
@@ -198,6 +147,34 @@ describe('the database, without scanning more documents than it returns', () => 
     }
   });
 
+  it('counts the loads of the targets of single moves from their keys, and none where the campaign has no limits', async () => {
+    const limited = await harness.seedCampaign(3, { selfAssign: { enabled: true, openMax: 50 } });
+    const unlimited = await harness.seedCampaign(3);
+    for (const seeded of [limited, unlimited]) {
+      await harness.seedConversations(seeded, [
+        ...many(200, { assigneeId: 't3' }),
+        ...many(90, { assigneeId: 't1', status: 'closed' }),
+        ...many(30, { assigneeId: 't1' }),
+        ...many(4, { assigneeId: 't1', optedOut: true }),
+        ...many(3, { assigneeId: 't2', status: 'needs-reply' }),
+      ]);
+    }
+    const { claims } = harness.context.stores;
+    const [counted] = await explainedPipelines(() => claims.limitedLoads(limited, ['t1', 't2']));
+    const plan = JSON.stringify(counted);
+    for (const index of ['"assignee_in_order"', '"opted_out_by_assignee"', '"no_opt_out_by_assignee"'])
+      expect(plan).toContain(index);
+    expect(plan).not.toContain('"COLLSCAN"');
+    expect(sumOf(counted, 'collectionScans')).toBe(0);
+    expect(sumOf(counted, 'totalDocsExamined')).toBeLessThanOrEqual(1 + 2 + 34 + 4 + 3);
+    const [none] = await explainedPipelines(() => claims.limitedLoads(unlimited, ['t1', 't2']));
+    expect(sumOf(none, 'totalDocsExamined')).toBeLessThanOrEqual(1);
+    expect([...(await claims.limitedLoads(limited, ['t1', 't2']))]).toEqual([
+      ['t1', { active: true, notStarted: 30, needsReply: 0 }],
+      ['t2', { active: true, notStarted: 0, needsReply: 3 }],
+    ]);
+  });
+
   it('reads the pool for a round of claims beside an operation, on both sides of what the operation has planned', async () => {
     const claiming = await harness.seedCampaign(4);
     // Many conversations have waited since the same moment as those at the bounds.
@@ -228,7 +205,7 @@ describe('the database, without scanning more documents than it returns', () => 
     await stores.batches.insert(batch);
     const read = (limit: number): Promise<Pool> =>
       database.transaction(async (session) => {
-        const round = new MongoRoundStore(database, session, claiming, 0);
+        const round = new MongoRoundStore(database, session, claiming);
         await round.start([], 10);
         return round.readPool(limit);
       });

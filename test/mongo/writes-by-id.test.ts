@@ -32,6 +32,8 @@ describe('the database', () => {
       } as const;
       await serveClaims(stores.claims, moving, [{ request: claim, requestHash: 'h', sendId: 's' }]);
       await stores.conversations.findMany(moving, ids);
+      const one = { operationId: harness.newId('op'), campaignId: moving, conversationId: ids.at(-1) ?? '' };
+      await runToEnd(stores, { kind: 'reassign-one', ...one, to: { texterIds: ['t2'] } });
     });
     const { database } = commands.context;
     const writes = sent.filter(({ update }) => update === 'conversations');
@@ -48,6 +50,13 @@ describe('the database', () => {
       expect(plan).toContain('"_id_"');
       expect(plan).not.toMatch(/COLLSCAN|_in_order/);
     }
+    // The development server refuses a hint here.
+    const single = sent.find(({ findAndModify }) => findAndModify === 'conversations');
+    expect(single).toBeDefined();
+    const query = { find: 'conversations', filter: single?.['query'] as unknown };
+    const plan = JSON.stringify(await database.command({ explain: query, verbosity: 'queryPlanner' }));
+    expect(plan).toContain('"_id_"');
+    expect(plan).not.toMatch(/COLLSCAN|_in_order/);
     await commands.context.close();
   });
 });

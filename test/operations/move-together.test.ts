@@ -13,6 +13,8 @@ import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
 import type { AnyRequest } from '../support/any-request.ts';
 
 const MANY = 60;
+/** The store methods that write single moves. */
+const WRITES = new Set(['operations.moveNow', 'operations.insertDone']);
 
 describe('single moves that a worker has at the same time', () => {
   let harness: Harness;
@@ -59,7 +61,7 @@ describe('single moves that a worker has at the same time', () => {
     const { campaignId, ids } = await seed();
     let writes = 0;
     const stores = intercepted(harness.context.stores, (_, name, call) => {
-      if (name === 'operations.insertDone') writes += 1;
+      if (WRITES.has(name)) writes += 1;
       return call();
     });
     const requests = ids.map((id) => toT1(campaignId, id));
@@ -146,7 +148,7 @@ describe('single moves that a worker has at the same time', () => {
     const { campaignId, ids } = await seed();
     let writes = 0;
     const stores = intercepted(harness.context.stores, (_, name, call) => {
-      if (name === 'operations.insertDone') writes += 1;
+      if (WRITES.has(name)) writes += 1;
       return call();
     });
     const workers = [runner(stores), runner(stores)];

@@ -9,7 +9,7 @@ import { rawConversations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/any-request.ts';
 
 /** The store methods that write moves: of a batch, and of a single conversation. */
-const WRITES = new Set(['batches.apply', 'operations.insertDone']);
+const WRITES = new Set(['batches.apply', 'operations.moveNow']);
 
 describe('a conversation that changes between the plan and the write of its batch', () => {
   let harness: Harness;
