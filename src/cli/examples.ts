@@ -19,7 +19,10 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'texter remove': ["'Bartlett 2020' Kevin"],
   'texter restore': ["'Bartlett 2020' Kevin"],
   'texter list': ["'Bartlett 2020'"],
-  import: ["'Bartlett 2020' contacts.csv"],
+  import: [
+    "'Bartlett 2020' contacts.csv --country US --preview",
+    "'Bartlett 2020' contacts.csv --map phone=Cell --rejected bad.csv",
+  ],
   phones: ["'Bartlett 2020'"],
   repair: ["'Bartlett 2020' --status closed --opted-out no"],
   'opt-out': ["'Bartlett 2020' --phone '(202) 555-0101' --country US"],
@@ -59,12 +62,28 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   doctor: [''],
 };
 
+/** An option with its value, or another word. Words can be quoted. */
+const PART = /--\S+(?: (?!--)(?:'[^']*'|\S+))?|'[^']*'|\S+/g;
+const CONTINUED = ' \\';
+
+/** Breaks a command that is too long as a shell reads it, so that people can copy all of its lines. */
+function commandLines(command: string, width: number): string {
+  if (command.length <= width) return command;
+  const lines = [' '];
+  for (const part of command.match(PART) ?? []) {
+    const joined = `${lines.at(-1) ?? ''} ${part}`;
+    if (joined.length + CONTINUED.length <= width) lines[lines.length - 1] = joined;
+    else lines.push(`    ${part}`);
+  }
+  return lines.join(`${CONTINUED}\n`);
+}
+
 /** Adds its examples to the help of every command. */
-export function addExamples(command: Command, path: readonly string[] = []): void {
-  for (const inner of command.commands) addExamples(inner, [...path, inner.name()]);
+export function addExamples(command: Command, width: number, path: readonly string[] = []): void {
+  for (const inner of command.commands) addExamples(inner, width, [...path, inner.name()]);
   const lines = EXAMPLES[path.join(' ')];
   if (!lines) return;
   const title = lines.length === 1 ? 'Example' : 'Examples';
-  const examples = lines.map((line) => `  baton ${[...path, line].join(' ').trimEnd()}`);
+  const examples = lines.map((line) => commandLines(`  baton ${[...path, line].join(' ').trimEnd()}`, width));
   command.addHelpText('after', `\n${title}:\n${examples.join('\n')}`);
 }

@@ -30,7 +30,8 @@ export function restoreOnSignal(restore: () => void): () => void {
       // Nobody else decides what the signal does, so it does what it does without listeners.
       if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
     };
-    process.on(signal, listener);
+    // Before the listeners of `stoppable`, which are gone once they have been called.
+    process.prependListener(signal, listener);
     return () => process.off(signal, listener);
   });
   const end = (): void => listeners.forEach((off) => off());

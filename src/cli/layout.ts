@@ -110,19 +110,35 @@ function widthOfCell(cell: Cell): number {
 
 /** Joins blocks of text with an empty line between them. Skips empty blocks. */
 export function blocks(...texts: readonly (Text | false | null | undefined)[]): Text {
-  const shown = texts.filter((text) => text !== false && text !== null && text !== undefined && text !== '');
-  return (width) => shown.map((text) => laidOut(text as Text, width)).join('\n\n');
+  return (width) =>
+    texts
+      .map((text) => laidOut(text || '', width))
+      .filter((text) => text !== '')
+      .join('\n\n');
 }
 
-/** Formats a text for a terminal. Lines that are too long are broken at blanks, with the indentation of their first line. */
+const UNBROKEN_BLANK = '\u00a0';
+
+/** A command in a text. No line ends inside it, so that people can copy it. */
+export function unbroken(command: string): string {
+  return command.replaceAll(' ', UNBROKEN_BLANK);
+}
+
+/**
+ * Formats a text for a terminal. Lines that are too long are broken at blanks, with the indentation of their first line, but
+ * not inside a command.
+ */
 export function laidOut(text: Text, width: number): string {
   const formatted = typeof text === 'string' ? text : text(width);
   return formatted
     .split('\n')
-    .map((line) => (stringWidth(line) <= width ? line : wrapped(line, width)))
-    .join('\n');
+    .map((line) => (stringWidth(line) <= width ? line : wrapped(line.replace(QUOTED, unbroken), width)))
+    .join('\n')
+    .replaceAll(UNBROKEN_BLANK, ' ');
 }
 
+/** A command in the text of a message or a help. */
+const QUOTED = /`[^`]+`/g;
 /** The second column of a line such as "  doctor    check the services" continues under itself. */
 const HANGING = /^( *\S+(?: \S+)* {2,}| *)(?=\S)/;
 

@@ -27,8 +27,9 @@ const HELP_MIN_WIDTH = 20;
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   const session = new Session(terminal, args.includes('--json'));
   try {
-    const program = buildProgram(session);
-    await addCommands(program, session, args);
+    const width = Math.min(widthOf(terminal, terminal.stdout), HELP_WIDTH);
+    const program = buildProgram(session, width);
+    await addCommands(program, { session, args, width });
     await program.parseAsync(args, { from: 'user' });
     return session.exitStatus;
   } catch (error) {
@@ -46,14 +47,17 @@ function printFailure(session: Session, error: unknown): void {
   else session.note(`${failure.code}: ${failure.message}`);
 }
 
-function buildProgram(session: Session): Command {
+function buildProgram(session: Session, width: number): Command {
   const { terminal } = session;
-  const width = Math.min(widthOf(terminal, terminal.stdout), HELP_WIDTH);
   const program = new Command('baton')
     .description('Moves texting conversations between texters.')
     .option('--json', 'print one JSON document on stdout')
     .version(batonVersion())
-    .configureHelp({ showGlobalOptions: true, minWidthToWrap: HELP_MIN_WIDTH, subcommandTerm: termOf })
+    .configureHelp({
+      showGlobalOptions: true,
+      minWidthToWrap: HELP_MIN_WIDTH,
+      subcommandTerm: (command) => command.name(),
+    })
     .configureOutput({
       getOutHelpWidth: () => width,
       getErrHelpWidth: () => width,
@@ -68,8 +72,15 @@ function buildProgram(session: Session): Command {
   return program;
 }
 
+interface Typed {
+  readonly session: Session;
+  readonly args: readonly string[];
+  /** Of the help. */
+  readonly width: number;
+}
+
 /** Adds the command that was typed. Of the others it adds what the list of commands and a suggestion need. */
-async function addCommands(program: Command, session: Session, args: readonly string[]): Promise<void> {
+async function addCommands(program: Command, { session, args, width }: Typed): Promise<void> {
   const typed = entryOf(args);
   const add = await typed?.load();
   for (const entry of COMMANDS) {
@@ -77,13 +88,18 @@ async function addCommands(program: Command, session: Session, args: readonly st
     else program.command(entry.usage);
     program.commands.at(-1)?.summary(entry.summary);
   }
-  addExamples(program);
+  describeAll(program);
+  addExamples(program, width);
 }
 
-/** The options of a command are in its own help. */
-function termOf(command: Command): string {
-  const args = command.registeredArguments.map((argument) =>
-    argument.required ? `<${argument.name()}>` : `[${argument.name()}]`,
-  );
-  return [command.name(), ...args].join(' ');
+/** Commander shows the description in the help of a command, and the summary in the list of commands. */
+function describeAll(command: Command): void {
+  for (const each of command.commands) {
+    if (each.description() === '') each.description(sentenceOf(each.summary()));
+    describeAll(each);
+  }
+}
+
+function sentenceOf(summary: string): string {
+  return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
 }

@@ -5,7 +5,7 @@ import { countSelected, type OperationRequest, type Plan } from '../operations/i
 import { sendRequest, type OperationResult, type Sent } from '../producer/index.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
 import type { AssigneeNames } from './assignee-names.ts';
-import { blocks, laidOut } from './layout.ts';
+import { blocks, laidOut, unbroken } from './layout.ts';
 import { receiptText, type Loads } from './receipt-text.ts';
 import type { Session } from './session.ts';
 import { isInteractive, type Output, type Text } from './terminal.ts';
@@ -68,7 +68,7 @@ function resultText(result: OperationResult, names: AssigneeNames, loads: Loads 
     const stored = `Operation ${operationId} was sent before. ${how}This is its stored receipt; nothing was moved again.`;
     return blocks(stored, text);
   }
-  const undo = receipt.moved > 0 ? ` To take it back: baton undo ${operationId}` : '';
+  const undo = receipt.moved > 0 ? ` To take it back: ${unbroken(`baton undo ${operationId}`)}` : '';
   if (state === 'cancelled') return blocks(`Operation ${operationId} was cancelled.${undo}`, text);
   const isOne = receipt.selected === 1;
   if (isOne) return `${laidOut(text, Infinity)} (operation ${operationId})`;

@@ -84,8 +84,11 @@ export class Session {
     const lines = laidOut(plainLines(question), widthOf(this.terminal, stderr)).trimEnd();
     const prompt = createInterface({ input: stdin, output: stderr });
     try {
-      const ended = new Promise<string>((resolve) => prompt.once('close', () => resolve('')));
-      return (await Promise.race([prompt.question(`${lines} `), ended])).trim();
+      const ended = new Promise<undefined>((resolve) => prompt.once('close', () => resolve(undefined)));
+      const answer = await Promise.race([prompt.question(`${lines} `), ended]);
+      // Ctrl-C leaves the cursor behind the question.
+      if (answer === undefined) stderr.write('\n');
+      return (answer ?? '').trim();
     } finally {
       prompt.close();
     }

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
+import { unbroken } from './layout.ts';
 import type { Session } from './session.ts';
 import { counted, progressBar, type Terminal } from './terminal.ts';
 
@@ -43,7 +44,7 @@ export async function waitFor<Result>(
 
 function howToLookUp({ operationId, what }: Omit<Awaited, 'queue'>): string {
   if (operationId === null) return `${what} may continue`;
-  return `${what} may continue. To see what became of it: baton operation ${operationId}`;
+  return `${what} may continue. To see what became of it: ${unbroken(`baton operation ${operationId}`)}`;
 }
 
 /** A progress bar that makes room for notes. A terminal would cut off a note that is written behind the bar. */

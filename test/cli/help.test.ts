@@ -17,6 +17,11 @@ function commandsIn(help: string): string[] {
   return [...listed.matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, name = '']) => name).filter((name) => name !== 'help');
 }
 
+/** Joins the lines of a command as a shell does, without their indentation. */
+function joinedLines(text: string): string {
+  return text.replace(/ \\\n */g, ' ');
+}
+
 describe('the help of the command line', () => {
   it('shows the arguments of each command as its own help does', async () => {
     for (const { usage } of COMMANDS) {
@@ -59,6 +64,7 @@ describe('the help of the command line', () => {
         expect(help.split('\n').filter((line) => [...line].length > columns)).toEqual([]);
       }
       const help = await helpOf(path, 80);
+      for (const example of examples) expect(joinedLines(help)).toContain(`baton ${path} ${example}`.trimEnd());
       for (const option of examples.join(' ').match(/--[a-z-]+/g) ?? []) expect(help).toContain(option);
     }
   });

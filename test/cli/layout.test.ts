@@ -1,6 +1,6 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
-import { blocks, fittedTable, laidOut } from '../../src/cli/layout.ts';
+import { blocks, fittedTable, laidOut, unbroken } from '../../src/cli/layout.ts';
 import { widthOf } from '../../src/cli/terminal.ts';
 
 const ID = 'op_0123456789abcdef0123';
@@ -56,6 +56,16 @@ describe('a text in a terminal', () => {
     const text = blocks('one two three four five six', false, 'name   a value that is long');
     expect(laidOut(text, 20)).toBe('one two three four\nfive six\n\nname   a value that\n       is long');
     expect(laidOut(text, Infinity)).toBe('one two three four five six\n\nname   a value that is long');
+  });
+
+  it('does not end a line inside a command', () => {
+    const text = `To see it: ${unbroken('baton operation op-1')}, or run \`baton doctor\``;
+    expect(laidOut(text, 26)).toBe('To see it:\nbaton operation op-1, or\nrun `baton doctor`');
+    expect(laidOut(text, Infinity)).toBe('To see it: baton operation op-1, or run `baton doctor`');
+  });
+
+  it('has no empty lines for a block that turns out to be empty', () => {
+    expect(laidOut(blocks('one', blocks(false, ''), 'two', blocks()), 20)).toBe('one\n\ntwo');
   });
 
   it('has the width of COLUMNS or of the terminal, and a pipe has none', () => {

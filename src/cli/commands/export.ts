@@ -21,16 +21,12 @@ interface ExportOptions {
 const OWNER_ONLY = 0o600;
 
 const HELP = `
-The messages export: all conversations of the campaign with their assignee and
-status, also those of opted-out contacts and those in awaiting-contact, which
-the list of conversations leaves out. \`baton import\` reads it.
+The messages export: all conversations of the campaign with their assignee and status, also those of opted-out contacts and \
+those in awaiting-contact, which the list of conversations leaves out. \`baton import\` reads it.
 
-  baton export c_bartlett --out messages.csv
-
-A name or an id gets an apostrophe wherever a spreadsheet would run a formula:
-before = + - and @ at its beginning, and after a separator such as ; at which
-spreadsheets split cells. Characters that change the direction of text are left
-out. --raw leaves everything as it is stored.`;
+A name or an id gets an apostrophe wherever a spreadsheet would run a formula: before = + - and @ at its beginning, and after \
+a separator such as ; at which spreadsheets split cells. Characters that change the direction of text are left out. --raw \
+leaves everything as it is stored.`;
 
 export function addExport(program: Command, session: Session): void {
   program

@@ -35,8 +35,8 @@ export function addImport(program: Command, session: Session): void {
     .argument(...CAMPAIGN)
     .argument('<file>', 'the file, or - for stdin')
     .option('--preview', 'show how the columns and the first rows are understood, and import nothing')
-    .option('--map <field=column>', 'the column of a field, by its header or number. Repeatable', mapped, [])
-    .option('--ignore <column>', 'a column that is not read, by its header or number. Repeatable', collected, [])
+    .option('--map <field=column>', 'the column of a field, by its header or number. Repeatable', mapped)
+    .option('--ignore <column>', 'a column that is not read, by its header or number. Repeatable', collected)
     .addOption(countryOption())
     .option('--rejected <file>', 'write the bad rows to a new CSV file, to be corrected and imported')
     .option('--accept-rejected', 'import the good rows although many phone numbers are bad')
@@ -50,11 +50,11 @@ export function addImport(program: Command, session: Session): void {
     );
 }
 
-function collected(typed: string, earlier: readonly string[]): string[] {
+function collected(typed: string, earlier: readonly string[] = []): string[] {
   return [...earlier, typed];
 }
 
-function mapped(typed: string, earlier: readonly MappedColumn[]): MappedColumn[] {
+function mapped(typed: string, earlier: readonly MappedColumn[] = []): MappedColumn[] {
   const [word = ''] = typed.split('=');
   const field = FIELDS.find((known) => known === word.trim().toLowerCase().replaceAll('-', '_'));
   const column = typed.slice(word.length + 1).trim();

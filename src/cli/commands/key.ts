@@ -14,8 +14,18 @@ import { DEFAULT_ORGANISATION } from '../../domain/organisations.ts';
 import { errorText } from '../../domain/safe-text.ts';
 import { renewKeyVersion } from '../../queue/key-version.ts';
 import { misused } from '../errors.ts';
+import { fittedTable } from '../layout.ts';
 import type { Session } from '../session.ts';
-import { moment, table, type Output } from '../terminal.ts';
+import { moment, type Output } from '../terminal.ts';
+
+const COLUMNS = [
+  'key',
+  { title: 'app', isShortened: true },
+  'state',
+  { title: 'created', spare: 2 },
+  { title: 'by', spare: 1 },
+  { title: 'scopes', isShortened: true },
+] as const;
 
 interface CreateOptions {
   readonly organisation: string;
@@ -92,7 +102,7 @@ async function list(session: Session, organisation: string): Promise<Output> {
     ...[key.keyId, key.name, stateOf(key), moment(key.createdAt), key.createdBy],
     key.scopes.join(' '),
   ]);
-  return { json: { organisationId, keys }, text: table(['key', 'app', 'state', 'created', 'by', 'scopes'], rows) };
+  return { json: { organisationId, keys }, text: fittedTable(COLUMNS, rows) };
 }
 
 async function revoke(session: Session, keyId: string): Promise<Output> {

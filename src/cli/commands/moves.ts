@@ -32,9 +32,9 @@ const COLUMNS = [
   { title: 'at', spare: 1 },
 ] as const;
 
-const HELP = `
-Lists the conversations that moved and those that were skipped, in the order in which the operation moved them.
---csv prints all of them, with ids instead of names; an empty from_id or to_id is the pool.`;
+const DESCRIPTION =
+  'Lists the conversations that moved and those that were skipped, in the order in which the operation moved them. --csv ' +
+  'prints all of them, with ids instead of names; an empty from_id or to_id is the pool.';
 
 interface MovesOptions {
   readonly limit: number;
@@ -45,11 +45,11 @@ interface MovesOptions {
 export function addMoves(program: Command, session: Session): void {
   program
     .command('moves')
+    .description(DESCRIPTION)
     .argument('<operation>', 'the id of the operation or claim')
     .addOption(limitOption(LIMIT))
     .option('--after <cursor>', 'continue after the cursor that the previous page ended with')
     .option('--csv', 'print all as CSV')
-    .addHelpText('after', HELP)
     .action(async (operationId: string, options: MovesOptions) => {
       const context = await session.context();
       const operation = await context.operationViews.findOperation(operationId);

@@ -3,9 +3,10 @@ import { createOrganisation, setTokenKeys, type RecordedChange } from '../../acc
 import { DEFAULT_ORGANISATION } from '../../domain/organisations.ts';
 import { Refusal } from '../../domain/errors.ts';
 import { openInput } from '../input-file.ts';
+import { fittedTable } from '../layout.ts';
 import { limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
-import { moment, table, type Output } from '../terminal.ts';
+import { moment, type Output, type Text } from '../terminal.ts';
 
 const KEY_SET_BYTES_MAX = 64 * 1024;
 
@@ -68,7 +69,10 @@ function notAKeySet(received: string): Refusal {
 async function list(session: Session): Promise<Output> {
   const organisations = await (await session.context()).organisations.list();
   const rows = organisations.map(({ organisationId, name, createdAt }) => [organisationId, name, moment(createdAt)]);
-  return { json: { organisations }, text: table(['id', 'name', 'created'], rows) };
+  return {
+    json: { organisations },
+    text: fittedTable(['id', { title: 'name', isShortened: true }, { title: 'created', spare: 1 }], rows),
+  };
 }
 
 export function addChanges(program: Command, session: Session): void {
@@ -82,10 +86,19 @@ export function addChanges(program: Command, session: Session): void {
     });
 }
 
-function changesTable(changes: readonly RecordedChange[]): string {
+const CHANGES = [
+  'when',
+  'change',
+  'campaign',
+  { title: 'about', isShortened: true },
+  { title: 'actor', isShortened: true, spare: 1 },
+  { title: 'outcome', spare: 2 },
+] as const;
+
+function changesTable(changes: readonly RecordedChange[]): Text {
   const rows = changes.map(({ at, kind, campaignId, subjectIds, actor, outcome }) => [
     ...[moment(at), kind, campaignId ?? '–', subjectIds.join(' '), actor],
     outcome ?? 'unknown',
   ]);
-  return table(['when', 'change', 'campaign', 'about', 'actor', 'outcome'], rows);
+  return fittedTable(CHANGES, rows);
 }

@@ -40,8 +40,8 @@ function queueChecks({ version, maxmemoryPolicy, appendOnly, queues }: QueueFact
 }
 
 function queueCheck({ name, workers, counts }: QueueState): Check {
-  const jobs = Object.entries(counts).map(([state, count]) => `${count} ${state}`);
-  const found = [counted(workers, 'worker'), ...jobs].join(', ');
+  const jobs = Object.entries(counts).flatMap(([state, count]) => (count > 0 ? [`${count} ${state}`] : []));
+  const found = [counted(workers, 'worker'), ...(jobs.length > 0 ? jobs : ['no jobs'])].join(', ');
   return workers > 0 ? ok(`queue ${name}`, found) : warn(`queue ${name}`, found, 'start a worker: `baton worker`');
 }
 
