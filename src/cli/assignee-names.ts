@@ -40,6 +40,11 @@ export class AssigneeNames {
     return AND.format(assigneeIds.includes(null) ? ['the pool', ...texters] : texters);
   }
 
+  /** Errors name a texter by the id: "texter t_1 is paused". */
+  inError(text: string): string {
+    return text.replace(TEXTER_ID, (id) => this.of(id));
+  }
+
   /** Sorts by the order of joining. Those who are not on the campaign come after the others, and the pool comes last. */
   sorted<Id extends Assignee>(assigneeIds: readonly Id[]): Id[] {
     const placeOf = (id: Assignee): number => (id === null ? Infinity : (this.places.get(id) ?? this.places.size));
@@ -50,4 +55,5 @@ export class AssigneeNames {
   }
 }
 
+const TEXTER_ID = /(?<=\btexter )[\w.:|~-]+|[\w.:|~-]+(?= is both\b)/g;
 const AND = new Intl.ListFormat('en', { type: 'conjunction' });

@@ -56,9 +56,10 @@ export function exitStatusOf(error: unknown): number {
 function wrongCommandLine(error: CommanderError): Failure {
   const expected = 'a command line that `baton --help` describes';
   if (error.code === 'commander.help') {
-    return { code: 'bad-request', message: 'a command is missing; see `baton --help`', expected, received: 'none' };
+    return { code: 'bad-request', message: 'a command is missing', expected, received: 'none' };
   }
-  const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  const found = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  const message = error.code === 'commander.unknownCommand' ? `${found}; see \`baton --help\`` : found;
   return { code: 'bad-request', message, expected, received: message };
 }
 

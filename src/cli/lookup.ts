@@ -28,6 +28,7 @@ export async function openCampaign(session: Session, typed: string): Promise<Cam
   const campaign = await findCampaign(context, typed);
   const { campaignId } = campaign;
   const [texters, names] = await Promise.all([context.stores.texters.list(campaignId), namesOf(context, campaignId)]);
+  session.withNames = (text) => names.inError(text);
   return { session, context, campaign, texters, names };
 }
 

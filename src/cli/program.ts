@@ -44,7 +44,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
 function printFailure(session: Session, error: unknown): void {
   const failure = failureOf(error);
   if (session.json) session.print({ json: { error: failure }, text: '' });
-  else session.note(`${failure.code}: ${failure.message}`);
+  else session.note(`${failure.code}: ${session.withNames(failure.message)}`);
 }
 
 function buildProgram(session: Session, width: number): Command {
@@ -63,7 +63,7 @@ function buildProgram(session: Session, width: number): Command {
       getErrHelpWidth: () => width,
       writeOut: (text) => terminal.stdout.write(laidOut(text, width)),
       // With --json, the failure document replaces the help that commander prints when a command is missing.
-      writeErr: (text) => (session.json ? true : terminal.stderr.write(laidOut(plainLines(text), width))),
+      writeErr: (text) => (session.json ? true : terminal.stderr.write(`${laidOut(plainLines(text), width)}\n`)),
       outputError: () => undefined,
     })
     .addHelpText('after', HELP)

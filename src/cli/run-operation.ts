@@ -68,6 +68,8 @@ async function confirmCount(session: Session, count: number, source: string): Pr
       received: 'none',
     });
   }
+  // The request is refused if there are more by then.
+  if (count === 0) return 0;
   const typed = await session.ask(`Unassign all ${conversations} from ${source}? Type the number to confirm: `);
   if (typed === String(count)) return count;
   throw new Refusal('confirmation-needed', {

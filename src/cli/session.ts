@@ -21,6 +21,8 @@ export class Session {
   /** With `--json`, stdout gets one JSON document, also for an error. */
   readonly json: boolean;
   exitStatus = EXIT_DONE;
+  /** Puts names in the place of ids in an error, once the campaign is known. */
+  withNames = (text: string): string => text;
   private loadedConfig: Config | undefined;
   private openedContext: Promise<Context> | undefined;
   private openedProducer: Promise<Producer> | undefined;

@@ -34,11 +34,23 @@ export async function waitFor<Result>(
     });
   } catch (error) {
     bar.stop();
-    if (error instanceof QueueUnavailable || error instanceof WaitTimeout) session.note(howToLookUp(awaited));
+    if (error instanceof WaitTimeout) throw new StillWaiting(awaited, error);
+    if (error instanceof QueueUnavailable) session.note(howToLookUp(awaited));
     throw error;
   } finally {
     notes.stop();
     bar.stop();
+  }
+}
+
+/** The time of `--wait` is over. Speaks of the operation, where the error of the producer speaks of its job. */
+class StillWaiting extends Error {
+  override readonly name = 'WaitTimeout';
+  readonly code = 'wait-timeout';
+
+  constructor(awaited: Awaited, { waitMs, reason }: WaitTimeout) {
+    const because = reason === undefined ? '' : `, because ${reason}`;
+    super(`no result after ${waitMs / 1_000} s${because}; ${howToLookUp(awaited)}`);
   }
 }
 

@@ -207,10 +207,14 @@ export class ProducerClosed extends Error {
 export class WaitTimeout extends Error {
   override readonly name = 'WaitTimeout';
   readonly code = 'wait-timeout';
+  readonly waitMs: number;
+  readonly reason: string | undefined;
 
   /** `reason` says why jobs of the queue wait, such as "the queue operations is paused". */
   constructor(jobId: string, waitMs: number, reason?: string) {
     const end = reason === undefined ? 'it continues' : `${reason}; the job runs later`;
     super(`job ${jobIdText(jobId)} did not end within ${waitMs} ms; ${end}, and its result can be awaited again`);
+    this.waitMs = waitMs;
+    this.reason = reason;
   }
 }

@@ -130,6 +130,12 @@ describe('a refused command line', () => {
     return Promise.all(collections.map((collection) => collection.find({}).sort({ _id: 1 }).toArray()));
   };
 
+  it('names a texter where a person reads, and gives the id to programs', async () => {
+    const move = ['reassign', 'C', '--from', 'pool', '--to', 'Paul', ...ANY];
+    expect((await cli.run(move)).err).toContain('texter Paul is paused');
+    expect((await cli.refusal(move)).message).toContain('texter p is paused');
+  });
+
   it.each(REFUSED)('fails with %s and changes nothing: baton %j', async (code, args) => {
     const before = await readDatabase();
     const refusal = await cli.refusal(args);

@@ -77,6 +77,9 @@ describe('the words that people use', () => {
     const move = ['reassign', 'C', '--from', 'pool', '--to', 'Kevin', '--status'];
     expect((await cli.refusal([...move, 'needs-replay'])).message).toContain('; did you mean needs-reply?');
     expect(didYouMean('Kevin', ['Rebecca', 'Jo'])).toBe('');
+    expect(didYouMean('lukasz zolc', ['Łukasz Żółć', 'Lucas'])).toBe('; did you mean Łukasz Żółć?');
+    expect(didYouMean('smith', ['Smith, Anna', 'Bob Smith', 'Jones'])).toBe('; did you mean Smith, Anna or Bob Smith?');
+    expect(didYouMean('Sm', ['Smith, Anna'])).toBe('');
   });
 
   it('name the person who asks: --actor, BATON_ACTOR, or else cli', async () => {

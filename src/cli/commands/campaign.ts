@@ -139,7 +139,7 @@ async function list(session: Session, limit: number): Promise<Output> {
     campaign.texterCount,
     moment(campaign.createdAt),
   ]);
-  return { json: { campaigns: listed }, text: fittedTable(COLUMNS, rows) };
+  return { json: { campaigns: listed }, text: rows.length > 0 ? fittedTable(COLUMNS, rows) : 'No campaigns.' };
 }
 
 async function changeCountry(session: Session, typed: string, code: string): Promise<Output> {

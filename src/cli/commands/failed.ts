@@ -110,6 +110,7 @@ async function retryEach(deps: RetryDeps, chosen: readonly FailedOperation[]): P
 }
 
 function dryRunOutput(chosen: readonly FailedOperation[]): Output {
+  if (chosen.length === 0) return { json: { dryRun: true, operations: [] }, text: 'No failed operations.' };
   const would = `Would retry ${counted(chosen.length, 'operation')}. Nothing was changed; --yes retries them.`;
   return { json: { dryRun: true, operations: chosen }, text: blocks(operationsTable(chosen), would) };
 }

@@ -102,7 +102,7 @@ async function list(session: Session, organisation: string): Promise<Output> {
     ...[key.keyId, key.name, stateOf(key), moment(key.createdAt), key.createdBy],
     key.scopes.join(' '),
   ]);
-  return { json: { organisationId, keys }, text: fittedTable(COLUMNS, rows) };
+  return { json: { organisationId, keys }, text: rows.length > 0 ? fittedTable(COLUMNS, rows) : 'No keys.' };
 }
 
 async function revoke(session: Session, keyId: string): Promise<Output> {

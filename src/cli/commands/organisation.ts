@@ -89,16 +89,16 @@ export function addChanges(program: Command, session: Session): void {
 const CHANGES = [
   'when',
   'change',
-  'campaign',
-  { title: 'about', isShortened: true },
-  { title: 'actor', isShortened: true, spare: 1 },
-  { title: 'outcome', spare: 2 },
+  { title: 'campaign', spare: 1 },
+  'about',
+  { title: 'outcome', whenUsed: true },
+  { title: 'actor', isShortened: true, spare: 2 },
 ] as const;
 
 function changesTable(changes: readonly RecordedChange[]): Text {
   const rows = changes.map(({ at, kind, campaignId, subjectIds, actor, outcome }) => [
-    ...[moment(at), kind, campaignId ?? '–', subjectIds.join(' '), actor],
-    outcome ?? 'unknown',
+    ...[moment(at), kind, campaignId ?? '–', subjectIds.join(' ')],
+    ...[outcome === 'done' ? '' : (outcome ?? 'unknown'), actor],
   ]);
   return fittedTable(CHANGES, rows);
 }

@@ -141,7 +141,10 @@ async function pause(session: Session, typed: string, typedTexter: string, activ
 async function list(session: Session, typed: string): Promise<Output> {
   const { campaign, texters } = await openCampaign(session, typed);
   const rows = texters.map((texter) => [texter.texterId, texter.name, stateOf(texter), texter.joinedOrder]);
-  return { json: { campaignId: campaign.campaignId, texters }, text: fittedTable(COLUMNS, rows) };
+  return {
+    json: { campaignId: campaign.campaignId, texters },
+    text: rows.length > 0 ? fittedTable(COLUMNS, rows) : 'No texters.',
+  };
 }
 
 function stateOf({ active }: Texter): string {
