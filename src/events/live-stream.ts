@@ -1,4 +1,5 @@
 import type { RedisConnection } from '../queue/connection.ts';
+import { isWrongType } from '../queue/redis-errors.ts';
 import { parseChange, type Change } from './change.ts';
 
 /**
@@ -73,11 +74,6 @@ export async function readAfter(
   limit: number,
 ): Promise<readonly Entry[]> {
   return (await redis.xrange(key, `(${id}`, '+', 'COUNT', limit)).map(toEntry);
-}
-
-/** Returns true for the error of a read when one of its keys is no stream. */
-export function isWrongType(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('WRONGTYPE');
 }
 
 /** Deletes the keys that are no streams. One of them fails the read of all. */

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import pTimeout, { TimeoutError } from 'p-timeout';
 import type { RedisConnection } from '../queue/connection.ts';
+import { isWrongType } from '../queue/redis-errors.ts';
 import {
   deleteDamaged,
-  isWrongType,
   streamKey,
   toEntry,
   type Entry,

@@ -1,5 +1,6 @@
 import type { RedisConnection } from '../queue/connection.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
+import { isWrongType } from '../queue/redis-errors.ts';
 
 /** Entries that nothing removes, such as those of a campaign without further operations, end after a day. */
 const RETURNED_FOR_S = 86_400;
@@ -63,6 +64,6 @@ export class ReturnedJobs {
 
 /** A damaged key says nothing about the order. The next note replaces it. */
 function ignoreWrongType(error: unknown): undefined {
-  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return undefined;
+  if (isWrongType(error)) return undefined;
   throw error;
 }

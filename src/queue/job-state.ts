@@ -2,7 +2,7 @@ import type { Job, Queue } from 'bullmq';
 import { RESENDABLE_CODES } from '../domain/errors.ts';
 import { parseFailureText } from '../domain/stored-error.ts';
 import { jobIdOf, operationIdOfJob } from './job.ts';
-import { removeIfEnded, runIfLost } from './lost-job.ts';
+import { connectionOf, removeIfEnded, runIfLost } from './lost-job.ts';
 import { readJob } from './read-job.ts';
 
 /** BullMQ's failure text for a job whose worker died during too many runs. Such a job can only be replaced, not retried. */
@@ -14,11 +14,20 @@ export async function findJob(queue: Queue, operationId: string): Promise<Job | 
   return job ?? (await findByBareId(queue, operationId));
 }
 
+/** Returns false when none of the queues has a key that could be the job of an operation or claim. Takes one command. */
+export async function mayHaveJob(queues: readonly Queue[], operationId: string): Promise<boolean> {
+  const [first] = queues;
+  const keys = queues.flatMap((queue) => [jobIdOf(operationId), operationId].map((id) => queue.toKey(id)));
+  return first !== undefined && (await connectionOf(first).exists(...keys)) > 0;
+}
+
 /**
  * A bare operation id may equal the name of one of BullMQ's own keys, or a number that BullMQ gave to another job.
  * Therefore the job must be in one of the queue's lists and ask for this operation.
  */
 async function findByBareId(queue: Queue, operationId: string): Promise<Job | undefined> {
+  // Asking for the state reads whole lists. Most ids have no key.
+  if ((await connectionOf(queue).exists(queue.toKey(operationId))) === 0) return undefined;
   if ((await queue.getJobState(operationId)) === 'unknown') return undefined;
   const job = (await readJob(queue, operationId)) as Job | undefined;
   return operationIdOfJob(job?.data) === operationId ? job : undefined;

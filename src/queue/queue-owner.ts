@@ -1,6 +1,7 @@
 import type { DatabaseAge } from '../domain/database-age.ts';
 import { Refusal } from '../domain/errors.ts';
 import type { RedisConnection } from './connection.ts';
+import { isWrongType } from './redis-errors.ts';
 
 /** Under the prefix of Baton: the database that the queues belong to, and how far Redis has seen it come. */
 const keyOf = (prefix: string): string => `${prefix}:database`;
@@ -88,8 +89,11 @@ export async function noteAge(
 
 /** Throws a refusal if the queues belong to another database. */
 export async function requireOwner(redis: RedisConnection, prefix: string, databaseId: string): Promise<void> {
-  const owner = await readOwner(redis, prefix);
-  if (owner) refuseOther(databaseId, owner.databaseId, prefix);
+  const owner = await redis.hget(keyOf(prefix), 'id').catch((error: unknown) => {
+    if (isWrongType(error)) return null;
+    throw error;
+  });
+  if (owner !== null) refuseOther(databaseId, owner, prefix);
 }
 
 export function refuseOther(expected: string, found: string, prefix: string): void {

@@ -55,6 +55,11 @@ export function meaningOf(error: unknown): RedisErrorMeaning | undefined {
   return words === undefined ? undefined : { words, isPermanent: permanent !== undefined };
 }
 
+/** Returns true for the error of a command whose key has another type: another program has written it, or it is damaged. */
+export function isWrongType(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('WRONGTYPE');
+}
+
 /** Returns true when a primary has become a replica: the address may lead to another Redis by now. */
 export function isFromReplica(error: unknown): boolean {
   return error instanceof Error && FROM_REPLICA.test(error.message);

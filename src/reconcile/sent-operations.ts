@@ -11,7 +11,7 @@ import {
 } from '../domain/stored-error.ts';
 import { operationJob, type OperationRequest } from '../operations/index.ts';
 import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
-import { findJob, hasFailed } from '../queue/job-state.ts';
+import { findJob, hasFailed, mayHaveJob } from '../queue/job-state.ts';
 import { CLAIMS_QUEUE, OPERATIONS_QUEUE } from '../queue/job.ts';
 import { readJobs } from '../queue/read-job.ts';
 import type { ReconcileStore } from './ports.ts';
@@ -51,6 +51,7 @@ export async function findSent(address: QueueAddress, operationId: string): Prom
 
 /** The same for a process that keeps its queues. */
 export async function findSentIn(queues: readonly Queue[], operationId: string): Promise<SentOperation | undefined> {
+  if (!(await mayHaveJob(queues, operationId))) return undefined;
   const jobs = await Promise.all(queues.map((queue) => findJob(queue, operationId)));
   const sent = jobs.flatMap((job) => (job && toSent(job)) ?? []);
   return sent.find((each) => each.operationId === operationId);
