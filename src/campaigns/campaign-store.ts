@@ -44,6 +44,11 @@ export class MongoCampaignStore implements CampaignStore {
     return doc && !isRemoved(doc) ? toCampaign(doc) : undefined;
   }
 
+  async findAll(campaignIds: readonly string[]): Promise<Campaign[]> {
+    const found = this.database.models.campaigns.find({ _id: { $in: [...campaignIds] } });
+    return (await found.lean<StoredCampaign[]>()).filter((doc) => !isRemoved(doc)).map(toCampaign);
+  }
+
   async findByName(name: string, limit: number): Promise<Campaign[]> {
     const docs = await this.database.models.campaigns
       .find({ name, ...NOT_REMOVED })

@@ -15,6 +15,8 @@ export interface CampaignStore {
   /** Throws a `campaign-exists` refusal when a campaign with this id exists. */
   insert(campaign: Campaign): Promise<void>;
   find(campaignId: string): Promise<Campaign | undefined>;
+  /** Reads several with one query. Leaves out those that do not exist. */
+  findAll(campaignIds: readonly string[]): Promise<Campaign[]>;
   findByName(name: string, limit: number): Promise<Campaign[]>;
   /** Lists campaigns, newest first. */
   list(limit: number): Promise<Campaign[]>;

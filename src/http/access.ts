@@ -8,6 +8,7 @@ import { toStoredId } from '../domain/organisations.ts';
 import { HttpProblem, notFound } from './problem.ts';
 import type { AnyOperation } from '../operations/index.ts';
 import { findSentIn, type SentOperation } from '../reconcile/index.ts';
+import { GroupedReads } from './grouped-reads.ts';
 
 /** A resource in the path of a route. Each belongs to the one before it, and a campaign belongs to the organisation. */
 export type ResourceName = 'campaign' | 'texter' | 'operation' | 'conversation';
@@ -15,7 +16,13 @@ export type ResourceName = 'campaign' | 'texter' | 'operation' | 'conversation';
 /** Who may use a route, and which resources it needs. Every route declares it. */
 export type Access =
   | { readonly for: 'anyone' }
-  | { readonly for: 'key'; readonly scope: Scope; readonly chain: readonly ResourceName[] }
+  | {
+      readonly for: 'key';
+      readonly scope: Scope;
+      readonly chain: readonly ResourceName[];
+      /** The route sends an operation under the Idempotency-Key of the request. */
+      readonly sends?: true;
+    }
   /** The token names the campaign and the texter, so no part of the path does. */
   | { readonly for: 'texter'; readonly chain?: readonly 'operation'[] };
 
@@ -28,8 +35,28 @@ export interface Resources {
   readonly conversation?: ConversationWithHistory;
 }
 
+/** The reads of resources that nearly every request needs. */
+export interface ResourceReads {
+  readonly campaigns: Pick<GroupedReads<Campaign>, 'find'>;
+  readonly operations: Pick<GroupedReads<AnyOperation>, 'find'>;
+}
+
+export function resourceReads({ stores, operationViews }: Context): ResourceReads {
+  return {
+    campaigns: new GroupedReads(
+      (ids) => stores.campaigns.findAll(ids),
+      ({ campaignId }) => campaignId,
+    ),
+    operations: new GroupedReads(
+      (ids) => operationViews.findOperations(ids),
+      ({ operationId }) => operationId,
+    ),
+  };
+}
+
 export interface ResourceDeps {
   readonly context: Context;
+  readonly reads: ResourceReads;
   /** The queues in which operations wait until a worker accepts them. */
   readonly sentQueues: readonly Queue[];
 }
@@ -68,7 +95,7 @@ interface Owner {
 }
 
 const LOAD: Readonly<Record<ResourceName, (deps: ResourceDeps, id: string, owner: Owner) => Promise<unknown>>> = {
-  campaign: ({ context }, _, { campaignId }) => context.stores.campaigns.find(campaignId),
+  campaign: ({ reads }, _, { campaignId }) => reads.campaigns.find(campaignId),
   texter: ({ context }, id, { campaignId }) => context.stores.texters.find(campaignId, id),
   operation: async (deps, id, { organisationId, campaignId }) => {
     const found = await findOperation(deps, toStoredId(organisationId, id));
@@ -79,13 +106,33 @@ const LOAD: Readonly<Record<ResourceName, (deps: ResourceDeps, id: string, owner
 
 /** Finds an operation or claim in the database, or in the queue while no worker has accepted it. */
 export async function findOperation(
-  { context: { operationViews }, sentQueues }: ResourceDeps,
+  { reads: { operations }, sentQueues }: ResourceDeps,
   operationId: string,
 ): Promise<AnyOperation | SentOperation | undefined> {
-  const accepted = await operationViews.findOperation(operationId);
+  const accepted = await operations.find(operationId);
   if (accepted) return accepted;
   // A worker may have accepted and ended it between the two reads. Then it is no longer in the queue.
-  return (await findSentIn(sentQueues, operationId)) ?? (await operationViews.findOperation(operationId));
+  return (await findSentIn(sentQueues, operationId)) ?? (await operations.find(operationId));
+}
+
+/** What the database and the queues have under the operation id of a request. Most ids are new, and in neither place. */
+export interface Earlier {
+  readonly accepted: AnyOperation | undefined;
+  readonly sent: SentOperation | undefined;
+}
+
+export async function findEarlier({ reads, sentQueues }: ResourceDeps, operationId: string): Promise<Earlier> {
+  const [accepted, sent] = await Promise.all([reads.operations.find(operationId), findSentIn(sentQueues, operationId)]);
+  return { accepted, sent };
+}
+
+/** Begins the same for a request while its chain is loaded. The schema of the route has not checked its header yet. */
+export function beginEarlier(deps: ResourceDeps, organisationId: string, key: unknown): Promise<Earlier> | null {
+  const { success, data } = PLAIN_ID.safeParse(key);
+  const earlier = success ? findEarlier(deps, toStoredId(organisationId, data)) : null;
+  // The request may be refused before anybody waits for it.
+  earlier?.catch(() => undefined);
+  return earlier;
 }
 
 /** Returns a resource that the route has declared. */

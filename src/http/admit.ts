@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { loadChain, type Access } from './access.ts';
+import { beginEarlier, loadChain, type Access } from './access.ts';
 import { authenticateTexter } from './authenticate-texter.ts';
 import { authenticateKey, requireScope } from './authenticate.ts';
 import { isOwnRequest } from './own-operation.ts';
@@ -32,13 +32,14 @@ export async function admit(
 
 async function admitKey(
   services: HttpServices,
-  { scope, chain }: Extract<Guarded, { readonly for: 'key' }>,
+  { scope, chain, sends }: Extract<Guarded, { readonly for: 'key' }>,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
   const caller = await authenticateKey({ ...services, config: services.config.http }, request, reply);
   request.caller = caller;
   requireScope(caller, scope);
+  if (sends) request.earlier = beginEarlier(services, caller.organisationId, request.headers['idempotency-key']);
   request.resources = await loadChain(services, caller.organisationId, chain, paramsOf(request));
 }
 

@@ -93,6 +93,7 @@ function addCommonHeaders(app: App): void {
 function addHooks(app: App, services: HttpServices): void {
   app.decorateRequest('caller', null);
   app.decorateRequest('texter', null);
+  app.decorateRequest('earlier', null);
   app.decorateRequest('resources', null as unknown as Resources);
   app.addHook('onRequest', async (request, reply) => {
     request.resources = {};

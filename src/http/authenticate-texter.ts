@@ -3,7 +3,7 @@ import { readToken, SigningKeys, verifyingKey, type VerifyingKeys } from '../acc
 import type { Context } from '../context.ts';
 import { toStoredId } from '../domain/organisations.ts';
 import type { HttpConfig } from '../http-config.ts';
-import type { Resources } from './access.ts';
+import type { ResourceReads, Resources } from './access.ts';
 import { bearerOf, type TexterCaller } from './authenticate.ts';
 import type { Gate } from './gate.ts';
 import { HttpProblem } from './problem.ts';
@@ -12,6 +12,7 @@ import { countAgainstLimit } from './rate-limit.ts';
 export interface TexterDeps {
   readonly config: Pick<HttpConfig, 'texterRequestsPerMinute'>;
   readonly context: Context;
+  readonly reads: Pick<ResourceReads, 'campaigns'>;
   readonly gate: Gate;
   readonly tokenKeys: VerifyingKeys;
 }
@@ -27,7 +28,7 @@ export interface AuthenticatedTexter {
  * names a texter who is not on the campaign any more. A paused texter is authenticated: the rules decide what a pause allows.
  */
 export async function authenticateTexter(
-  { config, context, gate, tokenKeys }: TexterDeps,
+  { config, context, reads, gate, tokenKeys }: TexterDeps,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<AuthenticatedTexter> {
@@ -38,9 +39,9 @@ export async function authenticateTexter(
   const passed = await gate.pass(`texter:${organisationId}:${texterId}:${subject.tokenVersion}`);
   countAgainstLimit(reply, passed, config.texterRequestsPerMinute);
   const campaignId = toStoredId(organisationId, subject.campaignId);
-  const { campaigns, texters } = context.stores;
+  const { texters } = context.stores;
   const [campaign, texter, tokenVersion] = await Promise.all([
-    campaigns.find(campaignId),
+    reads.campaigns.find(campaignId),
     texters.find(campaignId, texterId),
     texters.tokenVersion(campaignId, texterId),
   ]);

@@ -35,12 +35,12 @@ export async function authenticateKey(
 ): Promise<KeyCaller> {
   const given = parseKey(bearerOf(request));
   if (!given) throw refusedKey();
-  let kept = await keyCache.find(given.keyId);
-  requireLive(given, kept?.key);
+  const kept = await keyCache.find(given.keyId);
+  let key = requireLive(given, kept?.key);
   const passed = await gate.pass(`key:${given.keyId}`);
   countAgainstLimit(reply, passed, config.keyRequestsPerMinute);
-  if (kept?.version !== passed.version) kept = await keyCache.read(given.keyId);
-  const { keyId, organisationId, scopes } = requireLive(given, kept?.key);
+  if (kept?.version !== passed.version) key = requireLive(given, (await keyCache.read(given.keyId))?.key);
+  const { keyId, organisationId, scopes } = key;
   return { keyId, organisationId, scopes };
 }
 

@@ -6,8 +6,8 @@ import { toStoredId } from '../domain/organisations.ts';
 import { requestHash } from '../domain/requests.ts';
 import { parseRequest, refuseUnconfirmed, type AnyOperation, type OperationRequest } from '../operations/index.ts';
 import { sendRequest, type Sent, type SentClaim } from '../producer/index.ts';
-import { findSentIn, type SentOperation } from '../reconcile/index.ts';
-import { findOperation, required } from './access.ts';
+import type { SentOperation } from '../reconcile/index.ts';
+import { findEarlier, findOperation, required, type Earlier } from './access.ts';
 import { organisationIdOf } from './authenticate.ts';
 import type { OperationBody } from './operation-shapes.ts';
 import { toOwnOperation } from './own-operation.ts';
@@ -54,7 +54,7 @@ export async function sendUnderKey(
   reply: FastifyReply,
   { command, check, send }: Sending,
 ): Promise<never> {
-  const existing = await findSame(services, command);
+  const existing = requireSame(command, await (request.earlier ?? findEarlier(services, command.operationId)));
   const isSentAnew = !existing || mayBeSentAgain(existing);
   if (isSentAnew) {
     await check?.();
@@ -73,20 +73,11 @@ export async function sendUnderKey(
 }
 
 /** Returns the accepted operation or claim with the key of a request. Throws when the key belongs to another request. */
-async function findSame(
-  { context, sentQueues }: HttpServices,
-  command: OperationRequest | ClaimRequest,
-): Promise<AnyOperation | undefined> {
-  const { operationId } = command;
-  // Most keys are new, and found in neither place.
-  const [accepted, sent] = await Promise.all([
-    context.operationViews.findOperation(operationId),
-    findSentIn(sentQueues, operationId),
-  ]);
+function requireSame(command: OperationRequest | ClaimRequest, { accepted, sent }: Earlier): AnyOperation | undefined {
   // A request that was refused before it was accepted does not keep its key.
   const kept = sent && sent.state !== 'refused' ? requestHash(sent.request) : undefined;
   const keptHash = accepted?.requestHash ?? kept;
-  if (keptHash !== undefined && keptHash !== requestHash(command)) throw operationConflict(operationId);
+  if (keptHash !== undefined && keptHash !== requestHash(command)) throw operationConflict(command.operationId);
   return accepted;
 }
 

@@ -11,6 +11,7 @@ import { CONNECTION_FAILED, connectProducer, connectWorker, type RedisConnection
 import { newClosing, whenReachable } from '../queue/reachable.ts';
 import { openSentQueues } from '../reconcile/index.ts';
 import { errorReporter, type Logger } from '../telemetry/index.ts';
+import { resourceReads, type ResourceReads } from './access.ts';
 import { tokenKeysOf } from './authenticate-texter.ts';
 import { Availability } from './availability.ts';
 import { Gate } from './gate.ts';
@@ -50,6 +51,7 @@ export interface HttpServices extends SharedReads {
   readonly config: Config;
   readonly logger: Logger;
   readonly context: Context;
+  readonly reads: ResourceReads;
   readonly producer: Producer;
   readonly redis: RedisConnection;
   readonly gate: Gate;
@@ -115,6 +117,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Http
   return {
     ...{ config, logger, context, producer, redis, gate, keyCache, sentQueues, availability, live },
     ...shared,
+    reads: resourceReads(context),
     ...tokenKeysOf(context),
     stopping: new AbortController(),
     close: async () => {

@@ -237,6 +237,8 @@ export interface OperationViewStore {
     after?: OperationPlace,
   ): Promise<AnyOperation[]>;
   findOperation(operationId: string): Promise<AnyOperation | undefined>;
+  /** Reads several with one query. Leaves out those that are not stored. */
+  findOperations(operationIds: readonly string[]): Promise<AnyOperation[]>;
   /** Adds to the operations of a campaign that wait how many run before each. Reads the queue of the campaign. */
   withPlaces(campaignId: string, operations: readonly AnyOperation[]): Promise<ViewedOperation[]>;
   /** The batches of an operation from a number on, in order. The first query reads one, and each next one twice as many. */

@@ -55,6 +55,11 @@ export class MongoOperationViewStore implements OperationViewStore {
     return doc ? toAnyOperation(doc) : undefined;
   }
 
+  async findOperations(operationIds: readonly string[]): Promise<AnyOperation[]> {
+    const found = this.database.models.operations.find({ _id: { $in: [...operationIds] } });
+    return (await found.lean<OperationDoc[]>()).map(toAnyOperation);
+  }
+
   /** Reads the queue once, however many of the operations wait. */
   async withPlaces(campaignId: string, operations: readonly AnyOperation[]): Promise<ViewedOperation[]> {
     const last = Math.max(...operations.filter(isQueued).map(({ sequence }) => sequence), NO_SEQUENCE);

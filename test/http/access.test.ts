@@ -1,7 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findOperation, loadChain, type ResourceDeps } from '../../src/http/access.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  findOperation,
+  loadChain,
+  resourceReads,
+  type ResourceDeps,
+  type ResourceReads,
+} from '../../src/http/access.ts';
+import { GroupedReads } from '../../src/http/grouped-reads.ts';
 import { connectProducer, type RedisConnection } from '../../src/queue/connection.ts';
-import { openSentQueues } from '../../src/reconcile/index.ts';
+import { findSentIn, openSentQueues } from '../../src/reconcile/index.ts';
 import { Harness } from '../support/harness.ts';
 import { Client, HttpHarness } from './support.ts';
 
@@ -22,7 +29,11 @@ beforeAll(async () => {
   http = await HttpHarness.start(harness);
   client = await http.client();
   redis = connectProducer(harness.config.queue.redisUrl, () => undefined);
-  deps = { context: harness.context, sentQueues: openSentQueues(redis, harness.config.queue.prefix) };
+  deps = {
+    context: harness.context,
+    reads: resourceReads(harness.context),
+    sentQueues: openSentQueues(redis, harness.config.queue.prefix),
+  };
   [campaignId, other] = [
     await harness.seedCampaign(1, { selfAssign: { enabled: true } }),
     await harness.seedCampaign(1),
@@ -38,30 +49,26 @@ afterAll(async () => {
   await harness.close();
 });
 
-/** A context whose reads of campaigns or operations are changed. */
-function withReads(changed: Partial<Record<'find' | 'findOperation', (id: string) => Promise<unknown>>>): ResourceDeps {
-  const { stores, operationViews } = harness.context;
-  const derived = <Store extends object>(store: Store): Store => Object.assign(Object.create(store) as Store, changed);
-  const campaigns = derived(stores.campaigns);
-  return {
-    ...deps,
-    context: { ...harness.context, stores: { ...stores, campaigns }, operationViews: derived(operationViews) },
-  };
+/** The same reads, but some of them changed. */
+function withReads(changed: {
+  readonly [Name in keyof ResourceReads]?: ResourceReads[Name]['find'];
+}): ResourceDeps {
+  const reads = Object.entries(changed).map(([name, find]) => [name, { find }]);
+  return { ...deps, reads: { ...deps.reads, ...(Object.fromEntries(reads) as Partial<ResourceReads>) } };
 }
 
 describe('what the path of a request names', () => {
   it('is read at once, not one after the other', async () => {
-    const { stores } = harness.context;
     let begin = (): void => undefined;
     const isOperationRead = new Promise<void>((resolve) => (begin = resolve));
     const overlapping = withReads({
-      find: async (id) => {
+      campaigns: async (id) => {
         await isOperationRead;
-        return stores.campaigns.find(id);
+        return deps.reads.campaigns.find(id);
       },
-      findOperation: (id) => {
+      operations: (id) => {
         begin();
-        return harness.context.operationViews.findOperation(id);
+        return deps.reads.operations.find(id);
       },
     });
     const chain = ['campaign', 'operation'] as const;
@@ -93,13 +100,39 @@ describe('what the path of a request names', () => {
   });
 });
 
+describe('the Idempotency-Key of a request', () => {
+  it('is looked up while the campaign is being read', async () => {
+    const key = harness.newId('op');
+    let begin = (): void => undefined;
+    const isKeyRead = new Promise<void>((resolve) => (begin = resolve));
+    const spy = vi.spyOn(GroupedReads.prototype, 'find').mockImplementation(async (id) => {
+      if (id === key) begin();
+      if (id !== campaignId) return harness.context.operationViews.findOperation(id);
+      await isKeyRead;
+      return harness.context.stores.campaigns.find(id);
+    });
+    const body = { kind: 'reassign-one', conversationId, to: { texterIds: ['t1'] } };
+    const { status } = await client.post(`/v1/campaigns/${campaignId}/operations`, body, { 'idempotency-key': key });
+    spy.mockRestore();
+    expect(status).toBe(202);
+  });
+
+  it('costs Redis one command when it is new, however many jobs wait', async () => {
+    const spy = vi.spyOn(redis, 'sendCommand');
+    expect(await findSentIn(deps.sentQueues, harness.newId('op'))).toBeUndefined();
+    const names = spy.mock.calls.map(([command]) => command.name);
+    spy.mockRestore();
+    expect(names).toEqual(['exists']);
+  });
+});
+
 describe('an operation', () => {
   it('is found when a worker accepts and ends it between the looks into the database and the queue', async () => {
     const request = deal();
     let reads = 0;
     const overtaken = withReads({
-      findOperation: async (id) => {
-        const found = await harness.context.operationViews.findOperation(id);
+      operations: async (id) => {
+        const found = await deps.reads.operations.find(id);
         if ((reads += 1) === 1) await (await harness.producer.reassign(request)).result();
         return found;
       },

@@ -30,7 +30,7 @@ export function addClaimRoutes(app: App, services: HttpServices): void {
   app.post(
     '/v1/campaigns/:campaignId/claims',
     {
-      config: { access: { for: 'key', scope: 'operations:write', chain: ['campaign'] } },
+      config: { access: { for: 'key', scope: 'operations:write', chain: ['campaign'], sends: true } },
       schema: {
         operationId: 'claim',
         tags: ['Claims'],

@@ -20,7 +20,7 @@ export function addOperationChangeRoutes(app: App, services: HttpServices): void
   app.post(
     '/v1/campaigns/:campaignId/operations/:operationId/undo',
     {
-      config: { access: { for: 'key', scope: 'operations:write', chain: ['campaign', 'operation'] } },
+      config: { access: { for: 'key', scope: 'operations:write', chain: ['campaign', 'operation'], sends: true } },
       schema: {
         operationId: 'undoOperation',
         tags: ['Operations'],

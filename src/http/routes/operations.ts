@@ -33,7 +33,7 @@ function addSend(app: App, services: HttpServices): void {
   app.post(
     '/v1/campaigns/:campaignId/operations',
     {
-      config: { access: { for: 'key', scope: 'operations:write', chain: ['campaign'] } },
+      config: { access: { for: 'key', scope: 'operations:write', chain: ['campaign'], sends: true } },
       schema: {
         operationId: 'sendOperation',
         tags: ['Operations'],
