@@ -3,12 +3,20 @@ import type { Context } from '../src/context.ts';
 import { isEnded } from '../src/domain/operation.ts';
 import { needsCampaignLock, type Operation, type OperationQueue } from '../src/operations/index.ts';
 
+/** A look for waiting claims of a campaign after single moves. */
+interface Check {
+  readonly ended: Promise<void>;
+  /** The newest move that has ended since the look began. */
+  next: Operation | undefined;
+}
+
 /** Wakes the jobs that wait for an operation to end, or for the conversations that it moved. Safe to repeat. */
 export class AfterEnd {
   private readonly context: Context;
   private readonly queue: OperationQueue;
   private readonly claims: ClaimQueue;
   private readonly endedClaims: EndedClaims;
+  private readonly checks = new Map<string, Check>();
 
   constructor(context: Context, queue: OperationQueue, claims: ClaimQueue, endedClaims: EndedClaims) {
     this.context = context;
@@ -35,11 +43,38 @@ export class AfterEnd {
    * changes anything for them.
    */
   async wakeWaitingClaims({ request, plan, campaignId, state }: Operation): Promise<void> {
-    const isFromPoolOnly = plan?.sources.every((assignee) => assignee === null) ?? true;
     const freesThePool = isEnded(state) && needsCampaignLock(request);
-    if (isFromPoolOnly && !freesThePool) return;
+    if (isFromPoolOnly(plan) && !freesThePool) return;
     const { claims } = this.context.stores;
     if (!(await claims.hasWaiting(campaignId))) return;
     if (freesThePool || (await claims.hasClaimable(campaignId))) await this.claims.poolRefilled(campaignId);
   }
+
+  /**
+   * The same for a single move. Its answer does not wait for it, and moves that end meanwhile share the next look. Reconcile
+   * wakes what could not be woken.
+   */
+  wakeAfterMove(moved: Operation): void {
+    const { campaignId } = moved;
+    if (isFromPoolOnly(moved.plan)) return;
+    const check = this.checks.get(campaignId);
+    if (check) return void (check.next = moved);
+    const ended = this.wakeWaitingClaims(moved)
+      .catch(() => undefined)
+      .then(() => {
+        const next = this.checks.get(campaignId)?.next;
+        this.checks.delete(campaignId);
+        if (next) this.wakeAfterMove(next);
+      });
+    this.checks.set(campaignId, { ended, next: undefined });
+  }
+
+  /** Resolves when nothing is left to wake. */
+  async settled(): Promise<void> {
+    while (this.checks.size > 0) await Promise.all([...this.checks.values()].map(({ ended }) => ended));
+  }
+}
+
+function isFromPoolOnly(plan: Operation['plan']): boolean {
+  return plan?.sources.every((assignee) => assignee === null) ?? true;
 }

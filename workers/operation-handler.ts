@@ -148,11 +148,16 @@ export class OperationHandler implements Handler {
     this.live.afterSlice(result, job.attemptsStarted <= 1);
     if (job.attemptsStarted > 1) await this.order.forgetReturn(job.id ?? '', request);
     log.debug({ campaignId: request.campaignId, result: result.kind }, 'slice ended');
-    await Promise.all([
-      result.kind !== 'waiting' && this.afterEnd.wakeWaitingClaims(result.operation),
-      result.kind === 'ended' && this.afterEnd.wakeNextOperation(result.operation),
-    ]);
+    await this.wakeAfter(result);
     return this.outcomeOf(result, log);
+  }
+
+  private async wakeAfter({ kind, operation }: SliceResult): Promise<void> {
+    if (isOne(operation.request)) return this.afterEnd.wakeAfterMove(operation);
+    await Promise.all([
+      kind !== 'waiting' && this.afterEnd.wakeWaitingClaims(operation),
+      kind === 'ended' && this.afterEnd.wakeNextOperation(operation),
+    ]);
   }
 
   /** Logs once for each operation that other writers slow down. */

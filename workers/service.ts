@@ -54,7 +54,9 @@ export type { Service } from '../src/process/run-service.ts';
 export async function startService(config: Config, logger: Logger): Promise<Service> {
   const reporter = errorReporter(logger);
   const context = await createWorkerContext(config, reporter);
-  const workers = startWorkers(config, context, logger, reporter);
+  const { operationQueue, claimQueue, endedClaims } = context;
+  const afterEnd = new AfterEnd(context, operationQueue, claimQueue, endedClaims);
+  const workers = startWorkers(config, { ...context, afterEnd }, logger, reporter);
   context.schedule.start();
   const { redis } = context;
   const watch = new QueueWatch(
@@ -73,16 +75,17 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     close: () => {
       watch.close();
       owner.close();
-      return close(context, workers, config.worker.closeTimeoutMs);
+      return close({ ...context, afterEnd }, workers, config.worker.closeTimeoutMs);
     },
   };
 }
 
-function startWorkers(config: Config, context: WorkerContext, logger: Logger, reporter: ErrorReporter): Worker[] {
+type ServiceContext = WorkerContext & { readonly afterEnd: AfterEnd };
+
+function startWorkers(config: Config, context: ServiceContext, logger: Logger, reporter: ErrorReporter): Worker[] {
   const { operationConcurrency, previewConcurrency, claimConcurrency } = config.worker;
   const { receiptsKeptDays, countsSharedForMs } = config.worker;
-  const { redis, operationQueue, claimQueue, endedClaims } = context;
-  const afterEnd = new AfterEnd(context, operationQueue, claimQueue, endedClaims);
+  const { redis, operationQueue, claimQueue, endedClaims, afterEnd } = context;
   const pace = new Pace();
   const lost = new LostJobs(redis, config.queue.prefix);
   const jobs = new ReconciledQueues(operationQueue, claimQueue, lost);
@@ -127,7 +130,7 @@ function shares(concurrency: number, max: number): number[] {
 
 /** Closes in the reverse order of starting. A graceful close waits for Redis, which may be away. */
 async function close(
-  context: WorkerContext,
+  context: ServiceContext,
   workers: readonly Worker[],
   timeoutMs: number,
 ): Promise<'closed' | 'timed-out'> {
@@ -141,8 +144,9 @@ async function close(
   return ended;
 }
 
-async function closeGracefully(context: WorkerContext, workers: readonly Worker[]): Promise<void> {
+async function closeGracefully(context: ServiceContext, workers: readonly Worker[]): Promise<void> {
   // A worker that closes takes no new jobs, and its lock watch asks the running ones to stop at their next batch.
   await Promise.all([context.schedule.close(), ...workers.map((worker) => worker.close())]);
+  await context.afterEnd.settled();
   await context.closeQueues();
 }

@@ -40,6 +40,13 @@ const SCENARIOS: Record<string, Scenario> = {
       (ids) => ({ kind: 'unassign', ...ids, ...FROM_EVERYONE, count: 5 }),
     ],
   },
+  'a claim that waits until an unassign of one conversation': {
+    seeded: ASSIGNED,
+    requests: [
+      claim({ count: 1, waitMs: 600_000 }),
+      (ids, [conversationId = '']) => ({ kind: 'unassign-one', ...ids, conversationId }),
+    ],
+  },
 };
 
 describe(`a worker that is killed before or after any of its writes (seed ${SEED})`, { timeout: TIMEOUT_MS }, () => {
