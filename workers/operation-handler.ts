@@ -28,6 +28,7 @@ import { failedWith, type Attempt, type Handler, type Outcome } from './executor
 import { LiveChanges } from './live-changes.ts';
 import type { Pace } from './pace.ts';
 import { Permits } from './permits.ts';
+import { Rechecks } from './rechecks.ts';
 
 /**
  * The operation that ends wakes the next one, and reconcile repairs a lost wake-up. So a waiting operation seldom checks by
@@ -51,13 +52,13 @@ const SLOWED_DOWN_KEPT_MAX = 1_000;
 export class OperationHandler implements Handler {
   readonly waitsForDatabase = true;
   private readonly context: LiveContext;
-  private readonly queue: OperationQueue;
   private readonly afterEnd: AfterEnd;
   private readonly pace: Pace;
   private readonly config: WorkerConfig;
   private readonly order: SendingOrder;
   private readonly sizes: TransactionSizes;
   private readonly moves: MovesTogether;
+  private readonly rechecks: Rechecks;
   private readonly live: LiveChanges;
   /** For operations that are no single moves. */
   private readonly permits: Permits;
@@ -65,13 +66,13 @@ export class OperationHandler implements Handler {
 
   constructor(context: LiveContext, queue: OperationQueue, afterEnd: AfterEnd, pace: Pace, config: WorkerConfig) {
     this.context = context;
-    this.queue = queue;
     this.afterEnd = afterEnd;
     this.pace = pace;
     this.config = config;
     this.order = queue.sendingOrder(context);
     this.sizes = new TransactionSizes(config.batchConversationsMax);
     this.moves = new MovesTogether(context);
+    this.rechecks = new Rechecks({ operations: context.stores.operations, queue, afterEnd });
     this.live = new LiveChanges(context.live);
     this.permits = new Permits(config.operationConcurrency);
   }
@@ -136,6 +137,7 @@ export class OperationHandler implements Handler {
       ...(!isOne(request) && { transactionSize: this.sizes.of(request.campaignId) }),
       moveOne: (one) => this.moves.move(one),
       ...(job.attemptsStarted === 1 && { firstRunSentAt: job.timestamp }),
+      justAccepted: this.order.justAccepted(job),
       shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
       onAccepted: () => this.order.noteAccepted(job.id ?? ''),
       onClaimsEnded: (claimIds) => this.afterEnd.wakeEndedClaims(claimIds),
@@ -173,18 +175,11 @@ export class OperationHandler implements Handler {
       case 'unfinished':
         return { kind: 'requeued', delayMs: 0 };
       case 'waiting':
-        return { kind: 'snoozed', delayMs: SNOOZE_MS, recheck: () => this.recheck(operation) };
+        return { kind: 'snoozed', delayMs: SNOOZE_MS, recheck: () => this.rechecks.check(operation) };
       case 'ended':
         logEnd(operation, log);
         return operation.error ? failedWith(operation.error) : { kind: 'completed', result: answerOf(operation) };
     }
-  }
-
-  /** Another worker may have cancelled this operation, or ended the one before it, before this job was snoozed. */
-  private async recheck(operation: Operation): Promise<void> {
-    const stored = await this.context.stores.operations.find(operation.operationId);
-    if (stored && isEnded(stored.state)) await this.queue.wake(stored);
-    await this.afterEnd.wakeNextOperation(operation);
   }
 }
 

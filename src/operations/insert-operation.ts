@@ -19,27 +19,27 @@ export async function insertOperation(
 }
 
 /**
- * Inserts new operations of one campaign with the next numbers, in one transaction. Returns false, and writes nothing, when an
- * id exists, the campaign does not, or its queue has no room for all of them.
+ * Inserts new operations of one campaign with the next numbers, in one transaction. Returns them with their numbers. Writes
+ * nothing and returns `undefined` when an id exists, the campaign does not, or its queue has no room for all of them.
  */
 export async function insertOperations(
   database: Database,
   operations: readonly Omit<Operation, 'sequence'>[],
   queuedMax: number,
-): Promise<boolean> {
+): Promise<Operation[] | undefined> {
   const campaignId = operations[0]?.campaignId ?? '';
   const count = operations.length;
   try {
-    await database.transaction(async (session) => {
+    return await database.transaction(async (session) => {
       const last = await nextSequence(database, campaignId, { queuedMax, session, count });
       if (last === NO_SEQUENCE) throw unknownCampaign(campaignId);
       const first = last - count + 1;
-      const docs = operations.map((operation, at) => toOperationDoc({ ...operation, sequence: first + at }));
-      await database.operations.insertMany(docs, { session });
+      const accepted = operations.map((operation, at) => ({ ...operation, sequence: first + at }));
+      await database.operations.insertMany(accepted.map(toOperationDoc), { session });
+      return accepted;
     });
-    return true;
   } catch (error) {
-    if (isDuplicateKey(error) || error instanceof Refusal) return false;
+    if (isDuplicateKey(error) || error instanceof Refusal) return undefined;
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
 import { moveOne, type OneCommand } from './move-one.ts';
 import { newOperation, type Operation, type OperationCommand, type Plan } from './operation.ts';
 import { Overtaken, type Stores } from './ports.ts';
-import { runSlice, type SliceControls } from './run.ts';
+import { runSlice, type JustAccepted, type SliceControls } from './run.ts';
 
 export interface LifecycleDeps {
   readonly stores: Stores;
@@ -35,6 +35,12 @@ export async function runOperation(
   command: OperationCommand,
   controls: SliceControls,
 ): Promise<SliceResult> {
+  const { justAccepted } = controls;
+  // Thousands may wait, so one that waits must cost little.
+  if (justAccepted && (await waits(deps, justAccepted))) {
+    controls.onAccepted?.();
+    return { kind: 'waiting', operation: justAccepted.operation };
+  }
   const move = controls.moveOne ?? ((one: OneCommand) => moveOne(deps, one));
   const moved = isOneCommand(command) ? await move(command) : undefined;
   const { operation, isNew } = moved ? { operation: moved, isNew: true } : await accept(deps, command);
@@ -47,6 +53,15 @@ export async function runOperation(
   } catch (error) {
     return { kind: 'ended', operation: await endOnError(deps, operation, error) };
   }
+}
+
+/** Returns false for an operation that would be refused now: it is read again, and refused. */
+async function waits({ stores }: LifecycleDeps, { operation, reads }: JustAccepted): Promise<boolean> {
+  if (operation.error || !(await stores.operations.hasEarlier(operation))) return false;
+  return resolvePlan(reads, operation.request, true).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The job of another operation may have accepted this one. A job that reconcile has made is newer than the operation. */

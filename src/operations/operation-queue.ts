@@ -77,8 +77,7 @@ export class OperationQueue {
   /** The order in which the jobs of this queue were sent. */
   sendingOrder(deps: LifecycleDeps): SendingOrder {
     const jobs = new SentJobs(this.queue, this.connection);
-    const acceptance = new AcceptanceOfTaken(deps, jobs);
-    return new SendingOrder(jobs, deps.stores.operations, (own) => acceptance.accept(own));
+    return new SendingOrder(jobs, deps.stores.operations, new AcceptanceOfTaken(deps, jobs));
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
 import { replaceCredits } from '../campaigns/index.ts';
 import { endWaitingClaims } from '../claims/index.ts';
-import { statesBefore, type Cancellation } from '../domain/operation.ts';
+import { ENDED_STATES, statesBefore, type Cancellation } from '../domain/operation.ts';
 import { RESENDABLE_CODES } from '../domain/errors.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import type { Database } from '../mongo/database.ts';
@@ -80,7 +80,7 @@ export class MongoOperationStore implements OperationStore {
     return this.expect(operationId);
   }
 
-  acceptMany(operations: readonly Omit<Operation, 'sequence'>[]): Promise<boolean> {
+  acceptMany(operations: readonly Omit<Operation, 'sequence'>[]): Promise<readonly Operation[] | undefined> {
     return insertOperations(this.database, operations, this.queuedMax);
   }
 
@@ -96,6 +96,13 @@ export class MongoOperationStore implements OperationStore {
 
   moveNow(request: OneRequest, decide: DecideMove): Promise<Operation | undefined> {
     return moveNow(this.database, request, decide);
+  }
+
+  async endedAmong(operationIds: readonly string[]): Promise<readonly Operation[]> {
+    const filter = { _id: { $in: [...operationIds] }, state: { $in: [...ENDED_STATES] } };
+    const options = { batchSize: operationIds.length + 1 } as const;
+    const found = await this.operations.find(filter, null, options).lean<OperationDoc[]>();
+    return found.map(toOperation);
   }
 
   insertDone(moves: readonly MovedOperation[]): Promise<boolean> {
@@ -115,6 +122,11 @@ export class MongoOperationStore implements OperationStore {
       if (isDuplicateKey(error)) return undefined;
       throw error;
     }
+  }
+
+  async hasEarlier({ campaignId, sequence }: Pick<Operation, 'campaignId' | 'sequence'>): Promise<boolean> {
+    const earlier = { $gt: NO_SEQUENCE, $lt: sequence };
+    return (await this.operations.exists({ campaignId, state: 'accepted', sequence: earlier })) !== null;
   }
 
   async storePlan(run: Run, plan: Plan, startedAt: Date): Promise<Operation> {
@@ -203,11 +215,6 @@ export class MongoOperationStore implements OperationStore {
       .findOneAndUpdate(filter, update, { returnDocument: 'after' })
       .lean<OperationDoc>();
     return doc ? toOperation(doc) : this.expect(operationId);
-  }
-
-  private async hasEarlier({ campaignId, sequence }: Operation): Promise<boolean> {
-    const earlier = { $gt: NO_SEQUENCE, $lt: sequence };
-    return (await this.operations.exists({ campaignId, state: 'accepted', sequence: earlier })) !== null;
   }
 
   private async first(filter: QueryFilter<OperationDoc>): Promise<Operation | undefined> {

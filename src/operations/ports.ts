@@ -67,12 +67,14 @@ export interface OperationStore {
    */
   acceptAnew(operation: Omit<Operation, 'sequence'>): Promise<Operation>;
   /**
-   * Inserts new operations of one campaign with the next numbers, in this order and in one transaction. Returns false, and
-   * writes nothing, when an id exists or when the queue of the campaign has no room for all of them.
+   * Inserts new operations of one campaign with the next numbers, in this order and in one transaction. Returns them with their
+   * numbers. Writes nothing and returns `undefined` when an id exists or when the queue of the campaign has no room for all.
    */
-  acceptMany(operations: readonly Omit<Operation, 'sequence'>[]): Promise<boolean>;
+  acceptMany(operations: readonly Omit<Operation, 'sequence'>[]): Promise<readonly Operation[] | undefined>;
   /** Returns those of the ids that belong to an operation, and whether it was refused and can be sent again. */
   acceptedAmong(operationIds: readonly string[]): Promise<ReadonlyMap<string, 'accepted' | 'resendable'>>;
+  /** Returns those of the operations that have ended. */
+  endedAmong(operationIds: readonly string[]): Promise<readonly Operation[]>;
   /** Returns those of the ids that belong to an operation or claim. */
   knownAmong(operationIds: readonly string[]): Promise<ReadonlySet<string>>;
   /**
@@ -91,6 +93,8 @@ export interface OperationStore {
    * `undefined` while another operation has the lock or was accepted earlier, and when the operation was reopened meanwhile.
    */
   start(operation: Operation, takesLock: boolean): Promise<Operation | undefined>;
+  /** Returns true while an operation that was accepted before this one waits to run. */
+  hasEarlier(operation: Pick<Operation, 'campaignId' | 'sequence'>): Promise<boolean>;
   /** Stores the plan of a run, unless it has one, or is to fail or to be cancelled. */
   storePlan(run: Run, plan: Plan, startedAt: Date): Promise<Operation>;
   /**

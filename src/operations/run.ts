@@ -22,6 +22,12 @@ export interface SliceLimits {
   readonly batchesInFlightMax: number;
 }
 
+/** An operation that was accepted together with others, and stores that read for all of these at once. */
+export interface JustAccepted {
+  readonly operation: Operation;
+  readonly reads: Stores;
+}
+
 export interface SliceControls {
   readonly limits: SliceLimits;
   /** The size of transactions, which a worker keeps between slices. Default: the full size of a batch. */
@@ -30,6 +36,8 @@ export interface SliceControls {
   readonly shouldStop: () => boolean;
   /** When the job was sent, if this is its first run: a refusal is noticed then, also while the operation waits. */
   readonly firstRunSentAt?: number;
+  /** The operation, if this process has just accepted it together with others. */
+  readonly justAccepted?: JustAccepted | undefined;
   /** Called when the operation is accepted, before it waits or runs. */
   readonly onAccepted?: () => void;
   readonly onProgress?: (progress: Progress) => void;

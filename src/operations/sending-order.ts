@@ -3,8 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import { RESENDABLE_CODES } from '../domain/errors.ts';
 import { isEnded } from '../domain/operation.ts';
+import type { AcceptanceOfTaken } from './accept-taken.ts';
 import { isOne, type OperationRequest } from './contract.ts';
 import type { OperationStore } from './ports.ts';
+import type { JustAccepted } from './run.ts';
 import { contentOf, subjectIn, subjectOf, type SentJob, type SentJobs } from './sent-jobs.ts';
 
 /** An earlier job is usually accepted within milliseconds. A longer wait would occupy the worker. */
@@ -14,9 +16,6 @@ const RECHECK_MS_MAX = 40;
 /** After so many runs a job no longer waits for earlier ones: one that fails again and again must not block the others. */
 const RUNS_IN_ORDER_MAX = 60;
 const RESENDABLE: readonly (string | undefined)[] = RESENDABLE_CODES;
-
-/** Accepts the operations of a campaign that workers have taken. Returns true when the given one is accepted. */
-export type AcceptTaken = (own: SentJob) => Promise<boolean>;
 
 /**
  * Lets operations be accepted in the order in which a producer sent them. Several workers take jobs from the queue at once,
@@ -28,14 +27,14 @@ export type AcceptTaken = (own: SentJob) => Promise<boolean>;
 export class SendingOrder {
   private readonly jobs: SentJobs;
   private readonly operations: Pick<OperationStore, 'find'>;
-  private readonly acceptTaken: AcceptTaken;
+  private readonly acceptance: AcceptanceOfTaken;
   /** Emits the id of each job of this process whose operation is accepted. */
   private readonly accepted = new EventEmitter().setMaxListeners(0);
 
-  constructor(jobs: SentJobs, operations: Pick<OperationStore, 'find'>, acceptTaken: AcceptTaken) {
+  constructor(jobs: SentJobs, operations: Pick<OperationStore, 'find'>, acceptance: AcceptanceOfTaken) {
     this.jobs = jobs;
     this.operations = operations;
-    this.acceptTaken = acceptTaken;
+    this.acceptance = acceptance;
   }
 
   /**
@@ -50,7 +49,7 @@ export class SendingOrder {
     const ranBefore = job.attemptsStarted > 1 && job.stalledCounter === 0;
     if (ranBefore && !(await this.jobs.returned.has(own))) return true;
     if (job.attemptsStarted > RUNS_IN_ORDER_MAX) return true;
-    if (!isOne(request) && (await this.acceptTaken(own))) return true;
+    if (!isOne(request) && (await this.acceptance.accept(own))) return true;
     const until = performance.now() + WAIT_MS_MAX;
     let earlier = await this.findEarlier(own);
     for (let delayMs = RECHECK_MS_MIN; earlier; delayMs = Math.min(2 * delayMs, RECHECK_MS_MAX)) {
@@ -62,6 +61,11 @@ export class SendingOrder {
       earlier = (await this.findEarlier(own)) ?? (await this.stillWaits(earlier));
     }
     return true;
+  }
+
+  /** Returns the operation of a job that may run, if this process has just accepted it together with others. */
+  justAccepted({ id = '', timestamp }: Pick<Job, 'id' | 'timestamp'>): JustAccepted | undefined {
+    return this.acceptance.take({ jobId: id, sentAt: timestamp });
   }
 
   /** Call it when the operation of a job of this process is accepted. The jobs that wait for it continue at once. */

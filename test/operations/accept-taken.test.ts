@@ -151,6 +151,34 @@ describe('the operations of a campaign whose jobs workers have taken', () => {
     expect(await run(1, true)).toMatchObject({ kind: 'ended', operation: { error: { code: 'campaign-closed' } } });
   });
 
+  it('wait after one read each, because the process that has accepted them knows them', async () => {
+    await send(SENT);
+    const jobs = await take(SENT);
+    const order = queue.sendingOrder(commands.context);
+    const run = async (job: Job) => {
+      const { request, sendId } = parseOperationJob(job.id ?? '', job.data);
+      expect(await order.mayRun(job, request, new AbortController().signal)).toBe(true);
+      const limits = { batchConversationsMax: 10, batchesInFlightMax: 1 };
+      const justAccepted = order.justAccepted(job);
+      const controls = { limits, shouldStop: () => false, firstRunSentAt: job.timestamp, justAccepted };
+      return runOperation(commands.context, { request, requestHash: requestHash(request), sendId }, controls);
+    };
+    const [first, second, ...others] = jobs as [Job, Job, ...Job[]];
+    expect(await run(second)).toMatchObject({ kind: 'waiting' });
+    const sent = await commands.during(async () => {
+      for (const job of others) expect(await run(job)).toMatchObject({ kind: 'waiting' });
+    });
+    expect(sent.filter(({ find }) => find === 'operations')).toHaveLength(others.length);
+    expect(sent).toHaveLength(others.length);
+    await harness.seedConversations(campaignId, [{}]);
+    expect(await run(first)).toMatchObject({ kind: 'ended', operation: { state: 'done', receipt: { moved: 1 } } });
+    const [closed, alsoClosed] = await send(2).then(() => take(2));
+    await harness.context.database.campaigns.updateOne({ _id: campaignId }, { $set: { closed: true } });
+    for (const job of [alsoClosed, closed] as [Job, Job]) {
+      expect(await run(job)).toMatchObject({ kind: 'ended', operation: { error: { code: 'campaign-closed' } } });
+    }
+  });
+
   it('of an unknown campaign are not accepted together', async () => {
     const known = campaignId;
     campaignId = harness.newId('c');
