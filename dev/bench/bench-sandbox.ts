@@ -90,6 +90,12 @@ export class BenchSandbox {
     return (await found.toArray()).map(({ _id }) => _id.toHexString());
   }
 
+  /** Throws when a campaign does not have this number of conversations: a benchmark must not measure something else. */
+  async requireConversations(campaignId: string, expected: number): Promise<void> {
+    const found = await this.sandbox.context.database.conversations.countDocuments({ campaignId });
+    if (found !== expected) throw new Error(`the campaign has ${found} conversations instead of ${expected}`);
+  }
+
   /** Deletes the conversations of a campaign, so that the next benchmark does not read past them. */
   async deleteConversations(campaignId: string): Promise<void> {
     await this.sandbox.context.database.conversations.deleteMany({ campaignId });

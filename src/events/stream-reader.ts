@@ -3,14 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pTimeout, { TimeoutError } from 'p-timeout';
 import type { RedisConnection } from '../queue/connection.ts';
 import { isWrongType } from '../queue/redis-errors.ts';
-import {
-  deleteDamaged,
-  streamKey,
-  toEntry,
-  type Entry,
-  type Position,
-  type StoredEntry,
-} from './live-stream.ts';
+import { deleteDamaged, streamKey, toEntry, type Entry, type Position, type StoredEntry } from './live-stream.ts';
 
 /** How long one read waits for changes. It must end well before a connection counts as silent. */
 const BLOCK_MS = 2_000;

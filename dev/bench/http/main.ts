@@ -2,7 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { table } from '../../../src/cli/terminal.ts';
 import { BenchSandbox } from '../bench-sandbox.ts';
 import { benchCommand, listOf, listOption, positive, wholeNumber } from '../options.ts';
+import { benchExport } from './export.ts';
 import { benchClaims, benchReads, benchRequests } from './parts.ts';
+import { benchUpsert } from './rows.ts';
 import { startServer } from './server.ts';
 import { benchWatchers } from './watchers.ts';
 
@@ -10,6 +12,8 @@ const PARTS = {
   requests: "creating and reading an operation beside the producer's own enqueue",
   claims: 'fifty texters who claim ten each, over HTTP and by the producer',
   reads: 'a bulk operation beside a thousand mixed reads a second, and beside /livez',
+  upsert: 'conversations added with one request, beside the import of the command line',
+  export: 'a large campaign as CSV, alone and beside a slow reader',
   watchers: 'a bulk operation that a thousand clients watch',
 };
 const PART_NAMES: readonly string[] = Object.keys(PARTS);
@@ -22,6 +26,9 @@ interface Options {
   readonly size: number;
   readonly readsPerSecond: number;
   readonly watchers: number;
+  readonly rounds: number;
+  readonly rows: number;
+  readonly exported: number;
   readonly out?: string;
 }
 
@@ -39,6 +46,9 @@ const options = benchCommand({
   .option('--size <number>', 'conversations of the bulk operations', wholeNumber, 100_000)
   .option('--reads-per-second <number>', 'reads beside an operation', wholeNumber, 1_000)
   .option('--watchers <number>', 'clients of the part watchers', wholeNumber, 1_000)
+  .option('--rounds <number>', 'turns of each way in the parts claims and upsert', wholeNumber, 2)
+  .option('--rows <number>', 'conversations of one request in the part upsert', wholeNumber, 100_000)
+  .option('--exported <number>', 'conversations of the part export', wholeNumber, 1_000_000)
   .parse()
   .opts<Options>();
 
@@ -59,8 +69,10 @@ async function run(http: Parameters<typeof benchRequests>[0]): Promise<void> {
   const has = (part: keyof typeof PARTS): boolean => options.parts.includes(part);
   const report = {
     ...(has('requests') && { requests: await benchRequests(http, options.requests) }),
-    ...(has('claims') && { claims: await benchClaims(http, options.seconds, options.pool) }),
+    ...(has('claims') && { claims: await benchClaims(http, options) }),
     ...(has('reads') && { reads: await benchReads(http, options.size, options.readsPerSecond) }),
+    ...(has('upsert') && { upsert: await benchUpsert(http, options.rows, options.rounds) }),
+    ...(has('export') && { export: await benchExport(http, options.exported) }),
     ...(has('watchers') && { watchers: [await benchWatchers(http, options.watchers, options.size)] }),
   };
   for (const [part, rows] of Object.entries(report)) print(part as keyof typeof PARTS, rows);

@@ -1,23 +1,27 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import getPort from 'get-port';
 import { createKey, SCOPES } from '../../../src/access/index.ts';
 import { DEFAULT_ORGANISATION } from '../../../src/domain/organisations.ts';
 import type { Sandbox } from '../../sandbox.ts';
+import { BenchClient, type Headers } from './client.ts';
 
 const READY_POLL_MS = 50;
-const KIB_OF_PAGE = 4;
+/** Written to /proc/PID/clear_refs, this resets the peak of a process's resident memory to its present value. */
+const RESET_PEAK = '5';
 
 /** An HTTP server in a process of its own, with a key. */
 export interface BenchServer {
   readonly address: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Sends a request and returns its body. Throws for a problem. */
-  send(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<unknown>;
+  readonly headers: Headers;
+  readonly client: BenchClient;
   /** The resident memory of the process. */
   residentKib(): number;
+  /** The largest resident memory since the last reset. */
+  peakKib(): number;
+  resetPeak(): void;
   stop(): Promise<void>;
 }
 
@@ -40,31 +44,27 @@ export async function startServer({ config, context }: Sandbox): Promise<BenchSe
       ({ ok }) => ok,
       () => false,
     );
-  while (!(await isReady())) await delay(READY_POLL_MS);
+  while (!(await isReady())) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error('the HTTP server did not start');
+    await delay(READY_POLL_MS);
+  }
   const { text } = await createKey(context, { organisationId: DEFAULT_ORGANISATION, name: 'bench', scopes: SCOPES });
   const headers = { authorization: `Bearer ${text}` };
+  const client = new BenchClient(address, headers);
   return {
-    address,
-    headers,
-    send: senderTo(address, headers),
-    residentKib: () => Number(readFileSync(`/proc/${child.pid}/statm`, 'utf8').split(' ')[1]) * KIB_OF_PAGE,
+    ...{ address, headers, client },
+    residentKib: () => memoryKib(child.pid, 'VmRSS'),
+    peakKib: () => memoryKib(child.pid, 'VmHWM'),
+    resetPeak: () => writeFileSync(`/proc/${child.pid}/clear_refs`, RESET_PEAK),
     stop: async () => {
+      client.close();
       child.kill('SIGTERM');
       await once(child, 'exit');
     },
   };
 }
 
-function senderTo(address: string, headers: BenchServer['headers']): BenchServer['send'] {
-  return async (method, path, body, more = {}) => {
-    const json = body !== undefined && { 'content-type': 'application/json' };
-    const response = await fetch(address + path, {
-      method,
-      headers: { ...headers, ...json, ...more },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const answer = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${answer}`);
-    return JSON.parse(answer) as unknown;
-  };
+function memoryKib(pid: number | undefined, name: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)?.[1]);
 }
