@@ -28,21 +28,29 @@ export class AssigneeNames {
     return assigneeId === null ? 'pool' : (this.names.get(assigneeId) ?? assigneeId);
   }
 
+  /** Among other words: `"Smith, Jane"` is one texter. */
+  inText(assigneeId: Assignee): string {
+    const name = this.of(assigneeId);
+    return name.includes(',') ? `"${name}"` : name;
+  }
+
   list(assigneeIds: readonly Assignee[]): string {
-    return assigneeIds.map((assigneeId) => this.of(assigneeId)).join(', ');
+    return assigneeIds.map((assigneeId) => this.inText(assigneeId)).join(', ');
   }
 
   /** For the middle of a sentence: "Kevin and Rebecca", "the pool", "12 texters". */
   inSentence(assigneeIds: readonly Assignee[]): string {
     const texterIds = assigneeIds.filter((assigneeId) => assigneeId !== null);
     const texters =
-      texterIds.length > NAMED_MAX ? [`${texterIds.length} texters`] : this.sorted(texterIds).map((id) => this.of(id));
+      texterIds.length > NAMED_MAX
+        ? [`${texterIds.length} texters`]
+        : this.sorted(texterIds).map((id) => this.inText(id));
     return AND.format(assigneeIds.includes(null) ? ['the pool', ...texters] : texters);
   }
 
   /** Errors name a texter by the id: "texter t_1 is paused". */
   inError(text: string): string {
-    return text.replace(TEXTER_ID, (id) => this.of(id));
+    return text.replace(TEXTER_ID, (id) => this.inText(id));
   }
 
   /** Sorts by the order of joining. Those who are not on the campaign come after the others, and the pool comes last. */

@@ -53,9 +53,14 @@ export function exitStatusOf(error: unknown): number {
   return error instanceof Refusal || error instanceof CommanderError ? EXIT_REFUSED : EXIT_FAILED;
 }
 
+/** Commander has printed the help instead of running a command. */
+export function isHelp(error: unknown): boolean {
+  return error instanceof CommanderError && error.code === 'commander.help';
+}
+
 function wrongCommandLine(error: CommanderError): Failure {
   const expected = 'a command line that `baton --help` describes';
-  if (error.code === 'commander.help') {
+  if (isHelp(error)) {
     return { code: 'bad-request', message: 'a command is missing', expected, received: 'none' };
   }
   const found = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');

@@ -1,7 +1,7 @@
 import { FIELDS, type CsvFile, type ImportEnd, type ImportPreview } from '../contacts/index.ts';
 import type { AssigneeNames } from './assignee-names.ts';
 import { blocks, fittedTable } from './layout.ts';
-import { counted, plain, type Text } from './terminal.ts';
+import { counted, facts, plain, type Text } from './terminal.ts';
 
 /** Bad rows shown to people; the JSON document has more. */
 const REJECTED_SHOWN_MAX = 20;
@@ -56,6 +56,15 @@ export function fileText(csv: CsvFile, preview: ImportPreview): Text {
   );
 }
 
+const FIRST_ROWS = [
+  'line',
+  { title: 'name', isShortened: true },
+  'phone',
+  'status',
+  { title: 'opted out', whenUsed: true },
+  { title: 'assignee', isShortened: true, spare: 1 },
+] as const;
+
 /** What an import would read of a file. */
 export function previewText(csv: CsvFile, preview: ImportPreview, names: AssigneeNames): Text {
   const { survey, refusal } = preview;
@@ -64,15 +73,11 @@ export function previewText(csv: CsvFile, preview: ImportPreview, names: Assigne
     conversation.name,
     conversation.phone,
     conversation.status,
-    names.of(conversation.assigneeId) + (conversation.optedOut ? ', opted out' : ''),
+    ...[conversation.optedOut ? 'yes' : '', names.of(conversation.assigneeId)],
   ]);
   return blocks(
     fileText(csv, preview),
-    first.length > 0 &&
-      fittedTable(
-        ['line', { title: 'name', isShortened: true }, 'phone', 'status', { title: 'assignee', spare: 1 }],
-        first,
-      ),
+    first.length > 0 && fittedTable(FIRST_ROWS, first),
     `${counted(survey.rows, 'row')}, ${survey.rejectedCount} of them bad. Nothing was imported.`,
     rejectedText(survey),
     refusal && `An import would be refused: ${refusal.message}.`,
@@ -119,9 +124,9 @@ type Rejected = Pick<ImportEnd, 'rejected' | 'rejectedCount'>;
 function rejectedText({ rejected, rejectedCount }: Rejected): Text {
   const listed = rejected.slice(0, REJECTED_SHOWN_MAX);
   const more = rejectedCount - listed.length;
-  const rows = listed.map(({ line, reason }) => [line, reason]);
+  const rows = listed.map(({ line, reason }) => [`line ${line}`, reason] as const);
   return blocks(
-    rows.length > 0 && fittedTable(['line', { title: 'problem', isShortened: true }], rows),
+    rows.length > 0 && facts(rows),
     more > 0 && `… and ${more} more; --json lists the first ${rejected.length}.`,
   );
 }

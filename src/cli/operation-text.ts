@@ -106,6 +106,6 @@ export function toText(request: Request, names: AssigneeNames): string {
   if (typeof request.to === 'string') return request.to;
   if ('texterIds' in request.to) return names.list(request.to.texterIds);
   return Object.entries(request.to.counts)
-    .map(([texterId, count]) => `${names.of(texterId)} ${count}`)
+    .map(([texterId, count]) => `${names.inText(texterId)} ${count}`)
     .join(', ');
 }

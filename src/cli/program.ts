@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { COMMANDS, entryOf } from './command-table.ts';
-import { exitStatusOf, failureOf } from './errors.ts';
+import { exitStatusOf, failureOf, isHelp } from './errors.ts';
 import { addExamples } from './examples.ts';
 import { laidOut } from './layout.ts';
 import { Session } from './session.ts';
@@ -44,7 +44,11 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
 function printFailure(session: Session, error: unknown): void {
   const failure = failureOf(error);
   if (session.json) session.print({ json: { error: failure }, text: '' });
-  else session.note(`${failure.code}: ${session.withNames(failure.message)}`);
+  else {
+    // The help was printed, because a command is missing.
+    if (isHelp(error)) session.terminal.stderr.write('\n');
+    session.note(`${failure.code}: ${session.withNames(failure.message)}`);
+  }
 }
 
 function buildProgram(session: Session, width: number): Command {
@@ -63,7 +67,7 @@ function buildProgram(session: Session, width: number): Command {
       getErrHelpWidth: () => width,
       writeOut: (text) => terminal.stdout.write(laidOut(text, width)),
       // With --json, the failure document replaces the help that commander prints when a command is missing.
-      writeErr: (text) => (session.json ? true : terminal.stderr.write(`${laidOut(plainLines(text), width)}\n`)),
+      writeErr: (text) => (session.json ? true : terminal.stderr.write(laidOut(plainLines(text), width))),
       outputError: () => undefined,
     })
     .addHelpText('after', HELP)

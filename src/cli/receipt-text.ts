@@ -59,7 +59,7 @@ function nothingText({ selected, skipped }: Receipt, because: string): string {
 /** " Kevin now has 2, Rebecca 4." */
 function nowText(assignees: readonly Assignee[], names: AssigneeNames, loads: Loads): string {
   const [first, ...others] = assignees.map(
-    (id) => [id === null ? 'the pool' : names.of(id), loads.get(id) ?? 0] as const,
+    (id) => [id === null ? 'the pool' : names.inText(id), loads.get(id) ?? 0] as const,
   );
   if (!first) return '';
   const rest = others.map(([name, load]) => `, ${name} ${load}`).join('');
@@ -90,11 +90,29 @@ function resultsTable(results: Receipt['results'] = []): Text | false {
 }
 
 const LIMITED = { 'open-max': 'not-started', 'replies-max': 'needs-reply' } as const;
+const LIMITS = ['open-max', 'replies-max'] as const;
 
+/** More texters than are named in a sentence have one line together. */
 export function overLimitText(overLimit: Receipt['overLimit'] = [], names: AssigneeNames): string | false {
-  const lines = overLimit.map(
-    ({ texterId, limit, max, count }) =>
-      `Warning: ${count} ${LIMITED[limit]} conversations for ${names.of(texterId)}. Claims stop at ${max}.`,
-  );
+  const lines = LIMITS.flatMap((limit) => {
+    const over = overLimit.filter((each) => each.limit === limit);
+    return over.length > IN_SENTENCE_MAX ? [manyOverText(over)] : namedOver(over, names);
+  });
   return lines.length > 0 && lines.join('\n');
+}
+
+type OverLimits = NonNullable<Receipt['overLimit']>;
+
+function namedOver(over: OverLimits, names: AssigneeNames): string[] {
+  const byTexter = new Map(over.map((each) => [each.texterId, each]));
+  return names.sorted([...byTexter.keys()]).flatMap((texterId) => {
+    const { limit, max, count } = byTexter.get(texterId) ?? {};
+    if (limit === undefined) return [];
+    return `Warning: ${count} ${LIMITED[limit]} conversations for ${names.inText(texterId)}. Claims stop at ${max}.`;
+  });
+}
+
+function manyOverText(over: OverLimits): string {
+  const most = over.reduce((a, b) => (b.count > a.count ? b : a));
+  return `Warning: up to ${most.count} ${LIMITED[most.limit]} conversations each for ${over.length} texters. Claims stop at ${most.max}.`;
 }

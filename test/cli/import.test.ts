@@ -59,6 +59,17 @@ describe('baton import', () => {
     expect(await countOf(campaignId)).toBe(0);
   });
 
+  it('shows opt-outs and complete reasons in a narrow terminal', async () => {
+    const campaignId = await newCampaign();
+    const text =
+      'name,phone,status,opt out\nAnnabelle Smith-Jones,+12025550101,awaiting-contact,STOP\nBo,+12025550102,lost,\n';
+    const narrow = new Cli({ ...cliEnv(harness.config), COLUMNS: '60' });
+    const { out } = await narrow.run(['import', campaignId, '-', '--preview'], text);
+    expect(out).toMatch(/Annabelle.* awaiting-contact +yes/);
+    expect(out.replace(/\s+/g, ' ')).toContain('line 3 the status must be needs-reply, not-started, in-progress,');
+    expect(out.replace(/\s+/g, ' ')).toContain('awaiting-contact, closed, or empty for not-started');
+  });
+
   it('reads the columns that are named, by header or number, and refuses columns that the file does not have', async () => {
     const campaignId = await newCampaign();
     const text = 'Who,Home Phone,Cell,DNC flag?\nAna,2025550101,2025550102,STOP\nBo,2025550103,2025550104,\n';

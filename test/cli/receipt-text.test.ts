@@ -3,7 +3,7 @@ import { AssigneeNames } from '../../src/cli/assignee-names.ts';
 import { laidOut } from '../../src/cli/layout.ts';
 import { stateText } from '../../src/cli/operation-text.ts';
 import { previewText } from '../../src/cli/preview-text.ts';
-import { receiptText, type Loads } from '../../src/cli/receipt-text.ts';
+import { overLimitText, receiptText, type Loads } from '../../src/cli/receipt-text.ts';
 import type { Assignee, Status } from '../../src/domain/conversation.ts';
 import { totalUp, type MoveCount, type Receipt, type SkipCount } from '../../src/domain/receipt.ts';
 import type { ViewedOperation } from '../../src/operations/index.ts';
@@ -14,6 +14,7 @@ const NAMES = new AssigneeNames([
   texter('t_r', 'Rebecca', 2),
   texter('t_a', 'Ann', 3),
   texter('t_a2', 'Ann', 4),
+  texter('t_s', 'Smith, Jane', 5),
 ]);
 
 const move = (from: Assignee, to: Assignee, count: number, status: Status = 'needs-reply'): MoveCount => ({
@@ -33,6 +34,28 @@ describe('the text of a receipt', () => {
     expect(shown([move('t_k', 't_r', 2)], [], null, loads)).toBe(
       'Moved 2 from Kevin to Rebecca. Kevin now has 2, Rebecca 4.\nBy status: needs-reply 2.',
     );
+  });
+
+  it('warns of limits in the order of joining, and in one line for many texters', () => {
+    const over = ['t_r', 't_k'].map((texterId, index) => ({
+      ...{ texterId, limit: 'open-max' as const, max: 300, count: 310 + index },
+    }));
+    expect(overLimitText(over, NAMES)).toBe(
+      'Warning: 311 not-started conversations for Kevin. Claims stop at 300.\n' +
+        'Warning: 310 not-started conversations for Rebecca. Claims stop at 300.',
+    );
+    const many = Array.from({ length: 19 }, (_, index) => ({
+      ...{ texterId: `t${index}`, limit: 'replies-max' as const, max: 5, count: 6 + index },
+    }));
+    expect(overLimitText(many, NAMES)).toBe(
+      'Warning: up to 24 needs-reply conversations each for 19 texters. Claims stop at 5.',
+    );
+    expect(overLimitText([], NAMES)).toBe(false);
+  });
+
+  it('quotes a name with a comma, which would look like two texters', () => {
+    const text = shown([move('t_k', 't_s', 1)], [], null, new Map([['t_k', 2] as const, ['t_s', 1] as const]));
+    expect(text).toBe('Moved 1 from Kevin to "Smith, Jane". Kevin now has 2, "Smith, Jane" 1.');
   });
 
   it('has one table for many assignees, in the order of joining with the pool last', () => {
