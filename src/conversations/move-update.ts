@@ -15,29 +15,29 @@ const NEXT_VERSION = { $add: [VERSION, 1] };
  * `atLastMove`. An undo compares them to find out what has changed since.
  */
 export function moveUpdate(move: HistoryMove): mongo.Document[] {
-  return updateWith(move, { $literal: move.to }, { $literal: move });
+  const fields = { operationId: { $literal: move.operationId }, to: { $literal: move.to }, at: move.at };
+  return updateWith(fields, { $literal: move });
 }
 
-/** The update of several moves that go to different targets. `to` computes the target from the id of the conversation. */
-export function movesUpdate(
-  move: Pick<HistoryMove, 'operationId' | 'at' | 'by'>,
-  to: mongo.Document,
-): mongo.Document[] {
-  const { operationId, at, by } = move;
-  const from = orNull('assigneeId');
-  return updateWith(move, to, { operationId: { $literal: operationId }, from, to, at, by: { $literal: by } });
+/** The fields of moves that differ. Each expression computes a field from the conversation. */
+export interface MovesFields {
+  readonly operationId: mongo.Document;
+  readonly to: mongo.Document;
+  readonly at: Date;
+  readonly by: mongo.Document;
 }
 
-function updateWith(
-  { operationId, at }: Pick<HistoryMove, 'operationId' | 'at'>,
-  to: mongo.Document,
-  entry: mongo.Document,
-): mongo.Document[] {
+/** The update of moves that differ. */
+export function movesUpdate({ operationId, to, at, by }: MovesFields): mongo.Document[] {
+  return updateWith({ operationId, to, at }, { operationId, from: orNull('assigneeId'), to, at, by });
+}
+
+function updateWith({ operationId, to, at }: Omit<MovesFields, 'by'>, entry: mongo.Document): mongo.Document[] {
   const history = { $concatArrays: [HISTORY, [entry]] };
   const $set = {
     assigneeId: to,
     assignedAt: at,
-    lastOperationId: { $literal: operationId },
+    lastOperationId: operationId,
     assignmentVersion: NEXT_VERSION,
     atLastMove: {
       version: NEXT_VERSION,

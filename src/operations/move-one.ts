@@ -74,10 +74,13 @@ export async function moveSeveral(
   ]);
   await candidates;
   const drafts = drafted.flatMap((made) => (made && !known.has(made.command.request.operationId) ? [made] : []));
-  const moves = await asDone(reads, drafts, { acceptedAt, endedAt: clock.now() });
-  if (moves.length > 0 && !(await stores.operations.insertDone(moves))) return undefined;
-  const byId = new Map(moves.map(({ operation }) => [operation.operationId, operation]));
-  return commands.map(({ request }) => byId.get(request.operationId));
+  if (drafts.length === 0) return commands.map(() => undefined);
+  const planned = drafts.map(({ command: { request }, batch }) => ({ request, batch }));
+  const endedAt = clock.now();
+  const ended = asDone(reads, drafts, { acceptedAt, endedAt });
+  if (!(await stores.operations.insertDone(planned, endedAt, ended))) return undefined;
+  const byId = new Map((await ended).map(({ operation }) => [operation.operationId, operation]));
+  return requests.map(({ operationId }) => byId.get(operationId));
 }
 
 async function draftMove(stores: Stores, command: OneCommand): Promise<Draft | undefined> {

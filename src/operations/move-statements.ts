@@ -1,4 +1,4 @@
-import type { Types } from 'mongoose';
+import type { mongo, Types } from 'mongoose';
 import type { Assignee } from '../domain/conversation.ts';
 import { objectIds } from '../mongo/documents.ts';
 import { byDirection, countMoves, type Move } from './moves.ts';
@@ -44,4 +44,14 @@ function inLists(moves: readonly Move[]): OneMove[][] {
   const lists: OneMove[][] = [];
   for (let at = 0; at < all.length; at += MIXED_MAX) lists.push(all.slice(at, at + MIXED_MAX));
   return lists;
+}
+
+/** An expression for the value of each of these conversations. */
+export function valueOfEach(ids: readonly Types.ObjectId[], values: readonly (string | null)[]): mongo.Document {
+  return { $arrayElemAt: [{ $literal: values }, { $indexOfArray: [{ $literal: ids }, '$_id'] }] };
+}
+
+/** Matches the conversations that have their assignees. A missing assignee is the pool, as in every filter. */
+export function isAssignedTo(assignees: mongo.Document): mongo.Document {
+  return { $eq: [{ $ifNull: ['$assigneeId', null] }, assignees] };
 }

@@ -19,13 +19,10 @@ import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { BY_ID } from '../mongo/indexes.ts';
 import { objectIds, type CampaignDoc, type ConversationDoc, type TexterDoc } from '../mongo/documents.ts';
 import { storedFields, storedText } from '../mongo/stored-values.ts';
-import { statementsOf, type OneMove } from './move-statements.ts';
+import { isAssignedTo, statementsOf, valueOfEach, type OneMove } from './move-statements.ts';
 import type { Move } from './moves.ts';
 import { isOne, type OperationRequest } from './contract.ts';
 import type { Found, UndoneMove, WriteGuard } from './evaluate.ts';
-
-/** A missing assignee is the pool, as in every filter. */
-const ASSIGNEE = { $ifNull: ['$assigneeId', null] };
 
 interface CampaignAndTexters extends Pick<CampaignDoc, 'closed'> {
   readonly active: readonly Pick<TexterDoc, 'texterId'>[];
@@ -88,10 +85,9 @@ export class MoveWriter {
     at: Date,
     session: mongo.ClientSession,
   ): Promise<Candidate | undefined> {
-    const { operationId, actorId } = this.request;
     const found: CandidateDoc | null = await this.database.conversations.findOneAndUpdate(
       { _id: new Types.ObjectId(conversationId), ...this.guards(to), assigneeId: from },
-      movesUpdate({ operationId, at, by: actorId ?? null }, { $literal: to }),
+      movesUpdate({ ...this.literals(at), to: { $literal: to } }),
       { session, returnDocument: 'before', projection: CANDIDATE_FIELDS },
     );
     return found ? asCandidate(found) : undefined;
@@ -115,14 +111,20 @@ export class MoveWriter {
   /** Writes moves between different assignees with one statement. It finds the assignees of each move by its id. */
   private mixedUpdate(moves: readonly OneMove[], at: Date) {
     const ids = moves.map(({ id }) => id);
-    const place = { $indexOfArray: [{ $literal: ids }, '$_id'] };
-    const ofEach = (values: readonly Assignee[]) => ({ $arrayElemAt: [{ $literal: values }, place] });
-    const [froms, tos] = [ofEach(moves.map(({ from }) => from)), ofEach(moves.map(({ to }) => to))];
-    const { operationId, actorId } = this.request;
+    const to = moves.map((move) => move.to);
+    const froms = valueOfEach(
+      ids,
+      moves.map(({ from }) => from),
+    );
     return {
-      filter: { ...this.guarded(ids, moves[0]?.to ?? null), $and: [{ $expr: { $eq: [ASSIGNEE, froms] } }] },
-      update: movesUpdate({ operationId, at, by: actorId ?? null }, tos),
+      filter: { ...this.guarded(ids, to[0] ?? null), $and: [{ $expr: isAssignedTo(froms) }] },
+      update: movesUpdate({ ...this.literals(at), to: valueOfEach(ids, to) }),
     };
+  }
+
+  private literals(at: Date) {
+    const { operationId, actorId } = this.request;
+    return { operationId: { $literal: operationId }, at, by: { $literal: actorId ?? null } };
   }
 
   private guarded(ids: readonly Types.ObjectId[], to: Assignee): mongo.Filter<ConversationDoc> {

@@ -13,7 +13,7 @@ import { findAccepted, insertOperation, insertOperations, nextSequence } from '.
 import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
 import { MongoEndReads } from './end-reads.ts';
-import type { DecideMove, Ending, EndReads, MovedOperation, OperationStore } from './ports.ts';
+import type { DecideMove, Ending, EndReads, MovedOperation, OperationStore, PlannedMove } from './ports.ts';
 import { insertMovedOperations, moveNow } from './single-moves.ts';
 
 /** Neither a failure nor a cancellation is recorded. */
@@ -105,8 +105,8 @@ export class MongoOperationStore implements OperationStore {
     return found.map(toOperation);
   }
 
-  insertDone(moves: readonly MovedOperation[]): Promise<boolean> {
-    return insertMovedOperations(this.database, moves);
+  insertDone(moves: readonly PlannedMove[], at: Date, ended: Promise<readonly MovedOperation[]>): Promise<boolean> {
+    return insertMovedOperations(this.database, moves, at, ended);
   }
 
   async start(operation: Operation, takesLock: boolean): Promise<Operation | undefined> {

@@ -41,7 +41,13 @@ export interface EndReads {
   credits(): Promise<Credit[]>;
 }
 
-/** A single move that has ended, with its only batch. */
+/** A single move before its end, with its only batch. */
+export interface PlannedMove {
+  readonly request: OneRequest;
+  readonly batch: Batch;
+}
+
+/** A single move that has ended. */
 export interface MovedOperation {
   readonly operation: Operation;
   readonly batch: Batch;
@@ -84,10 +90,10 @@ export interface OperationStore {
    */
   moveNow(request: OneRequest, decide: DecideMove): Promise<Operation | undefined>;
   /**
-   * Inserts single moves of one campaign that have ended, in one transaction. Returns false, and writes nothing, when an id
-   * exists, when a conversation is not as planned, or when one of several moves met another writer.
+   * Writes single moves of one campaign, and then their operations, in one transaction. Returns false, and writes nothing, when an
+   * id exists, when a conversation or target is not as planned, or when a move met another writer.
    */
-  insertDone(moves: readonly MovedOperation[]): Promise<boolean>;
+  insertDone(moves: readonly PlannedMove[], at: Date, ended: Promise<readonly MovedOperation[]>): Promise<boolean>;
   /**
    * Sets an accepted operation to running; with `takesLock`, it takes the campaign lock in the same write. Returns
    * `undefined` while another operation has the lock or was accepted earlier, and when the operation was reopened meanwhile.

@@ -1,3 +1,4 @@
+import { setImmediate as nextTick } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
 import { z } from 'zod';
 import type { RedisConnection } from '../queue/connection.ts';
@@ -31,6 +32,7 @@ export class SentJobs {
   private readonly queue: Queue;
   private readonly redis: RedisConnection;
   private readonly contents = new Map<string, Content>();
+  private nextActive: Promise<readonly string[]> | undefined;
 
   constructor(queue: Queue, redis: RedisConnection) {
     this.queue = queue;
@@ -81,8 +83,13 @@ export class SentJobs {
     return job !== undefined && (await willRun(job));
   }
 
-  private active(): Promise<string[]> {
-    return this.redis.lrange(this.queue.toKey('active'), 0, -1);
+  /** Jobs that begin at the same time share one read, which is sent after all of them have asked for it. */
+  private active(): Promise<readonly string[]> {
+    this.nextActive ??= nextTick().then(() => {
+      this.nextActive = undefined;
+      return this.redis.lrange(this.queue.toKey('active'), 0, -1);
+    });
+    return this.nextActive;
   }
 
   /** A worker has many jobs at the same time, and most of them have other subjects. What is known of them is not read again. */

@@ -6,13 +6,14 @@ import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { countConflict } from '../telemetry/index.ts';
 import { NotAsPlanned } from './apply-batch.ts';
-import type { OneRequest, OperationRequest } from './contract.ts';
+import type { OneRequest } from './contract.ts';
 import { toOperationDoc } from './insert-operation.ts';
 import { toBatchDoc } from './mapping.ts';
 import { MoveWriter, type FoundMove } from './move-writer.ts';
 import type { Operation } from './operation.ts';
-import type { DecideMove, MovedOperation } from './ports.ts';
+import type { DecideMove, MovedOperation, PlannedMove } from './ports.ts';
 import { targetsOf } from './resolve-named.ts';
+import { statementsOfRound } from './round-statements.ts';
 
 /**
  * How long a single move is repeated while it meets other writers. Long enough for a batch of an operation. A longer wait
@@ -33,16 +34,13 @@ export async function moveNow(
 ): Promise<Operation | undefined> {
   const move = async (session: mongo.ClientSession): Promise<Operation> => {
     const at = database.now();
-    const found = writerOf(database, request).moveFound(moveOf(request), at, session);
+    const found = new MoveWriter(database, request, GUARD).moveFound(moveOf(request), at, session);
     const decided = decide(found, at);
     // Not even an abort may be sent before the answer of the first statement.
     await Promise.allSettled([found, decided]);
     const moved = (await found) && (await decided);
     if (!moved) throw new NotAsPlanned();
-    const isOpen = isStillOpen(database, targetsOf(request), request.campaignId);
-    await insertOperations(database, [moved], session);
-    await insertBatches(database, [moved], at, session);
-    await requireTargets(database, [moved], isOpen, session);
+    await record(database, [moved], session);
     return moved.operation;
   };
   try {
@@ -53,10 +51,22 @@ export async function moveNow(
   }
 }
 
-/** Stores several single moves of one campaign, with their operations. Returns false when they have to be written one by one. */
-export async function insertMovedOperations(database: Database, moves: readonly MovedOperation[]): Promise<boolean> {
+/** See {@link OperationStore.insertDone}. */
+export async function insertMovedOperations(
+  database: Database,
+  moves: readonly PlannedMove[],
+  at: Date,
+  ended: Promise<readonly MovedOperation[]>,
+): Promise<boolean> {
+  // The transaction may fail before anybody needs them.
+  ended.catch(() => undefined);
+  const write = async (session: mongo.ClientSession): Promise<void> => {
+    const { modifiedCount } = await database.conversations.bulkWrite(statementsOfRound(moves, at), { session });
+    if (modifiedCount !== moves.length) throw new NotAsPlanned();
+    await record(database, await ended, session);
+  };
   try {
-    await database.transaction((session) => writeMoves(database, moves, session), { ...MOVE_OPTIONS, repeatForMs: 0 });
+    await database.transaction(write, { ...MOVE_OPTIONS, repeatForMs: 0 });
     return true;
   } catch (error) {
     if (isOfOne(error) || error instanceof WriteConflict) return false;
@@ -64,30 +74,28 @@ export async function insertMovedOperations(database: Database, moves: readonly 
   }
 }
 
-async function writeMoves(
+/** Stores moves that are written, in their transaction. Throws {@link NotAsPlanned}. */
+async function record(
   database: Database,
   moves: readonly MovedOperation[],
   session: mongo.ClientSession,
 ): Promise<void> {
-  const at = moves[0]?.operation.endedAt ?? database.now();
+  const campaignId = moves[0]?.operation.campaignId ?? '';
+  const targets = [...new Set(moves.flatMap(({ batch }) => batch.moves.flatMap(({ to }) => to ?? [])))];
+  const isOpen = isStillOpen(database, campaignId, targets);
   await insertOperations(database, moves, session);
-  const isOpen = isStillOpen(database, targetsIn(moves), moves[0]?.operation.campaignId ?? '');
-  await insertBatches(database, moves, at, session);
-  const updates = moves.flatMap(({ operation, batch }) =>
-    writerOf(database, operation.request).updatesOf(batch.moves, at),
-  );
-  const { modifiedCount } = await database.conversations.bulkWrite(updates, { session });
-  if (modifiedCount !== moves.length) throw new NotAsPlanned();
-  await requireTargets(database, moves, isOpen, session);
+  await insertBatches(database, moves, session);
+  if (targets.length === 0) return;
+  if (!(await isOpen)) throw new NotAsPlanned();
+  // The last statement, because claims of the same texters write the same documents.
+  if (!(await fenceActive(database, campaignId, targets, session))) throw new NotAsPlanned();
 }
 
 function isOfOne(error: unknown): boolean {
   return error instanceof NotAsPlanned || isDuplicateKey(error);
 }
 
-function writerOf(database: Database, request: OperationRequest): MoveWriter {
-  return new MoveWriter(database, request, { statuses: STATUSES, lastMovedBy: null, dealsAgain: false });
-}
+const GUARD = { statuses: STATUSES, lastMovedBy: null, dealsAgain: false } as const;
 
 function moveOf(request: OneRequest): FoundMove {
   const { conversationId, expectedAssigneeId } = request;
@@ -109,13 +117,12 @@ async function insertOperations(
 async function insertBatches(
   { batches }: Database,
   moves: readonly MovedOperation[],
-  at: Date,
   session: mongo.ClientSession,
 ): Promise<void> {
-  const docs = moves.flatMap(({ batch, endMarker }) => [
-    { ...toBatchDoc(batch, 'applied', at), appliedAt: at },
-    toBatchDoc(endMarker, 'end-marker', at),
-  ]);
+  const docs = moves.flatMap(({ operation, batch, endMarker }) => {
+    const at = operation.endedAt ?? operation.acceptedAt;
+    return [{ ...toBatchDoc(batch, 'applied', at), appliedAt: at }, toBatchDoc(endMarker, 'end-marker', at)];
+  });
   await batches.insertMany(docs, { session });
 }
 
@@ -124,7 +131,7 @@ async function insertBatches(
  * transaction: a close that this read misses raises the fences of the texters later, and so it waits for the transaction or
  * conflicts with it. The read must see every write of the primary, also one that no majority has yet.
  */
-function isStillOpen({ campaigns }: Database, targets: readonly string[], campaignId: string): Promise<boolean> {
+function isStillOpen({ campaigns }: Database, campaignId: string, targets: readonly string[]): Promise<boolean> {
   if (targets.length === 0) return Promise.resolve(true);
   const options = { projection: { closed: 1 }, readConcern: { level: 'local' } } as const;
   const isOpen = campaigns
@@ -133,22 +140,4 @@ function isStillOpen({ campaigns }: Database, targets: readonly string[], campai
   // The transaction may fail before anybody needs the answer.
   isOpen.catch(() => undefined);
   return isOpen;
-}
-
-/** The last statement, because claims of the same texters write the same documents. Throws {@link NotAsPlanned}. */
-async function requireTargets(
-  database: Database,
-  moves: readonly MovedOperation[],
-  isOpen: Promise<boolean>,
-  session: mongo.ClientSession,
-): Promise<void> {
-  const targets = targetsIn(moves);
-  if (targets.length === 0) return;
-  if (!(await isOpen)) throw new NotAsPlanned();
-  const isActive = await fenceActive(database, moves[0]?.operation.campaignId ?? '', targets, session);
-  if (!isActive) throw new NotAsPlanned();
-}
-
-function targetsIn(moves: readonly MovedOperation[]): string[] {
-  return [...new Set(moves.flatMap(({ batch }) => batch.moves.flatMap(({ to }) => to ?? [])))];
 }

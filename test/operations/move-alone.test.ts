@@ -102,10 +102,7 @@ describe('a single move, alone and with others, whose campaign or target changes
     paused: (campaignId) => setActive(harness.context, campaignId, 't1', false),
   };
   /** Lets `change` end between the reads and the first statement of the transaction. */
-  const changeBeforeStatement = (
-    statement: 'findOneAndUpdate' | 'insertMany',
-    change: () => Promise<unknown>,
-  ): void => {
+  const changeBeforeStatement = (statement: 'findOneAndUpdate' | 'bulkWrite', change: () => Promise<unknown>): void => {
     const prototype = mongoose.mongo.Collection.prototype;
     // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the collection it is called on
     const original = prototype[statement] as (...args: unknown[]) => Promise<unknown>;
@@ -128,7 +125,7 @@ describe('a single move, alone and with others, whose campaign or target changes
         read.add(called);
         return found;
       });
-      changeBeforeStatement(isAlone ? 'findOneAndUpdate' : 'insertMany', async () => {
+      changeBeforeStatement(isAlone ? 'findOneAndUpdate' : 'bulkWrite', async () => {
         await until('the reads', () => read.has('campaigns.find') && read.has('texters.findMany'));
         await changes[name]?.(campaignId);
       });

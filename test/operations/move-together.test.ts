@@ -86,6 +86,24 @@ describe('single moves that a worker has at the same time', () => {
     expect((await rawConversations(harness, campaignId)).get(ids[0] ?? '')).toMatchObject({ assignmentVersion: 1 });
   });
 
+  it('that follow those of a round are not written alone', async () => {
+    const { campaignId, ids } = await seed();
+    let alone = 0;
+    const stores = intercepted(harness.context.stores, (_, name, call) => {
+      if (name === 'operations.moveNow') alone += 1;
+      return call();
+    });
+    const run = runner(stores);
+    // Each of ten senders sends the next move when the one before has ended.
+    const senders = Array.from({ length: 10 }, async (_sender, at) => {
+      for (const id of ids.slice(6 * at, 6 * at + 6))
+        expect(await run(toT1(campaignId, id))).toMatchObject({ state: 'done' });
+    });
+    await Promise.all(senders);
+    // The first one, and perhaps the last one.
+    expect(alone).toBeLessThan(4);
+  });
+
   it('do not fail because of one of them that is refused, skipped or a conflict of ids', async () => {
     const { campaignId, ids } = await seed();
     const good = ids.slice(5).map((id) => toT1(campaignId, id));
