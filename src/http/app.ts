@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import cors from '@fastify/cors';
 import { fastify } from 'fastify';
-import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Resources } from './access.ts';
 import { admit } from './admit.ts';
 import type { App } from './app-type.ts';
@@ -16,6 +16,7 @@ import {
 import { addMethodNotAllowed, answerUnknownRoute, noteMethods } from './unknown-routes.ts';
 import { ROUTES } from './routes/index.ts';
 import type { HttpServices } from './services.ts';
+import { serializerCompiler } from './shared-bodies.ts';
 import { validatorCompiler } from './validation.ts';
 import { preferredWaitMs } from './waiting.ts';
 

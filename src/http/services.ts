@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import { openContext, type Context } from '../context.ts';
 import { viewSenders, type ConversationsView, type SendersView } from '../conversations/index.ts';
 import { errorText } from '../domain/safe-text.ts';
+import type { ViewedOperation } from '../operations/index.ts';
 import { databaseIdOf } from '../mongo/database-id.ts';
 import { connect } from '../mongo/connect.ts';
 import { createProducer, type Producer } from '../producer/index.ts';
@@ -30,10 +31,20 @@ const SNAPSHOTS_SHARED_MS = 1_000;
 /** A page of the conversations view, and the moment after which nothing is missing in it. */
 export type CountedView = ConversationsView & { readonly countedAt: string };
 
+/** A list is read anew for each call, but not more often than this: it costs much more than reading one operation. */
+const LISTS_SHARED_MS = 20;
+
+/** A page of the operations of a campaign. */
+export interface ListedOperations {
+  readonly shown: readonly ViewedOperation[];
+  readonly isLast: boolean;
+}
+
 /** Answers that callers of this process share. */
 interface SharedReads {
   readonly senders: SharedAnswers<SendersView>;
   readonly views: SharedAnswers<CountedView>;
+  readonly lists: SharedAnswers<ListedOperations>;
   /** What streams of events start with. */
   readonly snapshots: SharedAnswers<Snapshot>;
 }
@@ -42,6 +53,7 @@ function sharedReads(sharedForMs: number): SharedReads {
   return {
     senders: new SharedAnswers(sharedForMs),
     views: new SharedAnswers(sharedForMs),
+    lists: new SharedAnswers(LISTS_SHARED_MS),
     snapshots: new SharedAnswers(SNAPSHOTS_SHARED_MS),
   };
 }

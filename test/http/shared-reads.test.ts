@@ -1,5 +1,6 @@
 import type { mongo } from 'mongoose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { MongoOperationViewStore } from '../../src/operations/index.ts';
 import { SharedAnswers } from '../../src/http/shared-answers.ts';
 import { Harness, many } from '../support/harness.ts';
 import { SentCommands } from '../support/sent-commands.ts';
@@ -47,6 +48,25 @@ describe('counts and pages that many callers ask for', () => {
       }
       const pages = clients.map((client) => client.get(`${path}/conversations${query}&assignee=t1`));
       for (const { body: page } of await Promise.all(pages)) expect(page['conversations']).toHaveLength(moved);
+    }
+  });
+
+  it('include lists of operations: at most fifty reads a second, and none begins before its call', async () => {
+    const campaignId = await harness.seedCampaign(1);
+    await harness.seedConversations(campaignId, many(2));
+    const path = `/v1/campaigns/${campaignId}/operations`;
+    const client = clients[0] as Client;
+    const spy = vi.spyOn(MongoOperationViewStore.prototype, 'listOperations');
+    const begunAt = performance.now();
+    const lists = await Promise.all(Array.from({ length: 200 }, () => client.get(path)));
+    const readsMax = Math.ceil((performance.now() - begunAt) / 20) + 1;
+    expect(lists.every((list) => list.status === 200)).toBe(true);
+    expect(spy.mock.calls.length).toBeLessThanOrEqual(Math.min(readsMax, 100));
+    spy.mockRestore();
+    for (let sent = 1; sent <= 2; sent += 1) {
+      const body = { kind: 'reassign', from: 'pool', to: 'everyone', status: 'any', count: 1 };
+      await client.post(path, body, { 'idempotency-key': harness.newId('op'), prefer: 'wait=20' });
+      expect((await client.get<{ operations: unknown[] }>(path)).body.operations).toHaveLength(sent);
     }
   });
 

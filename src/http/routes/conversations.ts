@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { viewConversations, viewSenders } from '../../conversations/index.ts';
+import { viewConversations, viewSenders, type SendersView } from '../../conversations/index.ts';
 import { STATUSES, VISIBLE_STATUSES } from '../../domain/conversation.ts';
 import { conversationId, texterId } from '../../domain/ids.ts';
 import { toOutsideId } from '../../domain/organisations.ts';
@@ -7,8 +7,9 @@ import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
 import { answer, problems } from '../document.ts';
 import { cursorOf, next, page, readCursor } from '../paging.ts';
-import type { HttpServices } from '../services.ts';
+import type { CountedView, HttpServices } from '../services.ts';
 import { isNotBefore } from '../shared-answers.ts';
+import { oncePerAnswer } from '../shared-bodies.ts';
 import { campaignParams, countsByStatus, instant } from '../shapes.ts';
 
 const count = z.int();
@@ -73,6 +74,16 @@ const query = z.strictObject({
   notBefore,
 });
 
+const sendersBody = oncePerAnswer(({ countedAt, senders, pool }: SendersView) => ({
+  ...{ countedAt, pool },
+  senders: [...senders],
+}));
+const viewBody = oncePerAnswer(({ conversations, next: following, ...others }: CountedView) => ({
+  ...others,
+  conversations: [...conversations],
+  next: following && cursorOf(following),
+}));
+
 /** What texters and the pool have: the senders' counts, the conversations view, and one conversation with its history. */
 export function addConversationRoutes(app: App, services: HttpServices): void {
   addSenders(app, services);
@@ -97,7 +108,7 @@ function addSenders(app: App, { context, senders: shared }: HttpServices): void 
       const { campaignId } = required(request.resources.campaign);
       const isEnough = isNotBefore(request.query.notBefore);
       const shown = await shared.read(campaignId, () => viewSenders(context, campaignId), isEnough);
-      return { countedAt: shown.countedAt, senders: [...shown.senders], pool: shown.pool };
+      return sendersBody(shown);
     },
   );
 }
@@ -128,7 +139,7 @@ function addView(app: App, { context, views: shared }: HttpServices): void {
         ...(await viewConversations(context, asked)),
       });
       const found = await shared.read(JSON.stringify(asked), ask, isNotBefore(seen));
-      return { ...found, conversations: [...found.conversations], next: found.next && cursorOf(found.next) };
+      return viewBody(found);
     },
   );
   app.get(

@@ -16,7 +16,8 @@ import { operationView } from '../operation-view.ts';
 import { cursorOf, page, readCursor } from '../paging.ts';
 import { PREVIEW_ROUTE_MS_MAX, previewOf } from '../preview-of.ts';
 import { sendOperation, viewWithPlace } from '../send-operation.ts';
-import type { HttpServices } from '../services.ts';
+import type { HttpServices, ListedOperations } from '../services.ts';
+import { oncePerAnswer } from '../shared-bodies.ts';
 import { campaignParams, instant, operationParams } from '../shapes.ts';
 
 const place = z.strictObject({ at: instant, id: z.string() });
@@ -70,8 +71,16 @@ function addSend(app: App, services: HttpServices): void {
   );
 }
 
+const listBody = oncePerAnswer(({ shown, isLast }: ListedOperations) => {
+  const last = isLast ? undefined : shown.at(-1);
+  return {
+    operations: shown.map(operationView),
+    next: last ? cursorOf({ at: last.acceptedAt, id: last.operationId }) : null,
+  };
+});
+
 function addReads(app: App, services: HttpServices): void {
-  const { context } = services;
+  const { context, lists } = services;
   app.get(
     '/v1/campaigns/:campaignId/operations',
     {
@@ -90,13 +99,13 @@ function addReads(app: App, services: HttpServices): void {
       const { limit, after, state } = request.query;
       const from = readCursor(place, after);
       const start = from && { acceptedAt: from.at, operationId: from.id };
-      const found = await context.operationViews.listOperations(campaignId, limit + 1, state, start ?? undefined);
-      const shown = found.slice(0, limit);
-      const last = found.length > limit ? shown.at(-1) : undefined;
-      return {
-        operations: (await context.operationViews.withPlaces(campaignId, shown)).map(operationView),
-        next: last ? cursorOf({ at: last.acceptedAt, id: last.operationId }) : null,
+      const ask = async (): Promise<ListedOperations> => {
+        const found = await context.operationViews.listOperations(campaignId, limit + 1, state, start ?? undefined);
+        const shown = await context.operationViews.withPlaces(campaignId, found.slice(0, limit));
+        return { shown, isLast: found.length <= limit };
       };
+      // Never an answer that was read before the call.
+      return listBody(await lists.read(JSON.stringify({ campaignId, limit, state, after }), ask, () => false));
     },
   );
   app.get(
