@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cliEnv } from '../support/cli.ts';
+import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 
@@ -29,6 +29,7 @@ describe('baton self-assign', () => {
     child.kill('SIGINT');
     expect(await ended).toBe(0);
     expect(out).toContain(`Claim ${operationId} gave Texter 1 0 conversations: it was stopped.`);
+    expect(err).toContain(`claim ${operationId} was cancelled.`);
     await harness.seedConversations(campaignId, [{}, {}]);
     await harness.producer.poolRefilled(campaignId);
     const { receipt } = await harness.producer
@@ -36,5 +37,12 @@ describe('baton self-assign', () => {
       .then((sent) => sent.result());
     expect(receipt.moved).toBe(1);
     expect(await harness.loads(campaignId)).toEqual({ t1: 1, pool: 1 });
+  });
+
+  it('lists the conversations with their contacts', async () => {
+    const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
+    await harness.seedConversations(campaignId, [{}]);
+    const { out } = await new Cli(cliEnv(harness.config)).run(['self-assign', campaignId, '--texter', 't1']);
+    expect(out).toMatch(/gave Texter 1 1 conversation[^]*\nconversation +contact\n[^]*\n[0-9a-f]{24} {2}\S/);
   });
 });

@@ -6,7 +6,7 @@ import { cursor, formatCursor, statusIn } from '../arguments.ts';
 import { misused } from '../errors.ts';
 import { assigneesOf } from '../assignees.ts';
 import type { AssigneeNames } from '../assignee-names.ts';
-import { blocks, fittedTable } from '../layout.ts';
+import { blocks, fittedTable, unbroken } from '../layout.ts';
 import { findConversationId } from '../find-conversation.ts';
 import { openCampaign, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN, limitOption } from '../options.ts';
@@ -99,7 +99,7 @@ function listText({ conversations, hidden }: ConversationsView, next: string | n
   ]);
   return blocks(
     rows.length > 0 ? fittedTable(COLUMNS, rows) : 'No conversations.',
-    next !== null && `There are more: --after ${next}`,
+    next !== null && `There are more: ${unbroken(`--after ${next}`)}`,
     hidden > 0 && `Not listed: ${hidden} whose contact has never replied; see \`baton export\`.`,
   );
 }

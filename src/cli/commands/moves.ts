@@ -14,7 +14,7 @@ import {
 } from '../../operations/index.ts';
 import { misused } from '../errors.ts';
 import type { AssigneeNames } from '../assignee-names.ts';
-import { blocks, fittedTable } from '../layout.ts';
+import { blocks, fittedTable, unbroken } from '../layout.ts';
 import { namesOf } from '../lookup.ts';
 import { limitOption } from '../options.ts';
 import type { Session } from '../session.ts';
@@ -75,7 +75,7 @@ function pageText({ conversations, next, state }: MovesPage, names: AssigneeName
   );
   return blocks(
     rows.length > 0 ? fittedTable(COLUMNS, rows) : 'No conversations.',
-    next !== null && `The operation is ${state}. Continue with --after ${next}`,
+    next !== null && `The operation is ${state}. Continue with ${unbroken(`--after ${next}`)}`,
   );
 }
 

@@ -6,7 +6,7 @@ import { CLAIMS_QUEUE } from '../../queue/job.ts';
 import { id, newId, seconds } from '../arguments.ts';
 import { findTexter, openCampaign, type CampaignSession } from '../lookup.ts';
 import { CAMPAIGN, countOption, waitOption } from '../options.ts';
-import { blocks } from '../layout.ts';
+import { blocks, fittedTable } from '../layout.ts';
 import { poolText } from '../pool-text.ts';
 import { waitFor } from '../waiting.ts';
 import { SHORT_BECAUSE } from '../words.ts';
@@ -64,7 +64,8 @@ async function selfAssign(session: Session, campaign: string, options: SelfAssig
   const pool = session.json
     ? false
     : await poolText(of.context.stores.conversations, of.campaign.campaignId, shortBecause);
-  return { json: result, text: claimText(result, of.names.of(texter.texterId), pool) };
+  const contacts = session.json ? [] : await contactsOf(of, result.conversationIds);
+  return { json: result, text: claimText(result, of.names.inText(texter.texterId), { pool, contacts }) };
 }
 
 /**
@@ -79,10 +80,11 @@ async function waitForMoreOf(
 ): Promise<ClaimResult> {
   const { operationId } = sent;
   session.note(`claim ${operationId} waits for conversations. Ctrl-C cancels the claim.`);
+  let cancelling: Promise<void> | undefined;
   const cancel = (): void => {
     const cancelled = session.producer().then((producer) => producer.cancel({ operationId, campaignId }));
     // A claim that has ended meanwhile cannot be cancelled, and its result is printed.
-    cancelled.then(
+    cancelling = cancelled.then(
       () => session.note(`claim ${operationId} was cancelled.`),
       (error: unknown) => session.note(`claim ${operationId} was not cancelled: ${errorText(error)}`),
     );
@@ -92,17 +94,30 @@ async function waitForMoreOf(
     return await sent.result({ waitMs });
   } finally {
     process.off('SIGINT', cancel);
+    // The result can arrive before the answer of the cancellation, which needs the producer too.
+    await cancelling;
   }
 }
+
+/** The conversations of a claim with the names that the texter sees. */
+async function contactsOf({ context, campaign }: CampaignSession, ids: readonly string[]): Promise<Row[]> {
+  const records = await context.views.findByIds(campaign.campaignId, ids);
+  const names = new Map(records.map(({ conversationId, name }) => [conversationId, name]));
+  return ids.map((id) => [id, names.get(id) ?? '']);
+}
+
+type Row = readonly [conversationId: string, contact: string];
+
+const COLUMNS = ['conversation', { title: 'contact', isShortened: true }] as const;
 
 function claimText(
   { operationId: claimId, outcome, conversationIds, receipt }: ClaimResult,
   name: string,
-  pool: string | false,
+  { pool, contacts }: { readonly pool: string | false; readonly contacts: readonly Row[] },
 ): Text {
   const short = receipt.shortBecause ? `: ${SHORT_BECAUSE[receipt.shortBecause]}` : '';
   const stored = outcome === 'exists' ? ' It was sent before; this is its stored answer.' : '';
   const given = counted(conversationIds.length, 'conversation');
   const answer = `Claim ${claimId} gave ${name} ${given}${short}.${stored}`;
-  return blocks(pool === false ? answer : `${answer}\n${pool}`, conversationIds.join('\n'));
+  return blocks(pool === false ? answer : `${answer}\n${pool}`, contacts.length > 0 && fittedTable(COLUMNS, contacts));
 }
