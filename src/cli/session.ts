@@ -21,6 +21,8 @@ export class Session {
   /** With `--json`, stdout gets one JSON document, also for an error. */
   readonly json: boolean;
   exitStatus = EXIT_DONE;
+  /** What is said when the connection to Redis fails. A command that waits adds what this means for its work. */
+  onConnectionError = (line: string): void => this.note(line);
   /** Puts names in the place of ids in an error, once the campaign is known. */
   withNames = (text: string): string => text;
   private loadedConfig: Config | undefined;
@@ -131,7 +133,7 @@ export class Session {
     const message = errorText(error);
     if (this.warned.has(message)) return;
     this.warned.add(message);
-    if (this.config.log.level !== 'silent') this.note(`the connection to Redis failed: ${message}`);
+    if (this.config.log.level !== 'silent') this.onConnectionError(`the connection to Redis failed: ${message}`);
   };
 }
 

@@ -26,7 +26,10 @@ export async function waitFor<Result>(
   total = 0,
 ): Promise<Result> {
   const bar = new NotedBar(session.terminal, total);
-  const notes = new WaitNotes(session, awaited, (line) => bar.interrupt(() => session.note(line)));
+  const say = (line: string): void => bar.interrupt(() => session.note(line));
+  const notes = new WaitNotes(session, awaited, say);
+  const { onConnectionError } = session;
+  session.onConnectionError = (line) => say(`${line}; ${howToLookUp(awaited)}`);
   try {
     return await wait((moved) => {
       notes.postpone();
@@ -38,6 +41,7 @@ export async function waitFor<Result>(
     if (error instanceof QueueUnavailable) session.note(howToLookUp(awaited));
     throw error;
   } finally {
+    session.onConnectionError = onConnectionError;
     notes.stop();
     bar.stop();
   }
