@@ -1,4 +1,4 @@
-import type { RedisQueueBackend } from 'bullmq';
+import type { IRedisClient, IRedisTransaction, RedisQueueBackend } from 'bullmq';
 import type { ErrorListener } from '../src/queue/connection.ts';
 import { FairPlaces } from '../src/queue/fair-places.ts';
 import { JOB_BYTES_MAX } from '../src/queue/job.ts';
@@ -32,21 +32,43 @@ export function screenJobs(backend: RedisQueueBackend, queueOf: () => KeyedQueue
 }
 
 /**
- * Gives the waiting jobs their places before each fetch. The script is sent right before the command, over the same connection,
- * so Redis runs it first, and nothing waits for its answer.
+ * Gives the waiting jobs their places and fetches one, in one transaction of Redis. BullMQ takes jobs without a place first. So a
+ * job that was added between the two would run before all that wait, also before earlier ones of its campaign.
  */
 export function fetchFairly(backend: RedisQueueBackend, queueOf: () => KeyedQueue, onError: ErrorListener): void {
   const execute = backend.execCommand.bind(backend);
   let places: FairPlaces | undefined;
   backend.execCommand = (client, command, args) => {
-    if (command === FETCH || command === FINISH_AND_FETCH) {
-      places ??= new FairPlaces(queueOf());
-      void places.give().catch((error: unknown) => {
-        if (concernsScript(error)) onError(error);
-      });
-    }
-    return execute(client, command, args) as unknown;
+    if (command !== FETCH && command !== FINISH_AND_FETCH) return execute(client, command, args) as unknown;
+    places ??= new FairPlaces(queueOf());
+    const transaction = (client as IRedisClient).multi();
+    places.giveIn(transaction);
+    void execute(transaction, command, args);
+    return fetchedBy(transaction, {
+      onError,
+      // Also loads the scripts again, if Redis has forgotten them.
+      again: () => {
+        void places?.give().catch(() => undefined);
+        return execute(client, command, args) as Promise<unknown>;
+      },
+    });
   };
+}
+
+interface Fetching {
+  readonly onError: ErrorListener;
+  /** Fetches without a transaction. */
+  readonly again: () => Promise<unknown>;
+}
+
+/** The connection may be lost, or Redis may refuse the transaction: the command alone meets the same error and reports it. */
+async function fetchedBy(transaction: IRedisTransaction, { onError, again }: Fetching): Promise<unknown> {
+  const results = await transaction.exec().catch(() => null);
+  const [given, fetched] = results ?? [];
+  if (!given || !fetched || [given, fetched].some(([error]) => error?.message.startsWith('NOSCRIPT'))) return again();
+  if (given[0] && concernsScript(given[0])) onError(given[0]);
+  if (fetched[0]) throw fetched[0];
+  return fetched[1];
 }
 
 /** Other errors concern the connection or the state of Redis. The command that follows meets them too and reports them. */

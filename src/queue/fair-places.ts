@@ -73,25 +73,32 @@ const GIVE_PLACES = `
   end
   return placed + waiting`;
 
+const GIVE = 'givePlaces';
+
 type Command = (...keysAndArguments: readonly string[]) => Promise<unknown>;
 
 /**
  * Lets the jobs of a queue run in turn of their campaigns. The worker does this, so it holds for the jobs of every producer.
  */
 export class FairPlaces {
-  private readonly command: Command;
+  private readonly redis: Record<typeof GIVE, Command>;
   private readonly keys: readonly string[];
 
   constructor(queue: KeyedQueue) {
-    const redis = connectionOf(queue) as RedisConnection & { givePlaces: Command };
-    redis.defineCommand('givePlaces', { numberOfKeys: 4, lua: GIVE_PLACES });
-    this.command = redis.givePlaces.bind(redis);
+    const redis = connectionOf(queue) as RedisConnection & Record<typeof GIVE, Command>;
+    redis.defineCommand(GIVE, { numberOfKeys: 4, lua: GIVE_PLACES });
+    this.redis = redis;
     const placesKey = `${queue.opts.prefix ?? ''}:${queue.name}-places`;
     this.keys = [queue.toKey('wait'), queue.toKey('prioritized'), placesKey, queue.toKey('pc'), queue.toKey('')];
   }
 
   /** Gives places to the jobs that wait without one. Returns the number of jobs with a place. */
   async give(): Promise<number> {
-    return Number(await this.command(...this.keys));
+    return Number(await this.redis[GIVE](...this.keys));
+  }
+
+  /** The same as a part of a transaction of the same connection. */
+  giveIn(transaction: object): void {
+    void (transaction as Record<typeof GIVE, Command>)[GIVE](...this.keys);
   }
 }

@@ -1,4 +1,5 @@
 import { Queue, type Worker } from 'bullmq';
+import { Redis, type ChainableCommander } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
 import { FairPlaces } from '../../src/queue/fair-places.ts';
@@ -10,9 +11,6 @@ import { until } from '../support/until.ts';
 const QUEUE = 'fair';
 const LOCK_MS = 10_000;
 const MANY = 20;
-
-/** An error as ioredis makes it from an answer of Redis. */
-const replyError = (message: string): Error => Object.assign(new Error(message), { name: 'ReplyError' });
 
 describe('a worker that takes the jobs of campaigns in turn', () => {
   const config = testConfig();
@@ -63,8 +61,30 @@ describe('a worker that takes the jobs of campaigns in turn', () => {
     expect(errors).toEqual([]);
   });
 
+  it('gives places and takes a job in one transaction, so that no job arrives in between and passes the others', async () => {
+    const commands: string[][] = [];
+    const observer = new Redis(config.queue.redisUrl);
+    const monitor = await observer.monitor();
+    monitor.on('monitor', (_time: string, command: string[], source: string) => {
+      if (source !== 'lua') commands.push(command);
+    });
+    await add('large', MANY);
+    await run(MANY);
+    const stalled = queue.toKey('stalled');
+    await until('the last job to end', () => commands.filter((command) => command.includes(stalled)).length > MANY);
+    const places = `${config.queue.prefix}:${QUEUE}-places`;
+    const takes = commands.flatMap((command, at) => (command.includes(stalled) && isScript(command) ? [at] : []));
+    for (const at of takes.filter((at) => commands[at]?.includes(queue.toKey('prioritized')))) {
+      expect(commands[at - 2]?.[0]).toBe('multi');
+      expect(commands[at - 1]).toContain(places);
+    }
+    expect(takes.length).toBeGreaterThan(MANY);
+    monitor.disconnect();
+    observer.disconnect();
+  });
+
   it('reports that no places can be given, and runs the jobs in the order in which they were added', async () => {
-    vi.spyOn(FairPlaces.prototype, 'give').mockRejectedValue(replyError('ERR the script failed'));
+    giveInsteadOfPlaces('ERR the script failed');
     await add('large', 3);
     await add('small', 1);
     expect(await run(4)).toEqual(['large-0', 'large-1', 'large-2', 'small-0']);
@@ -72,12 +92,37 @@ describe('a worker that takes the jobs of campaigns in turn', () => {
   });
 
   it('leaves errors that the fetch reports to the fetch', async () => {
-    const oom = replyError('OOM command not allowed');
-    vi.spyOn(FairPlaces.prototype, 'give')
-      .mockRejectedValueOnce(oom)
-      .mockRejectedValue(new Error('Connection is closed.'));
+    giveInsteadOfPlaces('OOM command not allowed');
     await add('large', 3);
     await run(3);
     expect(errors).toEqual([]);
   });
+
+  it('takes the next jobs after Redis has forgotten all scripts', async () => {
+    await add('first', 1);
+    await run(1);
+    await redis.script('FLUSH');
+    await add('large', MANY);
+    await until('all jobs to start', () => started.length === MANY + 1);
+    expect(started.slice(1)).toEqual(Array.from({ length: MANY }, (_, at) => `large-${at}`));
+  });
+
+  it('takes jobs without places when Redis refuses the transaction', async () => {
+    vi.spyOn(FairPlaces.prototype, 'giveIn').mockImplementation((transaction) => {
+      void (transaction as ChainableCommander).call('no-such-command');
+    });
+    await add('large', 3);
+    expect(await run(3)).toEqual(['large-0', 'large-1', 'large-2']);
+  });
 });
+
+function isScript([name = '']: readonly string[]): boolean {
+  return name.startsWith('eval');
+}
+
+/** Puts a script that fails with this error in the place of the one that gives places. */
+function giveInsteadOfPlaces(error: string): void {
+  vi.spyOn(FairPlaces.prototype, 'giveIn').mockImplementation((transaction) => {
+    void (transaction as ChainableCommander).eval(`return redis.error_reply('${error}')`, 0);
+  });
+}
