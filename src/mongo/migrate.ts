@@ -33,10 +33,15 @@ export interface MigrationReport {
   readonly repair: PlannedChanges;
 }
 
+interface Step {
+  readonly migration: Migration;
+  readonly plan: StepPlan;
+}
+
 interface Plan {
   readonly from: number;
   readonly to: number;
-  readonly steps: readonly { readonly migration: Migration; readonly plan: StepPlan }[];
+  readonly steps: readonly Step[];
   readonly repair: StepPlan;
 }
 
@@ -97,16 +102,25 @@ async function makePlan(database: Database, { migrations, layout }: SchemaTarget
 
 async function runPlan(
   database: Database,
-  { steps, repair }: Plan,
+  plan: Plan,
   lock: MigrationLock,
   log: (line: string) => void,
 ): Promise<void> {
-  for (const { migration, plan } of steps) {
-    await logged(`migration ${migration.version} (${migration.name})`, log, async () => {
-      await changeLayout(database, plan);
-      await migration.documents?.run(database, log);
-      await lock.record(migration);
+  const { from, to, steps, repair } = plan;
+  const runStep = async ({ migration, plan: changes }: Step): Promise<void> => {
+    await changeLayout(database, changes);
+    await migration.documents?.run(database, log);
+    await lock.record(migration);
+  };
+  if (from === 0) {
+    await logged(`creation of the schema, version ${to}`, log, async () => {
+      for (const step of steps) await runStep(step);
     });
+  } else {
+    for (const step of steps) {
+      const { version, name } = step.migration;
+      await logged(`migration ${version} (${name})`, log, () => runStep(step));
+    }
   }
   if (changesOf(repair).length > 0) {
     await logged('repair of lost collections and indexes', log, () => changeLayout(database, repair));

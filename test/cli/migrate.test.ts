@@ -49,14 +49,11 @@ describe('baton migrate', () => {
     expect(await database.listCollections()).toEqual([]);
   });
 
-  it('migrates, with a line before and after each step, and has nothing to do the second time', async () => {
+  it('creates the schema of an empty database, with a line before and after, and has nothing to do the second time', async () => {
     const ran = await cli.run(['migrate']);
     expect(ran.out).toBe(`The database has schema version ${NEWEST}. ${NEWEST} steps completed.\n`);
-    const lines = MIGRATIONS.flatMap(({ version, name }) => [
-      `baton: migration ${version} (${name}): start\n`,
-      `baton: migration ${version} (${name}): done after n ms\n`,
-    ]);
-    expect(ran.err.replaceAll(/\d+ ms/g, 'n ms')).toBe(lines.join(''));
+    const creation = `baton: creation of the schema, version ${NEWEST}`;
+    expect(ran.err.replaceAll(/\d+ ms/g, 'n ms')).toBe(`${creation}: start\n${creation}: done after n ms\n`);
     const nothing = { from: NEWEST, to: NEWEST, migrations: [], repair: { changes: [], conflicts: [] } };
     expect(await cli.json(['migrate'])).toEqual({ dryRun: false, ...nothing });
     expect((await cli.run(['campaign', 'list'])).status).toBe(0);

@@ -195,7 +195,7 @@ describe('a migration that changes the indexes of the version before', () => {
 });
 
 describe('the steps of a migration', () => {
-  it('run in order, once, with a log line before and after each', async () => {
+  it('run in order, once, with a log line before and after the creation of the schema and each later step', async () => {
     const runs: string[] = [];
     const lines: string[] = [];
     const log = (line: string): void => void lines.push(line.replace(/\d+ ms/, 'n ms'));
@@ -204,7 +204,10 @@ describe('the steps of a migration', () => {
     await migrate(database, { target: fakes(runs, 3), log });
     expect(runs).toEqual(['fake 1', 'fake 2', 'fake 3']);
     expect(lines).toEqual(
-      [1, 2, 3].flatMap((n) => [`migration ${n} (fake ${n}): start`, `migration ${n} (fake ${n}): done after n ms`]),
+      ['creation of the schema, version 2', 'migration 3 (fake 3)'].flatMap((step) => [
+        `${step}: start`,
+        `${step}: done after n ms`,
+      ]),
     );
     expect(await database.schema.findOne()).toMatchObject({
       version: 3,
