@@ -20,7 +20,7 @@ const KILLS = 4;
 /** How many claims are answered between two kills. */
 const ANSWERS_BETWEEN_KILLS = 120;
 /** A machine with much other work answers a few claims in a second, and a killed worker may stop them for fifteen seconds. */
-const ANSWERED_WITHIN_MS = 90_000;
+const PROGRESS_WITHIN_MS = 90_000;
 /** The test ends when at least this much has happened. */
 const ENOUGH = { granting: 150, refused: 1, waited: 1, moves: 1_500 };
 const RULES = { enabled: true, batchMax: 8, openMax: 20, repliesMax: 2 };
@@ -60,8 +60,10 @@ describe(`Baton with two hundred texters and one pool while workers are killed (
       const working = Promise.all([...texterIds.map(texter), bulk(), single()]);
       working.catch(() => undefined);
       await killOneByOne(workers);
-      await until('enough claims that were granted, refused and waiting, and enough moves', async () =>
-        isEnough((await auditNow()).counts),
+      await until(
+        'enough claims that were granted, refused and waiting, and enough moves',
+        async () => isEnough((await auditNow()).counts),
+        PROGRESS_WITHIN_MS,
       );
       stopped = true;
       await working;
@@ -101,7 +103,7 @@ describe(`Baton with two hundred texters and one pool while workers are killed (
     for (let kill = 0; kill < KILLS; kill += 1) {
       const before = answeredCount();
       const enough = before + ANSWERS_BETWEEN_KILLS;
-      await until('more answers', () => answeredCount() > enough, ANSWERED_WITHIN_MS);
+      await until('more answers', () => answeredCount() > enough, PROGRESS_WITHIN_MS);
       const victim = kill % workers.length;
       await workers[victim]?.kill();
       workers[victim] = await WorkerProcess.start(harness, SETTINGS);
