@@ -2,13 +2,7 @@ import type { ClaimQueue, EndedClaims } from '../src/claims/index.ts';
 import type { Context } from '../src/context.ts';
 import { isEnded } from '../src/domain/operation.ts';
 import { needsCampaignLock, type Operation, type OperationQueue } from '../src/operations/index.ts';
-
-/** A look for waiting claims of a campaign after single moves. */
-interface Check {
-  readonly ended: Promise<void>;
-  /** The newest move that has ended since the look began. */
-  next: Operation | undefined;
-}
+import { SharedChecks } from './shared-checks.ts';
 
 /** Wakes the jobs that wait for an operation to end, or for the conversations that it moved. Safe to repeat. */
 export class AfterEnd {
@@ -16,13 +10,16 @@ export class AfterEnd {
   private readonly queue: OperationQueue;
   private readonly claims: ClaimQueue;
   private readonly endedClaims: EndedClaims;
-  private readonly checks = new Map<string, Check>();
+  private readonly afterMoves: SharedChecks;
+  private readonly afterSnoozes: SharedChecks;
 
   constructor(context: Context, queue: OperationQueue, claims: ClaimQueue, endedClaims: EndedClaims) {
     this.context = context;
     this.queue = queue;
     this.claims = claims;
     this.endedClaims = endedClaims;
+    this.afterMoves = new SharedChecks(([moved]) => this.wakeWaitingClaims(moved));
+    this.afterSnoozes = new SharedChecks((snoozed) => this.wakeSnoozed(snoozed));
   }
 
   /** Wakes the operation that runs next on the campaign. Its job may be snoozed, failed or lost. */
@@ -50,28 +47,28 @@ export class AfterEnd {
     if (freesThePool || (await claims.hasClaimable(campaignId))) await this.claims.poolRefilled(campaignId);
   }
 
-  /**
-   * The same for a single move. Its answer does not wait for it, and moves that end meanwhile share the next look. Reconcile
-   * wakes what could not be woken.
-   */
+  /** The same for a single move, whose answer does not wait for it. Reconcile wakes what could not be woken. */
   wakeAfterMove(moved: Operation): void {
-    const { campaignId } = moved;
-    if (isFromPoolOnly(moved.plan)) return;
-    const check = this.checks.get(campaignId);
-    if (check) return void (check.next = moved);
-    const ended = this.wakeWaitingClaims(moved)
-      .catch(() => undefined)
-      .then(() => {
-        const next = this.checks.get(campaignId)?.next;
-        this.checks.delete(campaignId);
-        if (next) this.wakeAfterMove(next);
-      });
-    this.checks.set(campaignId, { ended, next: undefined });
+    if (!isFromPoolOnly(moved.plan)) this.afterMoves.after(moved).catch(() => undefined);
+  }
+
+  /**
+   * Call it for an operation whose job was snoozed just now. Another worker may have cancelled the operation, or ended the one
+   * before it, and then woken a job that was still running.
+   */
+  recheck(snoozed: Operation): Promise<void> {
+    return this.afterSnoozes.after(snoozed);
   }
 
   /** Resolves when nothing is left to wake. */
   async settled(): Promise<void> {
-    while (this.checks.size > 0) await Promise.all([...this.checks.values()].map(({ ended }) => ended));
+    await Promise.all([this.afterMoves.settled(), this.afterSnoozes.settled()]);
+  }
+
+  private async wakeSnoozed(snoozed: readonly [Operation, ...Operation[]]): Promise<void> {
+    const ids = snoozed.map(({ operationId }) => operationId);
+    for (const ended of await this.context.stores.operations.endedAmong(ids)) await this.queue.wake(ended);
+    await this.wakeNextOperation(snoozed[0]);
   }
 }
 

@@ -28,7 +28,6 @@ import { failedWith, type Attempt, type Handler, type Outcome } from './executor
 import { LiveChanges } from './live-changes.ts';
 import type { Pace } from './pace.ts';
 import { Permits } from './permits.ts';
-import { Rechecks } from './rechecks.ts';
 
 /**
  * The operation that ends wakes the next one, and reconcile repairs a lost wake-up. So a waiting operation seldom checks by
@@ -58,7 +57,6 @@ export class OperationHandler implements Handler {
   private readonly order: SendingOrder;
   private readonly sizes: TransactionSizes;
   private readonly moves: MovesTogether;
-  private readonly rechecks: Rechecks;
   private readonly live: LiveChanges;
   /** For operations that are no single moves. */
   private readonly permits: Permits;
@@ -72,7 +70,6 @@ export class OperationHandler implements Handler {
     this.order = queue.sendingOrder(context);
     this.sizes = new TransactionSizes(config.batchConversationsMax);
     this.moves = new MovesTogether(context);
-    this.rechecks = new Rechecks({ operations: context.stores.operations, queue, afterEnd });
     this.live = new LiveChanges(context.live);
     this.permits = new Permits(config.operationConcurrency);
   }
@@ -175,7 +172,7 @@ export class OperationHandler implements Handler {
       case 'unfinished':
         return { kind: 'requeued', delayMs: 0 };
       case 'waiting':
-        return { kind: 'snoozed', delayMs: SNOOZE_MS, recheck: () => this.rechecks.check(operation) };
+        return { kind: 'snoozed', delayMs: SNOOZE_MS, recheck: () => this.afterEnd.recheck(operation) };
       case 'ended':
         logEnd(operation, log);
         return operation.error ? failedWith(operation.error) : { kind: 'completed', result: answerOf(operation) };

@@ -30,8 +30,9 @@ describe('waiting claims', () => {
     const context = { ...harness.context, stores: { ...harness.context.stores, claims } };
     const unused = undefined as never;
     const afterEnd = new AfterEnd(context, unused, unused, unused);
-    for (let move = 0; move < 30; move += 1) afterEnd.wakeAfterMove(moved);
+    afterEnd.wakeAfterMove(moved);
     await until('the first look', () => looks === 1);
+    for (let move = 0; move < 30; move += 1) afterEnd.wakeAfterMove(moved);
     let isSettled = false;
     const settled = afterEnd.settled().then(() => (isSettled = true));
     expect(isSettled).toBe(false);
