@@ -3,7 +3,7 @@ import type { ErrorListener } from '../src/queue/connection.ts';
 import { FairPlaces } from '../src/queue/fair-places.ts';
 import { JOB_BYTES_MAX } from '../src/queue/job.ts';
 import { connectionOf, type KeyedQueue } from '../src/queue/lost-job.ts';
-import { meaningOf } from '../src/queue/redis-errors.ts';
+import { isFromReplica, meaningOf } from '../src/queue/redis-errors.ts';
 import { problemOfFields, setAsideIfUnreadable } from '../src/queue/set-aside.ts';
 
 /** BullMQ's commands that answer with the next job. */
@@ -32,8 +32,8 @@ export function screenJobs(backend: RedisQueueBackend, queueOf: () => KeyedQueue
 }
 
 /**
- * Gives the waiting jobs their places and fetches one, in one transaction of Redis. BullMQ takes jobs without a place first. So a
- * job that was added between the two would run before all that wait, also before earlier ones of its campaign.
+ * Gives the waiting jobs their places and fetches one, in one transaction of Redis. BullMQ takes jobs without a place first. With
+ * two commands, a job that is added between them would run before all that wait, also before earlier ones of its campaign.
  */
 export function fetchFairly(backend: RedisQueueBackend, queueOf: () => KeyedQueue, onError: ErrorListener): void {
   const execute = backend.execCommand.bind(backend);
@@ -45,35 +45,42 @@ export function fetchFairly(backend: RedisQueueBackend, queueOf: () => KeyedQueu
     places.giveIn(transaction);
     void execute(transaction, command, args);
     return fetchedBy(transaction, {
-      onError,
-      // Also loads the scripts again, if Redis has forgotten them.
-      again: () => {
-        void places?.give().catch(() => undefined);
-        return execute(client, command, args) as Promise<unknown>;
+      again: () => execute(client, command, args) as Promise<unknown>,
+      onPlacesError: (error) => {
+        // The command alone loads a script that Redis has forgotten. A transaction cannot.
+        if (isForgotten(error)) void places?.give().catch(() => undefined);
+        else if (concernsScript(error)) onError(error);
       },
     });
   };
 }
 
 interface Fetching {
-  readonly onError: ErrorListener;
   /** Fetches without a transaction. */
   readonly again: () => Promise<unknown>;
+  readonly onPlacesError: (error: Error) => void;
 }
 
-/** The connection may be lost, or Redis may refuse the transaction: the command alone meets the same error and reports it. */
-async function fetchedBy(transaction: IRedisTransaction, { onError, again }: Fetching): Promise<unknown> {
+/**
+ * Fetches again without the transaction when nothing was fetched: the connection was lost, Redis refused the transaction, has
+ * forgotten the script of the fetch, or is a replica now. The command alone handles each of these.
+ */
+async function fetchedBy(transaction: IRedisTransaction, { again, onPlacesError }: Fetching): Promise<unknown> {
   const results = await transaction.exec().catch(() => null);
   const [given, fetched] = results ?? [];
-  if (!given || !fetched || [given, fetched].some(([error]) => error?.message.startsWith('NOSCRIPT'))) return again();
-  if (given[0] && concernsScript(given[0])) onError(given[0]);
+  if (given?.[0]) onPlacesError(given[0]);
+  if (!fetched || isForgotten(fetched[0]) || isFromReplica(fetched[0])) return again();
   if (fetched[0]) throw fetched[0];
   return fetched[1];
 }
 
-/** Other errors concern the connection or the state of Redis. The command that follows meets them too and reports them. */
-function concernsScript(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ReplyError' && meaningOf(error)?.isPermanent !== false;
+function isForgotten(error: Error | null): boolean {
+  return error?.message.startsWith('NOSCRIPT') === true;
+}
+
+/** Other errors concern the connection or the state of Redis. The fetch in the same transaction meets them too. */
+function concernsScript(error: Error): boolean {
+  return error.name === 'ReplyError' && meaningOf(error)?.isPermanent !== false;
 }
 
 async function fetchReadable(fetch: () => Promise<unknown>, queue: KeyedQueue): Promise<unknown> {

@@ -98,6 +98,33 @@ describe('a worker that takes the jobs of campaigns in turn', () => {
     expect(started.slice(1)).toEqual(Array.from({ length: MANY }, (_, at) => `large-${at}`));
   });
 
+  it('loses no job when Redis has forgotten only the script that gives places', async () => {
+    await add('first', 1);
+    await run(1);
+    await redis.script('FLUSH');
+    const { scriptsSet } = redis as unknown as { scriptsSet: Record<string, { readonly lua: string }> };
+    for (const [name, { lua }] of Object.entries(scriptsSet))
+      if (name !== 'givePlaces') await redis.script('LOAD', lua);
+    await add('large', MANY);
+    await until('all jobs to start', () => started.length === MANY + 1);
+    expect(started.slice(1)).toEqual(Array.from({ length: MANY }, (_, at) => `large-${at}`));
+    await until('the end of all jobs', async () => (await queue.getActiveCount()) === 0);
+    expect(await queue.getCompletedCount()).toBe(MANY + 1);
+  });
+
+  it('takes a job again without the transaction when Redis has become a replica meanwhile', async () => {
+    const multi = redis.multi.bind(redis) as () => ChainableCommander;
+    vi.spyOn(redis, 'multi').mockImplementationOnce(() => {
+      return Object.assign(multi(), {
+        exec: () =>
+          Promise.resolve([1, 2].map(() => [new Error("READONLY You can't write against a read only replica.")])),
+      });
+    });
+    await add('large', 3);
+    expect(await run(3)).toEqual(['large-0', 'large-1', 'large-2']);
+    expect(errors).toEqual([]);
+  });
+
   it('takes jobs without places when Redis refuses the transaction', async () => {
     vi.spyOn(FairPlaces.prototype, 'giveIn').mockImplementation((transaction) => {
       void (transaction as ChainableCommander).call('no-such-command');
