@@ -47,7 +47,7 @@ export class AfterEnd {
     if (freesThePool || (await claims.hasClaimable(campaignId))) await this.claims.poolRefilled(campaignId);
   }
 
-  /** The same for a single move, whose answer does not wait for it. Reconcile wakes what could not be woken. */
+  /** Wakes waiting claims after a single move, whose answer does not wait for it. Reconcile wakes what this could not. */
   wakeAfterMove(moved: Operation): void {
     if (!isFromPoolOnly(moved.plan)) this.afterMoves.after(moved).catch(() => undefined);
   }
@@ -65,10 +65,13 @@ export class AfterEnd {
     await Promise.all([this.afterMoves.settled(), this.afterSnoozes.settled()]);
   }
 
+  /** A job that cannot be woken must not keep the others from being woken: they would sleep for an hour. */
   private async wakeSnoozed(snoozed: readonly [Operation, ...Operation[]]): Promise<void> {
     const ids = snoozed.map(({ operationId }) => operationId);
-    for (const ended of await this.context.stores.operations.endedAmong(ids)) await this.queue.wake(ended);
-    await this.wakeNextOperation(snoozed[0]);
+    const ended = await this.context.stores.operations.endedAmong(ids);
+    const wakes = [...ended.map((operation) => this.queue.wake(operation)), this.wakeNextOperation(snoozed[0])];
+    const failed = (await Promise.allSettled(wakes)).find((wake) => wake.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Operation } from '../src/operations/index.ts';
 
-/** All of one campaign. */
+/** Operations of one campaign. */
 type Operations = readonly [Operation, ...Operation[]];
 
 interface Next {
@@ -9,7 +9,7 @@ interface Next {
 }
 
 /**
- * Checks something after operations, one campaign at a time. Operations of a campaign that come during a check share the next
+ * Runs a check after operations. Each campaign has at most one check at a time. Operations that come during it share the next
  * one, which begins after all of them: thousands can come together.
  */
 export class SharedChecks {

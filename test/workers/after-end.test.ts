@@ -5,14 +5,14 @@ import { Harness } from '../support/harness.ts';
 import { runToEnd } from '../support/run-operation.ts';
 import { until } from '../support/until.ts';
 
-describe('waiting claims', () => {
+describe('jobs that wait', () => {
   let harness: Harness;
   beforeAll(async () => {
     harness = await Harness.open();
   });
   afterAll(() => harness.close());
 
-  it('are looked for once more after all single moves that end during a look', async () => {
+  it('of claims are looked for once more after all single moves that end during a look', async () => {
     const campaignId = await harness.seedCampaign(2);
     const [conversationId = ''] = await harness.seedConversations(campaignId, [{ assigneeId: 't1' }]);
     const ids = { operationId: harness.newId('op'), campaignId, conversationId };
@@ -39,5 +39,28 @@ describe('waiting claims', () => {
     release();
     await settled;
     expect(looks).toBe(2);
+  });
+
+  it('of other operations are woken when the job of one cannot be woken', async () => {
+    const campaignId = await harness.seedCampaign(1);
+    await harness.seedConversations(campaignId, [{}, {}]);
+    const all = { kind: 'reassign', campaignId, from: 'pool', to: 'everyone', status: 'any', count: 1 } as const;
+    const ended: Operation[] = [];
+    for (const name of ['op', 'op']) {
+      const operationId = harness.newId(name);
+      ended.push((await runToEnd(harness.context.stores, { ...all, operationId })) as Operation);
+    }
+    const woken: string[] = [];
+    const queue = {
+      wake: ({ operationId }: Operation) => {
+        if (operationId === ended[0]?.operationId) return Promise.reject(new Error('the job is damaged'));
+        return Promise.resolve(void woken.push(operationId));
+      },
+    } as never;
+    const unused = undefined as never;
+    const afterEnd = new AfterEnd(harness.context, queue, unused, unused);
+    const checks = await Promise.allSettled(ended.map((operation) => afterEnd.recheck(operation)));
+    expect(checks.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(woken).toEqual([ended[1]?.operationId]);
   });
 });
