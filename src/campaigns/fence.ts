@@ -36,8 +36,8 @@ export async function fenceTexters({ texters }: Database, campaignId: string): P
 }
 
 /**
- * Makes a pause of these texters, and a close of their campaign, wait for the transaction. Returns false when one of them is not
- * active.
+ * Writes the documents of these texters in a transaction, so that a pause of them, and a close of their campaign, wait for it.
+ * Returns false when one of them is not active.
  */
 export async function fenceActive(
   { texters }: Database,
@@ -45,6 +45,7 @@ export async function fenceActive(
   texterIds: readonly string[],
   session: mongo.ClientSession,
 ): Promise<boolean> {
+  if (texterIds.length === 0) return true;
   const active = { campaignId, texterId: { $in: [...texterIds] }, active: true };
   const { matchedCount } = await texters.updateMany(active, RAISE_FENCE, { session });
   return matchedCount === texterIds.length;

@@ -2,7 +2,7 @@ import type { ClaimReply, ForwardedClaim } from './contract.ts';
 
 /** How many entries one call of `serve` gets. Claims that do not fit into its transaction stay for the next round. */
 const ROUND_ENTRIES_MAX = 100;
-/** A round gets at least this many entries, if there are as many. */
+/** A limited round still gets this many entries. */
 const ROUND_ENTRIES_MIN = 10;
 
 /**
@@ -15,8 +15,8 @@ export class ClaimBacklog {
   private entriesMax = ROUND_ENTRIES_MAX;
 
   /**
-   * The entries of the next round, in order. After a round that had no room for all of its entries: twice as many as it had room
-   * for. A round reads the loads of the texters of all its entries, which delays those that it serves.
+   * The entries of the next round, in order. After a round that had no room for all of its entries, at most twice as many as it
+   * served: a round reads the loads of all its texters, so entries that it cannot serve delay the others.
    */
   get nextRound(): readonly ForwardedClaim[] {
     return this.round.slice(0, this.entriesMax);

@@ -126,13 +126,21 @@ export async function findEarlier({ reads, sentQueues }: ResourceDeps, operation
   return { accepted, sent };
 }
 
-/** Begins the same for a request while its chain is loaded. The schema of the route has not checked its header yet. */
-export function beginEarlier(deps: ResourceDeps, organisationId: string, key: unknown): Promise<Earlier> | null {
+/** What {@link findEarlier} found, and when it began. */
+export interface BegunEarlier {
+  readonly found: Promise<Earlier>;
+  /** By `performance.now()`. */
+  readonly begunAt: number;
+}
+
+/** Begins {@link findEarlier} while the chain is loaded. The key is not checked yet, so a bad one gives `null`. */
+export function beginEarlier(deps: ResourceDeps, organisationId: string, key: unknown): BegunEarlier | null {
   const { success, data } = PLAIN_ID.safeParse(key);
-  const earlier = success ? findEarlier(deps, toStoredId(organisationId, data)) : null;
+  if (!success) return null;
+  const found = findEarlier(deps, toStoredId(organisationId, data));
   // The request may be refused before anybody waits for it.
-  earlier?.catch(() => undefined);
-  return earlier;
+  found.catch(() => undefined);
+  return { found, begunAt: performance.now() };
 }
 
 /** Returns a resource that the route has declared. */

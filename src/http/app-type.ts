@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import type { Access, Earlier, Resources } from './access.ts';
+import type { Access, BegunEarlier, Resources } from './access.ts';
 import type { KeyCaller, TexterCaller } from './authenticate.ts';
 
 /** The server as the routes see it. The zod schema of a route gives the types of its request and its response. */
@@ -27,6 +27,6 @@ declare module 'fastify' {
     texter: TexterCaller | null;
     resources: Resources;
     /** What the Idempotency-Key of the request had before, when the route declares that it sends. */
-    earlier: Promise<Earlier> | null;
+    earlier: BegunEarlier | null;
   }
 }

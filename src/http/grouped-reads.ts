@@ -1,6 +1,6 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises';
 
-/** A larger group would let one caller wait for many documents of others. */
+/** Limits how long one caller waits for documents of others. */
 const GROUP_MAX = 100;
 
 interface Group<Found> {

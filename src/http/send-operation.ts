@@ -36,6 +36,14 @@ export async function sendOperation(
   });
 }
 
+/** The body of a request may arrive slowly. What was read before it is old then, and is read again. */
+const EARLIER_MS_MAX = 1_000;
+
+function earlierOf(services: HttpServices, { earlier }: FastifyRequest, operationId: string): Promise<Earlier> {
+  const isNew = earlier !== null && performance.now() - earlier.begunAt < EARLIER_MS_MAX;
+  return isNew ? earlier.found : findEarlier(services, operationId);
+}
+
 /** An operation or claim, and how it is sent. */
 interface Sending {
   readonly command: OperationRequest | ClaimRequest;
@@ -54,7 +62,7 @@ export async function sendUnderKey(
   reply: FastifyReply,
   { command, check, send }: Sending,
 ): Promise<never> {
-  const existing = requireSame(command, await (request.earlier ?? findEarlier(services, command.operationId)));
+  const existing = requireSame(command, await earlierOf(services, request, command.operationId));
   const isSentAnew = !existing || mayBeSentAgain(existing);
   if (isSentAnew) {
     await check?.();

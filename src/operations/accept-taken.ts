@@ -11,8 +11,8 @@ import { subjectOf, type SentJob, type SentJobs } from './sent-jobs.ts';
 
 /** How many operations one transaction accepts. */
 const TOGETHER_MAX = 100;
-/** More than the jobs that the workers of a campaign have taken. The jobs of other workers are never asked for. */
-const KEPT_MAX = 10_000;
+/** How long an operation is kept until its job asks. It is kept in vain when another worker runs the job. */
+const KEPT_MS = 10_000;
 
 /** A job, and the operation that it sends. */
 interface TakenJob extends Pick<SentJob, 'jobId' | 'sentAt'> {
@@ -87,11 +87,12 @@ export class AcceptanceOfTaken {
   }
 
   private keep(reads: Stores, jobs: readonly TakenJob[], accepted: readonly Operation[]): void {
-    if (this.accepted.size >= KEPT_MAX) this.accepted.clear();
     for (const [at, job] of jobs.entries()) {
       const operation = accepted[at];
       if (operation) this.accepted.set(keyOf(job), { operation, reads });
     }
+    const forget = (): void => jobs.forEach((job) => this.accepted.delete(keyOf(job)));
+    setTimeout(forget, KEPT_MS).unref();
   }
 
   /** Reads the jobs again, in the order of sending: the id of an ended job may be used for another request meanwhile. */

@@ -36,7 +36,7 @@ export async function runOperation(
   controls: SliceControls,
 ): Promise<SliceResult> {
   const { justAccepted } = controls;
-  // Thousands may wait, so one that waits must cost little.
+  // Thousands may wait, so this makes one query.
   if (justAccepted && (await waits(deps, justAccepted))) {
     controls.onAccepted?.();
     return { kind: 'waiting', operation: justAccepted.operation };
@@ -55,7 +55,7 @@ export async function runOperation(
   }
 }
 
-/** Returns false for an operation that would be refused now: it is read again, and refused. */
+/** Returns true while an earlier operation waits, unless this one would be refused now: then the usual way refuses it. */
 async function waits({ stores }: LifecycleDeps, { operation, reads }: JustAccepted): Promise<boolean> {
   if (operation.error || !(await stores.operations.hasEarlier(operation))) return false;
   return resolvePlan(reads, operation.request, true).then(

@@ -85,7 +85,7 @@ export interface OperationStore {
   knownAmong(operationIds: readonly string[]): Promise<ReadonlySet<string>>;
   /**
    * Moves one conversation at once, in one transaction with its operation. `decide` is called with the conversation as it was and
-   * the time of the move, perhaps several times. Returns `undefined`, and writes nothing, when `decide` does, when the id exists, or
+   * the time of the move, perhaps several times. Returns `undefined`, and writes nothing, when `decide` returns `undefined`, when the id exists, or
    * when the conversation or its target is not as the request needs it.
    */
   moveNow(request: OneRequest, decide: DecideMove): Promise<Operation | undefined>;

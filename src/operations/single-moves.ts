@@ -36,7 +36,7 @@ export async function moveNow(
     const at = database.now();
     const found = new MoveWriter(database, request, GUARD).moveFound(moveOf(request), at, session);
     const decided = decide(found, at);
-    // Not even an abort may be sent before the answer of the first statement.
+    // The first statement starts the transaction on the server. An abort that is sent before its answer could overtake it.
     await Promise.allSettled([found, decided]);
     const moved = (await found) && (await decided);
     if (!moved) throw new NotAsPlanned();
@@ -46,7 +46,7 @@ export async function moveNow(
   try {
     return await database.transaction(move, MOVE_OPTIONS);
   } catch (error) {
-    if (isOfOne(error)) return undefined;
+    if (concernsOneMove(error)) return undefined;
     throw error;
   }
 }
@@ -69,7 +69,7 @@ export async function insertMovedOperations(
     await database.transaction(write, { ...MOVE_OPTIONS, repeatForMs: 0 });
     return true;
   } catch (error) {
-    if (isOfOne(error) || error instanceof WriteConflict) return false;
+    if (concernsOneMove(error) || error instanceof WriteConflict) return false;
     throw error;
   }
 }
@@ -91,7 +91,7 @@ async function record(
   if (!(await fenceActive(database, campaignId, targets, session))) throw new NotAsPlanned();
 }
 
-function isOfOne(error: unknown): boolean {
+function concernsOneMove(error: unknown): boolean {
   return error instanceof NotAsPlanned || isDuplicateKey(error);
 }
 
