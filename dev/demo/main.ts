@@ -14,7 +14,7 @@ const width = Math.min(widthOf({ env: process.env }, process.stdout), COLUMNS);
 
 const NEXT = `
 Try it yourself:
-  npm start                          starts the services and a worker
+  npm start                          starts services, worker and HTTP API
   npm run -s baton -- --help         lists the commands, in another terminal
   npm run -s baton -- campaign create 'My campaign' --id c1
 

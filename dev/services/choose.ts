@@ -91,7 +91,7 @@ const MONGO_NAMES: Readonly<Record<MongoSource, string>> = {
   environment: 'the server that MONGODB_URI names',
   docker: 'a container',
   mongod: 'the mongod on the PATH',
-  download: 'a mongod that Baton downloads',
+  download: 'a mongod that Baton downloads, if it can',
   private: 'the compatible DocumentDB on PostgreSQL, which Baton unpacks',
 };
 

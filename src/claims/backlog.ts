@@ -63,9 +63,10 @@ export class ClaimBacklog {
 
   /** Removes the entries of the round that have a reply. Returns each reply with the coordinator that waits for it. */
   takeAnswered(
+    served: readonly ForwardedClaim[],
     replies: ReadonlyMap<string, ClaimReply>,
   ): { readonly coordinatorId: string; readonly reply: ClaimReply }[] {
-    this.limitNext(replies);
+    this.limitNext(served, replies);
     const answered = this.round.flatMap(({ coordinatorId, id }) => {
       const reply = replies.get(id);
       return reply ? [{ coordinatorId, reply }] : [];
@@ -75,11 +76,10 @@ export class ClaimBacklog {
   }
 
   /** A round that failed does not say how many entries it had room for. */
-  private limitNext(replies: ReadonlyMap<string, ClaimReply>): void {
+  private limitNext(served: readonly ForwardedClaim[], replies: ReadonlyMap<string, ClaimReply>): void {
     if ([...replies.values()].some(({ failure }) => failure !== undefined)) return;
-    const served = this.nextRound.filter(({ id }) => replies.has(id)).length;
-    const hadRoomForAll = served === this.nextRound.length;
-    const max = 2 * (hadRoomForAll ? this.entriesMax : served);
+    const answered = served.filter(({ id }) => replies.has(id)).length;
+    const max = 2 * (answered === served.length ? this.entriesMax : answered);
     this.entriesMax = Math.min(ROUND_ENTRIES_MAX, Math.max(ROUND_ENTRIES_MIN, max));
   }
 }

@@ -169,9 +169,10 @@ export class ClaimCoordinator {
 
   /** Serves one round. Entries without a reply stay in the backlog for the next round. */
   private async serveRound(campaignId: string, backlog: ClaimBacklog): Promise<void> {
-    const replies = await this.serve(campaignId, backlog.nextRound);
+    const entries = backlog.nextRound;
+    const replies = await this.serve(campaignId, entries);
     const byCoordinator = new Map<string, ClaimReply[]>();
-    for (const { coordinatorId, reply } of backlog.takeAnswered(replies)) {
+    for (const { coordinatorId, reply } of backlog.takeAnswered(entries, replies)) {
       // A claim that another worker forwarded may have been submitted here too.
       this.replies.settle(reply);
       if (coordinatorId === this.coordinatorId) continue;

@@ -48,6 +48,11 @@ export class SharedAnswers<Answer> {
     return this.readAfter(calledAt, key, ask);
   }
 
+  /** Returns an answer of a read that begins after the call. An error of an earlier read is not one of this caller. */
+  async readNew(key: string, ask: () => Promise<Answer>): Promise<Answer> {
+    return this.sharedForMs === 0 ? ask() : this.readAfter(performance.now(), key, ask);
+  }
+
   private readAfter(calledAt: number, key: string, ask: () => Promise<Answer>): Promise<Answer> {
     const known = this.kept.get(key);
     if (!known && this.kept.size >= KEPT_MAX) return ask();

@@ -108,4 +108,17 @@ describe('counts and pages that many callers ask for', () => {
     for (const each of both) await expect(each).rejects.toThrow('no');
     expect(await shared.read('c', ask)).toBe(2);
   });
+
+  it('are read anew for a caller who needs that, also when the read before fails', async () => {
+    const shared = new SharedAnswers<number>(SHARED_FOR_MS / 100);
+    let fail = (): void => undefined;
+    const failing = shared.read('c', () => new Promise((_, reject) => (fail = () => reject(new Error('no')))));
+    let reads = 1;
+    const ask = (): Promise<number> => Promise.resolve((reads += 1));
+    const both = [shared.readNew('c', ask), shared.readNew('c', ask)];
+    fail();
+    await expect(failing).rejects.toThrow('no');
+    expect(await Promise.all(both)).toEqual([2, 2]);
+    expect(await shared.readNew('c', ask)).toBe(3);
+  });
 });

@@ -104,8 +104,8 @@ function addReads(app: App, services: HttpServices): void {
         const shown = await context.operationViews.withPlaces(campaignId, found.slice(0, limit));
         return { shown, isLast: found.length <= limit };
       };
-      // Never an answer that was read before the call.
-      return listBody(await lists.read(JSON.stringify({ campaignId, limit, state, after }), ask, () => false));
+      // A caller looks for its own change.
+      return listBody(await lists.readNew(JSON.stringify({ campaignId, limit, state, after }), ask));
     },
   );
   app.get(
