@@ -8,7 +8,8 @@ import { STATE_INDEX } from '../mongo/indexes.ts';
 import { continuePartlyApplied } from './batch-store.ts';
 import { toAnyOperation, toOperation } from './mapping.ts';
 import { NO_SEQUENCE, type Operation } from './operation.ts';
-import type { AnyOperation, FailureStore } from './ports.ts';
+import type { FailureStore } from './ports.ts';
+import type { AnyOperation } from './view-ports.ts';
 
 const FAILED_PAGE = 100;
 

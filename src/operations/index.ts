@@ -61,16 +61,14 @@ export { MongoQueuedStore } from './queued-store.ts';
 export { MovesTogether } from './move-together.ts';
 export { readMoves } from './moves-page.ts';
 export { type Operation, type OperationOrClaim, type Plan, isClaim, NO_SEQUENCE } from './operation.ts';
+export { type FailureStore, type Stores, Overtaken } from './ports.ts';
 export {
   type AnyOperation,
-  type FailureStore,
   type OperationFilter,
   type OperationViewStore,
-  type Stores,
   type ViewedOperation,
   OPERATION_FILTERS,
-  Overtaken,
-} from './ports.ts';
+} from './view-ports.ts';
 export { countSelected, preview, refuseEarly, refuseUnconfirmed } from './preview.ts';
 export { progressOf } from './progress.ts';
 export type { SliceControls, SliceLimits } from './run.ts';

@@ -7,7 +7,7 @@ import type { Batch, BatchResult, PlanState, Skip, StoredBatch } from './batch.t
 import type { Move } from './moves.ts';
 import type { OperationRequest } from './contract.ts';
 import type { Operation, OperationOrClaim, Run } from './operation.ts';
-import type { AnyOperation } from './ports.ts';
+import type { AnyOperation } from './view-ports.ts';
 
 export function toOperation(doc: OperationDoc): Operation {
   const { _id: operationId, kind, campaignLock, stops, expiring, ...fields } = doc;

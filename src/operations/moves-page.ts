@@ -4,7 +4,8 @@ import { isEnded } from '../domain/operation.ts';
 import { placeAt, cursorOf, type MovesAnswer, type MovesRequest, type Place } from './moves-job.ts';
 import { countMoves, splitMoves, type Move } from './moves.ts';
 import { isClaim } from './operation.ts';
-import type { OperationViewStore, Stores, ViewedBatch } from './ports.ts';
+import type { Stores } from './ports.ts';
+import type { OperationViewStore, ViewedBatch } from './view-ports.ts';
 import { grantedMove } from './undo.ts';
 
 /** How many batches one query reads at most. A batch lists up to thousands of conversations. */

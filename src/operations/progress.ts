@@ -3,7 +3,8 @@ import { countApplied, type StoredBatch } from './batch.ts';
 import { kindOf } from './kinds.ts';
 import { countMoves } from './moves.ts';
 import type { Operation } from './operation.ts';
-import type { OperationProgress, Stores } from './ports.ts';
+import type { Stores } from './ports.ts';
+import type { OperationProgress } from './view-ports.ts';
 
 /**
  * Says how far a running operation has come, from its newest batches; `undefined` for one that does not run. The number that

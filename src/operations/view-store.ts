@@ -13,7 +13,7 @@ import type {
   OperationViewStore,
   ViewedBatch,
   ViewedOperation,
-} from './ports.ts';
+} from './view-ports.ts';
 
 function matching(filter: OperationFilter): QueryFilter<OperationDoc> {
   const retryable = [...RETRYABLE_CODES];

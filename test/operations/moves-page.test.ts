@@ -3,7 +3,7 @@ import { serveClaims } from '../../src/claims/index.ts';
 import { parseMovesRequest } from '../../src/operations/moves-job.ts';
 import { toMovesPage, type ConversationResult, type MovesPage } from '../../src/operations/moves-job.ts';
 import { readMoves } from '../../src/operations/moves-page.ts';
-import type { OperationViewStore } from '../../src/operations/ports.ts';
+import type { OperationViewStore } from '../../src/operations/view-ports.ts';
 import { Harness } from '../support/harness.ts';
 import { rawBatches } from '../support/raw.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
