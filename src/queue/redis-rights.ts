@@ -28,12 +28,24 @@ async function readState(redis: RedisConnection): Promise<void> {
   if (!redis.isCluster && state.includes(MODE_OF_CLUSTER)) throw new Error(MODE_OF_CLUSTER);
 }
 
+/** If MULTI is refused, the error of EXEC only says that it is missing. */
+async function useTransaction(redis: RedisConnection, key: string): Promise<void> {
+  await redis
+    .multi()
+    .get(key)
+    .exec()
+    .catch((error: Error & { readonly previousErrors?: readonly Error[] }) => {
+      throw error.previousErrors?.[0] ?? error;
+    });
+}
+
 /** One command of each kind that producers and workers send. Each concerns only keys and channels of Baton's prefix. */
 const TRIALS: Readonly<Record<string, Trial>> = {
   'read keys': (redis, key) => redis.get(key),
   'write keys': (redis, key) => redis.set(key, '1', 'PX', TRIAL_KEY_MS),
   'run scripts': (redis, key) => redis.eval(SET_AND_DELETE, 1, key, TRIAL_KEY_MS),
   'use two keys at once': (redis, key, prefix) => redis.del(key, `${prefix}:trial:other`),
+  'use transactions': useTransaction,
   'wait for jobs': (redis, key) => redis.zpopmin(`${key}:sorted`),
   'add events': (redis, key) => redis.xtrim(`${key}:events`, 'MAXLEN', 0),
   'publish messages': (redis, _key, prefix) => redis.publish(`${prefix}:trial`, ''),

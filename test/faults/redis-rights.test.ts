@@ -55,6 +55,7 @@ describeWith(OWN_REDIS)('a user of Redis', () => {
   it.each([
     ['publish messages', 'resetchannels'],
     ['run scripts', '-eval'],
+    ['use transactions', '-multi'],
     ['list clients', '-client|list'],
     ['read the state of the server', '-info'],
     ['add events', '-xtrim'],
