@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { constants, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { whenNpmEnds } from './npm.mjs';
 
 const EXIT_CANNOT_START = 2;
 const SIGNAL_EXIT_BASE = 128;
@@ -31,6 +32,7 @@ export function runCli(checkout, args) {
   const child = spawn(process.execPath, [main, ...args], { env, stdio: 'inherit' });
   // The command decides what a signal means.
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
+  whenNpmEnds(() => child.kill('SIGHUP'));
   child.on('exit', (code, signal) => process.exit(code ?? SIGNAL_EXIT_BASE + constants.signals[signal]));
 }
 

@@ -6,8 +6,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
-import { clearInterval, setInterval } from 'node:timers';
 import { fileURLToPath } from 'node:url';
+import { refusalOfTaken, whenNpmEnds } from './npm.mjs';
 import { runCli } from './run-cli.mjs';
 
 const NODE_VERSION_MIN = [20, 19];
@@ -18,7 +18,6 @@ const DUPLICATE_SIGNAL_MS = 300;
 /** A PostgreSQL that is being killed may still write into the folder. */
 const REMOVE_RETRIES_MAX = 20;
 const REMOVE_RETRY_DELAY_MS = 100;
-const PARENT_POLL_MS = 1_000;
 const FORWARDED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const INSTALL_OPTIONS = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
 
@@ -94,7 +93,7 @@ function supervise(args) {
     if (message.cleanedUp) isCleanedUp = true;
   });
   forwardSignalsTo(supervisor);
-  stopWithNpm(supervisor);
+  whenNpmEnds(() => supervisor.kill('SIGTERM'));
   supervisor.on('error', (error) => exitWithError(error.message));
   supervisor.on('exit', (code, signal) => {
     killGroup(supervisor.pid);
@@ -115,17 +114,6 @@ function forwardSignalsTo(child) {
   }
 }
 
-/** Detects `kill -9` of npm. Without npm, a lost parent is normal: the shell may have put this process in the background. */
-function stopWithNpm(child) {
-  if (process.env.npm_lifecycle_event === undefined) return;
-  const parent = process.ppid;
-  const timer = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(timer);
-    child.kill('SIGTERM');
-  }, PARENT_POLL_MS);
-}
-
 function killGroup(group) {
   try {
     process.kill(-group, 'SIGKILL');
@@ -141,8 +129,10 @@ function cleanUp({ path, command }) {
   if (command) spawnSync(command[0], command.slice(1), { cwd: checkout, stdio: 'ignore' });
 }
 
-checkNode();
-install();
 const [command, ...args] = process.argv.slice(2);
+checkNode();
+const refusal = refusalOfTaken(command, checkout);
+if (refusal !== undefined) exitWithError(refusal);
+install();
 if (command === 'baton') runCli(checkout, args);
 else supervise([command, ...args]);

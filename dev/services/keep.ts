@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { takeLock, type Lock } from './locks.ts';
 import { errorMessage, SetupError } from './messages.ts';
@@ -17,6 +17,9 @@ const MARKER = '.baton-keep';
 export async function openKeptFolder(path: string): Promise<KeptFolder> {
   const marker = join(path, MARKER);
   try {
+    if (existsSync(path) && statSync(path).isFile()) {
+      throw new SetupError(`--keep needs a folder, and ${path} is a file: name a folder`);
+    }
     mkdirSync(path, { recursive: true });
     const names = readdirSync(path);
     if (names.length > 0 && !names.includes(MARKER)) {
@@ -66,7 +69,9 @@ export function readStartArguments(args: readonly string[], from: string): Start
   const [name, value, ...rest] = args.flatMap((arg) => /^(--keep)=(.*)$/s.exec(arg)?.slice(1) ?? [arg]);
   if (name === undefined) return { keep: undefined };
   if (name !== '--keep' || value === undefined || value === '' || value.startsWith('-') || rest.length > 0) {
-    throw new SetupError(`npm start takes only --keep DIR; received: ${args.join(' ')}`);
+    throw new SetupError(
+      `npm start takes only --keep DIR, as in \`npm start -- --keep DIR\`; received: ${args.join(' ')}`,
+    );
   }
   return { keep: resolve(from, value) };
 }

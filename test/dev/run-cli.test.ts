@@ -6,6 +6,12 @@ import { copyCheckout, type CheckoutCopy } from '../support/checkout-copy.ts';
 
 const USED = ['src', 'workers', 'dev', 'package.json', 'package-lock.json', 'tsconfig.json'];
 
+interface Ended {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Without the services of a test, and with a cache folder in which no `npm start` has announced any. */
 describe('npm run baton', () => {
   let checkout: CheckoutCopy;
@@ -16,11 +22,15 @@ describe('npm run baton', () => {
   });
   afterAll(() => checkout.remove());
 
-  function run(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  function run(...args: string[]): Promise<Ended> {
+    return runIn({}, 'baton', ...args);
+  }
+
+  function runIn(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ended> {
     const { PATH, HOME } = process.env;
-    const options = { cwd: checkout.folder, env: { PATH, HOME, BATON_CACHE_DIR: cache } };
+    const options = { cwd: checkout.folder, env: { PATH, HOME, BATON_CACHE_DIR: cache, ...env } };
     return new Promise((resolve) => {
-      const child = execFile(process.execPath, ['dev/run.mjs', 'baton', ...args], options, (_error, stdout, stderr) => {
+      const child = execFile(process.execPath, ['dev/run.mjs', ...args], options, (_error, stdout, stderr) => {
         resolve({ status: child.exitCode ?? NaN, stdout, stderr });
       });
     });
@@ -35,6 +45,24 @@ describe('npm run baton', () => {
     expect(await run('campaign', 'list')).toMatchObject({
       status: 2,
       stderr: 'baton: no services are running: run `npm start` in another terminal, or set MONGODB_URI and REDIS_URL\n',
+    });
+  });
+
+  it('refuses a command from which npm has taken options, because --preview would be lost without a word', async () => {
+    // As npm sets them for `npm run -s baton undo x --preview --no-wait`.
+    const taken = { npm_config_preview: 'true', npm_config_wait: '', npm_config_yes: '', npm_config_cache: '/x' };
+    const [baton, start] = await Promise.all([
+      runIn(taken, 'baton', 'undo', 'x'),
+      runIn({ npm_config_keep: '/x' }, 'start'),
+    ]);
+    expect(baton).toMatchObject({ status: 2, stdout: '' });
+    expect(baton.stderr).toMatch(
+      /^baton: npm took .*--preview.* for itself, because .*`npm run -s baton -- COMMAND …`\n$/,
+    );
+    expect(baton.stderr).not.toMatch(/--yes|--cache/);
+    expect(start).toMatchObject({
+      status: 2,
+      stderr: 'baton: npm took --keep for itself, because it did not follow `--`: write `npm start -- --keep DIR`\n',
     });
   });
 

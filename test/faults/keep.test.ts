@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { isServerRootBuilt, serverRoot } from '../../dev/services/unpacked/cache.ts';
+import { isAlive, processTree } from '../dev/services/support/processes.ts';
 import { describeWith, OWN_SERVERS } from '../support/needs.ts';
+import { until } from '../support/until.ts';
 
 const TIMEOUT_MS = 180_000;
 
@@ -39,8 +41,8 @@ describeWith(OWN_SERVERS)('npm start -- --keep DIR', { timeout: TIMEOUT_MS }, ()
     return cache;
   }
 
-  async function start(): Promise<Started> {
-    const child = spawn(process.execPath, ['dev/run.mjs', 'start', '--keep', 'data'], {
+  async function start(file = process.execPath, args: readonly string[] = ['dev/run.mjs', 'start']): Promise<Started> {
+    const child = spawn(file, [...args, '--keep', join(folder, 'data')], {
       env,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -89,5 +91,13 @@ describeWith(OWN_SERVERS)('npm start -- --keep DIR', { timeout: TIMEOUT_MS }, ()
     expect(announcements()).toEqual([]);
     await start();
     expect(baton('campaign', 'list')).toContain('Autumn');
+  });
+
+  it.each(['SIGHUP', 'SIGKILL', 'SIGTERM'] as const)('stops when only npm receives %s', async (signal) => {
+    const { process: npm } = await start('npm', ['start', '--']);
+    const processes = processTree(npm.pid ?? 0);
+    npm.kill(signal);
+    await until('the end of all processes', () => !processes.some(isAlive));
+    expect(announcements()).toEqual([]);
   });
 });

@@ -18,7 +18,9 @@ describe('the arguments of npm start', () => {
 
   it('are refused when they are not understood', () => {
     for (const args of [['--keep'], ['--keep='], ['--kept', 'x'], ['data'], ['--keep', 'a', 'b'], ['--keep', '--x']]) {
-      expect(() => readStartArguments(args, '/')).toThrow('npm start takes only --keep DIR; received');
+      expect(() => readStartArguments(args, '/')).toThrow(
+        'npm start takes only --keep DIR, as in `npm start -- --keep DIR`; received',
+      );
     }
   });
 });
@@ -43,6 +45,9 @@ describe('the folder of --keep', () => {
     const below = join(folder, 'file', 'data');
     await expect(openKeptFolder(below)).rejects.toThrow(
       /^--keep cannot write to \S+file\/data \(.*\): name a folder.*$/,
+    );
+    await expect(openKeptFolder(join(folder, 'file'))).rejects.toThrow(
+      /^--keep needs a folder, and \S+file is a file: name a folder$/,
     );
   });
 
