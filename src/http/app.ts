@@ -13,11 +13,11 @@ import {
   newPathErrorHandler,
   REQUEST_MS_MAX,
 } from './error-handler.ts';
-import { addMethodNotAllowed, answerUnknownRoute, noteMethods } from './unknown-routes.ts';
+import { KnownPaths } from './unknown-routes.ts';
 import { ROUTES } from './routes/index.ts';
 import type { HttpServices } from './services.ts';
 import { serializerCompiler } from './shared-bodies.ts';
-import { validatorCompiler } from './validation.ts';
+import { nullBody, validatorCompiler } from './validation.ts';
 import { preferredWaitMs } from './waiting.ts';
 
 /** Time limits and sizes of requests. A proxy in front usually cuts a request off after 60 seconds. */
@@ -39,14 +39,11 @@ export async function buildApp(services: HttpServices): Promise<App> {
     // Otherwise OPTIONS without the headers of a preflight request is answered with text.
     strictPreflight: false,
   });
+  refuseUnknownRoutes(app);
   addHooks(app, services);
   app.addHook('onRoute', describeRoute);
-  app.addHook('onRoute', ({ url, method, schema }) => {
-    if (!schema?.hide) noteMethods(app, url, method);
-  });
   await addDocument(app);
   for (const addRoutes of ROUTES) await addRoutes(app, services);
-  addMethodNotAllowed(app);
   await app.ready();
   return app;
 }
@@ -70,9 +67,18 @@ function newApp({ logger, config: { http } }: HttpServices): App {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(newErrorHandler(logger));
-  app.setNotFoundHandler(answerUnknownRoute);
   app.removeContentTypeParser('text/plain');
+  readEmptyJsonAsNoBody(app);
   return app;
+}
+
+/** Many clients name the media type of every request, also when a route needs no body. */
+function readEmptyJsonAsNoBody(app: App): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+    if (text === '') done(null, undefined);
+    else void parse(request, String(text), done);
+  });
 }
 
 const EXPOSED_HEADERS = [
@@ -91,6 +97,13 @@ function addCommonHeaders(app: App): void {
   });
 }
 
+/** Refuses a request that no route takes before its body is read. */
+function refuseUnknownRoutes(app: App): void {
+  const paths = new KnownPaths();
+  app.addHook('onRoute', ({ url, method }) => paths.add(url, method));
+  app.addHook('onRequest', (request, _, done) => done(request.is404 ? paths.problemOf(request.url) : undefined));
+}
+
 function addHooks(app: App, services: HttpServices): void {
   app.decorateRequest('caller', null);
   app.decorateRequest('texter', null);
@@ -102,6 +115,8 @@ function addHooks(app: App, services: HttpServices): void {
     if (!access || access.for === 'anyone') return;
     await services.availability.during(services.config.http.answerMsMax, () => admit(services, access, request, reply));
   });
+  // Without a body, the framework checks null against the rules of the route. So they cannot refuse a body that is null.
+  app.addHook('preValidation', (request, _, done) => done(request.body === null ? nullBody() : undefined));
   app.addHook('onResponse', (request, reply, done) => {
     const { method, url: route } = request.routeOptions;
     const fields = { requestId: request.id, method, route: route ?? null, status: reply.statusCode };

@@ -95,7 +95,6 @@ type FrameworkProblem = readonly [HttpCode, string, string];
 /** The errors of the framework, by its own codes. Their messages quote parts of the request. */
 const OF_FRAMEWORK: Readonly<Record<string, FrameworkProblem>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'the body is too large', 'a smaller body'],
-  FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed-request', 'the body is empty', 'a JSON document'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['malformed-request', 'the body is not JSON', 'a JSON document'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['media-type-unsupported', 'the media type is not supported', 'application/json'],
   FST_ERR_BAD_URL: ['malformed-request', 'the path cannot be decoded', 'a path in percent-encoding'],

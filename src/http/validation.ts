@@ -17,6 +17,11 @@ export class InvalidRequest extends Error {
   }
 }
 
+/** No route takes the JSON value null. */
+export function nullBody(): InvalidRequest {
+  return new InvalidRequest('body', [{ code: 'custom', path: [], message: 'must be an object', input: null }]);
+}
+
 const ERRORS_SHOWN_MAX = 20;
 
 /** Checks a part of a request against the schema of the route. The same rules describe the errors of the producer. */

@@ -39,9 +39,20 @@ describe('the server', () => {
 
   it('answers an unknown path and a wrong method with problem documents', async () => {
     expect(await client.problem('GET', '/v1/nowhere')).toMatchObject({ status: 404, code: 'not-found' });
-    const answer = await client.send('DELETE', '/v1/campaigns');
-    expect(answer).toMatchObject({ status: 405, body: { code: 'method-not-allowed' } });
-    expect(answer.headers.get('allow')).toBe('POST, GET');
+    // Node's fetch sends no TRACE.
+    for (const method of ['DELETE', 'PROPFIND']) {
+      const answer = await client.send(method, '/v1/campaigns?limit=2');
+      expect(answer).toMatchObject({ status: 405, body: { code: 'method-not-allowed' } });
+      expect(answer.headers.get('allow')).toBe('POST, GET');
+    }
+    const traced = await raw('TRACE /v1/campaigns/c_x/senders HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    expect(traced).toMatch(/^HTTP\/1\.1 405 [\s\S]*allow: GET\r\n/);
+  });
+
+  it('refuses an unknown path before it reads a body', async () => {
+    const sending = { body: 'x', headers: { 'content-type': 'text/plain' } };
+    expect(await client.problem('POST', '/v1/nowhere', sending)).toMatchObject({ status: 404 });
+    expect(await client.problem('DELETE', '/v1/campaigns', sending)).toMatchObject({ status: 405 });
   });
 
   it('answers a path that cannot be read, or has a part that is too long, without repeating it', async () => {
@@ -56,6 +67,26 @@ describe('the server', () => {
       expect(answer.headers.get('x-request-id')).toBe(answer.body['requestId']);
       expect(JSON.stringify(answer.body)).not.toContain(part);
     }
+  });
+
+  it('takes an empty body as none, and refuses the body null', async () => {
+    const campaignId = await harness.seedCampaign(1);
+    const close = (body: string) =>
+      fetch(`${http.server.address}/v1/campaigns/${campaignId}/close`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${client.key}`, 'content-type': 'application/json' },
+        body,
+      });
+    const refused = await close('null');
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ code: 'bad-request', errors: [{ pointer: '#' }] });
+    expect((await client.get(`/v1/campaigns/${campaignId}`)).body).toMatchObject({ closed: false });
+    expect((await close('')).status).toBe(200);
+    expect(
+      await client.problem('POST', '/v1/campaigns', { headers: { 'content-type': 'application/json' } }),
+    ).toMatchObject({
+      status: 400,
+    });
   });
 
   it('reads an operation or texter that is named like a path, and answers the methods that neither has with 405', async () => {
