@@ -4,36 +4,57 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** The exit code of a command that a person has stopped with Ctrl-C, as shells have it. */
 export const EXIT_STOPPED = 130;
 
+/** A program that starts the command, such as npm, may pass on the signal that the terminal has sent to both already. */
+const PASSED_ON_MS = 500;
+
 /**
- * Runs work that says itself what it has done when a person stops it. The second signal ends the program at once.
+ * Calls `act` with the first signal, which then ends nothing by itself. A later one ends the program at once, unless it comes so
+ * soon that it is the same signal, passed on. Returns a function that stops waiting for signals.
  */
+export function onFirstSignal(act: () => void): () => void {
+  let firstAtMs: number | undefined;
+  return onSignals((signal, end) => {
+    if (firstAtMs === undefined) {
+      firstAtMs = performance.now();
+      return act();
+    }
+    if (performance.now() - firstAtMs < PASSED_ON_MS) return;
+    end();
+    endProgram(signal);
+  });
+}
+
+/** Runs work that says itself what it has done when a person stops it. */
 export async function stoppable<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   const controller = new AbortController();
-  const stop = (): void => controller.abort();
-  for (const signal of SIGNALS) process.once(signal, stop);
+  const end = onFirstSignal(() => controller.abort());
   try {
     return await work(controller.signal);
   } finally {
-    for (const signal of SIGNALS) process.off(signal, stop);
+    end();
   }
 }
 
 /**
- * Calls `restore` before a signal ends the program, so that the terminal is as it was. Returns a function that stops waiting
- * for signals.
+ * Calls `act` before a signal ends the program, for example to leave the terminal as it was. Returns a function that stops
+ * waiting for signals.
  */
-export function restoreOnSignal(restore: () => void): () => void {
-  const listeners = SIGNALS.map((signal) => {
-    const listener = (): void => {
-      restore();
-      end();
-      // Nobody else decides what the signal does, so it does what it does without listeners.
-      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
-    };
-    // Before the listeners of `stoppable`, which are gone once they have been called.
-    process.prependListener(signal, listener);
-    return () => process.off(signal, listener);
+export function beforeSignalEnds(act: () => void): () => void {
+  return onSignals((signal, end) => {
+    act();
+    end();
+    endProgram(signal);
   });
-  const end = (): void => listeners.forEach((off) => off());
+}
+
+function onSignals(act: (signal: NodeJS.Signals, end: () => void) => void): () => void {
+  const listeners = SIGNALS.map((signal) => [signal, () => act(signal, end)] as const);
+  const end = (): void => listeners.forEach(([signal, listener]) => process.off(signal, listener));
+  for (const [signal, listener] of listeners) process.on(signal, listener);
   return end;
+}
+
+/** Does what the signal does without listeners, unless others decide what it does. */
+function endProgram(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
 }

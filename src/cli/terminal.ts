@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
-import { restoreOnSignal } from './interruption.ts';
+import { beforeSignalEnds } from './interruption.ts';
 
 /** The environment and streams of a command line: those of the process, or those of a test. */
 export interface Terminal {
@@ -117,7 +117,7 @@ export function progressBar(terminal: Terminal, what: string, total: number, uni
   if (!isInteractive(terminal) || total === 0) return bar;
   bar.start(total, 0);
   // The bar switches off the line wrapping of the terminal.
-  const end = restoreOnSignal(() => bar.stop());
+  const end = beforeSignalEnds(() => bar.stop());
   const stop = (): void => {
     end();
     bar.stop();

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { QueueUnavailable, WaitTimeout } from '../domain/errors.ts';
 import { OPERATIONS_QUEUE } from '../queue/job.ts';
+import { beforeSignalEnds, onFirstSignal } from './interruption.ts';
 import { unbroken } from './layout.ts';
 import type { Session } from './session.ts';
 import { counted, progressBar, type Terminal } from './terminal.ts';
@@ -16,6 +17,8 @@ export interface Awaited {
   readonly operationId: string | null;
   /** What the job does, for the middle of a sentence: "the operation". */
   readonly what: string;
+  /** What Ctrl-C does. Default: it ends the command, and the job may continue. */
+  readonly onSignal?: (() => void) | undefined;
 }
 
 /** Waits for a result. Says on stderr why it takes long, and what to do when the connection to Redis is lost. */
@@ -30,6 +33,10 @@ export async function waitFor<Result>(
   const notes = new WaitNotes(session, awaited, say);
   const { onConnectionError } = session;
   session.onConnectionError = (line) => say(`${line}; ${howToLookUp(awaited)}`);
+  const endSignals =
+    awaited.onSignal === undefined
+      ? beforeSignalEnds(() => say(howToLookUp(awaited)))
+      : onFirstSignal(awaited.onSignal);
   try {
     return await wait((moved) => {
       notes.postpone();
@@ -41,6 +48,7 @@ export async function waitFor<Result>(
     if (error instanceof QueueUnavailable) session.note(howToLookUp(awaited));
     throw error;
   } finally {
+    endSignals();
     session.onConnectionError = onConnectionError;
     notes.stop();
     bar.stop();

@@ -14,7 +14,7 @@ describe('baton self-assign', () => {
   });
   afterAll(() => harness.close());
 
-  it('names the claim before it waits, and cancels the claim on Ctrl-C', async () => {
+  it('names the claim before it waits, and cancels the claim on Ctrl-C and when the terminal is closed', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: RULES });
     const operationId = harness.newId('cl');
     const args = ['self-assign', campaignId, '--texter', 't1', '--id', operationId, '--wait-for-more', '600'];
@@ -26,6 +26,8 @@ describe('baton self-assign', () => {
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
     await until('the name of the claim', () => err.includes(`claim ${operationId} waits`));
     await until('the claim to wait', () => harness.isWaiting(operationId));
+    // A terminal that is closed; the program that started the command passes a signal on.
+    child.kill('SIGHUP');
     child.kill('SIGINT');
     expect(await ended).toBe(0);
     expect(out).toContain(`Claim ${operationId} gave Texter 1 0 conversations: it was stopped.`);

@@ -57,15 +57,17 @@ async function exportTo(of: CampaignSession, { out, raw }: ExportOptions): Promi
     progress,
   );
   try {
-    if (out === undefined) return await write(rows, session.terminal.stdout);
-    await stoppable((signal) => writeFile(rows, out, signal));
+    await stoppable((signal) =>
+      out === undefined ? write(rows, session.terminal.stdout, { signal, end: false }) : writeFile(rows, out, signal),
+    );
   } catch (error) {
     if (!isStop(error)) throw error;
     session.exitStatus = EXIT_STOPPED;
-    return session.note(`stopped; ${out} was not written`);
+    return session.note(out === undefined ? 'stopped; the output is incomplete' : `stopped; ${out} was not written`);
   } finally {
     progress.stop();
   }
+  if (out === undefined) return;
   const text = `Wrote ${counted(rows.count, 'conversation')} to ${out}.`;
   session.print({ json: { campaignId, file: out, exported: rows.count }, text });
 }
@@ -81,7 +83,7 @@ async function writeFile(rows: CountedRows, file: string, signal: AbortSignal): 
   const temporary = (await isDevice(file)) ? undefined : `${file}.${process.pid}.part`;
   try {
     const options = temporary === undefined ? {} : { mode: OWNER_ONLY, flags: 'wx' };
-    await write(rows, createWriteStream(temporary ?? file, options), signal);
+    await write(rows, createWriteStream(temporary ?? file, options), { signal });
     if (temporary !== undefined) await rename(temporary, file);
   } catch (error) {
     if (temporary !== undefined) await rm(temporary, { force: true });
@@ -95,9 +97,14 @@ async function isDevice(file: string): Promise<boolean> {
   return found !== undefined && !found.isFile() && !found.isDirectory();
 }
 
-/** With a signal, a file is written and ended; the standard output stays open. */
-async function write(rows: CountedRows, to: Writable, signal?: AbortSignal): Promise<void> {
-  await pipeline(toCsv(rows.all()), to, signal ? { signal } : { end: false });
+interface Writing {
+  readonly signal: AbortSignal;
+  /** False: `to` stays open. */
+  readonly end?: boolean;
+}
+
+async function write(rows: CountedRows, to: Writable, options: Writing): Promise<void> {
+  await pipeline(toCsv(rows.all()), to, options);
 }
 
 function isStop(error: unknown): boolean {

@@ -56,9 +56,12 @@ async function selfAssign(session: Session, campaign: string, options: SelfAssig
     ...(waitForMore !== undefined && { waitMs: waitForMore * 1_000 }),
   });
   const waitMs = (options.wait + (waitForMore ?? 0)) * 1_000;
+  const cancellation = waitForMore === undefined ? undefined : new Cancellation(session, of, sent);
   const awaited = { queue: CLAIMS_QUEUE, operationId: sent.operationId, what: 'the claim' };
-  const result = await waitFor(session, awaited, () =>
-    waitForMore === undefined ? sent.result({ waitMs }) : waitForMoreOf(session, of, sent, waitMs),
+  const wait = (): Promise<ClaimResult> => sent.result({ waitMs });
+  const result = await waitFor(session, { ...awaited, onSignal: cancellation?.start }, wait).finally(
+    // The result can arrive before the answer of the cancellation, which needs the producer too.
+    () => cancellation?.ended,
   );
   const { shortBecause } = result.receipt;
   const pool = session.json
@@ -69,34 +72,29 @@ async function selfAssign(session: Session, campaign: string, options: SelfAssig
 }
 
 /**
- * Names the claim before it waits, so that it can be looked up, and cancels it on Ctrl-C. Otherwise a texter who has left
+ * Names a claim before the command waits, so that it can be looked up, and cancels it on Ctrl-C. Otherwise a texter who has left
  * would still be given conversations.
  */
-async function waitForMoreOf(
-  session: Session,
-  { campaign: { campaignId } }: CampaignSession,
-  sent: SentClaim,
-  waitMs: number,
-): Promise<ClaimResult> {
-  const { operationId } = sent;
-  session.note(`claim ${operationId} waits for conversations. Ctrl-C cancels the claim.`);
-  let cancelling: Promise<void> | undefined;
-  const cancel = (): void => {
-    const cancelled = session.producer().then((producer) => producer.cancel({ operationId, campaignId }));
+class Cancellation {
+  ended: Promise<void> | undefined;
+  private readonly session: Session;
+  private readonly claim: { readonly operationId: string; readonly campaignId: string };
+
+  constructor(session: Session, { campaign: { campaignId } }: CampaignSession, { operationId }: SentClaim) {
+    this.session = session;
+    this.claim = { operationId, campaignId };
+    session.note(`claim ${operationId} waits for conversations. Ctrl-C cancels the claim.`);
+  }
+
+  readonly start = (): void => {
+    const { session, claim } = this;
+    const cancelled = session.producer().then((producer) => producer.cancel(claim));
     // A claim that has ended meanwhile cannot be cancelled, and its result is printed.
-    cancelling = cancelled.then(
-      () => session.note(`claim ${operationId} was cancelled.`),
-      (error: unknown) => session.note(`claim ${operationId} was not cancelled: ${errorText(error)}`),
+    this.ended = cancelled.then(
+      () => session.note(`claim ${claim.operationId} was cancelled.`),
+      (error: unknown) => session.note(`claim ${claim.operationId} was not cancelled: ${errorText(error)}`),
     );
   };
-  process.once('SIGINT', cancel);
-  try {
-    return await sent.result({ waitMs });
-  } finally {
-    process.off('SIGINT', cancel);
-    // The result can arrive before the answer of the cancellation, which needs the producer too.
-    await cancelling;
-  }
 }
 
 /** The conversations of a claim with the names that the texter sees. */
