@@ -24,21 +24,27 @@ const number = z
 const PRIVATE_FIELDS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 /** Key sets of common systems have further fields, such as certificates. */
-const publicKey = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z.looseObject({ ...common, ...shape }).refine((key) => !PRIVATE_FIELDS.some((field) => Object.hasOwn(key, field)), {
-    error: 'must not be a private key',
-  });
+const publicKey = <Shape extends z.ZodRawShape>(id: string, shape: Shape) =>
+  z
+    .looseObject({ ...common, ...shape })
+    .refine((key) => !PRIVATE_FIELDS.some((field) => Object.hasOwn(key, field)), { error: 'must not be a private key' })
+    .meta({ id });
 
 const jwk = z.discriminatedUnion('kty', [
-  publicKey({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), alg: z.literal('EdDSA').optional(), x: number }),
-  publicKey({
+  publicKey('Ed25519Key', {
+    kty: z.literal('OKP'),
+    crv: z.literal('Ed25519'),
+    alg: z.literal('EdDSA').optional(),
+    x: number,
+  }),
+  publicKey('P256Key', {
     kty: z.literal('EC'),
     crv: z.literal('P-256'),
     alg: z.literal('ES256').optional(),
     x: number,
     y: number,
   }),
-  publicKey({
+  publicKey('RsaKey', {
     kty: z.literal('RSA'),
     alg: z.literal('RS256').optional(),
     n: number.min(RSA_CHARS_MIN, { error: 'must have at least 2048 bits' }),

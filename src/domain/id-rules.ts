@@ -4,7 +4,7 @@
 export const ID_CHARS_MAX = 64;
 export const ORGANISATION_CHARS_MAX = 24;
 /** The ids of common systems fit: `auth0|1`, `-Nabc`, `a:b`. No other character has a meaning in keys, paths or logs. */
-export const ID = /^(?=.*[A-Za-z0-9])[A-Za-z0-9_|:.-]+$/;
+export const ID = /^[_|:.-]*[A-Za-z0-9][A-Za-z0-9_|:.-]*$/;
 const ID_RULE = `must be 1 to ${ID_CHARS_MAX} letters, digits, "-", "_", ".", ":" or "|", with a letter or digit`;
 /** The same with an organisation in front: see `organisations.ts`. */
 export const STORED_ID = /^(?:[a-z][a-z0-9-]{0,23}~)?(?=[^~]*[A-Za-z0-9])[A-Za-z0-9_|:.-]{1,64}$/;

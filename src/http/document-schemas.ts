@@ -12,12 +12,13 @@ interface Operation {
 /** The media type of rows of JSON, one on each line. */
 export const NDJSON = 'application/x-ndjson';
 
+const SCHEMAS = '#/components/schemas/';
 const REFERENCE = /"#\/components\/schemas\/([^"]+)"/g;
 const OF_INPUT = 'Input';
 
 /**
  * Tidies the schemas that the library has written: one for input and one for output of each. Leaves out those that nothing
- * refers to, and gives a schema of input the plain name if the schema of output is not used.
+ * refers to, and gives a schema of input the plain name if the schema of output is not used or says the same.
  */
 export function tidySchemas(document: Document): Document {
   const { components = {}, ...rest } = document;
@@ -25,11 +26,13 @@ export function tidySchemas(document: Document): Document {
   const used = namesUsed(rest, schemas);
   const plainName = (name: string): string => {
     const plain = name.slice(0, -OF_INPUT.length);
-    return name.endsWith(OF_INPUT) && !used.has(plain) ? plain : name;
+    return name.endsWith(OF_INPUT) && (!used.has(plain) || textOf(name) === textOf(plain)) ? plain : name;
   };
+  const textOf = (name: string): string => withNames(JSON.stringify(schemas[name]), plainName);
   const kept = [...used].map((name) => [plainName(name), schemas[name]] as const);
   const sorted = Object.fromEntries(kept.toSorted(([a], [b]) => (a < b ? -1 : 1)));
-  return renamed({ ...rest, components: { ...others, schemas: sorted } }, plainName);
+  const tidied = JSON.stringify({ ...rest, components: { ...others, schemas: sorted } });
+  return JSON.parse(withNames(tidied, plainName)) as Document;
 }
 
 function namesUsed(rest: object, schemas: Readonly<Record<string, unknown>>): ReadonlySet<string> {
@@ -47,11 +50,8 @@ function namesIn(part: unknown): string[] {
   return [...JSON.stringify(part ?? null).matchAll(REFERENCE)].map(([, name = '']) => name);
 }
 
-function renamed(document: Document, plainName: (name: string) => string): Document {
-  const text = JSON.stringify(document);
-  return JSON.parse(
-    text.replaceAll(REFERENCE, (_, name: string) => `"#/components/schemas/${plainName(name)}"`),
-  ) as Document;
+function withNames(text: string, nameOf: (name: string) => string): string {
+  return text.replaceAll(REFERENCE, (_, name: string) => `"${SCHEMAS}${nameOf(name)}"`);
 }
 
 /** Says of these operations that they need no body. The library requires the body of each operation that can have one. */
@@ -83,6 +83,35 @@ export function withLines(document: Document): Document {
     };
   };
   return { ...document, paths: mapValues(document.paths ?? {}, (operations) => mapValues(operations, changed)) };
+}
+
+interface VariantSchema {
+  readonly properties?: Readonly<Record<string, { readonly const?: string }>>;
+}
+
+interface Union {
+  readonly discriminator?: { readonly propertyName: string };
+  readonly oneOf?: readonly { readonly $ref?: string }[];
+}
+
+/** Says which schema of a union belongs to which value of its discriminator. The library writes the name of the field only. */
+export function withMappings(document: Document): Document {
+  const { schemas = {} } = document.components ?? {};
+  const valueOf = (reference: string, field: string): string => {
+    const schema = schemas[reference.slice(SCHEMAS.length)] as VariantSchema | undefined;
+    if (!schema) throw new Error(`each schema of the union of ${field} needs a name in the document`);
+    return schema.properties?.[field]?.const ?? '';
+  };
+  const mapped = (_: string, value: unknown): unknown => {
+    const { discriminator, oneOf = [] } = (value ?? {}) as Union;
+    if (!discriminator) return value;
+    const { propertyName } = discriminator;
+    const mapping = Object.fromEntries(
+      oneOf.map(({ $ref = '' }): [string, string] => [valueOf($ref, propertyName), $ref]),
+    );
+    return { ...(value as object), discriminator: { propertyName, mapping } };
+  };
+  return JSON.parse(JSON.stringify(document), mapped) as Document;
 }
 
 function mapValues<Value, Result>(

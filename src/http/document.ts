@@ -6,7 +6,7 @@ import type { App } from './app-type.ts';
 import { pageOf, type ShownDocument } from './document-page.ts';
 import type { Access } from './access.ts';
 import { PROBLEM_TYPE, problemDocument } from './problem.ts';
-import { tidySchemas, withOptionalBodies, type Document, withLines } from './document-schemas.ts';
+import { tidySchemas, withMappings, withOptionalBodies, type Document, withLines } from './document-schemas.ts';
 
 const DESCRIPTION = `Moves texting conversations between texters. Ids are opaque texts of up to 64 letters, digits, "-", "_",
 ".", ":" and "|". A request that changes conversations has an \`Idempotency-Key\`, which is the id of the operation: sending
@@ -81,9 +81,20 @@ function securityOf(access: Access): Record<string, string[]>[] {
 /** The page has no scripts and loads nothing. */
 const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
+interface JsonText {
+  pattern?: string;
+}
+
 const toJson = {
   override: ({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }) => {
-    if (zodSchema._zod.def.type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
+    const { def } = zodSchema._zod;
+    if (def.type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
+    // The format says enough, and generated clients check such a pattern against a date.
+    if (def.type === 'string' && 'format' in def && def.format === 'datetime') delete (jsonSchema as JsonText).pattern;
+    if (def.type === 'undefined') Object.assign(jsonSchema, { type: 'null' });
+    if (def.type === 'union' && 'discriminator' in def) {
+      Object.assign(jsonSchema, { discriminator: { propertyName: def.discriminator } });
+    }
   },
   unrepresentable: 'any',
 } as const;
@@ -116,7 +127,9 @@ export async function addDocument(app: App): Promise<void> {
     },
     transform: createJsonSchemaTransform({ zodToJsonConfig: toJson }),
     transformObject: (document) =>
-      withLines(withOptionalBodies(tidySchemas(transformObject(document) as Document), optionalBodies)) as never,
+      withLines(
+        withOptionalBodies(tidySchemas(withMappings(transformObject(document) as Document)), optionalBodies),
+      ) as never,
   });
   app.get('/openapi.json', { schema: { hide: true }, config: { access: { for: 'anyone' } } }, () => app.swagger());
   app.get('/docs', { schema: { hide: true }, config: { access: { for: 'anyone' } } }, (_, reply) =>

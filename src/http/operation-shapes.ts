@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { STATUSES } from '../domain/conversation.ts';
-import { actorId, outsideId } from '../domain/ids.ts';
+import { actorId, outsideId, texterId } from '../domain/ids.ts';
 import { OPERATION_KINDS, OPERATION_STATES } from '../domain/operation.ts';
 import { SKIP_REASONS } from '../domain/receipt.ts';
-import { cancelRequest, operationRequest, previewRequest } from '../operations/index.ts';
+import { cancelRequest, operationRequest } from '../operations/index.ts';
 import { next } from './paging.ts';
-import { instant } from './shapes.ts';
+import { instant, status } from './shapes.ts';
 
 /** The requests of the producer, without the ids that the path and the Idempotency-Key have. */
 const outside = <Shape extends z.ZodRawShape>(shape: Shape): Omit<Shape, 'operationId' | 'campaignId'> => {
@@ -16,41 +15,62 @@ const outside = <Shape extends z.ZodRawShape>(shape: Shape): Omit<Shape, 'operat
 const [reassign, unassign, reassignOne, unassignOne, reassignList, unassignList, undo] = operationRequest.options;
 const EXAMPLE = { kind: 'reassign', from: 'pool', to: 'everyone', status: 'not-started', count: 500 };
 
+/** The same union with other options, which have names in the document. */
+const withNames = <Union extends z.ZodUnion>(union: Union, ...options: Union['def']['options']): Union =>
+  union.clone({ ...union.def, options });
+
+const [poolOrEveryone, texters] = reassign.shape.from.options;
+const [everyone, targets, counts] = reassign.shape.to.options;
+const sourceTexters = texters.meta({ id: 'SourceTexters' });
+const to = withNames(reassign.shape.to, everyone, targets.meta({ id: 'Targets' }), counts.meta({ id: 'TargetCounts' }));
+/** Many generators of clients cannot read the schema of a tuple. */
+const oneTarget = { to: z.strictObject({ texterIds: z.array(texterId).length(1) }).meta({ id: 'OneTarget' }) };
+
+/** Every kind has a name of its own, because generated clients name their types after it. */
+const reassignBody = z
+  .strictObject({ ...outside(reassign.shape), from: withNames(reassign.shape.from, poolOrEveryone, sourceTexters), to })
+  .meta({ id: 'ReassignRequest' });
+const unassignBody = z
+  .strictObject({ ...outside(unassign.shape), from: withNames(unassign.shape.from, everyone, sourceTexters) })
+  .meta({ id: 'UnassignRequest' });
+const reassignOneBody = z
+  .strictObject({ ...outside(reassignOne.shape), ...oneTarget })
+  .meta({ id: 'ReassignOneRequest' });
+const unassignOneBody = z.strictObject(outside(unassignOne.shape)).meta({ id: 'UnassignOneRequest' });
+const reassignListBody = z
+  .strictObject({ ...outside(reassignList.shape), ...oneTarget })
+  .meta({ id: 'ReassignListRequest' });
+const unassignListBody = z.strictObject(outside(unassignList.shape)).meta({ id: 'UnassignListRequest' });
+const undoRequestBody = z.strictObject(outside(undo.shape)).meta({ id: 'UndoRequest' });
+
 export const operationBody = z
   .discriminatedUnion('kind', [
-    z.strictObject(outside(reassign.shape)),
-    z.strictObject(outside(unassign.shape)),
-    z.strictObject(outside(reassignOne.shape)),
-    z.strictObject(outside(unassignOne.shape)),
-    z.strictObject(outside(reassignList.shape)),
-    z.strictObject(outside(unassignList.shape)),
-    z.strictObject(outside(undo.shape)),
+    reassignBody,
+    unassignBody,
+    reassignOneBody,
+    unassignOneBody,
+    reassignListBody,
+    unassignListBody,
+    undoRequestBody,
   ])
   .meta({ id: 'OperationRequest', examples: [EXAMPLE] });
 
-const [previewReassign, previewUnassign, previewReassignList, previewUnassignList, previewUndo] =
-  previewRequest.options;
+/** A single conversation has no preview. */
 export const previewBody = z
-  .discriminatedUnion('kind', [
-    z.strictObject(outside(previewReassign.shape)),
-    z.strictObject(outside(previewUnassign.shape)),
-    z.strictObject(outside(previewReassignList.shape)),
-    z.strictObject(outside(previewUnassignList.shape)),
-    z.strictObject(outside(previewUndo.shape)),
-  ])
+  .discriminatedUnion('kind', [reassignBody, unassignBody, reassignListBody, unassignListBody, undoRequestBody])
   .meta({ id: 'PreviewRequest', examples: [EXAMPLE] });
 
 const { reason } = cancelRequest.shape;
 export const actorBody = z
   .strictObject({ actorId: actorId.optional(), reason })
   .optional()
-  .meta({ examples: [{ actorId: 'p_anna' }] });
+  .meta({ id: 'CancelRequest', examples: [{ actorId: 'p_anna' }] });
 
 const { includeWorkedOn } = undo.shape;
 export const undoBody = z
   .strictObject({ includeWorkedOn, actorId: actorId.optional(), reason })
   .optional()
-  .meta({ examples: [{ includeWorkedOn: false }] });
+  .meta({ id: 'UndoOptions', examples: [{ includeWorkedOn: false }] });
 
 export const operationHeaders = z.looseObject({
   'idempotency-key': outsideId('the operation, made by the caller').meta({ examples: ['shift-change-0413'] }),
@@ -60,11 +80,19 @@ export const operationHeaders = z.looseObject({
 export const waitHeaders = operationHeaders.omit({ 'idempotency-key': true });
 
 const assigneeId = z.string().nullable().describe('The id of a texter; null is the pool.');
-const status = z.enum(STATUSES);
 const count = z.int();
-const moveCount = z.object({ from: assigneeId, to: assigneeId, status, count });
-const skipCount = z.object({ reason: z.enum(SKIP_REASONS), count });
-const overLimit = z.object({ texterId: z.string(), limit: z.enum(['open-max', 'replies-max']), max: count, count });
+const moveCount = z.object({ from: assigneeId, to: assigneeId, status, count }).meta({ id: 'MoveCount' });
+const skipReason = z.enum(SKIP_REASONS).meta({ id: 'SkipReason' });
+const skipCount = z.object({ reason: skipReason, count }).meta({ id: 'SkipCount' });
+const assigneeCount = z.object({ assigneeId, count }).meta({ id: 'AssigneeCount' });
+const statusCount = z.object({ status, count }).meta({ id: 'StatusCount' });
+const overLimit = z
+  .object({ texterId: z.string(), limit: z.enum(['open-max', 'replies-max']), max: count, count })
+  .meta({ id: 'OverLimit' });
+const conversationResult = z
+  .object({ conversationId: z.string(), result: z.string() })
+  .meta({ id: 'ConversationResult' });
+const loadChange = z.object({ assigneeId, before: count, after: count }).meta({ id: 'LoadChange' });
 
 export const receipt = z
   .object({
@@ -76,11 +104,11 @@ export const receipt = z
     claimsEnded: count.optional(),
     pausedTargets: z.array(z.string()).optional(),
     overLimit: z.array(overLimit).optional(),
-    results: z.array(z.object({ conversationId: z.string(), result: z.string() })).optional(),
+    results: z.array(conversationResult).optional(),
     skipped: z.array(skipCount),
-    bySource: z.array(z.object({ assigneeId, count })),
-    byTarget: z.array(z.object({ assigneeId, count })),
-    byStatus: z.array(z.object({ status, count })),
+    bySource: z.array(assigneeCount),
+    byTarget: z.array(assigneeCount),
+    byStatus: z.array(statusCount),
   })
   .meta({ id: 'Receipt' });
 
@@ -93,15 +121,17 @@ const operationError = z
   })
   .meta({ id: 'OperationError' });
 
+export const operationState = z
+  .enum(['sent', ...OPERATION_STATES])
+  .meta({ id: 'OperationState', description: '`sent`: the queue has it, and no worker has accepted it yet.' });
+
 export const operation = z
   .object({
     operationId: z.string(),
     campaignId: z.string(),
-    kind: z.enum(OPERATION_KINDS),
-    state: z
-      .enum(['sent', ...OPERATION_STATES])
-      .describe('`sent`: the queue has it, and no worker has accepted it yet.'),
-    request: z.looseObject({}).describe('What the operation was asked to do.'),
+    kind: z.enum(OPERATION_KINDS).meta({ id: 'OperationKind' }),
+    state: operationState,
+    request: z.looseObject({}).meta({ id: 'RequestOfOperation', description: 'What the operation was asked to do.' }),
     ahead: count.optional().describe('How many operations of the campaign run before it, if it waits.'),
     acceptedAt: instant.nullable(),
     startedAt: instant.nullable(),
@@ -124,23 +154,23 @@ export const preview = z
     moves: z.array(moveCount),
     skipped: z.array(skipCount),
     overLimit: z.array(overLimit).optional(),
-    assignees: z.array(z.object({ assigneeId, before: count, after: count })),
+    assignees: z.array(loadChange),
   })
   .meta({ id: 'Preview' });
 
-const moved = z.object({
-  conversationId: z.string(),
-  result: z.literal('moved'),
-  from: assigneeId,
-  to: assigneeId,
-  status,
-  at: instant.nullable(),
-});
-const skipped = z.object({
-  conversationId: z.string(),
-  result: z.literal('skipped'),
-  reason: z.enum(SKIP_REASONS),
-});
+const moved = z
+  .object({
+    conversationId: z.string(),
+    result: z.literal('moved'),
+    from: assigneeId,
+    to: assigneeId,
+    status,
+    at: instant.nullable(),
+  })
+  .meta({ id: 'MovedConversation' });
+const skipped = z
+  .object({ conversationId: z.string(), result: z.literal('skipped'), reason: skipReason })
+  .meta({ id: 'SkippedConversation' });
 
 export const movesPage = z
   .object({

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { ClaimRequest } from '../claims/index.ts';
-import { OPERATION_STATES } from '../domain/operation.ts';
 import type { OperationRequest } from '../operations/index.ts';
-import type { OperationBody } from './operation-shapes.ts';
+import { operationState, type OperationBody } from './operation-shapes.ts';
 import { instant } from './shapes.ts';
 
 /** Why a texter gives conversations back. A closed set: it is stored with the operation as its reason. */
@@ -15,24 +14,27 @@ export const GIVE_BACK_REASONS = [
   'other',
 ] as const;
 
-const result = z.object({
-  conversationId: z.string(),
-  result: z.enum(['given-back', 'not-yours']).describe('`not-yours`: the texter did not have it at that moment.'),
-});
+const result = z
+  .object({
+    conversationId: z.string(),
+    result: z.enum(['given-back', 'not-yours']).describe('`not-yours`: the texter did not have it at that moment.'),
+  })
+  .meta({ id: 'GiveBackResult' });
+const ownError = z.object({ code: z.string(), message: z.string() }).meta({ id: 'OwnOperationError' });
 
 /** An operation as the texter sees it who has sent it. It names no other texter, and no conversation of another one. */
 export const ownOperation = z
   .object({
     operationId: z.string(),
     kind: z.enum(['claim', 'give-back']),
-    state: z.enum(['sent', ...OPERATION_STATES]),
+    state: operationState,
     acceptedAt: instant.nullable(),
     endedAt: instant.nullable(),
     moved: z.int().nullable().describe('How many conversations the texter received or gave back; null until the end.'),
     shortBecause: z.string().nullable().describe('Why fewer conversations moved than the request asked for.'),
     conversationIds: z.array(z.string()).optional().describe('Of a claim: the conversations that the texter received.'),
     results: z.array(result).optional().describe('What became of each conversation that was given back by its id.'),
-    error: z.object({ code: z.string(), message: z.string() }).nullable().describe('Why the operation was refused.'),
+    error: ownError.nullable().describe('Why the operation was refused.'),
   })
   .meta({ id: 'OwnOperation' });
 

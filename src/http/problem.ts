@@ -67,6 +67,10 @@ export function notFound(noun: string): HttpProblem {
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
+const wrongValue = z
+  .object({ pointer: z.string().describe('A JSON pointer to the wrong value.'), detail: z.string() })
+  .meta({ id: 'WrongValue' });
+
 /** A problem document of RFC 9457. */
 export const problemDocument = z
   .object({
@@ -78,10 +82,7 @@ export const problemDocument = z
     code: z.string().describe('A stable code for programs.'),
     expected: z.string().describe('What would have been accepted.'),
     received: z.string().describe('What was received.'),
-    errors: z
-      .array(z.object({ pointer: z.string().describe('A JSON pointer to the wrong value.'), detail: z.string() }))
-      .optional()
-      .describe('Every wrong value of the request.'),
+    errors: z.array(wrongValue).optional().describe('Every wrong value of the request.'),
     requestId: z.string().describe('The id of the request. The log of the server has it too.'),
   })
   .meta({ id: 'Problem' });

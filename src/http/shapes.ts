@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { STATUSES } from '../domain/conversation.ts';
-import { actorId, count, outsideId, texterId } from '../domain/ids.ts';
+import { actorId, count, NAME_CHARS_MAX, outsideId, texterId } from '../domain/ids.ts';
+import { reportProblem } from '../domain/requests.ts';
+import { readName } from '../domain/visible-text.ts';
 import { SELF_ASSIGN_BATCH_MAX } from '../campaigns/index.ts';
 
 /** Parts of the requests and responses that several routes share. */
@@ -11,21 +13,50 @@ export const operationParams = campaignParams.extend({
   operationId: outsideId('the operation').meta({ examples: ['shift-change-0412'] }),
 });
 
+/** Some codes of two letters belong to no country, or to one without phone numbers. Those are refused later. */
+export const countryCode = z
+  .string()
+  .regex(/^[A-Za-z]{2}$/, { error: 'must be an ISO 3166 code of two letters, such as US' });
+
 export const actor = {
   actorId: actorId.optional().describe('An opaque id of the person who asks. It is recorded.'),
 };
 
-/** An instant. It is written in ISO 8601 with milliseconds. */
-export const instant = z.codec(z.iso.datetime(), z.date(), {
+/** The body of a change that needs no other value. */
+export const actorOnly = z
+  .strictObject(actor)
+  .optional()
+  .meta({ id: 'ActorOnly', examples: [{}] });
+
+/** A name that people write. The use cases check it too, but only here the problem points to the field. */
+export const nameText = z
+  .string()
+  .min(1)
+  .max(NAME_CHARS_MAX)
+  .superRefine(reportProblem(nameProblem))
+  .describe(
+    'One line with a visible character. White space is folded, and characters that cannot be seen are left out.',
+  );
+
+function nameProblem(text: string): string | undefined {
+  const reading = readName(text);
+  if ('broken' in reading) return reading.broken;
+  return reading.name === '' ? 'must have a visible character' : undefined;
+}
+
+/** An instant. It is written in ISO 8601 with milliseconds, and read with any offset. */
+export const instant = z.codec(z.iso.datetime({ offset: true }), z.date(), {
   decode: (text) => new Date(text),
   encode: (date) => date.toISOString(),
 });
+
+export const status = z.enum(STATUSES).meta({ id: 'Status' });
 
 export const countsByStatus = z
   .object(
     Object.fromEntries(STATUSES.map((status) => [status, z.int()])) as Record<(typeof STATUSES)[number], z.ZodInt>,
   )
-  .describe('The conversations that a texter can act on, by status.');
+  .meta({ id: 'StatusCounts', description: 'The conversations that a texter can act on, by status.' });
 
 const selfAssignRules = z.object({
   enabled: z.boolean().describe('Whether texters may take conversations from the pool.'),
@@ -40,7 +71,7 @@ const selfAssignRules = z.object({
 });
 
 export const selfAssign = selfAssignRules.meta({ id: 'SelfAssignRules' });
-export const selfAssignChanges = z.strictObject(selfAssignRules.partial().shape);
+export const selfAssignChanges = z.strictObject(selfAssignRules.partial().shape).meta({ id: 'SelfAssignChanges' });
 
 export const campaign = z
   .object({

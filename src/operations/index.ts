@@ -23,7 +23,7 @@ export {
   parseRequest,
   previewRequest,
 } from './contract.ts';
-export { MOVES_OF_PAGE_MAX, parseMovesRequest } from './moves-job.ts';
+export { MOVES_OF_PAGE_MAX, movesPlace, parseMovesRequest } from './moves-job.ts';
 export { failWith } from './ending.ts';
 export { MongoFailureStore } from './failure-store.ts';
 export {

@@ -10,14 +10,15 @@ import type { Move } from './moves.ts';
 /** A page of more conversations would make a large job. */
 export const MOVES_OF_PAGE_MAX = 1_000;
 const CURSOR_RULE = 'must be the "next" of the page before';
-const CURSOR = /^(\d{1,8})-(\d{1,8})$/;
+const CURSOR = /^([0-9]{1,8})-([0-9]{1,8})$/;
+
+/** The first conversation of a page, as text. */
+export const movesPlace = z.string({ error: CURSOR_RULE }).regex(CURSOR, { error: CURSOR_RULE });
 
 export const movesRequest = z.strictObject({
   operationId: operationId.describe('The operation or claim to read.'),
   campaignId,
-  after: z
-    .string({ error: CURSOR_RULE })
-    .regex(CURSOR, { error: CURSOR_RULE })
+  after: movesPlace
     .optional()
     .describe('The "next" of the page before. Default: from the beginning.'),
   limit: z

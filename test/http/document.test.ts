@@ -109,6 +109,18 @@ describe('the document of the API', () => {
     }
   });
 
+  it('has a name for each body, and for each schema of a union that a field distinguishes', () => {
+    const { schemas } = (JSON.parse(TEXT) as ApiDocument).components;
+    expect(Object.keys(schemas).filter((name) => name.endsWith('Input'))).toEqual([]);
+    const unnamed = ROUTES.filter(({ bodies }) => bodies.some((name) => schemas[name] === undefined));
+    expect(unnamed.map(({ operationId }) => operationId)).toEqual([]);
+    const request = schemas['OperationRequest'] as unknown as { discriminator: { mapping: Record<string, string> } };
+    expect(request.discriminator.mapping['reassign-one']).toBe('#/components/schemas/ReassignOneRequest');
+    // Tuples stop generators of clients for Python, and a response without content must not describe any.
+    expect(TEXT).not.toContain('prefixItems');
+    expect(TEXT).toMatch(/"204": \{\s*"description": "[^"]+"\s*\}/);
+  });
+
   it.concurrent.each(ROUTES.map((route, at) => ({ ...route, at })))(
     'has examples of $operationId that the server accepts',
     async (route) => {

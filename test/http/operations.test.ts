@@ -128,7 +128,10 @@ describe('an operation', () => {
       path(`operations/${listed[0]?.operationId}/moves?limit=2`),
     );
     expect(moves.body.conversations).toMatchObject([{ result: 'moved', from: null }, { result: 'moved' }]);
-    expect(await client.problem('GET', path('operations?after=x'))).toMatchObject({ status: 400 });
+    for (const list of ['operations', 'conversations?assignee=pool', `operations/${listed[0]?.operationId}/moves`]) {
+      const problem = await client.problem('GET', path(`${list}${list.includes('?') ? '&' : '?'}after=x`));
+      expect(problem).toMatchObject({ status: 400, errors: [{ pointer: '#/query/after' }] });
+    }
   });
 
   it('is undone, and can be neither cancelled nor retried when it is done', async () => {

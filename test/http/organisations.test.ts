@@ -3,6 +3,11 @@ import { createOrganisation } from '../../src/access/index.ts';
 import { Harness } from '../support/harness.ts';
 import { HttpHarness, type Client } from './support.ts';
 
+interface CampaignsPage {
+  readonly campaigns: readonly { readonly campaignId: string }[];
+  readonly next: string | null;
+}
+
 let harness: Harness;
 let http: HttpHarness;
 let acme: Client;
@@ -12,7 +17,7 @@ beforeAll(async () => {
   harness = await Harness.open();
   await harness.startWorker();
   http = await HttpHarness.start(harness);
-  for (const id of ['acme', 'other']) await createOrganisation(harness.context, id, id);
+  for (const id of ['acme', 'other', 'third']) await createOrganisation(harness.context, id, id);
   acme = await http.client(undefined, 'acme');
   other = await http.client(undefined, 'other');
   await harness.seedCampaign(1, { campaignId: 'acme~c1' });
@@ -47,5 +52,19 @@ describe('two organisations', () => {
     const taken = await acme.problem('POST', '/v1/campaigns', { body: { campaignId: 'c1', name: 'Again' } });
     expect(JSON.stringify([shown.body, taken])).not.toContain('acme~');
     expect((await other.get('/v1/campaigns/acme~c1')).status).toBe(404);
+  });
+
+  it('read their lists page by page, with places that do not name the organisation', async () => {
+    const third = await http.client(undefined, 'third');
+    for (const campaignId of ['c1', 'c2', 'c3']) await third.post('/v1/campaigns', { campaignId, name: campaignId });
+    const listed: string[] = [];
+    for (let after: string | null = ''; after !== null;) {
+      const query = after === '' ? 'limit=1' : `limit=1&after=${encodeURIComponent(after)}`;
+      const page: { body: CampaignsPage } = await third.get(`/v1/campaigns?${query}`);
+      listed.push(...page.body.campaigns.map(({ campaignId }) => campaignId));
+      after = page.body.next;
+      expect(after ?? '').not.toContain('third');
+    }
+    expect(listed).toEqual(['c3', 'c2', 'c1']);
   });
 });

@@ -89,6 +89,20 @@ describe('the server', () => {
     });
   });
 
+  it('points to a name that nobody could read, and to a country that is none', async () => {
+    const body = { name: 'Rally', country: 'Germany' };
+    expect(await client.problem('POST', '/v1/campaigns', { body })).toMatchObject({
+      errors: [{ pointer: '#/country', detail: 'must be an ISO 3166 code of two letters, such as US' }],
+    });
+    for (const [name, detail] of [
+      ['\u200b', 'must have a visible character'],
+      ['A\u0007', 'must not contain control characters'],
+    ]) {
+      const problem = await client.problem('POST', '/v1/campaigns', { body: { name } });
+      expect(problem).toMatchObject({ status: 400, errors: [{ pointer: '#/name', detail }] });
+    }
+  });
+
   it('reads an operation or texter that is named like a path, and answers the methods that neither has with 405', async () => {
     const campaignId = await harness.seedCampaign(1);
     for (const path of ['operations/preview', 'texters/pause', 'texters/resume', 'texters/remove']) {

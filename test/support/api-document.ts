@@ -34,16 +34,16 @@ export interface DocumentedRoute {
   readonly security: Operation['security'];
   readonly parameters: readonly Parameter[];
   readonly hasBody: boolean;
+  /** The name of the schema of the body in each media type. */
+  readonly bodies: readonly string[];
   /** An example of the body in each media type that has one. */
   readonly examples: readonly { readonly mediaType: string; readonly value: unknown }[];
   readonly statuses: readonly string[];
 }
 
 export function documentedRoutes({ paths, components }: ApiDocument): readonly DocumentedRoute[] {
-  const exampleOf = ({ example, schema }: Media): unknown => {
-    const name = schema?.$ref?.split('/').at(-1) ?? '';
-    return example ?? components.schemas[name]?.examples?.[0];
-  };
+  const nameOf = ({ schema }: Media): string => schema?.$ref?.split('/').at(-1) ?? '';
+  const exampleOf = (each: Media): unknown => each.example ?? components.schemas[nameOf(each)]?.examples?.[0];
   return Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, operation]) => {
       const { operationId, summary, security, parameters = [], requestBody, responses } = operation;
@@ -52,7 +52,8 @@ export function documentedRoutes({ paths, components }: ApiDocument): readonly D
         .map(([mediaType, each]) => ({ mediaType, value: exampleOf(each) }))
         .filter(({ value }) => value !== undefined);
       const statuses = Object.keys(responses);
-      const common = { operationId, path, summary, security, parameters, statuses, examples };
+      const bodies = media.map(([, each]) => nameOf(each));
+      const common = { operationId, path, summary, security, parameters, statuses, examples, bodies };
       return { ...common, method: method.toUpperCase(), hasBody: media.length > 0 };
     }),
   );

@@ -8,36 +8,34 @@ import {
   type Campaign,
   type SelfAssignSettings,
 } from '../../campaigns/index.ts';
-import { NAME_CHARS_MAX, outsideId } from '../../domain/ids.ts';
+import { outsideId } from '../../domain/ids.ts';
 import { toOutsideId, toStoredId } from '../../domain/organisations.ts';
 import { required } from '../access.ts';
 import { actorOf, callerOf } from '../authenticate.ts';
 import type { App } from '../app-type.ts';
 import { answer, problems } from '../document.ts';
-import { cursorOf, next, page, readCursor } from '../paging.ts';
+import { momentPlace, next, pageAfter } from '../paging.ts';
 import { refillPool, type HttpServices } from '../services.ts';
-import { actor, campaign, campaignParams, instant, selfAssignChanges } from '../shapes.ts';
+import { actor, actorOnly, campaign, campaignParams, countryCode, nameText, selfAssignChanges } from '../shapes.ts';
 
-const country = z.string().max(10).describe('An ISO 3166 code of two letters, such as US.');
+const country = countryCode.describe('An ISO 3166 code of two letters, such as US.');
 const creation = z
   .strictObject({
     campaignId: outsideId('the campaign').optional().describe('Default: a new id.'),
-    name: z.string().min(1).max(NAME_CHARS_MAX),
+    name: nameText,
     country: country.optional(),
     selfAssign: selfAssignChanges.optional(),
     ...actor,
   })
-  .meta({ examples: [{ campaignId: 'c_bartlett', name: 'Bartlett 2020', selfAssign: { enabled: true } }] });
+  .meta({
+    id: 'NewCampaign',
+    examples: [{ campaignId: 'c_bartlett', name: 'Bartlett 2020', selfAssign: { enabled: true } }],
+  });
 const changes = z
   .strictObject({ country: country.optional(), selfAssign: selfAssignChanges.optional(), ...actor })
-  .meta({ examples: [{ selfAssign: { batchMax: 50 } }] });
-const noChanges = z
-  .strictObject(actor)
-  .optional()
-  .meta({ examples: [{}] });
+  .meta({ id: 'CampaignChanges', examples: [{ selfAssign: { batchMax: 50 } }] });
 
 const campaignsPage = z.object({ campaigns: z.array(campaign), next }).meta({ id: 'CampaignsPage' });
-const place = z.strictObject({ at: instant, id: z.string() });
 
 /** Campaigns: create, list, read, change the rules, close and open. */
 export function addCampaignRoutes(app: App, services: HttpServices): void {
@@ -85,20 +83,20 @@ function addCreateAndList(app: App, { context }: HttpServices): void {
         operationId: 'listCampaigns',
         tags: ['Campaigns'],
         summary: 'List the campaigns of the organisation, newest first',
-        querystring: z.strictObject(page),
+        querystring: z.strictObject(pageAfter(momentPlace)),
         response: { 200: answer('A page of campaigns.', campaignsPage) },
       },
     },
     async (request) => {
       const { limit, after } = request.query;
-      const from = readCursor(place, after);
-      const start = from && { createdAt: from.at, campaignId: from.id };
-      const found = await context.stores.campaigns.listOf(callerOf(request).organisationId, start, limit + 1);
+      const { organisationId } = callerOf(request);
+      const start = after ? { createdAt: after.at, campaignId: toStoredId(organisationId, after.id) } : null;
+      const found = await context.stores.campaigns.listOf(organisationId, start, limit + 1);
       const shown = found.slice(0, limit);
       const last = found.length > limit ? shown.at(-1) : undefined;
       return {
         campaigns: shown.map(outside),
-        next: last ? cursorOf({ at: last.createdAt, id: last.campaignId }) : null,
+        next: last ? momentPlace.encode({ at: last.createdAt, id: toOutsideId(last.campaignId) }) : null,
       };
     },
   );
@@ -160,7 +158,7 @@ function addCloseAndOpen(app: App, services: HttpServices): void {
           tags: ['Campaigns'],
           summary,
           params: campaignParams,
-          body: noChanges,
+          body: actorOnly,
           response: { 200: answer('The changed campaign.', campaign), ...problems(404) },
         },
       },

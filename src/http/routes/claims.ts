@@ -22,7 +22,7 @@ export const claimFields = {
 };
 const claimBody = z
   .strictObject({ texterId: texterId.describe('The texter who asks for more.'), ...claimFields })
-  .meta({ examples: [{ texterId: 't_kevin', count: 10 }] });
+  .meta({ id: 'ClaimRequest', examples: [{ texterId: 't_kevin', count: 10 }] });
 
 /** Claims on behalf of a texter, and the report that conversations came back to the pool. */
 export function addClaimRoutes(app: App, services: HttpServices): void {

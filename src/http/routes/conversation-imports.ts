@@ -8,7 +8,7 @@ import { answer, problems } from '../document.ts';
 import { NDJSON } from '../document-schemas.ts';
 import { unavailable } from '../problem-of-error.ts';
 import { refillPool, type HttpServices } from '../services.ts';
-import { campaignParams } from '../shapes.ts';
+import { campaignParams, countryCode } from '../shapes.ts';
 import { importRows, IMPORT_ROWS_MAX, noRows } from '../streams/import-rows.ts';
 import { Places } from '../streams/places.ts';
 import { IMPORT_BYTES_MAX, allowSlowBody, whenClosed } from '../streams/bodies.ts';
@@ -22,17 +22,28 @@ const EXAMPLE = [
   { externalId: 'v-1001', name: 'Alma Reyes', phone: '+12025550101' },
   { externalId: 'v-1002', name: 'Ben Okafor', phone: '+12025550102', status: 'needs-reply', assigneeId: 't_kevin' },
 ];
-const rows = z.array(contactRow).meta({ id: 'ContactRows', examples: [EXAMPLE] });
+const rows = z
+  .array(contactRow)
+  .min(1)
+  .max(IMPORT_ROWS_MAX)
+  .meta({ id: 'ContactRows', examples: [EXAMPLE] });
 
 const flag = (description: string) => z.enum(['true', 'false']).default('false').describe(description);
 const query = z.strictObject({
-  country: z.string().max(10).optional().describe('Of numbers without a country code. Default: that of the campaign.'),
+  country: countryCode.optional().describe('Of numbers without a country code. Default: that of the campaign.'),
   acceptRejected: flag('Import the good rows although more than a fifth of the phone numbers cannot be read.'),
   keepAssignees: flag('Give to paused texters too, and keep opted-out contacts with their assignees.'),
   sharedIds: flag('Accept several phone numbers with one external id, such as those of a household.'),
 });
 
 const count = z.int();
+const rejectedRow = z
+  .object({
+    line: count.describe('The number of the line or of the element of the array, from 1.'),
+    field: z.string().nullable().describe('The field that is wrong; null when the row as a whole is.'),
+    reason: z.string(),
+  })
+  .meta({ id: 'RejectedRow' });
 const imported = z
   .object({
     rows: count,
@@ -41,15 +52,7 @@ const imported = z
     optedOut: count.describe('Contacts that were opted out: new ones, and ones that were there.'),
     leftInPool: count.describe('Added contacts who got no assignee because they have opted out.'),
     rejectedCount: count,
-    rejected: z
-      .array(
-        z.object({
-          line: count.describe('The number of the line or of the element of the array, from 1.'),
-          field: z.string().nullable().describe('The field that is wrong; null when the row as a whole is.'),
-          reason: z.string(),
-        }),
-      )
-      .describe('Every rejected row.'),
+    rejected: z.array(rejectedRow).describe('Every rejected row.'),
   })
   .meta({ id: 'ImportedConversations' });
 

@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { viewConversations, viewSenders, type SendersView } from '../../conversations/index.ts';
-import { STATUSES, VISIBLE_STATUSES } from '../../domain/conversation.ts';
+import { VISIBLE_STATUSES } from '../../domain/conversation.ts';
 import { conversationId, texterId } from '../../domain/ids.ts';
 import { toOutsideId } from '../../domain/organisations.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
 import { answer, problems } from '../document.ts';
-import { cursorOf, next, page, readCursor } from '../paging.ts';
+import { next, pageAfter, viewPlace } from '../paging.ts';
 import type { CountedView, HttpServices } from '../services.ts';
 import { isNotBefore } from '../shared-answers.ts';
 import { oncePerAnswer } from '../shared-bodies.ts';
-import { campaignParams, countsByStatus, instant } from '../shapes.ts';
+import { campaignParams, countsByStatus, instant, status } from '../shapes.ts';
 
 const count = z.int();
 const load = {
@@ -25,11 +25,19 @@ const notBefore = instant
   .describe(
     'The `endedAt` of an operation that the caller has seen: the answer includes it, and may wait up to a second for that.',
   );
+const sender = z
+  .object({
+    texterId: z.string(),
+    name: z.string().nullable().describe('null for a texter who is not on the campaign.'),
+    active: z.boolean(),
+    ...load,
+  })
+  .meta({ id: 'Sender' });
 const senders = z
   .object({
     countedAt,
-    senders: z.array(z.object({ texterId: z.string(), name: z.string().nullable(), active: z.boolean(), ...load })),
-    pool: z.object(load),
+    senders: z.array(sender),
+    pool: z.object(load).meta({ id: 'Load' }),
   })
   .meta({ id: 'Senders' });
 
@@ -38,7 +46,7 @@ export const conversation = z.object({
   externalId: z.string().nullable(),
   name: z.string(),
   phone: z.string(),
-  status: z.enum(STATUSES).nullable(),
+  status: status.nullable(),
   assigneeId: z.string().nullable().describe('The id of a texter; null is the pool.'),
   optedOut: z.boolean().nullable(),
   waitingSince: instant,
@@ -47,13 +55,15 @@ export const conversation = z.object({
   assignedAt: instant.nullable(),
   createdAt: instant,
 });
-const move = z.object({
-  operationId: z.string(),
-  from: z.string().nullable(),
-  to: z.string().nullable(),
-  at: instant,
-  by: z.string().nullable(),
-});
+const move = z
+  .object({
+    operationId: z.string(),
+    from: z.string().nullable().describe('The id of a texter; null is the pool.'),
+    to: z.string().nullable().describe('The id of a texter; null is the pool.'),
+    at: instant,
+    by: z.string().nullable().describe('The actor of the operation.'),
+  })
+  .meta({ id: 'Move' });
 const withHistory = conversation
   .extend({ assignmentVersion: count, history: z.array(move).describe('The last moves, from old to new.') })
   .meta({ id: 'ConversationWithHistory' });
@@ -66,9 +76,8 @@ const view = z
   })
   .meta({ id: 'ConversationsView' });
 
-export const place = z.strictObject({ status: z.enum(STATUSES), waitingSince: z.number(), id: conversationId });
 const query = z.strictObject({
-  ...page,
+  ...pageAfter(viewPlace),
   assignee: texterId.describe('The id of a texter, or `pool`.').meta({ examples: ['pool'] }),
   status: z.enum(VISIBLE_STATUSES).optional().describe('Only conversations in this status.'),
   notBefore,
@@ -81,7 +90,7 @@ const sendersBody = oncePerAnswer(({ countedAt, senders, pool }: SendersView) =>
 const viewBody = oncePerAnswer(({ conversations, next: following, ...others }: CountedView) => ({
   ...others,
   conversations: [...conversations],
-  next: following && cursorOf(following),
+  next: following && viewPlace.encode(following),
 }));
 
 /** What texters and the pool have: the senders' counts, the conversations view, and one conversation with its history. */
@@ -131,8 +140,7 @@ function addView(app: App, { context, views: shared }: HttpServices): void {
       const { campaignId } = required(request.resources.campaign);
       const { assignee, status, limit, after, notBefore: seen } = request.query;
       const assignees = [assignee === 'pool' ? null : assignee];
-      const from = readCursor(place, after);
-      const asked = { campaignId, assignees, status, limit, after: from };
+      const asked = { campaignId, assignees, status, limit, after: after ?? null };
       const ask = async () => ({
         // Before the reads: the answer has every change until then.
         countedAt: context.clock.now().toISOString(),

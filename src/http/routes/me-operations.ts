@@ -17,29 +17,33 @@ import { claimFields } from './claims.ts';
 /** As many as a person ticks on a screen. */
 const LISTED_MAX = 200;
 
-const ownClaim = z.strictObject(claimFields).meta({ examples: [{ count: 10 }] });
+const ownClaim = z.strictObject(claimFields).meta({ id: 'OwnClaimRequest', examples: [{ count: 10 }] });
 const reason = z.enum(GIVE_BACK_REASONS).describe('Stored with the operation.');
-const some = z.strictObject({
-  conversationIds: z
-    .array(conversationId)
-    .min(1)
-    .max(LISTED_MAX)
-    .refine((ids) => new Set(ids).size === ids.length, { error: 'must not list a conversation twice' })
-    .describe('Those that the texter does not have are left alone.'),
-  reason,
-});
-const all = z.strictObject({
-  status: z
-    .enum(['any', ...STATUSES])
-    .describe('Which conversations. "any" means all, also those that the view hides.'),
-  confirm: z
-    .int()
-    .min(0)
-    .max(COUNT_MAX)
-    .optional()
-    .describe('How many the texter expects to give back: refused with both numbers when the texter has more.'),
-  reason,
-});
+const some = z
+  .strictObject({
+    conversationIds: z
+      .array(conversationId)
+      .min(1)
+      .max(LISTED_MAX)
+      .refine((ids) => new Set(ids).size === ids.length, { error: 'must not list a conversation twice' })
+      .meta({ uniqueItems: true, description: 'Those that the texter does not have are left alone.' }),
+    reason,
+  })
+  .meta({ id: 'GiveBackSome' });
+const all = z
+  .strictObject({
+    status: z
+      .enum(['any', ...STATUSES])
+      .describe('Which conversations. "any" means all, also those that the view hides.'),
+    confirm: z
+      .int()
+      .min(0)
+      .max(COUNT_MAX)
+      .optional()
+      .describe('How many the texter expects to give back: refused with both numbers when the texter has more.'),
+    reason,
+  })
+  .meta({ id: 'GiveBackAll' });
 const giveBack = z
   .union([some, all])
   .meta({ id: 'GiveBack', examples: [{ status: 'any', confirm: 0, reason: 'done-for-today' }] });

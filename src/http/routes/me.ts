@@ -6,15 +6,18 @@ import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
 import { texterOf } from '../authenticate.ts';
 import { answer } from '../document.ts';
-import { cursorOf, next, page, readCursor } from '../paging.ts';
-import { conversation, place } from './conversations.ts';
+import { next, pageAfter, viewPlace } from '../paging.ts';
+import { conversation } from './conversations.ts';
 import type { HttpServices } from '../services.ts';
 import { campaign as campaignShape, countsByStatus, texter as texterShape } from '../shapes.ts';
 
+const ownCampaign = campaignShape
+  .pick({ campaignId: true, name: true, closed: true, selfAssign: true })
+  .meta({ id: 'OwnCampaign' });
 const me = z
   .object({
     ...texterShape.pick({ texterId: true, name: true, active: true }).shape,
-    campaign: campaignShape.pick({ campaignId: true, name: true, closed: true, selfAssign: true }),
+    campaign: ownCampaign,
     counts: countsByStatus,
     optedOut: z.int().describe('Conversations of contacts who opted out.'),
   })
@@ -29,7 +32,7 @@ const ownView = z
   })
   .meta({ id: 'OwnConversations' });
 const query = z.strictObject({
-  ...page,
+  ...pageAfter(viewPlace),
   status: z.enum(VISIBLE_STATUSES).optional().describe('Only conversations in this status.'),
 });
 
@@ -77,12 +80,12 @@ function addConversations(app: App, { context }: HttpServices): void {
     async (request) => {
       const { campaignId, texterId } = texterOf(request);
       const { status, limit, after } = request.query;
-      const asked = { campaignId, assignees: [texterId], status, limit, after: readCursor(place, after) };
+      const asked = { campaignId, assignees: [texterId], status, limit, after: after ?? null };
       const found = await viewConversations(context, asked);
       return {
         conversations: [...found.conversations],
         hidden: found.hidden,
-        next: found.next && cursorOf(found.next),
+        next: found.next && viewPlace.encode(found.next),
       };
     },
   );

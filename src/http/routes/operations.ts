@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { OPERATION_FILTERS, readMoves, parseMovesRequest, toMovesPage } from '../../operations/index.ts';
+import { movesPlace, OPERATION_FILTERS, readMoves, parseMovesRequest, toMovesPage } from '../../operations/index.ts';
+import { toOutsideId, toStoredId } from '../../domain/organisations.ts';
 import { required } from '../access.ts';
+import { callerOf } from '../authenticate.ts';
 import type { App } from '../app-type.ts';
 import { answer, problems } from '../document.ts';
 import {
@@ -13,14 +15,13 @@ import {
   previewBody,
 } from '../operation-shapes.ts';
 import { operationView } from '../operation-view.ts';
-import { cursorOf, page, readCursor } from '../paging.ts';
+import { momentPlace, pageAfter } from '../paging.ts';
 import { PREVIEW_ROUTE_MS_MAX, previewOf } from '../preview-of.ts';
 import { sendOperation, viewWithPlace } from '../send-operation.ts';
 import type { HttpServices, ListedOperations } from '../services.ts';
 import { oncePerAnswer } from '../shared-bodies.ts';
-import { campaignParams, instant, operationParams } from '../shapes.ts';
+import { campaignParams, operationParams } from '../shapes.ts';
 
-const place = z.strictObject({ at: instant, id: z.string() });
 const filters = { state: z.enum(OPERATION_FILTERS).optional().describe('Only operations in this state.') };
 
 /** Operations: send, preview, list, read, and what became of each conversation. */
@@ -75,7 +76,7 @@ const listBody = oncePerAnswer(({ shown, isLast }: ListedOperations) => {
   const last = isLast ? undefined : shown.at(-1);
   return {
     operations: shown.map(operationView),
-    next: last ? cursorOf({ at: last.acceptedAt, id: last.operationId }) : null,
+    next: last ? momentPlace.encode({ at: last.acceptedAt, id: toOutsideId(last.operationId) }) : null,
   };
 });
 
@@ -90,17 +91,17 @@ function addReads(app: App, services: HttpServices): void {
         tags: ['Operations'],
         summary: 'List the operations and claims of a campaign that a worker has accepted, newest first',
         params: campaignParams,
-        querystring: z.strictObject({ ...page, ...filters }),
+        querystring: z.strictObject({ ...pageAfter(momentPlace), ...filters }),
         response: { 200: answer('A page of operations.', operationsPage), ...problems(404) },
       },
     },
     async (request) => {
       const { campaignId } = required(request.resources.campaign);
       const { limit, after, state } = request.query;
-      const from = readCursor(place, after);
-      const start = from && { acceptedAt: from.at, operationId: from.id };
+      const { organisationId } = callerOf(request);
+      const start = after && { acceptedAt: after.at, operationId: toStoredId(organisationId, after.id) };
       const ask = async (): Promise<ListedOperations> => {
-        const found = await context.operationViews.listOperations(campaignId, limit + 1, state, start ?? undefined);
+        const found = await context.operationViews.listOperations(campaignId, limit + 1, state, start);
         const shown = await context.operationViews.withPlaces(campaignId, found.slice(0, limit));
         return { shown, isLast: found.length <= limit };
       };
@@ -134,7 +135,7 @@ function addMoves(app: App, { context }: HttpServices): void {
         tags: ['Operations'],
         summary: 'List what became of each conversation of an operation: it moved, or was skipped for a reason',
         params: operationParams,
-        querystring: z.strictObject(page),
+        querystring: z.strictObject(pageAfter(movesPlace)),
         response: { 200: answer('A page of conversations.', movesPage), ...problems(404, 409) },
       },
     },

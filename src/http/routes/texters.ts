@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { addTexters, removeTexters, setEachActive, type Texter, type TexterOutcome } from '../../campaigns/index.ts';
-import { NAME_CHARS_MAX, texterId } from '../../domain/ids.ts';
+import { texterId } from '../../domain/ids.ts';
 import { required } from '../access.ts';
 import { actorOf } from '../authenticate.ts';
 import type { App } from '../app-type.ts';
 import { answer, problems } from '../document.ts';
 import { refillPool, type HttpServices } from '../services.ts';
-import { actor, campaignParams, texter, texterParams } from '../shapes.ts';
+import { actor, campaignParams, nameText, texter, texterParams } from '../shapes.ts';
 
 /** More texters at once would keep the request running for too long. */
 const LISTED_MAX = 200;
@@ -14,21 +14,24 @@ const LISTED_MAX = 200;
 const additions = z
   .strictObject({
     texters: z
-      .array(z.strictObject({ texterId, name: z.string().min(1).max(NAME_CHARS_MAX) }))
+      .array(z.strictObject({ texterId, name: nameText }).meta({ id: 'NewTexter' }))
       .min(1)
       .max(LISTED_MAX),
     ...actor,
   })
-  .meta({ examples: [{ texters: [{ texterId: 't_kevin', name: 'Kevin' }] }] });
+  .meta({ id: 'NewTexters', examples: [{ texters: [{ texterId: 't_kevin', name: 'Kevin' }] }] });
 const chosen = z
   .strictObject({ texterIds: z.array(texterId).min(1).max(LISTED_MAX), ...actor })
-  .meta({ examples: [{ texterIds: ['t_kevin'] }] });
+  .meta({ id: 'TexterIds', examples: [{ texterIds: ['t_kevin'] }] });
 
-const outcome = z.object({
-  texterId: z.string(),
-  texter: texter.nullable().describe('The texter after the change; null if the change was refused for this texter.'),
-  refusal: z.object({ code: z.string(), message: z.string() }).nullable(),
-});
+const refusal = z.object({ code: z.string(), message: z.string() }).meta({ id: 'TexterRefusal' });
+const outcome = z
+  .object({
+    texterId: z.string(),
+    texter: texter.nullable().describe('The texter after the change; null if the change was refused for this texter.'),
+    refusal: refusal.nullable(),
+  })
+  .meta({ id: 'TexterOutcome' });
 const outcomes = z.object({ texters: z.array(outcome) }).meta({ id: 'TexterOutcomes' });
 const list = z.object({ texters: z.array(texter) }).meta({ id: 'Texters' });
 

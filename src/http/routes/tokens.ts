@@ -8,7 +8,7 @@ import type { App } from '../app-type.ts';
 import { actorOf, callerOf } from '../authenticate.ts';
 import { answer, problems } from '../document.ts';
 import type { HttpServices } from '../services.ts';
-import { actor, instant, texterParams } from '../shapes.ts';
+import { actorOnly, instant, texterParams } from '../shapes.ts';
 
 const MS_PER_S = 1_000;
 const LIFETIME_S_MIN = 10;
@@ -23,7 +23,7 @@ const request = z
       .describe('How long the token is valid, in seconds.'),
   })
   .default({ seconds: TOKEN_S_MAX })
-  .meta({ examples: [{ seconds: 600 }] });
+  .meta({ id: 'TokenRequest', examples: [{ seconds: 600 }] });
 const token = z
   .object({
     token: z.string().describe('Sent by the texter as `Authorization: Bearer TOKEN`. A secret: it is in no log.'),
@@ -32,10 +32,6 @@ const token = z
     texterId: z.string(),
   })
   .meta({ id: 'Token' });
-const revocation = z
-  .strictObject(actor)
-  .optional()
-  .meta({ examples: [{}] });
 const revoked = z
   .object({ tokenVersion: z.int().describe('The `tokenVersion` of tokens that the organisation signs from now on.') })
   .meta({ id: 'RevokedTokens' });
@@ -90,7 +86,7 @@ function addRevoke(app: App, { context }: HttpServices): void {
         tags: ['Tokens'],
         summary: 'Revoke all tokens of a texter at once, also those that the organisation has signed',
         params: texterParams,
-        body: revocation,
+        body: actorOnly,
         response: { 200: answer('The tokens are revoked.', revoked), ...problems(404) },
       },
     },
