@@ -105,6 +105,25 @@ describe('the executor', () => {
     expect(completeOptions({ name: PREVIEW_JOB, opts: { attempts: 1 } })).toMatchObject({ attempts: 1 });
   });
 
+  it('ends a job whose options have values that BullMQ cannot read', async () => {
+    script.push(() => {
+      throw new Error('the connection was lost');
+    });
+    script.push(() => completed('done'));
+    const { id = '' } = await queue.add(PREVIEW_JOB, {}, { delay: 60_000 });
+    // As another program may write them.
+    const opts = { attempts: null, backoff: '5', removeOnComplete: null, removeOnFail: {}, stackTraceLimit: 'all' };
+    await redis.hset(queue.toKey(id), 'opts', JSON.stringify(opts));
+    const job = (await queue.getJob(id)) as Job;
+    await job.promote();
+    expect(await ended(job)).toMatchObject({ returnvalue: 'done', attemptsMade: 2 });
+    noted.splice(0);
+    // Old versions of BullMQ have a number as backoff.
+    expect(completeOptions({ name: PREVIEW_JOB, opts: { backoff: 1_000, removeOnFail: 5 } })).toMatchObject({
+      ...{ attempts: 3, backoff: 1_000, removeOnFail: 5 },
+    });
+  });
+
   it('fails the job at once when its run ended as failed, and records no failure', async () => {
     const job = await play(() => ({ kind: 'failed', error: toStoredError(NO_TARGETS) }));
     expect(job).toMatchObject({ failedReason: toFailureText(toStoredError(NO_TARGETS)), attemptsMade: 1 });
