@@ -58,6 +58,12 @@ const OUT_WORDS = [
   ...['stop', 'stopall', 'end', 'quit', 'cancel', 'unsubscribe', 'unsubscribed', 'optout', 'optedout', 'out'],
   ...['donottext', 'donotcontact', 'donotcall', 'dnc', 'neversubscribed'],
 ];
+/** Those that mean the same in a column about anything. A survey may have "out" or "cancel". */
+const OUT_ANYWHERE = new Set([
+  ...['unsubscribe', 'unsubscribed', 'optout', 'optedout', 'donottext', 'donotcontact', 'donotcall', 'dnc', 'stop'],
+]);
+const PERHAPS_OUT = /unsub|opt|do ?no?t|dnc|stop/i;
+const BETWEEN_TAGS = /[,;|]/;
 const IN_WORDS = ['start', 'optin', 'optedin', 'in', 'subscribed'];
 
 /**
@@ -71,6 +77,12 @@ export function saysOptedOut(field: 'opted_out' | 'opted_in', text: string): boo
   const isYes = YES.includes(word) || DATE.test(text);
   if (isYes || NO.includes(word)) return isYes === (field === 'opted_out');
   return undefined;
+}
+
+/** Returns true for a cell that says, in a column about anything, that the person wants no messages. One of several tags counts. */
+export function saysOutAnywhere(text: string): boolean {
+  if (!PERHAPS_OUT.test(text)) return false;
+  return text.split(BETWEEN_TAGS).some((tag) => OUT_ANYWHERE.has(tag.toLowerCase().replace(NO_WORD, '')));
 }
 
 /** Returns whether a cell says yes to a question such as "is this number wrong?", or `undefined`. */

@@ -111,7 +111,7 @@ function headerOf(records: readonly SourceRow[], choices: MappingChoices): Heade
     return header;
   }
   const missing = missingFields(first.cells, choices);
-  throw first.cells.some(isData) ? dataAsHeader() : noHeader(missing, first.cells.length);
+  throw first.cells.some(isData) ? dataAsHeader() : noHeader(missing, first.cells);
 }
 
 /** A line before the header line does not have the columns that a person has named. */

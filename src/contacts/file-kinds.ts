@@ -21,6 +21,8 @@ const KINDS: readonly Kind[] = [
   { start: '%pdf', what: 'a PDF document', remedy: 'export the contacts as CSV' },
   { start: '{\\rtf', what: 'a text document (RTF)', remedy: 'save it as plain text' },
   { start: 'begin:vcard', what: 'a file of vCards', remedy: 'export the contacts as CSV' },
+  { start: '[{', what: 'JSON', remedy: 'save the contacts as CSV, or send them to the HTTP API' },
+  { start: '{"', what: 'JSON', remedy: 'save the contacts as CSV, or send them to the HTTP API' },
   { start: '<', what: 'a web page or XML', remedy: `open it in a spreadsheet and ${SAVE_AS_CSV}` },
 ];
 
@@ -38,5 +40,8 @@ function startsWith(bytes: Uint8Array, start: Kind['start']): boolean {
   const text = Buffer.from(bytes.subarray(0, START_CHARS))
     .toString('latin1')
     .replace(/^\u00ef\u00bb\u00bf/, '');
-  return text.trimStart().toLowerCase().startsWith(start);
+  return text
+    .replace(/^\s+|(?<=^\s*\[)\s+/g, '')
+    .toLowerCase()
+    .startsWith(start);
 }

@@ -1,6 +1,6 @@
 import type { ContactStore } from './contact.ts';
 import { mapColumns, missingFields, type ColumnMapping, type MappingChoices } from './mapping.ts';
-import { emptyFile, noHeader } from './mapping-refusals.ts';
+import { emptyFile, noConsentColumn, noHeader } from './mapping-refusals.ts';
 import { phoneReader } from './cell-values.ts';
 import { RowImport, type ImportResult, type RowImportParts } from './row-import.ts';
 import { ContactReader } from './row.ts';
@@ -123,7 +123,7 @@ async function prepare(
   const campaign = await findCampaign(stores, campaignId);
   if (campaign.closed) throw campaignClosed(campaignId);
   const missing = missingFields(columns, options);
-  if (missing.length > 0) throw noHeader(missing, columns.length);
+  if (missing.length > 0) throw noHeader(missing, columns);
   const mapping = mapColumns(columns, options);
   const country = await countryOf(campaign, options);
   const at = clock.now();
@@ -145,6 +145,11 @@ async function previewWith(
 ): Promise<ImportPreview> {
   const found = await survey(source, reader, signal);
   if (found.rows === 0 && found.isComplete) throw emptyFile('no rows after its header line');
-  const refusal = acceptRejected || !found.isComplete ? undefined : doubtedPhones(found, country);
+  const doubted = acceptRejected ? undefined : doubtedPhones(found, country);
+  const refusal = found.isComplete ? (undecidedConsent(source, found) ?? doubted) : undefined;
   return { country, mapping: reader.mapping, survey: found, refusal };
+}
+
+function undecidedConsent({ columns }: ContactSource, { consentColumns }: Survey): Refusal | undefined {
+  return consentColumns.length > 0 ? noConsentColumn(consentColumns, columns) : undefined;
 }

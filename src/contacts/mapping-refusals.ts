@@ -39,11 +39,45 @@ export function noSuchColumn(typed: string, option: string, count: number): Refu
   );
 }
 
-export function noHeader(missing: readonly ('name' | 'phone')[], count: number): Refusal {
+const PHONE_WORDS = ['phone', 'phones', 'telephone', 'tel', 'cell', 'mobile'];
+const WORDS_BESIDE = [
+  'number',
+  'no',
+  'home',
+  'work',
+  'business',
+  'main',
+  'other',
+  'primary',
+  'secondary',
+  'best',
+  '1',
+  '2',
+  '3',
+];
+
+/** True for a header like "Phone 2", which names a phone number and nobody. */
+function isLikePhone(header: string): boolean {
+  const words = header
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== '');
+  return (
+    words.some((word) => PHONE_WORDS.includes(word)) &&
+    words.every((word) => [...PHONE_WORDS, ...WORDS_BESIDE].includes(word))
+  );
+}
+
+/** Lists the columns that a person may have meant. */
+export function noHeader(missing: readonly ('name' | 'phone')[], headers: readonly string[]): Refusal {
+  const count = headers.length;
+  const phones = headers.flatMap((header, column) => (isLikePhone(header) ? [column] : []));
+  const perhaps = missing.includes('phone') && phones.length > 0 ? `. It may be ${listOf(phones, headers, 'or')}` : '';
   const needed = missing.map((field) => (field === 'name' ? 'the name' : 'the phone number')).join(' or ');
   return badFile(
     `no column is known as ${needed}. Headers such as name, first name, phone and cell are known; name another column with ` +
-      missing.map((field) => `--map ${field}=COLUMN`).join(' '),
+      missing.map((field) => `--map ${field}=COLUMN`).join(' ') +
+      perhaps,
     NEEDED,
     `a first line with ${count} columns, none of them for ${needed}`,
   );
@@ -65,7 +99,7 @@ export function badFile(message: string, expected: string, received: string): Re
   return new Refusal('bad-request', { message, expected, received });
 }
 
-function listOf(columns: readonly number[], headers: readonly string[]): string {
+function listOf(columns: readonly number[], headers: readonly string[], word = 'and'): string {
   const named = columns.map((column) => `column ${column + 1} (${shown((headers[column] ?? '').trim())})`);
-  return named.length > 1 ? `${named.slice(0, -1).join(', ')} and ${named.at(-1) ?? ''}` : (named[0] ?? '');
+  return named.length > 1 ? `${named.slice(0, -1).join(', ')} ${word} ${named.at(-1) ?? ''}` : (named[0] ?? '');
 }

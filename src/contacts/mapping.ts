@@ -30,6 +30,8 @@ export interface ColumnMapping {
   readonly columns: ReadonlyMap<Field, readonly number[]>;
   readonly labelledPhones: readonly LabelledPhone[];
   readonly ignored: readonly number[];
+  /** Those of the ignored columns that no person has named as ignored. */
+  readonly undecided: readonly number[];
 }
 
 const NAME_FIELDS: readonly Field[] = ['name', 'first_name', 'last_name'];
@@ -40,7 +42,8 @@ export function mapColumns(headers: readonly string[], choices: MappingChoices =
   if (found.ambiguous) throw ambiguousColumns(found.ambiguous.field, found.ambiguous.columns, headers);
   const consent = found.unread.filter((column) => speaksOfConsent(headers[column] ?? ''));
   if (consent.length > 0) throw noConsentColumn(consent, headers);
-  return { columns: found.columns, labelledPhones: found.labelledPhones, ignored: found.ignored };
+  const { columns, labelledPhones, ignored, unread: undecided } = found;
+  return { columns, labelledPhones, ignored, undecided };
 }
 
 /** Returns the required fields that no column gives. The list is empty for a header line that an import can use. */

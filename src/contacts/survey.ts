@@ -1,4 +1,5 @@
 import { BadRow } from './cell-values.ts';
+import { saysOutAnywhere } from './consent.ts';
 import type { NewConversation } from './contact.ts';
 import { hasPhone, hasRoundedId, type ContactReader } from './row.ts';
 import { readRow, REJECTED_LISTED_MAX, type RejectedRow } from './row-import.ts';
@@ -29,6 +30,8 @@ export interface Survey {
   /** The rows whose external id a spreadsheet has rounded. */
   readonly roundedIds: number;
   readonly firstRows: readonly UnderstoodRow[];
+  /** The columns that nobody has decided to ignore, and whose cells say of somebody that they want no messages. */
+  readonly consentColumns: readonly number[];
   /** False when a person has stopped it. */
   readonly isComplete: boolean;
 }
@@ -38,8 +41,10 @@ export async function survey(source: ContactSource, reader: ContactReader, signa
   const counts = { rows: 0, rejectedCount: 0, withPhone: 0, badPhones: 0, roundedIds: 0 };
   const rejected: RejectedRow[] = [];
   const firstRows: UnderstoodRow[] = [];
+  const consent = new ConsentColumns(reader.mapping.undecided);
   const add = (row: SourceRow): void => {
     counts.rows += 1;
+    if ('cells' in row) consent.look(row.cells);
     const isWithPhone = 'cells' in row && hasPhone(row.cells, reader.mapping);
     if (isWithPhone) counts.withPhone += 1;
     const read = readRow(row, reader);
@@ -55,10 +60,28 @@ export async function survey(source: ContactSource, reader: ContactReader, signa
     }
   };
   for await (const rows of source.rows()) {
-    if (signal?.aborted) return { ...counts, rejected, firstRows, isComplete: false };
+    if (signal?.aborted) break;
     rows.forEach(add);
   }
-  return { ...counts, rejected, firstRows, isComplete: true };
+  const isComplete = signal?.aborted !== true;
+  return { ...counts, rejected, firstRows, consentColumns: consent.found, isComplete };
+}
+
+/** Finds columns about consent by their cells, where the header says something else, such as "sms_status". */
+class ConsentColumns {
+  readonly found: number[] = [];
+  private open: readonly number[];
+
+  constructor(columns: readonly number[]) {
+    this.open = columns;
+  }
+
+  look(cells: readonly string[]): void {
+    const found = this.open.filter((column) => saysOutAnywhere(cells[column] ?? ''));
+    if (found.length === 0) return;
+    this.found.push(...found);
+    this.open = this.open.filter((column) => !found.includes(column));
+  }
 }
 
 /** Returns the refusal of a source that probably has numbers of another country, or another column of numbers. */

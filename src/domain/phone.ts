@@ -34,6 +34,7 @@ const SCIENTIFIC = /^(\d)\.(\d+)e\+?(\d+)$/i;
 const UNREADABLE: readonly (readonly [RegExp, string])[] = [
   [SCIENTIFIC, 'the phone number has lost digits in a spreadsheet'],
   [/^[-=@]/, 'the phone number begins like a formula'],
+  [/\d[ ,;]*(?:x|ext|extension)[.: ]*\d{1,6}$/i, 'the phone number has an extension'],
   [/\p{L}/u, 'the phone number contains letters'],
   [/^\d+\.\d+$/, 'the phone number is a decimal number'],
   [/\+.*\+/, 'the phone number has two plus signs'],
@@ -54,6 +55,7 @@ const UNREACHABLE = ['FIXED_LINE', 'TOLL_FREE', 'PREMIUM_RATE', 'SHARED_COST', '
  */
 export function readPhone(text: string, country: string | null): PhoneReading {
   const cell = unwrapped(text);
+  if (cell === '') return { problem: 'the phone number is missing' };
   if (DATE.test(cell)) return { problem: 'the phone number is a date' };
   const plain = cell.replace(AFTER_AREA_CODE, '$1 ');
   if (!BETWEEN_NUMBERS.test(plain)) return readOne(plain, country);

@@ -98,6 +98,32 @@ describe('baton import', () => {
     expect(await cli.json(['import', campaignId, '-', ...map], text)).toMatchObject({ added: 0, optedOut: 1 });
   });
 
+  it('refuses a column whose cells say that people want no messages, whatever its header says', async () => {
+    const campaignId = await newCampaign();
+    const text = 'Name,Phone,can2_sms_status\nAnn,2025550101,subscribed\nZora,2025550102,Unsubscribed\n';
+    const refusal = await cli.refusal(['import', campaignId, '-', '--accept-rejected'], text);
+    expect(refusal).toMatchObject({ code: 'consent-undecided' });
+    expect(refusal.message).toMatch(/^column 3 \("can2_sms_status"\) may say who wants no messages/);
+    const { out } = await cli.run(['import', campaignId, '-', '--preview'], text);
+    expect(out.replace(/\s+/g, ' ')).toContain('An import would be refused: column 3 ("can2_sms_status")');
+    const map = ['--map', 'opted_out=can2_sms_status'];
+    expect(await cli.json(['import', campaignId, '-', ...map], text)).toMatchObject({ added: 2, optedOut: 1 });
+    const ignored = ['import', campaignId, '-', '--ignore', '3'];
+    expect(await cli.json(ignored, text)).toMatchObject({ added: 0, alreadyThere: 2 });
+  });
+
+  it('names the columns that may have the phone number when none is known, and repeats no data', async () => {
+    const campaignId = await newCampaign();
+    const several = await cli.refusal(['import', campaignId, '-'], 'Name,Phone 1,Home phone\nAnn,2025550101,\n');
+    expect(several.message).toMatch(
+      /--map phone=COLUMN\. It may be column 2 \("Phone 1"\) or column 3 \("Home phone"\)$/,
+    );
+    const title = await cli.refusal(['import', campaignId, '-'], 'Phone list of Zora\nAnn\n');
+    expect(title.message).not.toMatch(/Zora|It may be/);
+    const json = await cli.refusal(['import', campaignId, '-'], '[\n  { "name": "Zora" }]');
+    expect(json.message).toMatch(/^the file is JSON and not CSV; save/);
+  });
+
   it('writes the bad rows to a file that can be corrected and imported again', async () => {
     const campaignId = await newCampaign();
     const file = join(folder, 'bad.csv');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { consentField, saysOptedOut, speaksOfConsent } from '../../src/contacts/consent.ts';
+import { consentField, saysOptedOut, saysOutAnywhere, speaksOfConsent } from '../../src/contacts/consent.ts';
 import { mapColumns, missingFields, type MappingChoices } from '../../src/contacts/mapping.ts';
 
 const fieldsOf = (headers: readonly string[], choices?: MappingChoices) =>
@@ -89,6 +89,17 @@ describe('consent', () => {
   ])('is not what a header speaks of that has such letters: %s', (header) =>
     expect(speaksOfConsent(header)).toBe(false),
   );
+
+  it.each([
+    ['unsubscribed', true],
+    ['Do not text', true],
+    ['volunteer; Opted-Out', true],
+    ['STOP', true],
+    ['subscribed', false],
+    ['please stop by', false],
+    ['out', false],
+    ['optional', false],
+  ])('is said by %j in a column about anything: %s', (text, isOut) => expect(saysOutAnywhere(text)).toBe(isOut));
 
   it.each([
     ['Y', true],

@@ -36,7 +36,9 @@ describe('reading a phone number', () => {
   it.each([
     ['2.02556E+09', 'has lost digits'],
     ['(202) 555-CARE', 'contains letters'],
-    ['202-555-0101 x123', 'contains letters'],
+    ['202-555-0101 x123', 'has an extension'],
+    ['(202) 555-0101 ext. 12', 'has an extension'],
+    ['=""', 'is missing'],
     ['-2025550196', 'begins like a formula'],
     ['2026-09-01', 'is a date'],
     ['202555.0198', 'is a decimal number'],

@@ -16,7 +16,7 @@ const PARAGRAPHS = [
     "another person's.",
   'An opt-out holds in any row and is never lifted by an import: a contact of the campaign is opted out if one row ' +
     'of their number says so, even if this row is bad for another reason. To lift an opt-out, use `baton ' +
-    'lift-opt-out`. A file with another column that speaks of consent is refused until --map or --ignore says what ' +
+    'lift-opt-out`. A file with another column that speaks of consent, in its header or its cells, is refused until --map or --ignore says what ' +
     'it is.',
   'The assignee (a texter by id or exact name; empty: the pool) follows the rules of reassign: a row whose assignee ' +
     'is paused is rejected, and a contact who opted out stays in the pool. --keep-assignees brings in the assignments ' +
