@@ -21,7 +21,6 @@ export {
   isOne,
   operationRequest,
   parseRequest,
-  previewRequest,
 } from './contract.ts';
 export { MOVES_OF_PAGE_MAX, movesPlace, parseMovesRequest } from './moves-job.ts';
 export { failWith } from './ending.ts';

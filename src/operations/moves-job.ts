@@ -18,9 +18,7 @@ export const movesPlace = z.string({ error: CURSOR_RULE }).regex(CURSOR, { error
 export const movesRequest = z.strictObject({
   operationId: operationId.describe('The operation or claim to read.'),
   campaignId,
-  after: movesPlace
-    .optional()
-    .describe('The "next" of the page before. Default: from the beginning.'),
+  after: movesPlace.optional().describe('The "next" of the page before. Default: from the beginning.'),
   limit: z
     .int()
     .min(1)

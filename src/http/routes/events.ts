@@ -35,9 +35,19 @@ const headers = z.looseObject({
   'last-event-id': z.string().max(100).optional().describe('The id of the last event that the client has received.'),
 });
 
+const event = z
+  .object({
+    event: z.string().describe('The kind of event, as the description of the operation names it.'),
+    id: z.string().optional().describe('What a client sends as `Last-Event-ID` to continue after this event.'),
+    data: z.string().meta({ contentMediaType: 'application/json', description: 'A JSON object.' }),
+  })
+  .meta({ id: 'StreamEvent' });
+/** OpenAPI 3.1 does not say whether a schema is that of the whole text or of each event. Tools disagree. */
+const events = z.union([z.string(), event]).describe('The text of the stream, or each of its events.');
+
 /** A response that stays open. */
 function stream(description: string): z.ZodString {
-  return { description, content: { 'text/event-stream': { schema: z.string() } } } as unknown as z.ZodString;
+  return { description, content: { 'text/event-stream': { schema: events } } } as unknown as z.ZodString;
 }
 
 /** Server-sent events about a campaign and about one operation. */
