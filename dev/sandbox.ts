@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { withDatabase } from './services/environment-services.ts';
-import { readConfig, PROCESS_NODE_FLAGS, type Config } from '../src/config.ts';
+import { readConfig, WORKER_NODE_FLAGS, type Config } from '../src/config.ts';
 import { createInterface } from 'node:readline';
 import { createContext, type Context } from '../src/context.ts';
 import { migrate } from '../src/mongo/migrate.ts';
@@ -125,7 +125,7 @@ export class Sandbox {
   }
 
   private startWorker(): ChildProcess {
-    return spawn(process.execPath, [...PROCESS_NODE_FLAGS, '--import', 'tsx', 'workers/main.ts'], {
+    return spawn(process.execPath, [...WORKER_NODE_FLAGS, '--import', 'tsx', 'workers/main.ts'], {
       env: { ...this.env, BATON_LOG_LEVEL: 'info', ...this.options.workerEnv },
       stdio: ['ignore', 'ignore', 'pipe'],
     });

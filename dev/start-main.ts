@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import getPort from 'get-port';
 import { replaceKey, SCOPES } from '../src/access/index.ts';
-import { readConfig, PROCESS_NODE_FLAGS } from '../src/config.ts';
+import { readConfig, SERVER_NODE_FLAGS, WORKER_NODE_FLAGS } from '../src/config.ts';
 import { openContext } from '../src/context.ts';
 import { DEFAULT_ORGANISATION } from '../src/domain/organisations.ts';
 import { log } from './services/messages.ts';
@@ -45,7 +45,7 @@ async function isReady(): Promise<boolean> {
 }
 
 const key = await createFirstKey();
-const children = [start('src/http/main.ts', PROCESS_NODE_FLAGS), start('workers/main.ts', PROCESS_NODE_FLAGS)];
+const children = [start('src/http/main.ts', SERVER_NODE_FLAGS), start('workers/main.ts', WORKER_NODE_FLAGS)];
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => children.forEach(({ process: child }) => child.kill(signal)));
 }

@@ -41,7 +41,7 @@ export interface MomentPlace {
 }
 
 /** Other programs can have written ids of every kind. */
-const MOMENT_PLACE = new RegExp(`^(-?[0-9]{1,15})_(.{1,${ID_CHARS_MAX}})$`);
+const MOMENT_PLACE = new RegExp(`^(-?[0-9]{1,15})_([^\\r\\n]{1,${ID_CHARS_MAX}})$`);
 
 export const momentPlace = z.codec(placeText(MOMENT_PLACE), z.custom<MomentPlace>(), {
   decode: (text) => {

@@ -34,7 +34,8 @@ const counts = z.strictObject({
     .refine((numbers) => Object.keys(numbers).length <= TEXTERS_MAX, {
       error: `must name at most ${TEXTERS_MAX} texters`,
     })
-    .refine((numbers) => sumOf(numbers) <= COUNT_MAX, { error: `must add up to at most ${COUNT_MAX}` }),
+    .refine((numbers) => sumOf(numbers) <= COUNT_MAX, { error: `must add up to at most ${COUNT_MAX}` })
+    .meta({ minProperties: 1, maxProperties: TEXTERS_MAX }),
 });
 const status = z.enum(['any', ...STATUSES]).describe('"any" means every status, awaiting-contact and closed included.');
 
@@ -121,7 +122,8 @@ const listed = {
     .max(LISTED_MAX)
     .refine((list) => new Set(list.map((each) => each.conversationId)).size === list.length, {
       error: 'must not list a conversation twice',
-    }),
+    })
+    .meta({ uniqueItems: true }),
 };
 
 const reassignListRequest = z.strictObject({

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { generatedFiles } from '../../dev/generate.ts';
-import { readConfig, PROCESS_NODE_FLAGS } from '../../src/config.ts';
+import { readConfig, WORKER_NODE_FLAGS } from '../../src/config.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -14,7 +14,7 @@ describe('files that must match the code', () => {
 
   it('the Dockerfile starts a worker with the Node flags of a worker', () => {
     const [, command = ''] = /^CMD (.*)$/m.exec(read('Dockerfile')) ?? [];
-    expect(JSON.parse(command)).toEqual(['node', ...PROCESS_NODE_FLAGS, 'dist/workers/main.js']);
+    expect(JSON.parse(command)).toEqual(['node', ...WORKER_NODE_FLAGS, 'dist/workers/main.js']);
   });
 
   it('the Dockerfile starts the worker under an init, as process 1 would ignore signals that have no handler', () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import getPort from 'get-port';
-import { PROCESS_NODE_FLAGS } from '../../../src/config.ts';
+import { SERVER_NODE_FLAGS } from '../../../src/config.ts';
 import { createKey, SCOPES } from '../../../src/access/index.ts';
 import { DEFAULT_ORGANISATION } from '../../../src/domain/organisations.ts';
 import type { Sandbox } from '../../sandbox.ts';
@@ -28,7 +28,7 @@ export interface BenchServer {
 
 export async function startServer({ config, context }: Sandbox): Promise<BenchServer> {
   const port = await getPort();
-  const child = spawn(process.execPath, [...PROCESS_NODE_FLAGS, '--import', 'tsx', 'src/http/main.ts'], {
+  const child = spawn(process.execPath, [...SERVER_NODE_FLAGS, '--import', 'tsx', 'src/http/main.ts'], {
     stdio: 'ignore',
     env: {
       ...process.env,

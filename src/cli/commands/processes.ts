@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { runProcesses, type ProcessMain } from '../run-process.ts';
 import type { Session } from '../session.ts';
-import { PROCESS_NODE_FLAGS } from '../../config.ts';
+import { SERVER_NODE_FLAGS, WORKER_NODE_FLAGS } from '../../config.ts';
 
 /** The library does not import the worker. */
-export const WORKER_PROCESS: ProcessMain = { path: 'workers/main', flags: PROCESS_NODE_FLAGS };
+export const WORKER_PROCESS: ProcessMain = { path: 'workers/main', flags: WORKER_NODE_FLAGS };
 
 export function addWorker(program: Command, session: Session): void {
   program.command('worker').action(async () => {
@@ -14,7 +14,7 @@ export function addWorker(program: Command, session: Session): void {
   });
 }
 
-const SERVER_PROCESS: ProcessMain = { path: 'src/http/main', flags: PROCESS_NODE_FLAGS };
+const SERVER_PROCESS: ProcessMain = { path: 'src/http/main', flags: SERVER_NODE_FLAGS };
 
 export function addServe(program: Command, session: Session): void {
   program
