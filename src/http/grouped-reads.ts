@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { DamagedRecord } from '../domain/damaged-record.ts';
 
 /** Limits how long one caller waits for documents of others. */
 const GROUP_MAX = 100;
@@ -6,17 +7,21 @@ const GROUP_MAX = 100;
 /**
  * Reads documents by their ids. Those that are asked for in the same turn of the event loop are read with one query: many
  * requests arrive or continue together when a round of claims ends. The query begins after the calls, so an answer is never
- * older than its call.
+ * older than its call. A damaged record fails the calls for it only.
  */
 export class GroupedReads<Found> {
   private readonly loader: DataLoader<string, Found | undefined>;
 
-  constructor(readAll: (ids: readonly string[]) => Promise<readonly Found[]>, idOf: (found: Found) => string) {
-    const read = async (ids: readonly string[]): Promise<(Found | undefined)[]> => {
-      const found = new Map((await readAll([...new Set(ids)])).map((each) => [idOf(each), each]));
+  constructor(
+    readAll: (ids: readonly string[]) => Promise<readonly (Found | DamagedRecord)[]>,
+    idOf: (found: Found) => string,
+  ) {
+    const read = async (ids: readonly string[]): Promise<(Found | DamagedRecord | undefined)[]> => {
+      const all = await readAll([...new Set(ids)]);
+      const found = new Map(all.map((each) => [each instanceof DamagedRecord ? each.id : idOf(each), each]));
       return ids.map((id) => found.get(id));
     };
-    this.loader = new DataLoader(read, {
+    this.loader = new DataLoader<string, Found | undefined>(read, {
       cache: false,
       maxBatchSize: GROUP_MAX,
       batchScheduleFn: (begin) => void setImmediate(begin),

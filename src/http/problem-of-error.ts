@@ -8,6 +8,7 @@ import {
   Refusal,
   type RefusalCode,
 } from '../domain/errors.ts';
+import { DamagedRecord } from '../domain/damaged-record.ts';
 import { safeText } from '../domain/safe-text.ts';
 import { isDatabaseAway } from '../mongo/server-errors.ts';
 import { isRedisAway } from '../queue/redis-errors.ts';
@@ -45,10 +46,17 @@ export function problemOf(error: unknown): FoundProblem {
   if (error instanceof HttpProblem) return { code: error.code, status: error.status, ...error.details };
   if (error instanceof Refusal) return refused(error);
   if (error instanceof Halted || isPermanent(error)) return { ...detailsOf(error), code: error.code, status: 409 };
+  if (error instanceof DamagedRecord) return damaged(error);
   if (error instanceof QueueUnavailable || error instanceof ProducerClosed) return UNAVAILABLE;
   if (error instanceof JobFailed) return { ...UNEXPECTED, isUnexpected: true };
   if (isDatabaseAway(error) || isRedisAway(error)) return UNAVAILABLE;
   return ofFramework(error) ?? { ...UNEXPECTED, isUnexpected: true };
+}
+
+/** The log has the cause. Sending the request again does not help until the record is repaired. */
+function damaged({ message }: DamagedRecord): FoundProblem {
+  const details = { message, expected: 'a record as Baton writes it', received: 'a record with other values' };
+  return { ...problemOf(new HttpProblem('damaged-record', details)), isUnexpected: true };
 }
 
 function refused(error: Refusal): FoundProblem {

@@ -1,3 +1,4 @@
+import type { DamagedRecord } from '../domain/damaged-record.ts';
 import type { Claim, ClaimRequest } from '../claims/index.ts';
 import type { OperationRecord } from '../domain/operation.ts';
 import type { StoredBatch } from './batch.ts';
@@ -49,7 +50,7 @@ export interface OperationViewStore {
   ): Promise<AnyOperation[]>;
   findOperation(operationId: string): Promise<AnyOperation | undefined>;
   /** Reads several with one query. Leaves out those that are not stored. */
-  findOperations(operationIds: readonly string[]): Promise<AnyOperation[]>;
+  findOperations(operationIds: readonly string[]): Promise<(AnyOperation | DamagedRecord)[]>;
   /** Adds to the operations of a campaign that wait how many run before each. Reads the queue of the campaign. */
   withPlaces(campaignId: string, operations: readonly AnyOperation[]): Promise<ViewedOperation[]>;
   /** The batches of an operation from a number on, in order. The first query reads one, and each next one twice as many. */

@@ -1,4 +1,5 @@
 import type { QueryFilter } from 'mongoose';
+import { readOrDamaged, type DamagedRecord } from '../domain/damaged-record.ts';
 import { RETRYABLE_CODES } from '../domain/operation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { batchId, batchIdsOf, QUEUED, type BatchDoc, type OperationDoc } from '../mongo/documents.ts';
@@ -55,9 +56,10 @@ export class MongoOperationViewStore implements OperationViewStore {
     return doc ? toAnyOperation(doc) : undefined;
   }
 
-  async findOperations(operationIds: readonly string[]): Promise<AnyOperation[]> {
+  async findOperations(operationIds: readonly string[]): Promise<(AnyOperation | DamagedRecord)[]> {
     const found = this.database.models.operations.find({ _id: { $in: [...operationIds] } });
-    return (await found.lean<OperationDoc[]>()).map(toAnyOperation);
+    const docs = await found.lean<OperationDoc[]>();
+    return docs.map((doc) => readOrDamaged('operation', doc._id, () => toAnyOperation(doc)));
   }
 
   /** Reads the queue once, however many of the operations wait. */

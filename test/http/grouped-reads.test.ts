@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DamagedRecord } from '../../src/domain/damaged-record.ts';
 import { GroupedReads } from '../../src/http/grouped-reads.ts';
 
 interface Doc {
@@ -41,6 +42,16 @@ describe('reads that begin in the same turn of the event loop', () => {
     docs.set('a', 2);
     expect(await reads.find('a')).toMatchObject({ version: 2 });
     expect(await before).toMatchObject({ version: 1 });
+  });
+
+  it('fail alone when their document is damaged', async () => {
+    const damaged = new DamagedRecord('operation', 'b', new TypeError('no list'));
+    const reads = new GroupedReads<Doc>(
+      (ids) => Promise.resolve(ids.map((id) => (id === 'b' ? damaged : { id, version: 1 }))),
+      ({ id }) => id,
+    );
+    const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((id) => reads.find(id)));
+    expect(outcomes).toMatchObject([{ value: { id: 'a' } }, { reason: damaged }, { value: { id: 'c' } }]);
   });
 
   it('all fail with their query, and the next one is not affected', async () => {

@@ -107,6 +107,20 @@ describe('sending an operation', () => {
   });
 });
 
+describe('an operation whose stored record is damaged', () => {
+  it('fails its own requests with a clear problem, and none of those that are read with it', async () => {
+    const ids = [harness.newId('op'), harness.newId('op')];
+    for (const id of ids) await send(id, { ...DEAL, count: 1 }, WAIT);
+    const [damaged = '', whole = ''] = ids;
+    await harness.context.database.operations.updateOne({ _id: damaged }, { $set: { granted: 'none' } });
+    const reads = [damaged, whole, damaged, whole].map((id) => client.get(path(`operations/${id}`)));
+    const problem = { status: 500, body: { code: 'damaged-record', status: 500 } };
+    const read = { status: 200, body: { operationId: whole, state: 'done' } };
+    expect(await Promise.all(reads)).toMatchObject([problem, read, problem, read]);
+    expect(await send(damaged, { ...DEAL, count: 1 }, WAIT)).toMatchObject(problem);
+  });
+});
+
 describe('an operation', () => {
   it('is previewed, listed page by page, and explained conversation by conversation', async () => {
     const preview = await client.post(path('operations/preview'), DEAL);
