@@ -48,12 +48,17 @@ export async function applyInParts(deps: PartsDeps, planned: UnappliedBatch): Pr
     } catch (error) {
       if (!(error instanceof WriteConflict) || performance.now() - progressAt > NO_PROGRESS_MS_MAX) throw error;
       conflicts += 1;
-      deps.size.shrink(sizeMax);
-      deps.onConflict();
-      countConflict('batch');
+      noteConflict(deps, sizeMax);
       await delay(pauseMs(conflicts));
     }
   }
+}
+
+/** Takes note of a transaction that met another writer. The next one is smaller. */
+export function noteConflict({ size, onConflict }: PartsDeps, conflictingSize: number): void {
+  size.shrink(conflictingSize);
+  onConflict();
+  countConflict('batch');
 }
 
 async function applyPart(

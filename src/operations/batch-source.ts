@@ -12,6 +12,8 @@ export interface BatchSource {
   isComplete(): boolean;
   /** True when conversations are read before they are planned, so that a planned batch needs no evaluation. */
   readonly readsConversations: boolean;
+  /** Returns true when nothing is left to plan, provided that all of this batch, the first one, is written. */
+  isWhole(batch: Batch): Promise<boolean>;
   /** Continues after the newest stored batch. `shortfalls` lists those of every batch so far. */
   resume(newest: Batch, shortfalls: readonly BatchShortfalls[]): Promise<void> | void;
   /** Plans batches of at most `sizeMax()` conversations. Call it again while {@link isComplete} is false. */

@@ -130,6 +130,11 @@ export function countApplied({ state, moves, progress }: StoredBatch): number {
   return state === 'applied' ? countMoves(moves) : (progress?.appliedCount ?? 0);
 }
 
+/** Counts the conversations that a batch moves or skips. */
+export function countSelected({ moves, skips }: Pick<Batch, 'moves' | 'skips'>): number {
+  return countMoves(moves) + skips.reduce((sum, { conversationIds }) => sum + conversationIds.length, 0);
+}
+
 /** Adds up shortfalls by assignee and target. */
 export function addShortfalls(...lists: readonly (readonly Shortfall[])[]): Shortfall[] {
   const sums = new Map<string, Shortfall>();

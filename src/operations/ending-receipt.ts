@@ -8,7 +8,7 @@ import {
   type SkipCount,
   type SkipReason,
 } from '../domain/receipt.ts';
-import type { StoredBatch } from './batch.ts';
+import { countSelected, type StoredBatch } from './batch.ts';
 import { kindOf } from './kinds.ts';
 import { overLimits } from './limits.ts';
 import { countMoves } from './moves.ts';
@@ -87,14 +87,11 @@ function overLimit(plan: Plan | null, { moves, limited }: Found): OverLimit[] {
 /** Adds the dropped batches and the unapplied moves. The receipt has everything else before the position of planning. */
 function leftOver(plan: Plan | null, { left, moves, recent }: Found): number {
   if (left === null) return 0;
-  const dropped = countSelected(recent.filter(({ state }) => state === 'dropped'));
+  const dropped = recent
+    .filter(({ state }) => state === 'dropped')
+    .reduce((sum, batch) => sum + countSelected(batch), 0);
   const unapplied = countMoves(recent.flatMap(({ unappliedMoves = [] }) => unappliedMoves));
   const all = dropped + unapplied + left;
   const limit = plan?.limit ?? null;
   return limit === null ? all : Math.min(all, Math.max(0, limit - sumOf(moves)));
-}
-
-function countSelected(batches: readonly StoredBatch[]): number {
-  const skipped = batches.flatMap(({ skips }) => skips).reduce((sum, skip) => sum + skip.conversationIds.length, 0);
-  return countMoves(batches.flatMap(({ moves }) => moves)) + skipped;
 }

@@ -1,13 +1,17 @@
+import type { Assignee } from '../domain/conversation.ts';
 import { isEnded, type Clock } from '../domain/operation.ts';
 import { isPermanent, Refusal } from '../domain/errors.ts';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { ATTEMPTS_EXHAUSTED, failedAttempt, toStoredError } from '../domain/stored-error.ts';
 import { creditsAfter, type Credit } from '../domain/credits.ts';
 import type { MoveCount } from '../domain/receipt.ts';
+import type { AssigneeCount } from '../conversations/index.ts';
 import type { BatchSource } from './batch-source.ts';
+import type { Batch, StoredBatch } from './batch.ts';
 import { needsBatches, NOTHING_AROUND, receiptOf, type Around } from './ending-receipt.ts';
 import { kindOf, resolvePlan } from './kinds.ts';
 import { countLimited } from './limits.ts';
+import { changesOf, countsOf } from './moves.ts';
 import type { Operation, Plan } from './operation.ts';
 import type { Ending, Stores } from './ports.ts';
 
@@ -21,6 +25,38 @@ export async function finish(deps: EndingDeps, operation: Operation, source: Bat
   const ended = await endWith(deps, operation, { state: 'done' }, source);
   // A failure or cancellation may have been recorded meanwhile. Then the operation is not done yet.
   return (await endStopped(deps, ended)) ?? ended;
+}
+
+/**
+ * Moves and ends an operation in one transaction, if `batch`, its first one, is all that it moves. Returns `undefined`, and
+ * writes nothing, when that is not possible: then the batch is stored, and applied in parts.
+ */
+export async function finishAtOnce(
+  { stores, clock }: EndingDeps,
+  operation: Operation,
+  source: BatchSource,
+  batch: Batch,
+): Promise<Operation | undefined> {
+  const receivers = batch.moves.map(({ to }) => to);
+  const [isWhole, limited] = await Promise.all([source.isWhole(batch), countTargets(stores, operation, receivers)]);
+  if (!isWhole) return undefined;
+  const moves = countsOf(batch.moves);
+  const skipped = batch.skips.map(({ reason, conversationIds }) => ({ reason, count: conversationIds.length }));
+  // The conversations were counted where they were before.
+  const around = { left: null, paused: leftOutOf(operation), limited: [...limited, ...changesOf(batch.moves)] };
+  const endMarker = source.endMarker();
+  const recent: StoredBatch[] = [
+    { ...batch, state: 'applied' },
+    { ...endMarker, state: 'end-marker' },
+  ];
+  const whole = { operation, batch, endMarker, guard: source.guard };
+  return stores.operations.endAtOnce(whole, async (reads) => {
+    const receipt = receiptOf(operation, 'done', { moves, skipped, ...around, recent });
+    const credits = changesCredits(operation, moves)
+      ? newCredits(operation, await reads.credits(), moves, around.paused)
+      : {};
+    return { state: 'done', at: clock.now(), receipt, ...credits };
+  });
 }
 
 /** Ends an operation as failed, with a receipt of what it has moved. */
@@ -76,15 +112,24 @@ async function readAround(
   state: Ending['state'],
   source: BatchSource | undefined,
 ): Promise<Around> {
-  const { campaignId, plan, request } = operation;
-  const targets = plan?.limits ? plan.targets.filter((target) => target !== null) : [];
+  const { request } = operation;
   const isCounted = source !== undefined && kindOf(request).requestedCount(request) === null;
   const [left, paused, limited] = await Promise.all([
     state === 'cancelled' ? countUnplanned(stores, operation) : isCounted ? source.countLeft() : null,
     pausedTargets(stores, operation),
-    targets.length > 0 ? countLimited(stores.conversations, campaignId, targets) : [],
+    countTargets(stores, operation, operation.plan?.targets ?? []),
   ]);
   return { left, paused, limited };
+}
+
+/** Counts the conversations of these targets, if the campaign has limits. */
+async function countTargets(
+  { conversations }: Stores,
+  { campaignId, plan }: Operation,
+  targets: readonly Assignee[],
+): Promise<AssigneeCount[]> {
+  const texterIds = plan?.limits ? [...new Set(targets.filter((target) => target !== null))] : [];
+  return texterIds.length > 0 ? countLimited(conversations, campaignId, texterIds) : [];
 }
 
 function changesCredits({ plan }: Operation, moves: readonly MoveCount[]): boolean {
@@ -107,12 +152,21 @@ function newCredits(
 }
 
 /** Returns the targets that could not receive until the end. */
-async function pausedTargets(stores: Stores, { campaignId, plan }: Operation): Promise<string[]> {
-  if (!plan || !(plan.credits ?? plan.numbers)) return [];
+async function pausedTargets(stores: Stores, operation: Operation): Promise<string[]> {
+  const { campaignId, plan } = operation;
+  if (!plan || !dealsShares(plan)) return [];
   const texters = await stores.texters.list(campaignId);
   const active = new Set(texters.filter((texter) => texter.active).map(({ texterId }) => texterId));
   const targets = plan.targets.filter((target) => target !== null);
-  return [...(plan.leftOut ?? []), ...targets.filter((target) => !active.has(target))];
+  return [...leftOutOf(operation), ...targets.filter((target) => !active.has(target))];
+}
+
+function leftOutOf({ plan }: Operation): readonly string[] {
+  return plan && dealsShares(plan) ? (plan.leftOut ?? []) : [];
+}
+
+function dealsShares({ credits, numbers }: Plan): boolean {
+  return (credits ?? numbers) !== undefined;
 }
 
 /** Counts what a cancelled operation would have selected after the position of planning; `null` without a plan. */

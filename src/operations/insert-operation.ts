@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose';
 import { nextOperationCount } from '../campaigns/index.ts';
 import { queueFull, Refusal, RESENDABLE_CODES, unknownCampaign } from '../domain/errors.ts';
 import type { Database } from '../mongo/database.ts';
-import { QUEUED, type OperationDoc } from '../mongo/documents.ts';
+import { batchIdsOf, QUEUED, type OperationDoc } from '../mongo/documents.ts';
 import { QUEUED_INDEX } from '../mongo/indexes.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { NO_SEQUENCE, type Operation } from './operation.ts';
@@ -42,6 +42,28 @@ export async function insertOperations(
     if (isDuplicateKey(error) || error instanceof Refusal) return undefined;
     throw error;
   }
+}
+
+/** Replaces a refused operation, which has moved nothing, with the one that was sent again. */
+export async function replaceRefused(
+  database: Database,
+  operation: Omit<Operation, 'sequence'>,
+  queuedMax: number,
+): Promise<void> {
+  const { operationId, campaignId } = operation;
+  const refused = {
+    ...{ _id: operationId, state: 'failed' as const, expiring: { $exists: false } },
+    ...{ 'error.code': { $in: [...RESENDABLE_CODES] }, 'receipt.moved': 0 },
+  };
+  await database.transaction(async (session) => {
+    const before = await database.models.operations.findOneAndDelete(refused, { session }).lean<OperationDoc>();
+    if (!before) return;
+    // The end marker of the refused operation.
+    await database.batches.deleteMany({ _id: batchIdsOf(operationId) }, { session });
+    const sequence = await nextSequence(database, campaignId, { queuedMax, session });
+    // A run of its own, so that a worker that still works on the refused one changes nothing.
+    await insertOperation(database, { ...operation, sequence, reopened: (before.reopened ?? 0) + 1 }, session);
+  });
 }
 
 /** Returns those of the ids that belong to an operation, and whether it was refused and can be sent again. */

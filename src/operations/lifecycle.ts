@@ -1,8 +1,9 @@
-import { isEnded, type Clock } from '../domain/operation.ts';
+import { type Clock } from '../domain/operation.ts';
 import { CONFIRMATION_CODES, isPermanent, operationConflict, Refusal, TOO_EARLY_CODES } from '../domain/errors.ts';
 import { toStoredError, type StoredError } from '../domain/stored-error.ts';
 import { isOne, type OperationRequest } from './contract.ts';
-import { endStopped, failWith, finish } from './ending.ts';
+import type { Batch } from './batch.ts';
+import { endStopped, failWith, finish, finishAtOnce } from './ending.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
 import { moveOne, type OneCommand } from './move-one.ts';
 import { newOperation, type Operation, type OperationCommand, type Plan } from './operation.ts';
@@ -143,8 +144,8 @@ async function startAndRun(
 /**
  * Takes the campaign lock and stores the plan. Returns `undefined` while another bulk operation of the campaign goes first.
  *
- * The plan is resolved after the lock is taken, because the operation before it changes credits and loads.
- * A new operation that has to wait is resolved too, so that it is refused at once when it would be refused now.
+ * The plan is resolved when no other operation can take the lock any more, because the operation before it changes credits and
+ * loads. A new operation that has to wait is resolved too, so that it is refused at once when it would be refused now.
  */
 async function start(
   { stores, clock }: LifecycleDeps,
@@ -152,13 +153,14 @@ async function start(
   isNew: boolean,
 ): Promise<Operation | undefined> {
   const { request, state } = operation;
-  const started =
-    state === 'running' ? operation : await stores.operations.start(operation, needsCampaignLock(request));
-  if (started && (started.plan || isEnded(started.state))) return started;
+  const takesLock = needsCampaignLock(request);
+  const waits = state === 'accepted' && takesLock && (await stores.operations.waits(operation));
+  if (waits && !isNew) return undefined;
   // A reopened operation keeps its plan. A refusal now would hide what it has moved already.
-  if (operation.plan || !(started || isNew)) return undefined;
-  const plan = await resolvePlan(stores, request, true);
-  return started && stores.operations.storePlan(started, plan, clock.now());
+  const plan = operation.plan ?? (await resolvePlan(stores, request, true));
+  if (waits) return undefined;
+  if (state === 'accepted') return stores.operations.start(operation, { takesLock, plan, startedAt: clock.now() });
+  return operation.plan ? operation : stores.operations.storePlan(operation, plan, clock.now());
 }
 
 interface Planned {
@@ -179,9 +181,11 @@ async function run(
   if (operation.claimsEnded === undefined) await kind.checkConfirmation?.(stores, request, plan);
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const source = kind.batchSource(stores, request, plan);
-  const isComplete = await runSlice(stores, { operation: prepared, source, mayHaveBatches }, controls);
-  if (!isComplete) return { kind: 'unfinished', operation: prepared };
-  return { kind: 'ended', operation: await finish(deps, prepared, source) };
+  const finishAll = (batch: Batch) => finishAtOnce(deps, prepared, source, batch);
+  const work = { operation: prepared, source, mayHaveBatches, finishAtOnce: finishAll };
+  const end = await runSlice(stores, work, controls);
+  if (end === 'unfinished') return { kind: 'unfinished', operation: prepared };
+  return { kind: 'ended', operation: end === 'complete' ? await finish(deps, prepared, source) : end };
 }
 
 async function endClaims(

@@ -35,6 +35,10 @@ class List implements BatchSource {
     return this.isPlanned;
   }
 
+  isWhole(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
   resume(newest: Batch): void {
     this.planner = new Planner({ request: this.request, plan: this.plan, newest });
     this.isPlanned = true;

@@ -29,6 +29,9 @@ export function toAnyOperation(doc: OperationDoc | ClaimDoc): AnyOperation {
   return { ...identity, receipt, error, cancellation, acceptedAt, startedAt, endedAt, ...failures, ...granted };
 }
 
+/** Neither a failure nor a cancellation is recorded. */
+export const NOT_STOPPED = { error: null, cancellation: null } as const;
+
 /** Matches an operation only while it is in this run. */
 export function ofRun({ operationId, reopened }: Run): QueryFilter<OperationDoc> {
   return { _id: operationId, reopened: reopened ?? { $exists: false } };

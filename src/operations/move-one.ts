@@ -8,6 +8,7 @@ import type { Batch } from './batch.ts';
 import type { OneRequest } from './contract.ts';
 import { resolvePlan } from './kinds.ts';
 import { countLimited, overLimits } from './limits.ts';
+import { changesOf, countsOf } from './moves.ts';
 import { newOperation, NO_SEQUENCE, type Operation, type OperationCommand, type Plan } from './operation.ts';
 import { Planner } from './planner.ts';
 import type { MovedOperation, Stores } from './ports.ts';
@@ -113,7 +114,7 @@ async function asDone(
   const counts = [...(await countTargets(reads, drafts))];
   return drafts.map((draft) => {
     const { command, plan, batch, endMarker } = draft;
-    counts.push(...changesOf(batch));
+    counts.push(...changesOf(batch.moves));
     const accepted = { ...newOperation(command, acceptedAt), sequence: NO_SEQUENCE };
     return {
       operation: ended(accepted, plan, batch, { at, overLimit: overLimit(plan, batch, counts) }),
@@ -130,21 +131,14 @@ async function countTargets(reads: ReadsOfMoves, drafts: readonly Draft[]): Prom
   const [first] = limited;
   if (!first || targets.length === 0) return [];
   const loads = await reads.loads;
-  if (targets.every((target) => loads.has(target))) return countsOf(loads);
+  if (targets.every((target) => loads.has(target))) return countsOfLoads(loads);
   return countLimited(reads.stores.conversations, first.batch.campaignId, targets);
 }
 
-function countsOf(loads: ReadonlyMap<string, TexterLoad>): AssigneeCount[] {
+function countsOfLoads(loads: ReadonlyMap<string, TexterLoad>): AssigneeCount[] {
   return [...loads].flatMap(([assigneeId, { notStarted, needsReply }]) => [
     { assigneeId, status: 'not-started' as const, count: notStarted },
     { assigneeId, status: 'needs-reply' as const, count: needsReply },
-  ]);
-}
-
-function changesOf({ moves }: Batch): AssigneeCount[] {
-  return moves.flatMap(({ from, to, status }) => [
-    { assigneeId: from, status, count: -1 },
-    { assigneeId: to, status, count: 1 },
   ]);
 }
 
@@ -159,7 +153,6 @@ function ended(
   { moves }: Batch,
   { at, overLimit: over }: { readonly at: Date; readonly overLimit: readonly OverLimit[] },
 ): Operation {
-  const counts = moves.map(({ conversationIds, ...move }) => ({ ...move, count: conversationIds.length }));
-  const receipt = totalUp(counts, [], { asked: null, ended: true, overLimit: over });
+  const receipt = totalUp(countsOf(moves), [], { asked: null, ended: true, overLimit: over });
   return { ...operation, state: 'done', plan, receipt, startedAt: operation.acceptedAt, endedAt: at };
 }

@@ -1,4 +1,6 @@
+import type { AssigneeCount } from '../conversations/index.ts';
 import type { Assignee, Status } from '../domain/conversation.ts';
+import type { MoveCount } from '../domain/receipt.ts';
 
 /** Conversations that make the same move. */
 export interface Move {
@@ -50,6 +52,19 @@ export function sumsByAssignee(
   const sums = new Map<Assignee, number>();
   for (const { assigneeId, count } of counts) sums.set(assigneeId, (sums.get(assigneeId) ?? 0) + count);
   return sums;
+}
+
+/** Returns by how much moves change the conversations of each assignee. */
+export function changesOf(moves: readonly Move[]): AssigneeCount[] {
+  return moves.flatMap(({ from, to, status, conversationIds: { length } }) => [
+    { assigneeId: from, status, count: -length },
+    { assigneeId: to, status, count: length },
+  ]);
+}
+
+/** Returns how many conversations make each move. */
+export function countsOf(moves: readonly Move[]): MoveCount[] {
+  return moves.map(({ conversationIds, ...move }) => ({ ...move, count: conversationIds.length }));
 }
 
 /** Joins moves that differ only in their conversations. */

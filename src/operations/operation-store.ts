@@ -1,23 +1,29 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
-import { replaceCredits } from '../campaigns/index.ts';
 import { endWaitingClaims } from '../claims/index.ts';
 import { ENDED_STATES, statesBefore, type Cancellation } from '../domain/operation.ts';
-import { RESENDABLE_CODES } from '../domain/errors.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
-import { batchIdsOf, type ClaimDoc, type OperationDoc } from '../mongo/documents.ts';
+import type { ClaimDoc, OperationDoc } from '../mongo/documents.ts';
+import { LOCK_INDEX } from '../mongo/indexes.ts';
 import type { Models } from '../mongo/models.ts';
 import type { OneRequest } from './contract.ts';
-import { findAccepted, insertOperation, insertOperations, nextSequence } from './insert-operation.ts';
-import { ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
+import { findAccepted, insertOperation, insertOperations, nextSequence, replaceRefused } from './insert-operation.ts';
+import { endAtOnce, storeEnding } from './ending-store.ts';
+import { NOT_STOPPED, ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
 import { MongoEndReads } from './end-reads.ts';
-import type { DecideMove, Ending, EndReads, MovedOperation, OperationStore, PlannedMove } from './ports.ts';
+import type {
+  DecideMove,
+  Ending,
+  EndReads,
+  MovedOperation,
+  OperationStore,
+  PlannedMove,
+  Start,
+  WholeOperation,
+} from './ports.ts';
 import { insertMovedOperations, moveNow } from './single-moves.ts';
-
-/** Neither a failure nor a cancellation is recorded. */
-const NOT_STOPPED = { error: null, cancellation: null } as const;
 
 export class MongoOperationStore implements OperationStore {
   private readonly database: Database;
@@ -63,21 +69,8 @@ export class MongoOperationStore implements OperationStore {
   }
 
   async acceptAnew(operation: Omit<Operation, 'sequence'>): Promise<Operation> {
-    const { operationId, campaignId } = operation;
-    const refused = {
-      ...{ _id: operationId, state: 'failed' as const, expiring: { $exists: false } },
-      ...{ 'error.code': { $in: [...RESENDABLE_CODES] }, 'receipt.moved': 0 },
-    };
-    await this.database.transaction(async (session) => {
-      const before = await this.operations.findOneAndDelete(refused, { session }).lean<OperationDoc>();
-      if (!before) return;
-      // The end marker of the refused operation.
-      await this.database.batches.deleteMany({ _id: batchIdsOf(operationId) }, { session });
-      const sequence = await nextSequence(this.database, campaignId, { queuedMax: this.queuedMax, session });
-      // A run of its own, so that a worker that still works on the refused one changes nothing.
-      await insertOperation(this.database, { ...operation, sequence, reopened: (before.reopened ?? 0) + 1 }, session);
-    });
-    return this.expect(operationId);
+    await replaceRefused(this.database, operation, this.queuedMax);
+    return this.expect(operation.operationId);
   }
 
   acceptMany(operations: readonly Omit<Operation, 'sequence'>[]): Promise<readonly Operation[] | undefined> {
@@ -109,13 +102,14 @@ export class MongoOperationStore implements OperationStore {
     return insertMovedOperations(this.database, moves, at, ended);
   }
 
-  async start(operation: Operation, takesLock: boolean): Promise<Operation | undefined> {
-    if (takesLock && (await this.hasEarlier(operation))) return undefined;
+  async start(operation: Operation, { takesLock, plan, startedAt }: Start): Promise<Operation | undefined> {
     // A unique index lets one operation of a campaign have the lock: another one gets a duplicate key error.
     const lock = takesLock ? { campaignLock: operation.campaignId } : {};
+    const filter = { ...ofRun(operation), state: { $in: [...statesBefore('running')] } } as mongo.Filter<OperationDoc>;
+    const $set = { state: 'running', plan, startedAt, ...lock } as Partial<OperationDoc>;
     try {
-      const before = { ...ofRun(operation), state: { $in: [...statesBefore('running')] } };
-      const started = await this.update(operation.operationId, before, { $set: { state: 'running', ...lock } });
+      const doc = await this.database.operations.findOneAndUpdate(filter, { $set }, { returnDocument: 'after' });
+      const started = doc ? toOperation(doc) : await this.expect(operation.operationId);
       // Still accepted: it was reopened meanwhile, and has to wait for its new number.
       return started.state === 'accepted' ? undefined : started;
     } catch (error) {
@@ -127,6 +121,13 @@ export class MongoOperationStore implements OperationStore {
   async hasEarlier({ campaignId, sequence }: Pick<Operation, 'campaignId' | 'sequence'>): Promise<boolean> {
     const earlier = { $gt: NO_SEQUENCE, $lt: sequence };
     return (await this.operations.exists({ campaignId, state: 'accepted', sequence: earlier })) !== null;
+  }
+
+  async waits(operation: Operation): Promise<boolean> {
+    const { operationId, campaignId } = operation;
+    const locked = this.operations.exists({ campaignLock: campaignId, _id: { $ne: operationId } });
+    const [hasEarlier, lock] = await Promise.all([this.hasEarlier(operation), locked.hint(LOCK_INDEX)]);
+    return hasEarlier || lock !== null;
   }
 
   async storePlan(run: Run, plan: Plan, startedAt: Date): Promise<Operation> {
@@ -170,22 +171,16 @@ export class MongoOperationStore implements OperationStore {
   async end(run: Operation, decide: (reads: EndReads) => Promise<Ending>): Promise<Operation> {
     const ended = await this.database.transaction(async (session) => {
       const ending = await decide(new MongoEndReads(this.database, run, session));
-      return this.storeEnding(run, ending, session);
+      return storeEnding(this.database, run, ending, session);
     });
     return ended ? toOperation(ended) : this.expect(run.operationId);
   }
 
-  /** Writes the credits together with the operation, so that a delayed worker of an earlier run changes neither. */
-  private async storeEnding(run: Run, ending: Ending, session: mongo.ClientSession): Promise<OperationDoc | null> {
-    const { state, at, receipt, error, credits } = ending;
-    const unended = { ...ofRun(run), state: { $in: [...statesBefore(state)] } };
-    const before = { ...unended, ...(state === 'done' && NOT_STOPPED) } as mongo.Filter<OperationDoc>;
-    const $set = { state, receipt, endedAt: at, error: error ?? null } as Partial<OperationDoc>;
-    const update = { $set, $unset: { campaignLock: '' } } as const;
-    const options = { session, returnDocument: 'after' } as const;
-    const ended = await this.database.operations.findOneAndUpdate(before, update, options);
-    if (ended && credits) await replaceCredits(this.database, ended.campaignId, credits, session);
-    return ended;
+  endAtOnce(
+    whole: WholeOperation,
+    decide: (reads: Pick<EndReads, 'credits'>) => Promise<Ending>,
+  ): Promise<Operation | undefined> {
+    return endAtOnce(this.database, whole, decide);
   }
 
   async nextOperation(campaignId: string): Promise<Operation | undefined> {

@@ -42,6 +42,21 @@ export interface EndReads {
   credits(): Promise<Credit[]>;
 }
 
+export interface Start {
+  /** True when the operation takes the campaign lock in the same write. */
+  readonly takesLock: boolean;
+  readonly plan: Plan;
+  readonly startedAt: Date;
+}
+
+/** A running operation whose moves fit one batch, of which nothing is stored. */
+export interface WholeOperation {
+  readonly operation: Operation;
+  readonly batch: Batch;
+  readonly endMarker: Batch;
+  readonly guard: WriteGuard;
+}
+
 /** A single move before its end, with its only batch. */
 export interface PlannedMove {
   readonly request: OneRequest;
@@ -96,13 +111,18 @@ export interface OperationStore {
    */
   insertDone(moves: readonly PlannedMove[], at: Date, ended: Promise<readonly MovedOperation[]>): Promise<boolean>;
   /**
-   * Sets an accepted operation to running; with `takesLock`, it takes the campaign lock in the same write. Returns
-   * `undefined` while another operation has the lock or was accepted earlier, and when the operation was reopened meanwhile.
+   * Sets an accepted operation to running with its plan. Returns `undefined` while another operation has the lock, and when the
+   * operation was reopened meanwhile.
    */
-  start(operation: Operation, takesLock: boolean): Promise<Operation | undefined>;
+  start(operation: Operation, start: Start): Promise<Operation | undefined>;
   /** Returns true while an operation that was accepted before this one waits to run. */
   hasEarlier(operation: Pick<Operation, 'campaignId' | 'sequence'>): Promise<boolean>;
-  /** Stores the plan of a run, unless it has one, or is to fail or to be cancelled. */
+  /**
+   * Returns true while another operation of the campaign runs, or waits and was accepted before this one. After the answer
+   * `false`, no other operation can take the lock.
+   */
+  waits(operation: Operation): Promise<boolean>;
+  /** Stores the plan of a run that was started without one, unless it has one, or is to fail or to be cancelled. */
   storePlan(run: Run, plan: Plan, startedAt: Date): Promise<Operation>;
   /**
    * Ends the waiting claims of the texters that a running operation takes from, once, and counts them on the operation.
@@ -123,6 +143,15 @@ export interface OperationStore {
    * stores its result, and may be called again.
    */
   end(run: Operation, decide: (reads: EndReads) => Promise<Ending>): Promise<Operation>;
+  /**
+   * Writes the moves, the batches and the end of an operation in one transaction. Returns `undefined`, and writes nothing, when a
+   * conversation or target is not as planned, and when the run was stopped or has batches. Throws `WriteConflict`, and writes
+   * nothing, when another program wrote the same conversations. The batch is then stored and applied in parts.
+   */
+  endAtOnce(
+    whole: WholeOperation,
+    decide: (reads: Pick<EndReads, 'credits'>) => Promise<Ending>,
+  ): Promise<Operation | undefined>;
   /** Returns the operation that has the campaign lock, or else the accepted one with the lowest sequence. */
   nextOperation(campaignId: string): Promise<Operation | undefined>;
 }

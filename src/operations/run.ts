@@ -1,8 +1,16 @@
 import type { BatchSource } from './batch-source.ts';
 import type { Progress } from '../domain/answers.ts';
+import { WriteConflict } from '../domain/errors.ts';
 import { BATCHES_IN_FLIGHT_LIMIT, InFlight, UNAPPLIED_MAX } from '../domain/in-flight.ts';
-import { applyInParts, type PartsDeps } from './apply-in-parts.ts';
-import { countApplied, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
+import { applyInParts, noteConflict, type PartsDeps } from './apply-in-parts.ts';
+import {
+  countApplied,
+  countSelected,
+  type Applied,
+  type Batch,
+  type StoredBatch,
+  type UnappliedBatch,
+} from './batch.ts';
 import type { OneCommand } from './move-one.ts';
 import { countMoves, splitMoves, type Move } from './moves.ts';
 import type { OperationRequest } from './contract.ts';
@@ -58,22 +66,27 @@ export interface SliceWork {
    * finds it, and the slice ends as overtaken.
    */
   readonly mayHaveBatches: boolean;
+  /** Moves and ends the operation at once, if this batch is all that it moves. Returns `undefined` if that is not possible. */
+  readonly finishAtOnce: (batch: Batch) => Promise<Operation | undefined>;
 }
 
+/** `complete`: every batch is applied and the end marker is stored. An operation that is moved at once has ended. */
+export type SliceEnd = 'complete' | 'unfinished' | Operation;
+
 /**
- * Works on a running operation until its batches are complete or `shouldStop` returns true. Returns true when every batch
- * is applied and the end marker is stored. Applied batches stay applied, even if the worker dies.
+ * Works on a running operation until its batches are complete or `shouldStop` returns true. Applied batches stay applied, even
+ * if the worker dies.
  */
-export async function runSlice(stores: Stores, work: SliceWork, controls: SliceControls): Promise<boolean> {
+export async function runSlice(stores: Stores, work: SliceWork, controls: SliceControls): Promise<SliceEnd> {
   return new Slice(stores, work, controls).run();
 }
 
 class Slice {
   private readonly stores: Stores;
+  private readonly work: SliceWork;
   private readonly operation: Operation;
   private readonly request: OperationRequest;
   private readonly source: BatchSource;
-  private readonly mayHaveBatches: boolean;
   private readonly controls: SliceControls;
   private readonly inFlight: InFlight;
   private readonly size: TransactionSize;
@@ -83,12 +96,13 @@ class Slice {
   /** How many batches `shouldStop` ended between two of their parts. */
   private interrupted = 0;
 
-  constructor(stores: Stores, { operation, source, mayHaveBatches }: SliceWork, controls: SliceControls) {
+  constructor(stores: Stores, work: SliceWork, controls: SliceControls) {
+    const { operation, source } = work;
     this.stores = stores;
+    this.work = work;
     this.operation = operation;
     this.request = operation.request;
     this.source = source;
-    this.mayHaveBatches = mayHaveBatches;
     this.controls = controls;
     const size = controls.transactionSize ?? new TransactionSize(controls.limits.batchConversationsMax);
     this.size = size;
@@ -104,15 +118,16 @@ class Slice {
     };
   }
 
-  async run(): Promise<boolean> {
+  async run(): Promise<SliceEnd> {
     try {
-      if (this.mayHaveBatches && (await this.applyUnapplied())) return true;
-      if (this.interrupted > 0) return false;
-      const isComplete = await this.planAndApply();
+      if (this.work.mayHaveBatches && (await this.applyUnapplied())) return 'complete';
+      if (this.interrupted > 0) return 'unfinished';
+      const end = await this.planAndApply();
       await this.inFlight.settled();
-      if (!isComplete || this.interrupted > 0) return false;
+      if (end !== 'complete') return end;
+      if (this.interrupted > 0) return 'unfinished';
       await this.stores.batches.insertEndMarker(this.source.endMarker());
-      return true;
+      return 'complete';
     } finally {
       await this.inFlight.abandoned();
     }
@@ -144,22 +159,39 @@ class Slice {
     this.moved = newest.after.planned - missing - unappliedMoves;
   }
 
-  /** Returns false when `shouldStop` ended it. */
-  private async planAndApply(): Promise<boolean> {
+  /** Returns `unfinished` when `shouldStop` ended it. */
+  private async planAndApply(): Promise<SliceEnd> {
     const { limits, shouldStop } = this.controls;
     const factor = this.batchFactor();
     const sizeMax = (): number => factor * Math.min(this.size.ofBatch, limits.batchConversationsMax);
     while (!this.source.isComplete()) {
       for await (const batch of this.source.batches(sizeMax)) {
+        const ended = await this.finishAtOnce(batch, sizeMax());
+        if (ended) return ended;
         await this.stores.batches.insert(batch);
         await this.startApplying(batch);
-        if (shouldStop() && !this.source.isComplete()) return false;
+        if (shouldStop() && !this.source.isComplete()) return 'unfinished';
       }
       // The limit counts as reached only when no batch in flight can fall short any more.
       await this.inFlight.settled();
-      if (this.interrupted > 0) return false;
+      if (this.interrupted > 0) return 'unfinished';
     }
-    return true;
+    return 'complete';
+  }
+
+  private async finishAtOnce(batch: Batch, sizeMax: number): Promise<Operation | undefined> {
+    const mayBeWhole = this.source.isComplete() || countSelected(batch) < sizeMax;
+    const moveCount = countMoves(batch.moves);
+    if (this.work.mayHaveBatches || batch.number > 1 || !mayBeWhole || moveCount > this.size.current) return undefined;
+    try {
+      const ended = await this.work.finishAtOnce(batch);
+      if (ended && moveCount > 0) this.controls.onMoved?.(batch.moves);
+      return ended;
+    } catch (error) {
+      if (!(error instanceof WriteConflict)) throw error;
+      noteConflict(this.parts, moveCount);
+      return undefined;
+    }
   }
 
   /**

@@ -1,5 +1,5 @@
 import { Halted } from '../domain/errors.ts';
-import type { Applied, Batch } from './batch.ts';
+import { countSelected, type Applied, type Batch } from './batch.ts';
 import type { BulkRequest, OneRequest, OperationRequest } from './contract.ts';
 import type { WriteGuard } from './evaluate.ts';
 import type { Plan } from './operation.ts';
@@ -68,6 +68,13 @@ class Selection implements BatchSource {
   isComplete(): boolean {
     if (this.planner.isAtLimit || this.passes >= PASSES_MAX) return true;
     return this.candidates.countLeft ? this.planner.shortfallCount === this.exhaustedAt : this.passes > 0;
+  }
+
+  /** A count finds the conversations of the batch too, because they are not moved yet. */
+  async isWhole(batch: Batch): Promise<boolean> {
+    if (this.planner.isAtLimit || !this.candidates.countLeft) return true;
+    if (this.plan.surplus) return false;
+    return (await this.candidates.countLeft(this.planner)) === countSelected(batch);
   }
 
   async resume(newest: Batch, shortfallsByBatch: readonly BatchShortfalls[]): Promise<void> {

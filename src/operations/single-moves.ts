@@ -1,5 +1,4 @@
 import type { mongo } from 'mongoose';
-import { fenceActive, isClosed, type StoredCampaign } from '../campaigns/index.ts';
 import { STATUSES } from '../domain/conversation.ts';
 import { WriteConflict } from '../domain/errors.ts';
 import type { Database } from '../mongo/database.ts';
@@ -7,8 +6,8 @@ import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { countConflict } from '../telemetry/index.ts';
 import { NotAsPlanned } from './apply-batch.ts';
 import type { OneRequest } from './contract.ts';
+import { insertApplied, isStillOpen, keepTargets, receiversOf } from './ending-store.ts';
 import { toOperationDoc } from './insert-operation.ts';
-import { toBatchDoc } from './mapping.ts';
 import { MoveWriter, type FoundMove } from './move-writer.ts';
 import type { Operation } from './operation.ts';
 import type { DecideMove, MovedOperation, PlannedMove } from './ports.ts';
@@ -81,14 +80,15 @@ async function record(
   session: mongo.ClientSession,
 ): Promise<void> {
   const campaignId = moves[0]?.operation.campaignId ?? '';
-  const targets = [...new Set(moves.flatMap(({ batch }) => batch.moves.flatMap(({ to }) => to ?? [])))];
+  const targets = receiversOf(moves.map(({ batch }) => batch));
   const isOpen = isStillOpen(database, campaignId, targets);
   await insertOperations(database, moves, session);
-  await insertBatches(database, moves, session);
-  if (targets.length === 0) return;
-  if (!(await isOpen)) throw new NotAsPlanned();
-  // The last statement, because claims of the same texters write the same documents.
-  if (!(await fenceActive(database, campaignId, targets, session))) throw new NotAsPlanned();
+  const applied = moves.map(({ operation: { endedAt, acceptedAt }, ...move }) => ({
+    ...move,
+    at: endedAt ?? acceptedAt,
+  }));
+  await insertApplied(database, applied, session);
+  await keepTargets(database, campaignId, { targets, isOpen }, session);
 }
 
 function concernsOneMove(error: unknown): boolean {
@@ -112,32 +112,4 @@ async function insertOperations(
     moves.map(({ operation }) => toOperationDoc(operation)),
     { session },
   );
-}
-
-async function insertBatches(
-  { batches }: Database,
-  moves: readonly MovedOperation[],
-  session: mongo.ClientSession,
-): Promise<void> {
-  const docs = moves.flatMap(({ operation, batch, endMarker }) => {
-    const at = operation.endedAt ?? operation.acceptedAt;
-    return [{ ...toBatchDoc(batch, 'applied', at), appliedAt: at }, toBatchDoc(endMarker, 'end-marker', at)];
-  });
-  await batches.insertMany(docs, { session });
-}
-
-/**
- * Reads beside the transaction whether conversations may still go to these targets. Call it after the first statement of the
- * transaction: a close that this read misses raises the fences of the texters later, and so it waits for the transaction or
- * conflicts with it. The read must see every write of the primary, also one that no majority has yet.
- */
-function isStillOpen({ campaigns }: Database, campaignId: string, targets: readonly string[]): Promise<boolean> {
-  if (targets.length === 0) return Promise.resolve(true);
-  const options = { projection: { closed: 1 }, readConcern: { level: 'local' } } as const;
-  const isOpen = campaigns
-    .findOne<StoredCampaign>({ _id: campaignId }, options)
-    .then((campaign) => campaign !== null && !isClosed(campaign));
-  // The transaction may fail before anybody needs the answer.
-  isOpen.catch(() => undefined);
-  return isOpen;
 }

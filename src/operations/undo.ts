@@ -83,13 +83,21 @@ class Undo implements BatchSource {
     this.planned = newest.after.planned;
   }
 
+  isWhole(): Promise<boolean> {
+    return Promise.resolve(this.isAllPlanned);
+  }
+
+  /** Reads one batch ahead, so that {@link isWhole} knows whether it yields the last one. */
   async *batches(sizeMax: () => number): AsyncGenerator<Batch> {
+    let last: Batch | undefined;
     for await (const moves of this.movesOf(await this.findUndone(), sizeMax)) {
+      if (last) yield last;
       this.planned += countMoves(moves);
       this.number += 1;
-      yield this.batch(this.number, reversed(moves));
+      last = this.batch(this.number, reversed(moves));
     }
     this.isAllPlanned = true;
+    if (last) yield last;
   }
 
   addApplied(): void {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failWith } from '../../src/operations/ending.ts';
 import { Overtaken, type Stores } from '../../src/operations/ports.ts';
+import { resolvePlan } from '../../src/operations/kinds.ts';
 import { isEnded } from '../../src/domain/operation.ts';
 import type { BulkRequest } from '../../src/operations/contract.ts';
 import { cancelWithoutQueue, oneSlice, record, runToEnd } from '../support/run-operation.ts';
@@ -184,7 +185,8 @@ describe('an operation that was reopened', () => {
     const ahead = toOne(campaignId, 't2', 8);
     await record(stores, ahead);
     await failures.reopen(request.operationId);
-    expect(await stores.operations.start(earlier, true)).toBeUndefined();
+    const start = { takesLock: true, plan: await resolvePlan(stores, earlier.request), startedAt: clock.now() };
+    expect(await stores.operations.start(earlier, start)).toBeUndefined();
     expect(await rawOperation(harness, request.operationId)).toMatchObject({ state: 'accepted', reopened: 1 });
     expect(await stores.operations.nextOperation(campaignId)).toMatchObject({ operationId: ahead.operationId });
     await runToEnd(stores, ahead);

@@ -71,8 +71,8 @@ describe('an operation whose slice fails after progress', () => {
   });
 
   it('uses no attempt when another worker has advanced the operation', async () => {
-    const harness = await startFailing('batches.insert', (call) =>
-      call === 1 ? new Overtaken('batch 1 is already planned') : undefined,
+    const harness = await startFailing('operations.endAtOnce', (call) =>
+      call === 1 ? new Overtaken('the operation has been stopped') : undefined,
     );
     const { operationId, moved } = await dealAll(harness, 1);
     expect(moved).toBe(1);

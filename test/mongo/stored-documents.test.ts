@@ -127,8 +127,9 @@ describe('the stored operation', () => {
     const { _id: operationId, campaignId } = stored;
     const accepted = await operations().find(operationId);
     if (!accepted) throw new Error('the operation was not found');
-    await step({ state: 'running', campaignLock: campaignId }, operations().start(accepted, true));
-    await step({ plan: PLAN, startedAt: AT }, operations().storePlan({ operationId }, PLAN, AT));
+    const start = { takesLock: true, plan: PLAN, startedAt: AT };
+    const started = { state: 'running', campaignLock: campaignId, plan: PLAN, startedAt: AT } as const;
+    await step(started, operations().start(accepted, start));
     const attempt = { at: AT, message: 'no connection' };
     await step({ failures: [attempt] }, failures().note(operationId, stored.requestHash, attempt));
     const error = { code: 'attempts-exhausted', message: 'no attempts left', expected: null, received: null };

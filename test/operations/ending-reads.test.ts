@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness, many } from '../support/harness.ts';
+import { inParts } from '../support/intercepted-stores.ts';
 import { record, runToEnd } from '../support/run-operation.ts';
 import type { AnyRequest } from '../support/any-request.ts';
 import { SentCommands } from '../support/sent-commands.ts';
@@ -66,7 +67,7 @@ describe('the receipt of an operation', () => {
 
 /** Counts the reads of batches in the transaction that ends an operation. */
 async function batchReadsAtEnd(request: AnyRequest): Promise<number> {
-  const sent = await commands.during(({ stores }) => runToEnd(stores, request));
+  const sent = await commands.during(({ stores }) => runToEnd(inParts(stores), request));
   const ending = sent.find((command) => JSON.stringify(command).includes('"receipt":{"selected"'));
   const isOfEnding = ({ lsid, txnNumber }: mongo.Document): boolean =>
     JSON.stringify([lsid, txnNumber]) === JSON.stringify([ending?.['lsid'], ending?.['txnNumber']]);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { objectIds } from '../../src/mongo/documents.ts';
 import { Harness } from '../support/harness.ts';
-import { intercepted } from '../support/intercepted-stores.ts';
+import { inParts, intercepted } from '../support/intercepted-stores.ts';
 import { idsOf, rawBatches } from '../support/raw.ts';
 import { runToEnd } from '../support/run-operation.ts';
 
@@ -25,7 +25,7 @@ describe('an operation beside a writer that is always faster', () => {
     const { campaignId, operationId } = await seed(40, null);
     const { database, stores } = harness.context;
     let lost = 0;
-    const disturbed = intercepted(stores, async (_number, name, call) => {
+    const disturbed = intercepted(inParts(stores), async (_number, name, call) => {
       if (name === 'batches.apply' && lost < 15) {
         lost += 1;
         const planned = idsOf((await rawBatches(harness, operationId)).flatMap(({ moves }) => moves)).at(-1) ?? '';

@@ -111,7 +111,7 @@ describe('a change between two steps of an operation', () => {
     const campaignId = await harness.seedCampaign(2);
     await harness.seedConversations(campaignId, pool(4));
     const pausing = intercepted(stores, async (_number, name, call) => {
-      if (name === 'batches.apply') await harness.pause(campaignId, 't1');
+      if (name === 'operations.endAtOnce') await harness.pause(campaignId, 't1');
       return call();
     });
     const request = deal(campaignId, { to: { texterIds: ['t1'] } });

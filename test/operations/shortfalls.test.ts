@@ -8,8 +8,8 @@ import { runToEnd } from '../support/run-operation.ts';
 import { rawConversations } from '../support/raw.ts';
 import type { AnyRequest } from '../support/any-request.ts';
 
-/** The store methods that write moves: of a batch, and of a single conversation. */
-const WRITES = new Set(['batches.apply', 'operations.moveNow']);
+/** The store methods that write moves: of a batch, of a whole operation, and of a single conversation. */
+const WRITES = new Set(['batches.apply', 'operations.endAtOnce', 'operations.moveNow']);
 
 describe('a conversation that changes between the plan and the write of its batch', () => {
   let harness: Harness;

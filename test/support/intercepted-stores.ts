@@ -35,6 +35,13 @@ export function intercepted(
   };
 }
 
+/** Returns stores with which no operation is moved and ended at once, so that its batches are stored and applied in parts. */
+export function inParts(stores: Stores): Stores {
+  return intercepted(stores, (_number, name, call) =>
+    name === 'operations.endAtOnce' ? Promise.resolve(undefined) : call(),
+  );
+}
+
 /** Simulates a process that dies after call number `last` took effect: that call and all later ones throw. */
 export function dieAfter(stores: Stores, last: number): Stores {
   let dead = false;
