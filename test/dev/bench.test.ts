@@ -129,8 +129,8 @@ describe('the benchmarks', { timeout: TIMEOUT_MS }, () => {
       '5 claims at once',
       'dealing a pool of 200',
     ]);
-    // Each of them waits for both services at least once.
-    for (const { near, far } of distance) expect(far.min).toBeGreaterThan(near.min + 20);
+    // Each of them waits for both services at least once, and each proxy delays by ten milliseconds.
+    for (const { far } of distance) expect(far.min).toBeGreaterThan(20);
     for (const { inSequence } of distance.slice(0, 2)) {
       expect(inSequence?.mongodb.min).toBeGreaterThan(1);
       expect(inSequence?.redis.min).toBeGreaterThan(1);
