@@ -14,8 +14,8 @@ export interface Machine {
   readonly redisUrl: string | undefined;
   /** A Docker engine answers and has Compose. */
   readonly docker: boolean;
-  /** The version of the `mongod` on the PATH, such as `8.0.4`. */
-  readonly mongodVersion: string | undefined;
+  /** The version of the `mongod` on the PATH, such as `8.0.4`. `null`: it does not say its version. `undefined`: there is none. */
+  readonly mongodVersion: string | undefined | null;
   readonly redisServer: boolean;
   /** Why MongoDB is not to be downloaded now. `undefined`: it may be. */
   readonly downloadProblem: string | undefined;
@@ -55,7 +55,7 @@ const MONGO: Options<MongoSource> = [
 const REDIS: Options<RedisSource> = [
   ['environment', ({ redisUrl }) => unless(redisUrl !== undefined, 'REDIS_URL is not set')],
   ['docker', DOCKER],
-  ['installed', ({ redisServer }) => unless(redisServer, 'no redis-server is on the PATH')],
+  ['installed', ({ redisServer }) => unless(redisServer, 'no redis-server that works is on the PATH')],
   ['private', PRIVATE],
 ];
 
@@ -81,8 +81,9 @@ function choose<Source extends string>(
   return { source: undefined, because };
 }
 
-function problemOfMongod(version: string | undefined): string | undefined {
+function problemOfMongod(version: Machine['mongodVersion']): string | undefined {
   if (version === undefined) return 'no mongod is on the PATH';
+  if (version === null) return 'the mongod on the PATH does not answer `mongod --version`';
   const isOld = Number.parseInt(version, 10) < MONGOD_VERSION_MIN;
   return unless(!isOld, `the mongod on the PATH is ${version}, and Baton needs ${MONGOD_VERSION_MIN}.0 or newer`);
 }

@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Excluded, Machine, MongoSource, RedisSource } from './choose.ts';
 import { isDockerUsable } from './docker.ts';
 import { rememberedDownloadProblem } from './mongod-download.ts';
+import { askVersion } from './processes.ts';
 import { hasRedisServer } from './redis.ts';
 
 /**
@@ -41,9 +41,11 @@ function isDebian(): boolean {
   }
 }
 
-export function installedMongodVersion(): string | undefined {
-  const { stdout, error } = spawnSync('mongod', ['--version'], { encoding: 'utf8' });
-  return error === undefined ? /^db version v(\d+\.\d+\.\d+)/m.exec(stdout)?.[1] : undefined;
+/** Returns `undefined` when there is no `mongod`, and `null` when it does not say its version. */
+export function installedMongodVersion(): string | undefined | null {
+  const answer = askVersion('mongod');
+  if (answer === 'missing') return undefined;
+  return (answer !== 'broken' && /^db version v(\d+\.\d+\.\d+)/m.exec(answer.text)?.[1]) || null;
 }
 
 /** The folders in which the servers of `--keep` have their data, and the servers that can read them. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import getPort from 'get-port';
 import pTimeout from 'p-timeout';
@@ -93,9 +93,11 @@ async function start(definition: ServerDefinition): Promise<Child> {
   const { name, port, logFile } = definition;
   const child = definition.spawn();
   const ready = untilReadyOrClosed(child, definition);
-  await pTimeout(ready, { milliseconds: READY_TIMEOUT_MS, fallback: () => stopChild(child, []) });
+  const wait = { milliseconds: READY_TIMEOUT_MS, fallback: () => stopChild(child, []).then(() => true) };
+  const isLate = (await pTimeout(ready, wait)) === true;
   if (!child.isClosed()) return child;
-  throw new Error(`${name} did not start on port ${port}. The end of its log:\n${endOfLog(logFile)}`);
+  const within = isLate ? ` within ${READY_TIMEOUT_MS / 1_000} s` : '';
+  throw new Error(`${name} did not start on port ${port}${within}. ${endOfLog(logFile)}`);
 }
 
 /** p-wait-for adds a listener for each poll, and Node prints a warning about a memory leak when a start takes longer. */
@@ -104,9 +106,6 @@ async function untilReadyOrClosed(child: Child, definition: ServerDefinition): P
 }
 
 function endOfLog(file: string): string {
-  try {
-    return lastLines(readFileSync(file, 'utf8'));
-  } catch {
-    return '(no log)';
-  }
+  const text = existsSync(file) ? lastLines(readFileSync(file, 'utf8')).trim() : '';
+  return text === '' ? 'It has logged nothing.' : `The end of its log:\n${text}`;
 }

@@ -70,6 +70,19 @@ export async function runTool(command: readonly string[], options: { cwd?: strin
   throw new SetupError(`${result.shortMessage}\n${lastLines(result.all)}`);
 }
 
+/** How a program has answered `--version`. */
+export type VersionAnswer = { readonly text: string } | 'missing' | 'broken';
+
+const VERSION_TIMEOUT_MS = 4_000;
+
+/** Asks a program on the PATH for its version. One that hangs, fails or cannot be run is broken. */
+export function askVersion(program: string, timeoutMs = VERSION_TIMEOUT_MS): VersionAnswer {
+  const options = { encoding: 'utf8', timeout: timeoutMs, killSignal: 'SIGKILL' } as const;
+  const { stdout, status, error } = spawnSync(program, ['--version'], options);
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return 'missing';
+  return status === 0 ? { text: stdout } : 'broken';
+}
+
 /**
  * Identifies a process. The id alone is not enough, because the system reuses ids: the start time and the process
  * namespace make it unique. Returns `undefined` when the process does not exist, or outside Linux.

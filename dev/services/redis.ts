@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -14,7 +13,7 @@ import {
   type ServerDefinition,
 } from './managed-server.ts';
 import { ensureServerRoot } from './postgres.ts';
-import { killedWithParent, spawnChild, type Child } from './processes.ts';
+import { askVersion, killedWithParent, spawnChild, type Child } from './processes.ts';
 
 export interface RedisServer extends ManagedServer {
   readonly url: string;
@@ -112,7 +111,7 @@ async function redisProgram(): Promise<readonly string[]> {
 }
 
 export function hasRedisServer(): boolean {
-  return spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0;
+  return typeof askVersion('redis-server') === 'object';
 }
 
 /** Debian's `redis-server` is a link to `redis-check-rdb`, which decides by the name of the command. */

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { installedMongodVersion } from '../../../dev/services/machine.ts';
+import { chooseMongo } from '../../../dev/services/choose.ts';
+import { inspectMachine, installedMongodVersion } from '../../../dev/services/machine.ts';
 import { startMongod } from '../../../dev/services/mongod.ts';
+import { askVersion } from '../../../dev/services/processes.ts';
 import { startServices } from '../../../dev/services/services.ts';
 
 const FAKE = fileURLToPath(new URL('support/fake-mongod.ts', import.meta.url));
@@ -69,5 +71,17 @@ test('the version of the mongod on the PATH is read from what it prints', () => 
   install('mongod', '', 'db version v7.0.14');
   expect(installedMongodVersion()).toBe('7.0.14');
   install('mongod', '', 'mongod: cannot execute');
-  expect(installedMongodVersion()).toBeUndefined();
+  expect(installedMongodVersion()).toBeNull();
+});
+
+test('a program that hangs or cannot be run is broken, and another server is chosen', () => {
+  vi.stubEnv('MONGODB_URI', '');
+  vi.stubEnv('REDIS_URL', 'redis://127.0.0.1');
+  writeFileSync(join(folder, 'docker'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  writeFileSync(join(folder, 'mongod'), '#!/bin/sh\nsleep 60\n', { mode: 0o755 });
+  expect(askVersion('mongod', 200)).toBe('broken');
+  writeFileSync(join(folder, 'mongod'), '\u007fELF', { mode: 0o755 });
+  const machine = inspectMachine(process.env, undefined);
+  expect(machine.mongodVersion).toBeNull();
+  expect(chooseMongo(machine).because).toContain('the mongod on the PATH does not answer `mongod --version`');
 });

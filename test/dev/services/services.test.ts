@@ -104,7 +104,7 @@ describe('the choice of the services', () => {
     expect(message).toMatch(
       /^cannot start MongoDB: MONGODB_URI is not set; Docker does not run; no mongod is on the PATH; .*$/m,
     );
-    expect(message).toMatch(/^cannot start Redis: .*; no redis-server is on the PATH; .*$/m);
+    expect(message).toMatch(/^cannot start Redis: .*; no redis-server that works is on the PATH; .*$/m);
     for (const help of ['brew install', 'apt install', 'MONGODB_URI', 'Docker', 'fastdl', 'root on Debian']) {
       expect(message).toContain(help);
     }
