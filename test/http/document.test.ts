@@ -111,7 +111,8 @@ describe('the document of the API', () => {
 
   it('has a name for each body, and for each schema of a union that a field distinguishes', () => {
     const { schemas } = (JSON.parse(TEXT) as ApiDocument).components;
-    expect(Object.keys(schemas).filter((name) => name.endsWith('Input'))).toEqual([]);
+    // Clients for Go have functions such as NewCampaign.
+    expect(Object.keys(schemas).filter((name) => /^New|Input$/.test(name))).toEqual([]);
     const unnamed = ROUTES.filter(({ bodies }) => bodies.some((name) => schemas[name] === undefined));
     expect(unnamed.map(({ operationId }) => operationId)).toEqual([]);
     const request = schemas['OperationRequest'] as unknown as { discriminator: { mapping: Record<string, string> } };

@@ -28,7 +28,7 @@ const creation = z
     ...actor,
   })
   .meta({
-    id: 'NewCampaign',
+    id: 'CampaignToCreate',
     examples: [{ campaignId: 'c_bartlett', name: 'Bartlett 2020', selfAssign: { enabled: true } }],
   });
 const changes = z

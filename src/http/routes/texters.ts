@@ -14,12 +14,12 @@ const LISTED_MAX = 200;
 const additions = z
   .strictObject({
     texters: z
-      .array(z.strictObject({ texterId, name: nameText }).meta({ id: 'NewTexter' }))
+      .array(z.strictObject({ texterId, name: nameText }).meta({ id: 'TexterToAdd' }))
       .min(1)
       .max(LISTED_MAX),
     ...actor,
   })
-  .meta({ id: 'NewTexters', examples: [{ texters: [{ texterId: 't_kevin', name: 'Kevin' }] }] });
+  .meta({ id: 'TextersToAdd', examples: [{ texters: [{ texterId: 't_kevin', name: 'Kevin' }] }] });
 const chosen = z
   .strictObject({ texterIds: z.array(texterId).min(1).max(LISTED_MAX), ...actor })
   .meta({ id: 'TexterIds', examples: [{ texterIds: ['t_kevin'] }] });
