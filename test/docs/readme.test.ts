@@ -83,6 +83,8 @@ describe('the README', () => {
       expect(claimed).toContain('"moved":1');
       expect(senders).toContain('"countedAt"');
       expect(stdout).toContain('event: end');
+      expect(stdout).toContain('"campaign":{"campaignId":"c_rally"');
+      expect(stdout.trimEnd().split('\n').at(-1)).toContain('"moved":3');
     } finally {
       await http.close();
     }
