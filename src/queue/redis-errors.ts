@@ -43,6 +43,16 @@ const PASSING: readonly Known[] = [
   ],
   [/certificate has expired/, 'the certificate of Redis has expired: renew it'],
   [/cluster support disabled/, 'this is no cluster: give one address'],
+  [
+    /Unknown RESP type/,
+    'what answers at this address is no Redis, or wants TLS: check host and port, and use rediss:// for TLS',
+  ],
+  [/wrong version number/, 'what answers at this address has no TLS: use redis:// in place of rediss://'],
+  // The text of the client. An address that the system cannot reach is named in the text.
+  [
+    /^connect ETIMEDOUT$/,
+    'nothing answered as Redis in time: check host and port, and use rediss:// only for a Redis with TLS',
+  ],
   [/Socket timeout/, 'Redis was silent although an answer was due: Baton connects again'],
 ];
 

@@ -157,7 +157,7 @@ function isSameJob(kept: Job<unknown, unknown>, data: unknown, { timestamp }: Jo
 function unavailable(error: unknown): QueueUnavailable {
   const message =
     error instanceof TimeoutError
-      ? `Redis did not confirm the request within ${SEND_TIMEOUT_MS} ms`
+      ? `Redis did not confirm the request within ${SEND_TIMEOUT_MS} ms (if it never does, check host and port, and whether it wants TLS: rediss://)`
       : `Redis did not confirm the request: ${explained(error)}`;
   // The cause is described, because the client's error contains the command with the request.
   return new QueueUnavailable(message, { cause: storableError(error) });
