@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Queue } from 'bullmq';
 import type { SigningKeys, VerifyingKeys } from '../access/index.ts';
 import type { Config } from '../config.ts';
@@ -87,6 +88,13 @@ async function reach(redis: RedisConnection): Promise<void> {
   await whenReachable(redis, opening, () => redis.ping()).catch(() => undefined);
 }
 
+/** Every request that waits listens to it, and Node warns of more than ten listeners. */
+function newStopping(): AbortController {
+  const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal);
+  return stopping;
+}
+
 /** Counts at a moment after the call. */
 function countAnew(
   { context, senders }: Pick<HttpServices, 'context' | 'senders'>,
@@ -131,7 +139,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Http
     ...shared,
     reads: resourceReads(context),
     ...tokenKeysOf(context),
-    stopping: new AbortController(),
+    stopping: newStopping(),
     close: async () => {
       availability.close();
       live.close();
