@@ -41,7 +41,6 @@ interface MovesReport {
   readonly queue: readonly { readonly operations: number; readonly perSecond?: number; readonly p50Ms?: number }[];
   readonly distance: readonly {
     readonly what: string;
-    readonly near: Spread;
     readonly far: Spread;
     readonly inSequence: { readonly mongodb: Spread; readonly redis: Spread } | null;
   }[];

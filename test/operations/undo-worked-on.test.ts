@@ -128,7 +128,8 @@ describe('undoing moves of conversations that have changed since', () => {
   it('skips a conversation as worked-on when a message arrives after the undo has planned it', async () => {
     const { operationId } = await dealAll();
     const messages = intercepted(harness.context.stores, async (_number, name, call) => {
-      if (name === 'batches.apply' || name === 'operations.endAtOnce') await change([0], { $set: { lastInboundAt: new Date() } });
+      if (name === 'batches.apply' || name === 'operations.endAtOnce')
+        await change([0], { $set: { lastInboundAt: new Date() } });
       return call();
     });
     expect(skipsOf(await run(undoOf(operationId), messages))).toEqual({ 'worked-on': 1 });
