@@ -135,6 +135,11 @@ export function countSelected({ moves, skips }: Pick<Batch, 'moves' | 'skips'>):
   return countMoves(moves) + skips.reduce((sum, { conversationIds }) => sum + conversationIds.length, 0);
 }
 
+/** Returns the texters who receive conversations. */
+export function receiversOf(batches: readonly Pick<Batch, 'moves'>[]): string[] {
+  return [...new Set(batches.flatMap(({ moves }) => moves.flatMap(({ to }) => to ?? [])))];
+}
+
 /** Adds up shortfalls by assignee and target. */
 export function addShortfalls(...lists: readonly (readonly Shortfall[])[]): Shortfall[] {
   const sums = new Map<string, Shortfall>();

@@ -5,7 +5,7 @@ import type { Database } from '../mongo/database.ts';
 import type { OperationDoc } from '../mongo/documents.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { NotAsPlanned } from './apply-batch.ts';
-import type { Batch } from './batch.ts';
+import { receiversOf, type Batch } from './batch.ts';
 import { MongoEndReads } from './end-reads.ts';
 import { NOT_STOPPED, ofRun, toBatchDoc, toOperation } from './mapping.ts';
 import { countMoves } from './moves.ts';
@@ -56,11 +56,6 @@ export async function endAtOnce(
     if (error instanceof NotAsPlanned || isDuplicateKey(error)) return undefined;
     throw error;
   }
-}
-
-/** Returns the texters who receive conversations. */
-export function receiversOf(batches: readonly Batch[]): string[] {
-  return [...new Set(batches.flatMap(({ moves }) => moves.flatMap(({ to }) => to ?? [])))];
 }
 
 /** Inserts the only batch and the end marker of each operation. */

@@ -1,4 +1,3 @@
-import type { Assignee } from '../domain/conversation.ts';
 import { isEnded, type Clock } from '../domain/operation.ts';
 import { isPermanent, Refusal } from '../domain/errors.ts';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
@@ -7,10 +6,10 @@ import { creditsAfter, type Credit } from '../domain/credits.ts';
 import type { MoveCount } from '../domain/receipt.ts';
 import type { AssigneeCount } from '../conversations/index.ts';
 import type { BatchSource } from './batch-source.ts';
-import type { Batch, StoredBatch } from './batch.ts';
+import { receiversOf, type Batch, type StoredBatch } from './batch.ts';
 import { needsBatches, NOTHING_AROUND, receiptOf, type Around } from './ending-receipt.ts';
 import { kindOf, resolvePlan } from './kinds.ts';
-import { countLimited } from './limits.ts';
+import { countIfOver } from './limits.ts';
 import { changesOf, countsOf } from './moves.ts';
 import type { Operation, Plan } from './operation.ts';
 import type { Ending, Stores } from './ports.ts';
@@ -37,24 +36,24 @@ export async function finishAtOnce(
   source: BatchSource,
   batch: Batch,
 ): Promise<Operation | undefined> {
-  const receivers = batch.moves.map(({ to }) => to);
-  const [isWhole, limited] = await Promise.all([source.isWhole(batch), countTargets(stores, operation, receivers)]);
-  if (!isWhole) return undefined;
+  if (!(await source.isWhole(batch))) return undefined;
   const moves = countsOf(batch.moves);
   const skipped = batch.skips.map(({ reason, conversationIds }) => ({ reason, count: conversationIds.length }));
-  // The conversations were counted where they were before.
-  const around = { left: null, paused: leftOutOf(operation), limited: [...limited, ...changesOf(batch.moves)] };
+  const paused = leftOutOf(operation);
   const endMarker = source.endMarker();
   const recent: StoredBatch[] = [
     { ...batch, state: 'applied' },
     { ...endMarker, state: 'end-marker' },
   ];
+  const changes = changesOf(batch.moves);
+  // Counted beside the transaction, outside of which the conversations have not moved.
+  const counted = countTargets(stores, operation, receiversOf([batch]), changes);
+  counted.catch(() => undefined);
   const whole = { operation, batch, endMarker, guard: source.guard };
   return stores.operations.endAtOnce(whole, async (reads) => {
-    const receipt = receiptOf(operation, 'done', { moves, skipped, ...around, recent });
-    const credits = changesCredits(operation, moves)
-      ? newCredits(operation, await reads.credits(), moves, around.paused)
-      : {};
+    const credits = changesCredits(operation, moves) ? newCredits(operation, await reads.credits(), moves, paused) : {};
+    const limited = [...(await counted), ...changes];
+    const receipt = receiptOf(operation, 'done', { moves, skipped, left: null, paused, limited, recent });
     return { state: 'done', at: clock.now(), receipt, ...credits };
   });
 }
@@ -117,19 +116,20 @@ async function readAround(
   const [left, paused, limited] = await Promise.all([
     state === 'cancelled' ? countUnplanned(stores, operation) : isCounted ? source.countLeft() : null,
     pausedTargets(stores, operation),
-    countTargets(stores, operation, operation.plan?.targets ?? []),
+    countTargets(stores, operation, operation.plan?.targets.filter((target) => target !== null) ?? []),
   ]);
   return { left, paused, limited };
 }
 
-/** Counts the conversations of these targets, if the campaign has limits. */
+/** Counts the conversations of these targets, if the campaign has limits and one of them exceeds a limit. */
 async function countTargets(
   { conversations }: Stores,
   { campaignId, plan }: Operation,
-  targets: readonly Assignee[],
+  texterIds: readonly string[],
+  changes: readonly AssigneeCount[] = [],
 ): Promise<AssigneeCount[]> {
-  const texterIds = plan?.limits ? [...new Set(targets.filter((target) => target !== null))] : [];
-  return texterIds.length > 0 ? countLimited(conversations, campaignId, texterIds) : [];
+  if (!plan?.limits || texterIds.length === 0) return [];
+  return countIfOver(conversations, { campaignId, limits: plan.limits, texterIds, changes });
 }
 
 function changesCredits({ plan }: Operation, moves: readonly MoveCount[]): boolean {

@@ -58,7 +58,7 @@ export async function runOperation(
 
 /** Returns true while an earlier operation waits, unless this one would be refused now: then the usual way refuses it. */
 async function waits({ stores }: LifecycleDeps, { operation, reads }: JustAccepted): Promise<boolean> {
-  if (operation.error || !(await stores.operations.hasEarlier(operation))) return false;
+  if (operation.error || !(await stores.operations.waits(operation))) return false;
   return resolvePlan(reads, operation.request, true).then(
     () => true,
     () => false,

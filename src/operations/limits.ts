@@ -4,8 +4,18 @@ import type { Assignee, Status } from '../domain/conversation.ts';
 import type { OverLimit } from '../domain/receipt.ts';
 import { sumsByAssignee } from './moves.ts';
 
+const LIMITED_STATUSES = ['not-started', 'needs-reply'] as const;
+
 /** The limits that a texter's claims obey. A reassign may go past them, and its receipt then says so. */
 export type ClaimLimits = Pick<SelfAssignSettings, 'openMax' | 'repliesMax'>;
+
+interface LimitCheck {
+  readonly campaignId: string;
+  readonly limits: ClaimLimits;
+  readonly texterIds: readonly string[];
+  /** What comes to the counts, such as moves that are not written yet. */
+  readonly changes?: readonly AssigneeCount[];
+}
 
 /** Returns the limits of a campaign as a field of the plan; nothing when the campaign allows no claims. */
 export function limitsOf({ enabled, openMax, repliesMax }: SelfAssignSettings): { readonly limits?: ClaimLimits } {
@@ -18,7 +28,7 @@ export function overLimits(
   texterIds: readonly string[],
   counts: readonly AssigneeCount[],
 ): OverLimit[] {
-  const sums = new Map((['not-started', 'needs-reply'] as const).map((status) => [status, sumsOf(counts, status)]));
+  const sums = new Map(LIMITED_STATUSES.map((status) => [status, sumsOf(counts, status)]));
   const counted = (texterId: string, status: 'not-started' | 'needs-reply'): number =>
     sums.get(status)?.get(texterId) ?? 0;
   return texterIds.flatMap((texterId): OverLimit[] => {
@@ -38,13 +48,26 @@ function sumsOf(counts: readonly AssigneeCount[], status: Status): Map<Assignee,
   return sumsByAssignee(counts.filter((each) => each.status === status));
 }
 
+/**
+ * Returns the conversations of these texters if one of them exceeds a limit with the `changes`; else nothing. Almost always one
+ * query is enough: it also counts the contacts who opted out, and even so nobody exceeds a limit.
+ */
+export async function countIfOver(
+  conversations: ConversationStore,
+  { campaignId, limits, texterIds, changes = [] }: LimitCheck,
+): Promise<AssigneeCount[]> {
+  const most = await conversations.countByAssignee(campaignId, { assignees: texterIds, statuses: LIMITED_STATUSES });
+  if (overLimits(limits, texterIds, [...most, ...changes]).length === 0) return [];
+  return countLimited(conversations, campaignId, texterIds);
+}
+
 /** Counts what these texters can act on, in the statuses that limits are about. */
 export async function countLimited(
   conversations: ConversationStore,
   campaignId: string,
   texterIds: readonly string[],
 ): Promise<AssigneeCount[]> {
-  const among = { assignees: texterIds, statuses: ['not-started', 'needs-reply'] } as const;
+  const among = { assignees: texterIds, statuses: LIMITED_STATUSES };
   const { all, fixed } = await conversations.atOneMoment(async (moment) => ({
     all: await moment.countByAssignee(campaignId, among),
     fixed: [

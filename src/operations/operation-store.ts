@@ -1,11 +1,10 @@
 import type { mongo, QueryFilter, UpdateQuery } from 'mongoose';
 import { endWaitingClaims } from '../claims/index.ts';
-import { ENDED_STATES, statesBefore, type Cancellation } from '../domain/operation.ts';
+import { ENDED_STATES, statesBefore, UNFINISHED_STATES, type Cancellation } from '../domain/operation.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import type { ClaimDoc, OperationDoc } from '../mongo/documents.ts';
-import { LOCK_INDEX } from '../mongo/indexes.ts';
 import type { Models } from '../mongo/models.ts';
 import type { OneRequest } from './contract.ts';
 import { findAccepted, insertOperation, insertOperations, nextSequence, replaceRefused } from './insert-operation.ts';
@@ -118,16 +117,11 @@ export class MongoOperationStore implements OperationStore {
     }
   }
 
-  async hasEarlier({ campaignId, sequence }: Pick<Operation, 'campaignId' | 'sequence'>): Promise<boolean> {
+  async waits({ campaignId, sequence }: Pick<Operation, 'campaignId' | 'sequence'>): Promise<boolean> {
     const earlier = { $gt: NO_SEQUENCE, $lt: sequence };
-    return (await this.operations.exists({ campaignId, state: 'accepted', sequence: earlier })) !== null;
-  }
-
-  async waits(operation: Operation): Promise<boolean> {
-    const { operationId, campaignId } = operation;
-    const locked = this.operations.exists({ campaignLock: campaignId, _id: { $ne: operationId } });
-    const [hasEarlier, lock] = await Promise.all([this.hasEarlier(operation), locked.hint(LOCK_INDEX)]);
-    return hasEarlier || lock !== null;
+    const unfinished = { campaignId, state: { $in: [...UNFINISHED_STATES] }, sequence: earlier };
+    // Accepted operations are read before running ones. In the other order, one that starts meanwhile could be in neither.
+    return (await this.operations.exists(unfinished).sort({ state: 1, sequence: 1 })) !== null;
   }
 
   async storePlan(run: Run, plan: Plan, startedAt: Date): Promise<Operation> {

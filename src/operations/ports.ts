@@ -115,13 +115,11 @@ export interface OperationStore {
    * operation was reopened meanwhile.
    */
   start(operation: Operation, start: Start): Promise<Operation | undefined>;
-  /** Returns true while an operation that was accepted before this one waits to run. */
-  hasEarlier(operation: Pick<Operation, 'campaignId' | 'sequence'>): Promise<boolean>;
   /**
-   * Returns true while another operation of the campaign runs, or waits and was accepted before this one. After the answer
-   * `false`, no other operation can take the lock.
+   * Returns true while an operation of the campaign that was accepted before this one has not ended. When none is left, this
+   * one is the first: no other can take the lock.
    */
-  waits(operation: Operation): Promise<boolean>;
+  waits(operation: Pick<Operation, 'campaignId' | 'sequence'>): Promise<boolean>;
   /** Stores the plan of a run that was started without one, unless it has one, or is to fail or to be cancelled. */
   storePlan(run: Run, plan: Plan, startedAt: Date): Promise<Operation>;
   /**

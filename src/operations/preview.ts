@@ -8,7 +8,7 @@ import { moveKey, sumsByAssignee } from './moves.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { Preview } from './read-jobs.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
-import { countLimited, overLimits } from './limits.ts';
+import { countIfOver, overLimits } from './limits.ts';
 import type { Plan } from './operation.ts';
 import type { Stores } from './ports.ts';
 
@@ -51,11 +51,11 @@ async function overLimitAfter(
 ): Promise<OverLimit[]> {
   const receivers = [...new Set(moves.flatMap(({ to }) => to ?? []))];
   if (!limits || receivers.length === 0) return [];
-  const before = await countLimited(conversations, campaignId, receivers);
   const changes = moves.flatMap(({ from, to, status, count }) => [
     { assigneeId: from, status, count: -count },
     { assigneeId: to, status, count },
   ]);
+  const before = await countIfOver(conversations, { campaignId, limits, texterIds: receivers, changes });
   return overLimits(limits, receivers, [...before, ...changes]);
 }
 

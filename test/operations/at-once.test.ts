@@ -78,7 +78,7 @@ describe('an operation that fits one batch', () => {
     );
     expect(steps).toEqual([
       ['find operations'],
-      ['find operations', 'find operations'],
+      ['find operations'],
       ['find campaigns', 'find credits', 'find texters'],
       ['findAndModify operations'],
       ['find conversations'],
