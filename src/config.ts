@@ -173,7 +173,7 @@ export const WORKER_NODE_FLAGS = [...YOUNG_GENERATION, '--heap-growing-percent=5
  * The options of Node for an HTTP server. During an upsert of 100,000 conversations, more than half of what it has over idle is
  * garbage in the old generation, which is collected sooner than that of a worker.
  */
-export const SERVER_NODE_FLAGS = [...YOUNG_GENERATION, '--heap-growing-percent=20'] as const;
+export const SERVER_NODE_FLAGS = [...YOUNG_GENERATION, '--heap-growing-percent=30'] as const;
 
 /** Reads and checks the environment. Throws a `bad-config` refusal that names every wrong variable, but no values. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
