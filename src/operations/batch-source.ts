@@ -12,8 +12,11 @@ export interface BatchSource {
   isComplete(): boolean;
   /** True when conversations are read before they are planned, so that a planned batch needs no evaluation. */
   readonly readsConversations: boolean;
-  /** Returns true when nothing is left to plan, provided that all of this batch, the first one, is written. */
-  isWhole(batch: Batch): Promise<boolean>;
+  /**
+   * Returns how many conversations still match after this first batch is written whole. Returns `undefined` when more has to be
+   * planned. `isCounted`: false when the operation leaves others on purpose, so that they need no count.
+   */
+  leftAfter(batch: Batch, isCounted: boolean): Promise<number | undefined>;
   /** Continues after the newest stored batch. `shortfalls` lists those of every batch so far. */
   resume(newest: Batch, shortfalls: readonly BatchShortfalls[]): Promise<void> | void;
   /** Plans batches of at most `sizeMax()` conversations. Call it again while {@link isComplete} is false. */

@@ -36,25 +36,38 @@ export async function finishAtOnce(
   source: BatchSource,
   batch: Batch,
 ): Promise<Operation | undefined> {
-  if (!(await source.isWhole(batch))) return undefined;
+  const { request } = operation;
+  const isCounted = kindOf(request).requestedCount(request) === null;
+  const leftAfter = await source.leftAfter(batch, isCounted);
+  if (leftAfter === undefined) return undefined;
   const moves = countsOf(batch.moves);
   const skipped = batch.skips.map(({ reason, conversationIds }) => ({ reason, count: conversationIds.length }));
-  const paused = leftOutOf(operation);
   const endMarker = source.endMarker();
   const recent: StoredBatch[] = [
     { ...batch, state: 'applied' },
     { ...endMarker, state: 'end-marker' },
   ];
   const changes = changesOf(batch.moves);
-  // Counted beside the transaction, outside of which the conversations have not moved.
-  const counted = countTargets(stores, operation, receiversOf([batch]), changes);
-  counted.catch(() => undefined);
+  // Read outside of the transaction, where the moves are not visible yet: `changes` adds them.
+  const around = Promise.all([
+    countTargets(stores, operation, receiversOf([batch]), changes),
+    pausedTargets(stores, operation),
+  ]);
+  // The transaction may fail before anybody needs them.
+  around.catch(() => undefined);
   const whole = { operation, batch, endMarker, guard: source.guard };
   return stores.operations.endAtOnce(whole, async (reads) => {
+    const [counted, paused] = await around;
     const credits = changesCredits(operation, moves) ? newCredits(operation, await reads.credits(), moves, paused) : {};
-    const limited = [...(await counted), ...changes];
-    const receipt = receiptOf(operation, 'done', { moves, skipped, left: null, paused, limited, recent });
-    return { state: 'done', at: clock.now(), receipt, ...credits };
+    const found = {
+      moves,
+      skipped,
+      left: isCounted ? leftAfter : null,
+      paused,
+      limited: [...counted, ...changes],
+      recent,
+    };
+    return { state: 'done', at: clock.now(), receipt: receiptOf(operation, 'done', found), ...credits };
   });
 }
 
@@ -152,21 +165,12 @@ function newCredits(
 }
 
 /** Returns the targets that could not receive until the end. */
-async function pausedTargets(stores: Stores, operation: Operation): Promise<string[]> {
-  const { campaignId, plan } = operation;
-  if (!plan || !dealsShares(plan)) return [];
+async function pausedTargets(stores: Stores, { campaignId, plan }: Operation): Promise<string[]> {
+  if (!plan || !(plan.credits ?? plan.numbers)) return [];
   const texters = await stores.texters.list(campaignId);
   const active = new Set(texters.filter((texter) => texter.active).map(({ texterId }) => texterId));
   const targets = plan.targets.filter((target) => target !== null);
-  return [...leftOutOf(operation), ...targets.filter((target) => !active.has(target))];
-}
-
-function leftOutOf({ plan }: Operation): readonly string[] {
-  return plan && dealsShares(plan) ? (plan.leftOut ?? []) : [];
-}
-
-function dealsShares({ credits, numbers }: Plan): boolean {
-  return (credits ?? numbers) !== undefined;
+  return [...(plan.leftOut ?? []), ...targets.filter((target) => !active.has(target))];
 }
 
 /** Counts what a cancelled operation would have selected after the position of planning; `null` without a plan. */

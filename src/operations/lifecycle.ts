@@ -58,7 +58,7 @@ export async function runOperation(
 
 /** Returns true while an earlier operation waits, unless this one would be refused now: then the usual way refuses it. */
 async function waits({ stores }: LifecycleDeps, { operation, reads }: JustAccepted): Promise<boolean> {
-  if (operation.error || !(await stores.operations.waits(operation))) return false;
+  if (operation.error || !(await stores.operations.mustWait(operation))) return false;
   return resolvePlan(reads, operation.request, true).then(
     () => true,
     () => false,
@@ -154,13 +154,17 @@ async function start(
 ): Promise<Operation | undefined> {
   const { request, state } = operation;
   const takesLock = needsCampaignLock(request);
-  const waits = state === 'accepted' && takesLock && (await stores.operations.waits(operation));
-  if (waits && !isNew) return undefined;
+  const mustWait = state === 'accepted' && takesLock && (await stores.operations.mustWait(operation));
+  if (mustWait && !isNew) return undefined;
   // A reopened operation keeps its plan. A refusal now would hide what it has moved already.
   const plan = operation.plan ?? (await resolvePlan(stores, request, true));
-  if (waits) return undefined;
-  if (state === 'accepted') return stores.operations.start(operation, { takesLock, plan, startedAt: clock.now() });
-  return operation.plan ? operation : stores.operations.storePlan(operation, plan, clock.now());
+  if (mustWait) return undefined;
+  const startedAt = clock.now();
+  const started =
+    state === 'accepted' ? await stores.operations.start(operation, { takesLock, plan, startedAt }) : operation;
+  // A worker of an earlier version takes the lock before it stores the plan.
+  const lacksPlan = started?.state === 'running' && !started.plan;
+  return lacksPlan ? stores.operations.storePlan(started, plan, startedAt) : started;
 }
 
 interface Planned {

@@ -35,8 +35,8 @@ class List implements BatchSource {
     return this.isPlanned;
   }
 
-  isWhole(): Promise<boolean> {
-    return Promise.resolve(true);
+  leftAfter(): Promise<number> {
+    return Promise.resolve(0);
   }
 
   resume(newest: Batch): void {

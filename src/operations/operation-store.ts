@@ -117,7 +117,7 @@ export class MongoOperationStore implements OperationStore {
     }
   }
 
-  async waits({ campaignId, sequence }: Pick<Operation, 'campaignId' | 'sequence'>): Promise<boolean> {
+  async mustWait({ campaignId, sequence }: Pick<Operation, 'campaignId' | 'sequence'>): Promise<boolean> {
     const earlier = { $gt: NO_SEQUENCE, $lt: sequence };
     const unfinished = { campaignId, state: { $in: [...UNFINISHED_STATES] }, sequence: earlier };
     // Accepted operations are read before running ones. In the other order, one that starts meanwhile could be in neither.

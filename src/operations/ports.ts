@@ -119,7 +119,7 @@ export interface OperationStore {
    * Returns true while an operation of the campaign that was accepted before this one has not ended. When none is left, this
    * one is the first: no other can take the lock.
    */
-  waits(operation: Pick<Operation, 'campaignId' | 'sequence'>): Promise<boolean>;
+  mustWait(operation: Pick<Operation, 'campaignId' | 'sequence'>): Promise<boolean>;
   /** Stores the plan of a run that was started without one, unless it has one, or is to fail or to be cancelled. */
   storePlan(run: Run, plan: Plan, startedAt: Date): Promise<Operation>;
   /**

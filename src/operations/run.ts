@@ -70,7 +70,7 @@ export interface SliceWork {
   readonly finishAtOnce: (batch: Batch) => Promise<Operation | undefined>;
 }
 
-/** `complete`: every batch is applied and the end marker is stored. An operation that is moved at once has ended. */
+/** `complete`: every batch is applied and the end marker is stored. An `Operation`: it was moved and ended at once. */
 export type SliceEnd = 'complete' | 'unfinished' | Operation;
 
 /**
@@ -166,7 +166,7 @@ class Slice {
     const sizeMax = (): number => factor * Math.min(this.size.ofBatch, limits.batchConversationsMax);
     while (!this.source.isComplete()) {
       for await (const batch of this.source.batches(sizeMax)) {
-        const ended = await this.finishAtOnce(batch, sizeMax());
+        const ended = await this.tryAtOnce(batch, sizeMax());
         if (ended) return ended;
         await this.stores.batches.insert(batch);
         await this.startApplying(batch);
@@ -179,17 +179,20 @@ class Slice {
     return 'complete';
   }
 
-  private async finishAtOnce(batch: Batch, sizeMax: number): Promise<Operation | undefined> {
-    const mayBeWhole = this.source.isComplete() || countSelected(batch) < sizeMax;
-    const moveCount = countMoves(batch.moves);
-    if (this.work.mayHaveBatches || batch.number > 1 || !mayBeWhole || moveCount > this.size.current) return undefined;
+  private async tryAtOnce(batch: Batch, sizeMax: number): Promise<Operation | undefined> {
+    const sizeBefore = this.size.current;
+    const mayBeAll = this.source.isComplete() || countSelected(batch) < sizeMax;
+    const isFirst = !this.work.mayHaveBatches && batch.number === 1;
+    if (!isFirst || !mayBeAll || countMoves(batch.moves) > sizeBefore || !this.size.mayTryAtOnce) return undefined;
     try {
       const ended = await this.work.finishAtOnce(batch);
-      if (ended && moveCount > 0) this.controls.onMoved?.(batch.moves);
+      if (ended) this.addMoved(batch.moves);
+      else this.size.noteNotAtOnce();
       return ended;
     } catch (error) {
       if (!(error instanceof WriteConflict)) throw error;
-      noteConflict(this.parts, moveCount);
+      this.size.noteNotAtOnce();
+      noteConflict(this.parts, sizeBefore);
       return undefined;
     }
   }
@@ -213,8 +216,12 @@ class Slice {
 
   private addApplied(applied: Applied, movedCount: number): void {
     this.source.addApplied(applied);
-    this.moved += movedCount;
-    if (movedCount > 0) this.controls.onMoved?.(lastMoves(applied.batch, movedCount));
+    this.addMoved(lastMoves(applied.batch, movedCount));
+  }
+
+  private addMoved(moves: readonly Move[]): void {
+    this.moved += countMoves(moves);
+    if (moves.length > 0) this.controls.onMoved?.(moves);
     this.report();
   }
 

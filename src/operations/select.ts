@@ -2,6 +2,7 @@ import { Halted } from '../domain/errors.ts';
 import { countSelected, type Applied, type Batch } from './batch.ts';
 import type { BulkRequest, OneRequest, OperationRequest } from './contract.ts';
 import type { WriteGuard } from './evaluate.ts';
+import { countMoves } from './moves.ts';
 import type { Plan } from './operation.ts';
 import { Planner } from './planner.ts';
 import type { Stores } from './ports.ts';
@@ -70,11 +71,13 @@ class Selection implements BatchSource {
     return this.candidates.countLeft ? this.planner.shortfallCount === this.exhaustedAt : this.passes > 0;
   }
 
-  /** A count finds the conversations of the batch too, because they are not moved yet. */
-  async isWhole(batch: Batch): Promise<boolean> {
-    if (this.planner.isAtLimit || !this.candidates.countLeft) return true;
-    if (this.plan.surplus) return false;
-    return (await this.candidates.countLeft(this.planner)) === countSelected(batch);
+  /** Nothing has moved yet, so the count contains the conversations of the batch. */
+  async leftAfter(batch: Batch, isCounted: boolean): Promise<number | undefined> {
+    const { isAtLimit } = this.planner;
+    if (!this.candidates.countLeft || (isAtLimit && !isCounted)) return 0;
+    if (this.plan.surplus) return undefined;
+    const count = await this.candidates.countLeft(this.planner);
+    return isAtLimit || count === countSelected(batch) ? count - countMoves(batch.moves) : undefined;
   }
 
   async resume(newest: Batch, shortfallsByBatch: readonly BatchShortfalls[]): Promise<void> {
@@ -89,7 +92,7 @@ class Selection implements BatchSource {
   async *batches(sizeMax: () => number): AsyncGenerator<Batch> {
     const { planner, candidates } = this;
     const { shortfallCount } = planner;
-    const isWhole = planner.position === null;
+    const isFromStart = planner.position === null;
     // Almost always the first pass has moved everything, and one count is cheaper than reading from every source.
     if (this.passes > 0 && (await candidates.countLeft?.(planner)) === 0) {
       this.exhaustedAt = shortfallCount;
@@ -111,7 +114,7 @@ class Selection implements BatchSource {
     }
     yield* this.closeBatch();
     this.passes += 1;
-    const hasReadAll = isWhole && (this.passes > 1 || !candidates.isFirstPassPartial);
+    const hasReadAll = isFromStart && (this.passes > 1 || !candidates.isFirstPassPartial);
     const isExhausted = !hasFound && hasReadAll;
     if (!candidates.countLeft || isExhausted) this.exhaustedAt = shortfallCount;
     if (candidates.countLeft) planner.restart();

@@ -10,6 +10,12 @@ const BATCH_SIZE_MIN = 1_000;
 /** How many times more batches are in flight while transactions are small, because each one waits for its commit. */
 const IN_FLIGHT_FACTOR_MAX = 1.5;
 
+/**
+ * How long the small operations of a campaign are applied in parts after one could not be moved at once. Claims beside them then
+ * see the planned batches and keep away from them; otherwise both would conflict again and again.
+ */
+const IN_PARTS_MS = 5_000;
+
 /** The campaigns whose sizes are remembered. Other campaigns begin with the size of the start. */
 const CAMPAIGNS_MAX = 1_000;
 
@@ -23,6 +29,7 @@ export class TransactionSize {
   private readonly sizeMin: number;
   private size: number;
   private hasMetConflict = false;
+  private inPartsUntil = 0;
 
   constructor(sizeMax: number, sizeMin = SIZE_MIN) {
     this.sizeMax = sizeMax;
@@ -48,6 +55,15 @@ export class TransactionSize {
   grow(cleanSize: number): void {
     const growth = this.hasMetConflict ? GROWTH : 1;
     this.size = Math.min(this.sizeMax, this.size + Math.min(cleanSize, this.size) * growth);
+  }
+
+  /** False for a while after an operation could not be moved and ended at once. */
+  get mayTryAtOnce(): boolean {
+    return performance.now() >= this.inPartsUntil;
+  }
+
+  noteNotAtOnce(): void {
+    this.inPartsUntil = performance.now() + IN_PARTS_MS;
   }
 
   /** Returns how many batches to apply at the same time, of the number that is right for the full size. */

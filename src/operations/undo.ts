@@ -83,11 +83,12 @@ class Undo implements BatchSource {
     this.planned = newest.after.planned;
   }
 
-  isWhole(): Promise<boolean> {
-    return Promise.resolve(this.isAllPlanned);
+  /** What was worked on may have another status than at its move, which only an evaluation finds. */
+  leftAfter(): Promise<number | undefined> {
+    return Promise.resolve(this.isAllPlanned && !this.request.includeWorkedOn ? 0 : undefined);
   }
 
-  /** Reads one batch ahead, so that {@link isWhole} knows whether it yields the last one. */
+  /** Reads one batch ahead, so that {@link leftAfter} knows whether it yields the last one. */
   async *batches(sizeMax: () => number): AsyncGenerator<Batch> {
     let last: Batch | undefined;
     for await (const moves of this.movesOf(await this.findUndone(), sizeMax)) {

@@ -83,7 +83,7 @@ describe('an operation that fits one batch', () => {
       ['findAndModify operations'],
       ['find conversations'],
       ['find conversations'],
-      ['update conversations'],
+      ['find texters', 'update conversations'],
       ['find campaigns', 'find credits'],
       ['findAndModify operations'],
       ['update credits'],
@@ -132,11 +132,18 @@ describe('an operation that fits one batch', () => {
       await runToEnd(stores, undone, LARGE);
       return { kind: 'undo', ...asked(on), undoes: undone.operationId };
     },
+    'an undo of what was worked on': async (on) => {
+      const undone = dealThree(on);
+      await runToEnd(stores, undone, LARGE);
+      const moved = { campaignId: on.campaignId, lastOperationId: undone.operationId };
+      await harness.context.database.conversations.updateMany(moved, { $set: { status: 'closed' } });
+      return { kind: 'undo', ...asked(on), undoes: undone.operationId, includeWorkedOn: true };
+    },
   };
 
   it.each(Object.entries(KINDS))(
     'has the receipt and the batches of one that is applied in parts: %s',
-    async (_name, of) => {
+    async (name, of) => {
       const outcomes = [];
       for (const used of [stores, inParts(stores)]) {
         const on = await seed(MIXED, RULES);
@@ -169,7 +176,7 @@ describe('an operation that fits one batch', () => {
           credits: credits?.credits,
           assignees: await assigneesOf(on),
         });
-        expect(calls.includes('batches.insert')).toBe(used !== stores);
+        expect(calls.includes('batches.insert')).toBe(used !== stores || name.includes('worked on'));
       }
       expect(outcomes[0]).toEqual(outcomes[1]);
     },
@@ -203,12 +210,12 @@ describe('an operation that is moved at once, beside other writers', () => {
     const reported: Progress[] = [];
     const input = { ...dealThree(on), count: 100 } as AnyRequest;
     const command = { request: parseRequest(input), requestHash: requestHash(input), sendId: 'test' };
-    const limits = { batchConversationsMax: 500, batchesInFlightMax: 2 };
+    const limits = { batchConversationsMax: 120, batchesInFlightMax: 2 };
     const onProgress = (progress: Progress) => reported.push(progress);
     const controls = { limits, shouldStop: () => false, onProgress };
     const { operation } = await runOperation({ stores: conflicting, clock }, command, controls);
     expect(operation.receipt).toMatchObject({ moved: 100, selected: 100 });
-    expect(reported[0]).toMatchObject({ moved: 50, conflicts: 1 });
+    expect(reported[0]).toMatchObject({ moved: 60, conflicts: 1 });
   });
 
   it('also moves what comes to its source while it counts', async () => {
@@ -256,6 +263,53 @@ describe('an operation that is moved at once, beside other writers', () => {
     vi.restoreAllMocks();
     expect(ended?.receipt?.moved).toBe(3);
     expect((await harness.loads(on.campaignId))['t1']).toBe((await paused)?.['t1']);
+  });
+
+  it('counts what came after the confirmed number as left', async () => {
+    const on = await seed(many(3, { assigneeId: 't1' }));
+    let hasCome = false;
+    const more = intercepted(stores, async (_number, name, call) => {
+      if (name === 'conversations.readPage' && !hasCome) {
+        hasCome = true;
+        await harness.seedConversations(on.campaignId, [{ assigneeId: 't1' }]);
+      }
+      return call();
+    });
+    const from = { texterIds: ['t1'] };
+    const request = { kind: 'unassign', ...asked(on), from, status: 'any', confirm: 3 } as const;
+    const calls = await callsOf(more, (recorded) => runToEnd(recorded, request, LARGE));
+    expect(calls).not.toContain('batches.insert');
+    const { receipt } = await rawOperation(harness, request.operationId);
+    expect(receipt).toMatchObject({ moved: 3, left: 1 });
+  });
+
+  it('names the targets that were paused before its end, and gives them no credits', async () => {
+    const on = await seed(many(1));
+    const paused = intercepted(stores, async (_number, name, call) => {
+      if (name === 'conversations.readPage') {
+        for (const texterId of ['t2', 't3']) await setActive(harness.context, on.campaignId, texterId, false);
+      }
+      return call();
+    });
+    const request = { kind: 'reassign', ...asked(on), from: 'pool', to: 'everyone', status: 'any', count: 1 } as const;
+    const calls = await callsOf(paused, (recorded) => runToEnd(recorded, request, LARGE));
+    expect(calls).not.toContain('batches.insert');
+    const { receipt } = await rawOperation(harness, request.operationId);
+    expect(receipt).toMatchObject({ moved: 1, pausedTargets: ['t2', 't3'] });
+    const credits = await harness.context.database.credits.findOne({ _id: on.campaignId });
+    expect(credits?.credits ?? []).toEqual([]);
+  });
+
+  it('continues after a worker of an earlier version has taken the lock without a plan', async () => {
+    const on = await seed(many(4));
+    const request = dealThree(on);
+    const { operations } = harness.context.database;
+    const older = intercepted(stores, async (_number, name, call) => {
+      const locked = { state: 'running', campaignLock: on.campaignId } as const;
+      if (name === 'operations.start') await operations.updateOne({ _id: request.operationId }, { $set: locked });
+      return call();
+    });
+    expect(await runToEnd(older, request, LARGE)).toMatchObject({ state: 'done', receipt: { moved: 3 } });
   });
 
   it('moves nothing after its cancellation was recorded', async () => {
