@@ -56,14 +56,16 @@ const NOTHING = ['', 'null', 'none', 'na', 'unknown', 'notset'];
 /** The words with which a person ends messages to a number, and what systems write for it. */
 const OUT_WORDS = [
   ...['stop', 'stopall', 'end', 'quit', 'cancel', 'unsubscribe', 'unsubscribed', 'optout', 'optedout', 'out'],
-  ...['donottext', 'donotcontact', 'donotcall', 'dnc', 'neversubscribed'],
+  ...['unsub', 'donottext', 'donotcontact', 'donotcall', 'donotsms', 'dnc', 'neversubscribed'],
+  ...['donttext', 'dontcontact', 'dontcall'],
 ];
-/** Those that mean the same in a column about anything. A survey may have "out" or "cancel". */
+/** Those that mean the same in any column. A survey may have "out" or "cancel". */
 const OUT_ANYWHERE = new Set([
-  ...['unsubscribe', 'unsubscribed', 'optout', 'optedout', 'donottext', 'donotcontact', 'donotcall', 'dnc', 'stop'],
+  ...['unsubscribe', 'unsubscribed', 'unsub', 'optout', 'optedout', 'stop', 'stopall', 'dnc'],
+  ...['donottext', 'donotcontact', 'donotcall', 'donotsms', 'donttext', 'dontcontact', 'dontcall'],
 ]);
-const PERHAPS_OUT = /unsub|opt|do ?no?t|dnc|stop/i;
-const BETWEEN_TAGS = /[,;|]/;
+const PERHAPS_OUT = /unsub|opt|do ?no?['’]?t|dnc|stop/i;
+const BETWEEN_TAGS = /[,;|/()]/;
 const IN_WORDS = ['start', 'optin', 'optedin', 'in', 'subscribed'];
 
 /**
@@ -79,7 +81,7 @@ export function saysOptedOut(field: 'opted_out' | 'opted_in', text: string): boo
   return undefined;
 }
 
-/** Returns true for a cell that says, in a column about anything, that the person wants no messages. One of several tags counts. */
+/** Returns true for a cell that says, in any column, that the person wants no messages. One of several tags counts. */
 export function saysOutAnywhere(text: string): boolean {
   if (!PERHAPS_OUT.test(text)) return false;
   return text.split(BETWEEN_TAGS).some((tag) => OUT_ANYWHERE.has(tag.toLowerCase().replace(NO_WORD, '')));
