@@ -1,6 +1,6 @@
 /**
- * Stands for a stored record that cannot be read, because another program has changed it. Records that are read together are
- * answered one by one, so that it fails no request for another record.
+ * Stands for a stored record that cannot be read, because another program has changed it. It takes the place of the record in
+ * an answer about several, so that the others can still be read.
  */
 export class DamagedRecord extends Error {
   override readonly name = 'DamagedRecord';

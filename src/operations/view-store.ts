@@ -1,5 +1,5 @@
 import type { QueryFilter } from 'mongoose';
-import { readOrDamaged, type DamagedRecord } from '../domain/damaged-record.ts';
+import { DamagedRecord, readOrDamaged } from '../domain/damaged-record.ts';
 import { RETRYABLE_CODES } from '../domain/operation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { batchId, batchIdsOf, QUEUED, type BatchDoc, type OperationDoc } from '../mongo/documents.ts';
@@ -26,6 +26,13 @@ function isQueued({ state, sequence }: AnyOperation): boolean {
   return state === QUEUED.state && sequence > NO_SEQUENCE;
 }
 
+/** Throws a {@link DamagedRecord} when the operation cannot be read. */
+function toReadable(doc: OperationDoc): AnyOperation {
+  const found = readOrDamaged('operation', doc._id, () => toAnyOperation(doc));
+  if (found instanceof DamagedRecord) throw found;
+  return found;
+}
+
 export class MongoOperationViewStore implements OperationViewStore {
   private readonly database: Database;
 
@@ -48,12 +55,12 @@ export class MongoOperationViewStore implements OperationViewStore {
     const condition = { campaignId, ...(filter && matching(filter)), ...range };
     const found = this.database.models.operations.find(condition as QueryFilter<OperationDoc>);
     const newest = found.sort({ acceptedAt: -1, _id: 1 }).hint(NEWEST_INDEX).limit(limit);
-    return (await newest.lean<OperationDoc[]>()).map(toAnyOperation);
+    return (await newest.lean<OperationDoc[]>()).map(toReadable);
   }
 
   async findOperation(operationId: string): Promise<AnyOperation | undefined> {
     const doc = await this.database.models.operations.findById(operationId).lean<OperationDoc>();
-    return doc ? toAnyOperation(doc) : undefined;
+    return doc ? toReadable(doc) : undefined;
   }
 
   async findOperations(operationIds: readonly string[]): Promise<(AnyOperation | DamagedRecord)[]> {

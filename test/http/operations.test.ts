@@ -108,7 +108,7 @@ describe('sending an operation', () => {
 });
 
 describe('an operation whose stored record is damaged', () => {
-  it('fails its own requests with a clear problem, and none of those that are read with it', async () => {
+  it('fails its own requests and the lists that contain it with a clear problem, and no others', async () => {
     const ids = [harness.newId('op'), harness.newId('op')];
     for (const id of ids) await send(id, { ...DEAL, count: 1 }, WAIT);
     const [damaged = '', whole = ''] = ids;
@@ -118,6 +118,7 @@ describe('an operation whose stored record is damaged', () => {
     const read = { status: 200, body: { operationId: whole, state: 'done' } };
     expect(await Promise.all(reads)).toMatchObject([problem, read, problem, read]);
     expect(await send(damaged, { ...DEAL, count: 1 }, WAIT)).toMatchObject(problem);
+    expect(await client.get(path('operations'))).toMatchObject(problem);
   });
 });
 
