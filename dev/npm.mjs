@@ -45,7 +45,7 @@ function statOf(pid) {
 
 /**
  * Refuses a command from which npm took options, for example `--preview` of `npm run baton undo x --preview`. Without it the
- * command would do what was only to be shown. Returns `undefined` when npm took none.
+ * command would run although only a preview was asked for. Returns `undefined` when npm took none.
  */
 export function refusalOfTaken(command, checkout) {
   const options = command === 'baton' ? optionsOfCli(checkout) : command === 'start' ? ['keep'] : [];

@@ -10,7 +10,7 @@ import { increment } from '../mongo/stored-values.ts';
  * rules can commit any more. Call it after the change is stored.
  *
  * Every transaction that gives conversations to texters also writes a document: the batch of a bulk operation, or the
- * document of each texter for claims, single moves and imports. The fence writes the same documents outside a transaction. On
+ * document of each texter for claims, single moves, imports and operations that are moved at once. The fence writes the same documents outside a transaction. On
  * MongoDB such a write waits until an open transaction with the document has ended. A transaction that reaches the
  * document after the fence conflicts, begins again, and reads the new rules.
  *
@@ -30,7 +30,7 @@ export async function fenceBatches({ operations, batches }: Database, campaignId
   await batches.updateMany(planned, { $inc: { fence: 1 } }, { hint: BY_ID });
 }
 
-/** Fences the claims and single moves of every texter of the campaign. */
+/** Fences the claims, single moves and operations that are moved at once, for every texter of the campaign. */
 export async function fenceTexters({ texters }: Database, campaignId: string): Promise<void> {
   await texters.updateMany({ campaignId }, RAISE_FENCE);
 }

@@ -65,7 +65,7 @@ export class MongoTexterStore implements TexterStore {
 
   async setActive(campaignId: string, texterId: string, active: boolean): Promise<Texter | undefined> {
     const filter = { campaignId, texterId, removedAt: null };
-    // The write is also the fence of the texter's claims and single moves.
+    // The write is also the fence of what writes the texter's document, such as claims and single moves.
     const update = [{ $set: { active } }, ...RAISE_FENCE];
     const texter = await this.update(filter, update);
     if (!active) await fenceBatches(this.database, campaignId);

@@ -8,7 +8,7 @@ export const EXIT_STOPPED = 130;
 const PASSED_ON_MS = 500;
 
 /**
- * Calls `act` with the first signal, which then ends nothing by itself. A later one ends the program at once, unless it comes so
+ * The first signal calls `act` instead of ending the program. A later one ends the program at once, unless it comes so
  * soon that it is the same signal, passed on. Returns a function that stops waiting for signals.
  */
 export function onFirstSignal(act: () => void): () => void {

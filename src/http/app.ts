@@ -115,7 +115,7 @@ function addHooks(app: App, services: HttpServices): void {
     if (!access || access.for === 'anyone') return;
     await services.availability.during(services.config.http.answerMsMax, () => admit(services, access, request, reply));
   });
-  // Without a body, the framework checks null against the rules of the route. So they cannot refuse a body that is null.
+  // The framework validates a missing body as null, so a schema cannot tell the two apart.
   app.addHook('preValidation', (request, _, done) => done(request.body === null ? nullBody() : undefined));
   app.addHook('onResponse', (request, reply, done) => {
     const { method, url: route } = request.routeOptions;

@@ -24,7 +24,7 @@ export const next = z.string().nullable().describe('The `after` of the next page
 const NEXT_RULE = 'must be the "next" of the page before';
 const ID_CHARS_MAX = 200;
 
-/** A text that follows this pattern names a place. Its parts stand in groups. */
+/** A text that follows this pattern names a place. The groups of the pattern are its parts. */
 export function placeText(pattern: RegExp) {
   return z.string({ error: NEXT_RULE }).regex(pattern, { error: NEXT_RULE });
 }

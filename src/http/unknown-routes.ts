@@ -1,6 +1,6 @@
 import { HttpProblem } from './problem.ts';
 
-/** The methods of each path, as the routes have declared them. */
+/** Knows which methods each path has. */
 export class KnownPaths {
   private readonly declared = new Map<string, Set<string>>();
 

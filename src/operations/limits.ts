@@ -49,15 +49,18 @@ function sumsOf(counts: readonly AssigneeCount[], status: Status): Map<Assignee,
 }
 
 /**
- * Returns the conversations of these texters if one of them exceeds a limit with the `changes`; else nothing. Almost always one
- * query is enough: it also counts the contacts who opted out, and even so nobody exceeds a limit.
+ * Returns the conversations of these texters if one of them exceeds a limit with the `changes`; else nothing. The first
+ * query counts the contacts who opted out too: if nobody exceeds a limit even so, no other query is needed.
  */
 export async function countIfOver(
   conversations: ConversationStore,
   { campaignId, limits, texterIds, changes = [] }: LimitCheck,
 ): Promise<AssigneeCount[]> {
-  const most = await conversations.countByAssignee(campaignId, { assignees: texterIds, statuses: LIMITED_STATUSES });
-  if (overLimits(limits, texterIds, [...most, ...changes]).length === 0) return [];
+  const upperBound = await conversations.countByAssignee(campaignId, {
+    assignees: texterIds,
+    statuses: LIMITED_STATUSES,
+  });
+  if (overLimits(limits, texterIds, [...upperBound, ...changes]).length === 0) return [];
   return countLimited(conversations, campaignId, texterIds);
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Types } from 'mongoose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cancel } from '../../src/operations/cancel.ts';
 import { Overtaken, type Stores } from '../../src/operations/ports.ts';
 import { TransactionSize, TransactionSizes } from '../../src/operations/transaction-size.ts';
@@ -50,6 +50,17 @@ describe('the size of a transaction', () => {
     expect(size.batchesInFlight(2)).toBe(3);
     for (let at = 0; at < 3; at += 1) size.grow(size.current);
     expect(size.batchesInFlight(2)).toBe(2);
+  });
+
+  it('keeps operations from being moved at once for five seconds after one could not be', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const size = new TransactionSize(2_000);
+    expect(size.mayTryAtOnce).toBe(true);
+    size.noteNotAtOnce();
+    expect(size.mayTryAtOnce).toBe(false);
+    vi.advanceTimersByTime(5_000);
+    expect(size.mayTryAtOnce).toBe(true);
+    vi.useRealTimers();
   });
 
   it('is kept for each campaign', () => {
