@@ -1,3 +1,4 @@
+import type { Assignee } from '../domain/conversation.ts';
 import { isEnded, type Clock } from '../domain/operation.ts';
 import { isPermanent, Refusal } from '../domain/errors.ts';
 import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
@@ -129,7 +130,7 @@ async function readAround(
   const [left, paused, limited] = await Promise.all([
     state === 'cancelled' ? countUnplanned(stores, operation) : isCounted ? source.countLeft() : null,
     pausedTargets(stores, operation),
-    countTargets(stores, operation, operation.plan?.targets.filter((target) => target !== null) ?? []),
+    countTargets(stores, operation, operation.plan?.targets ?? []),
   ]);
   return { left, paused, limited };
 }
@@ -138,9 +139,11 @@ async function readAround(
 async function countTargets(
   { conversations }: Stores,
   { campaignId, plan }: Operation,
-  texterIds: readonly string[],
+  targets: readonly Assignee[],
   changes: readonly AssigneeCount[] = [],
 ): Promise<AssigneeCount[]> {
+  // A damaged plan may have no list of targets. Then this promise is rejected, as the others that are awaited with it.
+  const texterIds = targets.filter((target) => target !== null);
   if (!plan?.limits || texterIds.length === 0) return [];
   return countIfOver(conversations, { campaignId, limits: plan.limits, texterIds, changes });
 }
