@@ -9,7 +9,7 @@ import type { AssigneeCount } from '../conversations/index.ts';
 import type { BatchSource } from './batch-source.ts';
 import { receiversOf, type Batch, type StoredBatch } from './batch.ts';
 import { needsBatches, NOTHING_AROUND, receiptOf, type Around } from './ending-receipt.ts';
-import { kindOf, resolvePlan } from './kinds.ts';
+import { isCounted, kindOf, resolvePlan } from './kinds.ts';
 import { countIfOver } from './limits.ts';
 import { changesOf, countsOf } from './moves.ts';
 import type { Operation, Plan } from './operation.ts';
@@ -28,19 +28,16 @@ export async function finish(deps: EndingDeps, operation: Operation, source: Bat
 }
 
 /**
- * Moves and ends an operation in one transaction, if `batch`, its first one, is all that it moves. Returns `undefined`, and
- * writes nothing, when that is not possible: then the batch is stored, and applied in parts.
+ * Moves and ends an operation in one transaction. `batch`, its first one, is all that it moves, and `left` conversations still
+ * match afterwards. Returns `undefined`, and writes nothing, when that is not possible: then the batch is stored, and applied
+ * in parts.
  */
 export async function finishAtOnce(
   { stores, clock }: EndingDeps,
   operation: Operation,
   source: BatchSource,
-  batch: Batch,
+  { batch, left }: { readonly batch: Batch; readonly left: number },
 ): Promise<Operation | undefined> {
-  const { request } = operation;
-  const isCounted = kindOf(request).requestedCount(request) === null;
-  const leftAfter = await source.leftAfter(batch, isCounted);
-  if (leftAfter === undefined) return undefined;
   const moves = countsOf(batch.moves);
   const skipped = batch.skips.map(({ reason, conversationIds }) => ({ reason, count: conversationIds.length }));
   const endMarker = source.endMarker();
@@ -48,7 +45,7 @@ export async function finishAtOnce(
     { ...batch, state: 'applied' },
     { ...endMarker, state: 'end-marker' },
   ];
-  const changes = changesOf(batch.moves);
+  const changes = changesOf(moves);
   // Read outside of the transaction, where the moves are not visible yet: `changes` adds them.
   const around = Promise.all([
     countTargets(stores, operation, receiversOf([batch]), changes),
@@ -63,7 +60,7 @@ export async function finishAtOnce(
     const found = {
       moves,
       skipped,
-      left: isCounted ? leftAfter : null,
+      left: isCounted(operation.request) ? left : null,
       paused,
       limited: [...counted, ...changes],
       recent,
@@ -126,9 +123,9 @@ async function readAround(
   source: BatchSource | undefined,
 ): Promise<Around> {
   const { request } = operation;
-  const isCounted = source !== undefined && kindOf(request).requestedCount(request) === null;
+  const mayCount = source !== undefined && isCounted(request);
   const [left, paused, limited] = await Promise.all([
-    state === 'cancelled' ? countUnplanned(stores, operation) : isCounted ? source.countLeft() : null,
+    state === 'cancelled' ? countUnplanned(stores, operation) : mayCount ? source.countLeft() : null,
     pausedTargets(stores, operation),
     countTargets(stores, operation, operation.plan?.targets ?? []),
   ]);

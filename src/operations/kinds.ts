@@ -109,6 +109,11 @@ export function needsCampaignLock(request: OperationRequest): boolean {
   return kindOf(request).needsCampaignLock;
 }
 
+/** Returns true for an operation that asks for all: then its receipt counts the conversations that are left. */
+export function isCounted(request: OperationRequest): boolean {
+  return kindOf(request).requestedCount(request) === null;
+}
+
 /** See {@link Kind.resolvePlan}. */
 export function resolvePlan(stores: Stores, request: OperationRequest, isAccepted = false): Promise<Plan> {
   return kindOf(request).resolvePlan(stores, request, isAccepted);

@@ -159,7 +159,7 @@ async function start(
   // A reopened operation keeps its plan. A refusal now would hide what it has moved already.
   const plan = operation.plan ?? (await resolvePlan(stores, request, true));
   if (mustWait) return undefined;
-  const startedAt = clock.now();
+  const startedAt = operation.startedAt ?? clock.now();
   const started =
     state === 'accepted' ? await stores.operations.start(operation, { takesLock, plan, startedAt }) : operation;
   // A worker of an earlier version takes the lock before it stores the plan.
@@ -185,7 +185,7 @@ async function run(
   if (operation.claimsEnded === undefined) await kind.checkConfirmation?.(stores, request, plan);
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const source = kind.batchSource(stores, request, plan);
-  const finishAll = (batch: Batch) => finishAtOnce(deps, prepared, source, batch);
+  const finishAll = (batch: Batch, left: number) => finishAtOnce(deps, prepared, source, { batch, left });
   const work = { operation: prepared, source, mayHaveBatches, finishAtOnce: finishAll };
   const end = await runSlice(stores, work, controls);
   if (end === 'unfinished') return { kind: 'unfinished', operation: prepared };

@@ -114,7 +114,7 @@ async function asDone(
   const counts = [...(await countTargets(reads, drafts))];
   return drafts.map((draft) => {
     const { command, plan, batch, endMarker } = draft;
-    counts.push(...changesOf(batch.moves));
+    counts.push(...changesOf(countsOf(batch.moves)));
     const accepted = { ...newOperation(command, acceptedAt), sequence: NO_SEQUENCE };
     return {
       operation: ended(accepted, plan, batch, { at, overLimit: overLimit(plan, batch, counts) }),

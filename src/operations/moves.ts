@@ -55,10 +55,10 @@ export function sumsByAssignee(
 }
 
 /** Returns by how much moves change the conversations of each assignee. */
-export function changesOf(moves: readonly Move[]): AssigneeCount[] {
-  return moves.flatMap(({ from, to, status, conversationIds: { length } }) => [
-    { assigneeId: from, status, count: -length },
-    { assigneeId: to, status, count: length },
+export function changesOf(moves: readonly MoveCount[]): AssigneeCount[] {
+  return moves.flatMap(({ from, to, status, count }) => [
+    { assigneeId: from, status, count: -count },
+    { assigneeId: to, status, count },
   ]);
 }
 

@@ -4,7 +4,7 @@ import type { Assignee } from '../domain/conversation.ts';
 import { operationConflict } from '../domain/errors.ts';
 import { sumOf, type MoveCount, type OverLimit, type SkipCount } from '../domain/receipt.ts';
 import type { OperationRequest } from './contract.ts';
-import { moveKey, sumsByAssignee } from './moves.ts';
+import { changesOf, moveKey, sumsByAssignee } from './moves.ts';
 import type { Evaluation } from './evaluate.ts';
 import type { Preview } from './read-jobs.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
@@ -51,10 +51,7 @@ async function overLimitAfter(
 ): Promise<OverLimit[]> {
   const receivers = [...new Set(moves.flatMap(({ to }) => to ?? []))];
   if (!limits || receivers.length === 0) return [];
-  const changes = moves.flatMap(({ from, to, status, count }) => [
-    { assigneeId: from, status, count: -count },
-    { assigneeId: to, status, count },
-  ]);
+  const changes = changesOf(moves);
   const before = await countIfOver(conversations, { campaignId, limits, texterIds: receivers, changes });
   return overLimits(limits, receivers, [...before, ...changes]);
 }

@@ -11,6 +11,7 @@ import {
   type StoredBatch,
   type UnappliedBatch,
 } from './batch.ts';
+import { isCounted } from './kinds.ts';
 import type { OneCommand } from './move-one.ts';
 import { countMoves, splitMoves, type Move } from './moves.ts';
 import type { OperationRequest } from './contract.ts';
@@ -66,8 +67,11 @@ export interface SliceWork {
    * finds it, and the slice ends as overtaken.
    */
   readonly mayHaveBatches: boolean;
-  /** Moves and ends the operation at once, if this batch is all that it moves. Returns `undefined` if that is not possible. */
-  readonly finishAtOnce: (batch: Batch) => Promise<Operation | undefined>;
+  /**
+   * Moves this batch, which is all that the operation moves, and ends the operation. Returns `undefined` if that is not
+   * possible. `left`: how many conversations still match afterwards.
+   */
+  readonly finishAtOnce: (batch: Batch, left: number) => Promise<Operation | undefined>;
 }
 
 /** `complete`: every batch is applied and the end marker is stored. An `Operation`: it was moved and ended at once. */
@@ -184,8 +188,10 @@ class Slice {
     const mayBeAll = this.source.isComplete() || countSelected(batch) < sizeMax;
     const isFirst = !this.work.mayHaveBatches && batch.number === 1;
     if (!isFirst || !mayBeAll || countMoves(batch.moves) > sizeBefore || !this.size.mayTryAtOnce) return undefined;
+    const left = await this.source.leftAfter(batch, isCounted(this.request));
+    if (left === undefined) return undefined;
     try {
-      const ended = await this.work.finishAtOnce(batch);
+      const ended = await this.work.finishAtOnce(batch, left);
       if (ended) this.addMoved(batch.moves);
       else this.size.noteNotAtOnce();
       return ended;

@@ -153,7 +153,7 @@ describe('an operation that was reopened', () => {
     const { stores, failures } = harness.context;
     const campaignId = await campaign();
     const halted = toOne(campaignId, 't1', 8);
-    await oneSlice(stores, halted);
+    const { startedAt } = (await oneSlice(stores, halted)).operation;
     await harness.pause(campaignId, 't1');
     expect(await runToEnd(stores, halted)).toMatchObject({ state: 'failed', error: { code: 'targets-lost' } });
     const ahead = toOne(campaignId, 't2', 8);
@@ -162,7 +162,9 @@ describe('an operation that was reopened', () => {
     expect(await oneSlice(stores, halted)).toMatchObject({ kind: 'waiting', operation: { state: 'accepted' } });
     await runToEnd(stores, ahead);
     await harness.pause(campaignId, 't1', true);
-    expect(await runToEnd(stores, halted)).toMatchObject({ state: 'done', error: null, receipt: { moved: 8 } });
+    expect(await runToEnd(stores, halted)).toMatchObject({
+      ...{ state: 'done', error: null, receipt: { moved: 8 }, startedAt },
+    });
   });
 
   it('makes a cancel that was under way fail with a transient error, and the next cancel succeeds', async () => {

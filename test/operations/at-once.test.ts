@@ -7,6 +7,7 @@ import type { Receipt } from '../../src/domain/receipt.ts';
 import { parseRequest, runOperation } from '../../src/operations/index.ts';
 import type { Stores } from '../../src/operations/ports.ts';
 import type { AnyRequest } from '../support/any-request.ts';
+import { TransactionSize } from '../../src/operations/transaction-size.ts';
 import { Harness, many, MIXED, type Seeded } from '../support/harness.ts';
 import { callsOf, inParts, intercepted } from '../support/intercepted-stores.ts';
 import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';
@@ -216,6 +217,14 @@ describe('an operation that is moved at once, beside other writers', () => {
     const { operation } = await runOperation({ stores: conflicting, clock }, command, controls);
     expect(operation.receipt).toMatchObject({ moved: 100, selected: 100 });
     expect(reported[0]).toMatchObject({ moved: 60, conflicts: 1 });
+  });
+
+  it('is tried at once again after a level, which is never moved at once', async () => {
+    const on = await seed(many(8, { assigneeId: 't1' }));
+    const transactionSize = new TransactionSize(LARGE.batchConversationsMax);
+    const level = { ...dealThree(on), from: 'everyone', to: 'everyone', count: undefined, spread: 'level' };
+    await runToEnd(stores, level as AnyRequest, { ...LARGE, transactionSize });
+    expect(transactionSize.mayTryAtOnce).toBe(true);
   });
 
   it('also moves what comes to its source while it counts', async () => {

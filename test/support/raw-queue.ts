@@ -2,6 +2,7 @@ import { Queue, type Job } from 'bullmq';
 import { Redis } from 'ioredis';
 import { jobIdOf, OPERATIONS_QUEUE, RECONCILE_QUEUE } from '../../src/queue/job.ts';
 import type { Harness } from './harness.ts';
+import { until } from './until.ts';
 
 /** Changes a queue past the producer and the worker, as another program could. Default: the queue of operations. */
 export class RawQueue {
@@ -18,9 +19,17 @@ export class RawQueue {
     return ((await this.queue.getJob(jobIdOf(jobId))) ?? (await this.queue.getJob(jobId))) as Job | undefined;
   }
 
-  /** Removes a job, as its age or a loss of data in Redis would. */
+  /** Removes a job, as its age or a loss of data in Redis would. BullMQ removes no job while a worker works on it. */
   async forget(jobId: string): Promise<void> {
-    await (await this.job(jobId))?.remove();
+    await until(`the removal of job ${jobId}`, async () => {
+      try {
+        await (await this.job(jobId))?.remove();
+        return true;
+      } catch (error) {
+        if (!(error as Error).message.includes('is locked by another worker')) throw error;
+        return false;
+      }
+    });
   }
 
   async close(): Promise<void> {

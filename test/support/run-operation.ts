@@ -35,6 +35,7 @@ interface SliceSettings {
   readonly short: boolean;
   /** The most conversations in one transaction; smaller than a batch when batches are applied in parts. */
   readonly partMax?: number;
+  readonly transactionSize?: TransactionSize;
 }
 
 const DEFAULTS: SliceSettings = { batchConversationsMax: 4, batchesInFlightMax: 2, short: true };
@@ -57,9 +58,11 @@ export function oneSlice(
   input: AnyRequest,
   settings: Partial<SliceSettings> = {},
 ): Promise<SliceResult> {
-  const { short, partMax, ...limits } = { ...DEFAULTS, ...settings };
-  const parts = partMax === undefined ? {} : { transactionSize: new FixedSize(partMax, limits.batchConversationsMax) };
-  return runOperation({ stores, clock }, commandOf(input), { limits, ...parts, shouldStop: () => short });
+  const { short, partMax, transactionSize, ...limits } = { ...DEFAULTS, ...settings };
+  const parts = partMax === undefined ? undefined : new FixedSize(partMax, limits.batchConversationsMax);
+  const size = transactionSize ?? parts;
+  const controls = { limits, ...(size && { transactionSize: size }), shouldStop: () => short };
+  return runOperation({ stores, clock }, commandOf(input), controls);
 }
 
 /** Runs slices until the operation ends. Returns `undefined` when another operation goes first. */
