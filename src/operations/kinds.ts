@@ -3,7 +3,14 @@ import { hasCounts, sumOf, type OperationRequest, type RequestKind, type Request
 import type { Plan } from './operation.ts';
 import { checkConfirmation } from './confirmation.ts';
 import type { Stores } from './ports.ts';
-import { refuseTargets, resolveReassign, resolveUnassign, resolveUndo } from './resolve-plan.ts';
+import {
+  refuseReassign,
+  refuseTargets,
+  refuseUnassign,
+  resolveReassign,
+  resolveUnassign,
+  resolveUndo,
+} from './resolve-plan.ts';
 import type { BatchSource } from './batch-source.ts';
 import type { StoredBatch } from './batch.ts';
 import type { ListedResult } from '../domain/receipt.ts';
@@ -21,6 +28,8 @@ interface Kind<Request extends OperationRequest> {
    * target that was paused after acceptance is left out, and the others go on.
    */
   resolvePlan(stores: Stores, request: Request, isAccepted: boolean): Promise<Plan>;
+  /** Throws the `Refusal` of `resolvePlan` for an accepted request, and counts nothing. Default: `resolvePlan` itself. */
+  refuseNow?(stores: Stores, request: Request): Promise<unknown>;
   /** Throws a `Refusal` that holds even if it would not hold any more when the operation starts. */
   refuseAtAcceptance?(stores: Stores, request: Request): Promise<void>;
   /** Plans the batches. The returned plan also has the guard of their writes. */
@@ -50,6 +59,7 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
   reassign: {
     needsCampaignLock: true,
     resolvePlan: resolveReassign,
+    refuseNow: refuseReassign,
     refuseAtAcceptance: refuseTargets,
     batchSource: selectMany,
     countedSource: selectCounted,
@@ -58,6 +68,7 @@ const KINDS: { readonly [Name in RequestKind]: Kind<RequestOf<Name>> } = {
   unassign: {
     needsCampaignLock: true,
     resolvePlan: resolveUnassign,
+    refuseNow: refuseUnassign,
     batchSource: selectMany,
     countedSource: selectCounted,
     requestedCount: ({ count }) => count ?? null,
@@ -117,4 +128,10 @@ export function isCounted(request: OperationRequest): boolean {
 /** See {@link Kind.resolvePlan}. */
 export function resolvePlan(stores: Stores, request: OperationRequest, isAccepted = false): Promise<Plan> {
   return kindOf(request).resolvePlan(stores, request, isAccepted);
+}
+
+/** Throws the `Refusal` that an accepted request would meet now. See {@link Kind.refuseNow}. */
+export async function refuseNow(stores: Stores, request: OperationRequest): Promise<void> {
+  const kind = kindOf(request);
+  await (kind.refuseNow?.(stores, request) ?? kind.resolvePlan(stores, request, true));
 }

@@ -4,7 +4,7 @@ import { toStoredError, type StoredError } from '../domain/stored-error.ts';
 import { isOne, type OperationRequest } from './contract.ts';
 import type { Batch } from './batch.ts';
 import { endStopped, failWith, finish, finishAtOnce } from './ending.ts';
-import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
+import { kindOf, needsCampaignLock, refuseNow, resolvePlan } from './kinds.ts';
 import { moveOne, type OneCommand } from './move-one.ts';
 import { newOperation, type Operation, type OperationCommand, type Plan } from './operation.ts';
 import { Overtaken, type Stores } from './ports.ts';
@@ -59,7 +59,7 @@ export async function runOperation(
 /** Returns true while an earlier operation waits, unless this one would be refused now: then the usual way refuses it. */
 async function waits({ stores }: LifecycleDeps, { operation, reads }: JustAccepted): Promise<boolean> {
   if (operation.error || !(await stores.operations.mustWait(operation))) return false;
-  return resolvePlan(reads, operation.request, true).then(
+  return refuseNow(reads, operation.request).then(
     () => true,
     () => false,
   );
@@ -145,7 +145,7 @@ async function startAndRun(
  * Takes the campaign lock and stores the plan. Returns `undefined` while another bulk operation of the campaign goes first.
  *
  * The plan is resolved when no other operation can take the lock any more, because the operation before it changes credits and
- * loads. A new operation that has to wait is resolved too, so that it is refused at once when it would be refused now.
+ * loads. A new operation that has to wait is refused at once when it would be refused now.
  */
 async function start(
   { stores, clock }: LifecycleDeps,
@@ -155,10 +155,12 @@ async function start(
   const { request, state } = operation;
   const takesLock = needsCampaignLock(request);
   const mustWait = state === 'accepted' && takesLock && (await stores.operations.mustWait(operation));
-  if (mustWait && !isNew) return undefined;
-  // A reopened operation keeps its plan. A refusal now would hide what it has moved already.
+  if (mustWait) {
+    // A reopened operation has its plan. A refusal now would hide what it has moved already.
+    if (isNew && !operation.plan) await refuseNow(stores, request);
+    return undefined;
+  }
   const plan = operation.plan ?? (await resolvePlan(stores, request, true));
-  if (mustWait) return undefined;
   const startedAt = operation.startedAt ?? clock.now();
   const started =
     state === 'accepted' ? await stores.operations.start(operation, { takesLock, plan, startedAt }) : operation;

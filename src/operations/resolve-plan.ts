@@ -42,6 +42,16 @@ export async function resolveReassign(stores: Stores, request: ReassignRequest, 
   return { ...plan, loads: spread === 'level' ? await loadsOf(stores, campaignId, targets) : targets.map(() => 0) };
 }
 
+export async function refuseReassign(stores: Stores, request: ReassignRequest): Promise<void> {
+  const { campaignId, from } = request;
+  const [, texters] = await Promise.all([
+    findCampaign(stores, campaignId).then(refuseClosed),
+    stores.texters.list(campaignId),
+  ]);
+  resolveTargets(request, texters, true);
+  await refuseSources(stores, campaignId, from, texters);
+}
+
 /** A target that is unknown or paused already is a mistake in the request. One that is paused later is left out. */
 export async function refuseTargets(stores: Stores, request: ReassignRequest): Promise<void> {
   if (request.to === 'everyone') return;
@@ -93,6 +103,11 @@ export async function resolveUnassign(stores: Stores, request: UnassignRequest):
   };
 }
 
+export async function refuseUnassign(stores: Stores, { campaignId, from }: UnassignRequest): Promise<void> {
+  const [, texters] = await Promise.all([findCampaign(stores, campaignId), stores.texters.list(campaignId)]);
+  await refuseSources(stores, campaignId, from, texters);
+}
+
 export async function resolveUndo(stores: Stores, request: UndoRequest): Promise<Plan> {
   const campaign = await findCampaign(stores, request.campaignId);
   const undone = await stores.operations.findOperationOrClaim(request.undoes);
@@ -105,6 +120,16 @@ export async function resolveUndo(stores: Stores, request: UndoRequest): Promise
 function least(...limits: readonly (number | undefined)[]): number | null {
   const given = limits.filter((limit) => limit !== undefined);
   return given.length > 0 ? Math.min(...given) : null;
+}
+
+/** Only a named source can be unknown. */
+async function refuseSources(
+  stores: Stores,
+  campaignId: string,
+  from: Sources,
+  texters: readonly Texter[],
+): Promise<void> {
+  if (from !== 'everyone') await findSources(stores, campaignId, from, texters);
 }
 
 /** Looks for assignees who are not on the campaign only when the request can mean them. */

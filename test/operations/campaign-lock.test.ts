@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Harness, many } from '../support/harness.ts';
+import { callsOf } from '../support/intercepted-stores.ts';
 import { oneSlice, runToEnd } from '../support/run-operation.ts';
 import type { AnyRequest } from '../support/any-request.ts';
 
@@ -63,6 +64,31 @@ describe('while another bulk operation of the campaign runs,', () => {
     expect((await oneSlice(stores, request)).kind).toBe('waiting');
     await runToEnd(stores, running.first);
     expect(await runToEnd(stores, request)).toMatchObject({ state: 'done' });
+  });
+
+  it('a new operation of everyone waits without counting', async () => {
+    const { campaignId } = await runningOperation();
+    const level = { from: 'everyone', to: 'everyone', status: 'any', spread: 'level' } as const;
+    const requests: AnyRequest[] = [
+      { kind: 'reassign', operationId: harness.newId('op'), campaignId, ...level },
+      { kind: 'unassign', operationId: harness.newId('op'), campaignId, from: 'everyone', status: 'any', confirm: 9 },
+    ];
+    for (const request of requests) {
+      const calls = await callsOf(harness.context.stores, async (watched) => {
+        expect((await oneSlice(watched, request)).kind).toBe('waiting');
+      });
+      expect(calls.filter((name) => name.startsWith('conversations.'))).toEqual([]);
+    }
+  });
+
+  it.each([
+    ['a reassign', { kind: 'reassign', from: { texterIds: ['t9'] }, to, status: 'any' }],
+    ['an unassign', { kind: 'unassign', from: { texterIds: ['t9'] }, status: 'any', confirm: 9 }],
+  ] as const)('%s from an unknown texter is refused at once', async (_name, asked) => {
+    const { campaignId } = await runningOperation();
+    const request: AnyRequest = { operationId: harness.newId('op'), campaignId, ...asked };
+    const { kind, operation } = await oneSlice(harness.context.stores, request);
+    expect({ kind, code: operation.error?.code }).toEqual({ kind: 'ended', code: 'unknown-texter' });
   });
 
   it.each(Object.entries(SINGLE))(
