@@ -1,11 +1,11 @@
 import { Types, type mongo } from 'mongoose';
-import { MongoConversationCounts, unknownStatuses } from './count-store.ts';
+import { ASSIGNEES_OF_FILTER_MAX, MongoConversationCounts, unknownStatuses } from './count-store.ts';
 import type { AssigneeCount, ConversationRange, ConversationStore, Moment, OpenMoment } from './ports.ts';
 import { RangePages } from './range-pages.ts';
 import { assigneeOf, toCandidate, waitsSince, type StoredConversation } from './stored.ts';
 import type { Assignee, Candidate, Position, Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
-import { ASSIGNEE_INDEX, BY_ID } from '../mongo/indexes.ts';
+import { ASSIGNEE_INDEX, BY_ID, EVERYONE_INDEX } from '../mongo/indexes.ts';
 
 export type CandidateDoc = Pick<
   StoredConversation,
@@ -55,8 +55,11 @@ export class MongoConversationStore extends MongoConversationCounts implements C
 
   async readUnknown(campaignId: string, assignees: readonly Assignee[], page: number): Promise<Candidate[]> {
     const range = { skip: page * UNKNOWN_PAGE, limit: UNKNOWN_PAGE, batchSize: UNKNOWN_PAGE + 1 };
-    const options = { ...range, projection: CANDIDATE_FIELDS, hint: ASSIGNEE_INDEX, ...this.inMoment() };
-    const filters = unknownStatuses(campaignId, assignees);
+    // A range for each of many assignees would cost more than those of all, and almost always no range has any.
+    const isMany = assignees.length > ASSIGNEES_OF_FILTER_MAX;
+    const filters = unknownStatuses(campaignId, isMany ? undefined : assignees);
+    const hint = isMany ? EVERYONE_INDEX : ASSIGNEE_INDEX;
+    const options = { ...range, projection: CANDIDATE_FIELDS, hint, ...this.inMoment() };
     const found = filters.map((filter) => this.database.conversations.find<CandidateDoc>(filter, options).toArray());
     return (await Promise.all(found)).flat().map(asCandidate);
   }

@@ -10,7 +10,7 @@ import { atAnyMoment } from '../mongo/transaction.ts';
 import { ASSIGNEE_INDEX, NO_OPT_OUT_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
 
 /** Counting more assignees than this as ranges of their own takes longer than counting the whole campaign. */
-const ASSIGNEES_OF_FILTER_MAX = 100;
+export const ASSIGNEES_OF_FILTER_MAX = 100;
 
 type StoredCount = { readonly [Field in keyof AssigneeCount]?: unknown };
 
@@ -55,11 +55,11 @@ export class MongoConversationCounts implements ConversationCounts {
     statuses: readonly Status[],
     operationId: string,
   ): Promise<number> {
-    const inStatuses = statuses.length < STATUSES.length ? { status: { $in: [...statuses] } } : {};
-    const filter = { campaignId, assigneeId: { $in: [...assignees] }, ...inStatuses };
-    return this.countDocuments({
-      ...filter,
-      'history.operationId': { $ne: operationId },
+    const ofSome = { campaignId, ...inStatuses(statuses), 'history.operationId': { $ne: operationId } };
+    if (assignees.length <= ASSIGNEES_OF_FILTER_MAX) return this.countDocuments({ ...ofSome, ...among(assignees) });
+    return this.inOneMoment(async (counts) => {
+      const notEmpty = await counts.notEmpty(campaignId, assignees, statuses);
+      return notEmpty.length > 0 ? counts.countDocuments({ ...ofSome, ...among(notEmpty) }) : 0;
     });
   }
 
@@ -134,6 +134,24 @@ export class MongoConversationCounts implements ConversationCounts {
     });
   }
 
+  /** Returns the assignees that have a conversation in one of these statuses. One count costs less than a range for each. */
+  private async notEmpty(
+    campaignId: string,
+    assignees: readonly Assignee[],
+    statuses: readonly Status[],
+  ): Promise<Assignee[]> {
+    const isIn = new Set<unknown>(statuses);
+    const isCounted = ({ status }: AssigneeCount): boolean => statuses.length === STATUSES.length || isIn.has(status);
+    const found = (await this.countByAssignee(campaignId)).filter(isCounted);
+    const withSome = new Set(found.map(({ assigneeId }) => assigneeId));
+    return assignees.filter((assigneeId) => withSome.has(assigneeId));
+  }
+
+  private inOneMoment<Result>(count: (counts: MongoConversationCounts) => Promise<Result>): Promise<Result> {
+    if (this.session) return count(this);
+    return this.database.atOneMoment((session) => count(new MongoConversationCounts(this.database, session)));
+  }
+
   private async sumUp(filters: readonly mongo.Filter<ConversationDoc>[], options: CountOptions = {}): Promise<number> {
     let sum = 0;
     // One after the other: the first command of a session chooses the moment.
@@ -169,18 +187,23 @@ function keyOf(campaignId: string, hint: string): string {
   return `${hint} ${campaignId}`;
 }
 
+/** All statuses include unknown ones. */
+function inStatuses(statuses: readonly Status[]): mongo.Document {
+  return statuses.length < STATUSES.length ? { status: { $in: [...statuses] } } : {};
+}
+
 function among(assignees: readonly Assignee[]): mongo.Document {
   return { assigneeId: { $in: [...assignees] } };
 }
 
 /**
- * Matches no status, and every status between and beside the known ones. Each filter is one range of the index for each
- * assignee; `$nin` is not on every server.
+ * Matches no status, and every status between and beside the known ones. Each filter is one range of an index: of all
+ * assignees, or one for each of `assignees`. `$nin` is not on every server.
  */
-export function unknownStatuses(campaignId: string, assignees: readonly Assignee[]): mongo.Filter<ConversationDoc>[] {
+export function unknownStatuses(campaignId: string, assignees?: readonly Assignee[]): mongo.Filter<ConversationDoc>[] {
   const known = STATUSES.toSorted();
   const between = known.slice(1).map((status, index) => ({ $gt: known[index], $lt: status }));
   const gaps = [null, { $gte: -Infinity }, { $lt: known[0] }, ...between, { $gt: known.at(-1) }];
-  const assigneeId = { $in: [...assignees] };
-  return gaps.map((status) => ({ campaignId, assigneeId, status }) as unknown as mongo.Filter<ConversationDoc>);
+  const ofSome = assignees && among(assignees);
+  return gaps.map((status) => ({ campaignId, ...ofSome, status }) as unknown as mongo.Filter<ConversationDoc>);
 }

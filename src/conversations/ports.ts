@@ -66,7 +66,7 @@ export interface ConversationStore extends ConversationCounts {
   ): Promise<Candidate[]>;
   /**
    * Returns a page of the conversations of these assignees whose status is missing or unknown, in any order. All of them are
-   * incomplete. `page` counts from 0; the page after the last one is empty.
+   * incomplete. Many assignees get those of all others too. `page` counts from 0; the page after the last one is empty.
    */
   readUnknown(campaignId: string, assignees: readonly Assignee[], page: number): Promise<Candidate[]>;
   findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;

@@ -18,7 +18,8 @@ const PAGE_MIN = 50;
 /** The number of conversations in memory while several sources are merged. The sources share it equally. */
 export const MERGE_BUFFER_MAX = 20_000;
 
-type PageStore = Pick<ConversationStore, 'readPage'>;
+/** The reads that a selection needs. */
+export type PageStore = Pick<ConversationStore, 'readPage' | 'countByAssignee'>;
 
 export interface Selection {
   readonly campaignId: string;
@@ -48,6 +49,7 @@ export async function* readInOrder(
   const isSource = new Set(sources);
   for (const status of statusesFrom(selection.statuses, from)) {
     let after = from?.status === status ? from : null;
+    let readOneByOne = sources;
     if (areMany(sources)) {
       const { first, max } = pageSizes(selection, 1);
       const sizes = { first: Math.min(first, leftOutMax(sources)), max };
@@ -55,12 +57,24 @@ export async function* readInOrder(
       const stoppedAt = yield* readSelected(everyone, sources, ({ assigneeId }) => isSource.has(assigneeId));
       if (stoppedAt === 'end') continue;
       after = stoppedAt;
+      readOneByOne = await notEmpty(store, selection, status);
     }
-    const sizes = pageSizes(selection, sources.length);
-    const readers = sources.map((assigneeId) => readerOf({ campaignId, assigneeId, status }, after, sizes));
+    const sizes = pageSizes(selection, readOneByOne.length);
+    const readers = readOneByOne.map((assigneeId) => readerOf({ campaignId, assigneeId, status }, after, sizes));
     const [first, second] = readers;
     yield* first && !second ? first.pages() : merge(readers);
   }
+}
+
+/** One count costs less than queries that find nothing. A source that is empty now is read in the next pass. */
+async function notEmpty(
+  store: PageStore,
+  { campaignId, sources }: Selection,
+  status: Status,
+): Promise<readonly Assignee[]> {
+  const counts = await store.countByAssignee(campaignId, { assignees: sources, statuses: [status] });
+  const found = new Set(counts.map(({ assigneeId }) => assigneeId));
+  return sources.filter((source) => found.has(source));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readFromEnd, readInOrder, type ConversationRange, type ConversationStore } from '../conversations/index.ts';
+import { readFromEnd, readInOrder, type ConversationRange, type PageStore } from '../conversations/index.ts';
 import {
   CLAIMED_STATUS,
   positionOf,
@@ -77,10 +77,11 @@ async function* readUnknown(
   campaignId: string,
   sources: readonly Assignee[],
 ): AsyncGenerator<readonly Candidate[]> {
+  const isSource = new Set(sources);
   for (let page = 0; ; page += 1) {
     const found = await conversations.readUnknown(campaignId, sources, page);
     if (found.length === 0) return;
-    yield found;
+    yield found.filter(({ assigneeId }) => isSource.has(assigneeId));
   }
 }
 
@@ -118,13 +119,13 @@ async function countAfter(
  * Reads pages for the planner and records how far it has read the part of the pool that claims receive. Pages are read
  * before they are planned. A claim that took such a conversation would make its batch fall short.
  */
-class ReadAhead implements Pick<ConversationStore, 'readPage'> {
-  private readonly store: Pick<ConversationStore, 'readPage'>;
+class ReadAhead implements PageStore {
+  private readonly store: PageStore;
   private readonly takesFromPool: boolean;
   private last: Position | null = null;
   private reading: Promise<unknown> = Promise.resolve();
 
-  constructor(store: Pick<ConversationStore, 'readPage'>, takesFromPool: boolean) {
+  constructor(store: PageStore, takesFromPool: boolean) {
     this.store = store;
     this.takesFromPool = takesFromPool;
   }
@@ -137,6 +138,10 @@ class ReadAhead implements Pick<ConversationStore, 'readPage'> {
       this.reading = page.then((candidates) => this.note(candidates)).catch(() => undefined);
     }
     return page;
+  }
+
+  countByAssignee(...asked: Parameters<PageStore['countByAssignee']>): ReturnType<PageStore['countByAssignee']> {
+    return this.store.countByAssignee(...asked);
   }
 
   /** Returns the last conversation of the pool that was read, after the page that is being read has arrived. */

@@ -82,6 +82,17 @@ describe.each(SKIPPED)('a conversation with %s', (_what, update) => {
     expect(await harness.loads(campaignId)).toEqual({ pool: 1, t1: 1, t2: 8 });
   });
 
+  it('is skipped as incomplete when it is one of more than a hundred sources, and left alone otherwise', async () => {
+    const campaignId = await harness.seedCampaign(102);
+    const ids = await harness.seedConversations(campaignId, [...many(2), ...many(2, { assigneeId: 't1' })]);
+    await change([ids[0], ids[2]], update);
+    const sources = Array.from({ length: 101 }, (_, index) => `t${index + 1}`);
+    const from = { texterIds: sources as [string, ...string[]] };
+    const request = { kind: 'reassign', campaignId, from, to: { texterIds: ['t102'] }, status: 'any' } as const;
+    const expected = { selected: 2, moved: 1, skipped: [{ reason: 'incomplete', count: 1 }] };
+    expect(await run(request)).toMatchObject({ ...expected, left: null });
+  });
+
   it('is skipped as incomplete when there is no other, by an operation of several slices', async () => {
     const campaignId = await harness.seedCampaign(1);
     await change(await harness.seedConversations(campaignId, many(6)), update);

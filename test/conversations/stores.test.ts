@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { comparePositions, type Candidate } from '../../src/domain/conversation.ts';
+import { comparePositions, STATUSES, type Candidate, type Status } from '../../src/domain/conversation.ts';
 import { Harness, type Seeded } from '../support/harness.ts';
 
 let harness: Harness;
@@ -61,6 +61,22 @@ describe('the conversation store', () => {
     expect(await store().readPage(closed, null, 5, 'op')).toEqual([]);
     const [found] = await store().readPage(closed, null, 5, 'another');
     expect(found?.id).toBe(moved?._id.toHexString());
+  });
+
+  it('counts what the operation has not moved of a few assignees and of many alike', async () => {
+    const absent = Array.from({ length: 200 }, (_, index) => `absent${index}`);
+    const count = (
+      operationId: string,
+      assignees: readonly (string | null)[],
+      statuses: readonly Status[] = STATUSES,
+    ) => store().countNotMoved(campaignId, assignees, statuses, operationId);
+    expect(await count('another', [null, 't1'])).toBe(1 + (await count('op', [null, 't1'])));
+    for (const operationId of ['op', 'another']) {
+      const ofFew = await count(operationId, [null, 't1']);
+      expect(await count(operationId, [null, 't1', ...absent])).toBe(ofFew);
+    }
+    expect(await count('op', [null, ...absent], ['closed'])).toBe(await count('op', [null], ['closed']));
+    expect(await count('op', absent)).toBe(0);
   });
 
   it('stops counting at the limit', async () => {
