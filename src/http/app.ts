@@ -14,6 +14,7 @@ import {
   REQUEST_MS_MAX,
 } from './error-handler.ts';
 import { KnownPaths } from './unknown-routes.ts';
+import { addCommonHeaders, HEADERS } from './response-headers.ts';
 import { ROUTES } from './routes/index.ts';
 import type { HttpServices } from './services.ts';
 import { serializerCompiler } from './shared-bodies.ts';
@@ -29,12 +30,15 @@ const PARAM_CHARS_MAX = 200;
 /** Builds the server with every route. It does not listen yet. */
 export async function buildApp(services: HttpServices): Promise<App> {
   const app = newApp(services);
-  addCommonHeaders(app);
+  app.addHook('onRequest', (request, reply, done) => {
+    addCommonHeaders(request, reply);
+    done();
+  });
   // Before the hook that refuses requests: a browser shows a page no answer without the headers of CORS.
   await app.register(cors, {
     origin: [...services.config.http.corsOrigins],
     methods: ['GET', 'POST', 'PUT', 'PATCH'],
-    exposedHeaders: EXPOSED_HEADERS,
+    exposedHeaders: Object.keys(HEADERS),
     maxAge: 600,
     // Otherwise OPTIONS without the headers of a preflight request is answered with text.
     strictPreflight: false,
@@ -78,22 +82,6 @@ function readEmptyJsonAsNoBody(app: App): void {
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
     if (text === '') done(null, undefined);
     else void parse(request, String(text), done);
-  });
-}
-
-const EXPOSED_HEADERS = [
-  'Location',
-  'Retry-After',
-  'X-Request-Id',
-  'RateLimit',
-  'RateLimit-Policy',
-  'Idempotent-Replayed',
-];
-
-function addCommonHeaders(app: App): void {
-  app.addHook('onRequest', async (request, reply) => {
-    void reply.header('x-request-id', request.id);
-    void reply.header('cache-control', 'no-store');
   });
 }
 

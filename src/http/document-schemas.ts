@@ -7,6 +7,7 @@ export interface Document {
 interface Operation {
   readonly operationId?: string;
   readonly requestBody?: { readonly required?: boolean; readonly content?: Readonly<Record<string, object>> };
+  readonly responses?: Readonly<Record<string, object>>;
 }
 
 /** The media type of rows of JSON, one on each line. */
@@ -80,6 +81,28 @@ export function withLines(document: Document): Document {
     return {
       ...operation,
       requestBody: { ...operation.requestBody, content: { ...content, [NDJSON]: lineOf(content) } },
+    };
+  };
+  return { ...document, paths: mapValues(document.paths ?? {}, (operations) => mapValues(operations, changed)) };
+}
+
+/** Names the headers of each response. The library would describe each of them again in each response. */
+export function withHeaders(
+  document: Document,
+  headers: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>,
+): Document {
+  const changed = (operation: Operation): Operation => {
+    const ofStatus = headers.get(operation.operationId ?? '');
+    const named = (status: string, { description, ...response }: { readonly description?: string }): object => {
+      const refs = (ofStatus?.get(status) ?? []).map(
+        (name) => [name, { $ref: `#/components/headers/${name}` }] as const,
+      );
+      return { description, headers: Object.fromEntries(refs), ...response };
+    };
+    const responses = Object.entries(operation.responses ?? {});
+    return {
+      ...operation,
+      responses: Object.fromEntries(responses.map(([status, response]) => [status, named(status, response)])),
     };
   };
   return { ...document, paths: mapValues(document.paths ?? {}, (operations) => mapValues(operations, changed)) };

@@ -6,7 +6,15 @@ import type { App } from './app-type.ts';
 import { pageOf, type ShownDocument } from './document-page.ts';
 import type { Access } from './access.ts';
 import { PROBLEM_TYPE, problemDocument } from './problem.ts';
-import { tidySchemas, withMappings, withOptionalBodies, type Document, withLines } from './document-schemas.ts';
+import {
+  tidySchemas,
+  withHeaders,
+  withLines,
+  withMappings,
+  withOptionalBodies,
+  type Document,
+} from './document-schemas.ts';
+import { HEADERS, headersOfRoute, type HeaderName } from './response-headers.ts';
 
 const DESCRIPTION = `Moves texting conversations between texters. Ids are opaque texts of up to 64 letters, digits, "-", "_",
 ".", ":" and "|". A request that changes conversations has an \`Idempotency-Key\`, which is the id of the operation: sending
@@ -29,9 +37,18 @@ const MEANING: Readonly<Record<number, string>> = {
   415: 'The media type of the body is not supported.',
   422: 'The Idempotency-Key belongs to a different request.',
   429: 'The key or texter has sent too many requests.',
+  431: 'The headers are too large.',
   500: 'An unexpected error, whose cause is in the log of the server.',
   503: 'Redis or MongoDB cannot be reached, or no worker answered.',
   504: 'The request did not end in time, and may still take effect.',
+};
+
+/** The headers of error responses of these statuses. */
+const HEADERS_OF_ERROR: Readonly<Record<number, readonly HeaderName[]>> = {
+  401: ['WWW-Authenticate'],
+  429: ['Retry-After'],
+  503: ['Retry-After'],
+  504: ['Retry-After'],
 };
 
 /** Error responses for the schema of a route. */
@@ -39,6 +56,7 @@ export function problems<Status extends keyof typeof MEANING>(...statuses: reado
   const answer = (status: Status) => ({
     description: MEANING[status] ?? '',
     content: { [PROBLEM_TYPE]: { schema: problemDocument } },
+    headers: HEADERS_OF_ERROR[status] ?? [],
   });
   return Object.fromEntries(statuses.map((status) => [status, answer(status)])) as unknown as Record<
     Status,
@@ -46,9 +64,13 @@ export function problems<Status extends keyof typeof MEANING>(...statuses: reado
   >;
 }
 
-/** A response with a body. */
-export function answer<Schema extends z.ZodType>(description: string, schema: Schema): Schema {
-  return { description, content: { 'application/json': { schema } } } as unknown as Schema;
+/** A response with a body, and the headers that other responses do not have. */
+export function answer<Schema extends z.ZodType>(
+  description: string,
+  schema: Schema,
+  ...headers: readonly HeaderName[]
+): Schema {
+  return { description, content: { 'application/json': { schema } }, headers } as unknown as Schema;
 }
 
 /** Adds to the schema of a route what follows from its declaration: the security, and the errors that every route has. */
@@ -57,8 +79,9 @@ export function describeRoute(route: RouteOptions): void {
   if (!schema || schema.hide) return;
   if (!config?.access) throw new Error(`the route ${route.url} does not declare who may use it`);
   const { access } = config;
-  const hasBody = schema.body !== undefined;
-  const common = problems(...ERRORS_FOR[access.for], ...(hasBody ? [413, 415] : []));
+  // The framework reads the body of a request also when the route takes none.
+  const mayHaveBody = route.method !== 'GET';
+  const common = problems(...ERRORS_FOR[access.for], ...(mayHaveBody ? [413, 415] : []));
   route.schema = {
     ...schema,
     security: securityOf(access),
@@ -66,11 +89,11 @@ export function describeRoute(route: RouteOptions): void {
   };
 }
 
-/** The errors that every route for these callers has. */
+/** The errors that every route for these callers has. The parser of Node finds some before the route is known. */
 const ERRORS_FOR = {
-  anyone: [400, 500],
-  key: [400, 401, 403, 429, 500, 503, 504],
-  texter: [400, 401, 429, 500, 503, 504],
+  anyone: [400, 408, 431, 500],
+  key: [400, 401, 403, 408, 429, 431, 500, 503, 504],
+  texter: [400, 401, 408, 429, 431, 500, 503, 504],
 } as const;
 
 function securityOf(access: Access): Record<string, string[]>[] {
@@ -102,11 +125,7 @@ const toJson = {
 /** Collects the routes that are added afterwards, and serves the document and a page that shows it. */
 export async function addDocument(app: App): Promise<void> {
   const transformObject = createJsonSchemaTransformObject({ zodToJsonConfig: toJson });
-  const optionalBodies = new Set<string>();
-  app.addHook('onRoute', ({ schema }) => {
-    const body = schema?.body as z.ZodType | undefined;
-    if (schema?.operationId !== undefined && body?.safeParse(undefined).success) optionalBodies.add(schema.operationId);
-  });
+  const { optionalBodies, headers } = collect(app);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -118,6 +137,7 @@ export async function addDocument(app: App): Promise<void> {
       },
       servers: [{ url: '/', description: 'This server' }],
       components: {
+        headers: HEADERS,
         securitySchemes: {
           key: { type: 'http', scheme: 'bearer', description: 'An API key of an app, from `baton key create`.' },
           texter: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: TOKEN_DESCRIPTION },
@@ -126,10 +146,10 @@ export async function addDocument(app: App): Promise<void> {
       tags: TAGS,
     },
     transform: createJsonSchemaTransform({ zodToJsonConfig: toJson }),
-    transformObject: (document) =>
-      withLines(
-        withOptionalBodies(tidySchemas(withMappings(transformObject(document) as Document)), optionalBodies),
-      ) as never,
+    transformObject: (document) => {
+      const tidied = tidySchemas(withMappings(transformObject(document) as Document));
+      return withHeaders(withLines(withOptionalBodies(tidied, optionalBodies)), headers);
+    },
   });
   app.get('/openapi.json', { schema: { hide: true }, config: { access: { for: 'anyone' } } }, () => app.swagger());
   app.get('/docs', { schema: { hide: true }, config: { access: { for: 'anyone' } } }, (_, reply) =>
@@ -138,6 +158,20 @@ export async function addDocument(app: App): Promise<void> {
       .header('content-security-policy', PAGE_POLICY)
       .send(pageOf(app.swagger() as ShownDocument)),
   );
+}
+
+/** Collects from the routes, by their operation ids, what the library leaves out. */
+function collect(app: App) {
+  const optionalBodies = new Set<string>();
+  const headers = new Map<string, ReadonlyMap<string, readonly HeaderName[]>>();
+  app.addHook('onRoute', (route) => {
+    const { schema } = route;
+    if (schema?.operationId === undefined) return;
+    headers.set(schema.operationId, headersOfRoute(route));
+    const body = schema.body as z.ZodType | undefined;
+    if (body?.safeParse(undefined).success) optionalBodies.add(schema.operationId);
+  });
+  return { optionalBodies, headers };
 }
 
 const TAGS = [

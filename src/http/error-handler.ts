@@ -7,6 +7,7 @@ import { idText, loggedError } from '../domain/safe-text.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { HttpProblem, PROBLEM_TYPE, type ProblemDocument } from './problem.ts';
 import { MALFORMED, problemOf, type FoundProblem } from './problem-of-error.ts';
+import { addCommonHeaders, removeHeadersOfSuccess } from './response-headers.ts';
 import { mayBeSlow } from './streams/bodies.ts';
 import { InvalidRequest } from './validation.ts';
 
@@ -15,6 +16,7 @@ export function newErrorHandler(logger: Logger) {
   return async (error: FastifyError, request: FastifyRequest, reply: FastifyReply): Promise<ProblemDocument> => {
     const problem = error instanceof InvalidRequest ? invalid(error) : problemOf(error);
     if (problem.isUnexpected) logger.error({ requestId: request.id, err: loggedError(error) }, 'a request failed');
+    removeHeadersOfSuccess(reply);
     void reply.status(problem.status).headers(problem.headers ?? {});
     return sendProblem(reply, toDocument(problem, request.id, (request.caller ?? request.texter)?.organisationId));
   };
@@ -24,7 +26,7 @@ export function newErrorHandler(logger: Logger) {
 export function newPathErrorHandler(logger: Logger) {
   const answer = newErrorHandler(logger);
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
-    void reply.header('x-request-id', request.id);
+    addCommonHeaders(request, reply);
     void answer(error, request, reply);
     const { id: requestId, method } = request;
     logger.info({ requestId, method, route: null, status: reply.statusCode }, 'request');
@@ -72,13 +74,16 @@ export function answerClientError(this: unknown, error: Error & { code: string }
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && mayBeSlow(socket)) return;
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const problem = OF_PARSER[error.code] ?? MALFORMED;
-  const body = JSON.stringify(toDocument(problem, randomUUID()));
+  const requestId = randomUUID();
+  const body = JSON.stringify(toDocument(problem, requestId));
   const reason = STATUS_CODES[problem.status] ?? '';
   const head = [
     `HTTP/1.1 ${problem.status} ${reason}`,
     `Content-Type: ${PROBLEM_TYPE}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
+    `X-Request-Id: ${requestId}`,
+    'Cache-Control: no-store',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import type { ClaimRequest } from '../claims/index.ts';
 import { operationConflict, RESENDABLE_CODES } from '../domain/errors.ts';
 import { isEnded } from '../domain/operation.ts';
@@ -9,9 +10,11 @@ import { sendRequest, type Sent, type SentClaim } from '../producer/index.ts';
 import type { SentOperation } from '../reconcile/index.ts';
 import { findEarlier, findOperation, required, type Earlier } from './access.ts';
 import { organisationIdOf } from './authenticate.ts';
+import { answer } from './document.ts';
 import type { OperationBody } from './operation-shapes.ts';
 import { toOwnOperation } from './own-operation.ts';
 import { operationView, sentView } from './operation-view.ts';
+import type { HeaderName } from './response-headers.ts';
 import type { HttpServices } from './services.ts';
 import { readWaitMs, waitForEnd } from './waiting.ts';
 
@@ -108,6 +111,17 @@ export async function viewWithPlace(
   const [placed = operation] = await context.operationViews.withPlaces(operation.campaignId, [operation]);
   return operationView(placed);
 }
+
+/** What {@link answerWith} answers, for the schema of a route. `headers`: those that the route sends besides. */
+export function operationAnswers<Schema extends z.ZodType>(shown: Schema, ...headers: readonly HeaderName[]) {
+  return {
+    200: answer('The operation or claim has ended.', shown, 'Location', ...headers),
+    202: answer('The operation or claim continues.', shown, 'Location', 'Retry-After', ...headers),
+  };
+}
+
+/** The headers of a route that sends something under an Idempotency-Key. */
+export const HEADERS_OF_SENDING = ['Idempotent-Replayed', 'Preference-Applied'] as const;
 
 /** 200 for an operation that has ended, else 202. Both say where it can be read. A texter sees less of it. */
 export function answerWith(reply: FastifyReply, operation: OperationBody): never {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { problemDocument } from '../../src/http/problem.ts';
 import { Client, HttpHarness } from '../http/support.ts';
-import { documentedRoutes, type ApiDocument, type DocumentedRoute } from '../support/api-document.ts';
+import { documentedRoutes, wrongHeaders, type ApiDocument, type DocumentedRoute } from '../support/api-document.ts';
 import { Harness } from '../support/harness.ts';
 
 const SEED = 20_261_130;
@@ -107,14 +107,15 @@ async function fuzz(clientOf: (route: DocumentedRoute) => Client): Promise<numbe
 
 /** The answer is one of the document, and not that the server has failed. */
 async function check(client: Client, route: DocumentedRoute, { url, headers, body }: Sent): Promise<void> {
-  const { status, body: answer } = await client.send(route.method, url, { headers, body });
+  const { status, body: answer, headers: sent } = await client.send(route.method, url, { headers, body });
   const shown = { route: route.operationId, url, headers, body, status, answer };
   // A path that fills a place with `/` or `..` is another path.
   const isOtherPath = status === 405 || (status === 404 && String(answer['detail']).startsWith('no route'));
   expect(shown).toMatchObject({ status: expect.toSatisfy((each: number) => each < 500) as number });
   if (!isOtherPath)
-    expect({ ...shown, statuses: route.statuses }).toMatchObject({
+    expect({ ...shown, statuses: route.statuses, wrong: wrongHeaders(route, status, sent) }).toMatchObject({
       statuses: expect.arrayContaining([String(status)]) as string[],
+      wrong: [],
     });
   if (status >= 400) expect(problemDocument.safeParse(answer).success).toBe(true);
 }

@@ -2,23 +2,26 @@ import { readFileSync } from 'node:fs';
 import { Types } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOrganisation } from '../../src/access/index.ts';
-import { documentedRoutes, type ApiDocument, type DocumentedRoute } from '../support/api-document.ts';
+import { documentedRoutes, wrongHeaders, type ApiDocument, type DocumentedRoute } from '../support/api-document.ts';
 import { conversationDoc } from '../support/documents.ts';
 import { Harness } from '../support/harness.ts';
-import { Client, HttpHarness } from './support.ts';
+import { Client, HttpHarness, type Answered } from './support.ts';
 
 const TEXT = readFileSync(new URL('../../openapi.json', import.meta.url), 'utf8');
 const ROUTES = documentedRoutes(JSON.parse(TEXT) as ApiDocument);
 
 let harness: Harness;
 let http: HttpHarness;
+/** A server whose limit of requests is reached at once. */
+let few: HttpHarness;
 beforeAll(async () => {
   harness = await Harness.open();
   await harness.startWorker();
   http = await HttpHarness.start(harness);
+  few = await HttpHarness.start(harness, { keyRequestsPerMinute: 1, texterRequestsPerMinute: 1 });
 });
 afterAll(async () => {
-  await http.close();
+  await Promise.all([http.close(), few.close()]);
   await harness.close();
 });
 
@@ -71,15 +74,37 @@ async function prepareOperation(route: DocumentedRoute, client: Client, organisa
   await harness.context.database.operations.updateOne({ _id: `${organisation}~${key}` }, failed);
 }
 
+/** The headers that the responses of the examples had. */
+const seen = new Set<string>();
+
+/** The response has exactly the headers that the document describes. */
+function expectDescribed(route: DocumentedRoute, { status, headers }: Answered): void {
+  const { operationId, statuses } = route;
+  expect({ operationId, statuses }).toEqual({
+    operationId,
+    statuses: expect.arrayContaining([String(status)]) as string[],
+  });
+  expect({ operationId, status, wrong: wrongHeaders(route, status, headers) }).toEqual({
+    operationId,
+    status,
+    wrong: [],
+  });
+  for (const name of headers.keys()) seen.add(name);
+}
+
 /** Sends the examples of a route, and nothing that it does not require. */
-async function sendExamples(client: Client, { method, path, parameters, examples }: DocumentedRoute): Promise<number> {
+async function sendExamples(
+  client: Client,
+  { method, path, parameters, examples }: DocumentedRoute,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answered> {
   const of = (place: string): [string, string][] =>
     parameters.filter((each) => each.in === place && each.required).map(({ name, example }) => [name, String(example)]);
   const filled = of('path').reduce((text, [name, value]) => text.replace(`{${name}}`, value), path);
   const query = new URLSearchParams(of('query')).toString();
   const [body] = examples;
-  const sending = { headers: Object.fromEntries(of('header')), ...(body && { body: body.value }) };
-  return (await client.send(method, query === '' ? filled : `${filled}?${query}`, sending)).status;
+  const sending = { headers: { ...Object.fromEntries(of('header')), ...headers }, ...(body && { body: body.value }) };
+  return client.send(method, query === '' ? filled : `${filled}?${query}`, sending);
 }
 
 describe('the document of the API', () => {
@@ -119,16 +144,32 @@ describe('the document of the API', () => {
     expect(request.discriminator.mapping['reassign-one']).toBe('#/components/schemas/ReassignOneRequest');
     // Tuples stop generators of clients for Python, and a response without content must not describe any.
     expect(TEXT).not.toContain('prefixItems');
-    expect(TEXT).toMatch(/"204": \{\s*"description": "[^"]+"\s*\}/);
+    const { paths } = JSON.parse(TEXT) as ApiDocument;
+    const operations = Object.values(paths).flatMap((each) => Object.values(each));
+    expect(operations.flatMap(({ responses }) => responses['204'] ?? []).map(({ content }) => content)).toEqual([
+      undefined,
+    ]);
   });
 
   it.concurrent.each(ROUTES.map((route, at) => ({ ...route, at })))(
     'has examples of $operationId that the server accepts',
     async (route) => {
       const client = await prepare(route, `o${route.at}`);
-      const status = await sendExamples(client, route);
-      expect(route.statuses).toContain(String(status));
-      expect(status).toBeLessThan(300);
+      const answered = await sendExamples(client, route);
+      expectDescribed(route, answered);
+      expect(answered.status).toBeLessThan(300);
+      // Sent again, an operation is replayed, and what has ended or exists is refused.
+      expectDescribed(route, await sendExamples(client, route, { prefer: 'wait=1' }));
+      expectDescribed(route, await sendExamples(new Client(http.server.address), route));
+      expectDescribed(route, await sendExamples(new Client(http.server.address, 'baton_x'), route));
+      const limited = await sendExamples(new Client(few.server.address, client.key), route);
+      expect(limited.status).toBe(route.security.length > 0 ? 429 : answered.status);
+      expectDescribed(route, limited);
     },
   );
+
+  it('describes no header that the server does not send', () => {
+    const described = Object.keys((JSON.parse(TEXT) as ApiDocument).components.headers);
+    expect(described.filter((name) => !seen.has(name.toLowerCase()))).toEqual([]);
+  });
 });

@@ -158,10 +158,10 @@ describe('an operation', () => {
       status: 200,
       body: { kind: 'undo', request: { undoes: id }, receipt: { moved: 6 } },
     });
-    expect(await client.problem('POST', path(`operations/${id}/cancel`))).toMatchObject({
-      status: 409,
-      code: 'operation-ended',
-    });
+    const cancelled = await client.post(path(`operations/${id}/cancel`), undefined, WAIT);
+    expect(cancelled).toMatchObject({ status: 409, body: { code: 'operation-ended' } });
+    // The headers of an answer are not those of its refusal.
+    expect(cancelled.headers.get('preference-applied')).toBe(null);
     expect(await client.problem('POST', path(`operations/${id}/retry`))).toMatchObject({ code: 'not-retryable' });
   });
 });

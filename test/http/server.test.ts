@@ -65,6 +65,7 @@ describe('the server', () => {
       expect(answer).toMatchObject({ status, body: { status, code } });
       expect(answer.headers.get('content-type')).toContain('application/problem+json');
       expect(answer.headers.get('x-request-id')).toBe(answer.body['requestId']);
+      expect(answer.headers.get('cache-control')).toBe('no-store');
       expect(JSON.stringify(answer.body)).not.toContain(part);
     }
   });
@@ -152,7 +153,11 @@ describe('the server', () => {
 
   it('answers headers that are too large and text that is no request with problem documents', async () => {
     expect(await raw(`GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toContain('"code":"headers-too-large"');
-    expect(await raw('hello\r\n\r\n')).toContain('"code":"malformed-request"');
+    const answer = await raw('hello\r\n\r\n');
+    expect(answer).toContain('"code":"malformed-request"');
+    const [, requestId = 'none'] = /^X-Request-Id: (.+)\r$/m.exec(answer) ?? [];
+    expect(answer).toContain(`"requestId":"${requestId}"`);
+    expect(answer).toContain('\r\nCache-Control: no-store\r\n');
   });
 });
 

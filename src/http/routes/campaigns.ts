@@ -58,7 +58,7 @@ function addCreateAndList(app: App, { context }: HttpServices): void {
         tags: ['Campaigns'],
         summary: 'Create an open campaign',
         body: creation,
-        response: { 201: answer('The campaign.', campaign), ...problems(409) },
+        response: { 201: answer('The campaign.', campaign, 'Location'), ...problems(409) },
       },
     },
     async (request, reply) => {

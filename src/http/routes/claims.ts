@@ -3,9 +3,9 @@ import { parseClaimRequest } from '../../claims/index.ts';
 import { count, texterId } from '../../domain/ids.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
-import { answer, problems } from '../document.ts';
+import { problems } from '../document.ts';
 import { operation, operationHeaders } from '../operation-shapes.ts';
-import { operationIdOf, sendUnderKey } from '../send-operation.ts';
+import { HEADERS_OF_SENDING, operationAnswers, operationIdOf, sendUnderKey } from '../send-operation.ts';
 import type { HttpServices } from '../services.ts';
 import { campaignParams } from '../shapes.ts';
 
@@ -39,11 +39,7 @@ export function addClaimRoutes(app: App, services: HttpServices): void {
         params: campaignParams,
         headers: operationHeaders,
         body: claimBody,
-        response: {
-          200: answer('The claim has ended.', operation),
-          202: answer('The claim continues.', operation),
-          ...problems(404, 409, 422),
-        },
+        response: { ...operationAnswers(operation, ...HEADERS_OF_SENDING), ...problems(404, 409, 422) },
       },
     },
     (request, reply) => {

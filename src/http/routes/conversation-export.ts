@@ -7,6 +7,7 @@ import { loggedError } from '../../domain/safe-text.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
 import { problems } from '../document.ts';
+import type { HeaderName } from '../response-headers.ts';
 import type { HttpServices } from '../services.ts';
 import { campaignParams } from '../shapes.ts';
 import { Places } from '../streams/places.ts';
@@ -31,6 +32,7 @@ const query = z.strictObject({
 const csv = {
   description: 'CSV with a header line. It is complete unless the connection breaks.',
   content: { 'text/csv': { schema: z.string() } },
+  headers: ['Content-Disposition'] satisfies readonly HeaderName[],
 } as unknown as z.ZodString;
 
 /** The messages export. */

@@ -12,6 +12,7 @@ import { STREAMS_OF_KEY_MAX, STREAMS_OF_TEXTER_MAX, type StreamOwner } from '../
 import { openStream } from '../live/open-stream.ts';
 import { OperationView } from '../live/operation-view.ts';
 import { TexterView } from '../live/texter-view.ts';
+import type { HeaderName } from '../response-headers.ts';
 import { readOperation } from '../send-operation.ts';
 import type { HttpServices } from '../services.ts';
 import { campaignParams, operationParams } from '../shapes.ts';
@@ -47,7 +48,8 @@ const events = z.union([z.string(), event]).describe('The text of the stream, or
 
 /** A response that stays open. */
 function stream(description: string): z.ZodString {
-  return { description, content: { 'text/event-stream': { schema: events } } } as unknown as z.ZodString;
+  const headers: readonly HeaderName[] = ['X-Accel-Buffering'];
+  return { description, content: { 'text/event-stream': { schema: events } }, headers } as unknown as z.ZodString;
 }
 
 /** Server-sent events about a campaign and about one operation. */

@@ -9,7 +9,14 @@ import { answer, problems } from '../document.ts';
 import { operationHeaders } from '../operation-shapes.ts';
 import { operationView } from '../operation-view.ts';
 import { GIVE_BACK_REASONS, ownOperation, toOwnOperation } from '../own-operation.ts';
-import { operationIdOf, readOperation, sendOperation, sendUnderKey } from '../send-operation.ts';
+import {
+  HEADERS_OF_SENDING,
+  operationAnswers,
+  operationIdOf,
+  readOperation,
+  sendOperation,
+  sendUnderKey,
+} from '../send-operation.ts';
 import type { HttpServices } from '../services.ts';
 import { operationParams } from '../shapes.ts';
 import { claimFields } from './claims.ts';
@@ -48,11 +55,7 @@ const giveBack = z
   .union([some, all])
   .meta({ id: 'GiveBack', examples: [{ status: 'any', confirm: 0, reason: 'done-for-today' }] });
 
-const ENDS = {
-  200: answer('It has ended.', ownOperation),
-  202: answer('It continues.', ownOperation),
-  ...problems(409, 422),
-};
+const ENDS = { ...operationAnswers(ownOperation, ...HEADERS_OF_SENDING), ...problems(409, 422) };
 
 /** What a texter asks for: more conversations, and to give some or all back. Both are operations like those of apps. */
 export function addMeOperationRoutes(app: App, services: HttpServices): void {

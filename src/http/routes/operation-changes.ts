@@ -2,18 +2,12 @@ import { findFailed, retry, withFailedJobs } from '../../reconcile/index.ts';
 import { toOutsideId } from '../../domain/organisations.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
-import { answer, problems } from '../document.ts';
+import { problems } from '../document.ts';
 import { actorBody, operation, operationHeaders, undoBody, waitHeaders } from '../operation-shapes.ts';
-import { answerWith, readOperation, sendOperation } from '../send-operation.ts';
+import { answerWith, HEADERS_OF_SENDING, operationAnswers, readOperation, sendOperation } from '../send-operation.ts';
 import type { HttpServices } from '../services.ts';
 import { operationParams } from '../shapes.ts';
 import { readWaitMs, waitForCancellation } from '../waiting.ts';
-
-const ENDS = {
-  200: answer('The operation has ended.', operation),
-  202: answer('The operation continues.', operation),
-  ...problems(404, 409),
-};
 
 /** Changes of an operation: undo, cancel and retry. */
 export function addOperationChangeRoutes(app: App, services: HttpServices): void {
@@ -28,7 +22,7 @@ export function addOperationChangeRoutes(app: App, services: HttpServices): void
         params: operationParams,
         headers: operationHeaders,
         body: undoBody,
-        response: { ...ENDS, ...problems(422) },
+        response: { ...operationAnswers(operation, ...HEADERS_OF_SENDING), ...problems(404, 409, 422) },
       },
     },
     (request, reply) => {
@@ -52,7 +46,7 @@ function addCancel(app: App, services: HttpServices): void {
         params: operationParams,
         headers: waitHeaders,
         body: actorBody,
-        response: ENDS,
+        response: { ...operationAnswers(operation, 'Preference-Applied'), ...problems(404, 409) },
       },
     },
     async (request, reply) => {
@@ -78,7 +72,7 @@ function addRetry(app: App, services: HttpServices): void {
         tags: ['Operations'],
         summary: 'Continue a failed operation where it stopped, after the operations that were accepted meanwhile',
         params: operationParams,
-        response: ENDS,
+        response: { ...operationAnswers(operation), ...problems(404, 409) },
       },
     },
     async (request, reply) => {

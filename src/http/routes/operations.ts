@@ -17,7 +17,7 @@ import {
 import { operationView } from '../operation-view.ts';
 import { momentPlace, pageAfter } from '../paging.ts';
 import { PREVIEW_ROUTE_MS_MAX, previewOf } from '../preview-of.ts';
-import { sendOperation, viewWithPlace } from '../send-operation.ts';
+import { HEADERS_OF_SENDING, operationAnswers, sendOperation, viewWithPlace } from '../send-operation.ts';
 import type { HttpServices, ListedOperations } from '../services.ts';
 import { oncePerAnswer } from '../shared-bodies.ts';
 import { campaignParams, operationParams } from '../shapes.ts';
@@ -43,11 +43,7 @@ function addSend(app: App, services: HttpServices): void {
         params: campaignParams,
         headers: operationHeaders,
         body: operationBody,
-        response: {
-          200: answer('The operation has ended.', operation),
-          202: answer('The operation continues.', operation),
-          ...problems(404, 409, 422),
-        },
+        response: { ...operationAnswers(operation, ...HEADERS_OF_SENDING), ...problems(404, 409, 422) },
       },
     },
     (request, reply) => sendOperation(services, request, reply, request.body),
