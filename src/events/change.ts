@@ -18,23 +18,21 @@ export const OMITTED = ['operations', 'texters', 'conversations'] as const;
 
 const ids = z.array(z.string()).readonly();
 
+export const changedOperation = z.object({
+  operationId: z.string(),
+  kind: z.enum(OPERATION_KINDS),
+  state: z.enum(OPERATION_STATES),
+  moved: z.int().describe('How many conversations it has moved so far.'),
+  texterId: z.string().optional().describe('The texter of a claim; absent for other operations.'),
+});
+
+/** The ids of the conversations that a texter gained and lost. */
+export const changedTexter = z.object({ texterId: z.string(), gained: ids, lost: ids });
+
 const change = z.object({
   /** Each operation once, in its newest state. */
-  operations: z
-    .array(
-      z.object({
-        operationId: z.string(),
-        kind: z.enum(OPERATION_KINDS),
-        state: z.enum(OPERATION_STATES),
-        /** How many conversations it has moved so far. */
-        moved: z.int(),
-        /** The texter of a claim; absent for other operations. */
-        texterId: z.string().optional(),
-      }),
-    )
-    .readonly(),
-  /** The ids of the conversations that each texter gained and lost. */
-  texters: z.array(z.object({ texterId: z.string(), gained: ids, lost: ids })).readonly(),
+  operations: z.array(changedOperation).readonly(),
+  texters: z.array(changedTexter).readonly(),
   many: z.array(z.enum(OMITTED)).readonly(),
   /** True when earlier changes were lost. */
   isAfterGap: z.boolean(),

@@ -1,5 +1,13 @@
 /** What changed on a campaign, for those who watch it: from the workers through Redis to the HTTP servers. */
-export { type Change, type ChangeDraft, type ChangedOperation, shownOperation } from './change.ts';
+export {
+  type Change,
+  type ChangeDraft,
+  changedOperation,
+  type ChangedOperation,
+  changedTexter,
+  OMITTED,
+  shownOperation,
+} from './change.ts';
 export {
   compareIds,
   type Entry,

@@ -108,12 +108,17 @@ interface JsonText {
   pattern?: string;
 }
 
+interface JsonList {
+  readOnly?: boolean;
+}
+
 const toJson = {
   override: ({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }) => {
     const { def } = zodSchema._zod;
     if (def.type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
     // The format says enough, and generated clients would match the pattern against a date object.
     if (def.type === 'string' && 'format' in def && def.format === 'datetime') delete (jsonSchema as JsonText).pattern;
+    if (def.type === 'readonly') delete (jsonSchema as JsonList).readOnly;
     if (def.type === 'undefined') Object.assign(jsonSchema, { type: 'null' });
     if (def.type === 'union' && 'discriminator' in def) {
       Object.assign(jsonSchema, { discriminator: { propertyName: def.discriminator } });

@@ -58,6 +58,24 @@ export const countsByStatus = z
   )
   .meta({ id: 'StatusCounts', description: 'The conversations that a texter can act on, by status.' });
 
+const conversationCount = z.int();
+export const optedOutCount = conversationCount.describe('Conversations of contacts who opted out.');
+const loadFields = {
+  counts: countsByStatus,
+  optedOut: optedOutCount,
+  incomplete: conversationCount.describe('Conversations that operations skip, because other programs left fields out.'),
+  total: conversationCount,
+};
+export const load = z.object(loadFields).meta({ id: 'Load' });
+export const sender = z
+  .object({
+    texterId: z.string(),
+    name: z.string().nullable().describe('null for a texter who is not on the campaign.'),
+    active: z.boolean(),
+    ...loadFields,
+  })
+  .meta({ id: 'Sender' });
+
 const selfAssignRules = z.object({
   enabled: z.boolean().describe('Whether texters may take conversations from the pool.'),
   batchMax: count.max(SELF_ASSIGN_BATCH_MAX).describe('The most conversations of one claim.'),

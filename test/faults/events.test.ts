@@ -4,6 +4,7 @@ import { parseKey } from '../../src/access/index.ts';
 import { streamKey } from '../../src/events/index.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
 import { Harness, many } from '../support/harness.ts';
+import { EVENT_KINDS } from '../support/event-schemas.ts';
 import { until } from '../support/until.ts';
 import { EventStream } from '../http/event-stream.ts';
 import { HttpHarness, type Client } from '../http/support.ts';
@@ -228,6 +229,14 @@ describe('the events of a campaign', () => {
 });
 
 describe('the events of a texter', () => {
+  it('begin with reset for an unknown event id', async () => {
+    const { body } = await client.post<{ token: string }>(`/v1/campaigns/${campaignId}/texters/t1/tokens`);
+    const stream = await EventStream.open({ ...client, key: body.token } as Client, '/v1/me/events', 'x');
+    await stream.next('snapshot');
+    expect(stream.names).toEqual(['reset', 'snapshot']);
+    stream.close();
+  });
+
   it('show only what the texter gains, loses and claims, and end when the token is revoked', async () => {
     await harness.seedConversations(campaignId, many(6));
     const texters = `/v1/campaigns/${campaignId}/texters`;
@@ -276,5 +285,27 @@ describe('the events of an operation', () => {
     const stream = await EventStream.open(client, ofOperation(await reassign()));
     await until('the end', () => stream.hasEnded);
     expect(stream.names).toEqual(['end']);
+    stream.close();
   });
+
+  it('show how far it has come while it runs, and say bye or reset as other streams do', async () => {
+    await harness.seedConversations(campaignId, many(20_000));
+    const operationId = harness.newId('op');
+    await harness.producer.reassign({ ...reassignAll, operationId, campaignId });
+    const other = await HttpHarness.start(harness);
+    const stream = await EventStream.open(
+      { ...client, address: other.server.address } as Client,
+      ofOperation(operationId),
+      'x',
+    );
+    const { data } = await stream.next('progress');
+    expect(data).toMatchObject({ state: 'running' });
+    expect(stream.names.slice(0, 2)).toEqual(['reset', 'snapshot']);
+    await other.close();
+    await stream.next('bye');
+  });
+});
+
+it('sends every kind of event that the document describes', () => {
+  expect([...EventStream.kinds].sort()).toEqual([...EVENT_KINDS].sort());
 });

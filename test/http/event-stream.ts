@@ -1,3 +1,4 @@
+import { kindOf } from '../support/event-schemas.ts';
 import { until } from '../support/until.ts';
 import type { Client } from './support.ts';
 
@@ -8,17 +9,23 @@ export interface Received {
   readonly data: Record<string, unknown>;
 }
 
-/** A client that watches one stream of events. */
+/** A client that watches one stream of events. It compares each event with the document. */
 export class EventStream {
+  /** The kinds of events that the clients of this process have received. */
+  static readonly kinds = new Set<string>();
   readonly response: Response;
   readonly events: Received[] = [];
   /** Comments and fields that are no event. */
   readonly others: string[] = [];
   hasEnded = false;
+  private readonly path: string;
   private readonly aborting: AbortController;
+  /** An event that is not as the document describes it. */
+  private wrong: Error | undefined;
 
-  private constructor(response: Response, aborting: AbortController) {
+  private constructor(response: Response, path: string, aborting: AbortController) {
     this.response = response;
+    this.path = path;
     this.aborting = aborting;
   }
 
@@ -32,7 +39,7 @@ export class EventStream {
       },
     });
     if (response.status !== 200) throw new Error(`the stream was refused: ${await response.text()}`);
-    const stream = new EventStream(response, aborting);
+    const stream = new EventStream(response, path, aborting);
     void stream.read();
     return stream;
   }
@@ -47,11 +54,21 @@ export class EventStream {
 
   /** Waits for an event with this name that `is` accepts. */
   async next(name: string, is: (data: Received['data']) => boolean = () => true): Promise<Received> {
-    return until(`an event ${name}`, () => this.events.find(({ event, data }) => event === name && is(data)));
+    const found = await until(`an event ${name}`, () =>
+      this.events.find((each) => each.event === name && is(each.data)),
+    );
+    this.requireDescribed();
+    return found;
   }
 
+  /** Throws if an event was not as the document describes it. */
   close(): void {
     this.aborting.abort();
+    this.requireDescribed();
+  }
+
+  private requireDescribed(): void {
+    if (this.wrong !== undefined) throw this.wrong;
   }
 
   private async read(): Promise<void> {
@@ -79,6 +96,12 @@ export class EventStream {
     );
     const event = fields.get('event');
     if (event === undefined) return void this.others.push(block);
-    this.events.push({ event, id: fields.get('id'), data: JSON.parse(fields.get('data') ?? '') as Received['data'] });
+    const sent = { event, id: fields.get('id'), data: fields.get('data') ?? '' };
+    try {
+      EventStream.kinds.add(kindOf(this.path, sent));
+    } catch (error) {
+      this.wrong = error as Error;
+    }
+    this.events.push({ ...sent, data: JSON.parse(sent.data) as Received['data'] });
   }
 }

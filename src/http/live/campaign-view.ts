@@ -3,8 +3,11 @@ import { compareIds, shownOperation, type ChangedOperation, type Entry, type Pos
 import type { OperationViewStore } from '../../operations/index.ts';
 import type { SharedAnswers } from '../shared-answers.ts';
 import type { CountsOfEvent } from './live-counts.ts';
-import { eventText } from './event-text.ts';
+import { campaignEvents } from './event-shapes.ts';
+import { eventWriter } from './event-text.ts';
 import type { LiveView, Snapshot } from './view.ts';
+
+const write = eventWriter(campaignEvents);
 
 /** How many of the newest operations a snapshot has. */
 const NEWEST_OPERATIONS = 50;
@@ -48,7 +51,7 @@ export class CampaignView implements LiveView {
     ]);
     const shown = newest.map((operation) => outside(shownOperation(operation)));
     const data = { version: position.version, counts, operations: shown };
-    return { position, text: eventText({ event: 'snapshot', data, position }), isLast: false };
+    return { position, text: write('snapshot', data, position), isLast: false };
   }
 }
 
@@ -59,7 +62,7 @@ function textOf(entry: Entry, previous: number): string {
   const { operations = [], texters = [], many = [] } = entry.change ?? {};
   const { version } = entry;
   const data = { version, previous, operations: operations.map(outside), texters, many };
-  return eventText({ event: 'changes', data, position: entry });
+  return write('changes', data, entry);
 }
 
 function outside(operation: ChangedOperation): ChangedOperation {

@@ -1,20 +1,21 @@
+import { z } from 'zod';
 import type { Position } from '../../events/index.ts';
+import type { DataOf, StreamEvents } from './event-shapes.ts';
 
 /** Clients reconnect after 2 to 5 seconds, so that those of a server that stops do not come back together. */
 const RETRY_MS_MIN = 2_000;
 const RETRY_MS_SPREAD = 3_000;
 
-export interface LiveEvent {
-  readonly event: string;
-  readonly data: object;
-  /** The client continues after this position. An event without one is not in the stream of changes. */
-  readonly position?: Position;
-}
-
-/** Writes one server-sent event. JSON has no line breaks. */
-export function eventText({ event, data, position }: LiveEvent): string {
-  const id = position ? `id: ${eventIdOf(position)}\n` : '';
-  return `event: ${event}\n${id}data: ${JSON.stringify(data)}\n\n`;
+/**
+ * Returns a function that writes one server-sent event. The client continues after its position; an event without one is not
+ * in the stream of changes. JSON has no line breaks.
+ */
+export function eventWriter<Events extends StreamEvents<keyof Events>>(events: Events) {
+  return <Name extends keyof Events & string>(name: Name, data: DataOf<Events, Name>, position?: Position): string => {
+    const id = position ? `id: ${eventIdOf(position)}\n` : '';
+    const json = JSON.stringify(z.encode(events[name].data, data));
+    return `event: ${name}\n${id}data: ${json}\n\n`;
+  };
 }
 
 export function retryText(): string {

@@ -12,8 +12,11 @@ import {
 } from '../../events/index.ts';
 import type { RedisConnection } from '../../queue/connection.ts';
 import { type CountsOfEvent, LiveCounts, type VersionedCounts } from './live-counts.ts';
-import { eventText } from './event-text.ts';
+import { campaignEvents } from './event-shapes.ts';
+import { eventWriter } from './event-text.ts';
 import type { LiveView } from './view.ts';
+
+const write = eventWriter(campaignEvents);
 
 export interface LiveCampaignOptions {
   readonly campaignId: string;
@@ -131,7 +134,7 @@ export class LiveCampaign {
   }
 
   private sendCounts(counts: VersionedCounts): void {
-    const text = Buffer.from(eventText({ event: 'counts', data: counts }));
+    const text = Buffer.from(write('counts', counts));
     for (const watcher of this.watchers) if (watcher.view.showsCounts) watcher.send(text);
   }
 }

@@ -2,8 +2,11 @@ import { isEnded } from '../../domain/operation.ts';
 import { compareIds, type Entry, type Position } from '../../events/index.ts';
 import type { OperationBody } from '../operation-shapes.ts';
 import type { SharedAnswers } from '../shared-answers.ts';
-import { eventText } from './event-text.ts';
+import { operationEvents } from './event-shapes.ts';
+import { eventWriter } from './event-text.ts';
 import { READ_AGAIN, type LiveText, type LiveView, type Snapshot } from './view.ts';
+
+const write = eventWriter(operationEvents);
 
 interface OperationViewDeps {
   readonly operationId: string;
@@ -36,7 +39,7 @@ export class OperationView implements LiveView {
     if (!changed) return many.includes('operations') ? READ_AGAIN : undefined;
     const { state, moved } = changed;
     if (isEnded(state)) return READ_AGAIN;
-    return eventText({ event: 'progress', data: { version: entry.version, previous, state, moved }, position: entry });
+    return write('progress', { version: entry.version, previous, state, moved }, entry);
   }
 
   private read(isEnough: (snapshot: Snapshot) => boolean): Promise<Snapshot> {
@@ -47,7 +50,7 @@ export class OperationView implements LiveView {
       // An operation that is not there any more was deleted long after its end.
       const isLast = !operation || (operation.state !== 'sent' && isEnded(operation.state));
       const data = { version: position.version, operation: operation ?? null };
-      return { position, isLast, text: eventText({ event: isLast ? 'end' : 'snapshot', data, position }) };
+      return { position, isLast, text: write(isLast ? 'end' : 'snapshot', data, position) };
     };
     return shared.read(`operation ${operationId}`, ask, isEnough);
   }

@@ -1,6 +1,7 @@
 import { follows, NO_CHANGES, type Entry, type Position } from '../../events/index.ts';
 import type { EventSink } from './event-sink.ts';
-import { eventText, HEARTBEAT } from './event-text.ts';
+import { everyStream, type DataOf } from './event-shapes.ts';
+import { eventWriter, HEARTBEAT } from './event-text.ts';
 import type { CampaignWatcher, LiveCampaign } from './live-campaign.ts';
 import { READ_AGAIN, type LiveView } from './view.ts';
 
@@ -8,8 +9,9 @@ import { READ_AGAIN, type LiveView } from './view.ts';
 const REPLAYED_MAX = 500;
 const PAGE = 100;
 
-/** Why a client has to forget what it knows. */
-export type ResetReason = 'events-lost' | 'slow-client' | 'unknown-event-id';
+type ReasonOf<Name extends keyof typeof everyStream> = DataOf<typeof everyStream, Name>['reason'];
+
+const write = eventWriter(everyStream);
 
 interface WatcherParts {
   readonly campaign: LiveCampaign;
@@ -76,9 +78,9 @@ export class Watcher implements CampaignWatcher {
     });
   }
 
-  end(reason: 'server-stops' | 'access-ended' | 'unavailable'): void {
+  end(reason: ReasonOf<'bye'>): void {
     this.isLive = false;
-    this.sink?.end(eventText({ event: 'bye', data: { reason } }));
+    this.sink?.end(write('bye', { reason }));
   }
 
   private moveTo(position: Position): void {
@@ -127,7 +129,7 @@ export class Watcher implements CampaignWatcher {
     return true;
   }
 
-  private reset(sink: EventSink, reason: ResetReason, since = this.position): void {
+  private reset(sink: EventSink, reason: ReasonOf<'reset'>, since = this.position): void {
     this.isLive = false;
     this.run(async () => {
       await sink.drained();
@@ -152,6 +154,6 @@ export class Watcher implements CampaignWatcher {
   }
 }
 
-function resetText(reason: ResetReason): string {
-  return eventText({ event: 'reset', data: { reason } });
+function resetText(reason: ReasonOf<'reset'>): string {
+  return write('reset', { reason });
 }

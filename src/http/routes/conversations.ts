@@ -10,34 +10,20 @@ import { next, pageAfter, viewPlace } from '../paging.ts';
 import type { CountedView, HttpServices } from '../services.ts';
 import { isNotBefore } from '../shared-answers.ts';
 import { oncePerAnswer } from '../shared-bodies.ts';
-import { campaignParams, countsByStatus, instant, status } from '../shapes.ts';
+import { campaignParams, instant, load, sender, status } from '../shapes.ts';
 
 const count = z.int();
-const load = {
-  counts: countsByStatus,
-  optedOut: count.describe('Conversations of contacts who opted out.'),
-  incomplete: count.describe('Conversations that operations skip, because other programs left fields out.'),
-  total: count,
-};
 const countedAt = z.iso.datetime().describe('The moment for which the answer holds. It can be a second old.');
 const notBefore = instant
   .optional()
   .describe(
     'The `endedAt` of an operation that the caller has seen: the answer includes it, and may wait up to a second for that.',
   );
-const sender = z
-  .object({
-    texterId: z.string(),
-    name: z.string().nullable().describe('null for a texter who is not on the campaign.'),
-    active: z.boolean(),
-    ...load,
-  })
-  .meta({ id: 'Sender' });
 const senders = z
   .object({
     countedAt,
     senders: z.array(sender),
-    pool: z.object(load).meta({ id: 'Load' }),
+    pool: load,
   })
   .meta({ id: 'Senders' });
 

@@ -7,6 +7,7 @@ import { readToken } from '../../access/index.ts';
 import { bearerOf, callerOf, texterOf } from '../authenticate.ts';
 import { problems } from '../document.ts';
 import { CampaignView } from '../live/campaign-view.ts';
+import { campaignEvents, operationEvents, texterEvents, type StreamEvents } from '../live/event-shapes.ts';
 import { countsOfEvent } from '../live/live-counts.ts';
 import { STREAMS_OF_KEY_MAX, STREAMS_OF_TEXTER_MAX, type StreamOwner } from '../live/live-hub.ts';
 import { openStream } from '../live/open-stream.ts';
@@ -18,7 +19,8 @@ import type { HttpServices } from '../services.ts';
 import { campaignParams, operationParams } from '../shapes.ts';
 
 const EVERY_STREAM = `Events are hints and can be lost. Each has a \`version\`; \`previous\` is the version of the event before it, so
-that a client notices a gap. After a lost connection, a client sends the id of its last event as \`Last-Event-ID\`, to any
+that a client notices a gap. The schema of the response has each kind of event, and its \`contentSchema\` is the schema of
+\`data\`. After a lost connection, a client sends the id of its last event as \`Last-Event-ID\`, to any
 server. \`reset\` means that events are missing: a new \`snapshot\` follows. \`bye\` ends the stream: connect again. A
 comment every 15 seconds shows that the connection works.`;
 
@@ -36,20 +38,21 @@ const headers = z.looseObject({
   'last-event-id': z.string().max(100).optional().describe('The id of the last event that the client has received.'),
 });
 
-const event = z
-  .object({
-    event: z.string().describe('The kind of event, as the description of the operation names it.'),
-    id: z.string().optional().describe('What a client sends as `Last-Event-ID` to continue after this event.'),
-    data: z.string().meta({ contentMediaType: 'application/json', description: 'A JSON object.' }),
-  })
-  .meta({ id: 'StreamEvent' });
-/** OpenAPI 3.1 does not say whether a schema is that of the whole text or of each event. Tools disagree. */
-const events = z.union([z.string(), event]).describe('The text of the stream, or each of its events.');
-
-/** A response that stays open. */
-function stream(description: string): z.ZodString {
+/**
+ * A response that stays open. OpenAPI 3.1 does not say whether a schema is that of the whole text or of each event, and tools
+ * disagree.
+ */
+function stream(name: string, events: StreamEvents): z.ZodString {
+  const [first, ...others] = Object.values(events).map(({ whole }) => whole);
+  if (!first) throw new Error(`a stream of ${name} needs events`);
+  const each = z.discriminatedUnion('event', [first, ...others]).meta({ id: name });
+  const schema = z.union([z.string(), each]).describe('The text of the stream, or each of its events.');
   const headers: readonly HeaderName[] = ['X-Accel-Buffering'];
-  return { description, content: { 'text/event-stream': { schema: events } }, headers } as unknown as z.ZodString;
+  return {
+    description: 'A stream of events.',
+    content: { 'text/event-stream': { schema } },
+    headers,
+  } as unknown as z.ZodString;
 }
 
 /** Server-sent events about a campaign and about one operation. */
@@ -65,7 +68,7 @@ export function addEventRoutes(app: App, services: HttpServices): void {
         description: CAMPAIGN_STREAM,
         params: campaignParams,
         headers,
-        response: { 200: stream('A stream of events.'), ...problems(404) },
+        response: { 200: stream('CampaignEvent', campaignEvents), ...problems(404) },
       },
     },
     (request, reply) => watchCampaign(services, request, reply),
@@ -81,7 +84,7 @@ export function addEventRoutes(app: App, services: HttpServices): void {
         description: OPERATION_STREAM,
         params: operationParams,
         headers,
-        response: { 200: stream('A stream of events.'), ...problems(404) },
+        response: { 200: stream('OperationEvent', operationEvents), ...problems(404) },
       },
     },
     (request, reply) => watchOperation(services, request, reply),
@@ -96,7 +99,7 @@ export function addEventRoutes(app: App, services: HttpServices): void {
         summary: 'Watch what the texter gains and loses',
         description: TEXTER_STREAM,
         headers,
-        response: { 200: stream('A stream of events.') },
+        response: { 200: stream('OwnEvent', texterEvents) },
       },
     },
     (request, reply) => watchOwn(services, request, reply),

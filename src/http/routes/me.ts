@@ -9,7 +9,7 @@ import { answer } from '../document.ts';
 import { next, pageAfter, viewPlace } from '../paging.ts';
 import { conversation } from './conversations.ts';
 import type { HttpServices } from '../services.ts';
-import { campaign as campaignShape, countsByStatus, texter as texterShape } from '../shapes.ts';
+import { campaign as campaignShape, countsByStatus, optedOutCount, texter as texterShape } from '../shapes.ts';
 
 const ownCampaign = campaignShape
   .pick({ campaignId: true, name: true, closed: true, selfAssign: true })
@@ -19,7 +19,7 @@ const me = z
     ...texterShape.pick({ texterId: true, name: true, active: true }).shape,
     campaign: ownCampaign,
     counts: countsByStatus,
-    optedOut: z.int().describe('Conversations of contacts who opted out.'),
+    optedOut: optedOutCount,
   })
   .meta({ id: 'Me' });
 
