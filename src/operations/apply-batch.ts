@@ -97,16 +97,17 @@ export class BatchApplication {
     return this.database.transaction(work, { repeatForMs: 0 });
   }
 
+  /**
+   * Writes the conversations first: a write of another program between the first statement and the write of its conversation
+   * is a conflict. A pause that commits before the batch is recorded conflicts with the record, and otherwise waits for it.
+   */
   private async applyAsPlanned(session: mongo.ClientSession): Promise<Applied> {
     const at = this.database.now();
+    const written = await this.moves.write(this.part, at, session);
     const batch = await this.record(at, countMoves(this.part), {}, session);
-    await this.writeAsPlanned(at, session);
+    const isAsPlanned = written === countMoves(this.part) && (await this.inactiveTargets(session)).size === 0;
+    if (!isAsPlanned) throw new NotAsPlanned();
     return { batch, inactive: [] };
-  }
-
-  private async writeAsPlanned(at: Date, session: mongo.ClientSession): Promise<void> {
-    if ((await this.inactiveTargets(session)).size > 0) throw new NotAsPlanned();
-    if ((await this.moves.write(this.part, at, session)) !== countMoves(this.part)) throw new NotAsPlanned();
   }
 
   private async applyEvaluated(session: mongo.ClientSession): Promise<Applied> {
