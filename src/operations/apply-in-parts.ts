@@ -66,7 +66,7 @@ async function applyPart(
   batch: StoredBatch,
   sizeMax: number,
 ): Promise<StoredBatch> {
-  const options = { guard: source.guard, sizeMax, asPlanned: source.readsConversations };
+  const options = { guard: source.guard, sizeMax, asPlanned: source.triesAsPlanned };
   const applied = await stores.batches.apply(batch, operation.request, options);
   onApplied(applied, countApplied(applied.batch) - countApplied(batch));
   return applied.batch;

@@ -12,6 +12,8 @@ export interface BatchSource {
   isComplete(): boolean;
   /** True when conversations are read before they are planned, so that a planned batch needs no evaluation. */
   readonly readsConversations: boolean;
+  /** True when a batch is written as planned first, and evaluated only if a conversation is not as planned. */
+  readonly triesAsPlanned: boolean;
   /**
    * Returns how many conversations still match after this first batch is written whole. Returns `undefined` when more has to be
    * planned. `isCounted`: false when the operation leaves others on purpose, so that they need no count.

@@ -18,6 +18,7 @@ export function selectListed(stores: Stores, request: ListRequest, plan: Plan): 
 class List implements BatchSource {
   readonly guard: WriteGuard = { statuses: STATUSES, lastMovedBy: null, dealsAgain: false };
   readonly readsConversations = true;
+  readonly triesAsPlanned = true;
   private readonly stores: Stores;
   private readonly request: ListRequest;
   private readonly plan: Plan;

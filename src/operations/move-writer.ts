@@ -139,6 +139,8 @@ export class MoveWriter {
       'history.operationId': { $ne: this.request.operationId },
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
       ...(lastMovedBy !== null && lastMovedAs(lastMovedBy)),
+      // An undo is planned without reading. What no longer says whether the contact opted out is incomplete.
+      ...(lastMovedBy !== null && to === null && { optedOut: { $in: [false, true] } }),
       ...(to !== null && { optedOut: false }),
     };
   }

@@ -45,6 +45,7 @@ export function selectOne(stores: Stores, request: OneRequest, plan: Plan): Batc
 class Selection implements BatchSource {
   readonly guard: WriteGuard;
   readonly readsConversations = true;
+  readonly triesAsPlanned = true;
   private readonly stores: Stores;
   private readonly request: OperationRequest;
   private readonly plan: Plan;

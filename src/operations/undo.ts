@@ -2,7 +2,7 @@ import type { Claim } from '../claims/index.ts';
 import { STATUSES } from '../domain/conversation.ts';
 import { Refusal } from '../domain/errors.ts';
 import { isEnded, type OperationRecord } from '../domain/operation.ts';
-import { countApplied, type Batch, type StoredBatch } from './batch.ts';
+import { countApplied, type Applied, type Batch, type StoredBatch } from './batch.ts';
 import { countMoves, splitMoves, type Move } from './moves.ts';
 import type { UndoRequest } from './contract.ts';
 import type { WriteGuard } from './evaluate.ts';
@@ -63,6 +63,7 @@ class Undo implements BatchSource {
   private readonly request: UndoRequest;
   private readonly plan: Plan;
   private isAllPlanned = false;
+  private hasSkipped = false;
   private number = 0;
   private planned = 0;
 
@@ -78,14 +79,21 @@ class Undo implements BatchSource {
     return this.isAllPlanned;
   }
 
+  /**
+   * Where one conversation was worked on, others probably were, and a write in vain costs more than reading them. One that was
+   * worked on may have another status than at its move, which only an evaluation finds.
+   */
+  get triesAsPlanned(): boolean {
+    return !this.request.includeWorkedOn && !this.hasSkipped;
+  }
+
   resume(newest: Batch): void {
     this.number = newest.number;
     this.planned = newest.after.planned;
   }
 
-  /** What was worked on may have another status than at its move, which only an evaluation finds. */
   leftAfter(): Promise<number | undefined> {
-    return Promise.resolve(this.isAllPlanned && !this.request.includeWorkedOn ? 0 : undefined);
+    return Promise.resolve(this.isAllPlanned && this.triesAsPlanned ? 0 : undefined);
   }
 
   /** Reads one batch ahead, so that {@link leftAfter} knows whether it yields the last one. */
@@ -101,8 +109,9 @@ class Undo implements BatchSource {
     if (last) yield last;
   }
 
-  addApplied(): void {
-    // A conversation that cannot go back stays where it is. No other conversation replaces it.
+  /** A conversation that cannot go back stays where it is. No other conversation replaces it. */
+  addApplied({ batch }: Applied): void {
+    this.hasSkipped ||= batch.skips.length > 0;
   }
 
   countLeft(): Promise<number> {

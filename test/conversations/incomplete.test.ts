@@ -108,6 +108,21 @@ describe.each(SKIPPED)('a conversation with %s', (_what, update) => {
     expect(receipt).toMatchObject({ moved: 5, skipped: [{ reason: 'incomplete', count: 1 }] });
   });
 
+  it.each([
+    ['at once', 1_000],
+    ['in parts', 3],
+  ])('is skipped by an undo that moves %s', async (_how, size) => {
+    const campaignId = await harness.seedCampaign(1);
+    const ids = await harness.seedConversations(campaignId, many(8));
+    const operationId = harness.newId('op');
+    const request = { kind: 'reassign', operationId, campaignId, from: 'pool', to: 'everyone', status: 'any' } as const;
+    await runToEnd(harness.context.stores, request, { short: false });
+    await change([ids[4]], update);
+    const { moved, selected } = (await run({ kind: 'undo', campaignId, undoes: operationId }, size)) ?? {};
+    expect({ moved, selected }).toEqual({ moved: 7, selected: 8 });
+    expect(await harness.loads(campaignId)).toEqual({ pool: 7, t1: 1 });
+  });
+
   it('is skipped when it is moved alone, and is neither given to a claim nor in its way', async () => {
     const campaignId = await harness.seedCampaign(1, { selfAssign: { enabled: true } });
     const ids = await harness.seedConversations(campaignId, many(4));

@@ -137,6 +137,8 @@ describe('undoing moves of conversations that have changed since', () => {
 
   it('skips a conversation as worked-on when a message arrives between the check and the write', async () => {
     const { operationId } = await dealAll();
+    // An undo checks its conversations when one of them was worked on.
+    await change([1], { $set: { lastInboundAt: new Date() } });
     let wasWritten = false;
     const find = Reflect.get(MoveWriter.prototype, 'find');
     vi.spyOn(MoveWriter.prototype, 'find').mockImplementation(async function (this: MoveWriter, ...args) {
@@ -147,8 +149,20 @@ describe('undoing moves of conversations that have changed since', () => {
     });
     const undone = await run(undoOf(operationId));
     expect(wasWritten).toBe(true);
-    expect(skipsOf(undone)).toEqual({ 'worked-on': 1 });
-    expect((await assignees())[0]).toBe('t2');
+    expect(skipsOf(undone)).toEqual({ 'worked-on': 2 });
+    expect((await assignees()).slice(0, 2)).toEqual(['t2', 't2']);
+  });
+
+  it('reads no conversation before the first one that was worked on, and from then on writes none in vain', async () => {
+    const first = await dealAll();
+    const [found, written] = (['find', 'write'] as const).map((name) => vi.spyOn(MoveWriter.prototype, name));
+    await run(undoOf(first.operationId));
+    expect([found?.mock.calls.length, written?.mock.calls.length]).toEqual([0, 2]);
+    const second = await dealAll();
+    await change([0, 4, 7], { $set: { lastInboundAt: new Date() } });
+    vi.clearAllMocks();
+    await runToEnd(harness.context.stores, undoOf(second.operationId), { short: false, batchesInFlightMax: 1 });
+    expect([found?.mock.calls.length, written?.mock.calls.length]).toEqual([2, 3]);
   });
 
   it('counts a conversation as worked-on when its move recorded nothing to compare with', async () => {
