@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import cors from '@fastify/cors';
-import { fastify } from 'fastify';
+import { fastify, type FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Resources } from './access.ts';
 import { admit } from './admit.ts';
@@ -14,6 +14,8 @@ import {
   REQUEST_MS_MAX,
 } from './error-handler.ts';
 import { KnownPaths } from './unknown-routes.ts';
+import type { HttpProblem } from './problem.ts';
+import { compressedBody, withoutHost } from './problem-of-error.ts';
 import { addCommonHeaders, HEADERS } from './response-headers.ts';
 import { ROUTES } from './routes/index.ts';
 import type { HttpServices } from './services.ts';
@@ -57,7 +59,8 @@ function newApp({ logger, config: { http } }: HttpServices): App {
     bodyLimit: http.bodyBytesMax,
     requestTimeout: REQUEST_MS_MAX,
     keepAliveTimeout: IDLE_MS_MAX,
-    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS_MAX },
+    // Node answers a request without a Host itself, and without a problem document.
+    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS_MAX, requireHostHeader: false },
     routerOptions: { maxParamLength: PARAM_CHARS_MAX, ignoreTrailingSlash: false },
     trustProxy: http.proxies.length > 0 ? [...http.proxies] : false,
     genReqId: () => randomUUID(),
@@ -68,6 +71,8 @@ function newApp({ logger, config: { http } }: HttpServices): App {
     return503OnClosing: false,
   }).withTypeProvider<ZodTypeProvider>();
   app.server.maxConnections = http.connectionsMax;
+  // Node would answer 417. A server may ignore expectations that it does not know.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(newErrorHandler(logger));
@@ -85,11 +90,20 @@ function readEmptyJsonAsNoBody(app: App): void {
   });
 }
 
-/** Refuses a request that no route takes before its body is read. */
+/** Refuses a request that no route takes, or that the server cannot read, before its body is read. */
 function refuseUnknownRoutes(app: App): void {
   const paths = new KnownPaths();
   app.addHook('onRoute', ({ url, method }) => paths.add(url, method));
-  app.addHook('onRequest', (request, _, done) => done(request.is404 ? paths.problemOf(request.url) : undefined));
+  app.addHook('onRequest', (request, _, done) => {
+    done(request.is404 ? paths.problemOf(request.url) : unreadable(request));
+  });
+}
+
+/** Returns the problem of a request whose head does not say all, or whose body is compressed. */
+function unreadable({ raw, headers, method }: FastifyRequest): HttpProblem | undefined {
+  if (raw.httpVersion === '1.1' && headers.host === undefined) return withoutHost();
+  const { 'content-encoding': coding = 'identity' } = headers;
+  return method === 'GET' || coding.toLowerCase() === 'identity' ? undefined : compressedBody();
 }
 
 function addHooks(app: App, services: HttpServices): void {

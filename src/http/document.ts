@@ -18,7 +18,9 @@ import { HEADERS, headersOfRoute, type HeaderName } from './response-headers.ts'
 
 const DESCRIPTION = `Moves texting conversations between texters. Ids are opaque texts of up to 64 letters, digits, "-", "_",
 ".", ":" and "|". A request that changes conversations has an \`Idempotency-Key\`, which is the id of the operation: sending
-the same request again is always safe. Errors are problem documents (RFC 9457) with a stable \`code\`.`;
+the same request again is always safe. Errors are problem documents (RFC 9457) with a stable \`code\`. Where a body is
+optional, an empty one counts as none, and one of white space alone is refused, because it is not JSON. A list begins with its
+first page where \`after\` is absent; \`cursor-refused\` says to begin there again.`;
 
 const TOKEN_DESCRIPTION = `A token of a texter, from the operation \`issueToken\`. An organisation can also sign tokens itself with
 a key that \`setTokenKeys\` has registered: EdDSA, ES256 or RS256, \`kid\` in the header, and the claims
@@ -119,6 +121,8 @@ const toJson = {
     // The format says enough, and generated clients would match the pattern against a date object.
     if (def.type === 'string' && 'format' in def && def.format === 'datetime') delete (jsonSchema as JsonText).pattern;
     if (def.type === 'readonly') delete (jsonSchema as JsonList).readOnly;
+    // The library leaves out the default of a value that is converted.
+    if (def.type === 'default') Object.assign(jsonSchema, { default: def.defaultValue });
     if (def.type === 'undefined') Object.assign(jsonSchema, { type: 'null' });
     if (def.type === 'union' && 'discriminator' in def) {
       Object.assign(jsonSchema, { discriminator: { propertyName: def.discriminator } });

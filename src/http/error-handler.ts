@@ -5,7 +5,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { toOutsideText } from '../domain/organisations.ts';
 import { idText, loggedError } from '../domain/safe-text.ts';
 import type { Logger } from '../telemetry/index.ts';
-import { HttpProblem, PROBLEM_TYPE, type ProblemDocument } from './problem.ts';
+import { HttpProblem, PROBLEM_TYPE, type ProblemDocument, type WrongValue } from './problem.ts';
 import { MALFORMED, problemOf, type FoundProblem } from './problem-of-error.ts';
 import { addCommonHeaders, removeHeadersOfSuccess } from './response-headers.ts';
 import { mayBeSlow } from './streams/bodies.ts';
@@ -55,7 +55,22 @@ export function toDocument(problem: FoundProblem, requestId: string, organisatio
   };
 }
 
+/** Another release may have written the cursor, so only this value being wrong has a code of its own. */
+const CURSOR_POINTER = '#/query/after';
+
+function refusedCursor(errors: readonly WrongValue[]): FoundProblem {
+  return problemOf(
+    new HttpProblem('cursor-refused', {
+      message: 'the "after" of the request is not the "next" of a page; begin from the first page, without "after"',
+      expected: 'the "next" of the page before, or no "after" for the first page',
+      received: 'another text',
+      errors,
+    }),
+  );
+}
+
 function invalid({ errors }: InvalidRequest): FoundProblem {
+  if (errors.length > 0 && errors.every(({ pointer }) => pointer === CURSOR_POINTER)) return refusedCursor(errors);
   const [first] = errors;
   const expected = first ? `${shownPointer(first.pointer)} ${first.detail}` : 'a valid request';
   const more = errors.length > 1 ? ` and ${errors.length - 1} more` : '';

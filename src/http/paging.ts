@@ -5,13 +5,15 @@ const PAGE_MAX = 200;
 const PAGE_DEFAULT = 50;
 const PAGE_RULE = `must be a whole number from 1 to ${PAGE_MAX}`;
 
-const limit = z.coerce
-  .number({ error: PAGE_RULE })
-  .int({ error: PAGE_RULE })
-  .min(1, { error: PAGE_RULE })
-  .max(PAGE_MAX, { error: PAGE_RULE })
+/** Numbers such as `0x10` and `1e1` are not those of the document. */
+const limit = z
+  .preprocess(
+    (text) => (/^\d{1,3}$/.test(String(text)) ? Number(text) : text),
+    z.int({ error: PAGE_RULE }).min(1, { error: PAGE_RULE }).max(PAGE_MAX, { error: PAGE_RULE }),
+  )
   .default(PAGE_DEFAULT)
-  .describe('The most entries of the page.');
+  .describe('The most entries of the page.')
+  .meta({ type: 'integer', minimum: 1, maximum: PAGE_MAX });
 
 /** The query of a list that is read page by page. `place` reads the texts that {@link next} has. */
 export function pageAfter<Place extends z.ZodType>(place: Place) {

@@ -117,6 +117,22 @@ function ofFramework(error: unknown): FoundProblem | undefined {
   return problemOf(new HttpProblem(httpCode, { message, expected, received: 'another one' }));
 }
 
+export function withoutHost(): HttpProblem {
+  return new HttpProblem('malformed-request', {
+    message: 'the request has no header Host',
+    expected: 'a header Host',
+    received: 'no such header',
+  });
+}
+
+export function compressedBody(): HttpProblem {
+  return new HttpProblem('media-type-unsupported', {
+    message: 'the body is compressed; send it as it is, without Content-Encoding',
+    expected: 'a body without Content-Encoding',
+    received: 'a body with Content-Encoding',
+  });
+}
+
 export const MALFORMED = problemOf(
   new HttpProblem('malformed-request', {
     message: 'the request cannot be read',

@@ -6,6 +6,7 @@ export const HTTP_CODES = {
   'answer-timeout': 504,
   'body-too-large': 413,
   busy: 503,
+  'cursor-refused': 400,
   'damaged-record': 500,
   'headers-too-large': 431,
   'internal-error': 500,

@@ -10,11 +10,22 @@ export class KnownPaths {
 
   /** Returns the problem of a request that no route takes: its path has only other methods, or is unknown. */
   problemOf(url: string): HttpProblem {
-    const [path = ''] = url.split('?');
+    const path = pathOf(url);
     const methods = new Set(
       [...this.declared].flatMap(([shape, ofShape]) => (hasShape(path, shape) ? [...ofShape] : [])),
     );
     return methods.size > 0 ? methodNotAllowed([...methods].join(', ')) : unknownPath();
+  }
+}
+
+/** Reads the path of a request as the router does: without a host, and with percent-encoded characters decoded. */
+function pathOf(url: string): string {
+  const [path = ''] = url.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/);
+  try {
+    return decodeURI(path);
+  } catch {
+    // No route has such a path.
+    return path;
   }
 }
 

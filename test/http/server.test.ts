@@ -1,5 +1,3 @@
-import { connect } from 'node:net';
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseKey } from '../../src/access/index.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
@@ -19,16 +17,7 @@ afterAll(async () => {
   await harness.close();
 });
 
-/** Sends raw text and returns the head and the body of the answer. */
-async function raw(text: string): Promise<string> {
-  const { port, hostname } = new URL(http.server.address);
-  const socket = connect(Number(port), hostname);
-  let answer = '';
-  socket.on('data', (piece: Buffer) => (answer += piece.toString()));
-  socket.write(text);
-  await once(socket, 'close');
-  return answer;
-}
+const raw = (text: string): Promise<string> => http.raw(text);
 
 describe('the server', () => {
   it('says without a key that it lives and that it is ready', async () => {

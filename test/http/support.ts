@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { createKey, SCOPES, type Scope } from '../../src/access/index.ts';
 import { startServer, type Server } from '../../src/http/server.ts';
 import type { ProblemDocument } from '../../src/http/problem.ts';
@@ -92,6 +94,17 @@ export class HttpHarness {
   ): Promise<Client> {
     const { text } = await createKey(this.harness.context, { organisationId, name, scopes });
     return new Client(this.server.address, text);
+  }
+
+  /** Sends a text and returns the head and the body of the answer. The answer must end the connection. */
+  async raw(text: string): Promise<string> {
+    const { port, hostname } = new URL(this.server.address);
+    const socket = connect(Number(port), hostname);
+    let answer = '';
+    socket.on('data', (piece: Buffer) => (answer += piece.toString()));
+    socket.write(text);
+    await once(socket, 'close');
+    return answer;
   }
 
   async close(): Promise<void> {
