@@ -31,8 +31,8 @@ export const WHOLE = { sizeMax: Infinity, asPlanned: true } as const;
 /**
  * Writes one part of a batch: the next conversations in the order of its moves.
  *
- * The first transaction records the progress of the batch and writes each group of moves under its guards, without
- * reading a conversation. It commits when every conversation was as planned. Otherwise a second transaction reads the
+ * The first transaction writes each group of moves under its guards, without reading a conversation, and then records the
+ * progress of the batch. It commits when every conversation was as planned. Otherwise a second transaction reads the
  * conversations, evaluates each, and writes the moves that still hold. The part that completes the batch also marks the
  * batch as applied. A small batch has one part.
  */
