@@ -5,6 +5,7 @@ import type { Service } from '../process/run-service.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { buildApp } from './app.ts';
 import { openServices } from './services.ts';
+import { UnusedConnections } from './unused-connections.ts';
 
 /** After the server has become not ready, it accepts connections for a moment, so that nobody is refused who does not know it. */
 const NOT_READY_MS = 200;
@@ -23,6 +24,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Serve
   try {
     const app = await buildApp(services);
     const { host, port } = config.http;
+    const unused = new UnusedConnections(app.server);
     const address = await app.listen({ host, port });
     logger.info({ address }, 'the HTTP server listens');
     return {
@@ -35,6 +37,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Serve
         await delay(NOT_READY_MS);
         const milliseconds = config.worker.closeTimeoutMs;
         const closed = app.close().then(() => 'closed' as const);
+        unused.close();
         const outcome = await pTimeout(closed, { milliseconds, fallback: () => 'timed-out' as const });
         app.server.closeAllConnections();
         await services.close();
