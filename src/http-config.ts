@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
 
 const CONNECTIONS_LIMIT = 100_000;
@@ -19,7 +19,9 @@ const words = (isWord: (word: string) => boolean, rule: string) =>
 /** An address, or a network such as 10.0.0.0/8. */
 function isNetwork(word: string): boolean {
   const [address = '', bits, ...more] = word.split('/');
-  return isIP(address) !== 0 && more.length === 0 && (bits === undefined || /^\d{1,3}$/.test(bits));
+  const bitsMax = isIPv6(address) ? 128 : 32;
+  const isSize = bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= bitsMax);
+  return isIP(address) !== 0 && more.length === 0 && isSize;
 }
 
 function isOrigin(word: string): boolean {
