@@ -6,6 +6,7 @@ export interface Document {
 
 interface Operation {
   readonly operationId?: string;
+  readonly parameters?: readonly { readonly in: string }[];
   readonly requestBody?: { readonly required?: boolean; readonly content?: Readonly<Record<string, object>> };
   readonly responses?: Readonly<Record<string, object>>;
 }
@@ -65,6 +66,16 @@ export function withOptionalBodies(document: Document, operationIds: ReadonlySet
   };
   const paths = mapValues(document.paths ?? {}, (operations) => mapValues(operations, changed));
   return { ...document, paths };
+}
+
+/** Begins the parameters with those of the path: generators make the arguments of functions in this order. */
+export function withPathFirst(document: Document): Document {
+  const rank = (parameter: { readonly in: string }): number => (parameter.in === 'path' ? 0 : 1);
+  const changed = (operation: Operation): Operation => {
+    const { parameters } = operation;
+    return parameters ? { ...operation, parameters: parameters.toSorted((a, b) => rank(a) - rank(b)) } : operation;
+  };
+  return { ...document, paths: mapValues(document.paths ?? {}, (operations) => mapValues(operations, changed)) };
 }
 
 /** Describes what a line of NDJSON is. The library describes a body in each media type as the same list. */

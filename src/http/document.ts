@@ -12,6 +12,7 @@ import {
   withLines,
   withMappings,
   withOptionalBodies,
+  withPathFirst,
   type Document,
 } from './document-schemas.ts';
 import { HEADERS, headersOfRoute, type HeaderName } from './response-headers.ts';
@@ -157,7 +158,7 @@ export async function addDocument(app: App): Promise<void> {
     transform: createJsonSchemaTransform({ zodToJsonConfig: toJson }),
     transformObject: (document) => {
       const tidied = tidySchemas(withMappings(transformObject(document) as Document));
-      return withHeaders(withLines(withOptionalBodies(tidied, optionalBodies)), headers);
+      return withHeaders(withLines(withPathFirst(withOptionalBodies(tidied, optionalBodies))), headers);
     },
   });
   app.get('/openapi.json', { schema: { hide: true }, config: { access: { for: 'anyone' } } }, () => app.swagger());

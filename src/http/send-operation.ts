@@ -67,13 +67,13 @@ export async function sendUnderKey(
 ): Promise<never> {
   const existing = requireSame(command, await earlierOf(services, request, command.operationId));
   const isSentAnew = !existing || mayBeSentAgain(existing);
+  const waitMs = readWaitMs(request, reply);
   if (isSentAnew) {
     await check?.();
   } else {
     void reply.header('idempotent-replayed', 'true');
     if (isEnded(existing.state)) return answerWith(reply, operationView(existing));
   }
-  const waitMs = readWaitMs(request, reply);
   // A repeated request for an operation that runs joins it: it makes a lost job run, and can wait for the end.
   const sent = await send();
   const hasEnded = await waitForEnd(waitMs, services.stopping.signal, (wait) => sent.result(wait));

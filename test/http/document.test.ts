@@ -134,6 +134,14 @@ describe('the document of the API', () => {
     }
   });
 
+  it('names the parameters of a path first and in their order, because clients take arguments in this order', () => {
+    for (const { operationId, path, parameters } of ROUTES) {
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      const names = parameters.map(({ name }) => name).slice(0, inPath.length);
+      expect({ operationId, names }).toEqual({ operationId, names: inPath });
+    }
+  });
+
   it('has a name for each body, and for each schema of a union that a field distinguishes', () => {
     const { schemas } = (JSON.parse(TEXT) as ApiDocument).components;
     // Clients for Go have functions such as NewCampaign.
@@ -158,8 +166,9 @@ describe('the document of the API', () => {
       const answered = await sendExamples(client, route);
       expectDescribed(route, answered);
       expect(answered.status).toBeLessThan(300);
-      // Sent again, an operation is replayed, and what has ended or exists is refused.
-      expectDescribed(route, await sendExamples(client, route, { prefer: 'wait=1' }));
+      // Sent again, an operation that has ended is replayed, and what has ended or exists is refused.
+      expectDescribed(route, await sendExamples(client, route, { prefer: 'wait=20' }));
+      expectDescribed(route, await sendExamples(client, route));
       expectDescribed(route, await sendExamples(new Client(http.server.address), route));
       expectDescribed(route, await sendExamples(new Client(http.server.address, 'baton_x'), route));
       const limited = await sendExamples(new Client(few.server.address, client.key), route);
