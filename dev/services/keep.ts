@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { takeLock, type Lock } from './locks.ts';
 import { errorMessage, SetupError } from './messages.ts';
 
@@ -20,7 +20,7 @@ export async function openKeptFolder(path: string): Promise<KeptFolder> {
     if (existsSync(path) && statSync(path).isFile()) {
       throw new SetupError(`--keep needs a folder, and ${path} is a file: name a folder`);
     }
-    mkdirSync(path, { recursive: true });
+    makeFolder(path);
     const names = readdirSync(path);
     if (names.length > 0 && !names.includes(MARKER)) {
       throw new SetupError(
@@ -36,6 +36,13 @@ export async function openKeptFolder(path: string): Promise<KeptFolder> {
   }
   const owned = await lock(path, marker);
   return { path, release: () => owned.release() };
+}
+
+/** The recursive option of `mkdir` never returns in a folder that nobody can add to, such as /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
 }
 
 async function lock(path: string, marker: string): Promise<Lock> {

@@ -95,7 +95,8 @@ function secrets(password: string): Readonly<Record<string, string>> {
 /** The settings are in a file, because every user of the machine can read the arguments of a process. */
 function spawnRedis(program: readonly string[], dir: string, settings: Readonly<Record<string, string>>): Child {
   const file = join(dir, 'redis.conf');
-  const lines = Object.entries(settings).map(([name, value]) => `${name} "${value}"\n`);
+  // Redis reads a quoted value as JSON reads one, as far as JSON writes it.
+  const lines = Object.entries(settings).map(([name, value]) => `${name} ${JSON.stringify(value)}\n`);
   writeFileSync(file, lines.join(''), { mode: READABLE_BY_OWNER });
   const log = openSync(join(dir, 'redis.log'), 'a');
   try {

@@ -17,6 +17,9 @@ interface Started {
   readonly lines: string[];
 }
 
+/** A name that the settings of a server have to quote. */
+const DATA = 'my "data" \\1';
+
 /** Each start is a whole `npm start`, on private servers. */
 describeWith(OWN_SERVERS)('npm start -- --keep DIR', { timeout: TIMEOUT_MS }, () => {
   let folder: string;
@@ -42,7 +45,7 @@ describeWith(OWN_SERVERS)('npm start -- --keep DIR', { timeout: TIMEOUT_MS }, ()
   }
 
   async function start(file = process.execPath, args: readonly string[] = ['dev/run.mjs', 'start']): Promise<Started> {
-    const child = spawn(file, [...args, '--keep', join(folder, 'data')], {
+    const child = spawn(file, [...args, '--keep', join(folder, DATA)], {
       env,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -79,13 +82,13 @@ describeWith(OWN_SERVERS)('npm start -- --keep DIR', { timeout: TIMEOUT_MS }, ()
 
   it('finds the data of the last start again, stops on SIGHUP, and lets one start use the folder', async () => {
     const first = await start();
-    const path = join(folder, 'data');
+    const path = join(folder, DATA);
     expect(first.lines.join('\n')).toContain(`their data are kept in ${path}: start again with the same --keep`);
     baton('campaign', 'create', 'Autumn', '--id', 'autumn');
     expect(announcements()).toHaveLength(1);
     const second = spawnSync(process.execPath, ['dev/run.mjs', 'start', '--keep', path], { env, encoding: 'utf8' });
     expect(second).toMatchObject({ status: 2, stdout: '' });
-    expect(second.stderr).toMatch(/^baton: --keep \S+: another `npm start` is using this folder; [^\n]*\n$/);
+    expect(second.stderr).toMatch(/^baton: --keep .+: another `npm start` is using this folder; [^\n]*\n$/);
 
     await stop(first.process, 'SIGHUP');
     expect(announcements()).toEqual([]);

@@ -51,6 +51,12 @@ describe('the folder of --keep', () => {
     );
   });
 
+  itWith(LINUX)('is refused where nobody can make a folder', async () => {
+    await expect(openKeptFolder('/proc/data')).rejects.toThrow(
+      /^--keep cannot write to \/proc\/data \(.*\): name a folder.*$/,
+    );
+  });
+
   it('is refused when it has files of another program', async () => {
     writeFileSync(join(folder, 'letter.txt'), '');
     await expect(openKeptFolder(folder)).rejects.toThrow('which has other files in it');
