@@ -1,8 +1,9 @@
 import { Types, type mongo } from 'mongoose';
-import { ASSIGNEES_OF_FILTER_MAX, MongoConversationCounts, unknownStatuses } from './count-store.ts';
+import { MongoConversationCounts, unknownStatuses } from './count-store.ts';
+import { ASSIGNEES_OF_FILTER_MAX } from './read-everyone.ts';
 import type { AssigneeCount, ConversationRange, ConversationStore, Moment, OpenMoment } from './ports.ts';
 import { RangePages } from './range-pages.ts';
-import { assigneeOf, toCandidate, waitsSince, type StoredConversation } from './stored.ts';
+import { assigneeOf, isAssignee, toCandidate, waitsSince, type StoredConversation } from './stored.ts';
 import type { Assignee, Candidate, Position, Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { ASSIGNEE_INDEX, BY_ID, EVERYONE_INDEX } from '../mongo/indexes.ts';
@@ -53,15 +54,24 @@ export class MongoConversationStore extends MongoConversationCounts implements C
     return this.pages.read(range, before, limit, operationId, 'from-end');
   }
 
-  async readUnknown(campaignId: string, assignees: readonly Assignee[], page: number): Promise<Candidate[]> {
+  async readUnknown(
+    campaignId: string,
+    assignees: readonly Assignee[],
+    page: number,
+    operationId: string,
+  ): Promise<Candidate[] | undefined> {
     const range = { skip: page * UNKNOWN_PAGE, limit: UNKNOWN_PAGE, batchSize: UNKNOWN_PAGE + 1 };
-    // A range for each of many assignees would cost more than those of all, and almost always no range has any.
+    // Each filter is a range for each assignee, or one range of the whole campaign. Most campaigns have no unknown status.
     const isMany = assignees.length > ASSIGNEES_OF_FILTER_MAX;
-    const filters = unknownStatuses(campaignId, isMany ? undefined : assignees);
+    const filters = unknownStatuses(campaignId, isMany ? undefined : assignees).map((filter) => {
+      return { ...filter, 'history.operationId': { $ne: operationId } };
+    });
     const hint = isMany ? EVERYONE_INDEX : ASSIGNEE_INDEX;
     const options = { ...range, projection: CANDIDATE_FIELDS, hint, ...this.inMoment() };
     const found = filters.map((filter) => this.database.conversations.find<CandidateDoc>(filter, options).toArray());
-    return (await Promise.all(found)).flat().map(asCandidate);
+    const docs = (await Promise.all(found)).flat();
+    // Nobody has a conversation whose assignee is not a text. It is no conversation of the pool either.
+    return docs.length > 0 ? docs.filter((doc) => isAssignee(doc.assigneeId ?? null)).map(asCandidate) : undefined;
   }
 
   async findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined> {

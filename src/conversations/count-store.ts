@@ -1,6 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { AssigneeCount, ConversationCounts } from './ports.ts';
 import { momentsAfter, sameMomentAfter } from './range-pages.ts';
+import { ASSIGNEES_OF_FILTER_MAX } from './read-everyone.ts';
 import { isAssignee } from './stored.ts';
 import { STATUSES, type Assignee, type Position, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
@@ -8,9 +9,6 @@ import type { ConversationDoc } from '../mongo/documents.ts';
 import { sumOf } from '../domain/receipt.ts';
 import { atAnyMoment } from '../mongo/transaction.ts';
 import { ASSIGNEE_INDEX, NO_OPT_OUT_INDEX, OPTED_OUT_INDEX } from '../mongo/indexes.ts';
-
-/** Counting more assignees than this as ranges of their own takes longer than counting the whole campaign. */
-export const ASSIGNEES_OF_FILTER_MAX = 100;
 
 type StoredCount = { readonly [Field in keyof AssigneeCount]?: unknown };
 

@@ -15,7 +15,7 @@ export type {
   ViewStore,
 } from './ports.ts';
 export { readFromEnd } from './read-from-end.ts';
-export { readInOrder, type PageStore } from './read-in-order.ts';
+export { mayLeaveOutSources, readInOrder, type PageStore } from './read-in-order.ts';
 export { SharedMoments } from './shared-moments.ts';
 export { assigneeOf, isComplete, isTimed, type StoredConversation } from './stored.ts';
 export { ANY_TIME, mergePlaces, moment, moments, NO_TIME, OTHER_TYPES, readUntimed } from './untimed.ts';

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { mongo } from 'mongoose';
 import { HISTORY_MOVES_MAX, type HistoryMove, type SinceLastMove } from '../domain/conversation.ts';
 import type { ConversationDoc } from '../mongo/documents.ts';
@@ -70,18 +71,20 @@ type Moved = Pick<StoredConversation, 'atLastMove' | 'assignmentVersion' | (type
 export function sinceLastMove({ atLastMove, assignmentVersion, ...work }: Moved): SinceLastMove {
   if (!atLastMove) return 'worked-on';
   const then = storedFields(atLastMove);
-  if (assignmentVersion !== then['version']) return 'moved';
+  if (!isSame(assignmentVersion, then['version'])) return 'moved';
   return FIELDS_OF_WORK.every((field) => isSame(work[field], then[field])) ? 'unchanged' : 'worked-on';
 }
 
-/** Other programs may leave fields out. */
+/** Other programs may leave fields out. The filters of writes compare in the same way. */
 function isSame(one: unknown, other: unknown): boolean {
-  if (one instanceof Date && other instanceof Date) return one.getTime() === other.getTime();
-  return (one ?? null) === other;
+  return one === other || isDeepStrictEqual(one ?? null, other ?? null);
 }
 
 /** Matches conversations that are `unchanged`. In a list, MongoDB takes a missing field for `null`. */
-export const UNCHANGED: mongo.Filter<ConversationDoc> = isAtLastMove('assignmentVersion', ...FIELDS_OF_WORK);
+export const UNCHANGED: mongo.Filter<ConversationDoc> = {
+  atLastMove: { $type: 'object' },
+  ...isAtLastMove('assignmentVersion', ...FIELDS_OF_WORK),
+};
 
 /** Matches conversations that are `unchanged` or `worked-on`. */
 export const NOT_MOVED: mongo.Filter<ConversationDoc> = {

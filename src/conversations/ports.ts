@@ -66,9 +66,15 @@ export interface ConversationStore extends ConversationCounts {
   ): Promise<Candidate[]>;
   /**
    * Returns a page of the conversations of these assignees whose status is missing or unknown, in any order. All of them are
-   * incomplete. Many assignees get those of all others too. `page` counts from 0; the page after the last one is empty.
+   * incomplete. Leaves out those that `operationId` has moved already. With more than a hundred assignees, the page also has
+   * conversations of others. `page` counts from 0. Returns `undefined` after the last page.
    */
-  readUnknown(campaignId: string, assignees: readonly Assignee[], page: number): Promise<Candidate[]>;
+  readUnknown(
+    campaignId: string,
+    assignees: readonly Assignee[],
+    page: number,
+    operationId: string,
+  ): Promise<Candidate[] | undefined>;
   findOne(campaignId: string, conversationId: string): Promise<Candidate | undefined>;
   /** Returns those of these conversations that exist on the campaign, in any order. */
   findMany(campaignId: string, conversationIds: readonly string[]): Promise<Candidate[]>;

@@ -1,6 +1,9 @@
 import type { Assignee, Candidate, Position } from '../domain/conversation.ts';
 import type { PageSource } from './range-reader.ts';
 
+/** Counting more assignees than this as ranges of their own takes longer than counting the whole campaign. */
+export const ASSIGNEES_OF_FILTER_MAX = 100;
+
 /** With fewer sources, a range for each is as fast, and reads nothing else. */
 const SOURCES_MIN = 10;
 /** A query takes about as long as reading this many conversations. */

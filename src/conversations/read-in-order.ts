@@ -9,7 +9,7 @@ import {
 import { Heap } from '../domain/heap.ts';
 import type { ConversationRange, ConversationStore } from './ports.ts';
 import { RangeReader, type PageSizes, type RangeReading } from './range-reader.ts';
-import { areMany, leftOutMax, readSelected } from './read-everyone.ts';
+import { areMany, ASSIGNEES_OF_FILTER_MAX, leftOutMax, readSelected } from './read-everyone.ts';
 
 /** The largest number of conversations that one query reads. */
 export const PAGE_MAX = 2_000;
@@ -33,8 +33,8 @@ export interface Selection {
 
 /**
  * Reads a selection page by page, in the order of selection, from a position on. Each query is one range of an index and
- * scans no more than it returns. Moves during the reading do not disturb it: a move never puts a conversation before the
- * place that it had.
+ * scans no more than it returns, but for a count of many sources. Moves during the reading do not disturb it: a move never puts
+ * a conversation before the place that it had.
  */
 export async function* readInOrder(
   store: PageStore,
@@ -57,7 +57,7 @@ export async function* readInOrder(
       const stoppedAt = yield* readSelected(everyone, sources, ({ assigneeId }) => isSource.has(assigneeId));
       if (stoppedAt === 'end') continue;
       after = stoppedAt;
-      readOneByOne = await notEmpty(store, selection, status);
+      if (mayLeaveOutSources(sources)) readOneByOne = await withConversations(store, selection, status);
     }
     const sizes = pageSizes(selection, readOneByOne.length);
     const readers = readOneByOne.map((assigneeId) => readerOf({ campaignId, assigneeId, status }, after, sizes));
@@ -66,8 +66,16 @@ export async function* readInOrder(
   }
 }
 
-/** One count costs less than queries that find nothing. A source that is empty now is read in the next pass. */
-async function notEmpty(
+/**
+ * Returns true when a reading may leave out sources that had no conversation at its beginning. A conversation that comes to such
+ * a source meanwhile is found by the next pass.
+ */
+export function mayLeaveOutSources(sources: readonly Assignee[]): boolean {
+  return sources.length > ASSIGNEES_OF_FILTER_MAX;
+}
+
+/** Returns the sources that have a conversation in this status. For many sources, one count costs less than a query for each. */
+async function withConversations(
   store: PageStore,
   { campaignId, sources }: Selection,
   status: Status,

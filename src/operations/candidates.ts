@@ -1,4 +1,10 @@
-import { readFromEnd, readInOrder, type ConversationRange, type PageStore } from '../conversations/index.ts';
+import {
+  mayLeaveOutSources,
+  readFromEnd,
+  readInOrder,
+  type ConversationRange,
+  type PageStore,
+} from '../conversations/index.ts';
 import {
   CLAIMED_STATUS,
   positionOf,
@@ -21,7 +27,7 @@ export interface Candidates {
    * Absent for a request that names its conversation.
    */
   countLeft?(planner: Planner): Promise<number>;
-  /** True when the first pass leaves out conversations of unknown statuses. */
+  /** True when the first pass may leave out conversations that match. Then it does not show that none is left. */
   readonly isFirstPassPartial?: boolean;
   /** Reads on from the planner's position. */
   read(planner: Planner): AsyncIterable<readonly Candidate[]>;
@@ -40,7 +46,8 @@ export function manyCandidates({ conversations }: Stores, request: BulkRequest, 
   // Conversations can come to these sources after the surplus was counted.
   const isTarget = new Set(targets);
   const emptied = surplus ? sources.filter((source) => !isTarget.has(source)) : sources;
-  const isFirstPassPartial = request.status === 'any' && !surplus;
+  const readsUnknownLater = request.status === 'any' && !surplus;
+  const isFirstPassPartial = readsUnknownLater || mayLeaveOutSources(inOrder.sources);
   let passes = 0;
   let reader = new ReadAhead(conversations, sources.includes(null));
   return {
@@ -53,8 +60,8 @@ export function manyCandidates({ conversations }: Stores, request: BulkRequest, 
       const wanted = (target: Assignee): number => planner.surplusOf(target);
       if (surplus) yield* readFromEnd(conversations, { ...common, sources: targets, wanted });
       // Usually the first pass has moved everything. The count after it tells whether unknown statuses remain.
-      const readsUnknown = request.status === 'any' && (passes > 1 || !isFirstPassPartial);
-      if (readsUnknown) yield* readUnknown(conversations, campaignId, sources);
+      const readsUnknown = request.status === 'any' && (passes > 1 || !readsUnknownLater);
+      if (readsUnknown) yield* readUnknown(conversations, campaignId, sources, operationId);
     },
     async count(newest) {
       const inOrderCount = await countAfter(conversations, inOrder, newest?.after.position ?? null);
@@ -76,11 +83,12 @@ async function* readUnknown(
   conversations: Stores['conversations'],
   campaignId: string,
   sources: readonly Assignee[],
+  operationId: string,
 ): AsyncGenerator<readonly Candidate[]> {
   const isSource = new Set(sources);
   for (let page = 0; ; page += 1) {
-    const found = await conversations.readUnknown(campaignId, sources, page);
-    if (found.length === 0) return;
+    const found = await conversations.readUnknown(campaignId, sources, page, operationId);
+    if (!found) return;
     yield found.filter(({ assigneeId }) => isSource.has(assigneeId));
   }
 }

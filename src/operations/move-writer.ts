@@ -105,7 +105,9 @@ export class MoveWriter {
   private guardedAlike(moves: readonly [Move, ...Move[]]): mongo.Filter<ConversationDoc> {
     const [{ from, to }] = moves;
     const ids = moves.flatMap(({ conversationIds }) => objectIds(conversationIds));
-    return { ...this.guarded(ids, to), assigneeId: from };
+    const filter = { ...this.guarded(ids, to), assigneeId: from };
+    // A list would match if one of its items does, and an undo has not read the conversations.
+    return this.guard.lastMovedBy === null ? filter : withExpression(filter, isAssignedTo({ $literal: from }));
   }
 
   /** Writes moves between different assignees with one statement. It finds the assignees of each move by its id. */
@@ -117,7 +119,7 @@ export class MoveWriter {
       moves.map(({ from }) => from),
     );
     return {
-      filter: { ...this.guarded(ids, to[0] ?? null), $and: [{ $expr: isAssignedTo(froms) }] },
+      filter: withExpression(this.guarded(ids, to[0] ?? null), isAssignedTo(froms)),
       update: movesUpdate({ ...this.literals(at), to: valueOfEach(ids, to) }),
     };
   }
@@ -138,9 +140,7 @@ export class MoveWriter {
       campaignId: this.request.campaignId,
       'history.operationId': { $ne: this.request.operationId },
       ...(statuses.length < STATUSES.length && { status: { $in: [...statuses] } }),
-      ...(lastMovedBy !== null && lastMovedAs(lastMovedBy)),
-      // An undo is planned without reading. What no longer says whether the contact opted out is incomplete.
-      ...(lastMovedBy !== null && to === null && { optedOut: { $in: [false, true] } }),
+      ...(lastMovedBy !== null && { status: { $in: [...STATUSES] }, ...lastMovedAs(lastMovedBy) }),
       ...(to !== null && { optedOut: false }),
     };
   }
@@ -178,9 +178,23 @@ export class MoveWriter {
   }
 }
 
-/** Matches a conversation while the undone move is its last one, and while nobody has worked on it since. */
+/**
+ * Matches a complete conversation while the undone move is its last one, and while nobody has worked on it since. Expressions
+ * compare values as they are: a list is not equal to its item.
+ */
 function lastMovedAs({ operationId, includeWorkedOn }: UndoneMove): mongo.Filter<ConversationDoc> {
-  return { lastOperationId: operationId, ...(includeWorkedOn ? NOT_MOVED : UNCHANGED) };
+  const isLast = { $eq: ['$lastOperationId', { $literal: operationId }] };
+  const saysOptOut = { $in: ['$optedOut', [false, true]] };
+  const filter = { lastOperationId: operationId, ...(includeWorkedOn ? NOT_MOVED : UNCHANGED) };
+  return withExpression(filter, { $and: [isLast, saysOptOut] });
+}
+
+/** Adds an expression to a filter, which may have one already. */
+function withExpression(
+  { $and = [], ...filter }: mongo.Filter<ConversationDoc>,
+  expression: mongo.Document,
+): mongo.Filter<ConversationDoc> {
+  return { ...filter, $and: [...$and, { $expr: expression }] };
 }
 
 function within(session: mongo.ClientSession | undefined): { session?: mongo.ClientSession } {

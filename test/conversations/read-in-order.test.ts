@@ -5,7 +5,7 @@ import { readInOrder, type Selection } from '../../src/conversations/read-in-ord
 import { readFromEnd } from '../../src/conversations/read-from-end.ts';
 import { comparePositions, STATUSES, type Candidate } from '../../src/domain/conversation.ts';
 
-/** So many conversations of others are read for nothing before a hundred sources are read one by one. */
+/** So many conversations of others are read for nothing before two hundred sources are read one by one. */
 const FOREIGN_MAX = 10_000;
 const ASSIGNEES = [null, 't1', 't2', 't3'];
 const ALL: Selection = { campaignId: 'c1', sources: ASSIGNEES, statuses: STATUSES, operationId: 'op', limit: null };
@@ -102,7 +102,7 @@ describe('readInOrder', () => {
   });
 
   it('gives each of many sources a small part of its memory', async () => {
-    const sources = Array.from({ length: 100 }, (_, index) => `t${index}`);
+    const sources = Array.from({ length: 200 }, (_, index) => `t${index}`);
     // One for each source, after as many of others as are read for nothing.
     const all = waiting(FOREIGN_MAX + 1 + sources.length).map((each, index) => {
       return { ...each, assigneeId: sources[index - FOREIGN_MAX - 1] ?? null };
@@ -118,7 +118,7 @@ describe('readInOrder', () => {
     };
     const ids = await idsOf(readInOrder(recording, { ...ALL, sources, statuses: ['not-started'] }, null));
     expect(ids).toHaveLength(sources.length);
-    expect(new Set(sizes.slice(-sources.length))).toEqual(new Set([200]));
+    expect(new Set(sizes.slice(-sources.length))).toEqual(new Set([100]));
   });
 
   it('reads many sources as one range, and leaves out the conversations of others', async () => {
@@ -138,7 +138,7 @@ describe('readInOrder', () => {
       ...each,
       assigneeId: index % 200 === 0 ? 't1' : null,
     }));
-    const sources = Array.from({ length: 100 }, (_, index) => `t${index}`);
+    const sources = Array.from({ length: 200 }, (_, index) => `t${index}`);
     const { store, read } = storeOf(own);
     const ids = await idsOf(readInOrder(store, { ...ALL, sources, statuses: ['not-started'] }, null));
     expect(ids).toEqual(own.filter(({ assigneeId }) => assigneeId === 't1').map(({ id }) => id));

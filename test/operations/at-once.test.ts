@@ -1,5 +1,6 @@
 import mongoose from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { objectIds } from '../../src/mongo/documents.ts';
 import { setActive, setClosed } from '../../src/campaigns/index.ts';
 import type { Progress } from '../../src/domain/answers.ts';
 import { requestHash } from '../../src/domain/requests.ts';
@@ -187,10 +188,9 @@ describe('an operation that fits one batch', () => {
 describe('an operation that is moved at once, beside other writers', () => {
   it('replaces a conversation that a texter has taken meanwhile', async () => {
     const on = await seed(many(8));
-    const { conversations } = harness.context.database;
-    const taken = meanwhile(() =>
-      conversations.updateOne({ campaignId: on.campaignId }, { $set: { assigneeId: 't3' } }),
-    );
+    const first = { _id: { $in: objectIds(on.ids.slice(0, 1)) } };
+    const take = () => harness.context.database.conversations.updateOne(first, { $set: { assigneeId: 't3' } });
+    const taken = meanwhile(take);
     const ended = await runToEnd(taken, dealThree(on), LARGE);
     expect(ended?.receipt).toMatchObject({ moved: 3, selected: 4 });
     expect((await assigneesOf(on)).filter((assignee) => assignee !== null)).toHaveLength(4);
