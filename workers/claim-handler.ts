@@ -53,9 +53,9 @@ export class ClaimHandler implements Handler {
     if (attempt.job.name === POOL_REFILLED_JOB) return this.serveWaiting(attempt);
     const { request, sendId } = parseClaimJob(attempt.job.id ?? '', attempt.job.data);
     const hash = requestHash(request);
-    this.pace.noteInteractiveRequest();
     const stored = await this.findStored(request.operationId, attempt);
-    const served = stored ?? (await this.coordinator.submit({ request, requestHash: hash, sendId }));
+    const submit = () => this.coordinator.submit({ request, requestHash: hash, sendId });
+    const served = stored ?? (await this.pace.answering(submit));
     if (served.requestHash !== hash) throw operationConflict(served.operationId);
     return this.outcomeOf(served, attempt, stored === undefined);
   }

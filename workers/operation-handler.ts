@@ -126,13 +126,12 @@ export class OperationHandler implements Handler {
     }
     if (!(await this.order.mayRun(job, request, signal))) return { kind: 'requeued', delayMs: SENT_EARLIER_MS };
     const sliceEndsAt = performance.now() + this.config.sliceMs;
-    if (isOne(request)) this.pace.noteInteractiveRequest();
     const command = { request, requestHash: requestHash(request), sendId };
     const result = await runOperation(this.context, command, {
       limits: this.pace.limits(this.config),
       // A single move says nothing about the size that suits the campaign's bulk operations.
       ...(!isOne(request) && { transactionSize: this.sizes.of(request.campaignId) }),
-      moveOne: (one) => this.moves.move(one),
+      moveOne: (one) => this.pace.answering(() => this.moves.move(one)),
       ...(job.attemptsStarted === 1 && { firstRunSentAt: job.timestamp }),
       justAccepted: this.order.justAccepted(job),
       shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,

@@ -8,16 +8,24 @@ const INTERACTIVE_MS = 1_000;
  * in, bulk operations of the same worker apply half as many batches at the same time.
  */
 export class Pace {
+  private inProgress = 0;
   private lastInteractiveAt = -Infinity;
 
-  /** Call it for each request whose answer a person waits for. */
-  noteInteractiveRequest(): void {
-    this.lastInteractiveAt = performance.now();
+  /** Answers a request that a person waits for. Slow answers keep bulk operations slow, so that the answers get faster. */
+  async answering<Answer>(answer: () => Promise<Answer>): Promise<Answer> {
+    this.inProgress += 1;
+    try {
+      return await answer();
+    } finally {
+      this.inProgress -= 1;
+      this.lastInteractiveAt = performance.now();
+    }
   }
 
   /** Returns the limits of a bulk operation. `batchesInFlightMax` changes with the requests that come in. */
   limits({ batchConversationsMax, batchesInFlightMax }: SliceLimits): SliceLimits {
-    const isInteractive = (): boolean => performance.now() - this.lastInteractiveAt < INTERACTIVE_MS;
+    const isInteractive = (): boolean =>
+      this.inProgress > 0 || performance.now() - this.lastInteractiveAt < INTERACTIVE_MS;
     return {
       batchConversationsMax,
       get batchesInFlightMax() {
