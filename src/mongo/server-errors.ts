@@ -32,8 +32,22 @@ const NO_PRIMARY: readonly unknown[] = [6, 7, 89, 91, 189, 9_001, 10_107, 11_600
  */
 export function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (error instanceof mongo.MongoServerSelectionError || error instanceof mongo.MongoNetworkError) return true;
+  if (error instanceof mongo.MongoServerSelectionError || isLostConnection(error)) return true;
   const { code } = error as { readonly code?: unknown };
   const isAway = code === WRITE_CONCERN_TIMEOUT || NO_PRIMARY.includes(code);
-  return (error instanceof mongo.MongoServerError && isAway) || isDatabaseAway(error.cause);
+  return (error instanceof mongo.MongoServerError && isAway) || isDatabaseAway(causeOf(error));
+}
+
+/** Returns true if the connection broke while a command was under way. */
+export function isLostConnection(error: unknown): boolean {
+  return error instanceof mongo.MongoNetworkError || (error instanceof Error && isLostConnection(bulkCauseOf(error)));
+}
+
+function causeOf(error: Error): unknown {
+  return error.cause ?? bulkCauseOf(error);
+}
+
+/** The driver throws any error of a bulk write as an error of the server, and keeps the real one in this field. */
+function bulkCauseOf(error: Error): unknown {
+  return error instanceof mongo.MongoBulkWriteError ? error.errorResponse : undefined;
 }

@@ -3,7 +3,7 @@ import { mongo } from 'mongoose';
 import { pauseMs } from '../domain/backoff.ts';
 import { WriteConflict } from '../domain/errors.ts';
 import { MAJORITY } from './connect.ts';
-import { hasCode, isDatabaseAway } from './server-errors.ts';
+import { hasCode, isDatabaseAway, isLostConnection } from './server-errors.ts';
 
 /**
  * On a busy server one attempt can take longer than the time for all of them, and meet writes that the next one does not meet. A
@@ -35,7 +35,7 @@ export async function repeated<Result>(
     try {
       return await attempt();
     } catch (error) {
-      if (repeatForMs > 0 && !lostConnection && error instanceof mongo.MongoNetworkError) {
+      if (repeatForMs > 0 && !lostConnection && isLostConnection(error)) {
         lostConnection = true;
         continue;
       }
