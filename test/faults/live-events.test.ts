@@ -69,6 +69,19 @@ describeWith(OWN_REDIS)('events about a campaign', () => {
 
   const shows = (operationId: string) => (data: Record<string, unknown>) => JSON.stringify(data).includes(operationId);
 
+  it('come for the other operations when the database has a damaged one, and one of a newer release', async () => {
+    await harness.seedConversations(campaignId, many(3));
+    const [damaged, newer, known] = [await move(1), await move(1), await move(1)];
+    const { operations } = harness.context.database;
+    await operations.updateOne({ _id: damaged }, { $set: { 'receipt.moved': '1' } });
+    await operations.updateOne({ _id: newer }, { $set: { 'request.kind': 'swap' } });
+    const watching = await EventStream.open(client, path());
+    const { data } = await watching.next('snapshot');
+    const shown = data['operations'] as { operationId: string }[];
+    expect(shown.map(({ operationId }) => operationId)).toEqual([known]);
+    watching.close();
+  });
+
   it('reach two hundred clients over one connection to Redis', async () => {
     await harness.seedConversations(campaignId, many(4));
     const first = await EventStream.open(client, path());

@@ -1,5 +1,12 @@
 import { toOutsideId } from '../../domain/organisations.ts';
-import { compareIds, shownOperation, type ChangedOperation, type Entry, type Position } from '../../events/index.ts';
+import {
+  changedOperation,
+  compareIds,
+  shownOperation,
+  type ChangedOperation,
+  type Entry,
+  type Position,
+} from '../../events/index.ts';
 import type { OperationViewStore } from '../../operations/index.ts';
 import type { SharedAnswers } from '../shared-answers.ts';
 import type { CountsOfEvent } from './live-counts.ts';
@@ -49,8 +56,9 @@ export class CampaignView implements LiveView {
       readCounts(),
       operations.listOperations(campaignId, NEWEST_OPERATIONS),
     ]);
-    const shown = newest.map((operation) => outside(shownOperation(operation)));
-    const data = { version: position.version, counts, operations: shown };
+    // A damaged operation, or one of a newer release, must not keep the others from the client.
+    const known = newest.flatMap((operation) => changedOperation.safeParse(shownOperation(operation)).data ?? []);
+    const data = { version: position.version, counts, operations: known.map(outside) };
     return { position, text: write('snapshot', data, position), isLast: false };
   }
 }
