@@ -4,14 +4,14 @@ import type { SliceLimits } from '../src/operations/index.ts';
 const INTERACTIVE_MS = 1_000;
 
 /**
- * Limits how much of the database bulk operations use. A person waits for a single move or a claim, so while these come
- * in, bulk operations of the same worker apply half as many batches at the same time.
+ * Limits how much of the database bulk operations use. A person waits for a single move or a claim, so while one of
+ * these is answered, and for a second afterwards, bulk operations of the same worker apply half as many batches at once.
  */
 export class Pace {
   private inProgress = 0;
   private lastInteractiveAt = -Infinity;
 
-  /** Answers a request that a person waits for. Slow answers keep bulk operations slow, so that the answers get faster. */
+  /** Calls `answer`, which answers a request that a person waits for, and returns its result. */
   async answering<Answer>(answer: () => Promise<Answer>): Promise<Answer> {
     this.inProgress += 1;
     try {

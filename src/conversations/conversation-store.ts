@@ -61,7 +61,7 @@ export class MongoConversationStore extends MongoConversationCounts implements C
     operationId: string,
   ): Promise<Candidate[] | undefined> {
     const range = { skip: page * UNKNOWN_PAGE, limit: UNKNOWN_PAGE, batchSize: UNKNOWN_PAGE + 1 };
-    // Each filter is a range for each assignee, or one range of the whole campaign. Most campaigns have no unknown status.
+    // For many assignees, one range of the whole campaign costs less than a range for each. Few campaigns have such statuses.
     const isMany = assignees.length > ASSIGNEES_OF_FILTER_MAX;
     const filters = unknownStatuses(campaignId, isMany ? undefined : assignees).map((filter) => {
       return { ...filter, 'history.operationId': { $ne: operationId } };
@@ -70,7 +70,7 @@ export class MongoConversationStore extends MongoConversationCounts implements C
     const options = { ...range, projection: CANDIDATE_FIELDS, hint, ...this.inMoment() };
     const found = filters.map((filter) => this.database.conversations.find<CandidateDoc>(filter, options).toArray());
     const docs = (await Promise.all(found)).flat();
-    // Nobody has a conversation whose assignee is not a text. It is no conversation of the pool either.
+    // A conversation whose assignee is not a text belongs to no texter, and not to the pool.
     return docs.length > 0 ? docs.filter((doc) => isAssignee(doc.assigneeId ?? null)).map(asCandidate) : undefined;
   }
 

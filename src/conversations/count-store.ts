@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { AssigneeCount, ConversationCounts } from './ports.ts';
 import { momentsAfter, sameMomentAfter } from './range-pages.ts';
-import { ASSIGNEES_OF_FILTER_MAX } from './read-everyone.ts';
+import { ASSIGNEES_OF_FILTER_MAX, withConversations } from './read-everyone.ts';
 import { isAssignee } from './stored.ts';
 import { STATUSES, type Assignee, type Position, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
@@ -56,8 +56,9 @@ export class MongoConversationCounts implements ConversationCounts {
     const ofSome = { campaignId, ...inStatuses(statuses), 'history.operationId': { $ne: operationId } };
     if (assignees.length <= ASSIGNEES_OF_FILTER_MAX) return this.countDocuments({ ...ofSome, ...among(assignees) });
     return this.inOneMoment(async (counts) => {
-      const notEmpty = await counts.notEmpty(campaignId, assignees, statuses);
-      return notEmpty.length > 0 ? counts.countDocuments({ ...ofSome, ...among(notEmpty) }) : 0;
+      const isIn = (status: Status): boolean => statuses.length === STATUSES.length || statuses.includes(status);
+      const some = withConversations(assignees, await counts.countByAssignee(campaignId), isIn);
+      return some.length > 0 ? counts.countDocuments({ ...ofSome, ...among(some) }) : 0;
     });
   }
 
@@ -132,19 +133,6 @@ export class MongoConversationCounts implements ConversationCounts {
     });
   }
 
-  /** Returns the assignees that have a conversation in one of these statuses. One count costs less than a range for each. */
-  private async notEmpty(
-    campaignId: string,
-    assignees: readonly Assignee[],
-    statuses: readonly Status[],
-  ): Promise<Assignee[]> {
-    const isIn = new Set<unknown>(statuses);
-    const isCounted = ({ status }: AssigneeCount): boolean => statuses.length === STATUSES.length || isIn.has(status);
-    const found = (await this.countByAssignee(campaignId)).filter(isCounted);
-    const withSome = new Set(found.map(({ assigneeId }) => assigneeId));
-    return assignees.filter((assigneeId) => withSome.has(assigneeId));
-  }
-
   private inOneMoment<Result>(count: (counts: MongoConversationCounts) => Promise<Result>): Promise<Result> {
     if (this.session) return count(this);
     return this.database.atOneMoment((session) => count(new MongoConversationCounts(this.database, session)));
@@ -195,8 +183,8 @@ function among(assignees: readonly Assignee[]): mongo.Document {
 }
 
 /**
- * Matches no status, and every status between and beside the known ones. Each filter is one range of an index: of all
- * assignees, or one for each of `assignees`. `$nin` is not on every server.
+ * Filters for conversations whose status is missing or unknown: one for each gap between the known statuses, because not every
+ * server has `$nin`. Each filter is one range of an index, or with `assignees` one range for each of them.
  */
 export function unknownStatuses(campaignId: string, assignees?: readonly Assignee[]): mongo.Filter<ConversationDoc>[] {
   const known = STATUSES.toSorted();

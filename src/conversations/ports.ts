@@ -66,8 +66,8 @@ export interface ConversationStore extends ConversationCounts {
   ): Promise<Candidate[]>;
   /**
    * Returns a page of the conversations of these assignees whose status is missing or unknown, in any order. All of them are
-   * incomplete. Leaves out those that `operationId` has moved already. With more than a hundred assignees, the page also has
-   * conversations of others. `page` counts from 0. Returns `undefined` after the last page.
+   * incomplete. Leaves out those that `operationId` has moved already. For more than a hundred assignees, the page has the
+   * conversations of all. `page` counts from 0. Returns `undefined` after the last page.
    */
   readUnknown(
     campaignId: string,

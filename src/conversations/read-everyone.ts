@@ -1,4 +1,5 @@
-import type { Assignee, Candidate, Position } from '../domain/conversation.ts';
+import type { Assignee, Candidate, Position, Status } from '../domain/conversation.ts';
+import type { AssigneeCount } from './ports.ts';
 import type { PageSource } from './range-reader.ts';
 
 /** Counting more assignees than this as ranges of their own takes longer than counting the whole campaign. */
@@ -12,6 +13,16 @@ const CONVERSATIONS_PER_QUERY = 50;
 /** How many conversations of others may be read for nothing: a query for each source would cost as much. */
 export function leftOutMax(sources: readonly Assignee[]): number {
   return sources.length * CONVERSATIONS_PER_QUERY;
+}
+
+/** Returns the assignees that have a conversation in a status for which `isIn` is true. */
+export function withConversations(
+  assignees: readonly Assignee[],
+  counts: readonly AssigneeCount[],
+  isIn: (status: Status) => boolean,
+): Assignee[] {
+  const found = new Set(counts.filter(({ status }) => isIn(status)).map(({ assigneeId }) => assigneeId));
+  return assignees.filter((assigneeId) => found.has(assigneeId));
 }
 
 /** Returns true when the conversations of these sources may be read as one range with those of all others. */

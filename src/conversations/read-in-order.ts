@@ -1,5 +1,6 @@
 import {
   comparePositions,
+  STATUSES,
   statusesFrom,
   type Assignee,
   type Candidate,
@@ -7,9 +8,9 @@ import {
   type Status,
 } from '../domain/conversation.ts';
 import { Heap } from '../domain/heap.ts';
-import type { ConversationRange, ConversationStore } from './ports.ts';
+import type { AssigneeCount, ConversationRange, ConversationStore } from './ports.ts';
 import { RangeReader, type PageSizes, type RangeReading } from './range-reader.ts';
-import { areMany, ASSIGNEES_OF_FILTER_MAX, leftOutMax, readSelected } from './read-everyone.ts';
+import { areMany, ASSIGNEES_OF_FILTER_MAX, leftOutMax, readSelected, withConversations } from './read-everyone.ts';
 
 /** The largest number of conversations that one query reads. */
 export const PAGE_MAX = 2_000;
@@ -33,8 +34,8 @@ export interface Selection {
 
 /**
  * Reads a selection page by page, in the order of selection, from a position on. Each query is one range of an index and
- * scans no more than it returns, but for a count of many sources. Moves during the reading do not disturb it: a move never puts
- * a conversation before the place that it had.
+ * scans no more than it returns. With many sources, one count may say first which of them have conversations. Moves during the
+ * reading do not disturb it: a move never puts a conversation before the place that it had.
  */
 export async function* readInOrder(
   store: PageStore,
@@ -47,6 +48,10 @@ export async function* readInOrder(
     return new RangeReader({ fetch, after, sizes, limit: selection.limit });
   };
   const isSource = new Set(sources);
+  // One count costs less than a query for each of many sources.
+  let counted: Promise<readonly AssigneeCount[]> | undefined;
+  const countSources = () =>
+    (counted ??= store.countByAssignee(campaignId, { assignees: sources, statuses: STATUSES }));
   for (const status of statusesFrom(selection.statuses, from)) {
     let after = from?.status === status ? from : null;
     let readOneByOne = sources;
@@ -57,7 +62,9 @@ export async function* readInOrder(
       const stoppedAt = yield* readSelected(everyone, sources, ({ assigneeId }) => isSource.has(assigneeId));
       if (stoppedAt === 'end') continue;
       after = stoppedAt;
-      if (mayLeaveOutSources(sources)) readOneByOne = await withConversations(store, selection, status);
+      if (mayLeaveOutSources(sources)) {
+        readOneByOne = withConversations(sources, await countSources(), (each) => each === status);
+      }
     }
     const sizes = pageSizes(selection, readOneByOne.length);
     const readers = readOneByOne.map((assigneeId) => readerOf({ campaignId, assigneeId, status }, after, sizes));
@@ -72,17 +79,6 @@ export async function* readInOrder(
  */
 export function mayLeaveOutSources(sources: readonly Assignee[]): boolean {
   return sources.length > ASSIGNEES_OF_FILTER_MAX;
-}
-
-/** Returns the sources that have a conversation in this status. For many sources, one count costs less than a query for each. */
-async function withConversations(
-  store: PageStore,
-  { campaignId, sources }: Selection,
-  status: Status,
-): Promise<readonly Assignee[]> {
-  const counts = await store.countByAssignee(campaignId, { assignees: sources, statuses: [status] });
-  const found = new Set(counts.map(({ assigneeId }) => assigneeId));
-  return sources.filter((source) => found.has(source));
 }
 
 /**

@@ -98,8 +98,9 @@ export class BatchApplication {
   }
 
   /**
-   * Writes the conversations first: a write of another program between the first statement and the write of its conversation
-   * is a conflict. A pause that commits before the batch is recorded conflicts with the record, and otherwise waits for it.
+   * Writes the conversations first. A transaction sees the moment of its first statement, so every later write of another
+   * program to one of them is a conflict. Then it records the batch, and reads the targets last. A pause writes the batch too:
+   * it makes this transaction conflict, or waits until it has ended.
    */
   private async applyAsPlanned(session: mongo.ClientSession): Promise<Applied> {
     const at = this.database.now();

@@ -27,7 +27,7 @@ export interface Candidates {
    * Absent for a request that names its conversation.
    */
   countLeft?(planner: Planner): Promise<number>;
-  /** True when the first pass may leave out conversations that match. Then it does not show that none is left. */
+  /** True when the first pass may leave out matching conversations, so that an empty first pass does not end the operation. */
   readonly isFirstPassPartial?: boolean;
   /** Reads on from the planner's position. */
   read(planner: Planner): AsyncIterable<readonly Candidate[]>;

@@ -28,7 +28,10 @@ interface Kind<Request extends OperationRequest> {
    * target that was paused after acceptance is left out, and the others go on.
    */
   resolvePlan(stores: Stores, request: Request, isAccepted: boolean): Promise<Plan>;
-  /** Throws the `Refusal` of `resolvePlan` for an accepted request, and counts nothing. Default: `resolvePlan` itself. */
+  /**
+   * Throws the `Refusal` that `resolvePlan` would throw for an accepted request, without counting conversations. Absent where
+   * `resolvePlan` counts none.
+   */
   refuseNow?(stores: Stores, request: Request): Promise<unknown>;
   /** Throws a `Refusal` that holds even if it would not hold any more when the operation starts. */
   refuseAtAcceptance?(stores: Stores, request: Request): Promise<void>;

@@ -156,7 +156,7 @@ async function start(
   const takesLock = needsCampaignLock(request);
   const mustWait = state === 'accepted' && takesLock && (await stores.operations.mustWait(operation));
   if (mustWait) {
-    // A reopened operation has its plan. A refusal now would hide what it has moved already.
+    // A reopened operation that has a plan may have moved conversations, which a refusal would hide.
     if (isNew && !operation.plan) await refuseNow(stores, request);
     return undefined;
   }

@@ -179,8 +179,8 @@ export class MoveWriter {
 }
 
 /**
- * Matches a complete conversation while the undone move is its last one, and while nobody has worked on it since. Expressions
- * compare values as they are: a list is not equal to its item.
+ * Matches a complete conversation while the undone move is its last one, and while nobody has worked on it since. The
+ * expressions are there for lists: in an expression, a list is not equal to one of its items; in a filter it is.
  */
 function lastMovedAs({ operationId, includeWorkedOn }: UndoneMove): mongo.Filter<ConversationDoc> {
   const isLast = { $eq: ['$lastOperationId', { $literal: operationId }] };

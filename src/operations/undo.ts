@@ -80,8 +80,9 @@ class Undo implements BatchSource {
   }
 
   /**
-   * Where one conversation was worked on, others probably were, and a write in vain costs more than reading them. One that was
-   * worked on may have another status than at its move, which only an evaluation finds.
+   * False after the first conversation that could not go back: others probably follow, and a write that is rolled back costs
+   * more than reading. Also false when the undo includes what was worked on: its status may have changed, and only an
+   * evaluation reads it.
    */
   get triesAsPlanned(): boolean {
     return !this.request.includeWorkedOn && !this.hasSkipped;
