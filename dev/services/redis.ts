@@ -95,7 +95,7 @@ function secrets(password: string): Readonly<Record<string, string>> {
 /** The settings are in a file, because every user of the machine can read the arguments of a process. */
 function spawnRedis(program: readonly string[], dir: string, settings: Readonly<Record<string, string>>): Child {
   const file = join(dir, 'redis.conf');
-  // Redis reads a quoted value as JSON reads one, as far as JSON writes it.
+  // Redis and JSON write quotation marks and backslashes in a quoted value in the same way.
   const lines = Object.entries(settings).map(([name, value]) => `${name} ${JSON.stringify(value)}\n`);
   writeFileSync(file, lines.join(''), { mode: READABLE_BY_OWNER });
   const log = openSync(join(dir, 'redis.log'), 'a');

@@ -99,7 +99,7 @@ function refuseUnknownRoutes(app: App): void {
   });
 }
 
-/** Returns the problem of a request whose head does not say all, or whose body is compressed. */
+/** Returns the problem of a request that has no Host, or whose body is compressed. */
 function unreadable({ raw, headers, method }: FastifyRequest): HttpProblem | undefined {
   if (raw.httpVersion === '1.1' && headers.host === undefined) return withoutHost();
   const { 'content-encoding': coding = 'identity' } = headers;

@@ -46,7 +46,7 @@ const MEANING: Readonly<Record<number, string>> = {
   504: 'The request did not end in time, and may still take effect.',
 };
 
-/** The headers of error responses of these statuses. */
+/** The headers that errors of a status have, besides those of every response. */
 const HEADERS_OF_ERROR: Readonly<Record<number, readonly HeaderName[]>> = {
   401: ['WWW-Authenticate'],
   429: ['Retry-After'],

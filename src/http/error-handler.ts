@@ -55,7 +55,7 @@ export function toDocument(problem: FoundProblem, requestId: string, organisatio
   };
 }
 
-/** Another release may have written the cursor, so only this value being wrong has a code of its own. */
+/** A wrong cursor has a code of its own: another release may have written it, and the client can begin again. */
 const CURSOR_POINTER = '#/query/after';
 
 function refusedCursor(errors: readonly WrongValue[]): FoundProblem {

@@ -5,7 +5,7 @@ const PAGE_MAX = 200;
 const PAGE_DEFAULT = 50;
 const PAGE_RULE = `must be a whole number from 1 to ${PAGE_MAX}`;
 
-/** Numbers such as `0x10` and `1e1` are not those of the document. */
+/** The document allows decimal digits only. `Number` would also read `0x10` and `1e1`. */
 const limit = z
   .preprocess(
     (text) => (/^\d{1,3}$/.test(String(text)) ? Number(text) : text),

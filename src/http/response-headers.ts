@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 
 interface HeaderOfDocument {
   readonly description: string;
-  /** True when no response that is described with the header lacks it. */
+  /** True when every response that the document describes with this header has it. */
   readonly required: boolean;
   readonly schema: { readonly type: 'string' | 'integer'; readonly format?: string; readonly minimum?: number };
   readonly example: string | number;
@@ -83,10 +83,12 @@ export const HEADERS = {
 
 export type HeaderName = keyof typeof HEADERS;
 
-const OF_ALL: readonly HeaderName[] = ['X-Request-Id', 'Cache-Control'];
-const OF_COUNTED: readonly HeaderName[] = ['RateLimit', 'RateLimit-Policy'];
-/** The parser of Node finds these errors, and knows no caller. */
-const UNCOUNTED: readonly string[] = ['408', '431'];
+/** The headers of every response. */
+const COMMON: readonly HeaderName[] = ['X-Request-Id', 'Cache-Control'];
+/** The headers of responses to requests that count against a limit. */
+const LIMIT_HEADERS: readonly HeaderName[] = ['RateLimit', 'RateLimit-Policy'];
+/** Node's parser finds these errors before the caller is known, so they count against no limit. */
+const STATUSES_OF_PARSER: readonly string[] = ['408', '431'];
 const OF_SUCCESS: readonly HeaderName[] = [
   'Location',
   'Idempotent-Replayed',
@@ -97,7 +99,10 @@ const OF_SUCCESS: readonly HeaderName[] = [
 /** Returns the names of the headers of each response of a route: those that the responses declare, and those of all. */
 export function headersOfRoute({ schema, config }: RouteOptions): ReadonlyMap<string, readonly HeaderName[]> {
   const isCounted = config?.access !== undefined && config.access.for !== 'anyone';
-  const commonOf = (status: string) => [...OF_ALL, ...(isCounted && !UNCOUNTED.includes(status) ? OF_COUNTED : [])];
+  const commonOf = (status: string) => [
+    ...COMMON,
+    ...(isCounted && !STATUSES_OF_PARSER.includes(status) ? LIMIT_HEADERS : []),
+  ];
   const responses = Object.entries((schema?.response ?? {}) as Record<string, DeclaredResponse>);
   return new Map(responses.map(([status, { headers = [] }]) => [status, [...headers, ...commonOf(status)]]));
 }

@@ -18,7 +18,7 @@ export class KnownPaths {
   }
 }
 
-/** Reads the path of a request as the router does: without a host, and with percent-encoded characters decoded. */
+/** Returns the path of a URL as the router sees it: without the host, and with percent-encoded characters decoded. */
 function pathOf(url: string): string {
   const [path = ''] = url.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/);
   try {

@@ -2,8 +2,8 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Knows the connections on which nothing was ever sent. Browsers and proxies open some in advance. Node does not count them
- * as idle, so a server that stops would wait for their first request.
+ * The connections on which the server has received nothing yet. Browsers and proxies open some in advance. Node does not count
+ * them as idle, so a server that stops would wait for their first request.
  */
 export class UnusedConnections {
   private readonly sockets = new Set<Socket>();

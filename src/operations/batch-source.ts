@@ -10,7 +10,7 @@ export interface BatchSource {
   readonly guard: WriteGuard;
   /** True when nothing is left to plan. A shortfall in a later result can make it false again. */
   isComplete(): boolean;
-  /** True when conversations are read before they are planned, so that a planned batch needs no evaluation. */
+  /** True when conversations are read before they are planned, so that a preview needs no evaluation. */
   readonly readsConversations: boolean;
   /** True when a batch is written as planned first, and evaluated only if a conversation is not as planned. */
   readonly triesAsPlanned: boolean;

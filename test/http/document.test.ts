@@ -12,7 +12,7 @@ const ROUTES = documentedRoutes(JSON.parse(TEXT) as ApiDocument);
 
 let harness: Harness;
 let http: HttpHarness;
-/** A server whose limit of requests is reached at once. */
+/** A server that answers 429 to the second request of each key and texter. */
 let few: HttpHarness;
 beforeAll(async () => {
   harness = await Harness.open();
@@ -134,7 +134,7 @@ describe('the document of the API', () => {
     }
   });
 
-  it('names the parameters of a path first and in their order, because clients take arguments in this order', () => {
+  it('lists the parameters of a path first, in the order of the path', () => {
     for (const { operationId, path, parameters } of ROUTES) {
       const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
       const names = parameters.map(({ name }) => name).slice(0, inPath.length);

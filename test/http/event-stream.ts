@@ -20,7 +20,7 @@ export class EventStream {
   hasEnded = false;
   private readonly path: string;
   private readonly aborting: AbortController;
-  /** An event that is not as the document describes it. */
+  /** The error of the first event that the document does not describe. */
   private wrong: Error | undefined;
 
   private constructor(response: Response, path: string, aborting: AbortController) {

@@ -26,6 +26,8 @@ describe('a server that stops', () => {
     const closing = http.server.close();
     await once(unused, 'close');
     begun.write('\r\n');
+    // The answer may arrive after the server has closed.
+    await Promise.all([closing, once(begun, 'close')]);
     expect(await closing).toBe('closed');
     expect(answer).toContain('HTTP/1.1 200');
   });

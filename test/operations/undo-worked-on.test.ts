@@ -153,7 +153,7 @@ describe('undoing moves of conversations that have changed since', () => {
     expect((await assignees()).slice(0, 2)).toEqual(['t2', 't2']);
   });
 
-  it('reads no conversation before the first one that was worked on, and from then on writes none in vain', async () => {
+  it('reads conversations only after the first one that was worked on', async () => {
     const first = await dealAll();
     const [found, written] = (['find', 'write'] as const).map((name) => vi.spyOn(MoveWriter.prototype, name));
     await run(undoOf(first.operationId));

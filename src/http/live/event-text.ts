@@ -7,8 +7,8 @@ const RETRY_MS_MIN = 2_000;
 const RETRY_MS_SPREAD = 3_000;
 
 /**
- * Returns a function that writes one server-sent event. The client continues after its position; an event without one is not
- * in the stream of changes. JSON has no line breaks.
+ * Returns a function that writes one server-sent event. JSON has no line breaks, so the data is one line. `position`: where the
+ * client continues after a lost connection; absent for events that are not in the stream of changes.
  */
 export function eventWriter<Events extends StreamEvents<keyof Events>>(events: Events) {
   return <Name extends keyof Events & string>(name: Name, data: DataOf<Events, Name>, position?: Position): string => {
