@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { objectIds } from '../../src/mongo/documents.ts';
-import { Harness } from '../support/harness.ts';
+import { Harness, type Seeded } from '../support/harness.ts';
 import { inParts, intercepted } from '../support/intercepted-stores.ts';
 import { idsOf, rawBatches } from '../support/raw.ts';
 import { runToEnd } from '../support/run-operation.ts';
@@ -36,6 +36,33 @@ describe('an operation beside a writer that is always faster', () => {
     const request = { kind: 'reassign', operationId, campaignId, from: 'pool', status: 'any', count: 1 } as const;
     const ended = await runToEnd(disturbed, { ...request, to: { texterIds: ['t1'] } }, { short: false });
     expect(ended?.receipt).toMatchObject({ selected: 16, moved: 1, shortBecause: null });
+  });
+
+  it('finds a conversation that moved to a source which had none when many sources were counted', async () => {
+    const texters = Array.from({ length: 103 }, (_, at) => `t${at + 1}`);
+    const campaignId = await harness.seedCampaign(texters.length);
+    // So many of others come first that the sources with conversations are read one by one.
+    const others: Seeded[] = Array.from({ length: 8_000 }, () => ({ assigneeId: 't103', waitedMs: 9_000 }));
+    const [id = ''] = (await harness.seedConversations(campaignId, [...others, { assigneeId: 't1' }])).slice(-1);
+    const { stores } = harness.context;
+    let hasMoved = false;
+    const disturbed = intercepted(stores, async (_number, name, call) => {
+      const found = await call();
+      if (name !== 'conversations.countByAssignee' || hasMoved) return found;
+      hasMoved = true;
+      const one = { kind: 'reassign-one', operationId: harness.newId('op'), campaignId, conversationId: id } as const;
+      await runToEnd(stores, { ...one, to: { texterIds: ['t2'] } });
+      return found;
+    });
+    const from = { texterIds: texters.slice(0, 101) as [string, ...string[]] };
+    const request = { kind: 'reassign', operationId: harness.newId('op'), campaignId, from } as const;
+    const ended = await runToEnd(
+      disturbed,
+      { ...request, to: { texterIds: ['t102'] }, status: 'not-started' },
+      { short: false },
+    );
+    expect(hasMoved).toBe(true);
+    expect(ended?.receipt).toMatchObject({ moved: 1, left: null });
   });
 
   it('does not report conversations as left that it has moved and that came back since', async () => {
