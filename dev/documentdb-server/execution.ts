@@ -27,7 +27,7 @@ function executeAll(call: Call, step: Step): Promise<Row[]> {
   const { command, context } = call;
   if (command.inTransaction) return executeInTransaction(call, step);
   if (call.snapshotTime !== undefined && command.session !== undefined)
-    return context.snapshots.read(command.session, call.snapshotTime, step);
+    return context.snapshots.read(command.session, call.snapshotTime, command.db, step);
   return executeOutsideTransaction(call, step);
 }
 

@@ -62,12 +62,18 @@ async function currentOp(call: Call) {
   return bytesOf(await execute(call, SQL.currentOp, [call.command.body]));
 }
 
-/** Closes all snapshots first, because PostgreSQL would wait for them before it changes or drops a table. */
+/** Ends the snapshots of the database first, because PostgreSQL would wait for them before it changes or drops a table. */
 function withoutSnapshots(change: Handler): Handler {
   return async (call) => {
-    await call.context.snapshots.close();
+    await call.context.snapshots.endOf(call.command.db);
     return change(call);
   };
+}
+
+/** A rename names its databases in the body, so all snapshots end. */
+async function renameWithoutSnapshots(call: Call) {
+  await call.context.snapshots.close();
+  return renameCollection(call);
 }
 
 export const SCHEMA_COMMANDS: Record<string, Handler> = {
@@ -75,7 +81,7 @@ export const SCHEMA_COMMANDS: Record<string, Handler> = {
   drop: withoutSnapshots(drop),
   dropDatabase: withoutSnapshots(dropDatabase),
   collMod: withoutSnapshots(collMod),
-  renameCollection: withoutSnapshots(renameCollection),
+  renameCollection: renameWithoutSnapshots,
   createIndexes,
   dropIndexes: withoutSnapshots(dropIndexes),
   deleteIndexes: withoutSnapshots(dropIndexes),

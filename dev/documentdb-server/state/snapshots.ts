@@ -9,6 +9,8 @@ import { SQL } from '../postgres/sql.js';
 interface Snapshot {
   readonly time: Timestamp;
   readonly connection: Promise<Connection>;
+  /** The names of the databases that were read. PostgreSQL keeps locks on their tables until the snapshot ends. */
+  readonly databases: Set<string>;
   lastUsedAt: number;
 }
 
@@ -28,17 +30,18 @@ export class Snapshots {
     const [oldest] = this.#open.keys();
     if (oldest !== undefined && this.#open.size >= SNAPSHOTS_MAX) await this.end(oldest);
     const connection = this.#pool.acquire();
-    this.#open.set(session, { time, connection, lastUsedAt: Date.now() });
+    this.#open.set(session, { time, connection, databases: new Set(), lastUsedAt: Date.now() });
     await (await connection).run([{ statement: SQL.begin }]);
   }
 
   /** Runs a read in the snapshot. A snapshot that was closed is too old. */
-  async read(session: string, time: Timestamp, step: Step): Promise<Row[]> {
+  async read(session: string, time: Timestamp, database: string, step: Step): Promise<Row[]> {
     const snapshot = this.#open.get(session);
     if (snapshot?.time.equals(time) !== true)
       throw new CommandError(CODE.snapshotTooOld, 'Read timestamp is older than the oldest available timestamp.');
     this.#open.delete(session);
     this.#open.set(session, { ...snapshot, lastUsedAt: Date.now() });
+    snapshot.databases.add(database);
     try {
       const results = await (await snapshot.connection).run([step]);
       return results.at(-1)?.rows ?? [];
@@ -60,6 +63,12 @@ export class Snapshots {
 
   endIdle(now: number): void {
     for (const [session, { lastUsedAt }] of this.#open) if (now - lastUsedAt > SNAPSHOT_IDLE_MS) void this.end(session);
+  }
+
+  /** Ends the snapshots that have read this database. */
+  async endOf(database: string): Promise<void> {
+    const reading = [...this.#open].filter(([, { databases }]) => databases.has(database));
+    await Promise.all(reading.map(([session]) => this.end(session)));
   }
 
   async close(): Promise<void> {

@@ -70,6 +70,16 @@ describe('a snapshot session', () => {
       expect(await rejection(things().findOne({}, { session }))).toMatchObject({ code: 239 });
     }));
 
+  it('keeps its moment while another database is dropped', () =>
+    own.client.withSession({ snapshot: true }, async (session) => {
+      await things().findOne({}, { session });
+      const other = own.client.db(`${own.db.databaseName}_other`);
+      await other.collection('things').insertOne({ n: 0 });
+      await things().updateMany({}, { $set: { n: 1 } });
+      await other.dropDatabase();
+      expect(await things().distinct('n', {}, { session })).toEqual([0]);
+    }));
+
   it('cannot read at a time of which there is no snapshot', async () => {
     const readConcern = { level: 'snapshot', atClusterTime: new Timestamp({ t: 1, i: 1 }) };
     expect(await rejection(own.db.command({ find: 'things', readConcern }))).toMatchObject({ code: 239 });
