@@ -63,7 +63,7 @@ export { type Operation, type OperationOrClaim, type Plan, isClaim, NO_SEQUENCE 
 export { type FailureStore, type Stores, Overtaken } from './ports.ts';
 export {
   type AnyOperation,
-  type OperationFilter,
+  type OperationSelection,
   type OperationViewStore,
   type ViewedOperation,
   OPERATION_FILTERS,

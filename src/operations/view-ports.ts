@@ -1,6 +1,6 @@
 import type { DamagedRecord } from '../domain/damaged-record.ts';
 import type { Claim, ClaimRequest } from '../claims/index.ts';
-import type { OperationRecord } from '../domain/operation.ts';
+import type { OperationKind, OperationRecord } from '../domain/operation.ts';
 import type { StoredBatch } from './batch.ts';
 import type { OperationRequest } from './contract.ts';
 
@@ -36,6 +36,12 @@ export const OPERATION_FILTERS = ['accepted', 'running', 'done', 'cancelled', 'f
 
 export type OperationFilter = (typeof OPERATION_FILTERS)[number];
 
+/** Only the operations of this state and this kind. A field that is absent selects all. */
+export interface OperationSelection {
+  readonly state?: OperationFilter | undefined;
+  readonly kind?: OperationKind | undefined;
+}
+
 /** A place in a list of operations, newest first. */
 export type OperationPlace = Pick<AnyOperation, 'acceptedAt' | 'operationId'>;
 
@@ -45,7 +51,7 @@ export interface OperationViewStore {
   listOperations(
     campaignId: string,
     limit: number,
-    filter?: OperationFilter,
+    selection?: OperationSelection,
     after?: OperationPlace,
   ): Promise<AnyOperation[]>;
   findOperation(operationId: string): Promise<AnyOperation | undefined>;

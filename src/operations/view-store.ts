@@ -11,12 +11,17 @@ import type {
   BatchReads,
   OperationFilter,
   OperationPlace,
+  OperationSelection,
   OperationViewStore,
   ViewedBatch,
   ViewedOperation,
 } from './view-ports.ts';
 
-function matching(filter: OperationFilter): QueryFilter<OperationDoc> {
+function matching({ state, kind }: OperationSelection): QueryFilter<OperationDoc> {
+  return { ...(state && inState(state)), ...(kind && ({ kind } as QueryFilter<OperationDoc>)) };
+}
+
+function inState(filter: OperationFilter): QueryFilter<OperationDoc> {
   const retryable = [...RETRYABLE_CODES];
   if (filter === 'refused') return { state: 'failed', 'error.code': { $nin: retryable } };
   return filter === 'failed' ? { state: filter, 'error.code': { $in: retryable } } : { state: filter };
@@ -43,7 +48,7 @@ export class MongoOperationViewStore implements OperationViewStore {
   async listOperations(
     campaignId: string,
     limit: number,
-    filter?: OperationFilter,
+    selection: OperationSelection = {},
     after?: OperationPlace,
   ): Promise<AnyOperation[]> {
     const isAfter = after && [
@@ -52,7 +57,7 @@ export class MongoOperationViewStore implements OperationViewStore {
     ];
     // The range lets a later page start in the index where the page before ended.
     const range = after && { acceptedAt: { $lte: after.acceptedAt }, $or: isAfter };
-    const condition = { campaignId, ...(filter && matching(filter)), ...range };
+    const condition = { campaignId, ...matching(selection), ...range };
     const found = this.database.models.operations.find(condition as QueryFilter<OperationDoc>);
     const newest = found.sort({ acceptedAt: -1, _id: 1 }).hint(NEWEST_INDEX).limit(limit);
     return (await newest.lean<OperationDoc[]>()).map(toReadable);

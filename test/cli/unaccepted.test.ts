@@ -36,6 +36,8 @@ describe('an operation that no worker has accepted', () => {
     expect(await cli.json(['operation', 'first'])).toMatchObject({ state: 'sent', request: { count: 3 }, campaignId });
     expect(idsOf((await list()).sent)).toEqual(['second', 'first']);
     expect(idsOf((await list('--state', 'done')).sent)).toEqual([]);
+    expect(idsOf((await list('--kind', 'reassign')).sent)).toEqual(['second', 'first']);
+    expect(idsOf((await list('--kind', 'self-assign')).sent)).toEqual([]);
     const { out } = await cli.run(['operation', 'first']);
     expect(out).toContain('sent; no worker has accepted it yet');
     const table = (await cli.run(['operations', campaignId, '--state', 'sent'])).out;

@@ -166,6 +166,24 @@ describe('an operation', () => {
   });
 });
 
+describe('a list of operations', () => {
+  it('has only those of one kind and state when the caller asks so', async () => {
+    const [deal, claim] = [harness.newId('op'), harness.newId('cl')];
+    const headers = { 'idempotency-key': claim, ...WAIT };
+    await client.post(path('claims'), { texterId: 't1', count: 2 }, headers);
+    await send(deal, DEAL, WAIT);
+    const listed = async (query: string) => {
+      const { body } = await client.get<{ operations: OperationBody[] }>(path(`operations${query}`));
+      return body.operations.map(({ operationId }) => operationId);
+    };
+    expect(await listed('')).toEqual([deal, claim]);
+    expect(await listed('?kind=reassign')).toEqual([deal]);
+    expect(await listed('?kind=self-assign&state=done')).toEqual([claim]);
+    expect(await listed('?kind=self-assign&state=failed')).toEqual([]);
+    expect(await client.problem('GET', path('operations?kind=move'))).toMatchObject({ code: 'bad-request' });
+  });
+});
+
 describe('a request to cancel', () => {
   it('is sent while the server stops, although its answer is not awaited', async () => {
     const operationId = harness.newId('op');

@@ -284,7 +284,7 @@ describe('the database, without scanning more documents than it returns', () => 
     await expectTight(() => operationViews.listOperations(campaignId, 50));
     // Twenty of the seeded operations have the same time. The last one of this page is the first of its time.
     const last = (await operationViews.listOperations(campaignId, 1_001)).at(-1);
-    await expectTight(() => operationViews.listOperations(campaignId, 50, undefined, last));
+    await expectTight(() => operationViews.listOperations(campaignId, 50, {}, last));
   });
 
   it('lists a later page of the campaigns of an organisation, newest first, without reading the earlier ones', async () => {

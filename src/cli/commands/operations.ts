@@ -1,6 +1,12 @@
 import { type Command, Option } from 'commander';
 import { unknownOperation } from '../../domain/errors.ts';
-import { type OperationFilter, OPERATION_FILTERS, progressOf, type ViewedOperation } from '../../operations/index.ts';
+import { OPERATION_KINDS, type OperationKind } from '../../domain/operation.ts';
+import {
+  OPERATION_FILTERS,
+  type OperationSelection,
+  progressOf,
+  type ViewedOperation,
+} from '../../operations/index.ts';
 import type { SentOperation } from '../../reconcile/index.ts';
 import type { AssigneeNames } from '../assignee-names.ts';
 import { blocks, fittedTable } from '../layout.ts';
@@ -17,6 +23,7 @@ const STATES = [SENT, ...OPERATION_FILTERS] as const;
 interface ListOptions {
   readonly limit: number;
   readonly state?: (typeof STATES)[number];
+  readonly kind?: OperationKind;
 }
 
 const COLUMNS = [
@@ -37,6 +44,7 @@ export function addOperations(program: Command, session: Session): void {
     .description('Lists the operations and claims of a campaign, newest first, with those that wait for a worker.')
     .argument(...CAMPAIGN)
     .addOption(new Option('--state <state>', 'only those in this state').choices([...STATES]))
+    .addOption(new Option('--kind <kind>', 'only those of this kind').choices([...OPERATION_KINDS]))
     .addOption(limitOption(20))
     .action(async (campaign: string, options: ListOptions) =>
       session.print(await list(await openCampaign(session, campaign), options)),
@@ -50,10 +58,10 @@ export function addOperation(program: Command, session: Session): void {
     .action(async (id: string) => session.print(await show(session, id)));
 }
 
-async function list(of: CampaignSession, { limit, state }: ListOptions): Promise<Output> {
+async function list(of: CampaignSession, { limit, state, kind }: ListOptions): Promise<Output> {
   const { campaignId } = of.campaign;
-  const sent = state === undefined || state === SENT ? await sentOf(of, limit) : [];
-  const operations = state === SENT ? [] : await acceptedOf(of, limit - sent.length, state);
+  const sent = state === undefined || state === SENT ? await sentOf(of, limit, kind) : [];
+  const operations = state === SENT ? [] : await acceptedOf(of, limit - sent.length, { state, kind });
   const rows = [
     ...sent.map((each) => sentRow(each, of.names)),
     ...operations.map((operation) => operationRow(operation, of.names)),
@@ -63,11 +71,16 @@ async function list(of: CampaignSession, { limit, state }: ListOptions): Promise
 }
 
 /** Newest first. Without Redis, the list has what the database knows. */
-async function sentOf({ session, context, campaign }: CampaignSession, limit: number): Promise<SentOperation[]> {
+async function sentOf(
+  { session, context, campaign }: CampaignSession,
+  limit: number,
+  kind: OperationKind | undefined,
+): Promise<SentOperation[]> {
   try {
     const { listSent } = await import('../../reconcile/index.ts');
     const sent = await listSent(context, session.config.queue, campaign.campaignId);
-    return sent.reverse().slice(0, limit);
+    const ofKind = sent.filter(({ request }) => kind === undefined || request.kind === kind);
+    return ofKind.reverse().slice(0, limit);
   } catch {
     session.note('Redis cannot be reached, so operations that no worker has accepted are not listed');
     return [];
@@ -77,11 +90,11 @@ async function sentOf({ session, context, campaign }: CampaignSession, limit: nu
 async function acceptedOf(
   { context, campaign: { campaignId } }: CampaignSession,
   limit: number,
-  state: OperationFilter | undefined,
+  selection: OperationSelection,
 ): Promise<ViewedOperation[]> {
   if (limit <= 0) return [];
   const { operationViews } = context;
-  const listed = await operationViews.listOperations(campaignId, limit, state);
+  const listed = await operationViews.listOperations(campaignId, limit, selection);
   const placed = await operationViews.withPlaces(campaignId, listed);
   return Promise.all(placed.map((operation) => withProgress(context, operation)));
 }

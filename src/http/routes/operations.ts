@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { movesPlace, OPERATION_FILTERS, readMoves, parseMovesRequest, toMovesPage } from '../../operations/index.ts';
+import { OPERATION_KINDS } from '../../domain/operation.ts';
 import { toOutsideId, toStoredId } from '../../domain/organisations.ts';
 import { required } from '../access.ts';
 import { callerOf } from '../authenticate.ts';
@@ -22,7 +23,13 @@ import type { HttpServices, ListedOperations } from '../services.ts';
 import { oncePerAnswer } from '../shared-bodies.ts';
 import { campaignParams, operationParams } from '../shapes.ts';
 
-const filters = { state: z.enum(OPERATION_FILTERS).optional().describe('Only operations in this state.') };
+const filters = {
+  state: z.enum(OPERATION_FILTERS).optional().describe('Only operations in this state.'),
+  kind: z
+    .enum(OPERATION_KINDS)
+    .optional()
+    .describe('Only operations of this kind. Claims are of the kind self-assign.'),
+};
 
 /** Operations: send, preview, list, read, and what became of each conversation. */
 export function addOperationRoutes(app: App, services: HttpServices): void {
@@ -93,16 +100,16 @@ function addReads(app: App, services: HttpServices): void {
     },
     async (request) => {
       const { campaignId } = required(request.resources.campaign);
-      const { limit, after, state } = request.query;
+      const { limit, after, state, kind } = request.query;
       const { organisationId } = callerOf(request);
       const start = after && { acceptedAt: after.at, operationId: toStoredId(organisationId, after.id) };
       const ask = async (): Promise<ListedOperations> => {
-        const found = await context.operationViews.listOperations(campaignId, limit + 1, state, start);
+        const found = await context.operationViews.listOperations(campaignId, limit + 1, { state, kind }, start);
         const shown = await context.operationViews.withPlaces(campaignId, found.slice(0, limit));
         return { shown, isLast: found.length <= limit };
       };
       // A caller looks for its own change.
-      return listBody(await lists.readNew(JSON.stringify({ campaignId, limit, state, after }), ask));
+      return listBody(await lists.readNew(JSON.stringify({ campaignId, limit, state, kind, after }), ask));
     },
   );
   app.get(
