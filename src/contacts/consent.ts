@@ -32,6 +32,9 @@ const CONSENT_WORD =
 const STOP_WORD = /^(?:stop|stops|stopped)$/;
 const DO_NOT = /(?:^| )(?:do not|don t|dont)(?: |$)/;
 const SHORT_HEADER_WORDS_MAX = 4;
+/** A form asks for consent: "Can we text you?", "Text OK", "I agree to receive SMS". */
+const ASKING = /^(?:can|may|ok|okay|agree|agrees|agreed|allow|allows|allowed|permission|permitted|receive|wants?)$/;
+const MESSAGES = /^(?:text|texts|texting|txt|sms)$/;
 
 /** Returns true for a header that may say who wants no messages, or who has agreed to some. */
 export function speaksOfConsent(header: string): boolean {
@@ -43,6 +46,7 @@ export function speaksOfConsent(header: string): boolean {
     .filter((word) => word !== '');
   const inPairs = words.map((word, index) => word + (words[index + 1] ?? ''));
   if ([...words, ...inPairs].some((word) => CONSENT_WORD.test(word))) return true;
+  if (words.some((word) => ASKING.test(word)) && words.some((word) => MESSAGES.test(word))) return true;
   if (words.length > SHORT_HEADER_WORDS_MAX) return false;
   return words.some((word) => STOP_WORD.test(word)) || DO_NOT.test(words.join(' '));
 }

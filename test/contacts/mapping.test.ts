@@ -73,6 +73,12 @@ describe('consent', () => {
     'opt in',
     "Don't text?",
     'Has Opted Out of Fax',
+    'Can we text you?',
+    'May we send you text messages about events near you?',
+    'Text OK',
+    'okToText',
+    'I agree to receive SMS updates',
+    'Permission to text',
   ])('is left to a person where the header only speaks of it: %s', (header) => {
     expect(consentField(header)).toBeUndefined();
     expect(() => mapColumns(['name', 'phone', header])).toThrow(/may say who wants no messages/);
@@ -86,6 +92,9 @@ describe('consent', () => {
     'question[Will you stop by our office on Saturday?]',
     'OPTIN_TIME',
     'Stopover',
+    'Text of the invitation',
+    'Can you host an event?',
+    'Can2Phone',
   ])('is not what a header speaks of that has such letters: %s', (header) =>
     expect(speaksOfConsent(header)).toBe(false),
   );
