@@ -28,12 +28,17 @@ const WRAPPINGS: readonly (readonly [RegExp, string])[] = [
   [/^(?:tel|p):/i, ''],
   [/^(\d+)\.0+$/, '$1'],
 ];
-const SCIENTIFIC = /^(\d)\.(\d+)e\+?(\d+)$/i;
+/** Some countries write a comma before the decimals. */
+const SCIENTIFIC = /^(\d)[.,](\d+)e\+?(\d+)$/i;
+/** A spreadsheet has written the number with a comma before each three digits. No two phone numbers look like this. */
+const GROUPED = /^\d{1,3}(?:,\d{3}){3,4}$/;
+
+const FORMULA = /^[-=@]/;
 
 /** Texts that mean something else, or two numbers. The library would read a number in some of them. */
 const UNREADABLE: readonly (readonly [RegExp, string])[] = [
   [SCIENTIFIC, 'the phone number has lost digits in a spreadsheet'],
-  [/^[-=@]/, 'the phone number begins like a formula'],
+  [FORMULA, 'the phone number begins like a formula'],
   [/\d[ ,;]*(?:x|ext|extension)[.: ]*\d{1,6}$/i, 'the phone number has an extension'],
   [/\p{L}/u, 'the phone number contains letters'],
   [/^\d+\.\d+$/, 'the phone number is a decimal number'],
@@ -58,10 +63,16 @@ export function readPhone(text: string, country: string | null): PhoneReading {
   if (cell === '') return { problem: 'the phone number is missing' };
   if (DATE.test(cell)) return { problem: 'the phone number is a date' };
   const plain = cell.replace(AFTER_AREA_CODE, '$1 ');
-  if (!BETWEEN_NUMBERS.test(plain)) return readOne(plain, country);
+  if (!hasSeveralNumbers(plain)) return readOne(plain, country);
   const [first, ...others] = plain.split(BETWEEN_NUMBERS).map((each) => readOne(each, country));
   const isSame = first && 'phone' in first && others.every((other) => 'phone' in other && other.phone === first.phone);
   return isSame ? first : { problem: 'the cell has more than one phone number' };
+}
+
+/** A formula, an error of a spreadsheet such as `#N/A`, and scientific notation with a comma are one text. */
+function hasSeveralNumbers(plain: string): boolean {
+  if (FORMULA.test(plain) || SCIENTIFIC.test(plain) || !/\d/.test(plain)) return false;
+  return BETWEEN_NUMBERS.test(plain);
 }
 
 function readOne(plain: string, country: string | null): PhoneReading {
@@ -105,6 +116,7 @@ function callingCodeOf(country: string): string | undefined {
 function unwrapped(text: string): string {
   let plain = text.normalize('NFKC').replace(INVISIBLE, '').trim();
   for (const [pattern, replacement] of WRAPPINGS) plain = plain.replace(pattern, replacement);
+  if (GROUPED.test(plain)) return plain.replaceAll(',', '');
   return plain.replace(SCIENTIFIC, withEveryDigit);
 }
 

@@ -12,6 +12,8 @@ describe('reading a phone number', () => {
     '202–555–0199',
     '2025550199.0',
     '2.025550199E+09',
+    '2,025550199E+09',
+    '2,025,550,199',
     "'2025550199",
     '="2025550199"',
     'tel:+1-202-555-0199',
@@ -35,6 +37,9 @@ describe('reading a phone number', () => {
 
   it.each([
     ['2.02556E+09', 'has lost digits'],
+    ['2,02556E+09', 'has lost digits'],
+    ['#N/A', 'contains letters'],
+    ['=HYPERLINK("tel:+12025550195","202-555-0195")', 'begins like a formula'],
     ['(202) 555-CARE', 'contains letters'],
     ['202-555-0101 x123', 'has an extension'],
     ['(202) 555-0101 ext. 12', 'has an extension'],
