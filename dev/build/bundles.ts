@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type ImportKind, type Metafile, type Plugin } from 'esbuild';
 import { pastIndexes } from './past-indexes.ts';
 
 /** The oldest Node of `engines` in package.json. */
@@ -37,10 +37,20 @@ const OPTIONAL_PACKAGES = [
  * first `require` of a module of Node.
  */
 export async function bundleProducer(root: string, dist: string): Promise<readonly string[]> {
-  const plugins = [nodeModules, englishOnly];
-  const options = { ...COMMON, absWorkingDir: root, entryPoints: ['src/index.ts'], plugins };
-  const esm = await build({ ...options, format: 'esm', outfile: `${dist}/esm/index.js` });
-  const cjs = await build({ ...options, format: 'cjs', outfile: `${dist}/cjs/index.js` });
+  const options = { ...COMMON, absWorkingDir: root, entryPoints: ['src/index.ts'] };
+  const esm = await build({
+    ...options,
+    format: 'esm',
+    outfile: `${dist}/esm/index.js`,
+    plugins: [nodeModules(['require-call']), englishOnly],
+  });
+  // In CommonJS, an `import` becomes a `require` too.
+  const cjs = await build({
+    ...options,
+    format: 'cjs',
+    outfile: `${dist}/cjs/index.js`,
+    plugins: [nodeModules(['require-call', 'import-statement']), englishOnly],
+  });
   writeFileSync(`${dist}/cjs/package.json`, '{ "type": "commonjs" }\n');
   return [...inputsOf(esm.metafile), ...inputsOf(cjs.metafile)];
 }
@@ -79,22 +89,22 @@ const REQUIRE =
   "import { createRequire as createRequireOfChunk } from 'node:module'; const require = createRequireOfChunk(import.meta.url);";
 
 /**
- * Loads the modules of Node that CommonJS packages require. Another bundler can bundle the result again, in either format:
+ * Loads the modules of Node that are asked for in these ways. Another bundler can bundle the result again, in either format:
  * `require` would be missing in an ES module, and `import.meta` in CommonJS.
  */
-const nodeModules: Plugin = {
+const nodeModules = (kinds: readonly ImportKind[]): Plugin => ({
   name: 'node-modules',
   setup(builder) {
     builder.onResolve({ filter: /.*/ }, ({ path, kind }) => {
       const name = path.replace(/^node:/, '');
-      const isOfNode = kind === 'require-call' && builtinModules.includes(name);
+      const isOfNode = kinds.includes(kind) && builtinModules.includes(name);
       return isOfNode ? { path: name, namespace: 'node-module' } : undefined;
     });
     builder.onLoad({ filter: /.*/, namespace: 'node-module' }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule('node:${path}');`,
     }));
   },
-};
+});
 
 /** Leaves out zod's messages in fifty languages, which are most of its code. It imports the English ones by themselves. */
 const englishOnly: Plugin = {

@@ -97,12 +97,16 @@ describe('the package that npm pack makes', () => {
     await expectToSend('cjs.cjs');
   });
 
-  it.each(['esm', 'cjs'] as const)(
-    'can be bundled by esbuild into the format %s',
+  it.each([
+    ['an import', 'esm', ESM],
+    ['an import', 'cjs', ESM.replace(BODY, `(async () => {${BODY}})();`)],
+    ['a require', 'esm', CJS],
+    ['a require', 'cjs', CJS],
+  ] as const)(
+    'can be bundled by esbuild from %s into the format %s',
     { timeout: TIMEOUT_MS },
-    async (format) => {
+    async (_, format, contents) => {
       const outfile = join(project.folder, format === 'esm' ? 'bundled.mjs' : 'bundled.cjs');
-      const contents = format === 'esm' ? ESM : ESM.replace(BODY, `(async () => {${BODY}})();`);
       const stdin = { contents, resolveDir: project.folder };
       await build({ stdin, bundle: true, platform: 'node', format, outfile, logLevel: 'error' });
       await expectToSend(outfile);
