@@ -31,11 +31,13 @@ interface SelectionInput {
 
 /** Texters of the campaign: up to 2,000 ids. */
 export interface TextersInput {
+  /** The ids of the texters, as they were given when the texters were added. */
   readonly texterIds: readonly string[];
 }
 
 /** Exactly one texter. */
 export interface OneTexterInput {
+  /** The id of this texter, alone. */
   readonly texterIds: readonly [string];
 }
 
