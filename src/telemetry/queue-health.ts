@@ -1,4 +1,5 @@
 import { Queue } from 'bullmq';
+import { Cluster } from 'ioredis';
 import { withRedis, type QueueAddress, type RedisConnection } from '../queue/connection.ts';
 import { OPERATIONS_QUEUE, QUEUE_NAMES } from '../queue/job.ts';
 import { describeSettings, readQueueSettings } from '../queue/queue-settings.ts';
@@ -42,17 +43,20 @@ export async function countWorkers(address: QueueAddress): Promise<number> {
   return withRedis(address.redisUrl, (redis) => withQueue(OPERATIONS_QUEUE, redis, address.prefix, countProcesses));
 }
 
-async function stateOf(queue: Queue): Promise<QueueState> {
+async function stateOf(queue: Queue, database: number): Promise<QueueState> {
   const counts = await queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized', 'completed', 'failed');
-  return { name: queue.name, workers: await countProcesses(queue), counts };
+  return { name: queue.name, workers: await countProcesses(queue, database), counts };
 }
 
 /** BullMQ writes it before the name of a worker. */
 const BEFORE_NAME = ':w:';
 
-/** A process may have several workers of BullMQ, which have its name. Workers of earlier releases have none. */
-async function countProcesses(queue: Queue): Promise<number> {
-  const workers = await queue.getWorkers();
+/**
+ * A process may have several workers of BullMQ, which have its name. Workers of earlier releases have none. BullMQ finds the
+ * workers of all databases of this Redis, but those of another one have other queues.
+ */
+async function countProcesses(queue: Queue, database: number): Promise<number> {
+  const workers = (await queue.getWorkers()).filter(({ db = '0' }) => Number(db) === database);
   const isNamed = (client: string): boolean => client.includes(BEFORE_NAME);
   return new Set(workers.map(({ rawname = '', id }) => (isNamed(rawname) ? rawname : id))).size;
 }
@@ -61,15 +65,20 @@ async function withQueue<Result>(
   name: string,
   connection: RedisConnection,
   prefix: string,
-  read: (queue: Queue) => Promise<Result>,
+  read: (queue: Queue, database: number) => Promise<Result>,
 ): Promise<Result> {
   const queue = new Queue(name, { connection, prefix, skipVersionCheck: true });
   queue.on('error', () => undefined);
   try {
-    return await read(queue);
+    return await read(queue, databaseOf(connection));
   } finally {
     await queue.close();
   }
+}
+
+/** A cluster has only the database 0. */
+function databaseOf(connection: RedisConnection): number {
+  return connection instanceof Cluster ? 0 : (connection.options.db ?? 0);
 }
 
 function parseInfo(info: string): Map<string, string> {
