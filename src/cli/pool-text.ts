@@ -22,7 +22,9 @@ export async function poolText(
   const claimable = countOf(CLAIMED_STATUS);
   const out = sumOf(optedOut);
   const reasons = [
-    ...(others.length > 0 ? [others.map((status) => `${countOf(status)} ${WAIT[status]}`).join(', ')] : []),
+    ...(others.length > 0
+      ? [others.map((status) => counted(countOf(status), WAIT[status][0], WAIT[status][1])).join(', ')]
+      : []),
     ...(out > 0 ? [`${out} opted out`] : []),
     ...(claimable > 0
       ? [`${claimable} ${shortBecause === 'none-left' ? 'came meanwhile' : 'are being reassigned'}`]
@@ -31,11 +33,11 @@ export async function poolText(
   return `The pool still has ${counted(total, 'conversation')} that this claim could not receive: ${reasons.join(', ')}.`;
 }
 
-/** Claims receive not-started conversations only. */
+/** Claims receive not-started conversations only. What one conversation and several conversations of a status do. */
 const WAIT = {
-  'needs-reply': 'need a reply',
-  'not-started': 'not started',
-  'in-progress': 'in progress',
-  'awaiting-contact': 'await the contact',
-  closed: 'closed',
+  'needs-reply': ['needs a reply', 'need a reply'],
+  'not-started': ['not started', 'not started'],
+  'in-progress': ['in progress', 'in progress'],
+  'awaiting-contact': ['awaits the contact', 'await the contact'],
+  closed: ['closed', 'closed'],
 } as const;

@@ -27,7 +27,7 @@ export async function checkConfirmation(stores: Stores, request: UnassignRequest
   }
   if (found > request.confirm) {
     throw new Refusal('confirmation-drifted', {
-      message: `${request.confirm} conversations were confirmed, but ${found} would be unassigned now`,
+      message: `${request.confirm === 1 ? '1 conversation was' : `${request.confirm} conversations were`} confirmed, but ${found} would be unassigned now`,
       expected: `at most ${request.confirm}, as confirmed`,
       received: `${found}`,
     });

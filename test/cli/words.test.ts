@@ -45,7 +45,7 @@ describe('the words that people use', () => {
     for (const word of ['(202) 555-0101', '+1 202 555 0101']) expect(await conversation('US', word), word).toBe(idOfUs);
     const { code, message } = await cli.refusal(['conversation', 'C', '(202) 555-0199']);
     expect(code).toBe('unknown-conversation');
-    expect(message).not.toContain('0199');
+    expect(message).toBe('no conversation of campaign C has these digits as its id, external id or phone number');
   });
 
   it('are refused with what tells the candidates apart, and without names and numbers', async () => {
@@ -118,5 +118,14 @@ describe('the words that people use', () => {
     await cli.json(['campaign', 'rules', 'C', '--self-assign', 'on']);
     const claim = await cli.run(['self-assign', 'C', '--texter', 'Kevin', '--count', '9']);
     expect(claim.out).toContain('gave Kevin 3 conversations: no more conversations match.\nThe pool is empty.\n');
+    const statuses = ['needs-reply', 'awaiting-contact', 'closed', 'closed'] as const;
+    await harness.seedConversations(
+      'C',
+      statuses.map((status) => ({ status })),
+    );
+    const { out } = await cli.run(['self-assign', 'C', '--texter', 'Kevin', '--count', '9']);
+    expect(out.replace(/\s+/g, ' ')).toContain(
+      '4 conversations that this claim could not receive: 1 needs a reply, 1 awaits',
+    );
   });
 });

@@ -36,6 +36,9 @@ describe('an unassign with a count above the number of conversations', () => {
 
   it('is refused when more match than were confirmed', async () => {
     expect(await unassign({ count: 8, confirm: 6 })).toMatchObject({ error: { code: 'confirmation-drifted' } });
+    expect(await unassign({ confirm: 1 })).toMatchObject({
+      error: { message: '1 conversation was confirmed, but 7 would be unassigned now' },
+    });
   });
 
   it('needs none for a texter who has no conversation', async () => {
