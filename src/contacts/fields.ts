@@ -68,11 +68,13 @@ export const MOBILE_HEADERS: readonly string[] = [
     'mobilephonenumber',
   ],
   ...['handy', 'handynummer', 'mobil', 'mobilnummer', 'mobiltelefon', 'portable', 'movil', 'celular', 'can2phone'],
+  ...['telephoneportable', 'telephonemobile', 'telefonomovil', 'mobiltelefonnummer'],
   ...['mobileno', 'cellno', 'phonemobile', 'phonecell', 'smsphone', 'smsphonenumber', 'smsnumber', 'textnumber'],
 ];
 
 export const PHONE_HEADERS: readonly string[] = [
   ...['phone', 'phonenumber', 'telephone', 'telephonenumber', 'telefon', 'telefono', 'telefonnummer', 'tel', 'number'],
+  ...['numerodetelephone', 'numerodetelefono', 'rufnummer'],
   ...['phoneno', 'contactnumber', 'contactphone', 'msisdn', 'prefphone', 'preferredphone', 'bestphone', 'primaryphone'],
 ];
 

@@ -15,6 +15,11 @@ describe('the fields of columns', () => {
       phone: 'Cell\nPhone',
       external_id: 'VAN-ID',
     });
+    expect(fieldsOf(['Prénom', 'Nom', 'Téléphone portable', 'Numéro de téléphone'])).toEqual({
+      first_name: 'Prénom',
+      last_name: 'Nom',
+      phone: 'Téléphone portable',
+    });
     expect(fieldsOf(['name', 'phone', 'texterCell', 'membership_status', 'username'])).toEqual({
       name: 'name',
       phone: 'phone',
