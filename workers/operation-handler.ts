@@ -11,6 +11,7 @@ import {
   MovesTogether,
   operationJob,
   Overtaken,
+  QueuedLoads,
   parseOperationJob,
   runOperation,
   type SendingOrder,
@@ -56,6 +57,7 @@ export class OperationHandler implements Handler {
   private readonly config: WorkerConfig;
   private readonly order: SendingOrder;
   private readonly sizes: TransactionSizes;
+  private readonly loads = new QueuedLoads();
   private readonly moves: MovesTogether;
   private readonly live: LiveChanges;
   /** For operations that are no single moves. */
@@ -131,6 +133,7 @@ export class OperationHandler implements Handler {
       limits: this.pace.limits(this.config),
       // A single move says nothing about the size that suits the campaign's bulk operations.
       ...(!isOne(request) && { transactionSize: this.sizes.of(request.campaignId) }),
+      loads: this.loads,
       moveOne: (one) => this.pace.answering(() => this.moves.move(one)),
       ...(job.attemptsStarted === 1 && { firstRunSentAt: job.timestamp }),
       justAccepted: this.order.justAccepted(job),

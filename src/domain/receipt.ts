@@ -22,6 +22,10 @@ export interface OverLimit {
   /** `open-max` limits not-started conversations, `replies-max` those that need a reply. */
   readonly limit: (typeof OVER_LIMITS)[number];
   readonly max: number;
+  /**
+   * What the texter had at the end of the operation. Operations that run one right after the other share a count for a second,
+   * and add their own moves.
+   */
   readonly count: number;
 }
 

@@ -14,6 +14,7 @@ import { countIfOver } from './limits.ts';
 import { changesOf, countsOf } from './moves.ts';
 import type { Operation, Plan } from './operation.ts';
 import type { Ending, Stores } from './ports.ts';
+import type { QueuedLoads } from './queued-loads.ts';
 
 interface EndingDeps {
   readonly stores: Stores;
@@ -27,6 +28,12 @@ export async function finish(deps: EndingDeps, operation: Operation, source: Bat
   return (await endStopped(deps, ended)) ?? ended;
 }
 
+interface WholeMove {
+  readonly batch: Batch;
+  readonly left: number;
+  readonly loads?: QueuedLoads;
+}
+
 /**
  * Moves and ends an operation in one transaction. `batch`, its first one, is all that it moves, and `left` conversations still
  * match afterwards. Returns `undefined`, and writes nothing, when that is not possible: then the batch is stored, and applied
@@ -36,7 +43,7 @@ export async function finishAtOnce(
   { stores, clock }: EndingDeps,
   operation: Operation,
   source: BatchSource,
-  { batch, left }: { readonly batch: Batch; readonly left: number },
+  { batch, left, loads }: WholeMove,
 ): Promise<Operation | undefined> {
   const moves = countsOf(batch.moves);
   const skipped = batch.skips.map(({ reason, conversationIds }) => ({ reason, count: conversationIds.length }));
@@ -48,13 +55,13 @@ export async function finishAtOnce(
   const changes = changesOf(moves);
   // Read outside of the transaction, where the moves are not visible yet: `changes` adds them.
   const around = Promise.all([
-    countTargets(stores, operation, receiversOf([batch]), changes),
+    countTargets(stores, operation, receiversOf([batch]), { changes, loads }),
     pausedTargets(stores, operation),
   ]);
   // The transaction may fail before anybody needs them.
   around.catch(() => undefined);
   const whole = { operation, batch, endMarker, guard: source.guard };
-  return stores.operations.endAtOnce(whole, async (reads) => {
+  const ended = await stores.operations.endAtOnce(whole, async (reads) => {
     const [counted, paused] = await around;
     const credits = changesCredits(operation, moves) ? newCredits(operation, await reads.credits(), moves, paused) : {};
     const found = {
@@ -67,6 +74,8 @@ export async function finishAtOnce(
     };
     return { state: 'done', at: clock.now(), receipt: receiptOf(operation, 'done', found), ...credits };
   });
+  if (ended?.endedAt) loads?.noteEnd(operation, ended.endedAt, changes);
+  return ended;
 }
 
 /** Ends an operation as failed, with a receipt of what it has moved. */
@@ -135,14 +144,19 @@ async function readAround(
 /** Counts the conversations of these targets, if the campaign has limits and one of them exceeds a limit. */
 async function countTargets(
   { conversations }: Stores,
-  { campaignId, plan }: Operation,
+  operation: Operation,
   targets: readonly Assignee[],
-  changes: readonly AssigneeCount[] = [],
-): Promise<AssigneeCount[]> {
+  {
+    changes = [],
+    loads,
+  }: { readonly changes?: readonly AssigneeCount[]; readonly loads?: QueuedLoads | undefined } = {},
+): Promise<readonly AssigneeCount[]> {
+  const { campaignId, plan } = operation;
   // A damaged plan may have no list of targets. Then this promise is rejected, as the others that are awaited with it.
   const texterIds = targets.filter((target) => target !== null);
   if (!plan?.limits || texterIds.length === 0) return [];
-  return countIfOver(conversations, { campaignId, limits: plan.limits, texterIds, changes });
+  const check = { campaignId, limits: plan.limits, texterIds, changes };
+  return loads ? loads.countIfOver(conversations, check, operation) : countIfOver(conversations, check);
 }
 
 function changesCredits({ plan }: Operation, moves: readonly MoveCount[]): boolean {

@@ -187,7 +187,8 @@ async function run(
   if (operation.claimsEnded === undefined) await kind.checkConfirmation?.(stores, request, plan);
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const source = kind.batchSource(stores, request, plan);
-  const finishAll = (batch: Batch, left: number) => finishAtOnce(deps, prepared, source, { batch, left });
+  const finishAll = (batch: Batch, left: number) =>
+    finishAtOnce(deps, prepared, source, { batch, left, ...(controls.loads && { loads: controls.loads }) });
   const work = { operation: prepared, source, mayHaveBatches, finishAtOnce: finishAll };
   const end = await runSlice(stores, work, controls);
   if (end === 'unfinished') return { kind: 'unfinished', operation: prepared };

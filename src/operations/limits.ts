@@ -9,7 +9,7 @@ const LIMITED_STATUSES = ['not-started', 'needs-reply'] as const;
 /** The limits that a texter's claims obey. A reassign may go past them, and its receipt then says so. */
 export type ClaimLimits = Pick<SelfAssignSettings, 'openMax' | 'repliesMax'>;
 
-interface LimitCheck {
+export interface LimitCheck {
   readonly campaignId: string;
   readonly limits: ClaimLimits;
   readonly texterIds: readonly string[];

@@ -17,6 +17,7 @@ import { countMoves, splitMoves, type Move } from './moves.ts';
 import type { OperationRequest } from './contract.ts';
 import type { Operation } from './operation.ts';
 import type { Stores } from './ports.ts';
+import type { QueuedLoads } from './queued-loads.ts';
 import { TransactionSize } from './transaction-size.ts';
 
 /** A batch of the usual size has about 30 conversations for each of this many texters. */
@@ -41,6 +42,8 @@ export interface SliceControls {
   readonly limits: SliceLimits;
   /** The size of transactions, which a worker keeps between slices. Default: the full size of a batch. */
   readonly transactionSize?: TransactionSize;
+  /** The loads that the queued operations of a campaign share. Default: each operation counts for itself. */
+  readonly loads?: QueuedLoads;
   /** Called after each part of a batch. Return true to stop after the parts in progress. */
   readonly shouldStop: () => boolean;
   /** When the job was sent, if this is its first run: a refusal is noticed then, also while the operation waits. */

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Context } from '../../src/context.ts';
+import { requestHash } from '../../src/domain/requests.ts';
+import { parseRequest, QueuedLoads, runOperation, type OperationRequest } from '../../src/operations/index.ts';
+import { Harness, many } from '../support/harness.ts';
+import { record } from '../support/run-operation.ts';
+import { SentCommands } from '../support/sent-commands.ts';
+
+const OPEN_MAX = 3;
+const GIVEN = 2;
+
+let harness: Harness;
+let commands: SentCommands;
+beforeAll(async () => {
+  harness = await Harness.open();
+  commands = await SentCommands.open(harness);
+});
+afterAll(async () => {
+  await commands.context.close();
+  await harness.close();
+});
+
+const seed = async (): Promise<string> => {
+  const campaignId = await harness.seedCampaign(2, { selfAssign: { enabled: true, openMax: OPEN_MAX } });
+  await harness.seedConversations(campaignId, many(30));
+  return campaignId;
+};
+
+const toKevin = (campaignId: string, more: object = {}): OperationRequest => {
+  const base = { kind: 'reassign', operationId: harness.newId('op'), campaignId, from: 'pool', status: 'any' };
+  return parseRequest({ ...base, to: { texterIds: ['t1'] }, count: GIVEN, ...more });
+};
+
+function several(count: number, campaignId: string, more: object = {}): OperationRequest[] {
+  return Array.from({ length: count }, () => toKevin(campaignId, more));
+}
+
+/** Runs an operation to its end, and returns how many conversations its receipt counts for each texter past the limit. */
+async function run(context: Context, request: OperationRequest, loads: QueuedLoads): Promise<Record<string, number>> {
+  const limits = { batchConversationsMax: 100, batchesInFlightMax: 2 };
+  const command = { request, requestHash: requestHash(request), sendId: 'test' };
+  const { operation } = await runOperation(context, command, { limits, loads, shouldStop: () => false });
+  const { overLimit = [] } = operation.receipt ?? {};
+  return Object.fromEntries(overLimit.map(({ texterId, count }) => [texterId, count]));
+}
+
+const isCount = ({ aggregate, pipeline }: { aggregate?: unknown; pipeline?: unknown }): boolean =>
+  aggregate === 'conversations' && JSON.stringify(pipeline).includes('"t1"');
+
+describe('the loads of texters, for operations that wait in one queue', () => {
+  it('are counted once in a second, and each receipt has the number after its own moves', async () => {
+    const campaignId = await seed();
+    const requests = several(6, campaignId);
+    for (const request of requests) await record(harness.context.stores, request);
+    const loads = new QueuedLoads();
+    const numbers: (number | undefined)[] = [];
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now());
+    const sent = await commands.during(async (context) => {
+      for (const request of requests) numbers.push((await run(context, request, loads))['t1']);
+    });
+    expect(numbers).toEqual([undefined, 4, 6, 8, 10, 12]);
+    // The first operation counts for itself. The second one counts with and without the contacts who opted out.
+    expect(sent.filter(isCount)).toHaveLength(4);
+  });
+
+  it('are counted anew for an operation that did not wait, and for one that another process has gone before', async () => {
+    const campaignId = await seed();
+    const { context } = harness;
+    const [first, second] = [toKevin(campaignId), toKevin(campaignId)];
+    for (const request of [first, second]) await record(context.stores, request);
+    const loads = new QueuedLoads();
+    await run(context, first, loads);
+    expect(await run(context, second, loads)).toEqual({ t1: 4 });
+    await context.database.conversations.updateOne({ campaignId, assigneeId: null }, { $set: { assigneeId: 't1' } });
+    const third = toKevin(campaignId);
+    expect(await run(context, third, loads)).toEqual({ t1: 7 });
+    const rest = several(4, campaignId);
+    for (const request of rest) await record(context.stores, request);
+    const other = new QueuedLoads();
+    const numbers: Record<string, number>[] = [];
+    for (const [at, request] of rest.entries()) numbers.push(await run(context, request, at === 2 ? other : loads));
+    expect(numbers).toEqual([{ t1: 9 }, { t1: 11 }, { t1: 13 }, { t1: 15 }]);
+  });
+
+  it('follow the conversations that an operation takes from a texter, and are counted anew after a second', async () => {
+    const campaignId = await seed();
+    const { context } = harness;
+    const back = { from: { texterIds: ['t1'] }, to: { texterIds: ['t2'] }, count: 1 };
+    const requests = [...several(3, campaignId), ...several(2, campaignId, back), ...several(2, campaignId)];
+    for (const request of requests) await record(context.stores, request);
+    const loads = new QueuedLoads();
+    const now = performance.now();
+    const time = vi.spyOn(performance, 'now').mockReturnValue(now);
+    const [last, ...others] = requests.reverse();
+    const numbers: Record<string, number>[] = [];
+    for (const request of others.reverse()) numbers.push(await run(context, request, loads));
+    expect(numbers).toEqual([{}, { t1: 4 }, { t1: 6 }, {}, {}, { t1: 6 }]);
+    await context.database.conversations.updateOne({ campaignId, assigneeId: null }, { $set: { assigneeId: 't1' } });
+    time.mockReturnValue(now + 1_001);
+    expect(last && (await run(context, last, loads))).toEqual({ t1: 9 });
+  });
+});
