@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Availability } from '../../src/http/availability.ts';
-import { Harness } from '../support/harness.ts';
+import { MongoViewStore } from '../../src/conversations/view-store.ts';
+import { Harness, many } from '../support/harness.ts';
 import { HttpHarness, type Client } from './support.ts';
 
 const ANSWER_MS_MAX = 700;
@@ -18,32 +19,68 @@ afterAll(async () => {
   await harness.close();
 });
 
+/** Holds a campaign in a transaction, so that a change of it waits until `release` is called. */
+async function hold(campaignId: string) {
+  const { database } = harness.context;
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  let begin = (): void => undefined;
+  const hasBegun = new Promise<void>((resolve) => (begin = resolve));
+  const holding = database.transaction(async (session) => {
+    await database.campaigns.updateOne({ _id: campaignId }, { $set: { name: 'held' } }, { session });
+    begin();
+    await released;
+  });
+  await hasBegun;
+  return async (): Promise<void> => {
+    release();
+    await holding;
+  };
+}
+
 describe('a request that does not end', () => {
   it('is answered with 504 while the databases answer others, and the server works on', async () => {
     const campaignId = await harness.seedCampaign(1);
     const path = `/v1/campaigns/${campaignId}`;
-    const { database } = harness.context;
-    let release = (): void => undefined;
-    const released = new Promise<void>((resolve) => (release = resolve));
-    let begin = (): void => undefined;
-    const hasBegun = new Promise<void>((resolve) => (begin = resolve));
-    const holding = database.transaction(async (session) => {
-      await database.campaigns.updateOne({ _id: campaignId }, { $set: { name: 'held' } }, { session });
-      begin();
-      await released;
-    });
-    await hasBegun;
+    const release = await hold(campaignId);
     const changes = { selfAssign: { batchMax: 7 } };
     const answer = await client.send('PATCH', path, { body: changes });
     expect(answer).toMatchObject({ status: 504, body: { code: 'answer-timeout' } });
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
     expect(answer.headers.get('retry-after')).toBe('2');
     expect((await client.get(path)).status).toBe(200);
-    release();
-    await holding;
+    await release();
     const changed = async () => (await client.send('PATCH', path, { body: changes })).status;
     await expect.poll(changed).toBe(200);
     expect((await client.get(path)).body).toMatchObject({ selfAssign: { batchMax: 7 } });
+  });
+
+  it('is no export whose rows take longer than the limit to send', async () => {
+    const campaignId = await harness.seedCampaign(1);
+    await harness.seedConversations(campaignId, many(3));
+    const everyConversation = Object.getOwnPropertyDescriptor(MongoViewStore.prototype, 'everyConversation')
+      ?.value as MongoViewStore['everyConversation'];
+    let goOn = (): void => undefined;
+    const mayGoOn = new Promise<void>((resolve) => (goOn = resolve));
+    vi.spyOn(MongoViewStore.prototype, 'everyConversation').mockImplementation(async function* (
+      this: MongoViewStore,
+      id: string,
+    ) {
+      for await (const row of everyConversation.call(this, id)) {
+        yield row;
+        await mayGoOn;
+      }
+    });
+    const headers = { authorization: `Bearer ${client.key}` };
+    const response = await fetch(`${client.address}/v1/campaigns/${campaignId}/conversations.csv`, { headers });
+    expect(response.status).toBe(200);
+    // A change that begins after the export is over its time limit, and so is the export.
+    const release = await hold(campaignId);
+    const late = await client.send('PATCH', `/v1/campaigns/${campaignId}`, { body: { selfAssign: { batchMax: 8 } } });
+    expect(late.status).toBe(504);
+    await release();
+    goOn();
+    expect((await response.text()).trim().split('\n')).toHaveLength(1 + 3);
   });
 
   it('may take longer by the time that it prefers to wait', async () => {

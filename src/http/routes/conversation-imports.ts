@@ -114,7 +114,8 @@ function addImport(app: App, services: HttpServices, places: Places): void {
         const signal = endOf(services, reply);
         const { added, answer: body } = await importRows(services, request, { campaignId, form, options }, signal);
         if (added > 0) await refillPool(services, campaignId);
-        return reply.type('application/json').send(body as never);
+        void reply.type('application/json');
+        return body as never;
       } finally {
         leave();
       }
