@@ -65,7 +65,7 @@ export const httpEnvironment = {
     .max(ANSWER_MS_LIMIT)
     .default(20_000)
     .describe(
-      'How long a request may take, in milliseconds, besides the time that it asks to wait. Then it is answered with 504.',
+      'How long a request may take until its answer begins, in milliseconds, besides the time that it asks to wait. Then it is answered with 504.',
     ),
   BATON_HTTP_CONNECTIONS_MAX: z.coerce
     .number()
