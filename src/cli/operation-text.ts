@@ -10,6 +10,7 @@ import { counted, facts, moment, type Text } from './terminal.ts';
 export function stateText(operation: ViewedOperation): string {
   const { state, ahead, progress } = operation;
   if (isRefused(operation)) return 'refused';
+  if (ahead === 0) return `${state}, next`;
   if (ahead !== undefined) return `${state}, ${ahead} ahead`;
   return progress === undefined ? state : `${state}, ${progress.moved} of ${progress.moved + progress.left}`;
 }

@@ -132,6 +132,7 @@ describe('the state of an operation', () => {
 
   it('says how many operations are ahead, and how far a running one has come', () => {
     expect(stateOf({ state: 'accepted', ahead: 3 })).toBe('accepted, 3 ahead');
+    expect(stateOf({ state: 'accepted', ahead: 0 })).toBe('accepted, next');
     expect(stateOf({ state: 'running', progress: { moved: 500, left: 1_500 } })).toBe('running, 500 of 2000');
     expect(stateOf({ state: 'done', receipt: {} as Receipt })).toBe('done');
   });
