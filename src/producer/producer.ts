@@ -48,7 +48,6 @@ import { MOVES_JOB, newMovesJob, toMovesPage, type MovesAnswer } from '../operat
 import { newPreviewJob, PREVIEW_JOB, PREVIEW_JOB_OPTIONS } from '../operations/read-jobs.ts';
 import { connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, jobIdOf, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/job.ts';
-import { OwnerCheck } from '../queue/queue-owner.ts';
 import { Sender } from '../queue/sender.ts';
 import { Answers, isSameRequest, outcomeOf, sendOnce, withNewId } from './answers.ts';
 import { atCaller, callAtCaller, methodsAtCaller } from './at-caller.ts';
@@ -88,8 +87,7 @@ class QueueProducer implements Producer {
       this.connections.push(waiting);
       return waiting;
     };
-    const owner = databaseId === undefined ? undefined : new OwnerCheck(connection, prefix, databaseId);
-    const parts = { connection, connectForWaiting, prefix, onError, owner };
+    const parts = { connection, connectForWaiting, prefix, onError, ...(databaseId !== undefined && { databaseId }) };
     this.operations = new Sender(OPERATIONS_QUEUE, parts);
     this.claims = new Sender(CLAIMS_QUEUE, parts);
     this.previews = new Sender(PREVIEWS_QUEUE, parts);
