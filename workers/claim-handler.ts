@@ -17,7 +17,7 @@ import { requestHash } from '../src/domain/requests.ts';
 import { repairChanged } from './changed-job.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import { LiveChanges } from './live-changes.ts';
-import type { Pace } from './pace.ts';
+import type { Shared } from './operation-handler.ts';
 
 /** How long a claim pauses after other writers were in the way of its round. */
 const DELAYED_MS = 500;
@@ -27,13 +27,13 @@ export class ClaimHandler implements Handler {
   readonly waitsForDatabase = true;
   private readonly context: WorkerContext;
   private readonly coordinator: ClaimCoordinator;
-  private readonly pace: Pace;
+  private readonly shared: Shared;
   private readonly live: LiveChanges;
 
-  constructor(context: WorkerContext, pace: Pace) {
+  constructor(context: WorkerContext, shared: Shared) {
     this.context = context;
     this.coordinator = context.coordinator;
-    this.pace = pace;
+    this.shared = shared;
     this.live = new LiveChanges(context.live);
   }
 
@@ -55,7 +55,8 @@ export class ClaimHandler implements Handler {
     const hash = requestHash(request);
     const stored = await this.findStored(request.operationId, attempt);
     const submit = () => this.coordinator.submit({ request, requestHash: hash, sendId });
-    const served = stored ?? (await this.pace.answering(submit));
+    const served = stored ?? (await this.shared.pace.answering(submit));
+    this.shared.loads.forget(request.campaignId);
     if (served.requestHash !== hash) throw operationConflict(served.operationId);
     return this.outcomeOf(served, attempt, stored === undefined);
   }
@@ -73,6 +74,7 @@ export class ClaimHandler implements Handler {
     await endedClaims.wake(await stores.claims.endRefused(campaignId));
     if (await stores.claims.hasClaimable(campaignId)) await blockedClaims.check(campaignId);
     await this.coordinator.serveWaiting(campaignId);
+    this.shared.loads.forget(campaignId);
     return { kind: 'completed', result: null };
   }
 

@@ -11,7 +11,7 @@ import {
   MovesTogether,
   operationJob,
   Overtaken,
-  QueuedLoads,
+  type QueuedLoads,
   parseOperationJob,
   runOperation,
   type SendingOrder,
@@ -48,6 +48,12 @@ const SLOWED_DOWN_CONFLICTS_MIN = 20;
 /** The operations that are remembered so that each is logged once. */
 const SLOWED_DOWN_KEPT_MAX = 1_000;
 
+/** What the handlers of a worker share. */
+export interface Shared {
+  readonly pace: Pace;
+  readonly loads: QueuedLoads;
+}
+
 /** Works on an operation for one slice. */
 export class OperationHandler implements Handler {
   readonly waitsForDatabase = true;
@@ -57,17 +63,18 @@ export class OperationHandler implements Handler {
   private readonly config: WorkerConfig;
   private readonly order: SendingOrder;
   private readonly sizes: TransactionSizes;
-  private readonly loads = new QueuedLoads();
+  private readonly loads: QueuedLoads;
   private readonly moves: MovesTogether;
   private readonly live: LiveChanges;
   /** For operations that are no single moves. */
   private readonly permits: Permits;
   private readonly slowed = new Set<string>();
 
-  constructor(context: LiveContext, queue: OperationQueue, afterEnd: AfterEnd, pace: Pace, config: WorkerConfig) {
+  constructor(context: LiveContext, queue: OperationQueue, afterEnd: AfterEnd, shared: Shared, config: WorkerConfig) {
     this.context = context;
     this.afterEnd = afterEnd;
-    this.pace = pace;
+    this.pace = shared.pace;
+    this.loads = shared.loads;
     this.config = config;
     this.order = queue.sendingOrder(context);
     this.sizes = new TransactionSizes(config.batchConversationsMax);
@@ -133,8 +140,8 @@ export class OperationHandler implements Handler {
       limits: this.pace.limits(this.config),
       // A single move says nothing about the size that suits the campaign's bulk operations.
       ...(!isOne(request) && { transactionSize: this.sizes.of(request.campaignId) }),
-      loads: this.loads,
-      moveOne: (one) => this.pace.answering(() => this.moves.move(one)),
+      ...(!isOne(request) && { loads: this.loads }),
+      moveOne: (one) => this.moveOne(one),
       ...(job.attemptsStarted === 1 && { firstRunSentAt: job.timestamp }),
       justAccepted: this.order.justAccepted(job),
       shouldStop: () => signal.aborted || performance.now() > sliceEndsAt,
@@ -151,6 +158,14 @@ export class OperationHandler implements Handler {
     log.debug({ campaignId: request.campaignId, result: result.kind }, 'slice ended');
     await this.wakeAfter(result);
     return this.outcomeOf(result, log);
+  }
+
+  private async moveOne(one: Parameters<MovesTogether['move']>[0]): Promise<Operation | undefined> {
+    try {
+      return await this.pace.answering(() => this.moves.move(one));
+    } finally {
+      this.loads.forget(one.request.campaignId);
+    }
   }
 
   private async wakeAfter({ kind, operation }: SliceResult): Promise<void> {

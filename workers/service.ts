@@ -3,6 +3,7 @@ import type { Worker } from 'bullmq';
 import pTimeout from 'p-timeout';
 import type { Config } from '../src/config.ts';
 import { createWorkerContext, type WorkerContext } from '../src/worker-context.ts';
+import { QueuedLoads } from '../src/operations/index.ts';
 import type { Service } from '../src/process/run-service.ts';
 import type { ErrorReporter } from '../src/queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCILE_QUEUE } from '../src/queue/job.ts';
@@ -86,7 +87,7 @@ function startWorkers(config: Config, context: ServiceContext, logger: Logger, r
   const { operationConcurrency, previewConcurrency, claimConcurrency } = config.worker;
   const { receiptsKeptDays, countsSharedForMs } = config.worker;
   const { redis, operationQueue, claimQueue, endedClaims, afterEnd } = context;
-  const pace = new Pace();
+  const shared = { pace: new Pace(), loads: new QueuedLoads() };
   const lost = new LostJobs(redis, config.queue.prefix);
   const jobs = new ReconciledQueues(operationQueue, claimQueue, lost);
   const { databaseId } = context;
@@ -99,7 +100,7 @@ function startWorkers(config: Config, context: ServiceContext, logger: Logger, r
     optOut: new OptOutHandler(context, claimQueue),
     erase: new EraseHandler(context, redis, config.queue.prefix),
   };
-  const claimHandler = new ClaimHandler(context, pace);
+  const claimHandler = new ClaimHandler(context, shared);
   const processName = randomUUID();
   const start = (name: string, handler: Handler, concurrency: number): Worker => {
     const locks = new LockWatch(config.worker.lockMs);
@@ -112,7 +113,7 @@ function startWorkers(config: Config, context: ServiceContext, logger: Logger, r
   return [
     start(
       OPERATIONS_QUEUE,
-      new OperationHandler(context, operationQueue, afterEnd, pace, config.worker),
+      new OperationHandler(context, operationQueue, afterEnd, shared, config.worker),
       operationConcurrency + JOBS_BESIDE_OPERATIONS,
     ),
     ...shares(claimConcurrency, CLAIM_WORKERS_MAX).map((share) => start(CLAIMS_QUEUE, claimHandler, share)),

@@ -23,8 +23,8 @@ export interface OverLimit {
   readonly limit: (typeof OVER_LIMITS)[number];
   readonly max: number;
   /**
-   * What the texter had at the end of the operation. Operations that run one right after the other share a count for a second,
-   * and add their own moves.
+   * How many the texter had at the end of the operation. In a queue of operations, the number can be a second old, but it
+   * includes their moves.
    */
   readonly count: number;
 }

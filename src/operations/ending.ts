@@ -28,7 +28,7 @@ export async function finish(deps: EndingDeps, operation: Operation, source: Bat
   return (await endStopped(deps, ended)) ?? ended;
 }
 
-interface WholeMove {
+interface OnlyBatch {
   readonly batch: Batch;
   readonly left: number;
   readonly loads?: QueuedLoads;
@@ -43,7 +43,7 @@ export async function finishAtOnce(
   { stores, clock }: EndingDeps,
   operation: Operation,
   source: BatchSource,
-  { batch, left, loads }: WholeMove,
+  { batch, left, loads }: OnlyBatch,
 ): Promise<Operation | undefined> {
   const moves = countsOf(batch.moves);
   const skipped = batch.skips.map(({ reason, conversationIds }) => ({ reason, count: conversationIds.length }));
@@ -74,7 +74,7 @@ export async function finishAtOnce(
     };
     return { state: 'done', at: clock.now(), receipt: receiptOf(operation, 'done', found), ...credits };
   });
-  if (ended?.endedAt) loads?.noteEnd(operation, ended.endedAt, changes);
+  if (ended?.endedAt) loads?.noteEndedAtOnce(operation, ended.endedAt, changes);
   return ended;
 }
 
@@ -156,7 +156,7 @@ async function countTargets(
   const texterIds = targets.filter((target) => target !== null);
   if (!plan?.limits || texterIds.length === 0) return [];
   const check = { campaignId, limits: plan.limits, texterIds, changes };
-  return loads ? loads.countIfOver(conversations, check, operation) : countIfOver(conversations, check);
+  return loads ? loads.count(conversations, check, operation) : countIfOver(conversations, check);
 }
 
 function changesCredits({ plan }: Operation, moves: readonly MoveCount[]): boolean {

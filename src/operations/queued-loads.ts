@@ -3,8 +3,8 @@ import type { Assignee } from '../domain/conversation.ts';
 import { countIfOver, countLimited, type LimitCheck } from './limits.ts';
 import type { Operation } from './operation.ts';
 
-/** How long a count of a texter's conversations is used. The moves of the operations since then are added to it. */
-const USED_MS_MAX = 1_000;
+/** A count is reused for this long. The moves of later operations are added to it. */
+const COUNT_REUSED_MS_MAX = 1_000;
 /** The campaigns whose last operation is remembered. */
 const CAMPAIGNS_MAX = 100;
 
@@ -15,61 +15,65 @@ interface Load {
 }
 
 /** The last operation of a campaign that this process has ended at once. */
-interface Last {
+interface LastEnded {
   readonly sequence: number;
   readonly endedAt: Date;
-  /** The loads that the operations of one queue have counted, by texter. */
+  /** The counts that the next operation may reuse, by texter. */
   readonly loads: ReadonlyMap<string, Load>;
 }
 
-type InQueue = Pick<Operation, 'campaignId' | 'sequence' | 'acceptedAt'>;
+type QueuePlace = Pick<Operation, 'campaignId' | 'sequence' | 'acceptedAt'>;
 
 /**
  * The loads of the texters to whom the queued operations of a campaign move conversations, for the warnings in the receipts.
- * Counting costs as much as the texters have. So operations that waited in the queue and run one right after the other share
- * a count for a second. All others count anew.
+ * The cost of a count grows with the conversations of the texters. An operation that waited for the one before it reuses the
+ * counts of that one for up to a second. Every other operation counts again.
  */
 export class QueuedLoads {
-  private readonly campaigns = new Map<string, Last>();
+  private readonly campaigns = new Map<string, LastEnded>();
 
-  /** Returns the same as {@link countIfOver}, for an operation that is about to end. */
-  async countIfOver(
+  /** Returns the counts with which `overLimits` finds the texters past a limit. For an operation that is about to end. */
+  async count(
     conversations: ConversationStore,
     check: LimitCheck,
-    operation: InQueue,
+    operation: QueuePlace,
   ): Promise<readonly AssigneeCount[]> {
-    const last = this.before(operation);
+    const last = this.predecessorOf(operation);
     if (!last) return countIfOver(conversations, check);
-    const isOld = (texterId: string): boolean => !isNew(last.loads.get(texterId));
-    const counted = await countLoads(conversations, check.campaignId, check.texterIds.filter(isOld));
-    const loads = new Map([...last.loads, ...counted]);
-    this.campaigns.set(operation.campaignId, { ...last, loads });
+    const known = new Map([...last.loads].filter(([, load]) => isFresh(load)));
+    const missing = check.texterIds.filter((texterId) => !known.has(texterId));
+    const loads = new Map([...known, ...(await countLoads(conversations, check.campaignId, missing))]);
+    // A single move or a claim may have ended meanwhile.
+    if (this.campaigns.get(operation.campaignId) === last) {
+      this.campaigns.set(operation.campaignId, { ...last, loads });
+    }
     return check.texterIds.flatMap((texterId) => loads.get(texterId)?.counts ?? []);
   }
 
-  /** Call it for an operation that has moved and ended in one transaction. */
-  noteEnd(operation: InQueue, endedAt: Date, changes: readonly AssigneeCount[]): void {
+  /** Call it after an operation has moved and ended in one transaction. */
+  noteEndedAtOnce(operation: QueuePlace, endedAt: Date, changes: readonly AssigneeCount[]): void {
     const { campaignId, sequence } = operation;
-    const loads = new Map(this.before(operation)?.loads);
-    for (const [texterId, { countedAt, counts }] of loads) {
-      const own = changes.filter(({ assigneeId }) => assigneeId === texterId);
-      if (own.length > 0) loads.set(texterId, { countedAt, counts: addUp([...counts, ...own]) });
-    }
+    const loads = afterChanges(this.predecessorOf(operation)?.loads ?? new Map<string, Load>(), changes);
     this.campaigns.delete(campaignId);
     this.campaigns.set(campaignId, { sequence, endedAt, loads });
     const [oldest] = this.campaigns.keys();
     if (this.campaigns.size > CAMPAIGNS_MAX && oldest !== undefined) this.campaigns.delete(oldest);
   }
 
-  /** Returns the operation right before this one, if this one waited for it. */
-  private before({ campaignId, sequence, acceptedAt }: InQueue): Last | undefined {
+  /** Call it after a single move or a claim of the campaign. The next operation counts again. */
+  forget(campaignId: string): void {
+    this.campaigns.delete(campaignId);
+  }
+
+  /** Returns the last operation if it was the one before this one, and this one waited for it. */
+  private predecessorOf({ campaignId, sequence, acceptedAt }: QueuePlace): LastEnded | undefined {
     const last = this.campaigns.get(campaignId);
     return last?.sequence === sequence - 1 && acceptedAt <= last.endedAt ? last : undefined;
   }
 }
 
-function isNew(load: Load | undefined): boolean {
-  return load !== undefined && performance.now() - load.countedAt < USED_MS_MAX;
+function isFresh({ countedAt }: Load): boolean {
+  return performance.now() - countedAt < COUNT_REUSED_MS_MAX;
 }
 
 async function countLoads(
@@ -84,7 +88,22 @@ async function countLoads(
   return new Map(texterIds.map((texterId) => [texterId, { countedAt, counts: counts.get(texterId) ?? [] }]));
 }
 
-/** Otherwise the list of a texter would grow with each operation. */
+/**
+ * Adds what texters were given. A texter from whom something was taken is counted again: that may have been conversations of
+ * contacts who opted out, which are not in the count.
+ */
+function afterChanges(loads: ReadonlyMap<string, Load>, changes: readonly AssigneeCount[]): Map<string, Load> {
+  const given = new Map<Assignee, AssigneeCount[]>();
+  for (const change of changes) given.set(change.assigneeId, [...(given.get(change.assigneeId) ?? []), change]);
+  const after = new Map<string, Load>();
+  for (const [texterId, { countedAt, counts }] of loads) {
+    const own = given.get(texterId) ?? [];
+    if (own.every(({ count }) => count >= 0)) after.set(texterId, { countedAt, counts: addUp([...counts, ...own]) });
+  }
+  return after;
+}
+
+/** Joins the counts of each status, so that the list stays short. */
 function addUp(counts: readonly AssigneeCount[]): AssigneeCount[] {
   const sums = new Map<AssigneeCount['status'], AssigneeCount>();
   for (const each of counts) {

@@ -42,7 +42,7 @@ export interface SliceControls {
   readonly limits: SliceLimits;
   /** The size of transactions, which a worker keeps between slices. Default: the full size of a batch. */
   readonly transactionSize?: TransactionSize;
-  /** The loads that the queued operations of a campaign share. Default: each operation counts for itself. */
+  /** Counts of the texters' loads, shared by the queued operations of a campaign. Default: each operation counts for itself. */
   readonly loads?: QueuedLoads;
   /** Called after each part of a batch. Return true to stop after the parts in progress. */
   readonly shouldStop: () => boolean;

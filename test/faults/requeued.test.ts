@@ -7,6 +7,7 @@ import { connectWorker } from '../../src/queue/connection.ts';
 import { OPERATION_JOB_OPTIONS } from '../../src/operations/jobs.ts';
 import { OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
+import { QueuedLoads } from '../../src/operations/queued-loads.ts';
 import { AfterEnd } from '../../workers/after-end.ts';
 import { processorOf } from '../../workers/executor.ts';
 import { LockWatch } from '../../workers/lock-watch.ts';
@@ -40,7 +41,7 @@ describe('an operation whose slice fails after progress', () => {
     const claims = new ClaimQueue(redis, queue.prefix, () => undefined);
     const context = { ...harness.context, stores, live: NO_LIVE };
     const afterEnd = new AfterEnd(context, operations, claims, new EndedClaims(stores.claims, claims));
-    const handler = new OperationHandler(context, operations, afterEnd, new Pace(), config);
+    const handler = new OperationHandler(context, operations, afterEnd, { pace: new Pace(), loads: new QueuedLoads() }, config);
     const worker = new Worker(OPERATIONS_QUEUE, processorOf(handler, createLogger(log), new LockWatch(config.lockMs)), {
       connection: redis,
       prefix: queue.prefix,

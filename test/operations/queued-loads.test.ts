@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Context } from '../../src/context.ts';
 import { requestHash } from '../../src/domain/requests.ts';
 import { parseRequest, QueuedLoads, runOperation, type OperationRequest } from '../../src/operations/index.ts';
@@ -46,6 +46,8 @@ async function run(context: Context, request: OperationRequest, loads: QueuedLoa
 
 const isCount = ({ aggregate, pipeline }: { aggregate?: unknown; pipeline?: unknown }): boolean =>
   aggregate === 'conversations' && JSON.stringify(pipeline).includes('"t1"');
+
+afterEach(() => void vi.restoreAllMocks());
 
 describe('the loads of texters, for operations that wait in one queue', () => {
   it('are counted once in a second, and each receipt has the number after its own moves', async () => {
@@ -98,5 +100,42 @@ describe('the loads of texters, for operations that wait in one queue', () => {
     await context.database.conversations.updateOne({ campaignId, assigneeId: null }, { $set: { assigneeId: 't1' } });
     time.mockReturnValue(now + 1_001);
     expect(last && (await run(context, last, loads))).toEqual({ t1: 9 });
+  });
+
+  it('are counted anew after an unassign, which takes contacts who opted out too', async () => {
+    const campaignId = await seed();
+    const { context } = harness;
+    await harness.seedConversations(campaignId, many(20, { assigneeId: 't1', optedOut: true }));
+    const back = { kind: 'unassign', operationId: harness.newId('op'), campaignId, from: { texterIds: ['t1'] } };
+    const requests = [
+      ...several(2, campaignId),
+      parseRequest({ ...back, status: 'any', confirm: 20 + 2 * GIVEN }),
+      ...several(3, campaignId),
+    ];
+    for (const request of requests) await record(context.stores, request);
+    const loads = new QueuedLoads();
+    const numbers: Record<string, number>[] = [];
+    for (const request of requests) numbers.push(await run(context, request, loads));
+    expect(numbers).toEqual([{}, { t1: 4 }, {}, {}, { t1: 4 }, { t1: 6 }]);
+  });
+
+  it('are counted anew after a single move or a claim of the campaign', async () => {
+    const campaignId = await seed();
+    const { context } = harness;
+    const requests = several(4, campaignId);
+    for (const request of requests) await record(context.stores, request);
+    const loads = new QueuedLoads();
+    const numbers: Record<string, number>[] = [];
+    for (const [at, request] of requests.entries()) {
+      if (at === 3) {
+        await context.database.conversations.updateOne(
+          { campaignId, assigneeId: 't1' },
+          { $set: { assigneeId: null } },
+        );
+        loads.forget(campaignId);
+      }
+      numbers.push(await run(context, request, loads));
+    }
+    expect(numbers).toEqual([{}, { t1: 4 }, { t1: 6 }, { t1: 7 }]);
   });
 });

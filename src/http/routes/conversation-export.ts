@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { exportConversations, exportForm, type ExportRow, type RowForm, toCsv } from '../../contacts/index.ts';
 import { toOutsideId } from '../../domain/organisations.ts';
@@ -11,12 +10,10 @@ import type { HeaderName } from '../response-headers.ts';
 import type { HttpServices } from '../services.ts';
 import { campaignParams } from '../shapes.ts';
 import { Places } from '../streams/places.ts';
-import { whenClosed } from '../streams/bodies.ts';
+import { breakWhenStalled, whenClosed } from '../streams/bodies.ts';
 
 /** Each needs the memory of one batch, however large the campaign is and however slowly it is read. */
 const EXPORTS_AT_ONCE_MAX = 32;
-/** MongoDB forgets a cursor that nobody reads for ten minutes. */
-const STALLED_MS_MAX = 5 * 60_000;
 
 /** Then the header line is sent, so that the client sees the beginning of the answer soon. */
 const FIRST_ROW_MS_MAX = 100;
@@ -72,7 +69,7 @@ export function addConversationExportRoutes(app: App, { context, logger }: HttpS
       file.once('error', (error: Error) => {
         logger.error({ requestId: request.id, err: loggedError(error) }, 'an export broke off');
       });
-      // A handler that returns `reply` ends when the whole answer is sent. The time limit of requests would break a long export.
+      // A handler that returns `reply` ends only when the whole answer is sent, and the time limit would break a long export.
       void reply.type('text/csv; charset=utf-8');
       return file as never;
     },
@@ -87,9 +84,4 @@ async function* shown(
   const result = await first;
   if (result.done !== true) yield form(result.value);
   for await (const row of others) yield form(row);
-}
-
-/** Breaks the connection when nothing could be sent for a long time: the reader has stopped, or the database hangs. */
-function breakWhenStalled({ raw }: FastifyReply): void {
-  raw.setTimeout(STALLED_MS_MAX, () => void raw.destroy());
 }

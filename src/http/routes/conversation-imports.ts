@@ -11,7 +11,7 @@ import { refillPool, type HttpServices } from '../services.ts';
 import { campaignParams, countryCode } from '../shapes.ts';
 import { importRows, IMPORT_ROWS_MAX, noRows } from '../streams/import-rows.ts';
 import { Places } from '../streams/places.ts';
-import { IMPORT_BYTES_MAX, allowSlowBody, whenClosed } from '../streams/bodies.ts';
+import { IMPORT_BYTES_MAX, allowSlowBody, breakWhenStalled, whenClosed } from '../streams/bodies.ts';
 import { validatorCompiler } from '../validation.ts';
 
 const IMPORTS_AT_ONCE_MAX = 4;
@@ -114,6 +114,9 @@ function addImport(app: App, services: HttpServices, places: Places): void {
         const signal = endOf(services, reply);
         const { added, answer: body } = await importRows(services, request, { campaignId, form, options }, signal);
         if (added > 0) await refillPool(services, campaignId);
+        breakWhenStalled(reply);
+        // The request may have been answered with an error meanwhile.
+        whenClosed(reply, () => body.destroy());
         void reply.type('application/json');
         return body as never;
       } finally {

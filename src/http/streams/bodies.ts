@@ -62,3 +62,11 @@ export function whenClosed({ raw }: FastifyReply, callback: () => void): void {
   if (raw.closed || raw.destroyed) callback();
   else raw.once('close', callback);
 }
+
+/** MongoDB forgets a cursor that nobody reads for ten minutes. */
+const STALLED_MS_MAX = 5 * 60_000;
+
+/** Breaks the connection when nothing could be sent for a long time: the reader has stopped, or the database hangs. */
+export function breakWhenStalled({ raw }: FastifyReply): void {
+  raw.setTimeout(STALLED_MS_MAX, () => void raw.destroy());
+}
