@@ -87,7 +87,12 @@ const skipCount = z.object({ reason: skipReason, count }).meta({ id: 'SkipCount'
 const assigneeCount = z.object({ assigneeId, count }).meta({ id: 'AssigneeCount' });
 const statusCount = z.object({ status, count }).meta({ id: 'StatusCount' });
 const overLimit = z
-  .object({ texterId: z.string(), limit: z.enum(['open-max', 'replies-max']), max: count, count })
+  .object({
+    texterId: z.string(),
+    limit: z.enum(['open-max', 'replies-max']),
+    max: count,
+    count: count.describe('How many the texter had then. In a queue of operations, it can be a second old.'),
+  })
   .meta({ id: 'OverLimit' });
 const conversationResult = z
   .object({ conversationId: z.string(), result: z.string() })

@@ -41,7 +41,13 @@ describe('an operation whose slice fails after progress', () => {
     const claims = new ClaimQueue(redis, queue.prefix, () => undefined);
     const context = { ...harness.context, stores, live: NO_LIVE };
     const afterEnd = new AfterEnd(context, operations, claims, new EndedClaims(stores.claims, claims));
-    const handler = new OperationHandler(context, operations, afterEnd, { pace: new Pace(), loads: new QueuedLoads() }, config);
+    const handler = new OperationHandler(
+      context,
+      operations,
+      afterEnd,
+      { pace: new Pace(), loads: new QueuedLoads() },
+      config,
+    );
     const worker = new Worker(OPERATIONS_QUEUE, processorOf(handler, createLogger(log), new LockWatch(config.lockMs)), {
       connection: redis,
       prefix: queue.prefix,
