@@ -16,7 +16,7 @@ export default defineConfig({
     maxWorkers: 2,
     // Each worker process loads the modules once for all its files. Loading them for each file took a quarter of the time.
     isolate: false,
-    // A file must not meet what an earlier file has replaced.
+    // Before each test, undo what an earlier one has replaced.
     restoreMocks: true,
     unstubEnvs: true,
     // Tests use real services, whose first answer can take seconds on a busy machine.

@@ -8,7 +8,7 @@ import { moment } from './terminal.ts';
 /** Digits with the punctuation of phone numbers. A shorter one would match by accident. */
 const PHONE = /^\+?[\d\s().\u00a0/-]{7,25}$/;
 const DIGITS_MIN = 7;
-const ANY_OF_THEM = 'the id, the external id, the contact or the phone number';
+const ID_OR_CONTACT = 'the id, the external id, the contact or the phone number';
 
 /**
  * Finds the id of a conversation by its id, its external id, the name of its contact or the phone number, as people write it.
@@ -23,7 +23,7 @@ export async function findConversationId(views: ViewStore, campaign: Campaign, t
   if (first !== undefined) throw await ambiguousConversation(views, campaignId, found, typed);
   // Errors must not repeat a phone number. Digits can be an external id too.
   const isPhone = PHONE.test(typed.trim());
-  const what = isPhone ? 'these digits as its id, external id or phone number' : `${ANY_OF_THEM} ${shown(typed)}`;
+  const what = isPhone ? 'these digits as its id, external id or phone number' : `${ID_OR_CONTACT} ${shown(typed)}`;
   throw new Refusal('unknown-conversation', {
     message: `no conversation of campaign ${campaignId} has ${what}`,
     expected: 'the id, external id, contact or phone number of a conversation of the campaign',

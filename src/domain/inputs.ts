@@ -37,7 +37,7 @@ export interface TextersInput {
 
 /** Exactly one texter. */
 export interface OneTexterInput {
-  /** The id of this texter, alone. */
+  /** The id of the one texter. */
   readonly texterIds: readonly [string];
 }
 

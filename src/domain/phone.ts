@@ -30,7 +30,7 @@ const WRAPPINGS: readonly (readonly [RegExp, string])[] = [
 ];
 /** Some countries write a comma before the decimals. */
 const SCIENTIFIC = /^(\d)[.,](\d+)e\+?(\d+)$/i;
-/** A spreadsheet has written the number with a comma before each three digits. No two phone numbers look like this. */
+/** A spreadsheet has written the number with a comma before every three digits. Two phone numbers in one cell never look like this. */
 const GROUPED = /^\d{1,3}(?:,\d{3}){3,4}$/;
 
 const FORMULA = /^[-=@]/;
@@ -69,7 +69,7 @@ export function readPhone(text: string, country: string | null): PhoneReading {
   return isSame ? first : { problem: 'the cell has more than one phone number' };
 }
 
-/** A formula, an error of a spreadsheet such as `#N/A`, and scientific notation with a comma are one text. */
+/** A comma does not separate numbers in a formula, in an error such as `#N/A`, or in scientific notation. */
 function hasSeveralNumbers(plain: string): boolean {
   if (FORMULA.test(plain) || SCIENTIFIC.test(plain) || !/\d/.test(plain)) return false;
   return BETWEEN_NUMBERS.test(plain);

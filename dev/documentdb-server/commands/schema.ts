@@ -70,7 +70,7 @@ function withoutSnapshots(change: Handler): Handler {
   };
 }
 
-/** A rename names its databases in the body, so all snapshots end. */
+/** Ends all snapshots: a rename can name any database in its body. */
 async function renameWithoutSnapshots(call: Call) {
   await call.context.snapshots.close();
   return renameCollection(call);

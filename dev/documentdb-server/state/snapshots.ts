@@ -9,7 +9,7 @@ import { SQL } from '../postgres/sql.js';
 interface Snapshot {
   readonly time: Timestamp;
   readonly connection: Promise<Connection>;
-  /** The names of the databases that were read. PostgreSQL keeps locks on their tables until the snapshot ends. */
+  /** The names of the databases that it has read. PostgreSQL keeps locks on their tables until the snapshot ends. */
   readonly databases: Set<string>;
   lastUsedAt: number;
 }
