@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { parse } from 'csv-parse/sync';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { progressBar } from '../../src/cli/terminal.ts';
 import { blockImport } from '../support/blocked-conversation.ts';
 import { Cli, cliEnv } from '../support/cli.ts';
@@ -242,6 +242,7 @@ describe('baton import', () => {
     );
     const survive = (): void => undefined;
     process.on('SIGINT', survive);
+    onTestFinished(() => void process.off('SIGINT', survive));
     const before = process.listenerCount('SIGINT');
     const bar = progressBar({ stderr, stdout: stderr, stdin: process.stdin, env: {} }, 'importing', 1_000_000);
     bar.update(5);
@@ -250,6 +251,5 @@ describe('baton import', () => {
     process.emit('SIGINT');
     expect(text.endsWith(on) || text.lastIndexOf(on) > text.lastIndexOf(off)).toBe(true);
     expect(process.listenerCount('SIGINT')).toBe(before);
-    process.off('SIGINT', survive);
   });
 });

@@ -6,7 +6,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { downloadedMongod, rememberedDownloadProblem } from '../../dev/services/mongod-download.ts';
 
 const ARCHIVE = 'mongodb-linux-x86_64-debian12-8.2.6.tgz';
@@ -67,8 +67,8 @@ test('a download that does not answer ends within seconds and is remembered for 
     /^the download of MongoDB did not answer \(tried again after a day, or when .*mongod-download.json is deleted\)$/,
   );
   vi.useFakeTimers({ now: Date.now() + 24 * 60 * 60 * 1000, toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
   expect(rememberedDownloadProblem()).toBeUndefined();
-  vi.useRealTimers();
 });
 
 test('a download that is refused says why and leaves no program', async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Types } from 'mongoose';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { cancel } from '../../src/operations/cancel.ts';
 import { Overtaken, type Stores } from '../../src/operations/ports.ts';
 import { TransactionSize, TransactionSizes } from '../../src/operations/transaction-size.ts';
@@ -54,13 +54,13 @@ describe('the size of a transaction', () => {
 
   it('keeps operations from being moved at once for five seconds after one could not be', () => {
     vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
     const size = new TransactionSize(2_000);
     expect(size.mayTryAtOnce).toBe(true);
     size.noteNotAtOnce();
     expect(size.mayTryAtOnce).toBe(false);
     vi.advanceTimersByTime(5_000);
     expect(size.mayTryAtOnce).toBe(true);
-    vi.useRealTimers();
   });
 
   it('is kept for each campaign', () => {

@@ -5,6 +5,7 @@ import { parseRequest, QueuedLoads, runOperation, type OperationRequest } from '
 import { Harness, many } from '../support/harness.ts';
 import { record } from '../support/run-operation.ts';
 import { SentCommands } from '../support/sent-commands.ts';
+import { until } from '../support/until.ts';
 
 const OPEN_MAX = 3;
 const GIVEN = 2;
@@ -137,5 +138,24 @@ describe('the loads of texters, for operations that wait in one queue', () => {
       numbers.push(await run(context, request, loads));
     }
     expect(numbers).toEqual([{}, { t1: 4 }, { t1: 6 }, { t1: 7 }]);
+  });
+
+  it('are no longer shared by a worker after it has served a single move, a claim, or waiting claims', async () => {
+    const campaignId = await seed();
+    const forget = vi.spyOn(QueuedLoads.prototype, 'forget');
+    await harness.startWorker();
+    const { producer } = harness;
+    const all = { campaignId, from: 'pool', to: { texterIds: ['t1'] }, status: 'any', count: 1 } as const;
+    await (await producer.reassign({ operationId: harness.newId('op'), ...all })).result();
+    expect(forget).not.toHaveBeenCalled();
+    const [conversationId = ''] = await harness.seedConversations(campaignId, many(1));
+    const one = { operationId: harness.newId('op'), campaignId, conversationId, to: { texterIds: ['t2'] } } as const;
+    await (await producer.reassignOne(one)).result();
+    expect(forget.mock.calls).toEqual([[campaignId]]);
+    const claim = { operationId: harness.newId('cl'), campaignId, texterId: 't2', count: 1 };
+    await (await producer.selfAssign(claim)).result();
+    expect(forget.mock.calls).toEqual([[campaignId], [campaignId]]);
+    await producer.poolRefilled(campaignId);
+    await until('the waiting claims to be served', () => forget.mock.calls.length === 3);
   });
 });

@@ -26,8 +26,7 @@ export async function explainedFinds(work: () => Promise<unknown>): Promise<Expl
     if (this.collectionName !== 'processes') cursors.push(cursor.clone());
     return cursor;
   });
-  await work();
-  spy.mockRestore();
+  await work().finally(() => spy.mockRestore());
   return Promise.all(
     cursors.map((cursor) => cursor.explain('executionStats') as Promise<unknown> as Promise<Explained>),
   );
