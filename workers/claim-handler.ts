@@ -17,7 +17,7 @@ import { requestHash } from '../src/domain/requests.ts';
 import { repairChanged } from './changed-job.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';
 import { LiveChanges } from './live-changes.ts';
-import type { Shared } from './operation-handler.ts';
+import type { SharedByHandlers } from './operation-handler.ts';
 
 /** How long a claim pauses after other writers were in the way of its round. */
 const DELAYED_MS = 500;
@@ -27,13 +27,15 @@ export class ClaimHandler implements Handler {
   readonly waitsForDatabase = true;
   private readonly context: WorkerContext;
   private readonly coordinator: ClaimCoordinator;
-  private readonly shared: Shared;
+  private readonly pace: SharedByHandlers['pace'];
+  private readonly loads: SharedByHandlers['loads'];
   private readonly live: LiveChanges;
 
-  constructor(context: WorkerContext, shared: Shared) {
+  constructor(context: WorkerContext, { pace, loads }: SharedByHandlers) {
     this.context = context;
     this.coordinator = context.coordinator;
-    this.shared = shared;
+    this.pace = pace;
+    this.loads = loads;
     this.live = new LiveChanges(context.live);
   }
 
@@ -55,8 +57,8 @@ export class ClaimHandler implements Handler {
     const hash = requestHash(request);
     const stored = await this.findStored(request.operationId, attempt);
     const submit = () => this.coordinator.submit({ request, requestHash: hash, sendId });
-    const served = stored ?? (await this.shared.pace.answering(submit));
-    this.shared.loads.forget(request.campaignId);
+    const served = stored ?? (await this.pace.answering(submit));
+    this.loads.forget(request.campaignId);
     if (served.requestHash !== hash) throw operationConflict(served.operationId);
     return this.outcomeOf(served, attempt, stored === undefined);
   }
@@ -74,7 +76,7 @@ export class ClaimHandler implements Handler {
     await endedClaims.wake(await stores.claims.endRefused(campaignId));
     if (await stores.claims.hasClaimable(campaignId)) await blockedClaims.check(campaignId);
     await this.coordinator.serveWaiting(campaignId);
-    this.shared.loads.forget(campaignId);
+    this.loads.forget(campaignId);
     return { kind: 'completed', result: null };
   }
 

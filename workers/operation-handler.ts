@@ -17,6 +17,7 @@ import {
   type SendingOrder,
   TransactionSizes,
   type Operation,
+  type OneCommand,
   type OperationAnswer,
   type OperationQueue,
   type OperationRequest,
@@ -48,8 +49,8 @@ const SLOWED_DOWN_CONFLICTS_MIN = 20;
 /** The operations that are remembered so that each is logged once. */
 const SLOWED_DOWN_KEPT_MAX = 1_000;
 
-/** What the handlers of a worker share. */
-export interface Shared {
+/** What the handlers of operations and of claims share in a worker. */
+export interface SharedByHandlers {
   readonly pace: Pace;
   readonly loads: QueuedLoads;
 }
@@ -70,7 +71,13 @@ export class OperationHandler implements Handler {
   private readonly permits: Permits;
   private readonly slowed = new Set<string>();
 
-  constructor(context: LiveContext, queue: OperationQueue, afterEnd: AfterEnd, shared: Shared, config: WorkerConfig) {
+  constructor(
+    context: LiveContext,
+    queue: OperationQueue,
+    afterEnd: AfterEnd,
+    shared: SharedByHandlers,
+    config: WorkerConfig,
+  ) {
     this.context = context;
     this.afterEnd = afterEnd;
     this.pace = shared.pace;
@@ -138,9 +145,8 @@ export class OperationHandler implements Handler {
     const command = { request, requestHash: requestHash(request), sendId };
     const result = await runOperation(this.context, command, {
       limits: this.pace.limits(this.config),
-      // A single move says nothing about the size that suits the campaign's bulk operations.
-      ...(!isOne(request) && { transactionSize: this.sizes.of(request.campaignId) }),
-      ...(!isOne(request) && { loads: this.loads }),
+      // A single move says nothing about the size that suits the campaign's bulk operations, and waits in no queue.
+      ...(!isOne(request) && { transactionSize: this.sizes.of(request.campaignId), loads: this.loads }),
       moveOne: (one) => this.moveOne(one),
       ...(job.attemptsStarted === 1 && { firstRunSentAt: job.timestamp }),
       justAccepted: this.order.justAccepted(job),
@@ -160,7 +166,7 @@ export class OperationHandler implements Handler {
     return this.outcomeOf(result, log);
   }
 
-  private async moveOne(one: Parameters<MovesTogether['move']>[0]): Promise<Operation | undefined> {
+  private async moveOne(one: OneCommand): Promise<Operation | undefined> {
     try {
       return await this.pace.answering(() => this.moves.move(one));
     } finally {

@@ -28,10 +28,11 @@ export async function finish(deps: EndingDeps, operation: Operation, source: Bat
   return (await endStopped(deps, ended)) ?? ended;
 }
 
+/** The batch of an operation that needs no other one. */
 interface OnlyBatch {
   readonly batch: Batch;
   readonly left: number;
-  readonly loads?: QueuedLoads;
+  readonly loads: QueuedLoads | undefined;
 }
 
 /**
@@ -141,15 +142,18 @@ async function readAround(
   return { left, paused, limited };
 }
 
+interface CountOptions {
+  /** Moves that are not written yet. */
+  readonly changes?: readonly AssigneeCount[];
+  readonly loads?: QueuedLoads | undefined;
+}
+
 /** Counts the conversations of these targets, if the campaign has limits and one of them exceeds a limit. */
 async function countTargets(
   { conversations }: Stores,
   operation: Operation,
   targets: readonly Assignee[],
-  {
-    changes = [],
-    loads,
-  }: { readonly changes?: readonly AssigneeCount[]; readonly loads?: QueuedLoads | undefined } = {},
+  { changes = [], loads }: CountOptions = {},
 ): Promise<readonly AssigneeCount[]> {
   const { campaignId, plan } = operation;
   // A damaged plan may have no list of targets. Then this promise is rejected, as the others that are awaited with it.

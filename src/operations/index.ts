@@ -57,6 +57,7 @@ export { OperationQueue } from './operation-queue.ts';
 export type { SendingOrder } from './sending-order.ts';
 export { MongoOperationStore } from './operation-store.ts';
 export { MongoQueuedStore } from './queued-store.ts';
+export type { OneCommand } from './move-one.ts';
 export { MovesTogether } from './move-together.ts';
 export { readMoves } from './moves-page.ts';
 export { type Operation, type OperationOrClaim, type Plan, isClaim, NO_SEQUENCE } from './operation.ts';

@@ -188,7 +188,7 @@ async function run(
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const source = kind.batchSource(stores, request, plan);
   const finishAll = (batch: Batch, left: number) =>
-    finishAtOnce(deps, prepared, source, { batch, left, ...(controls.loads && { loads: controls.loads }) });
+    finishAtOnce(deps, prepared, source, { batch, left, loads: controls.loads });
   const work = { operation: prepared, source, mayHaveBatches, finishAtOnce: finishAll };
   const end = await runSlice(stores, work, controls);
   if (end === 'unfinished') return { kind: 'unfinished', operation: prepared };
