@@ -89,7 +89,7 @@ const REQUIRE =
   "import { createRequire as createRequireOfChunk } from 'node:module'; const require = createRequireOfChunk(import.meta.url);";
 
 /**
- * Loads the modules of Node that are asked for in these ways. Another bundler can bundle the result again, in either format:
+ * Loads the modules of Node without `require`, for these kinds of import. Another bundler can bundle the result again, in either format:
  * `require` would be missing in an ES module, and `import.meta` in CommonJS.
  */
 const nodeModules = (kinds: readonly ImportKind[]): Plugin => ({

@@ -33,7 +33,7 @@ export async function poolText(
   return `The pool still has ${counted(total, 'conversation')} that this claim could not receive: ${reasons.join(', ')}.`;
 }
 
-/** Claims receive not-started conversations only. The words for one and for several conversations of each status. */
+/** How conversations are described that stay in the pool: one, and several. Claims receive not-started ones only. */
 const WAIT = {
   'needs-reply': ['needs a reply', 'need a reply'],
   'not-started': ['not started', 'not started'],

@@ -2,7 +2,7 @@ import type { Assignee, Candidate, Position, Status } from '../domain/conversati
 import type { AssigneeCount } from './ports.ts';
 import type { PageSource } from './range-reader.ts';
 
-/** Counting more assignees than this as ranges of their own takes longer than counting the whole campaign. */
+/** Up to this many assignees, counting a range for each is faster than counting the whole campaign. */
 export const ASSIGNEES_OF_FILTER_MAX = 100;
 
 /** With fewer sources, a range for each is as fast, and reads nothing else. */
@@ -15,7 +15,7 @@ export function leftOutMax(sources: readonly Assignee[]): number {
   return sources.length * CONVERSATIONS_PER_QUERY;
 }
 
-/** Returns the assignees that have a conversation in a status for which `isIn` is true. */
+/** Returns the assignees that have conversations. `isIn` says which statuses count. */
 export function withConversations(
   assignees: readonly Assignee[],
   counts: readonly AssigneeCount[],

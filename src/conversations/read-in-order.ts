@@ -34,8 +34,8 @@ export interface Selection {
 
 /**
  * Reads a selection page by page, in the order of selection, from a position on. Each query is one range of an index and
- * scans no more than it returns. With many sources, one count may say first which of them have conversations. Moves during the
- * reading do not disturb it: a move never puts a conversation before the place that it had.
+ * scans no more than it returns. With many sources, a count may come first, which says who of them has conversations. A move
+ * during the reading does no harm: it never puts a conversation before its earlier place.
  */
 export async function* readInOrder(
   store: PageStore,

@@ -30,7 +30,7 @@ const WRAPPINGS: readonly (readonly [RegExp, string])[] = [
 ];
 /** Some countries write a comma before the decimals. */
 const SCIENTIFIC = /^(\d)[.,](\d+)e\+?(\d+)$/i;
-/** A spreadsheet has written the number with a comma before every three digits. Two phone numbers in one cell never look like this. */
+/** A spreadsheet has written a comma before every three digits. Two phone numbers in one cell never look like this. */
 const GROUPED = /^\d{1,3}(?:,\d{3}){3,4}$/;
 
 const FORMULA = /^[-=@]/;

@@ -55,7 +55,7 @@ export function toDocument(problem: FoundProblem, requestId: string, organisatio
   };
 }
 
-/** A wrong cursor has a code of its own: another release may have written it, and the client can begin again. */
+/** A wrong cursor has its own code, so that a client can begin again. Another release may have written the cursor. */
 const CURSOR_POINTER = '#/query/after';
 
 function refusedCursor(errors: readonly WrongValue[]): FoundProblem {

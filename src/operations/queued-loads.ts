@@ -89,8 +89,8 @@ async function countLoads(
 }
 
 /**
- * Adds what texters were given. A texter from whom something was taken is counted again: that may have been conversations of
- * contacts who opted out, which are not in the count.
+ * Adds the conversations that texters were given. Drops the count of a texter who has lost some: they may be of contacts who
+ * opted out, and the count leaves these contacts out.
  */
 function afterChanges(loads: ReadonlyMap<string, Load>, changes: readonly AssigneeCount[]): Map<string, Load> {
   const given = new Map<Assignee, AssigneeCount[]>();

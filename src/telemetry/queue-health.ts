@@ -52,8 +52,8 @@ async function stateOf(queue: Queue, database: number): Promise<QueueState> {
 const BEFORE_NAME = ':w:';
 
 /**
- * A process may have several workers of BullMQ, which have its name. Workers of earlier releases have none. BullMQ finds the
- * workers of all databases of this Redis, but those of another one have other queues.
+ * A process may have several workers of BullMQ, which have its name. Workers of earlier releases have none. BullMQ lists
+ * the workers of every database of this Redis; those of other databases serve other queues.
  */
 async function countProcesses(queue: Queue, database: number): Promise<number> {
   const workers = (await queue.getWorkers()).filter(({ db = '0' }) => Number(db) === database);

@@ -43,7 +43,7 @@ const SKIPPED: readonly (readonly [string, mongo.Document])[] = [
 ];
 
 it.each([3, 102])(
-  'a conversation of nobody with an unknown status is not selected among %i texters',
+  'a conversation whose status is unknown and whose assignee is a number is not selected, among %i texters',
   async (texters) => {
     const campaignId = await harness.seedCampaign(texters);
     const ids = await harness.seedConversations(campaignId, many(3));

@@ -5,7 +5,7 @@ import { readInOrder, type Selection } from '../../src/conversations/read-in-ord
 import { readFromEnd } from '../../src/conversations/read-from-end.ts';
 import { comparePositions, STATUSES, type Candidate } from '../../src/domain/conversation.ts';
 
-/** So many conversations of others are read for nothing before two hundred sources are read one by one. */
+/** How many conversations of others are read in vain before 200 sources are read one by one. */
 const FOREIGN_MAX = 10_000;
 const ASSIGNEES = [null, 't1', 't2', 't3'];
 const ALL: Selection = { campaignId: 'c1', sources: ASSIGNEES, statuses: STATUSES, operationId: 'op', limit: null };

@@ -167,7 +167,7 @@ describe('an operation', () => {
 });
 
 describe('a list of operations', () => {
-  it('has only those of one kind and state when the caller asks so', async () => {
+  it('has only the operations of the kind and the state that the caller names', async () => {
     const [deal, claim] = [harness.newId('op'), harness.newId('cl')];
     const headers = { 'idempotency-key': claim, ...WAIT };
     await client.post(path('claims'), { texterId: 't1', count: 2 }, headers);

@@ -66,7 +66,7 @@ describe('the loads of texters, for operations that wait in one queue', () => {
     expect(sent.filter(isCount)).toHaveLength(4);
   });
 
-  it('are counted anew for an operation that did not wait, and for one that another process has gone before', async () => {
+  it('are counted again for an operation that did not wait, and after an operation of another process', async () => {
     const campaignId = await seed();
     const { context } = harness;
     const [first, second] = [toKevin(campaignId), toKevin(campaignId)];
@@ -85,7 +85,7 @@ describe('the loads of texters, for operations that wait in one queue', () => {
     expect(numbers).toEqual([{ t1: 9 }, { t1: 11 }, { t1: 13 }, { t1: 15 }]);
   });
 
-  it('follow the conversations that an operation takes from a texter, and are counted anew after a second', async () => {
+  it('go down when an operation takes conversations from a texter, and are counted again after a second', async () => {
     const campaignId = await seed();
     const { context } = harness;
     const back = { from: { texterIds: ['t1'] }, to: { texterIds: ['t2'] }, count: 1 };
@@ -103,7 +103,7 @@ describe('the loads of texters, for operations that wait in one queue', () => {
     expect(last && (await run(context, last, loads))).toEqual({ t1: 9 });
   });
 
-  it('are counted anew after an unassign, which takes contacts who opted out too', async () => {
+  it('are counted again after an unassign, which takes contacts who opted out too', async () => {
     const campaignId = await seed();
     const { context } = harness;
     await harness.seedConversations(campaignId, many(20, { assigneeId: 't1', optedOut: true }));
@@ -120,7 +120,7 @@ describe('the loads of texters, for operations that wait in one queue', () => {
     expect(numbers).toEqual([{}, { t1: 4 }, {}, {}, { t1: 4 }, { t1: 6 }]);
   });
 
-  it('are counted anew after a single move or a claim of the campaign', async () => {
+  it('are counted again after a single move or a claim of the campaign', async () => {
     const campaignId = await seed();
     const { context } = harness;
     const requests = several(4, campaignId);

@@ -5,7 +5,7 @@ describe('the pace of bulk operations', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
   afterEach(() => void vi.useRealTimers());
 
-  it('is half while a person waits, however long, and a second longer', async () => {
+  it('is half while a person waits for an answer, and for a second afterwards', async () => {
     const pace = new Pace();
     const limits = pace.limits({ batchConversationsMax: 100, batchesInFlightMax: 5 });
     let resolve: (answer: string) => void = () => undefined;
@@ -25,7 +25,7 @@ describe('the pace of bulk operations', () => {
   it('is full again after a request that failed', async () => {
     const pace = new Pace();
     const limits = pace.limits({ batchConversationsMax: 100, batchesInFlightMax: 4 });
-    await expect(pace.answering(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    await expect(pace.answering(() => Promise.reject(new Error('the claim fails')))).rejects.toThrow('the claim fails');
     vi.advanceTimersByTime(1_000);
     expect(limits.batchesInFlightMax).toBe(4);
   });

@@ -65,7 +65,7 @@ export class Snapshots {
     for (const [session, { lastUsedAt }] of this.#open) if (now - lastUsedAt > SNAPSHOT_IDLE_MS) void this.end(session);
   }
 
-  /** Ends the snapshots that have read this database. */
+  /** Ends every snapshot that has read this database. */
   async endOf(database: string): Promise<void> {
     const reading = [...this.#open].filter(([, { databases }]) => databases.has(database));
     await Promise.all(reading.map(([session]) => this.end(session)));
