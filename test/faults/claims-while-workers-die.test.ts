@@ -166,6 +166,8 @@ describe(`Baton with two hundred texters and one pool while workers are killed (
           { kind: 'unassign', ...id, from, status, count, confirm: count },
           { kind: 'reassign', ...id, from, to, status, count: 30 },
           { kind: 'reassign', ...id, from: 'pool', to, status, count: 10 },
+          // Empties the pool, so that claims wait also on a machine where unassigning is faster than claiming.
+          { kind: 'reassign', ...id, from: 'pool', to: { texterIds }, status: 'not-started' },
         ]),
       );
     }
