@@ -22,7 +22,7 @@ const SUBJECTS = 'access|events|campaigns|conversations|claims|operations|contac
  * The requests and jobs of a subject. The producer imports them instead of the index, because the index also exports the
  * stores: an app that only sends requests must not load the database driver.
  */
-const CONTRACTS = '^src/(claims|operations|contacts)/(contract|jobs|moves-job|read-jobs)\\.ts$';
+const CONTRACTS = '^src/(claims|operations|contacts)/(contract|jobs|moves-job)\\.ts$';
 
 /** Files that only decide: they read no clock and call no database, queue or file system. */
 const RULES = [

@@ -22,7 +22,16 @@ export {
   operationRequest,
   parseRequest,
 } from './contract.ts';
-export { MOVES_OF_PAGE_MAX, movesPlace, parseMovesRequest } from './moves-job.ts';
+export {
+  MOVES_OF_PAGE_MAX,
+  movesPlace,
+  parseMovesRequest,
+  type ConversationResult,
+  type MovesPage,
+  MOVES_JOB,
+  parseMovesJob,
+  toMovesPage,
+} from './moves-job.ts';
 export { failWith } from './ending.ts';
 export { MongoFailureStore } from './failure-store.ts';
 export {
@@ -38,9 +47,6 @@ export {
   parseCancelJob,
   parseCancelQueuedJob,
   parseOperationJob,
-} from './jobs.ts';
-export { type ConversationResult, type MovesPage, MOVES_JOB, parseMovesJob, toMovesPage } from './moves-job.ts';
-export {
   type FoundOperation,
   type Preview,
   FIND_JOB,
@@ -49,7 +55,7 @@ export {
   parsePreviewJob,
   PREVIEW_JOB,
   PREVIEW_JOB_OPTIONS,
-} from './read-jobs.ts';
+} from './jobs.ts';
 export { needsCampaignLock } from './kinds.ts';
 export { type SliceResult, runOperation } from './lifecycle.ts';
 export { toOperation, toOperationOrClaim } from './mapping.ts';

@@ -1,5 +1,6 @@
 import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
+import { operationId } from '../domain/ids.ts';
 import { parseWith } from '../domain/requests.ts';
 import {
   DAY_S,
@@ -11,7 +12,13 @@ import {
   version,
   requireMatchingId,
 } from '../queue/job.ts';
-import { cancelQueuedRequest, cancelRequest, operationRequest, type OperationRequest } from './contract.ts';
+import {
+  cancelQueuedRequest,
+  cancelRequest,
+  operationRequest,
+  previewRequest,
+  type OperationRequest,
+} from './contract.ts';
 
 // ---- operation: runs an operation slice by slice until it has ended ----
 
@@ -82,4 +89,46 @@ export function newCancelQueuedJob(request: unknown): CancelQueuedJob {
 
 export function parseCancelQueuedJob(data: unknown): CancelQueuedJob {
   return parseWith(cancelQueuedJob, data);
+}
+
+// ---- preview: answers what an operation would do now ----
+
+export const PREVIEW_JOB = 'preview';
+
+/** The job has a random id. Nothing is stored under the operation id of the request. */
+export const previewJob = z.strictObject({ version, request: previewRequest });
+type PreviewJob = z.output<typeof previewJob>;
+
+export const PREVIEW_JOB_OPTIONS = { attempts: 3, ...RETAINED_BRIEFLY } as const satisfies JobsOptions;
+
+export type { Preview } from '../domain/answers.ts';
+
+/** Parses the request and makes the job. Throws a `bad-request` refusal. */
+export function newPreviewJob(request: unknown): PreviewJob {
+  return parsePreviewJob({ version: JOB_VERSION, request });
+}
+
+export function parsePreviewJob(data: unknown): PreviewJob {
+  return parseWith(previewJob, data);
+}
+
+// ---- find: answers what the database has of an operation or claim ----
+
+export const FIND_JOB = 'find';
+
+/** The job has a random id. */
+export const findJob = z.strictObject({ version, operationId });
+type FindJob = z.output<typeof findJob>;
+
+export const FIND_JOB_OPTIONS = { attempts: 3, ...RETAINED_BRIEFLY } as const satisfies JobsOptions;
+
+export type { FoundOperation } from '../domain/answers.ts';
+
+/** Checks the id and makes the job. Throws a `bad-request` refusal. */
+export function newFindJob(id: unknown): FindJob {
+  return parseFindJob({ version: JOB_VERSION, operationId: id });
+}
+
+export function parseFindJob(data: unknown): FindJob {
+  return parseWith(findJob, data);
 }

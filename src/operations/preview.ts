@@ -6,7 +6,7 @@ import { sumOf, type MoveCount, type OverLimit, type SkipCount } from '../domain
 import type { OperationRequest } from './contract.ts';
 import { changesOf, moveKey, sumsByAssignee } from './moves.ts';
 import type { Evaluation } from './evaluate.ts';
-import type { Preview } from './read-jobs.ts';
+import type { Preview } from './jobs.ts';
 import { kindOf, needsCampaignLock, resolvePlan } from './kinds.ts';
 import { countIfOver, overLimits } from './limits.ts';
 import type { Plan } from './operation.ts';

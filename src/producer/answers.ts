@@ -7,8 +7,7 @@ import { JobFailed, operationConflict, ProducerClosed, WaitTimeout } from '../do
 import { isEnded } from '../domain/operation.ts';
 import { requestHash } from '../domain/requests.ts';
 import { parseFailureText, toFailureText } from '../domain/stored-error.ts';
-import type { OperationJob } from '../operations/jobs.ts';
-import { FIND_JOB, FIND_JOB_OPTIONS, newFindJob } from '../operations/read-jobs.ts';
+import { type OperationJob, FIND_JOB, FIND_JOB_OPTIONS, newFindJob } from '../operations/jobs.ts';
 import { jobIdOf } from '../queue/job.ts';
 import { newClosing } from '../queue/reachable.ts';
 import { JobForgotten } from '../queue/result-waiter.ts';

@@ -18,16 +18,14 @@ import {
   OPERATION_JOB,
   OPERATION_JOB_OPTIONS,
   operationJob,
-} from '../operations/jobs.ts';
-import { MOVES_JOB, movesJob } from '../operations/moves-job.ts';
-import {
   FIND_JOB,
   FIND_JOB_OPTIONS,
   findJob,
   PREVIEW_JOB,
   PREVIEW_JOB_OPTIONS,
   previewJob,
-} from '../operations/read-jobs.ts';
+} from '../operations/jobs.ts';
+import { MOVES_JOB, movesJob } from '../operations/moves-job.ts';
 import {
   CLAIMS_QUEUE,
   CONTROLS_QUEUE,

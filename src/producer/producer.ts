@@ -43,9 +43,11 @@ import {
   OPERATION_JOB,
   OPERATION_JOB_OPTIONS,
   operationJob,
+  newPreviewJob,
+  PREVIEW_JOB,
+  PREVIEW_JOB_OPTIONS,
 } from '../operations/jobs.ts';
 import { MOVES_JOB, newMovesJob, toMovesPage, type MovesAnswer } from '../operations/moves-job.ts';
-import { newPreviewJob, PREVIEW_JOB, PREVIEW_JOB_OPTIONS } from '../operations/read-jobs.ts';
 import { connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, jobIdOf, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/job.ts';
 import { Sender } from '../queue/sender.ts';

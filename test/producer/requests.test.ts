@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
 import { parseRequest, type OperationRequest } from '../../src/operations/contract.ts';
-import { newOperationJob, parseOperationJob } from '../../src/operations/jobs.ts';
-import { newPreviewJob } from '../../src/operations/read-jobs.ts';
+import { newOperationJob, parseOperationJob, newPreviewJob } from '../../src/operations/jobs.ts';
 import { requestHash } from '../../src/domain/requests.ts';
 
 const GOOD = {

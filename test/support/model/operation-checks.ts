@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Status } from '../../../src/domain/conversation.ts';
 import type { OverLimit, Receipt } from '../../../src/domain/receipt.ts';
-import type { Preview } from '../../../src/operations/read-jobs.ts';
+import type { Preview } from '../../../src/operations/jobs.ts';
 import type { Harness } from '../harness.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../raw.ts';
 import type { ModelRequest } from '../any-request.ts';
