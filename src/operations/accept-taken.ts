@@ -1,13 +1,13 @@
 import { Refusal } from '../domain/errors.ts';
 import { requestHash } from '../domain/requests.ts';
 import { needsCampaignLock } from './kinds.ts';
-import { parseOperationJob } from './jobs.ts';
+import { parseOperationJob, subjectOf } from './jobs.ts';
 import { refusalAtAcceptance, type LifecycleDeps } from './lifecycle.ts';
 import type { JustAccepted } from './run.ts';
 import { newOperation, type Operation, type OperationCommand } from './operation.ts';
 import type { Stores } from './ports.ts';
 import { readsOfRound } from './reads-of-round.ts';
-import { subjectOf, type SentJob, type SentJobs } from './sent-jobs.ts';
+import type { SentJob, SentJobs } from './sent-jobs.ts';
 
 /** How many operations one transaction accepts. */
 const TOGETHER_MAX = 100;

@@ -50,6 +50,30 @@ export function parseOperationJob(jobId: string, data: unknown): OperationJob {
   return requireMatchingId(jobId, parseWith(operationJob, data));
 }
 
+/** The fields of a job's data that decide after which other jobs it is accepted. */
+export const orderedJob = z.object({
+  version: z.number().optional(),
+  request: z.looseObject({ operationId: z.string(), campaignId: z.string(), conversationId: z.string().optional() }),
+});
+
+type OrderedRequest = Pick<OperationRequest, 'operationId' | 'campaignId'> & {
+  readonly conversationId?: string | undefined;
+};
+
+/** Jobs with the same subject have to be accepted in the order in which they were sent. */
+export function contentOf(request: OperationRequest | OrderedRequest): {
+  readonly operationId: string;
+  readonly subject: string;
+} {
+  return { operationId: request.operationId, subject: subjectOf(request) };
+}
+
+/** Operations on several conversations of a campaign have one order, and so have the single moves of a conversation. */
+export function subjectOf(request: OperationRequest | OrderedRequest): string {
+  const one = 'conversationId' in request ? request.conversationId : undefined;
+  return [request.campaignId, ...(one === undefined ? [] : [one])].map(encodeURIComponent).join(':');
+}
+
 // ---- cancel: stops an operation, or a waiting claim ----
 
 /** Has a queue of its own: running operations may occupy every worker slot of theirs. */

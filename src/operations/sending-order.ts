@@ -7,7 +7,8 @@ import type { AcceptanceOfTaken } from './accept-taken.ts';
 import { isOne, type OperationRequest } from './contract.ts';
 import type { OperationStore } from './ports.ts';
 import type { JustAccepted } from './run.ts';
-import { contentOf, subjectIn, subjectOf, type SentJob, type SentJobs } from './sent-jobs.ts';
+import { contentOf, orderedJob, subjectOf } from './jobs.ts';
+import type { SentJob, SentJobs } from './sent-jobs.ts';
 
 /** An earlier job is usually accepted within milliseconds. A longer wait would occupy the worker. */
 const WAIT_MS_MAX = 500;
@@ -75,7 +76,7 @@ export class SendingOrder {
 
   /** Call it when a job was not accepted and will run again, before it leaves the list of active jobs. */
   async noteReturn({ id = '', data, timestamp }: Pick<Job, 'id' | 'data' | 'timestamp'>): Promise<void> {
-    const request = subjectIn(data);
+    const { request } = orderedJob.safeParse(data).data ?? {};
     if (request) await this.jobs.returned.add({ jobId: id, subject: subjectOf(request), sentAt: timestamp });
   }
 

@@ -1,20 +1,33 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
-import { z } from 'zod';
 import type { RedisConnection } from '../queue/connection.ts';
 import { willRun } from '../queue/job-state.ts';
-import { JOB_BYTES_MAX, JOB_VERSION } from '../queue/job.ts';
+import { JOB_BYTES_MAX, JOB_VERSION, OPERATIONS_QUEUE } from '../queue/job.ts';
 import { readJob } from '../queue/read-job.ts';
-import type { OperationRequest } from './contract.ts';
-import { RETURNED_TAKEN_MAX, ReturnedJobs, type ReturnedJob } from './returned-jobs.ts';
+import { isWrongType } from '../queue/redis-errors.ts';
+import { contentOf, orderedJob } from './jobs.ts';
 
 /** More than the active jobs of many workers. */
 const CONTENTS_KEPT_MAX = 10_000;
+/** Entries that nothing removes, such as those of a campaign without further operations, end after a day. */
+const RETURNED_FOR_S = 86_400;
+/** How many returned jobs are read. The newest one that can still run is enough; those after it are gone. */
+const RETURNED_READ_MAX = 20;
+/** How many returned jobs are accepted together. More than this take the way of one after the other. */
+const RETURNED_TAKEN_MAX = 1_000;
 
-const sentJob = z.object({
-  version: z.number().optional(),
-  request: z.looseObject({ operationId: z.string(), campaignId: z.string(), conversationId: z.string().optional() }),
-});
+/** Replaces a key that is not a sorted set. */
+const ADD_RETURNED = `
+  if redis.call('type', KEYS[1]).ok ~= 'zset' then redis.call('del', KEYS[1]) end
+  redis.call('zadd', KEYS[1], ARGV[1], ARGV[2])
+  redis.call('expire', KEYS[1], ARGV[3])`;
+
+interface ReturnedJob {
+  readonly jobId: string;
+  /** Two jobs with this text in common have to be accepted in the order in which they were sent. */
+  readonly subject: string;
+  readonly sentAt: number;
+}
 
 export interface SentJob extends ReturnedJob {
   readonly operationId: string;
@@ -122,28 +135,11 @@ export class SentJobs {
   /** A job's request and time never change, so they are read once. */
   private async readContent(jobId: string): Promise<Content | undefined> {
     const [data, timestamp] = await this.redis.hmget(this.queue.toKey(jobId), 'data', 'timestamp');
-    const { request, version = JOB_VERSION } = sentJob.safeParse(parsed(data)).data ?? {};
+    const { request, version = JOB_VERSION } = orderedJob.safeParse(parsed(data)).data ?? {};
     // A job of a newer version may wait for its worker for an hour.
     if (!request || version > JOB_VERSION) return undefined;
     return this.keep({ ...contentOf(request), jobId, sentAt: Number(timestamp) });
   }
-}
-
-type Subject = Pick<OperationRequest, 'operationId' | 'campaignId'> & { readonly conversationId?: string | undefined };
-
-export function contentOf(request: OperationRequest | Subject): Pick<Content, 'operationId' | 'subject'> {
-  return { operationId: request.operationId, subject: subjectOf(request) };
-}
-
-/** Operations on several conversations of a campaign have one order, and so have the single moves of a conversation. */
-export function subjectOf(request: OperationRequest | Subject): string {
-  const one = 'conversationId' in request ? request.conversationId : undefined;
-  return [request.campaignId, ...(one === undefined ? [] : [one])].map(encodeURIComponent).join(':');
-}
-
-/** Returns the request of a job's data, if it names what orders jobs. */
-export function subjectIn(data: unknown): Subject | undefined {
-  return sentJob.safeParse(data).data?.request;
 }
 
 function parsed(data: string | null | undefined): unknown {
@@ -152,4 +148,50 @@ function parsed(data: string | null | undefined): unknown {
   } catch {
     return null;
   }
+}
+
+/** The jobs that went back to the queue before their operations were accepted: for each subject a sorted set, by `sentAt`. */
+class ReturnedJobs {
+  private readonly redis: RedisConnection;
+  private readonly prefix: string;
+
+  constructor(redis: RedisConnection, prefix: string) {
+    this.redis = redis;
+    this.prefix = prefix;
+  }
+
+  async add(job: ReturnedJob): Promise<void> {
+    await this.redis.eval(ADD_RETURNED, 1, this.key(job.subject), job.sentAt, job.jobId, RETURNED_FOR_S);
+  }
+
+  async remove({ subject, jobId }: Pick<ReturnedJob, 'jobId' | 'subject'>): Promise<void> {
+    await this.redis.zrem(this.key(subject), jobId).catch(ignoreWrongType);
+  }
+
+  async has({ subject, jobId }: Pick<ReturnedJob, 'jobId' | 'subject'>): Promise<boolean> {
+    const score = await this.redis.zscore(this.key(subject), jobId).catch(ignoreWrongType);
+    return (score ?? null) !== null;
+  }
+
+  /** The ids of the newest returned jobs that were sent no later than this job, newest first. */
+  async newestUntil({ subject, sentAt }: Pick<ReturnedJob, 'subject' | 'sentAt'>): Promise<readonly string[]> {
+    const newest = this.redis.zrevrangebyscore(this.key(subject), sentAt, '-inf', 'LIMIT', 0, RETURNED_READ_MAX);
+    return (await newest.catch(ignoreWrongType)) ?? [];
+  }
+
+  /** The ids of the returned jobs that were sent no later than a time, oldest first; at most {@link RETURNED_TAKEN_MAX}. */
+  async oldestUntil({ subject, sentAt }: Pick<ReturnedJob, 'subject' | 'sentAt'>): Promise<readonly string[]> {
+    const oldest = this.redis.zrangebyscore(this.key(subject), '-inf', sentAt, 'LIMIT', 0, RETURNED_TAKEN_MAX);
+    return (await oldest.catch(ignoreWrongType)) ?? [];
+  }
+
+  private key(subject: string): string {
+    return `${this.prefix}:${OPERATIONS_QUEUE}-returned:${subject}`;
+  }
+}
+
+/** A damaged key says nothing about the order. The next note replaces it. */
+function ignoreWrongType(error: unknown): undefined {
+  if (isWrongType(error)) return undefined;
+  throw error;
 }
