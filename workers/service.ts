@@ -10,8 +10,7 @@ import { CLAIMS_QUEUE, CONTROLS_QUEUE, OPERATIONS_QUEUE, PREVIEWS_QUEUE, RECONCI
 import { LostJobs, ReconciledQueues, RedisQueueMemory } from '../src/reconcile/index.ts';
 import { errorReporter, type Logger } from '../src/telemetry/index.ts';
 import { AfterEnd } from './after-end.ts';
-import { CancelHandler } from './cancel-handler.ts';
-import { CancelQueuedHandler } from './cancel-queued-handler.ts';
+import { CancelHandler, CancelQueuedHandler } from './cancel-handlers.ts';
 import { ClaimHandler } from './claim-handler.ts';
 import { ControlHandler } from './control-handler.ts';
 import { EraseHandler, OptOutHandler } from './person-handlers.ts';

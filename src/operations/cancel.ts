@@ -1,10 +1,15 @@
 import type { Claim } from '../claims/index.ts';
-import { Refusal, unknownOperation } from '../domain/errors.ts';
+import { Refusal, unknownCampaign, unknownOperation } from '../domain/errors.ts';
 import { isEnded, type Cancellation } from '../domain/operation.ts';
-import type { CancelRequest } from './contract.ts';
+import type { CancelQueuedRequest, CancelRequest } from './contract.ts';
+import { receiptOfQueued } from './ending-receipt.ts';
 import { endStopped } from './ending.ts';
 import { accept, type LifecycleDeps } from './lifecycle.ts';
 import { isClaim, type Operation, type OperationCommand, type OperationOrClaim, type Run } from './operation.ts';
+import type { CancelledPage, QueuedRange } from './ports.ts';
+
+/** How many operations one transaction cancels. */
+const CANCELLED_AT_ONCE_MAX = 200;
 
 export interface CancelDeps extends LifecycleDeps {
   /** Finds the request of an operation that is still in the queue, before a worker has accepted it. */
@@ -42,7 +47,7 @@ async function find(deps: CancelDeps, { operationId, campaignId }: CancelRequest
 }
 
 /** Cancels a run of an operation. Returns the operation as it is stored then: another request may have ended it. */
-export async function cancelOperation(deps: LifecycleDeps, run: Run, cancellation: Cancellation): Promise<Operation> {
+async function cancelOperation(deps: LifecycleDeps, run: Run, cancellation: Cancellation): Promise<Operation> {
   const recorded = await deps.stores.operations.recordCancellation(run, cancellation);
   return (await endStopped(deps, recorded)) ?? recorded;
 }
@@ -61,4 +66,43 @@ function alreadyEnded({ operationId, state }: OperationOrClaim): Refusal {
     expected: 'an operation that has not ended',
     received: `${operationId}, ${state}`,
   });
+}
+
+/**
+ * The operations that one request covers: those that waited at `at`. It is fixed once, so that a worker that continues after a
+ * crash cancels no operation that was accepted since.
+ */
+export interface CancelledQueue extends QueuedRange {
+  readonly at: Date;
+}
+
+/** Returns the operations that wait now. Returns `undefined` when none does. Throws an `unknown-campaign` refusal. */
+export async function findQueued(
+  { stores, clock }: LifecycleDeps,
+  { campaignId }: CancelQueuedRequest,
+): Promise<CancelledQueue | undefined> {
+  if (!(await stores.campaigns.find(campaignId))) throw unknownCampaign(campaignId);
+  const range = await stores.queued.range(campaignId);
+  return range && { ...range, at: clock.now() };
+}
+
+/**
+ * Cancels the operations of a campaign that wait for others, and yields them as cancelled. An operation that has the campaign
+ * lock continues, and so does one that starts before its turn to be cancelled comes. Safe to repeat with the same `queue`: it
+ * then yields those that were cancelled before too.
+ */
+export async function* cancelQueued(
+  deps: LifecycleDeps,
+  { campaignId, actorId, reason }: CancelQueuedRequest,
+  { first, last, at }: CancelledQueue,
+): AsyncGenerator<readonly Operation[]> {
+  const cancellation = { by: actorId ?? null, reason: reason ?? null, at };
+  const queue = { campaignId, last, cancellation, receiptOf: receiptOfQueued };
+  for (let next: number | undefined = first; next !== undefined;) {
+    const page: CancelledPage = await deps.stores.queued.cancel({ ...queue, first: next }, CANCELLED_AT_ONCE_MAX);
+    const others = await Promise.all(page.reopened.map((run) => cancelOperation(deps, run, cancellation)));
+    // Another request may have ended it in another way.
+    yield [...page.cancelled, ...others.filter(({ state }) => state === 'cancelled')];
+    next = page.next;
+  }
 }

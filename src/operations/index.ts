@@ -3,7 +3,7 @@
  *
  * contract, jobs         requests and jobs, with their zod schemas
  * kinds                  what differs between kinds of operations
- * lifecycle, ending      accept, take the lock, run a slice, finish or fail; then cancel, cancel-queued, move-one and preview
+ * lifecycle, ending      accept, take the lock, run a slice, finish or fail; then cancel, move-one and preview
  * resolve-plan           from a request to its sources, targets and limit
  * run                    the loop that applies batches; select and undo plan them
  * moves-page             what an operation did, conversation by conversation
@@ -11,8 +11,7 @@
  * ports                  the database as the use cases see it; *-store and apply-batch implement it
  */
 export { MongoBatchStore } from './batch-store.ts';
-export { cancel } from './cancel.ts';
-export { type CancelledQueue, cancelQueued, findQueued } from './cancel-queued.ts';
+export { cancel, type CancelledQueue, cancelQueued, findQueued } from './cancel.ts';
 export {
   type OperationRequest,
   type Sources,

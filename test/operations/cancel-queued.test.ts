@@ -1,13 +1,13 @@
 import type { Job } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/domain/errors.ts';
-import { cancelQueued, findQueued, type CancelledQueue } from '../../src/operations/cancel-queued.ts';
+import { cancelQueued, findQueued, type CancelledQueue } from '../../src/operations/cancel.ts';
 import { failWith } from '../../src/operations/ending.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import type { Operation } from '../../src/operations/operation.ts';
 import { CONTROLS_QUEUE } from '../../src/queue/job.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
-import { CancelQueuedHandler } from '../../workers/cancel-queued-handler.ts';
+import { CancelQueuedHandler } from '../../workers/cancel-handlers.ts';
 import { blockMoves } from '../support/blocked-conversation.ts';
 import { Harness, many } from '../support/harness.ts';
 import { NO_LIVE } from '../support/no-live.ts';
