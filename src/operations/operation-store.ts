@@ -8,10 +8,9 @@ import type { ClaimDoc, OperationDoc } from '../mongo/documents.ts';
 import type { Models } from '../mongo/models.ts';
 import type { OneRequest } from './contract.ts';
 import { findAccepted, insertOperation, insertOperations, nextSequence, replaceRefused } from './insert-operation.ts';
-import { endAtOnce, storeEnding } from './ending-store.ts';
+import { endAtOnce, storeEnding, MongoEndReads } from './ending-store.ts';
 import { NOT_STOPPED, ofRun, toOperation, toOperationOrClaim } from './mapping.ts';
 import { NO_SEQUENCE, type Operation, type OperationOrClaim, type Plan, type Run } from './operation.ts';
-import { MongoEndReads } from './end-reads.ts';
 import type {
   DecideMove,
   Ending,
