@@ -5,6 +5,7 @@ import type { Database } from '../mongo/database.ts';
 import { batchIdsOf, QUEUED, type OperationDoc } from '../mongo/documents.ts';
 import { QUEUED_INDEX } from '../mongo/indexes.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
+import { toOperationDoc } from './mapping.ts';
 import { NO_SEQUENCE, type Operation } from './operation.ts';
 
 const RESENDABLE: readonly string[] = RESENDABLE_CODES;
@@ -75,10 +76,6 @@ export async function findAccepted(
   const found = await database.operations.find({ _id: { $in: [...operationIds] } }, options).toArray();
   const isResendable = (code = ''): boolean => RESENDABLE.includes(code);
   return new Map(found.map(({ _id, error }) => [_id, isResendable(error?.code) ? 'resendable' : 'accepted']));
-}
-
-export function toOperationDoc({ operationId, ...rest }: Operation): OperationDoc {
-  return { _id: operationId, kind: rest.request.kind, ...rest };
 }
 
 interface Queueing {

@@ -15,6 +15,10 @@ export function toOperation(doc: OperationDoc): Operation {
   return { operationId, ...fields, request: fields.request as OperationRequest };
 }
 
+export function toOperationDoc({ operationId, ...rest }: Operation): OperationDoc {
+  return { _id: operationId, kind: rest.request.kind, ...rest };
+}
+
 export function toOperationOrClaim(doc: OperationDoc | ClaimDoc): OperationOrClaim {
   return 'granted' in doc ? toClaim(doc) : toOperation(doc);
 }

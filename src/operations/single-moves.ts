@@ -1,19 +1,22 @@
 import type { mongo } from 'mongoose';
+import { movesUpdate } from '../conversations/index.ts';
 import { STATUSES } from '../domain/conversation.ts';
 import { WriteConflict } from '../domain/errors.ts';
 import type { Database } from '../mongo/database.ts';
+import { objectIds, type ConversationDoc } from '../mongo/documents.ts';
+import { BY_ID } from '../mongo/indexes.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
 import { countConflict } from '../telemetry/index.ts';
 import { NotAsPlanned } from './apply-batch.ts';
 import type { OneRequest } from './contract.ts';
 import { receiversOf } from './batch.ts';
 import { insertApplied, isStillOpen, keepTargets } from './ending-store.ts';
-import { toOperationDoc } from './insert-operation.ts';
+import { toOperationDoc } from './mapping.ts';
+import { isAssignedTo, valueOfEach } from './move-statements.ts';
 import { MoveWriter, type FoundMove } from './move-writer.ts';
 import type { Operation } from './operation.ts';
 import type { DecideMove, MovedOperation, PlannedMove } from './ports.ts';
 import { targetsOf } from './resolve-named.ts';
-import { statementsOfRound } from './round-statements.ts';
 
 /**
  * How long a single move is repeated while it meets other writers. Long enough for a batch of an operation. A longer wait
@@ -22,6 +25,9 @@ import { statementsOfRound } from './round-statements.ts';
 const MOVE_REPEATED_FOR_MS = 500;
 
 const MOVE_OPTIONS = { repeatForMs: MOVE_REPEATED_FOR_MS, onConflict: () => countConflict('move') };
+
+/** The history of another program may be of any type. */
+const OPERATIONS_OF_HISTORY = { $cond: [{ $isArray: '$history.operationId' }, '$history.operationId', []] };
 
 /**
  * See {@link OperationStore.moveNow}. The first statement moves the conversation and reads it, while `decide` reads the campaign
@@ -72,6 +78,43 @@ export async function insertMovedOperations(
     if (concernsOneMove(error) || error instanceof WriteConflict) return false;
     throw error;
   }
+}
+
+/**
+ * The statements that write single moves, each under its own guards: one for those to texters and one for those to the pool. A
+ * statement for each move would take twice as long.
+ */
+function statementsOfRound(moves: readonly PlannedMove[], at: Date): mongo.AnyBulkWriteOperation<ConversationDoc>[] {
+  const isToPool = ({ batch }: PlannedMove): boolean => batch.moves[0]?.to === null;
+  return [moves.filter((move) => !isToPool(move)), moves.filter(isToPool)]
+    .filter((some) => some.length > 0)
+    .map((some) => ({ updateMany: { ...statementOf(some, at), hint: BY_ID } }));
+}
+
+function statementOf(
+  moves: readonly PlannedMove[],
+  at: Date,
+): { filter: mongo.Filter<ConversationDoc>; update: mongo.Document[] } {
+  const all = moves.map(({ request, batch }) => ({ request, move: batch.moves[0] }));
+  const ids = objectIds(all.flatMap(({ move }) => move?.conversationIds ?? []));
+  const ofEach = (valueOf: (one: (typeof all)[number]) => string | null): mongo.Document =>
+    valueOfEach(ids, all.map(valueOf));
+  const operationId = ofEach(({ request }) => request.operationId);
+  const isAsPlanned = [
+    isAssignedTo(ofEach(({ move }) => move?.from ?? null)),
+    { $not: { $in: [operationId, OPERATIONS_OF_HISTORY] } },
+  ];
+  const toTexters = (all[0]?.move?.to ?? null) !== null;
+  const campaignId = all[0]?.request.campaignId ?? '';
+  return {
+    filter: { _id: { $in: ids }, campaignId, ...(toTexters && { optedOut: false }), $expr: { $and: isAsPlanned } },
+    update: movesUpdate({
+      operationId,
+      to: ofEach(({ move }) => move?.to ?? null),
+      at,
+      by: ofEach(({ request }) => request.actorId ?? null),
+    }),
+  };
 }
 
 /** Stores moves that are written, in their transaction. Throws {@link NotAsPlanned}. */
