@@ -3,7 +3,7 @@ import type { Context } from '../../src/context.ts';
 import { requestHash } from '../../src/domain/requests.ts';
 import { parseRequest } from '../../src/operations/contract.ts';
 import { runOperation, type SliceResult } from '../../src/operations/lifecycle.ts';
-import { TransactionSizes } from '../../src/operations/transaction-size.ts';
+import { TransactionSizes } from '../../src/operations/apply-in-parts.ts';
 import type { BenchSandbox } from './bench-sandbox.ts';
 
 export type Asked = { readonly campaignId: string } & Readonly<Record<string, unknown>>;

@@ -10,11 +10,10 @@ import type { BatchSource } from './batch-source.ts';
 import { receiversOf, type Batch, type StoredBatch } from './batch.ts';
 import { needsBatches, NOTHING_AROUND, receiptOf, type Around } from './ending-receipt.ts';
 import { isCounted, kindOf, resolvePlan } from './kinds.ts';
-import { countIfOver } from './limits.ts';
+import { countIfOver, type QueuedLoads } from './limits.ts';
 import { changesOf, countsOf } from './moves.ts';
 import type { Operation, Plan } from './operation.ts';
 import type { Ending, Stores } from './ports.ts';
-import type { QueuedLoads } from './queued-loads.ts';
 
 interface EndingDeps {
   readonly stores: Stores;

@@ -77,6 +77,6 @@ export {
 export { countSelected, preview, refuseEarly, refuseUnconfirmed } from './preview.ts';
 export { progressOf } from './progress.ts';
 export type { SliceControls, SliceLimits } from './run.ts';
-export { QueuedLoads } from './queued-loads.ts';
-export { TransactionSizes } from './transaction-size.ts';
+export { QueuedLoads } from './limits.ts';
+export { TransactionSizes } from './apply-in-parts.ts';
 export { MongoOperationViewStore } from './view-store.ts';

@@ -1,12 +1,15 @@
 import type { Claim } from '../claims/index.ts';
 import type { Assignee, Status } from '../domain/conversation.ts';
 import type { StatusCredits } from '../domain/credits.ts';
-import type { ClaimLimits } from './limits.ts';
 import type { OperationRecord, Spread } from '../domain/operation.ts';
+import type { SelfAssignSettings } from '../domain/self-assign.ts';
 import type { OperationRequest } from './contract.ts';
 
 /** The sequence of an operation that does not take the campaign lock. */
 export const NO_SEQUENCE = 0;
+
+/** The limits that a texter's claims obey. A reassign may go past them, and its receipt then says so. */
+export type ClaimLimits = Pick<SelfAssignSettings, 'openMax' | 'repliesMax'>;
 
 /**
  * Where an operation moves conversations from and to. It is resolved once, when the operation starts, and stored: a

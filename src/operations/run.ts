@@ -2,7 +2,7 @@ import type { BatchSource } from './batch-source.ts';
 import type { Progress } from '../domain/answers.ts';
 import { WriteConflict } from '../domain/errors.ts';
 import { BATCHES_IN_FLIGHT_LIMIT, InFlight, UNAPPLIED_MAX } from '../domain/in-flight.ts';
-import { applyInParts, noteConflict, type PartsDeps } from './apply-in-parts.ts';
+import { applyInParts, noteConflict, type PartsDeps, TransactionSize } from './apply-in-parts.ts';
 import {
   countApplied,
   countSelected,
@@ -17,8 +17,7 @@ import { countMoves, splitMoves, type Move } from './moves.ts';
 import type { OperationRequest } from './contract.ts';
 import type { Operation } from './operation.ts';
 import type { Stores } from './ports.ts';
-import type { QueuedLoads } from './queued-loads.ts';
-import { TransactionSize } from './transaction-size.ts';
+import type { QueuedLoads } from './limits.ts';
 
 /** A batch of the usual size has about 30 conversations for each of this many texters. */
 const ASSIGNEES_OF_BATCH_MAX = 60;

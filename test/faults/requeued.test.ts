@@ -7,7 +7,7 @@ import { connectWorker } from '../../src/queue/connection.ts';
 import { OPERATION_JOB_OPTIONS } from '../../src/operations/jobs.ts';
 import { OPERATIONS_QUEUE } from '../../src/queue/job.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
-import { QueuedLoads } from '../../src/operations/queued-loads.ts';
+import { QueuedLoads } from '../../src/operations/limits.ts';
 import { AfterEnd } from '../../workers/after-end.ts';
 import { processorOf } from '../../workers/executor.ts';
 import { LockWatch } from '../../workers/lock-watch.ts';

@@ -8,7 +8,7 @@ import type { Receipt } from '../../src/domain/receipt.ts';
 import { parseRequest, runOperation } from '../../src/operations/index.ts';
 import type { Stores } from '../../src/operations/ports.ts';
 import type { AnyRequest } from '../support/any-request.ts';
-import { TransactionSize } from '../../src/operations/transaction-size.ts';
+import { TransactionSize } from '../../src/operations/apply-in-parts.ts';
 import { Harness, many, MIXED, type Seeded } from '../support/harness.ts';
 import { callsOf, inParts, intercepted } from '../support/intercepted-stores.ts';
 import { rawBatches, rawConversations, rawOperation } from '../support/raw.ts';

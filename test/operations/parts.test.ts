@@ -3,7 +3,7 @@ import { Types } from 'mongoose';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { cancel } from '../../src/operations/cancel.ts';
 import { Overtaken, type Stores } from '../../src/operations/ports.ts';
-import { TransactionSize, TransactionSizes } from '../../src/operations/transaction-size.ts';
+import { TransactionSize, TransactionSizes } from '../../src/operations/apply-in-parts.ts';
 import { Harness } from '../support/harness.ts';
 import { intercepted, ProcessDied } from '../support/intercepted-stores.ts';
 import { idsOf, rawBatches, rawConversations, rawOperation } from '../support/raw.ts';

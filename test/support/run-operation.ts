@@ -4,7 +4,7 @@ import { parseRequest, type CancelRequest } from '../../src/operations/contract.
 import { accept, runOperation, type SliceResult } from '../../src/operations/lifecycle.ts';
 import type { Operation, OperationCommand, OperationOrClaim } from '../../src/operations/operation.ts';
 import type { Stores } from '../../src/operations/ports.ts';
-import { TransactionSize } from '../../src/operations/transaction-size.ts';
+import { TransactionSize } from '../../src/operations/apply-in-parts.ts';
 import type { AnyRequest } from './any-request.ts';
 
 /** Applies batches of full size in parts. */
