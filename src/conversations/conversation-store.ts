@@ -1,6 +1,6 @@
 import { Types, type mongo } from 'mongoose';
 import { MongoConversationCounts, unknownStatuses } from './count-store.ts';
-import { ASSIGNEES_OF_FILTER_MAX } from './read-everyone.ts';
+import { ASSIGNEES_OF_FILTER_MAX } from './range-reader.ts';
 import type { AssigneeCount, ConversationRange, ConversationStore, Moment, OpenMoment } from './ports.ts';
 import { RangePages } from './range-pages.ts';
 import { assigneeOf, isAssignee, toCandidate, waitsSince, type StoredConversation } from './stored.ts';

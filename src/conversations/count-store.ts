@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { AssigneeCount, ConversationCounts } from './ports.ts';
 import { momentsAfter, sameMomentAfter } from './range-pages.ts';
-import { ASSIGNEES_OF_FILTER_MAX, withConversations } from './read-everyone.ts';
+import { ASSIGNEES_OF_FILTER_MAX, withConversations } from './range-reader.ts';
 import { isAssignee } from './stored.ts';
 import { STATUSES, type Assignee, type Position, type Status } from '../domain/conversation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';

@@ -1,7 +1,6 @@
 import { comparePositions, type Assignee, type Candidate, type Position, type Status } from '../domain/conversation.ts';
 import type { ConversationRange, ConversationStore } from './ports.ts';
-import { RangeReader, type RangeReading } from './range-reader.ts';
-import { areMany, readSelected } from './read-everyone.ts';
+import { RangeReader, type RangeReading, areMany, readSelected } from './range-reader.ts';
 import { merge, MERGE_BUFFER_MAX, PAGE_MAX, type PageReader } from './read-in-order.ts';
 
 export interface SelectionFromEnd {

@@ -9,8 +9,16 @@ import {
 } from '../domain/conversation.ts';
 import { Heap } from '../domain/heap.ts';
 import type { AssigneeCount, ConversationRange, ConversationStore } from './ports.ts';
-import { RangeReader, type PageSizes, type RangeReading } from './range-reader.ts';
-import { areMany, ASSIGNEES_OF_FILTER_MAX, leftOutMax, readSelected, withConversations } from './read-everyone.ts';
+import {
+  RangeReader,
+  type PageSizes,
+  type RangeReading,
+  areMany,
+  ASSIGNEES_OF_FILTER_MAX,
+  leftOutMax,
+  readSelected,
+  withConversations,
+} from './range-reader.ts';
 
 /** The largest number of conversations that one query reads. */
 export const PAGE_MAX = 2_000;
