@@ -2,7 +2,6 @@ import type { ClaimQueue, EndedClaims } from '../src/claims/index.ts';
 import type { Context } from '../src/context.ts';
 import { isEnded } from '../src/domain/operation.ts';
 import { needsCampaignLock, type Operation, type OperationQueue } from '../src/operations/index.ts';
-import { SharedChecks } from './shared-checks.ts';
 
 /** Wakes the jobs that wait for an operation to end, or for the conversations that it moved. Safe to repeat. */
 export class AfterEnd {
@@ -77,4 +76,60 @@ export class AfterEnd {
 
 function isFromPoolOnly(plan: Operation['plan']): boolean {
   return plan?.sources.every((assignee) => assignee === null) ?? true;
+}
+
+/** Operations of one campaign. */
+type Operations = readonly [Operation, ...Operation[]];
+
+interface Next {
+  readonly operations: [Operation, ...Operation[]];
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Runs a check after operations. Each campaign has at most one check at a time. Operations that come during it share the next
+ * one, which begins after all of them: thousands can come together.
+ */
+export class SharedChecks {
+  private readonly check: (operations: Operations) => Promise<void>;
+  /** By campaign. */
+  private readonly running = new Map<string, Promise<void>>();
+  private readonly next = new Map<string, Next>();
+
+  constructor(check: (operations: Operations) => Promise<void>) {
+    this.check = check;
+  }
+
+  /** Resolves when a check that began after this call has ended. Throws what the check throws. */
+  after(operation: Operation): Promise<void> {
+    const { campaignId } = operation;
+    const next = this.next.get(campaignId);
+    if (next) {
+      next.operations.push(operation);
+      return next.ended;
+    }
+    const operations: Next['operations'] = [operation];
+    const ended = this.afterRunning(campaignId, () => this.check(operations));
+    this.next.set(campaignId, { operations, ended });
+    return ended;
+  }
+
+  /** Resolves when nothing is left to check. */
+  async settled(): Promise<void> {
+    while (this.next.size + this.running.size > 0) {
+      await Promise.allSettled([...[...this.next.values()].map(({ ended }) => ended), ...this.running.values()]);
+    }
+  }
+
+  private async afterRunning(campaignId: string, check: () => Promise<void>): Promise<void> {
+    await this.running.get(campaignId)?.catch(() => undefined);
+    this.next.delete(campaignId);
+    const running = check();
+    this.running.set(campaignId, running);
+    try {
+      await running;
+    } finally {
+      if (this.running.get(campaignId) === running) this.running.delete(campaignId);
+    }
+  }
 }
