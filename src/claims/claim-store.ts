@@ -1,17 +1,16 @@
 import type { mongo } from 'mongoose';
-import { WriteConflict } from '../domain/errors.ts';
+import { Refusal, WriteConflict } from '../domain/errors.ts';
 import { isClosed, rulesOf, type StoredCampaign } from '../campaigns/index.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { CLAIMABLE, TO_WAKE, type ClaimDoc } from '../mongo/documents.ts';
-import { BY_ID, CLAIMABLE_INDEX, WAITING_INDEX } from '../mongo/indexes.ts';
+import { BLOCKED_INDEX, BY_ID, CLAIMABLE_INDEX, WAITING_INDEX } from '../mongo/indexes.ts';
 import { countConflict } from '../telemetry/index.ts';
 import { CANCELLED_RECEIPT, type Claim } from './claim.ts';
 import { endWaitingClaims } from './end-waiting.ts';
 import { ClaimsDelayed, type ClaimStore, type Round, type RoundStore, type Unblocked } from './ports.ts';
 import { MongoRoundStore, toClaim } from './round-store.ts';
-import type { TexterLoad } from './rules.ts';
-import { readLimitedLoads } from './texter-loads.ts';
-import { unblockClaims } from './unblock.ts';
+import { roomOf, type Snapshot, type TexterLoad } from './rules.ts';
+import { readLimitedLoads, readLoads } from './texter-loads.ts';
 
 /**
  * How long a round is repeated while it meets other writers. Then its claims go back into the queue, so that they do not
@@ -21,6 +20,12 @@ const ROUND_REPEATED_FOR_MS = 2_000;
 
 /** The most conversations at the head of the pool that a round passes over after conflicts. */
 const SKIP_MAX = 2_000;
+
+/** How many blocked claims are compared with the rules at a time. */
+const BLOCKED_PAGE = 100;
+
+/** The update of a blocked claim that lets rounds read it again, in its old place. */
+const UNBLOCKED = [{ $set: { 'waiting.sequence': '$waiting.blockedSequence' } }, { $unset: 'waiting.blockedSequence' }];
 
 export class MongoClaimStore implements ClaimStore {
   readonly conversationsMax: number;
@@ -124,4 +129,42 @@ export class MongoClaimStore implements ClaimStore {
     const filter = { _id: { $in: [...operationIds] }, ...TO_WAKE };
     await this.database.claims.updateMany(filter, { $unset: { toWake: '' } }, { hint: BY_ID });
   }
+}
+
+/**
+ * Compares each blocked claim with the present rules and the load of its texter, outside of any transaction: the round that reads
+ * the claim decides.
+ */
+async function unblockClaims(database: Database, campaignId: string): Promise<Unblocked> {
+  const rules = await readRules(database, campaignId);
+  if (!rules) return { checked: 0, unblocked: 0 };
+  let [checked, unblocked] = [0, 0];
+  for (let after = -1; ;) {
+    const filter = { campaignId, 'waiting.blockedSequence': { $exists: true, $gt: after } };
+    const options = { sort: { 'waiting.blockedSequence': 1 }, limit: BLOCKED_PAGE, hint: BLOCKED_INDEX } as const;
+    const page = (await database.claims.find(filter, options).toArray()).map(toClaim);
+    if (page.length === 0) return { checked, unblocked };
+    checked += page.length;
+    const texterIds = [...new Set(page.map(({ request }) => request.texterId))];
+    const countReplies = rules.selfAssign.repliesMax !== null;
+    const texters = await readLoads(database, { campaignId, texterIds, countReplies });
+    const free = page.filter((claim) => !(roomOf(claim, { campaign: rules, texters }) instanceof Refusal));
+    unblocked += await setUnblocked(
+      database,
+      free.map(({ operationId }) => operationId),
+    );
+    after = page.at(-1)?.waiting?.sequence ?? Infinity;
+  }
+}
+
+async function setUnblocked({ claims }: Database, ids: readonly string[]): Promise<number> {
+  if (ids.length === 0) return 0;
+  const filter = { _id: { $in: [...ids] }, 'waiting.blockedSequence': { $exists: true } };
+  return (await claims.updateMany(filter, UNBLOCKED, { hint: BY_ID })).modifiedCount;
+}
+
+async function readRules({ campaigns }: Database, campaignId: string): Promise<Snapshot['campaign']> {
+  const projection = { closed: 1, selfAssign: 1 };
+  const campaign = await campaigns.findOne<StoredCampaign>({ _id: campaignId }, { projection });
+  return campaign ? { closed: isClosed(campaign), selfAssign: rulesOf(campaign.selfAssign) } : undefined;
 }
