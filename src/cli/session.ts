@@ -62,11 +62,11 @@ export class Session {
   async ownQueues(): Promise<QueueAddress> {
     const { queue } = this.config;
     const databaseId = await this.databaseId();
-    const [{ withRedis }, { requireOwner }] = await Promise.all([
+    const [{ withRedis }, { OwnerCheck }] = await Promise.all([
       import('../queue/connection.ts'),
       import('../queue/queue-owner.ts'),
     ]);
-    await withRedis(queue.redisUrl, (redis) => requireOwner(redis, queue.prefix, databaseId));
+    await withRedis(queue.redisUrl, (redis) => new OwnerCheck(redis, queue.prefix, databaseId).require());
     return queue;
   }
 

@@ -48,8 +48,9 @@ import {
   PREVIEW_JOB_OPTIONS,
 } from '../operations/jobs.ts';
 import { MOVES_JOB, newMovesJob, toMovesPage, type MovesAnswer } from '../operations/moves-job.ts';
-import { connectProducer, connectWorker, type RedisConnection } from '../queue/connection.ts';
+import { connectSender, connectWorker, type RedisConnection } from '../queue/connection.ts';
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, jobIdOf, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/job.ts';
+import { OwnerCheck } from '../queue/queue-owner.ts';
 import { Sender } from '../queue/sender.ts';
 import { Answers, isSameRequest, outcomeOf, sendOnce, withNewId } from './answers.ts';
 import { atCaller, callAtCaller, methodsAtCaller } from './at-caller.ts';
@@ -82,14 +83,15 @@ class QueueProducer implements Producer {
   private readonly answers: Answers;
 
   constructor({ redisUrl, prefix, databaseId, onError }: ReturnType<typeof checkedOptions>) {
-    const connection = connectProducer(redisUrl, onError);
+    const connection = connectSender(redisUrl, onError);
     this.connections = [connection];
     const connectForWaiting = (): RedisConnection => {
       const waiting = connectWorker(redisUrl, onError);
       this.connections.push(waiting);
       return waiting;
     };
-    const parts = { connection, connectForWaiting, prefix, onError, ...(databaseId !== undefined && { databaseId }) };
+    const owner = databaseId === undefined ? undefined : new OwnerCheck(connection, prefix, databaseId);
+    const parts = { connection, connectForWaiting, prefix, onError, owner };
     this.operations = new Sender(OPERATIONS_QUEUE, parts);
     this.claims = new Sender(CLAIMS_QUEUE, parts);
     this.previews = new Sender(PREVIEWS_QUEUE, parts);

@@ -66,6 +66,15 @@ export const PRODUCER_OPTIONS = {
   disconnectTimeout: DISCONNECT_TIMEOUT_MS,
 } as const satisfies ConnectionOptions;
 
+/**
+ * The client does not send an unanswered command again on its next connection, which may lead to another Redis. The sender
+ * repeats its whole work there, with the check of the database first.
+ */
+export const SENDER_OPTIONS = {
+  ...PRODUCER_OPTIONS,
+  autoResendUnfulfilledCommands: false,
+} as const satisfies ConnectionOptions;
+
 /** A worker waits for jobs and for Redis without a time limit. A command timeout would interrupt its blocking reads. */
 export function workerOptions({ silenceMs, keepAliveMs }: RedisTimes): ConnectionOptions {
   return {

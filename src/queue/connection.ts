@@ -10,6 +10,7 @@ import {
   PRODUCER_OPTIONS,
   reconnection,
   type Reconnection,
+  SENDER_OPTIONS,
   workerOptions,
   tlsOptions,
 } from './connection-options.ts';
@@ -37,6 +38,11 @@ export interface QueueAddress {
 /** Opens a connection in the background. Its commands fail soon when Redis cannot be reached. */
 export function connectProducer(redisUrl: string, onError: ErrorListener): RedisConnection {
   return connect(redisUrl, { ...PRODUCER, ...reconnection(false, onError) }, onError);
+}
+
+/** Opens a connection for senders in the background. A command that is unanswered when the connection closes is lost. */
+export function connectSender(redisUrl: string, onError: ErrorListener): RedisConnection {
+  return connect(redisUrl, { ...PRODUCER, redis: SENDER_OPTIONS, ...reconnection(false, onError) }, onError);
 }
 
 /** Opens a connection in the background. Its commands wait until Redis can be reached. */

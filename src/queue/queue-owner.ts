@@ -87,13 +87,44 @@ export async function noteAge(
   await redis.eval(NOTE, 1, keyOf(prefix), databaseId, ...seen, ...back);
 }
 
-/** Throws a refusal if the queues belong to another database. */
-export async function requireOwner(redis: RedisConnection, prefix: string, databaseId: string): Promise<void> {
+/** Throws a refusal if the queues belong to another database. Returns false if they belong to none. */
+async function requireOwner(redis: RedisConnection, prefix: string, databaseId: string): Promise<boolean> {
   const owner = await redis.hget(keyOf(prefix), 'id').catch((error: unknown) => {
     if (isWrongType(error)) return null;
     throw error;
   });
   if (owner !== null) refuseOther(databaseId, owner, prefix);
+  return owner !== null;
+}
+
+/** How long a sender relies on a check. Queues change their database only when a person moves them. */
+const CHECKED_FOR_MS = 1_000;
+
+/**
+ * Requires the owner before each job that is sent, and asks Redis at most once a second for it. The next connection may lead
+ * to another Redis, so the owner is asked for again there. The nodes of a cluster are replaced unseen, so a cluster is asked
+ * each time.
+ */
+export class OwnerCheck {
+  private readonly redis: RedisConnection;
+  private readonly prefix: string;
+  private readonly databaseId: string;
+  private checkedAt = -Infinity;
+
+  constructor(redis: RedisConnection, prefix: string, databaseId: string) {
+    this.redis = redis;
+    this.prefix = prefix;
+    this.databaseId = databaseId;
+    redis.on('close', () => (this.checkedAt = -Infinity));
+  }
+
+  /** Throws a refusal if the queues belong to another database. */
+  async require(): Promise<void> {
+    const now = performance.now();
+    if (now - this.checkedAt < CHECKED_FOR_MS) return;
+    const hasOwner = await requireOwner(this.redis, this.prefix, this.databaseId);
+    if (hasOwner && !this.redis.isCluster) this.checkedAt = now;
+  }
 }
 
 export function refuseOther(expected: string, found: string, prefix: string): void {

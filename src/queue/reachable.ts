@@ -39,7 +39,7 @@ export async function whenReachable<Result>(
       throw lost ?? error;
     });
     try {
-      return await pTimeout(work(), { milliseconds: Math.max(1, leftMs()), signal });
+      return await pTimeout(untilClosed(redis, work), { milliseconds: Math.max(1, leftMs()), signal });
     } catch (error) {
       lost = error instanceof TimeoutError ? (lost ?? error) : error;
       if (!isConnectionLost(error)) break;
@@ -47,6 +47,35 @@ export async function whenReachable<Result>(
     await delay(Math.min(PAUSE_MS, leftMs()), undefined, { signal });
   }
   throw lost;
+}
+
+/** Waits for `work`, and fails when the connection closes before: unanswered commands of a sender get no answer any more. */
+async function untilClosed<Result>(redis: RedisConnection, work: () => Promise<Result>): Promise<Result> {
+  const waiting = waitingOn(redis);
+  let fail = (): void => undefined;
+  const closed = new Promise<never>((_, reject) => {
+    fail = () => reject(connectionClosed());
+  });
+  waiting.add(fail);
+  try {
+    return await Promise.race([work(), closed]);
+  } finally {
+    waiting.delete(fail);
+  }
+}
+
+/** The works that wait for each connection, as functions that end them. All share one listener. */
+const waitingWorks = new WeakMap<RedisConnection, Set<() => void>>();
+
+function waitingOn(redis: RedisConnection): Set<() => void> {
+  const known = waitingWorks.get(redis);
+  if (known) return known;
+  const works = new Set<() => void>();
+  waitingWorks.set(redis, works);
+  redis.on('close', () => {
+    for (const fail of works) fail();
+  });
+  return works;
 }
 
 /** Resolves when the connection is open. After `limitMs`, throws its last error; at once when it is closed for good. */

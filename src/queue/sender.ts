@@ -7,7 +7,7 @@ import { COMMAND_TIMEOUT_MS } from './connection-options.ts';
 import type { ErrorListener, RedisConnection } from './connection.ts';
 import { hasFailed, isIdFree, removeEnded, runAgain } from './job-state.ts';
 import { runIfLost } from './lost-job.ts';
-import { requireOwner } from './queue-owner.ts';
+import type { OwnerCheck } from './queue-owner.ts';
 import { readJob, readOrSetAside } from './read-job.ts';
 import { newClosing, whenReachable } from './reachable.ts';
 import { explained } from './redis-errors.ts';
@@ -24,8 +24,8 @@ export interface SenderParts {
   /** Called for the first wait: a producer that only sends needs no second connection. */
   readonly connectForWaiting: () => RedisConnection;
   readonly prefix: string;
-  /** The database that the queues must belong to. Default: any. */
-  readonly databaseId?: string;
+  /** Checks to which database the queues belong. Default: any may have them. */
+  readonly owner?: OwnerCheck | undefined;
   readonly onError: ErrorListener;
 }
 
@@ -112,10 +112,9 @@ export class Sender {
   }
 
   private async requireDatabase(): Promise<void> {
-    const { connection, prefix, databaseId } = this.parts;
-    if (databaseId === undefined) return;
+    if (!this.parts.owner) return;
     await this.queue.waitUntilReady();
-    await requireOwner(connection, prefix, databaseId);
+    await this.parts.owner.require();
   }
 
   private async add<Data>(name: string, data: Data, options: JobsOptions, isSame?: IsSame): Promise<SentJob> {
