@@ -7,7 +7,7 @@ import getPort from 'get-port';
 import { replaceKey, SCOPES } from '../src/access/index.ts';
 import { readConfig, SERVER_NODE_FLAGS, WORKER_NODE_FLAGS } from '../src/config.ts';
 import { openContext } from '../src/context.ts';
-import { DEFAULT_ORGANISATION } from '../src/domain/organisations.ts';
+import { DEFAULT_ORGANISATION } from '../src/domain/id-rules.ts';
 import { log } from './services/messages.ts';
 import { killedWithParent, spawnChild, stopChild, type Child } from './services/processes.ts';
 

@@ -1,5 +1,5 @@
 import { organisationId as organisationIdRule } from '../domain/ids.ts';
-import { DEFAULT_ORGANISATION } from '../domain/organisations.ts';
+import { DEFAULT_ORGANISATION } from '../domain/id-rules.ts';
 import { Refusal } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
 import { parseWith } from '../domain/requests.ts';

@@ -1,6 +1,6 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose';
 import type { Clock } from '../domain/operation.ts';
-import { DEFAULT_ORGANISATION } from '../domain/organisations.ts';
+import { DEFAULT_ORGANISATION } from '../domain/id-rules.ts';
 import { recorded, type RecordDeps } from './recorded.ts';
 import { TOKEN_S_MAX, TOKEN_TOLERANCE_S, type SigningKey, type VerifyingKey } from './texter-token.ts';
 

@@ -5,7 +5,7 @@ import type { CampaignPlace, CampaignRemoval, CampaignStore, CreditStore } from 
 import { isRemoved, toCampaign, type StoredCampaign } from './stored.ts';
 import { Refusal } from '../domain/errors.ts';
 import { UNFINISHED_STATES } from '../domain/operation.ts';
-import { DEFAULT_ORGANISATION, OF_ANOTHER_ORGANISATION, organisationOf } from '../domain/organisations.ts';
+import { DEFAULT_ORGANISATION, OF_ANOTHER_ORGANISATION, organisationOf } from '../domain/id-rules.ts';
 import { shownId } from '../domain/safe-text.ts';
 import type { Database } from '../mongo/database.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';

@@ -3,7 +3,7 @@ import { readName, shown } from '../domain/visible-text.ts';
 import { Refusal } from '../domain/errors.ts';
 import type { SelfAssignSettings } from '../domain/self-assign.ts';
 import type { ChangeKind } from '../access/index.ts';
-import { organisationOf } from '../domain/organisations.ts';
+import { organisationOf } from '../domain/id-rules.ts';
 
 export { SELF_ASSIGN_BATCH_MAX, SELF_ASSIGN_DEFAULT, type SelfAssignSettings } from '../domain/self-assign.ts';
 

@@ -4,7 +4,7 @@ import type { Scope } from '../access/index.ts';
 import type { Context } from '../context.ts';
 import type { ConversationWithHistory } from '../conversations/index.ts';
 import { conversationId as conversationIdRule, outsideId } from '../domain/ids.ts';
-import { toStoredId } from '../domain/organisations.ts';
+import { toStoredId } from '../domain/id-rules.ts';
 import { HttpProblem, notFound } from './problem.ts';
 import type { AnyOperation } from '../operations/index.ts';
 import { findSentIn, type SentOperation } from '../reconcile/index.ts';

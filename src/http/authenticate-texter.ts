@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readToken, SigningKeys, verifyingKey, type VerifyingKeys } from '../access/index.ts';
 import type { Context } from '../context.ts';
-import { toStoredId } from '../domain/organisations.ts';
+import { toStoredId } from '../domain/id-rules.ts';
 import type { HttpConfig } from '../http-config.ts';
 import type { ResourceReads, Resources } from './access.ts';
 import { bearerOf, type TexterCaller } from './authenticate.ts';

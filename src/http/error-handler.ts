@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { toOutsideText } from '../domain/organisations.ts';
+import { toOutsideText } from '../domain/id-rules.ts';
 import { idText, loggedError } from '../domain/safe-text.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { HttpProblem, PROBLEM_TYPE, type ProblemDocument, type WrongValue } from './problem.ts';

@@ -1,5 +1,5 @@
 import type { ClaimRequest } from '../claims/index.ts';
-import { toOutsideId, toOutsideText, organisationOf } from '../domain/organisations.ts';
+import { toOutsideId, toOutsideText, organisationOf } from '../domain/id-rules.ts';
 import type { StoredError } from '../domain/stored-error.ts';
 import type { OperationRequest, ViewedOperation } from '../operations/index.ts';
 import type { SentOperation } from '../reconcile/index.ts';

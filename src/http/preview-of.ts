@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { WaitTimeout } from '../domain/errors.ts';
-import { toStoredId } from '../domain/organisations.ts';
+import { toStoredId } from '../domain/id-rules.ts';
 import { parseRequest } from '../operations/index.ts';
 import { required } from './access.ts';
 import { callerOf } from './authenticate.ts';

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { ClaimRequest } from '../claims/index.ts';
 import { operationConflict, RESENDABLE_CODES } from '../domain/errors.ts';
 import { isEnded } from '../domain/operation.ts';
-import { toStoredId } from '../domain/organisations.ts';
+import { toStoredId } from '../domain/id-rules.ts';
 import { requestHash } from '../domain/requests.ts';
 import { parseRequest, refuseUnconfirmed, type AnyOperation, type OperationRequest } from '../operations/index.ts';
 import { sendRequest, type Sent, type SentClaim } from '../producer/index.ts';

@@ -1,4 +1,4 @@
-import { DEFAULT_ORGANISATION, OF_ANOTHER_ORGANISATION } from '../domain/organisations.ts';
+import { DEFAULT_ORGANISATION, OF_ANOTHER_ORGANISATION } from '../domain/id-rules.ts';
 import { writeAllPhones } from './canonical-phones.ts';
 import { databaseIdOf } from './database-id.ts';
 import type { Database } from './database.ts';

@@ -2,7 +2,7 @@ import getPort from 'get-port';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createKey, SCOPES } from '../../src/access/index.ts';
 import { isEnded } from '../../src/domain/operation.ts';
-import { DEFAULT_ORGANISATION } from '../../src/domain/organisations.ts';
+import { DEFAULT_ORGANISATION } from '../../src/domain/id-rules.ts';
 import { EventStream } from '../http/event-stream.ts';
 import { Client } from '../http/support.ts';
 import { audit } from '../support/audit/audit.ts';

@@ -4,7 +4,7 @@ import { createKey, SCOPES, type Scope } from '../../src/access/index.ts';
 import { startServer, type Server } from '../../src/http/server.ts';
 import type { ProblemDocument } from '../../src/http/problem.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
-import { DEFAULT_ORGANISATION } from '../../src/domain/organisations.ts';
+import { DEFAULT_ORGANISATION } from '../../src/domain/id-rules.ts';
 import type { Harness } from '../support/harness.ts';
 import type { HttpConfig } from '../../src/http-config.ts';
 

@@ -1,6 +1,6 @@
 import { Types, type Model } from 'mongoose';
 import { phoneOf } from './phones.ts';
-import { organisationOf } from '../../src/domain/organisations.ts';
+import { organisationOf } from '../../src/domain/id-rules.ts';
 import type { Database } from '../../src/mongo/database.ts';
 import type { Models } from '../../src/mongo/models.ts';
 import type { CampaignDoc, ClaimDoc, ConversationDoc, OperationDoc, TexterDoc } from '../../src/mongo/documents.ts';

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import getPort from 'get-port';
 import { SERVER_NODE_FLAGS } from '../../../src/config.ts';
 import { createKey, SCOPES } from '../../../src/access/index.ts';
-import { DEFAULT_ORGANISATION } from '../../../src/domain/organisations.ts';
+import { DEFAULT_ORGANISATION } from '../../../src/domain/id-rules.ts';
 import type { Sandbox } from '../../sandbox.ts';
 import { BenchClient, type Headers } from './client.ts';
 

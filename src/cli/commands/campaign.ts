@@ -9,7 +9,7 @@ import {
   setCountry,
 } from '../../campaigns/index.ts';
 import { findOrganisation } from '../../access/index.ts';
-import { organisationOf } from '../../domain/organisations.ts';
+import { organisationOf } from '../../domain/id-rules.ts';
 import { campaignId } from '../../domain/ids.ts';
 import { id, newId } from '../arguments.ts';
 import { findCampaign } from '../lookup.ts';

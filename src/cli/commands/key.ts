@@ -10,7 +10,7 @@ import {
   type Scope,
   SCOPES,
 } from '../../access/index.ts';
-import { DEFAULT_ORGANISATION } from '../../domain/organisations.ts';
+import { DEFAULT_ORGANISATION } from '../../domain/id-rules.ts';
 import { errorText } from '../../domain/safe-text.ts';
 import { renewKeyVersion } from '../../queue/key-version.ts';
 import { misused } from '../errors.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { createOrganisation, setTokenKeys, type RecordedChange } from '../../access/index.ts';
-import { DEFAULT_ORGANISATION } from '../../domain/organisations.ts';
+import { DEFAULT_ORGANISATION } from '../../domain/id-rules.ts';
 import { Refusal } from '../../domain/errors.ts';
 import { openInput } from '../input-file.ts';
 import { fittedTable } from '../layout.ts';

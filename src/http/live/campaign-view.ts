@@ -1,4 +1,4 @@
-import { toOutsideId } from '../../domain/organisations.ts';
+import { toOutsideId } from '../../domain/id-rules.ts';
 import {
   changedOperation,
   compareIds,

@@ -1,4 +1,4 @@
-import { toOutsideId } from '../../domain/organisations.ts';
+import { toOutsideId } from '../../domain/id-rules.ts';
 import type { Change, Entry, Position } from '../../events/index.ts';
 import { texterEvents, type DataOf } from './event-shapes.ts';
 import { eventWriter } from './event-text.ts';

@@ -9,7 +9,7 @@ import {
   type SelfAssignSettings,
 } from '../../campaigns/index.ts';
 import { outsideId } from '../../domain/ids.ts';
-import { toOutsideId, toStoredId } from '../../domain/organisations.ts';
+import { toOutsideId, toStoredId } from '../../domain/id-rules.ts';
 import { required } from '../access.ts';
 import { actorOf, callerOf } from '../authenticate.ts';
 import type { App } from '../app-type.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { exportConversations, exportForm, type ExportRow, type RowForm, toCsv } from '../../contacts/index.ts';
-import { toOutsideId } from '../../domain/organisations.ts';
+import { toOutsideId } from '../../domain/id-rules.ts';
 import { loggedError } from '../../domain/safe-text.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';

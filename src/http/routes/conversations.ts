@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { viewConversations, viewSenders, type SendersView } from '../../conversations/index.ts';
 import { VISIBLE_STATUSES } from '../../domain/conversation.ts';
 import { conversationId, texterId } from '../../domain/ids.ts';
-import { toOutsideId } from '../../domain/organisations.ts';
+import { toOutsideId } from '../../domain/id-rules.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
 import { answer, problems } from '../document.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { viewConversations, viewLoad } from '../../conversations/index.ts';
 import { VISIBLE_STATUSES } from '../../domain/conversation.ts';
-import { toOutsideId } from '../../domain/organisations.ts';
+import { toOutsideId } from '../../domain/id-rules.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
 import { texterOf } from '../authenticate.ts';

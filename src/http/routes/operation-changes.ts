@@ -1,5 +1,5 @@
 import { findFailed, retry, withFailedJobs } from '../../reconcile/index.ts';
-import { toOutsideId } from '../../domain/organisations.ts';
+import { toOutsideId } from '../../domain/id-rules.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
 import { problems } from '../document.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { movesPlace, OPERATION_FILTERS, readMoves, parseMovesRequest, toMovesPage } from '../../operations/index.ts';
 import { OPERATION_KINDS } from '../../domain/operation.ts';
-import { toOutsideId, toStoredId } from '../../domain/organisations.ts';
+import { toOutsideId, toStoredId } from '../../domain/id-rules.ts';
 import { required } from '../access.ts';
 import { callerOf } from '../authenticate.ts';
 import type { App } from '../app-type.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { setTokenKeys, signToken, TOKEN_S_MAX, tokenKeySet } from '../../access/index.ts';
 import { revokeTokens } from '../../campaigns/index.ts';
 import { unknownTexter } from '../../domain/errors.ts';
-import { toOutsideId } from '../../domain/organisations.ts';
+import { toOutsideId } from '../../domain/id-rules.ts';
 import { required } from '../access.ts';
 import type { App } from '../app-type.ts';
 import { actorOf, callerOf } from '../authenticate.ts';

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isId } from '../../src/domain/id-rules.ts';
+import { isId, organisationOf, toOutsideId, toOutsideText, toStoredId } from '../../src/domain/id-rules.ts';
 import { campaignId, outsideId, texterId } from '../../src/domain/ids.ts';
-import { organisationOf, toOutsideId, toOutsideText, toStoredId } from '../../src/domain/organisations.ts';
 
 describe('the ids of organisations', () => {
   it('never collide: no id that a caller can choose has an organisation in front', () => {
