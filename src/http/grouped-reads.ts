@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import { DamagedRecord } from '../domain/damaged-record.ts';
+import { DamagedRecord } from '../mongo/stored-values.ts';
 
 /** Limits how long one caller waits for documents of others. */
 const GROUP_MAX = 100;

@@ -8,7 +8,7 @@ import {
   Refusal,
   type RefusalCode,
 } from '../domain/errors.ts';
-import { DamagedRecord } from '../domain/damaged-record.ts';
+import { DamagedRecord } from '../mongo/stored-values.ts';
 import { safeText } from '../domain/safe-text.ts';
 import { isDatabaseAway } from '../mongo/server-errors.ts';
 import { isRedisAway } from '../queue/redis-errors.ts';

@@ -1,4 +1,4 @@
-import type { DamagedRecord } from '../domain/damaged-record.ts';
+import type { DamagedRecord } from '../mongo/stored-values.ts';
 import type { Claim, ClaimRequest } from '../claims/index.ts';
 import type { OperationKind, OperationRecord } from '../domain/operation.ts';
 import type { StoredBatch } from './batch.ts';

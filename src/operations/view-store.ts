@@ -1,5 +1,5 @@
 import type { QueryFilter } from 'mongoose';
-import { DamagedRecord, readOrDamaged } from '../domain/damaged-record.ts';
+import { DamagedRecord, readOrDamaged } from '../mongo/stored-values.ts';
 import { RETRYABLE_CODES } from '../domain/operation.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { batchId, batchIdsOf, QUEUED, type BatchDoc, type OperationDoc } from '../mongo/documents.ts';

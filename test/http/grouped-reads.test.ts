@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DamagedRecord } from '../../src/domain/damaged-record.ts';
+import { DamagedRecord } from '../../src/mongo/stored-values.ts';
 import { GroupedReads } from '../../src/http/grouped-reads.ts';
 
 interface Doc {
