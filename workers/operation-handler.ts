@@ -23,7 +23,7 @@ import {
   type OperationRequest,
   type SliceResult,
 } from '../src/operations/index.ts';
-import { conflictCounts } from '../src/telemetry/index.ts';
+import { conflictCounts } from '../src/mongo/transaction.ts';
 import type { AfterEnd } from './after-end.ts';
 import { repairChanged } from './changed-job.ts';
 import { failedWith, type Attempt, type Handler, type Outcome } from './executor.ts';

@@ -4,7 +4,7 @@ import { isClosed, rulesOf, type StoredCampaign } from '../campaigns/index.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import { CLAIMABLE, TO_WAKE, type ClaimDoc } from '../mongo/documents.ts';
 import { BLOCKED_INDEX, BY_ID, CLAIMABLE_INDEX, WAITING_INDEX } from '../mongo/indexes.ts';
-import { countConflict } from '../telemetry/index.ts';
+import { countConflict } from '../mongo/transaction.ts';
 import { CANCELLED_RECEIPT, type Claim } from './claim.ts';
 import { endWaitingClaims } from './end-waiting.ts';
 import { ClaimsDelayed, type ClaimStore, type Round, type RoundStore, type Unblocked } from './ports.ts';

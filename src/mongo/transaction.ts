@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { mongo } from 'mongoose';
-import { pauseMs } from '../domain/backoff.ts';
 import { WriteConflict } from '../domain/errors.ts';
 import { MAJORITY } from './connect.ts';
 import { hasCode, isDatabaseAway, isLostConnection } from './server-errors.ts';
@@ -16,6 +15,10 @@ const REPEAT_FOR_MS = 20_000;
 
 /** Shorter than a failover: the caller repeats the whole step, and says in the log that no primary answers. */
 const COMMIT_REPEATED_FOR_MS = 5_000;
+
+const PAUSE_MS_MIN = 5;
+const PAUSE_MS_MAX = 250;
+const PAUSE_GROWTH = 1.5;
 
 export interface TransactionOptions {
   /** How long a transaction is repeated while it meets other writers; 0 for a single attempt. */
@@ -46,6 +49,14 @@ export async function repeated<Result>(
       await delay(pauseMs(conflicts));
     }
   }
+}
+
+/**
+ * Returns the pause before a transaction is repeated. It grows with the number of conflicts in a row, because the other
+ * transaction may be long, and it is random, so that two transactions do not meet again and again.
+ */
+export function pauseMs(conflicts: number): number {
+  return Math.random() * Math.min(PAUSE_MS_MIN * PAUSE_GROWTH ** conflicts, PAUSE_MS_MAX);
 }
 
 /**
@@ -107,4 +118,19 @@ export async function atAnyMoment<Result>(read: () => Promise<Result>): Promise<
       if (!isGone || attempt >= READS_MAX) throw error;
     }
   }
+}
+
+/** Where a transaction met the write of another program or worker and had to be repeated. */
+export type ConflictKind = 'batch' | 'claim' | 'move';
+
+const counts: Record<ConflictKind, number> = { batch: 0, claim: 0, move: 0 };
+
+/** Counts one conflict of this process. Call it once for each transaction that is repeated. */
+export function countConflict(kind: ConflictKind): void {
+  counts[kind] += 1;
+}
+
+/** Returns the conflicts of this process since its start. */
+export function conflictCounts(): Readonly<Record<ConflictKind, number>> {
+  return { ...counts };
 }

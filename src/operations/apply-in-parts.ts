@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { pauseMs } from '../domain/backoff.ts';
 import { WriteConflict } from '../domain/errors.ts';
-import { countConflict } from '../telemetry/index.ts';
+import { countConflict, pauseMs } from '../mongo/transaction.ts';
 import { countApplied, type Applied, type StoredBatch, type UnappliedBatch } from './batch.ts';
 import { countMoves } from './moves.ts';
 import type { Operation } from './operation.ts';

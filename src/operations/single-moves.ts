@@ -6,7 +6,7 @@ import type { Database } from '../mongo/database.ts';
 import { objectIds, type ConversationDoc } from '../mongo/documents.ts';
 import { BY_ID } from '../mongo/indexes.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
-import { countConflict } from '../telemetry/index.ts';
+import { countConflict } from '../mongo/transaction.ts';
 import { NotAsPlanned } from './apply-batch.ts';
 import type { OneRequest } from './contract.ts';
 import { receiversOf } from './batch.ts';

@@ -1,5 +1,4 @@
 export { MongoHealthStore, type DatabaseFacts, type HealthStore } from './database-health.ts';
-export { conflictCounts, countConflict } from './conflicts.ts';
 export { createLogger, errorReporter, type Logger } from './logger.ts';
 export {
   countWorkers,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WriteConflict } from '../../src/domain/errors.ts';
 import type { UnappliedBatch } from '../../src/operations/batch.ts';
 import type { Stores } from '../../src/operations/ports.ts';
-import { conflictCounts } from '../../src/telemetry/conflicts.ts';
+import { conflictCounts } from '../../src/mongo/transaction.ts';
 import { Harness } from '../support/harness.ts';
 import { runToEnd } from '../support/run-operation.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { conflictCounts } from '../../src/telemetry/conflicts.ts';
+import { conflictCounts } from '../../src/mongo/transaction.ts';
 import { Harness } from '../support/harness.ts';
 import { until } from '../support/until.ts';
 

@@ -5,7 +5,7 @@ import type { ClaimCommand } from '../../src/claims/contract.ts';
 import { ClaimsDelayed } from '../../src/claims/ports.ts';
 import { requestHash } from '../../src/domain/requests.ts';
 import { objectIds } from '../../src/mongo/documents.ts';
-import { conflictCounts } from '../../src/telemetry/conflicts.ts';
+import { conflictCounts } from '../../src/mongo/transaction.ts';
 import { sendRequest } from '../../src/producer/send-many.ts';
 import { Harness } from '../support/harness.ts';
 import { pauseReconcile } from '../support/raw-queue.ts';
