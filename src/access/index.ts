@@ -11,7 +11,7 @@
  */
 export { MongoChangeStore } from './change-store.ts';
 export { type Key, matchesHash, parseKey } from './key.ts';
-export { MongoKeyStore } from './key-store.ts';
+export { keyVersionKey, MongoKeyStore, renewKeyVersion } from './key-store.ts';
 export {
   type CreatedKey,
   createKey,

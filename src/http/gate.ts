@@ -1,5 +1,5 @@
+import { keyVersionKey } from '../access/index.ts';
 import type { RedisConnection } from '../queue/connection.ts';
-import { keyVersionKey } from '../queue/key-version.ts';
 
 const WINDOW_MS = 60_000;
 

@@ -4,6 +4,7 @@ import {
   createKey,
   type CreatedKey,
   findOrganisation,
+  renewKeyVersion,
   replaceKey,
   revokeKey,
   rotateSigningKey,
@@ -12,7 +13,6 @@ import {
 } from '../../access/index.ts';
 import { DEFAULT_ORGANISATION } from '../../domain/id-rules.ts';
 import { errorText } from '../../domain/safe-text.ts';
-import { renewKeyVersion } from '../../queue/key-version.ts';
 import { misused } from '../errors.ts';
 import { fittedTable } from '../layout.ts';
 import type { Session } from '../session.ts';
