@@ -1,3 +1,5 @@
+import type { Server as NodeServer } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import pTimeout from 'p-timeout';
 import type { Config } from '../config.ts';
@@ -5,7 +7,6 @@ import type { Service } from '../process/run-service.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { buildApp } from './app.ts';
 import { openServices } from './services.ts';
-import { UnusedConnections } from './unused-connections.ts';
 
 /** After the server has become not ready, it accepts connections for a moment, so that nobody is refused who does not know it. */
 const NOT_READY_MS = 200;
@@ -47,5 +48,28 @@ export async function startServer(config: Config, logger: Logger): Promise<Serve
   } catch (error) {
     await services.close();
     throw error;
+  }
+}
+
+/**
+ * The connections on which the server has received nothing yet. Browsers and proxies open some in advance. Node does not count
+ * them as idle, so a server that stops would wait for their first request.
+ */
+class UnusedConnections {
+  private readonly sockets = new Set<Socket>();
+  private isClosed = false;
+
+  constructor(server: NodeServer) {
+    server.on('connection', (socket) => {
+      if (this.isClosed) return void socket.destroy();
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
+    });
+  }
+
+  /** Closes them, and those that are accepted from now on. */
+  close(): void {
+    this.isClosed = true;
+    for (const socket of this.sockets) if (socket.bytesRead === 0) socket.destroy();
   }
 }

@@ -20,7 +20,7 @@ import { Gate } from './gate.ts';
 import { KeyCache } from './key-cache.ts';
 import { countsOfEvent } from './live/live-counts.ts';
 import { LiveHub } from './live/live-hub.ts';
-import type { Snapshot } from './live/view.ts';
+import type { Snapshot } from './live/live-campaign.ts';
 import { SharedAnswers } from './shared-answers.ts';
 
 /** A client of HTTP waits at most about three seconds for the answer that a service is away. */

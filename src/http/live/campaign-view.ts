@@ -12,7 +12,7 @@ import type { SharedAnswers } from '../shared-answers.ts';
 import type { CountsOfEvent } from './live-counts.ts';
 import { campaignEvents } from './event-shapes.ts';
 import { eventWriter } from './event-text.ts';
-import type { LiveView, Snapshot } from './view.ts';
+import type { LiveView, Snapshot } from './live-campaign.ts';
 
 const write = eventWriter(campaignEvents);
 

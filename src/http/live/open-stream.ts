@@ -3,9 +3,8 @@ import { unavailable } from '../problem-of-error.ts';
 import type { HttpServices } from '../services.ts';
 import { EventSink } from './event-sink.ts';
 import { parseEventId, retryText } from './event-text.ts';
-import type { LiveCampaign } from './live-campaign.ts';
+import type { LiveCampaign, LiveView } from './live-campaign.ts';
 import type { StreamOwner } from './live-hub.ts';
-import type { LiveView } from './view.ts';
 import { Watcher } from './watcher.ts';
 
 interface Opening {

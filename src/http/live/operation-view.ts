@@ -4,7 +4,7 @@ import type { OperationBody } from '../operation-shapes.ts';
 import type { SharedAnswers } from '../shared-answers.ts';
 import { operationEvents } from './event-shapes.ts';
 import { eventWriter } from './event-text.ts';
-import { READ_AGAIN, type LiveText, type LiveView, type Snapshot } from './view.ts';
+import { READ_AGAIN, type LiveText, type LiveView, type Snapshot } from './live-campaign.ts';
 
 const write = eventWriter(operationEvents);
 

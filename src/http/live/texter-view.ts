@@ -2,7 +2,7 @@ import { toOutsideId } from '../../domain/id-rules.ts';
 import type { Change, Entry, Position } from '../../events/index.ts';
 import { texterEvents, type DataOf } from './event-shapes.ts';
 import { eventWriter } from './event-text.ts';
-import type { LiveText, LiveView, Snapshot } from './view.ts';
+import type { LiveText, LiveView, Snapshot } from './live-campaign.ts';
 
 const write = eventWriter(texterEvents);
 

@@ -2,8 +2,7 @@ import { follows, NO_CHANGES, type Entry, type Position } from '../../events/ind
 import type { EventSink } from './event-sink.ts';
 import { everyStream, type DataOf } from './event-shapes.ts';
 import { eventWriter, HEARTBEAT } from './event-text.ts';
-import type { CampaignWatcher, LiveCampaign } from './live-campaign.ts';
-import { READ_AGAIN, type LiveView } from './view.ts';
+import { type CampaignWatcher, type LiveCampaign, READ_AGAIN, type LiveView } from './live-campaign.ts';
 
 /** How many missed changes are sent again, in pages. A client that has missed more gets a snapshot. */
 const REPLAYED_MAX = 500;
