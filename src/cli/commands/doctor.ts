@@ -13,11 +13,10 @@ export function addDoctor(program: Command, session: Session): void {
 
 async function runChecks(session: Session): Promise<Output> {
   const { config } = session;
-  const [{ checkDatabase }, { checkOwner }, { checkQueue }, { checkQueueFaults }] = await Promise.all([
+  const [{ checkDatabase }, { checkOwner }, { checkQueue, checkQueueFaults }] = await Promise.all([
     import('../doctor/database-checks.ts'),
     import('../doctor/owner-checks.ts'),
     import('../doctor/queue-checks.ts'),
-    import('../doctor/queue-fault-checks.ts'),
   ]);
   const running = [checkDatabase(config), checkOwner(config), checkQueue(config), checkQueueFaults(config)];
   const checks = (await Promise.all(running)).flat();

@@ -1,18 +1,27 @@
 import type { Config } from '../../config.ts';
 import { createContext, type Context } from '../../context.ts';
+import type { IncompleteCampaign } from '../../conversations/index.ts';
 import { errorText } from '../../domain/safe-text.ts';
 import type { Database } from '../../mongo/database.ts';
 import { MIGRATE_ACTIONS, missingRights, readPrivileges, WORK_ACTIONS } from '../../mongo/mongodb-rights.ts';
-import { probeFeatures } from '../../mongo/probe-features.ts';
+import { probeFeatures, type FeatureProblems } from '../../mongo/probe-features.ts';
 import { hasCode, UNAUTHORIZED } from '../../mongo/server-errors.ts';
 import type { DatabaseFacts } from '../../telemetry/index.ts';
 import { counted } from '../terminal.ts';
 import { fail, ok, warn, type Check } from './check.ts';
-import { documentChecks } from './document-checks.ts';
-import { featureChecks } from './feature-checks.ts';
 
 const MONGODB_MAJOR_MIN = 5;
 const MAJORITY_LAG_S_MAX = 10;
+/** Each transaction waits for the majority once, and a claim or a single move is one transaction. */
+const MAJORITY_WRITE_MS_MAX = 100;
+const REPLICA_SET = 'use a replica set of MongoDB';
+const CAMPAIGNS_SHOWN_MAX = 5;
+
+const NO_PROMISE = 'a conversation could be given to two texters';
+
+const KILLED_TODO =
+  'the documents of a transaction that a killed process left are blocked for up to 90 s; ' +
+  'set transactionLifetimeLimitSeconds to 10';
 
 export async function checkDatabase(config: Config): Promise<Check[]> {
   try {
@@ -106,4 +115,56 @@ function indexChecks({ missingRequired, missingIndexes, indexConflicts, indexCou
     ...indexConflicts.map((conflict) => fail('indexes', "a collection or index differs from Baton's", conflict)),
   ];
   return checks.length > 0 ? checks : [ok('indexes', `all ${indexCount}`)];
+}
+
+/** What the server was seen to do. Each problem says what it costs. */
+export function featureChecks(problems: FeatureProblems): Check[] {
+  const { transactions, snapshots, guardedWrites, killedProcesses, majorityWriteMs } = problems;
+  return [
+    transactions === undefined
+      ? ok('isolation', 'a write is invisible until its commit, and of two that conflict one fails')
+      : fail('isolation', `the server ${transactions}`, `workers do not start, because ${NO_PROMISE}; ${REPLICA_SET}`),
+    snapshots === undefined
+      ? ok('snapshot reads', 'several reads see one moment')
+      : fail('snapshot reads', `the server ${snapshots}`, `counts and limits are wrong or fail; ${REPLICA_SET}`),
+    guardedWrites === undefined
+      ? ok('guarded writes', 'conversations are found by their ids alone')
+      : warn('guarded writes', `the server ${guardedWrites}`, 'every batch and claim is slow in a large database'),
+    killedProcesses === undefined
+      ? ok('killed processes', 'their transactions can be ended')
+      : warn('killed processes', `the server ${killedProcesses}`, KILLED_TODO),
+    majorityWriteMs <= MAJORITY_WRITE_MS_MAX
+      ? ok('majority writes', `${majorityWriteMs} ms`)
+      : warn('majority writes', `${majorityWriteMs} ms`, 'every transaction waits this long; move the members closer'),
+  ];
+}
+
+/** What other programs have left incomplete, and the conversations that no texter of the campaign has. */
+function documentChecks(campaigns: readonly IncompleteCampaign[]): Check[] {
+  const check = (
+    field: 'incomplete' | 'texters' | 'withoutTexter',
+    name: string,
+    what: string,
+    todo: string,
+  ): Check => {
+    const found = campaigns.filter((campaign) => campaign[field] > 0);
+    const listed = found.slice(0, CAMPAIGNS_SHOWN_MAX).map((each) => `${each[field]} in campaign ${each.campaignId}`);
+    const more = found.length > listed.length ? `, and in ${found.length - listed.length} more campaigns` : '';
+    return found.length === 0 ? ok(name, `none ${what}`) : warn(name, `${what}: ${listed.join(', ')}${more}`, todo);
+  };
+  return [
+    check(
+      'incomplete',
+      'conversations',
+      'incomplete',
+      'operations skip them; complete them with `baton repair CAMPAIGN`',
+    ),
+    check('texters', 'texters', 'incomplete', 'they count as paused; complete them with `baton repair CAMPAIGN`'),
+    check(
+      'withoutTexter',
+      'assignees',
+      'not on the campaign',
+      '`baton senders CAMPAIGN` names them; release their conversations with `baton unassign CAMPAIGN --from ID`',
+    ),
+  ];
 }

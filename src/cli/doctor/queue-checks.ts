@@ -3,11 +3,18 @@ import { errorText } from '../../domain/safe-text.ts';
 import { withRedis } from '../../queue/connection.ts';
 import { meaningOf } from '../../queue/redis-errors.ts';
 import { tryRedis } from '../../queue/redis-rights.ts';
-import { readQueueFacts, type QueueFacts, type QueueState } from '../../telemetry/index.ts';
+import {
+  readQueueFacts,
+  readQueueFaults,
+  type QueueFacts,
+  type QueueFaults,
+  type QueueState,
+} from '../../telemetry/index.ts';
 import { counted } from '../terminal.ts';
 import { fail, ok, warn, type Check } from './check.ts';
 
 const REDIS_VERSION_MIN = [6, 2] as const;
+const JOBS_SHOWN_MAX = 3;
 
 export async function checkQueue(config: Config): Promise<Check[]> {
   try {
@@ -49,4 +56,30 @@ function isOlder(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [majorMin, minorMin] = REDIS_VERSION_MIN;
   return major < majorMin || (major === majorMin && minor < minorMin);
+}
+
+/** Returns nothing when Redis cannot be reached: another check says so. */
+export async function checkQueueFaults({ queue }: Config): Promise<Check[]> {
+  const faults = await readQueueFaults(queue).catch(() => undefined);
+  return faults ? [...settingChecks(faults), setAsideCheck(faults)] : [];
+}
+
+function settingChecks({ settings }: QueueFaults): Check[] {
+  if (settings.length === 0) return [ok('queue settings', 'no queue is paused or limited')];
+  return settings.map(({ queue, isPaused, found }) => {
+    const name = `queue ${queue}`;
+    const text = `the queue ${found.join(' and ')}`;
+    if (isPaused) return fail(name, text, 'its jobs wait until it is resumed; resume it where it was paused');
+    return warn(name, text, 'Baton sets no such limit; remove it where it was set, unless it is wanted');
+  });
+}
+
+function setAsideCheck({ setAside }: QueueFaults): Check {
+  if (setAside.length === 0) return ok('jobs set aside', 'none');
+  const shown = setAside.slice(0, JOBS_SHOWN_MAX).map((job) => `${job.jobId} of ${job.queue} ${job.problem}`);
+  const more = setAside.length > shown.length ? `; and ${setAside.length - shown.length} more` : '';
+  const todo =
+    'accepted operations continue by themselves; send other requests again; ' +
+    'the key "set-aside" in Redis keeps the raw bodies for 14 days';
+  return warn('jobs set aside', `${counted(setAside.length, 'job')}: ${shown.join('; ')}${more}`, todo);
 }
