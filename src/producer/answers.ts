@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { JobsOptions } from 'bullmq';
 import type { ClaimJob } from '../claims/contract.ts';
 import type { FoundOperation, WaitOptions } from '../domain/answers.ts';
-import { JobFailed, operationConflict, ProducerClosed, WaitTimeout } from '../domain/errors.ts';
+import { JobFailed, ProducerClosed, WaitTimeout } from '../domain/errors.ts';
 import { isEnded } from '../domain/operation.ts';
 import { requestHash } from '../domain/requests.ts';
 import { parseFailureText, toFailureText } from '../domain/stored-error.ts';
@@ -133,16 +133,4 @@ export function isSameRequest(sent: AnyJob, kept: AnyJob | undefined): boolean {
 
 export function outcomeOf(answer: { readonly createdBySendId: string }, job: AnyJob): 'created' | 'exists' {
   return answer.createdBySendId === job.sendId ? 'created' : 'exists';
-}
-
-/** Sends a job under the id of its operation. Throws if the queue keeps a different request under that id. */
-export async function sendOnce(
-  sender: Sender,
-  name: string,
-  job: AnyJob,
-  options: JobsOptions,
-  isSame: (kept: unknown) => boolean,
-): Promise<void> {
-  const { kept } = await sender.send(name, job, options, isSame);
-  if (kept !== job && !isSame(kept)) throw operationConflict(job.request.operationId);
 }

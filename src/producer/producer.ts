@@ -52,7 +52,7 @@ import { connectSender, connectWorker, type RedisConnection } from '../queue/con
 import { CLAIMS_QUEUE, CONTROLS_QUEUE, jobIdOf, OPERATIONS_QUEUE, PREVIEWS_QUEUE } from '../queue/job.ts';
 import { OwnerCheck } from '../queue/queue-owner.ts';
 import { Sender } from '../queue/sender.ts';
-import { Answers, isSameRequest, outcomeOf, sendOnce, withNewId } from './answers.ts';
+import { Answers, isSameRequest, outcomeOf, withNewId } from './answers.ts';
 import { atCaller, callAtCaller, methodsAtCaller } from './at-caller.ts';
 import { checkedOptions } from './options.ts';
 import type {
@@ -159,7 +159,7 @@ class QueueProducer implements Producer {
     const request = parseClaimRequest({ ...rest, operationId, kind: 'self-assign' });
     const job = newClaimJob(request, randomUUID());
     const options = { ...CLAIM_JOB_OPTIONS, jobId: jobIdOf(operationId) };
-    await sendOnce(this.claims, CLAIM_JOB, job, options, (kept) => isSameRequest(job, claimJob.safeParse(kept).data));
+    await this.claims.sendOnce(CLAIM_JOB, job, options, (kept) => isSameRequest(job, claimJob.safeParse(kept).data));
     const result = atCaller(async (wait?: Partial<WaitOptions>): Promise<ClaimResult> => {
       const answer = (await this.answers.wait(this.claims, operationId, wait)) as ClaimAnswer;
       const { conversationIds, receipt } = answer;
@@ -213,7 +213,7 @@ class QueueProducer implements Producer {
     const job = newOperationJob(request, randomUUID());
     const options = { ...OPERATION_JOB_OPTIONS, jobId: jobIdOf(operationId) };
     const isSame = (kept: unknown): boolean => isSameRequest(job, operationJob.safeParse(kept).data);
-    await sendOnce(this.operations, OPERATION_JOB, job, options, isSame);
+    await this.operations.sendOnce(OPERATION_JOB, job, options, isSame);
     const result = atCaller(async (wait?: Partial<WaitOptions>): Promise<OperationResult> => {
       const answer = (await this.answers.wait(this.operations, operationId, wait)) as OperationAnswer;
       const { state, receipt, traceparent } = answer;

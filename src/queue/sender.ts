@@ -1,7 +1,7 @@
 import { Queue, type Job, type JobsOptions } from 'bullmq';
 import pTimeout, { TimeoutError } from 'p-timeout';
 import type { WaitOptions } from '../domain/answers.ts';
-import { ProducerClosed, QueueUnavailable, Refusal } from '../domain/errors.ts';
+import { operationConflict, ProducerClosed, QueueUnavailable, Refusal } from '../domain/errors.ts';
 import { jobIdText, storableError } from '../domain/safe-text.ts';
 import { COMMAND_TIMEOUT_MS } from './connection-options.ts';
 import type { ErrorListener, RedisConnection } from './connection.ts';
@@ -31,6 +31,10 @@ export interface SenderParts {
 
 /** Returns true if the data that the queue keeps under the id of a job asks for the same. */
 type IsSame = (kept: unknown) => boolean;
+
+interface OfOperation {
+  readonly request: { readonly operationId: string };
+}
 
 interface SentJob {
   readonly jobId: string;
@@ -69,6 +73,17 @@ export class Sender {
       if (error instanceof Refusal) throw error;
       throw this.closed.signal.aborted ? new ProducerClosed() : unavailable(error);
     }
+  }
+
+  /** Sends a job under the id of its operation. Throws a `Refusal` if the queue keeps a different request under that id. */
+  async sendOnce<Data extends OfOperation>(
+    name: string,
+    data: Data,
+    options: JobsOptions,
+    isSame: IsSame,
+  ): Promise<void> {
+    const { kept } = await this.send(name, data, options, isSame);
+    if (kept !== data && !isSame(kept)) throw operationConflict(data.request.operationId);
   }
 
   /** No two jobs of a sender have the same time, so that workers can tell in which order it has sent them. */
