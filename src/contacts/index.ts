@@ -12,13 +12,11 @@ export {
   parsePersonJob,
 } from './contract.ts';
 export { type CsvChoices, type CsvFile, openCsv } from './csv-file.ts';
-export { type ExportRow, exportConversations } from './export.ts';
-export { exportForm, type RowForm, toCsv } from './export-csv.ts';
+export { type ExportRow, exportConversations, exportForm, type RowForm, toCsv } from './export.ts';
 export { FIELDS, headerKey, REPORT_COLUMNS } from './fields.ts';
 export { withGuard } from './formulas.ts';
 export { type ImportEnd, type ImportOptions, type ImportPreview, importContacts, previewImport } from './import.ts';
-export { contactRow, jsonKeyOf } from './json-rows.ts';
-export { type JsonForm, jsonSource } from './json-rows.ts';
+export { contactRow, jsonKeyOf, type JsonForm, jsonSource } from './json-rows.ts';
 export { openNamelessFile, piecesOf, writeAll } from './nameless-file.ts';
 export { type ContactSource, sourceOf, type SourceRow } from './source.ts';
 export { liftOptOut, optOut } from './opt-out.ts';

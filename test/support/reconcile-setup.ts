@@ -8,7 +8,7 @@ import { ClaimQueue } from '../../src/claims/claim-queue.ts';
 import { CLAIMS_QUEUE, OPERATIONS_QUEUE, RECONCILE_QUEUE } from '../../src/queue/job.ts';
 import { OperationQueue } from '../../src/operations/operation-queue.ts';
 import { LostJobs } from '../../src/reconcile/lost-jobs.ts';
-import { ReconciledQueues } from '../../src/reconcile/reconciled-jobs.ts';
+import { ReconciledQueues } from '../../src/reconcile/reconciled-queues.ts';
 import { Harness } from './harness.ts';
 import { RawQueue } from './raw-queue.ts';
 import type { BulkInput } from './any-request.ts';
