@@ -29,8 +29,8 @@ const RULES = [
   '^src/domain/',
   '^src/campaigns/campaign\\.ts$',
   '^src/claims/(claim|contract|rules)\\.ts$',
-  '^src/contacts/(cell-values|consent|contact|contract|fields|formulas|json-row|json-scanner|mapping|mapping-refusals|moments|row)\\.ts$',
-  '^src/operations/(batch|contract|evaluate|moves|operation|planner|shortfalls|sources-and-targets|surplus)\\.ts$',
+  '^src/contacts/(cell-values|consent|contact|contract|fields|formulas|json-scanner|mapping|mapping-refusals|moments|row)\\.ts$',
+  '^src/operations/(batch|contract|evaluate|moves|operation|planner|sources-and-targets|surplus)\\.ts$',
 ];
 
 const layerRules = LAYERS.slice(0, -1).map((folders, index) => ({

@@ -1,14 +1,21 @@
 /**
- * Operations: reassign, unassign and undo, from their acceptance to the stored receipt. Start with `lifecycle.ts`.
+ * Operations: reassign, unassign and undo, from their acceptance to the stored receipt. Start with `lifecycle.ts`. In the order in
+ * which a bulk operation passes through them:
  *
  * contract, jobs         requests and jobs, with their zod schemas
+ * sending-order          whether a job may be accepted yet; sent-jobs reads the others, accept-taken accepts several
+ * lifecycle              accept, take the lock, run a slice, finish or fail
  * kinds                  what differs between kinds of operations
- * lifecycle, ending      accept, take the lock, run a slice, finish or fail; then cancel, move-one and preview
- * resolve-plan           from a request to its sources, targets and limit
- * run                    the loop that applies batches; select and undo plan them
- * moves-page             what an operation did, conversation by conversation
- * planner, batch, evaluate, surplus, shortfalls, sources-and-targets   pure rules
- * ports                  the database as the use cases see it; *-store and apply-batch implement it
+ * resolve-plan           from a request to its sources, targets and limit; resolve-named for named conversations
+ * select, list, undo     plan the batches; select reads the candidates, and the planner deals them
+ * run, apply-in-parts    the loop that stores and applies batches
+ * apply-batch            the transaction of a part; move-writer writes its moves
+ * ending                 ends the operation; ending-receipt makes its receipt
+ *
+ * move-one, move-together   single moves, each in one transaction
+ * cancel, preview, progress, moves-page   for those who ask
+ * batch, moves, evaluate, surplus, sources-and-targets   pure rules
+ * ports, view-ports      the database as the use cases see it; *-store, insert-operation and single-moves implement it
  */
 export { MongoBatchStore } from './batch-store.ts';
 export { cancel, type CancelledQueue, cancelQueued, findQueued } from './cancel.ts';
