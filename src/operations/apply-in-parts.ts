@@ -17,9 +17,9 @@ const NO_PROGRESS_MS_MAX = 2_000;
 const SIZE_MIN = 25;
 /** The first size. It doubles after each clean transaction until the first conflict. */
 const SIZE_START = 250;
-const SHRINK_FACTOR = 0.5;
+const SIZE_SHRINK_FACTOR = 0.5;
 /** The growth for each conversation of a clean transaction. With it, about one transaction in seven meets a conflict. */
-const GROWTH = 0.12;
+const SIZE_GROWTH = 0.12;
 /** A smaller batch needs more statements for each conversation, because each target needs a statement of its own. */
 const BATCH_SIZE_MIN = 1_000;
 /** How many times more batches are in flight while transactions are small, because each one waits for its commit. */
@@ -32,7 +32,7 @@ const IN_FLIGHT_FACTOR_MAX = 1.5;
 const IN_PARTS_MS = 5_000;
 
 /** The campaigns whose sizes are remembered. Other campaigns begin with the size of the start. */
-const CAMPAIGNS_MAX = 1_000;
+const CAMPAIGNS_KEPT_MAX = 1_000;
 
 export interface PartsDeps {
   readonly stores: Stores;
@@ -130,11 +130,11 @@ export class TransactionSize {
   /** The new size depends on the size of the failed transaction, so several failures of one size shrink it once. */
   shrink(conflictingSize: number): void {
     this.hasMetConflict = true;
-    this.size = Math.max(this.sizeMin, Math.min(this.size, conflictingSize * SHRINK_FACTOR));
+    this.size = Math.max(this.sizeMin, Math.min(this.size, conflictingSize * SIZE_SHRINK_FACTOR));
   }
 
   grow(cleanSize: number): void {
-    const growth = this.hasMetConflict ? GROWTH : 1;
+    const growth = this.hasMetConflict ? SIZE_GROWTH : 1;
     this.size = Math.min(this.sizeMax, this.size + Math.min(cleanSize, this.size) * growth);
   }
 
@@ -168,7 +168,7 @@ export class TransactionSizes {
     this.sizes.delete(campaignId);
     this.sizes.set(campaignId, size);
     const [oldest] = this.sizes.keys();
-    if (this.sizes.size > CAMPAIGNS_MAX && oldest !== undefined) this.sizes.delete(oldest);
+    if (this.sizes.size > CAMPAIGNS_KEPT_MAX && oldest !== undefined) this.sizes.delete(oldest);
     return size;
   }
 }

@@ -7,10 +7,10 @@ import type { ClaimLimits, Operation } from './operation.ts';
 
 const LIMITED_STATUSES = ['not-started', 'needs-reply'] as const;
 
-/** A count is reused for this long. The moves of later operations are added to it. */
+/** How long {@link QueuedLoads} reuses a count. The moves of later operations are added to it. */
 const COUNT_REUSED_MS_MAX = 1_000;
 /** The campaigns whose last operation is remembered. */
-const CAMPAIGNS_MAX = 100;
+const CAMPAIGNS_KEPT_MAX = 100;
 
 export interface LimitCheck {
   readonly campaignId: string;
@@ -133,7 +133,7 @@ export class QueuedLoads {
     this.campaigns.delete(campaignId);
     this.campaigns.set(campaignId, { sequence, endedAt, loads });
     const [oldest] = this.campaigns.keys();
-    if (this.campaigns.size > CAMPAIGNS_MAX && oldest !== undefined) this.campaigns.delete(oldest);
+    if (this.campaigns.size > CAMPAIGNS_KEPT_MAX && oldest !== undefined) this.campaigns.delete(oldest);
   }
 
   /** Call it after a single move or a claim of the campaign. The next operation counts again. */
