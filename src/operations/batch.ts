@@ -1,7 +1,7 @@
 import type { BatchState } from '../domain/operation.ts';
 import type { Assignee, Candidate, Position } from '../domain/conversation.ts';
 import type { SkipReason } from '../domain/receipt.ts';
-import { countMoves, directionKey, moveKey, type Move } from './moves.ts';
+import { countMoves, directionKey, moveKey, splitMoves, type Move } from './moves.ts';
 
 export interface Skip {
   readonly reason: SkipReason;
@@ -128,6 +128,12 @@ export class BatchDraft {
 /** Counts the conversations of a batch that have moved. */
 export function countApplied({ state, moves, progress }: StoredBatch): number {
   return state === 'applied' ? countMoves(moves) : (progress?.appliedCount ?? 0);
+}
+
+/** Returns the moves of the part that was applied last. It has moved `movedCount` conversations. */
+export function lastApplied(batch: StoredBatch, movedCount: number): readonly Move[] {
+  const { first } = splitMoves(batch.moves, countApplied(batch));
+  return splitMoves(first, countApplied(batch) - movedCount).rest;
 }
 
 /** Counts the conversations that a batch moves or skips. */

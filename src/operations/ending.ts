@@ -15,7 +15,7 @@ import { changesOf, countsOf } from './moves.ts';
 import type { Operation, Plan } from './operation.ts';
 import type { Ending, Stores } from './ports.ts';
 
-interface EndingDeps {
+export interface EndingDeps {
   readonly stores: Stores;
   readonly clock: Clock;
 }

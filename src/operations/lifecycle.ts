@@ -2,8 +2,7 @@ import { type Clock } from '../domain/operation.ts';
 import { CONFIRMATION_CODES, isPermanent, operationConflict, Refusal, TOO_EARLY_CODES } from '../domain/errors.ts';
 import { toStoredError, type StoredError } from '../domain/stored-error.ts';
 import { isOne, type OperationRequest } from './contract.ts';
-import type { Batch } from './batch.ts';
-import { endStopped, failWith, finish, finishAtOnce } from './ending.ts';
+import { endStopped, failWith } from './ending.ts';
 import { kindOf, needsCampaignLock, refuseNow, resolvePlan } from './kinds.ts';
 import { moveOne, type OneCommand } from './move-one.ts';
 import { newOperation, type Operation, type OperationCommand, type Plan } from './operation.ts';
@@ -187,12 +186,8 @@ async function run(
   if (operation.claimsEnded === undefined) await kind.checkConfirmation?.(stores, request, plan);
   const prepared = kind.endsClaims?.(request) ? await endClaims(deps, operation, plan, controls) : operation;
   const source = kind.batchSource(stores, request, plan);
-  const finishAll = (batch: Batch, left: number) =>
-    finishAtOnce(deps, prepared, source, { batch, left, loads: controls.loads });
-  const work = { operation: prepared, source, mayHaveBatches, finishAtOnce: finishAll };
-  const end = await runSlice(stores, work, controls);
-  if (end === 'unfinished') return { kind: 'unfinished', operation: prepared };
-  return { kind: 'ended', operation: end === 'complete' ? await finish(deps, prepared, source) : end };
+  const end = await runSlice(deps, { operation: prepared, source, mayHaveBatches }, controls);
+  return end === 'unfinished' ? { kind: end, operation: prepared } : { kind: 'ended', operation: end };
 }
 
 async function endClaims(

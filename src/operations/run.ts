@@ -6,14 +6,16 @@ import { applyInParts, noteConflict, type PartsDeps, TransactionSize } from './a
 import {
   countApplied,
   countSelected,
+  lastApplied,
   type Applied,
   type Batch,
   type StoredBatch,
   type UnappliedBatch,
 } from './batch.ts';
+import { finish, finishAtOnce, type EndingDeps } from './ending.ts';
 import { isCounted } from './kinds.ts';
 import type { OneCommand } from './move-one.ts';
-import { countMoves, splitMoves, type Move } from './moves.ts';
+import { countMoves, type Move } from './moves.ts';
 import type { OperationRequest } from './contract.ts';
 import type { Operation } from './operation.ts';
 import type { Stores } from './ports.ts';
@@ -69,27 +71,27 @@ export interface SliceWork {
    * finds it, and the slice ends as overtaken.
    */
   readonly mayHaveBatches: boolean;
-  /**
-   * Moves this batch, which is all that the operation moves, and ends the operation. Returns `undefined` if that is not
-   * possible. `left`: how many conversations still match afterwards.
-   */
-  readonly finishAtOnce: (batch: Batch, left: number) => Promise<Operation | undefined>;
 }
 
 /** `complete`: every batch is applied and the end marker is stored. An `Operation`: it was moved and ended at once. */
-export type SliceEnd = 'complete' | 'unfinished' | Operation;
+type SliceEnd = 'complete' | 'unfinished' | Operation;
 
 /**
- * Works on a running operation until its batches are complete or `shouldStop` returns true. Applied batches stay applied, even
- * if the worker dies.
+ * Works on a running operation until it has ended or `shouldStop` returns true. Applied batches stay applied, even if the worker
+ * dies. Returns the operation as it ended.
  */
-export async function runSlice(stores: Stores, work: SliceWork, controls: SliceControls): Promise<SliceEnd> {
-  return new Slice(stores, work, controls).run();
+export async function runSlice(
+  deps: EndingDeps,
+  work: SliceWork,
+  controls: SliceControls,
+): Promise<Operation | 'unfinished'> {
+  const end = await new Slice(deps, work, controls).run();
+  return end === 'complete' ? finish(deps, work.operation, work.source) : end;
 }
 
 class Slice {
-  private readonly stores: Stores;
-  private readonly work: SliceWork;
+  private readonly deps: EndingDeps;
+  private readonly mayHaveBatches: boolean;
   private readonly operation: Operation;
   private readonly request: OperationRequest;
   private readonly source: BatchSource;
@@ -102,10 +104,10 @@ class Slice {
   /** How many batches `shouldStop` ended between two of their parts. */
   private interrupted = 0;
 
-  constructor(stores: Stores, work: SliceWork, controls: SliceControls) {
-    const { operation, source } = work;
-    this.stores = stores;
-    this.work = work;
+  constructor(deps: EndingDeps, work: SliceWork, controls: SliceControls) {
+    const { operation, source, mayHaveBatches } = work;
+    this.deps = deps;
+    this.mayHaveBatches = mayHaveBatches;
     this.operation = operation;
     this.request = operation.request;
     this.source = source;
@@ -114,7 +116,7 @@ class Slice {
     this.size = size;
     this.inFlight = new InFlight(() => this.batchesInFlightMax);
     this.parts = {
-      stores,
+      stores: deps.stores,
       operation,
       source,
       size,
@@ -126,13 +128,13 @@ class Slice {
 
   async run(): Promise<SliceEnd> {
     try {
-      if (this.work.mayHaveBatches && (await this.applyUnapplied())) return 'complete';
+      if (this.mayHaveBatches && (await this.applyUnapplied())) return 'complete';
       if (this.interrupted > 0) return 'unfinished';
       const end = await this.planAndApply();
       await this.inFlight.settled();
       if (end !== 'complete') return end;
       if (this.interrupted > 0) return 'unfinished';
-      await this.stores.batches.insertEndMarker(this.source.endMarker());
+      await this.deps.stores.batches.insertEndMarker(this.source.endMarker());
       return 'complete';
     } finally {
       await this.inFlight.abandoned();
@@ -141,7 +143,7 @@ class Slice {
 
   /** Applies the batches that an earlier slice left. Returns true when the list of batches is closed. */
   private async applyUnapplied(): Promise<boolean> {
-    const recent = await this.stores.batches.recent(this.request.operationId, UNAPPLIED_MAX);
+    const recent = await this.deps.stores.batches.recent(this.request.operationId, UNAPPLIED_MAX);
     const newest = recent.at(-1);
     if (!newest) return false;
     const unapplied = recent.filter((batch) => batch.state === 'planned');
@@ -158,7 +160,7 @@ class Slice {
   }
 
   private async resume(newest: StoredBatch, unapplied: readonly StoredBatch[]): Promise<void> {
-    const shortfalls = await this.stores.batches.shortfalls(this.request.operationId);
+    const shortfalls = await this.deps.stores.batches.shortfalls(this.request.operationId);
     await this.source.resume(newest, shortfalls);
     const missing = shortfalls.flatMap((batch) => batch.shortfalls).reduce((sum, { count }) => sum + count, 0);
     const unappliedMoves = unapplied.reduce((sum, batch) => sum + countMoves(batch.moves) - countApplied(batch), 0);
@@ -174,7 +176,7 @@ class Slice {
       for await (const batch of this.source.batches(sizeMax)) {
         const ended = await this.tryAtOnce(batch, sizeMax());
         if (ended) return ended;
-        await this.stores.batches.insert(batch);
+        await this.deps.stores.batches.insert(batch);
         await this.startApplying(batch);
         if (shouldStop() && !this.source.isComplete()) return 'unfinished';
       }
@@ -188,12 +190,13 @@ class Slice {
   private async tryAtOnce(batch: Batch, sizeMax: number): Promise<Operation | undefined> {
     const sizeBefore = this.size.current;
     const mayBeAll = this.source.isComplete() || countSelected(batch) < sizeMax;
-    const isFirst = !this.work.mayHaveBatches && batch.number === 1;
+    const isFirst = !this.mayHaveBatches && batch.number === 1;
     if (!isFirst || !mayBeAll || countMoves(batch.moves) > sizeBefore || !this.size.mayTryAtOnce) return undefined;
     const left = await this.source.leftAfter(batch, isCounted(this.request));
     if (left === undefined) return undefined;
     try {
-      const ended = await this.work.finishAtOnce(batch, left);
+      const only = { batch, left, loads: this.controls.loads };
+      const ended = await finishAtOnce(this.deps, this.operation, this.source, only);
       if (ended) this.addMoved(batch.moves);
       else this.size.noteNotAtOnce();
       return ended;
@@ -224,7 +227,7 @@ class Slice {
 
   private addApplied(applied: Applied, movedCount: number): void {
     this.source.addApplied(applied);
-    this.addMoved(lastMoves(applied.batch, movedCount));
+    this.addMoved(lastApplied(applied.batch, movedCount));
   }
 
   private addMoved(moves: readonly Move[]): void {
@@ -240,10 +243,4 @@ class Slice {
       ...(conflicts > 0 && { conflicts, transactionSize: this.size.current }),
     });
   }
-}
-
-/** The moves of the part of a batch that was applied last. */
-function lastMoves(batch: StoredBatch, movedCount: number): readonly Move[] {
-  const { first } = splitMoves(batch.moves, countApplied(batch));
-  return splitMoves(first, countApplied(batch) - movedCount).rest;
 }
