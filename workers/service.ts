@@ -80,6 +80,9 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   };
 }
 
+/** One campaign can send thousands of jobs to these queues at once. */
+const FAIR_QUEUES: readonly string[] = [OPERATIONS_QUEUE, CLAIMS_QUEUE];
+
 type ServiceContext = WorkerContext & { readonly afterEnd: AfterEnd };
 
 function startWorkers(config: Config, context: ServiceContext, logger: Logger, reporter: ErrorReporter): Worker[] {
@@ -107,7 +110,7 @@ function startWorkers(config: Config, context: ServiceContext, logger: Logger, r
     const versioned = new NewerVersionHandler(handler, redis, config.worker.newerWaitMs);
     const processor = processorOf(versioned, logger, locks);
     const parts = { name, processName, processor, locks, concurrency, redis, onError };
-    return startQueueWorker(config, { ...parts, isFair: name === OPERATIONS_QUEUE });
+    return startQueueWorker(config, { ...parts, isFair: FAIR_QUEUES.includes(name) });
   };
   return [
     start(
