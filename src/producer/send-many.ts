@@ -1,11 +1,8 @@
-import { QueueUnavailable, Refusal } from '../domain/errors.ts';
+import { Refusal } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
 import { parseRequest, type OperationRequest } from '../operations/contract.ts';
 import type { Sent, SentOfMany, Producer } from './producer-port.ts';
 import type { OperationInput } from '../domain/inputs.ts';
-
-/** More requests at a time would only wait in the connection, and use up their time limit there. */
-const AT_A_TIME_MAX = 200;
 
 /** Checks a list of requests. Throws a `bad-request` refusal that names the place of the first wrong one. */
 export function parseAll(inputs: unknown): readonly OperationRequest[] {
@@ -24,23 +21,12 @@ export function parseAll(inputs: unknown): readonly OperationRequest[] {
   });
 }
 
-/**
- * Sends requests in their order, and returns what became of each. When Redis is away, the remaining requests fail with the
- * same error, because each of them would wait for the whole time limit.
- */
-export async function sendMany(
+/** Sends requests in their order, and returns what became of each. */
+export function sendMany(
   requests: readonly OperationRequest[],
   send: (request: OperationRequest) => Promise<Sent>,
 ): Promise<readonly SentOfMany[]> {
-  const ended: SentOfMany[] = [];
-  let away: QueueUnavailable | undefined;
-  for (let from = 0; from < requests.length; from += AT_A_TIME_MAX) {
-    const some = requests.slice(from, from + AT_A_TIME_MAX);
-    const sent = away ? some.map(failed(away)) : await Promise.all(some.map((request) => outcomeOf(request, send)));
-    ended.push(...sent);
-    away ??= sent.map(({ error }) => error).find((error) => error instanceof QueueUnavailable);
-  }
-  return ended;
+  return Promise.all(requests.map((request) => outcomeOf(request, send)));
 }
 
 async function outcomeOf(
@@ -50,12 +36,8 @@ async function outcomeOf(
   try {
     return { operationId: request.operationId, sent: await send(request) };
   } catch (error) {
-    return failed(error instanceof Error ? error : new Error(String(error)))(request);
+    return { operationId: request.operationId, error: error instanceof Error ? error : new Error(String(error)) };
   }
-}
-
-function failed(error: Error): (request: OperationRequest) => SentOfMany {
-  return ({ operationId }) => ({ operationId, error });
 }
 
 /** Sends a request with the method of its kind. */

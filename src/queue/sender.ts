@@ -1,4 +1,5 @@
 import { Queue, type Job, type JobsOptions } from 'bullmq';
+import pLimit from 'p-limit';
 import pTimeout, { TimeoutError } from 'p-timeout';
 import type { WaitOptions } from '../domain/answers.ts';
 import { operationConflict, ProducerClosed, QueueUnavailable, Refusal } from '../domain/errors.ts';
@@ -10,7 +11,7 @@ import { runIfLost } from './lost-job.ts';
 import type { OwnerCheck } from './queue-owner.ts';
 import { readJob, readOrSetAside } from './read-job.ts';
 import { newClosing, whenReachable } from './reachable.ts';
-import { explained } from './redis-errors.ts';
+import { explained, isRedisAway } from './redis-errors.ts';
 import { CLOSE_MS_MAX, ResultWaiter } from './result-waiter.ts';
 
 export const DEFAULT_WAIT_MS = 60_000;
@@ -18,6 +19,8 @@ export const DEFAULT_WAIT_MS = 60_000;
 const ADD_ROUNDS_MAX = 5;
 /** Sending takes a few commands, and may have to wait for a new connection. Their sum has this limit. */
 const SEND_TIMEOUT_MS = 2 * COMMAND_TIMEOUT_MS;
+/** More jobs at a time would only wait in the connection, and use up their time limit there. */
+const AT_A_TIME_MAX = 200;
 
 export interface SenderParts {
   readonly connection: RedisConnection;
@@ -49,6 +52,9 @@ export class Sender {
   private results: ResultWaiter | undefined;
   private lastTimestamp = 0;
   private readonly closed = newClosing();
+  private readonly inTurn = pLimit(AT_A_TIME_MAX);
+  /** Why Redis confirmed nothing, and when that was noticed. Absent when it has confirmed something since. */
+  private lastFailure: { readonly at: number; readonly error: unknown } | undefined;
 
   constructor(name: string, parts: SenderParts) {
     this.parts = parts;
@@ -59,20 +65,17 @@ export class Sender {
 
   /**
    * Throws `QueueUnavailable` if Redis does not confirm the job in time, and a `Refusal` if the queues belong to another
-   * database than the expected one.
+   * database than the expected one. A job that waits for its turn has no time limit while Redis confirms those before it.
    */
   async send<Data>(name: string, data: Data, options: JobsOptions, isSame?: IsSame): Promise<SentJob> {
-    try {
-      const timestamp = this.nextTimestamp();
+    const calledAt = performance.now();
+    const timestamp = this.nextTimestamp();
+    return this.inTurn(() => {
+      // Otherwise each of thousands would wait for the whole time limit.
+      if (this.lastFailure && this.lastFailure.at >= calledAt) throw unavailable(this.lastFailure.error);
       // A job is safe to send again: it has an id, or a repetition does no harm.
-      return await this.whenReachable(async () => {
-        await this.requireDatabase();
-        return this.add(name, data, { ...options, timestamp }, isSame);
-      });
-    } catch (error) {
-      if (error instanceof Refusal) throw error;
-      throw this.closed.signal.aborted ? new ProducerClosed() : unavailable(error);
-    }
+      return this.whenReachable(() => this.add(name, data, { ...options, timestamp }, isSame));
+    });
   }
 
   /** Sends a job under the id of its operation. Throws a `Refusal` if the queue keeps a different request under that id. */
@@ -101,16 +104,8 @@ export class Sender {
 
   /** Returns true when the queue has a job with this id that has not been completed. */
   async hasOpen(jobId: string): Promise<boolean> {
-    try {
-      const job = await this.whenReachable(async () => {
-        await this.requireDatabase();
-        return readJob(this.queue, jobId);
-      });
-      return job !== undefined && (job.finishedOn === undefined || hasFailed(job));
-    } catch (error) {
-      if (error instanceof Refusal) throw error;
-      throw this.closed.signal.aborted ? new ProducerClosed() : unavailable(error);
-    }
+    const job = await this.whenReachable(() => readJob(this.queue, jobId));
+    return job !== undefined && (job.finishedOn === undefined || hasFailed(job));
   }
 
   async close(): Promise<void> {
@@ -122,8 +117,22 @@ export class Sender {
     ]);
   }
 
-  private whenReachable<Result>(work: () => Promise<Result>): Promise<Result> {
-    return whenReachable(this.parts.connection, { limitMs: SEND_TIMEOUT_MS, signal: this.closed.signal }, work);
+  /** Checks the database of the queues and does the work, again if the connection is lost meanwhile. */
+  private async whenReachable<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { signal } = this.closed;
+    try {
+      const done = await whenReachable(this.parts.connection, { limitMs: SEND_TIMEOUT_MS, signal }, async () => {
+        await this.requireDatabase();
+        return work();
+      });
+      this.lastFailure = undefined;
+      return done;
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      if (signal.aborted) throw new ProducerClosed();
+      if (error instanceof TimeoutError || isRedisAway(error)) this.lastFailure = { at: performance.now(), error };
+      throw unavailable(error);
+    }
   }
 
   private async requireDatabase(): Promise<void> {

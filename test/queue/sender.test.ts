@@ -1,8 +1,10 @@
 import { Queue, Worker } from 'bullmq';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
+import { QueueUnavailable } from '../../src/domain/errors.ts';
+import { connectSender, connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
 import { Sender } from '../../src/queue/sender.ts';
 import { testConfig } from '../support/harness.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
 const QUEUE = 'timed';
@@ -68,3 +70,38 @@ it('an ended job runs again when the call that wrote its data lost its connectio
   expect(await (await queue.getJob('op-ended'))?.isWaiting()).toBe(true);
   await queue.close();
 });
+
+/** Less than five groups of jobs that fail one after the other would need. */
+const TOGETHER_WITHIN_MS = 15_000;
+
+it(
+  'a thousand jobs at once take turns, and all of them fail together when Redis confirms none',
+  async () => {
+    const proxy = await TcpProxy.before(redisUrl);
+    const far = connectSender(proxy.url, () => undefined);
+    const parts = { connection: far, connectForWaiting: () => far, prefix, onError: () => undefined };
+    const sending = new Sender(QUEUE, parts);
+    try {
+      await sending.send('job', {}, { jobId: 'op-first' });
+      const commands = vi.spyOn(far, 'sendCommand');
+      const ids = Array.from({ length: 1_000 }, (_, at) => `op-many-${at}`);
+      proxy.silence();
+      const sent = await Promise.allSettled(ids.map((jobId) => sending.send('job', {}, { jobId })));
+      expect(sent.filter(({ status }) => status === 'fulfilled')).toEqual([]);
+      expect(new Set(sent.map((each) => (each as PromiseRejectedResult).reason instanceof QueueUnavailable))).toEqual(
+        new Set([true]),
+      );
+      expect(commands.mock.calls.filter(([{ name }]) => name === 'evalsha' || name === 'eval').length).toBeLessThan(
+        600,
+      );
+      proxy.back();
+      await Promise.all(ids.map((jobId) => sending.send('job', {}, { jobId })));
+      expect(await connection.exists(ids.map((id) => `${prefix}:${QUEUE}:${id}`))).toBe(ids.length);
+    } finally {
+      await sending.close();
+      far.disconnect();
+      await proxy.close();
+    }
+  },
+  TOGETHER_WITHIN_MS,
+);
