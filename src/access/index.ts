@@ -11,12 +11,14 @@
  */
 export { MongoChangeStore } from './change-store.ts';
 export { type Key, matchesHash, parseKey } from './key.ts';
-export { keyVersionKey, MongoKeyStore, renewKeyVersion } from './key-store.ts';
+export { MongoKeyStore } from './key-store.ts';
 export {
   type CreatedKey,
   createKey,
   createOrganisation,
   findOrganisation,
+  keyVersionKey,
+  renewKeyVersion,
   replaceKey,
   revokeKey,
   setTokenKeys,

@@ -1,9 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { Refusal } from '../domain/errors.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
 import type { ApiKeyDoc } from '../mongo/documents.ts';
 import { isDuplicateKey } from '../mongo/server-errors.ts';
-import type { RedisConnection } from '../queue/connection.ts';
 import { LIVE_KEYS_MAX, SCOPES, type ApiKey, type StoredKey } from './organisation.ts';
 import type { KeyStore } from './ports.ts';
 
@@ -53,14 +51,4 @@ export class MongoKeyStore implements KeyStore {
 function toKey({ _id, organisationId, name, scopes, createdAt, createdBy, revokedAt }: ApiKeyDoc): ApiKey {
   const known = SCOPES.filter((scope) => scopes.includes(scope));
   return { keyId: _id, organisationId, name, scopes: known, createdAt, createdBy, revokedAt };
-}
-
-/** Under the prefix of Baton: a random text that changes with every revoked API key. HTTP servers keep keys until then. */
-export function keyVersionKey(prefix: string): string {
-  return `${prefix}:http:keys`;
-}
-
-/** Makes every HTTP server read the keys again. Call it after a key is revoked. */
-export async function renewKeyVersion(redis: RedisConnection, prefix: string): Promise<void> {
-  await redis.set(keyVersionKey(prefix), randomUUID());
 }

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { organisationId as organisationIdRule } from '../domain/ids.ts';
 import { DEFAULT_ORGANISATION } from '../domain/id-rules.ts';
 import { Refusal } from '../domain/errors.ts';
 import { shownId } from '../domain/safe-text.ts';
 import { parseWith } from '../domain/requests.ts';
 import { readName } from '../domain/visible-text.ts';
+import type { RedisConnection } from '../queue/connection.ts';
 import { hashOf, keyText, newKey } from './key.ts';
 import { type ApiKey, COMMAND_LINE, type Organisation, type Scope } from './organisation.ts';
 import type { KeyStore, OrganisationStore } from './ports.ts';
@@ -135,4 +137,14 @@ function checkedName(name: string): string {
     expected: `one line of 1 to ${NAME_CHARS_MAX} characters`,
     received: `a name of ${name.length} characters`,
   });
+}
+
+/** Under the prefix of Baton: a random text that changes with every revoked API key. HTTP servers keep keys until then. */
+export function keyVersionKey(prefix: string): string {
+  return `${prefix}:http:keys`;
+}
+
+/** Makes every HTTP server read the keys again. Call it after a key is revoked. */
+export async function renewKeyVersion(redis: RedisConnection, prefix: string): Promise<void> {
+  await redis.set(keyVersionKey(prefix), randomUUID());
 }
