@@ -71,6 +71,8 @@ export class Sender {
     const calledAt = performance.now();
     const timestamp = this.nextTimestamp();
     return this.inTurn(() => {
+      // A job whose caller gets `ProducerClosed` must not run, unless it was already being written.
+      if (this.closed.signal.aborted) throw new ProducerClosed();
       // Otherwise each of thousands would wait for the whole time limit.
       if (this.lastFailure && this.lastFailure.at >= calledAt) throw unavailable(this.lastFailure.error);
       // A job is safe to send again: it has an id, or a repetition does no harm.

@@ -1,6 +1,6 @@
 import { Queue, Worker } from 'bullmq';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { QueueUnavailable } from '../../src/domain/errors.ts';
+import { ProducerClosed, QueueUnavailable } from '../../src/domain/errors.ts';
 import { connectSender, connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
 import { Sender } from '../../src/queue/sender.ts';
 import { testConfig } from '../support/harness.ts';
@@ -105,3 +105,15 @@ it(
   },
   TOGETHER_WITHIN_MS,
 );
+
+it('a job that waits for its turn when the sender closes is not sent', async () => {
+  await sender.send('job', {}, { jobId: 'op-first' });
+  const written = vi.spyOn(connection, 'sendCommand');
+  const ids = Array.from({ length: 1_000 }, (_, at) => `op-late-${at}`);
+  const sent = Promise.allSettled(ids.map((jobId) => sender.send('job', {}, { jobId })));
+  await until('a job to be written', () => written.mock.calls.length > 0);
+  await sender.close();
+  for (const each of await sent) expect(each).toMatchObject({ reason: expect.any(ProducerClosed) as unknown });
+  await connection.ping();
+  expect(await connection.exists(ids.slice(-500).map((id) => `${prefix}:${QUEUE}:${id}`))).toBe(0);
+});
