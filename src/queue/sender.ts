@@ -11,7 +11,7 @@ import { runIfLost } from './lost-job.ts';
 import type { OwnerCheck } from './queue-owner.ts';
 import { readJob, readOrSetAside } from './read-job.ts';
 import { newClosing, whenReachable } from './reachable.ts';
-import { explained, isRedisAway } from './redis-errors.ts';
+import { explained } from './redis-errors.ts';
 import { CLOSE_MS_MAX, ResultWaiter } from './result-waiter.ts';
 
 export const DEFAULT_WAIT_MS = 60_000;
@@ -53,8 +53,9 @@ export class Sender {
   private lastTimestamp = 0;
   private readonly closed = newClosing();
   private readonly inTurn = pLimit(AT_A_TIME_MAX);
-  /** Why Redis confirmed nothing, and when that was noticed. Absent when it has confirmed something since. */
-  private lastFailure: { readonly at: number; readonly error: unknown } | undefined;
+  private confirmedAt = -Infinity;
+  /** Set when Redis confirmed nothing during the whole turn of a job, until it confirms something. */
+  private silence: { readonly noticedAt: number; readonly error: unknown } | undefined;
 
   constructor(name: string, parts: SenderParts) {
     this.parts = parts;
@@ -65,7 +66,8 @@ export class Sender {
 
   /**
    * Throws `QueueUnavailable` if Redis does not confirm the job in time, and a `Refusal` if the queues belong to another
-   * database than the expected one. A job that waits for its turn has no time limit while Redis confirms those before it.
+   * database than the expected one. The time limit begins with the job's turn. When Redis confirms no job during a whole turn,
+   * all jobs that wait for theirs fail too.
    */
   async send<Data>(name: string, data: Data, options: JobsOptions, isSame?: IsSame): Promise<SentJob> {
     const calledAt = performance.now();
@@ -73,8 +75,8 @@ export class Sender {
     return this.inTurn(() => {
       // A job whose caller gets `ProducerClosed` must not run, unless it was already being written.
       if (this.closed.signal.aborted) throw new ProducerClosed();
-      // Otherwise each of thousands would wait for the whole time limit.
-      if (this.lastFailure && this.lastFailure.at >= calledAt) throw unavailable(this.lastFailure.error);
+      // Without this, thousands of jobs would fail in groups, each group after the whole time limit.
+      if (this.silence && this.silence.noticedAt >= calledAt) throw unavailable(this.silence.error);
       // A job is safe to send again: it has an id, or a repetition does no harm.
       return this.whenReachable(() => this.add(name, data, { ...options, timestamp }, isSame));
     });
@@ -122,19 +124,28 @@ export class Sender {
   /** Checks the database of the queues and does the work, again if the connection is lost meanwhile. */
   private async whenReachable<Result>(work: () => Promise<Result>): Promise<Result> {
     const { signal } = this.closed;
+    const startedAt = performance.now();
     try {
       const done = await whenReachable(this.parts.connection, { limitMs: SEND_TIMEOUT_MS, signal }, async () => {
         await this.requireDatabase();
         return work();
       });
-      this.lastFailure = undefined;
+      this.confirmedAt = performance.now();
+      this.silence = undefined;
       return done;
     } catch (error) {
       if (error instanceof Refusal) throw error;
       if (signal.aborted) throw new ProducerClosed();
-      if (error instanceof TimeoutError || isRedisAway(error)) this.lastFailure = { at: performance.now(), error };
+      this.noteSilence(startedAt, error);
       throw unavailable(error);
     }
+  }
+
+  /** An error that comes before a command can time out is an answer of Redis. It concerns only the job that failed. */
+  private noteSilence(startedAt: number, error: unknown): void {
+    const noticedAt = performance.now();
+    const hasWaited = noticedAt - startedAt >= COMMAND_TIMEOUT_MS;
+    if (hasWaited && this.confirmedAt <= startedAt) this.silence = { noticedAt, error };
   }
 
   private async requireDatabase(): Promise<void> {

@@ -1,5 +1,6 @@
 import { Queue, Worker } from 'bullmq';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { Command } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ProducerClosed, QueueUnavailable } from '../../src/domain/errors.ts';
 import { connectSender, connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
 import { Sender } from '../../src/queue/sender.ts';
@@ -105,6 +106,69 @@ it(
   },
   TOGETHER_WITHIN_MS,
 );
+
+it(
+  'a thousand jobs at once fail together when Redis refuses the password',
+  async () => {
+    const url = new URL(redisUrl);
+    [url.username, url.password] = ['nobody', 'wrong'];
+    const refused = connectSender(url.toString(), () => undefined);
+    const parts = { connection: refused, connectForWaiting: () => refused, prefix, onError: () => undefined };
+    const sending = new Sender(QUEUE, parts);
+    const ids = Array.from({ length: 1_000 }, (_, at) => `op-refused-${at}`);
+    const sent = await Promise.allSettled(ids.map((jobId) => sending.send('job', {}, { jobId })));
+    expect(new Set(sent.map((each) => String((each as PromiseRejectedResult).reason)))).toEqual(
+      new Set([expect.stringContaining('WRONGPASS') as string]),
+    );
+    await sending.close();
+    refused.disconnect();
+  },
+  TOGETHER_WITHIN_MS,
+);
+
+describe('a job that fails', () => {
+  const HELD = Array.from({ length: 300 }, (_, at) => `op-held-${at}`);
+  let refuse: () => void;
+  let release: () => void;
+  beforeEach(async () => {
+    await until('the connection', () => connection.status === 'ready');
+    const refusal = new Promise<void>((resolve) => (refuse = resolve));
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const write = connection.sendCommand.bind(connection);
+    vi.spyOn(connection, 'sendCommand').mockImplementation((command: Command) => {
+      const text = JSON.stringify(command.args);
+      if (text.includes('op-refused')) void refusal.then(() => command.reject(new Error('OOM command not allowed')));
+      else if (text.includes('op-held')) void released.then(() => write(command));
+      else void write(command);
+      return command.promise;
+    });
+  });
+
+  async function expectOthersSent(refused: Promise<unknown>, held: Promise<unknown>): Promise<void> {
+    refuse();
+    await expect(refused).rejects.toThrow('OOM');
+    release();
+    await held;
+    expect(await connection.exists(HELD.map((id) => `${prefix}:${QUEUE}:${id}`))).toBe(HELD.length);
+  }
+
+  it('fails alone when Redis refuses it at once', async () => {
+    const refused = sender.send('job', {}, { jobId: 'op-refused' });
+    const held = Promise.all(HELD.map((jobId) => sender.send('job', {}, { jobId })));
+    held.catch(() => undefined);
+    await expectOthersSent(refused, held);
+  });
+
+  it('fails alone when Redis has confirmed other jobs during its turn', async () => {
+    const refused = sender.send('job', {}, { jobId: 'op-refused' });
+    const confirmed = sender.send('job', {}, { jobId: 'op-confirmed' });
+    const held = Promise.all(HELD.map((jobId) => sender.send('job', {}, { jobId })));
+    held.catch(() => undefined);
+    await confirmed;
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 3_000);
+    await expectOthersSent(refused, held);
+  });
+});
 
 it('a job that waits for its turn when the sender closes is not sent', async () => {
   await sender.send('job', {}, { jobId: 'op-first' });
