@@ -8,6 +8,7 @@ import { blockMsOf, DEFAULT_REDIS_TIMES } from './connection-options.ts';
 import type { RedisConnection } from './connection.ts';
 import { hasFailed } from './job-state.ts';
 import { connectionOf } from './lost-job.ts';
+import { newClosing, whenReachable } from './reachable.ts';
 import { describeSettings, readQueueSettings } from './queue-settings.ts';
 
 /** Events report the end of a job. The job is also read this often, in case an event was lost. */
@@ -39,7 +40,7 @@ export class ResultWaiter {
   private readonly connection: RedisConnection;
   private readonly waiters = new Map<string, Set<Waiter>>();
   private events: Promise<QueueEvents> | undefined;
-  private isClosed = false;
+  private readonly closed = newClosing();
 
   constructor(queue: Queue, connection: RedisConnection) {
     this.queue = queue;
@@ -51,7 +52,7 @@ export class ResultWaiter {
    * `ProducerClosed`.
    */
   async wait(jobId: string, options: WaitOptions): Promise<unknown> {
-    if (this.isClosed) throw new ProducerClosed();
+    if (this.closed.signal.aborted) throw new ProducerClosed();
     const { onProgress } = options;
     const waitMs = Math.min(Math.max(options.waitMs, WAIT_MS_MIN), WAIT_MS_MAX);
     return new Promise((resolve, reject) => {
@@ -92,7 +93,7 @@ export class ResultWaiter {
   }
 
   async close(): Promise<void> {
-    this.isClosed = true;
+    this.closed.abort();
     const closed: JobEnd = { ok: false, error: new ProducerClosed() };
     for (const jobId of [...this.waiters.keys()]) this.each(jobId, (waiter) => waiter.end(closed));
     this.connection.disconnect();
@@ -107,10 +108,16 @@ export class ResultWaiter {
       throw error;
     });
     await this.events;
-    const job = (await this.queue.getJob(jobId)) as Job<unknown, unknown> | undefined;
+    const job = await this.read(jobId);
     if (!job) return { ok: false, error: new JobForgotten(`job ${jobIdText(jobId)} is no longer in the queue`) };
     if (job.finishedOn === undefined) return undefined;
     return hasFailed(job) ? { ok: false, error: errorOf(job.failedReason) } : { ok: true, value: job.returnvalue };
+  }
+
+  /** Reads again on the next connection, because no event reports a job that ended before. */
+  private read(jobId: string): Promise<Job<unknown, unknown> | undefined> {
+    const limits = { limitMs: RECHECK_MS, signal: this.closed.signal };
+    return whenReachable(connectionOf(this.queue), limits, () => this.queue.getJob(jobId));
   }
 
   /** Subscribes from the newest stored event on, so that no event is missed before the first blocking read begins. */

@@ -181,3 +181,31 @@ it('a job that waits for its turn when the sender closes is not sent', async () 
   await connection.ping();
   expect(await connection.exists(ids.slice(-500).map((id) => `${prefix}:${QUEUE}:${id}`))).toBe(0);
 });
+
+/** Less than the time after which a job is read again. */
+const BEFORE_NEXT_READ_MS = 4_000;
+
+it('a job that has ended is read again when the connection is lost during the read', async () => {
+  const proxy = await TcpProxy.before(redisUrl);
+  const far = connectSender(proxy.url, () => undefined);
+  const connectForWaiting = () => connectWorker(redisUrl, () => undefined);
+  const waiting = new Sender(QUEUE, { connection: far, connectForWaiting, prefix, onError: () => undefined });
+  const worker = new Worker(QUEUE, () => Promise.resolve('done'), { connection, prefix });
+  try {
+    await waiting.send('job', {}, { jobId: 'op-ended' });
+    await until('the end of the job', () => connection.hexists(`${prefix}:${QUEUE}:op-ended`, 'finishedOn'));
+    proxy.silence();
+    const written = vi.spyOn(far, 'sendCommand');
+    const waited = waiting.wait('op-ended', { waitMs: BEFORE_NEXT_READ_MS });
+    waited.catch(() => undefined);
+    await until('the read', () => written.mock.calls.some(([{ name }]) => name === 'hgetall'));
+    proxy.away();
+    proxy.back();
+    expect(await waited).toBe('done');
+  } finally {
+    await worker.close();
+    await waiting.close();
+    far.disconnect();
+    await proxy.close();
+  }
+});
