@@ -80,7 +80,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   };
 }
 
-/** One campaign can send thousands of jobs to these queues at once. */
+/** The queues whose jobs run in turn of their campaigns: thousands of jobs of one campaign can come at once. */
 const FAIR_QUEUES: readonly string[] = [OPERATIONS_QUEUE, CLAIMS_QUEUE];
 
 type ServiceContext = WorkerContext & { readonly afterEnd: AfterEnd };

@@ -139,7 +139,7 @@ function checkedName(name: string): string {
   });
 }
 
-/** Under the prefix of Baton: a random text that changes with every revoked API key. HTTP servers keep keys until then. */
+/** Returns the Redis key of a random text that changes with every revoked API key. HTTP servers read the keys again then. */
 export function keyVersionKey(prefix: string): string {
   return `${prefix}:http:keys`;
 }

@@ -83,8 +83,8 @@ export function exportForm(isRaw: boolean): RowForm {
 }
 
 /**
- * Writes rows as CSV while they are read. An error of the rows destroys the stream, and so does a reader that goes away: then
- * no more rows are read.
+ * Writes rows as CSV while they are read. When the rows fail or the reader goes away, the stream is destroyed and no more rows
+ * are read.
  */
 export function toCsv(rows: AsyncIterable<ExportRow>): Readable {
   // Some readers take a carriage return for the end of a line unless its cell is quoted.
@@ -94,7 +94,7 @@ export function toCsv(rows: AsyncIterable<ExportRow>): Readable {
   return csv;
 }
 
-/** The library writes its own header line with the first row, which a database may need a moment for. */
+/** Writes the header line at once. The library would write it with the first row, for which a database may need a moment. */
 async function* withHeader(rows: AsyncIterable<ExportRow>): AsyncGenerator<ExportRow> {
   yield Object.fromEntries(EXPORT_COLUMNS.map((column) => [column, column])) as ExportRow;
   yield* rows;

@@ -114,10 +114,9 @@ export function areMany(sources: readonly Assignee[]): boolean {
 }
 
 /**
- * Reads pages of the range of all assignees and leaves out the conversations that are not selected. When it has left out as
- * many as a query for each source would cost, it stops: the caller then reads a range for each source, and the whole
- * reading takes at most about twice as long as the better of the two ways, and two pages more. Returns the position to continue after, or
- * `end`.
+ * Reads pages of the range of all assignees and leaves out the conversations that are not selected. It stops when those cost
+ * as much as a query for each source: the caller then reads a range for each source. So the whole reading takes at most about
+ * twice as long as the better of the two ways, and two pages more. Returns the position to continue after, or `end`.
  */
 export async function* readSelected(
   pages: PageSource,

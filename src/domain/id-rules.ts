@@ -1,6 +1,6 @@
 /**
- * What an id may contain, and how it names its organisation. Without a library, so that errors and logs can ask. ids.ts has the
- * schemas of requests.
+ * What an id may contain, and how it names its organisation. This file imports no library, so that errors and logs can use it.
+ * `ids.ts` has the schemas of requests.
  */
 
 /** Ids are parts of job ids, database keys and log lines, so they are short and consist of plain characters. */
@@ -9,7 +9,7 @@ export const ORGANISATION_CHARS_MAX = 24;
 /** The ids of common systems fit: `auth0|1`, `-Nabc`, `a:b`. No other character has a meaning in keys, paths or logs. */
 export const ID = /^[_|:.-]*[A-Za-z0-9][A-Za-z0-9_|:.-]*$/;
 const ID_RULE = `must be 1 to ${ID_CHARS_MAX} letters, digits, "-", "_", ".", ":" or "|", with a letter or digit`;
-/** The same with an organisation in front. */
+/** An id as it is stored: an organisation other than the default one stands in front. */
 export const STORED_ID = /^(?:[a-z][a-z0-9-]{0,23}~)?(?=[^~]*[A-Za-z0-9])[A-Za-z0-9_|:.-]{1,64}$/;
 export const STORED_ID_CHARS_MAX = ORGANISATION_CHARS_MAX + 1 + ID_CHARS_MAX;
 

@@ -27,7 +27,7 @@ const selfAssign = Schema.create(
 export const campaignSchema = Schema.create(
   {
     _id: text,
-    /** See `domain/id-rules.ts`. Campaigns of the version before and of other programs may have no such field. */
+    /** See `domain/id-rules.ts`. The previous version and other programs write campaigns without this field. */
     organisationId: optional<string>({ type: String }),
     name: text,
     closed: { type: Boolean, default: false },

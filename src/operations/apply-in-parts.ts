@@ -31,7 +31,7 @@ const IN_FLIGHT_FACTOR_MAX = 1.5;
  */
 const IN_PARTS_MS = 5_000;
 
-/** The campaigns whose sizes are remembered. Other campaigns begin with the size of the start. */
+/** How many campaigns have their size remembered. Every other campaign begins with the first size. */
 const CAMPAIGNS_KEPT_MAX = 1_000;
 
 export interface PartsDeps {

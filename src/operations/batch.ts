@@ -130,7 +130,7 @@ export function countApplied({ state, moves, progress }: StoredBatch): number {
   return state === 'applied' ? countMoves(moves) : (progress?.appliedCount ?? 0);
 }
 
-/** Returns the moves of the part that was applied last. It has moved `movedCount` conversations. */
+/** Returns the moves of the part that was applied last, which moved `movedCount` conversations. */
 export function lastApplied(batch: StoredBatch, movedCount: number): readonly Move[] {
   const { first } = splitMoves(batch.moves, countApplied(batch));
   return splitMoves(first, countApplied(batch) - movedCount).rest;

@@ -69,8 +69,8 @@ function alreadyEnded({ operationId, state }: OperationOrClaim): Refusal {
 }
 
 /**
- * The operations that one request covers: those that waited at `at`. It is fixed once, so that a worker that continues after a
- * crash cancels no operation that was accepted since.
+ * The operations that one request covers: those that waited at `at`. They are fixed once, so that a worker that continues
+ * after a crash cancels no operation that was accepted since.
  */
 export interface CancelledQueue extends QueuedRange {
   readonly at: Date;
@@ -101,7 +101,7 @@ export async function* cancelQueued(
   for (let next: number | undefined = first; next !== undefined;) {
     const page: CancelledPage = await deps.stores.queued.cancel({ ...queue, first: next }, CANCELLED_AT_ONCE_MAX);
     const others = await Promise.all(page.reopened.map((run) => cancelOperation(deps, run, cancellation)));
-    // Another request may have ended it in another way.
+    // Another request may have ended one of them in another way.
     yield [...page.cancelled, ...others.filter(({ state }) => state === 'cancelled')];
     next = page.next;
   }

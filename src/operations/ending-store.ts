@@ -18,7 +18,7 @@ const SKIP_COUNTS = { 'skips.reason': 1, 'skips.count': 1 } as const;
 const KEYS_OF_COUNT = { from: '$counts.from', to: '$counts.to', status: '$counts.status', reason: '$counts.reason' };
 
 interface SummedCount {
-  /** Of moves, or of skips. */
+  /** What is counted: moves, or skips. */
   readonly _id: Partial<MoveCount & SkipCount>;
   readonly count: mongo.Document | number;
 }
@@ -35,7 +35,7 @@ export class MongoEndReads implements EndReads {
     this.session = session;
   }
 
-  /** Adds up the counts in the applied batches. The pipeline leaves out the ids, which are most of a batch, at once. */
+  /** Adds up the counts in the applied batches. The first stages leave out the ids, which are most of a batch. */
   async totals(): Promise<{ moves: MoveCount[]; skipped: SkipCount[] }> {
     const pipeline = [
       { $match: { _id: batchIdsOf(this.run.operationId), state: 'applied' } },

@@ -9,14 +9,14 @@ const LIMITED_STATUSES = ['not-started', 'needs-reply'] as const;
 
 /** How long {@link QueuedLoads} reuses a count. The moves of later operations are added to it. */
 const COUNT_REUSED_MS_MAX = 1_000;
-/** The campaigns whose last operation is remembered. */
+/** How many campaigns have their last operation remembered. */
 const CAMPAIGNS_KEPT_MAX = 100;
 
 export interface LimitCheck {
   readonly campaignId: string;
   readonly limits: ClaimLimits;
   readonly texterIds: readonly string[];
-  /** What comes to the counts, such as moves that are not written yet. */
+  /** Added to the counts: for example moves that are not written yet. */
   readonly changes?: readonly AssigneeCount[];
 }
 

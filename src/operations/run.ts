@@ -73,12 +73,12 @@ export interface SliceWork {
   readonly mayHaveBatches: boolean;
 }
 
-/** `complete`: every batch is applied and the end marker is stored. An `Operation`: it was moved and ended at once. */
+/** `complete`: every batch is applied and the end marker is stored. An `Operation`: it has ended in one transaction. */
 type SliceEnd = 'complete' | 'unfinished' | Operation;
 
 /**
  * Works on a running operation until it has ended or `shouldStop` returns true. Applied batches stay applied, even if the worker
- * dies. Returns the operation as it ended.
+ * dies. Returns the operation when it has ended.
  */
 export async function runSlice(
   deps: EndingDeps,

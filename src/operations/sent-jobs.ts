@@ -9,11 +9,11 @@ import { contentOf, orderedJob } from './jobs.ts';
 
 /** More than the active jobs of many workers. */
 const CONTENTS_KEPT_MAX = 10_000;
-/** Entries that nothing removes, such as those of a campaign without further operations, end after a day. */
+/** Entries that nothing removes, such as those of a campaign without further operations, expire after a day. */
 const RETURNED_FOR_S = 86_400;
 /** How many returned jobs are read. The newest one that can still run is enough; those after it are gone. */
 const RETURNED_READ_MAX = 20;
-/** How many returned jobs are accepted together. More than this take the way of one after the other. */
+/** Up to this many returned jobs are accepted together. More are accepted one after the other. */
 const RETURNED_TAKEN_MAX = 1_000;
 
 /** Replaces a key that is not a sorted set. */
@@ -173,13 +173,13 @@ class ReturnedJobs {
     return (score ?? null) !== null;
   }
 
-  /** The ids of the newest returned jobs that were sent no later than this job, newest first. */
+  /** Returns the ids of the newest returned jobs that were sent no later than this job, newest first. */
   async newestUntil({ subject, sentAt }: Pick<ReturnedJob, 'subject' | 'sentAt'>): Promise<readonly string[]> {
     const newest = this.redis.zrevrangebyscore(this.key(subject), sentAt, '-inf', 'LIMIT', 0, RETURNED_READ_MAX);
     return (await newest.catch(ignoreWrongType)) ?? [];
   }
 
-  /** The ids of the returned jobs that were sent no later than a time, oldest first; at most {@link RETURNED_TAKEN_MAX}. */
+  /** Returns the ids of the returned jobs that were sent until a time, oldest first; at most {@link RETURNED_TAKEN_MAX}. */
   async oldestUntil({ subject, sentAt }: Pick<ReturnedJob, 'subject' | 'sentAt'>): Promise<readonly string[]> {
     const oldest = this.redis.zrangebyscore(this.key(subject), '-inf', sentAt, 'LIMIT', 0, RETURNED_TAKEN_MAX);
     return (await oldest.catch(ignoreWrongType)) ?? [];
@@ -190,7 +190,7 @@ class ReturnedJobs {
   }
 }
 
-/** A damaged key says nothing about the order. The next note replaces it. */
+/** A damaged key says nothing about the order. The next `add` replaces it. */
 function ignoreWrongType(error: unknown): undefined {
   if (isWrongType(error)) return undefined;
   throw error;

@@ -26,7 +26,7 @@ const MOVE_REPEATED_FOR_MS = 500;
 
 const MOVE_OPTIONS = { repeatForMs: MOVE_REPEATED_FOR_MS, onConflict: () => countConflict('move') };
 
-/** The history of another program may be of any type. */
+/** Another program may have stored a value of any type as the history. */
 const OPERATIONS_OF_HISTORY = { $cond: [{ $isArray: '$history.operationId' }, '$history.operationId', []] };
 
 /**

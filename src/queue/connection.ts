@@ -40,7 +40,7 @@ export function connectProducer(redisUrl: string, onError: ErrorListener): Redis
   return connect(redisUrl, { ...PRODUCER, ...reconnection(false, onError) }, onError);
 }
 
-/** Opens a connection for senders in the background. A command that is unanswered when the connection closes is lost. */
+/** Opens a connection for senders in the background. A command that has no answer when the connection closes gets none. */
 export function connectSender(redisUrl: string, onError: ErrorListener): RedisConnection {
   return connect(redisUrl, { ...PRODUCER, redis: SENDER_OPTIONS, ...reconnection(false, onError) }, onError);
 }

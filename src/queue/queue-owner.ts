@@ -101,9 +101,9 @@ async function requireOwner(redis: RedisConnection, prefix: string, databaseId: 
 const CHECKED_FOR_MS = 1_000;
 
 /**
- * Requires the owner before each job that is sent, and asks Redis at most once a second for it. The next connection may lead
- * to another Redis, so the owner is asked for again there. The nodes of a cluster are replaced unseen, so a cluster is asked
- * each time.
+ * Checks before each job that the queues belong to the database. It asks Redis at most once a second. The next connection may
+ * lead to another Redis, so the answer is forgotten when the connection closes. The client of a cluster replaces its nodes
+ * without an event, so a cluster is asked each time.
  */
 export class OwnerCheck {
   private readonly redis: RedisConnection;

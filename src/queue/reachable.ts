@@ -49,29 +49,29 @@ export async function whenReachable<Result>(
   throw lost;
 }
 
-/** Waits for `work`, and fails when the connection closes before: unanswered commands of a sender get no answer any more. */
+/** Waits for `work`. Fails when the connection closes first, because a sender's connection drops its unanswered commands. */
 async function untilClosed<Result>(redis: RedisConnection, work: () => Promise<Result>): Promise<Result> {
-  const waiting = waitingOn(redis);
+  const works = worksOver(redis);
   let fail = (): void => undefined;
   const closed = new Promise<never>((_, reject) => {
     fail = () => reject(connectionClosed());
   });
-  waiting.add(fail);
+  works.add(fail);
   try {
     return await Promise.race([work(), closed]);
   } finally {
-    waiting.delete(fail);
+    works.delete(fail);
   }
 }
 
-/** The works that wait for each connection, as functions that end them. All share one listener. */
-const waitingWorks = new WeakMap<RedisConnection, Set<() => void>>();
+/** For each connection, the functions that fail the work in progress. They share one listener. */
+const worksInProgress = new WeakMap<RedisConnection, Set<() => void>>();
 
-function waitingOn(redis: RedisConnection): Set<() => void> {
-  const known = waitingWorks.get(redis);
+function worksOver(redis: RedisConnection): Set<() => void> {
+  const known = worksInProgress.get(redis);
   if (known) return known;
   const works = new Set<() => void>();
-  waitingWorks.set(redis, works);
+  worksInProgress.set(redis, works);
   redis.on('close', () => {
     for (const fail of works) fail();
   });

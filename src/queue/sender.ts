@@ -27,7 +27,7 @@ export interface SenderParts {
   /** Called for the first wait: a producer that only sends needs no second connection. */
   readonly connectForWaiting: () => RedisConnection;
   readonly prefix: string;
-  /** Checks to which database the queues belong. Default: any may have them. */
+  /** Checks that the queues belong to the expected database. Default: no check. */
   readonly owner?: OwnerCheck | undefined;
   readonly onError: ErrorListener;
 }

@@ -72,7 +72,7 @@ it('an ended job runs again when the call that wrote its data lost its connectio
   await queue.close();
 });
 
-/** Less than five groups of jobs that fail one after the other would need. */
+/** Shorter than the time in which five groups of jobs would fail one after the other. */
 const TOGETHER_WITHIN_MS = 15_000;
 
 it(

@@ -53,7 +53,7 @@ const HELP_PARAGRAPHS = [
     'go to another texter. If a household has one id for several numbers, use --shared-ids.',
 ];
 
-/** Each paragraph is one line: the terminal decides where it is broken. */
+/** Each paragraph is one line, which the terminal wraps. */
 const IMPORT_HELP = `\n${HELP_PARAGRAPHS.join('\n\n')}`;
 
 export function addImport(program: Command, session: Session): void {

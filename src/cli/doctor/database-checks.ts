@@ -117,7 +117,7 @@ function indexChecks({ missingRequired, missingIndexes, indexConflicts, indexCou
   return checks.length > 0 ? checks : [ok('indexes', `all ${indexCount}`)];
 }
 
-/** What the server was seen to do. Each problem says what it costs. */
+/** The features that the server was tested for. Each problem names its consequence. */
 export function featureChecks(problems: FeatureProblems): Check[] {
   const { transactions, snapshots, guardedWrites, killedProcesses, majorityWriteMs } = problems;
   return [

@@ -58,7 +58,7 @@ function isOlder(version: string): boolean {
   return major < majorMin || (major === majorMin && minor < minorMin);
 }
 
-/** Returns nothing when Redis cannot be reached: another check says so. */
+/** Returns no checks when Redis cannot be reached: another check reports that. */
 export async function checkQueueFaults({ queue }: Config): Promise<Check[]> {
   const faults = await readQueueFaults(queue).catch(() => undefined);
   return faults ? [...settingChecks(faults), setAsideCheck(faults)] : [];

@@ -35,7 +35,7 @@ export interface Snapshot {
   readonly isLast: boolean;
 }
 
-/** Stands for a text: only the database knows what has changed, so the client gets a new snapshot. */
+/** Returned in place of a text when only the database knows what has changed: the client then gets a new snapshot. */
 export const READ_AGAIN = Symbol('read again');
 
 export type LiveText = string | typeof READ_AGAIN;
@@ -45,13 +45,13 @@ export interface LiveView {
   /** Reads a snapshot that has every change up to `since` at least. */
   snapshot(since: Position): Promise<Snapshot>;
   /**
-   * The event about a change. `previous` is the version of the last event that the client has received. Returns `undefined`
+   * Returns the event about a change. `previous` is the version of the last event that the client has received. Returns `undefined`
    * when the change does not concern the client.
    */
   eventOf(entry: Entry, previous: number): LiveText | undefined;
   /** Called at intervals, because a change can be lost. Returns a last snapshot if there is one. */
   check?(): Promise<Snapshot | undefined>;
-  /** True for a client that receives the counts of all senders. */
+  /** True for a client that receives the counts of all texters. */
   readonly showsCounts: boolean;
 }
 
