@@ -1,4 +1,5 @@
 import type { mongo } from 'mongoose';
+import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { statesBefore, type BatchState } from '../domain/operation.ts';
 import { sumOf } from '../domain/receipt.ts';
 import { IN_ONE_BATCH, type Database } from '../mongo/database.ts';
@@ -11,7 +12,7 @@ import { splitMoves } from './moves.ts';
 import type { Evaluation, WriteGuard } from './evaluate.ts';
 import { ofRun, toBatch, toBatchDoc, toMoveDoc } from './mapping.ts';
 import type { Operation } from './operation.ts';
-import { Overtaken, type ApplyOptions, type BatchStore } from './ports.ts';
+import { Overtaken, type ApplyOptions, type BatchStore, type LastBatches } from './ports.ts';
 
 export class MongoBatchStore implements BatchStore {
   private readonly database: Database;
@@ -30,6 +31,22 @@ export class MongoBatchStore implements BatchStore {
       .sort({ _id: -1 })
       .limit(limit);
     return (await newest.lean<BatchDoc[]>()).reverse().map(toBatch);
+  }
+
+  async last(operationId: string): Promise<LastBatches | undefined> {
+    const { batches } = this.database.models;
+    // A batch has thousands of ids, and nearly all batches are applied.
+    const states = batches.find({ _id: batchIdsOf(operationId) }, { state: 1 }, { batchSize: UNAPPLIED_MAX + 1 });
+    const found = await states.sort({ _id: -1 }).limit(UNAPPLIED_MAX).lean<Pick<BatchDoc, '_id' | 'state'>[]>();
+    const wanted = found.filter(({ state }, at) => at === 0 || state === 'planned').map(({ _id }) => _id);
+    if (wanted.length === 0) return undefined;
+    const docs = await batches
+      .find({ _id: { $in: wanted } }, null, IN_ONE_BATCH)
+      .sort({ _id: 1 })
+      .lean<BatchDoc[]>();
+    const read = docs.map(toBatch);
+    const newest = read.at(-1);
+    return newest && { newest, unapplied: read.filter((batch) => batch.state === 'planned') };
   }
 
   async readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]> {

@@ -192,6 +192,13 @@ export interface ApplyOptions {
   readonly asPlanned: boolean;
 }
 
+/** The end of an operation's list of batches. */
+export interface LastBatches {
+  readonly newest: StoredBatch;
+  /** Oldest first. */
+  readonly unapplied: readonly StoredBatch[];
+}
+
 export interface BatchStore {
   /** Stores a planned batch. Throws {@link Overtaken} when its number exists. */
   insert(batch: Batch): Promise<void>;
@@ -199,6 +206,8 @@ export interface BatchStore {
   insertEndMarker(endMarker: Batch): Promise<void>;
   /** Returns the newest `limit` batches, oldest first. */
   recent(operationId: string, limit: number): Promise<StoredBatch[]>;
+  /** Returns the newest batch and those that are not applied; `undefined` when there is no batch. Reads no other batch whole. */
+  last(operationId: string): Promise<LastBatches | undefined>;
   /** Returns the first `limit` batches with a higher number, in order. */
   readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]>;
   /** Returns every shortfall of an operation so far, by batch. */

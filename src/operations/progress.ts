@@ -1,4 +1,3 @@
-import { UNAPPLIED_MAX } from '../domain/in-flight.ts';
 import { countApplied, type StoredBatch } from './batch.ts';
 import { kindOf } from './kinds.ts';
 import { countMoves } from './moves.ts';
@@ -14,18 +13,16 @@ export async function progressOf(stores: Stores, operationId: string): Promise<O
   const operation = await stores.operations.find(operationId);
   const { plan } = operation ?? {};
   if (operation?.state !== 'running' || !plan) return undefined;
-  const recent = await stores.batches.recent(operationId, UNAPPLIED_MAX);
-  const newest = recent.at(-1);
-  const planned = newest?.after.planned ?? 0;
-  const moved = Math.max(0, planned - unappliedIn(recent) - (await missingOf(stores, operation)));
-  const unplanned = await kindOf(operation.request).batchSource(stores, operation.request, plan).countUnplanned(newest);
-  const left = planned - moved + unplanned;
+  const last = await stores.batches.last(operationId);
+  const planned = last?.newest.after.planned ?? 0;
+  const moved = Math.max(0, planned - unappliedIn(last?.unapplied ?? []) - (await missingOf(stores, operation)));
+  const source = kindOf(operation.request).batchSource(stores, operation.request, plan);
+  const left = planned - moved + (await source.countUnplanned(last?.newest));
   return { moved, left: plan.limit === null ? left : Math.max(0, Math.min(left, plan.limit - moved)) };
 }
 
 function unappliedIn(batches: readonly StoredBatch[]): number {
-  const planned = batches.filter(({ state }) => state === 'planned');
-  return planned.reduce((sum, batch) => sum + countMoves(batch.moves) - countApplied(batch), 0);
+  return batches.reduce((sum, batch) => sum + countMoves(batch.moves) - countApplied(batch), 0);
 }
 
 /** Counts the planned moves that were not written. */

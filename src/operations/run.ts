@@ -1,7 +1,7 @@
 import type { BatchSource } from './batch-source.ts';
 import type { Progress } from '../domain/answers.ts';
 import { WriteConflict } from '../domain/errors.ts';
-import { BATCHES_IN_FLIGHT_LIMIT, InFlight, UNAPPLIED_MAX } from '../domain/in-flight.ts';
+import { BATCHES_IN_FLIGHT_LIMIT, InFlight } from '../domain/in-flight.ts';
 import { applyInParts, noteConflict, type PartsDeps, TransactionSize } from './apply-in-parts.ts';
 import {
   countApplied,
@@ -143,10 +143,9 @@ class Slice {
 
   /** Applies the batches that an earlier slice left. Returns true when the list of batches is closed. */
   private async applyUnapplied(): Promise<boolean> {
-    const recent = await this.deps.stores.batches.recent(this.request.operationId, UNAPPLIED_MAX);
-    const newest = recent.at(-1);
-    if (!newest) return false;
-    const unapplied = recent.filter((batch) => batch.state === 'planned');
+    const last = await this.deps.stores.batches.last(this.request.operationId);
+    if (!last) return false;
+    const { newest, unapplied } = last;
     await this.resume(newest, unapplied);
     for (const batch of unapplied) await this.startApplying(batch);
     // A batch that cannot be applied stops the slice here. Otherwise more and more batches would be planned after it.

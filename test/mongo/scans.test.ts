@@ -229,6 +229,7 @@ describe('the database, without scanning more documents than it returns', () => 
       }
     }
     await expectTight(() => harness.context.stores.batches.recent('op_a', 18));
+    await expectTight(() => harness.context.stores.batches.last('op_a'));
     await expectTight(() => harness.context.stores.batches.readAfter('op_a', 20, 4));
     const page = harness.context.operationViews.batchesFrom('op_a', 20, { atOnceMax: 2, inAllMax: 5 });
     await expectTight(async () => {
