@@ -19,7 +19,7 @@ export const DEFAULT_WAIT_MS = 60_000;
 const ADD_ROUNDS_MAX = 5;
 /** Sending takes a few commands, and may have to wait for a new connection. Their sum has this limit. */
 const SEND_TIMEOUT_MS = 2 * COMMAND_TIMEOUT_MS;
-/** More jobs at a time would only wait in the connection, and use up their time limit there. */
+/** More jobs and questions at a time would only wait in the connection, and use up their time limit there. */
 const AT_A_TIME_MAX = 200;
 
 export interface SenderParts {
@@ -52,7 +52,7 @@ export class Sender {
   private results: ResultWaiter | undefined;
   private lastTimestamp = 0;
   private readonly closed = newClosing();
-  private readonly inTurn = pLimit(AT_A_TIME_MAX);
+  private readonly turns = pLimit(AT_A_TIME_MAX);
   private confirmedAt = -Infinity;
   /** Set when Redis confirmed nothing during the whole turn of a job, until it confirms something. */
   private silence: { readonly noticedAt: number; readonly error: unknown } | undefined;
@@ -70,16 +70,9 @@ export class Sender {
    * all jobs that wait for theirs fail too.
    */
   async send<Data>(name: string, data: Data, options: JobsOptions, isSame?: IsSame): Promise<SentJob> {
-    const calledAt = performance.now();
     const timestamp = this.nextTimestamp();
-    return this.inTurn(() => {
-      // A job whose caller gets `ProducerClosed` must not run, unless it was already being written.
-      if (this.closed.signal.aborted) throw new ProducerClosed();
-      // Without this, thousands of jobs would fail in groups, each group after the whole time limit.
-      if (this.silence && this.silence.noticedAt >= calledAt) throw unavailable(this.silence.error);
-      // A job is safe to send again: it has an id, or a repetition does no harm.
-      return this.whenReachable(() => this.add(name, data, { ...options, timestamp }, isSame));
-    });
+    // A job is safe to send again: it has an id, or a repetition does no harm.
+    return this.inTurn(() => this.add(name, data, { ...options, timestamp }, isSame));
   }
 
   /** Sends a job under the id of its operation. Throws a `Refusal` if the queue keeps a different request under that id. */
@@ -108,7 +101,7 @@ export class Sender {
 
   /** Returns true when the queue has a job with this id that has not been completed. */
   async hasOpen(jobId: string): Promise<boolean> {
-    const job = await this.whenReachable(() => readJob(this.queue, jobId));
+    const job = await this.inTurn(() => readJob(this.queue, jobId));
     return job !== undefined && (job.finishedOn === undefined || hasFailed(job));
   }
 
@@ -119,6 +112,17 @@ export class Sender {
       this.results?.close(),
       pTimeout(closing, { milliseconds: CLOSE_MS_MAX, fallback: () => undefined }),
     ]);
+  }
+
+  private inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const calledAt = performance.now();
+    return this.turns(() => {
+      // A job whose caller gets `ProducerClosed` must not run, unless it was already being written.
+      if (this.closed.signal.aborted) throw new ProducerClosed();
+      // Without this, thousands of jobs would fail in groups, each group after the whole time limit.
+      if (this.silence && this.silence.noticedAt >= calledAt) throw unavailable(this.silence.error);
+      return this.whenReachable(work);
+    });
   }
 
   /** Checks the database of the queues and does the work, again if the connection is lost meanwhile. */

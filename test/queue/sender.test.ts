@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
 import type { Command } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -180,6 +181,24 @@ it('a job that waits for its turn when the sender closes is not sent', async () 
   for (const each of await sent) expect(each).toMatchObject({ reason: expect.any(ProducerClosed) as unknown });
   await connection.ping();
   expect(await connection.exists(ids.slice(-500).map((id) => `${prefix}:${QUEUE}:${id}`))).toBe(0);
+});
+
+it('a thousand questions for jobs take turns', async () => {
+  await sender.send('job', {}, { jobId: 'op-first' });
+  let answer = (): void => undefined;
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  const write = connection.sendCommand.bind(connection);
+  const written = vi.spyOn(connection, 'sendCommand').mockImplementation((command: Command) => {
+    void answered.then(() => write(command));
+    return command.promise;
+  });
+  const found = Promise.all(Array.from({ length: 1_000 }, (_, at) => sender.hasOpen(`op-${at}`)));
+  await until('the first questions', () => written.mock.calls.length > 0);
+  await setImmediate();
+  const atOnce = written.mock.calls.length;
+  answer();
+  expect(new Set(await found)).toEqual(new Set([false]));
+  expect(atOnce).toBeLessThan(500);
 });
 
 /** Less than the time after which a job is read again. */
