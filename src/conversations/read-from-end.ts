@@ -1,4 +1,11 @@
-import { comparePositions, type Assignee, type Candidate, type Position, type Status } from '../domain/conversation.ts';
+import {
+  comparePositions,
+  STATUSES,
+  type Assignee,
+  type Candidate,
+  type Position,
+  type Status,
+} from '../domain/conversation.ts';
 import type { ConversationRange, ConversationStore } from './ports.ts';
 import { RangeReader, type RangeReading, areMany, readSelected } from './range-reader.ts';
 import { merge, MERGE_BUFFER_MAX, PAGE_MAX, type PageReader } from './read-in-order.ts';
@@ -20,15 +27,20 @@ type PageStore = Pick<ConversationStore, 'readPageBefore'>;
  * index, and the first query of a range reads no more than is wanted of the source.
  *
  * A source is read on while more of it is wanted, because the planner may skip conversations. So a later page can have
- * more conversations than are wanted.
+ * more conversations than are wanted. `from`: the conversation at which an earlier reading stopped; `null` for the end.
  */
-export async function* readFromEnd(store: PageStore, selection: SelectionFromEnd): AsyncGenerator<Candidate[]> {
+export async function* readFromEnd(
+  store: PageStore,
+  selection: SelectionFromEnd,
+  from: Position | null = null,
+): AsyncGenerator<Candidate[]> {
   const { campaignId, sources, statuses, wanted } = selection;
-  for (const status of statuses.toReversed()) {
+  const isLeft = (status: Status): boolean => !from || STATUSES.indexOf(status) <= STATUSES.indexOf(from.status);
+  for (const status of statuses.toReversed().filter(isLeft)) {
     let givers = sources.filter((source) => wanted(source) > 0);
-    let before: Position | null = null;
+    let before = from?.status === status ? from : null;
     if (areMany(givers)) {
-      const stoppedAt: Position | 'end' = yield* readFromEndOfAll(store, selection, status, givers);
+      const stoppedAt: Position | 'end' = yield* readFromEndOfAll(store, selection, status, givers, before);
       if (stoppedAt === 'end') continue;
       before = stoppedAt;
       givers = givers.filter((source) => wanted(source) > 0);
@@ -46,12 +58,13 @@ async function* readFromEndOfAll(
   { campaignId, operationId, wanted }: SelectionFromEnd,
   status: Status,
   givers: readonly Assignee[],
+  before: Position | null,
 ): AsyncGenerator<Candidate[], Position | 'end'> {
   const wantedCount = givers.reduce((sum, giver) => sum + wanted(giver), 0);
   const fetch: RangeReading['fetch'] = (position, size) =>
     store.readPageBefore({ campaignId, status }, position, size, operationId);
   const sizes = { first: Math.min(wantedCount, PAGE_MAX), max: PAGE_MAX };
-  const pages = new RangeReader({ fetch, after: null, sizes, limit: wantedCount });
+  const pages = new RangeReader({ fetch, after: before, sizes, limit: wantedCount });
   const isGiver = new Set(givers);
   return yield* readSelected(pages, givers, ({ assigneeId }) => isGiver.has(assigneeId) && wanted(assigneeId) > 0);
 }

@@ -142,6 +142,8 @@ const position = Schema.create(
 const planState = Schema.create(
   {
     position: documentOrNull(position),
+    /** How far a surplus was read from the end of the order. */
+    surplusPosition: optional<InferRawDocTypeFromSchema<typeof position> | null>({ type: position, default: null }),
     /** How far the pool was read, but not planned. */
     readAhead: optional<InferRawDocTypeFromSchema<typeof position> | null>({ type: position, default: null }),
     loads: { type: [Number], required: true },

@@ -10,8 +10,10 @@ export interface Skip {
 
 /** The state of planning after a batch: a worker that continues after a crash needs nothing else. */
 export interface PlanState {
-  /** The last conversation that was read in order; `null` before the first. A surplus is always read from the end. */
+  /** The last conversation that was read in order; `null` before the first. */
   readonly position: Position | null;
+  /** The last conversation of a surplus, which is read from the end of the order; `null` or absent before the first. */
+  readonly surplusPosition?: Position | null;
   /**
    * The last conversation of the pool that claims can receive and that was read, but not planned yet; `null` or absent
    * when the pool was not read beyond `position`. Claims leave the conversations up to here to the operation.

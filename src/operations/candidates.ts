@@ -58,7 +58,7 @@ export function manyCandidates({ conversations }: Stores, request: BulkRequest, 
       const again = passes > 1 ? { sources: emptied } : {};
       yield* readInOrder(reader, { ...inOrder, ...again }, planner.position);
       const wanted = (target: Assignee): number => planner.surplusOf(target);
-      if (surplus) yield* readFromEnd(conversations, { ...common, sources: targets, wanted });
+      if (surplus) yield* readFromEnd(conversations, { ...common, sources: targets, wanted }, planner.surplusPosition);
       // Usually the first pass has moved everything. The count after it tells whether unknown statuses remain.
       const readsUnknown = request.status === 'any' && (passes > 1 || !readsUnknownLater);
       if (readsUnknown) yield* readUnknown(conversations, campaignId, sources, operationId);

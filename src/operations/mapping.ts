@@ -95,13 +95,25 @@ function toMove({ from, to, status, conversationIds }: BatchDoc['moves'][number]
   return { from, to, status, conversationIds: conversationIds.map((id) => id.toHexString()) };
 }
 
-function toAfterDoc({ position, readAhead = null, loads, planned }: PlanState): BatchDoc['after'] {
-  return { position: toPositionDoc(position), readAhead: toPositionDoc(readAhead), loads: [...loads], planned };
+function toAfterDoc({ position, surplusPosition, readAhead, loads, planned }: PlanState): BatchDoc['after'] {
+  return {
+    position: toPositionDoc(position),
+    ...(surplusPosition && { surplusPosition: toPositionDoc(surplusPosition) }),
+    readAhead: toPositionDoc(readAhead ?? null),
+    loads: [...loads],
+    planned,
+  };
 }
 
-/** Batches that were planned by an older version lack `readAhead`. */
-function toPlanState({ position, readAhead = null, loads, planned }: BatchDoc['after']): PlanState {
-  return { position: position && toPosition(position), readAhead: readAhead && toPosition(readAhead), loads, planned };
+/** Batches that were planned by an older version lack `readAhead` and `surplusPosition`. */
+function toPlanState({ position, surplusPosition, readAhead, loads, planned }: BatchDoc['after']): PlanState {
+  return {
+    position: position && toPosition(position),
+    ...(surplusPosition && { surplusPosition: toPosition(surplusPosition) }),
+    readAhead: readAhead ? toPosition(readAhead) : null,
+    loads,
+    planned,
+  };
 }
 
 function toPositionDoc(position: Position | null): BatchDoc['after']['position'] {

@@ -1,4 +1,4 @@
-import { isStatus, positionOf, type Assignee, type Candidate } from '../domain/conversation.ts';
+import { isStatus, positionOf, type Assignee, type Candidate, type Position } from '../domain/conversation.ts';
 import { Dealer } from '../domain/dealing.ts';
 import type { SkipReason } from '../domain/receipt.ts';
 import { BatchDraft, type Batch, type PlanState, type Shortfall } from './batch.ts';
@@ -25,6 +25,8 @@ export class Planner {
   private state: PlanState;
   /** The last candidate that was added in order; `undefined` before the first one of a pass. */
   private last: Candidate | undefined;
+  /** The last candidate of a surplus; `undefined` before the first one of a pass. */
+  private lastOfSurplus: Candidate | undefined;
   private number: number;
   private notWritten = 0;
   /** The last position of the pass before. */
@@ -44,11 +46,22 @@ export class Planner {
     return this.last ? positionOf(this.last) : this.state.position;
   }
 
+  /** How far the surplus of the targets was read from the end of the order. */
+  get surplusPosition(): Position | null {
+    return this.lastOfSurplus ? positionOf(this.lastOfSurplus) : (this.state.surplusPosition ?? null);
+  }
+
+  /** True when nothing was added in this pass, by this process or an earlier one. */
+  get isAtStart(): boolean {
+    return this.position === null && this.surplusPosition === null;
+  }
+
   /** Starts another pass over the candidates. */
   restart(): void {
     this.endOfPass = this.position ?? this.endOfPass;
     this.last = undefined;
-    this.state = { ...this.state, position: null };
+    this.lastOfSurplus = undefined;
+    this.state = { ...this.state, position: null, surplusPosition: null };
   }
 
   get selectedCount(): number {
@@ -81,9 +94,10 @@ export class Planner {
 
   /** Adds the next candidate in order to the current batch, as a move or as a skip. */
   add(candidate: Candidate): void {
-    // A surplus needs no position: each reading starts at the end, and moved conversations are no longer found.
-    const hasPlace = isStatus(candidate.status) && !this.keepers.has(candidate.assigneeId);
-    if (hasPlace) this.last = candidate;
+    if (isStatus(candidate.status)) {
+      if (this.keepers.has(candidate.assigneeId)) this.lastOfSurplus = candidate;
+      else this.last = candidate;
+    }
     // The status changed while the batch was being read, so the conversation was read a second time.
     if (this.draft.has(candidate)) return;
     if (!this.sources.has(candidate.assigneeId)) return this.draft.addSkip(candidate, 'assignee-changed');
@@ -104,7 +118,8 @@ export class Planner {
   closeBatch(): Batch | undefined {
     if (this.draft.selectedCount === 0) return undefined;
     const planned = this.state.planned + this.draft.moveCount;
-    this.state = { ...this.state, position: this.position, planned, loads: this.dealer.loads };
+    const { position, surplusPosition } = this;
+    this.state = { ...this.state, position, surplusPosition, planned, loads: this.dealer.loads };
     const batch = this.finish(this.draft);
     this.draft = new BatchDraft();
     this.number += 1;

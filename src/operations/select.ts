@@ -93,7 +93,7 @@ class Selection implements BatchSource {
   async *batches(sizeMax: () => number): AsyncGenerator<Batch> {
     const { planner, candidates } = this;
     const { shortfallCount } = planner;
-    const isFromStart = planner.position === null;
+    const isFromStart = planner.isAtStart;
     // Almost always the first pass has moved everything, and one count is cheaper than reading from every source.
     if (this.passes > 0 && (await candidates.countLeft?.(planner)) === 0) {
       this.exhaustedAt = shortfallCount;
