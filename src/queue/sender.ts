@@ -19,6 +19,8 @@ export const DEFAULT_WAIT_MS = 60_000;
 const ADD_ROUNDS_MAX = 5;
 /** Sending takes a few commands, and may have to wait for a new connection. Their sum has this limit. */
 const SEND_TIMEOUT_MS = 2 * COMMAND_TIMEOUT_MS;
+/** A timer that is later than this shows that the process stood still. */
+const LATE_MS_MAX = 1_000;
 /** More jobs and questions at a time would only wait in the connection, and use up their time limit there. */
 const AT_A_TIME_MAX = 200;
 
@@ -145,11 +147,15 @@ export class Sender {
     }
   }
 
-  /** An error that comes before a command can time out is an answer of Redis. It concerns only the job that failed. */
+  /**
+   * An error that comes before a command can time out is an answer of Redis, and concerns only the job that failed. One that
+   * comes long after the time limit shows that this process stood still, and could read no answer.
+   */
   private noteSilence(startedAt: number, error: unknown): void {
     const noticedAt = performance.now();
-    const hasWaited = noticedAt - startedAt >= COMMAND_TIMEOUT_MS;
-    if (hasWaited && this.confirmedAt <= startedAt) this.silence = { noticedAt, error };
+    const waitedMs = noticedAt - startedAt;
+    const hasListened = waitedMs >= COMMAND_TIMEOUT_MS && waitedMs <= SEND_TIMEOUT_MS + LATE_MS_MAX;
+    if (hasListened && this.confirmedAt <= startedAt) this.silence = { noticedAt, error };
   }
 
   private async requireDatabase(): Promise<void> {

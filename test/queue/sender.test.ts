@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
 import type { Command } from 'ioredis';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest';
 import { ProducerClosed, QueueUnavailable } from '../../src/domain/errors.ts';
 import { connectSender, connectWorker, type RedisConnection } from '../../src/queue/connection.ts';
 import { Sender } from '../../src/queue/sender.ts';
@@ -131,12 +131,13 @@ describe('a job that fails', () => {
   const HELD = Array.from({ length: 300 }, (_, at) => `op-held-${at}`);
   let refuse: () => void;
   let release: () => void;
+  let written: MockInstance<RedisConnection['sendCommand']>;
   beforeEach(async () => {
     await until('the connection', () => connection.status === 'ready');
     const refusal = new Promise<void>((resolve) => (refuse = resolve));
     const released = new Promise<void>((resolve) => (release = resolve));
     const write = connection.sendCommand.bind(connection);
-    vi.spyOn(connection, 'sendCommand').mockImplementation((command: Command) => {
+    written = vi.spyOn(connection, 'sendCommand').mockImplementation((command: Command) => {
       const text = JSON.stringify(command.args);
       if (text.includes('op-refused')) void refusal.then(() => command.reject(new Error('OOM command not allowed')));
       else if (text.includes('op-held')) void released.then(() => write(command));
@@ -169,15 +170,32 @@ describe('a job that fails', () => {
     vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 3_000);
     await expectOthersSent(refused, held);
   });
+
+  it('fails alone when this process stood still during its turn', async () => {
+    const refused = sender.send('job', {}, { jobId: 'op-refused' });
+    const held = Promise.all(HELD.map((jobId) => sender.send('job', {}, { jobId })));
+    held.catch(() => undefined);
+    await until('the job to be written', () => written.mock.calls.length > 0);
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 10_000);
+    await expectOthersSent(refused, held);
+  });
 });
 
 it('a job that waits for its turn when the sender closes is not sent', async () => {
   await sender.send('job', {}, { jobId: 'op-first' });
-  const written = vi.spyOn(connection, 'sendCommand');
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const write = connection.sendCommand.bind(connection);
+  const written = vi.spyOn(connection, 'sendCommand').mockImplementation((command: Command) => {
+    if (JSON.stringify(command.args).includes('op-late')) void released.then(() => write(command));
+    else void write(command);
+    return command.promise;
+  });
   const ids = Array.from({ length: 1_000 }, (_, at) => `op-late-${at}`);
   const sent = Promise.allSettled(ids.map((jobId) => sender.send('job', {}, { jobId })));
   await until('a job to be written', () => written.mock.calls.length > 0);
   await sender.close();
+  release();
   for (const each of await sent) expect(each).toMatchObject({ reason: expect.any(ProducerClosed) as unknown });
   await connection.ping();
   expect(await connection.exists(ids.slice(-500).map((id) => `${prefix}:${QUEUE}:${id}`))).toBe(0);
