@@ -74,19 +74,23 @@ export class MongoOperationViewStore implements OperationViewStore {
     return docs.map((doc) => readOrDamaged('operation', doc._id, () => toAnyOperation(doc)));
   }
 
-  /** Reads the queue once, however many of the operations wait. */
+  /** Counts the queue before the first of the operations that wait, and reads it only between the first and the last. */
   async withPlaces(campaignId: string, operations: readonly AnyOperation[]): Promise<ViewedOperation[]> {
-    const last = Math.max(...operations.filter(isQueued).map(({ sequence }) => sequence), NO_SEQUENCE);
-    if (last === NO_SEQUENCE) return [...operations];
+    const sequences = operations.filter(isQueued).map(({ sequence }) => sequence);
+    if (sequences.length === 0) return [...operations];
+    const [first, last] = [Math.min(...sequences), Math.max(...sequences)];
     const { models } = this.database;
-    const earlier = { campaignId, state: QUEUED.state, sequence: { ...QUEUED.sequence, $lt: last } };
-    const read = models.operations.find(earlier, { _id: 0, sequence: 1 }, IN_ONE_BATCH).hint(QUEUED_INDEX);
-    const [queued, running] = await Promise.all([
-      read.lean<Pick<OperationDoc, 'sequence'>[]>(),
+    const queued = (range: object): QueryFilter<OperationDoc> => {
+      return { campaignId, state: QUEUED.state, sequence: { ...QUEUED.sequence, ...range } };
+    };
+    const between = models.operations.find(queued({ $gte: first, $lt: last }), { _id: 0, sequence: 1 }, IN_ONE_BATCH);
+    const [before, others, running] = await Promise.all([
+      models.operations.countDocuments(queued({ $lt: first })).hint(QUEUED_INDEX),
+      first === last ? [] : between.hint(QUEUED_INDEX).lean<Pick<OperationDoc, 'sequence'>[]>(),
       models.operations.exists({ campaignLock: campaignId }).hint(LOCK_INDEX),
     ]);
     const aheadOf = ({ sequence }: AnyOperation): number =>
-      queued.filter((each) => each.sequence < sequence).length + (running ? 1 : 0);
+      before + others.filter((each) => each.sequence < sequence).length + (running ? 1 : 0);
     return operations.map((each) => (isQueued(each) ? { ...each, ahead: aheadOf(each) } : each));
   }
 

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failWith } from '../../src/operations/ending.ts';
 import type { Operation } from '../../src/operations/operation.ts';
+import type { AnyOperation } from '../../src/operations/view-ports.ts';
 import { Harness } from '../support/harness.ts';
+import { SentCommands } from '../support/sent-commands.ts';
 import { cancelWithoutQueue, oneSlice, record, runToEnd } from '../support/run-operation.ts';
 import type { BulkInput } from '../support/any-request.ts';
 
@@ -70,11 +72,36 @@ describe('the queue of a campaign', () => {
       return [first, second, third].map(({ operationId }) => byId.get(operationId));
     };
     expect(await places()).toEqual([0, 1, 2]);
+    const [newest, , oldest] = await operationViews.listOperations(campaignId, 10);
+    expect(await operationViews.withPlaces(campaignId, [newest, oldest] as AnyOperation[])).toMatchObject([
+      { operationId: third.operationId, ahead: 2 },
+      { operationId: first.operationId, ahead: 0 },
+    ]);
     await oneSlice(stores, first, { batchConversationsMax: 1 });
     expect(await places()).toEqual([undefined, 1, 2]);
     await cancelWithoutQueue(stores, { operationId: second.operationId, campaignId });
     expect(await places()).toEqual([undefined, undefined, 1]);
     await runToEnd(stores, first);
     expect(await places()).toEqual([undefined, undefined, 0]);
+  });
+
+  it('counts the queue, and reads none of it, to say the place of one operation', async () => {
+    const campaignId = await harness.seedCampaign(2);
+    const requests = Array.from({ length: QUEUED_MAX }, () => wanted(campaignId));
+    for (const request of requests) await accept(request);
+    const sent = await SentCommands.open(harness);
+    const commands = await sent.during(async ({ operationViews }) => {
+      const [newest] = await operationViews.listOperations(campaignId, 1);
+      const placed = await operationViews.withPlaces(campaignId, [newest] as AnyOperation[]);
+      expect(placed).toMatchObject([{ operationId: requests.at(-1)?.operationId, ahead: QUEUED_MAX - 1 }]);
+    });
+    const reads = commands.map((command) => [Object.keys(command)[0], command['limit'] as unknown]);
+    await sent.context.close();
+    // The list of one operation, the count, and the search for the running one.
+    expect(reads.sort()).toEqual([
+      ['aggregate', undefined],
+      ['find', 1],
+      ['find', 1],
+    ]);
   });
 });
