@@ -8,7 +8,7 @@ import {
 } from '../domain/conversation.ts';
 import type { ConversationRange, ConversationStore } from './ports.ts';
 import { RangeReader, type RangeReading, areMany, readSelected } from './range-reader.ts';
-import { merge, MERGE_BUFFER_MAX, PAGE_MAX, type PageReader } from './read-in-order.ts';
+import { merge, PAGE_MAX, pageMaxOf, type PageReader } from './read-in-order.ts';
 
 export interface SelectionFromEnd {
   readonly campaignId: string;
@@ -45,8 +45,9 @@ export async function* readFromEnd(
       before = stoppedAt;
       givers = givers.filter((source) => wanted(source) > 0);
     }
+    const place = { before, sizeMax: pageMaxOf(givers.length) };
     const readers = givers.map((assigneeId) => {
-      return new EndReader(store, selection, { campaignId, assigneeId, status }, before);
+      return new EndReader(store, selection, { campaignId, assigneeId, status }, place);
     });
     yield* merge(readers, (a, b) => comparePositions(b, a));
   }
@@ -85,13 +86,13 @@ class EndReader implements PageReader {
     store: PageStore,
     selection: SelectionFromEnd,
     range: ConversationRange & { readonly assigneeId: Assignee },
-    before: Position | null,
+    { before, sizeMax }: { readonly before: Position | null; readonly sizeMax: number },
   ) {
     this.store = store;
     this.before = before;
+    this.sizeMax = sizeMax;
     this.selection = selection;
     this.range = range;
-    this.sizeMax = Math.min(PAGE_MAX, Math.ceil(MERGE_BUFFER_MAX / selection.sources.length));
   }
 
   get head(): Candidate | undefined {

@@ -25,7 +25,7 @@ export const PAGE_MAX = 2_000;
 /** Smaller pages would cost more queries than they save. */
 const PAGE_MIN = 50;
 /** The number of conversations in memory while several sources are merged. The sources share it equally. */
-export const MERGE_BUFFER_MAX = 20_000;
+const MERGE_BUFFER_MAX = 20_000;
 
 /** The reads that a selection needs. */
 export type PageStore = Pick<ConversationStore, 'readPage' | 'countByAssignee'>;
@@ -94,9 +94,14 @@ export function mayLeaveOutSources(sources: readonly Assignee[]): boolean {
  * skip many conversations (opted out, already at the target).
  */
 function pageSizes({ limit }: Selection, readers: number): PageSizes {
-  const share = Math.ceil(MERGE_BUFFER_MAX / readers);
-  const max = Math.min(Math.max(share, PAGE_MIN), PAGE_MAX);
+  const max = pageMaxOf(readers);
   return { first: Math.min(Math.max(limit ?? max, PAGE_MIN), max), max };
+}
+
+/** The largest page of each of several sources that are merged. */
+export function pageMaxOf(readers: number): number {
+  const share = Math.ceil(MERGE_BUFFER_MAX / readers);
+  return Math.min(Math.max(share, PAGE_MIN), PAGE_MAX);
 }
 
 /** Reads pages of one range. */
