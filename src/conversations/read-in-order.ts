@@ -24,8 +24,8 @@ import {
 export const PAGE_MAX = 2_000;
 /** Smaller pages would cost more queries than they save. */
 const PAGE_MIN = 50;
-/** The number of conversations in memory while several sources are merged. The sources share it equally. */
-const MERGE_BUFFER_MAX = 20_000;
+/** About the number of conversations in memory while several sources are merged. The sources share it equally. */
+const MERGE_BUFFER_SIZE = 20_000;
 
 /** The reads that a selection needs. */
 export type PageStore = Pick<ConversationStore, 'readPage' | 'countByAssignee'>;
@@ -100,7 +100,7 @@ function pageSizes({ limit }: Selection, readers: number): PageSizes {
 
 /** The largest page of each of several sources that are merged. */
 export function pageMaxOf(readers: number): number {
-  const share = Math.ceil(MERGE_BUFFER_MAX / readers);
+  const share = Math.ceil(MERGE_BUFFER_SIZE / readers);
   return Math.min(Math.max(share, PAGE_MIN), PAGE_MAX);
 }
 

@@ -99,8 +99,8 @@ export class BatchApplication {
 
   /**
    * Writes the conversations first. A transaction reads the data as they were at its first statement. If another program
-   * writes one of the conversations after that, the transaction conflicts. Then it records the batch, and reads the targets last. A pause writes the batch too:
-   * it makes this transaction conflict, or waits until it has ended.
+   * writes one of the conversations after that, the transaction conflicts. Then it records the batch, and reads the targets
+   * last. A pause writes the batch too: it makes this transaction conflict, or waits until it has ended.
    */
   private async applyAsPlanned(session: mongo.ClientSession): Promise<Applied> {
     const at = this.database.now();

@@ -35,7 +35,6 @@ export class MongoBatchStore implements BatchStore {
 
   async last(operationId: string): Promise<LastBatches | undefined> {
     const { batches } = this.database.models;
-    // A batch has thousands of ids, and nearly all batches are applied.
     const states = batches.find({ _id: batchIdsOf(operationId) }, { state: 1 }, { batchSize: UNAPPLIED_MAX + 1 });
     const found = await states.sort({ _id: -1 }).limit(UNAPPLIED_MAX).lean<Pick<BatchDoc, '_id' | 'state'>[]>();
     const wanted = found.filter(({ state }, at) => at === 0 || state === 'planned').map(({ _id }) => _id);

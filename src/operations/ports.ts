@@ -100,9 +100,9 @@ export interface OperationStore {
   /** Returns those of the ids that belong to an operation or claim. */
   knownAmong(operationIds: readonly string[]): Promise<ReadonlySet<string>>;
   /**
-   * Moves one conversation at once, in one transaction with its operation. `decide` is called with the conversation as it was and
-   * the time of the move, perhaps several times. Returns `undefined`, and writes nothing, when `decide` returns `undefined`, when the id exists, or
-   * when the conversation or its target is not as the request needs it.
+   * Moves one conversation at once, in one transaction with its operation. `decide` is called with the conversation as it was
+   * and the time of the move, perhaps several times. Returns `undefined`, and writes nothing, when `decide` returns
+   * `undefined`, when the id exists, or when the conversation or its target is not as the request needs it.
    */
   moveNow(request: OneRequest, decide: DecideMove): Promise<Operation | undefined>;
   /**
@@ -206,7 +206,10 @@ export interface BatchStore {
   insertEndMarker(endMarker: Batch): Promise<void>;
   /** Returns the newest `limit` batches, oldest first. */
   recent(operationId: string, limit: number): Promise<StoredBatch[]>;
-  /** Returns the newest batch and those that are not applied; `undefined` when there is no batch. Reads no other batch whole. */
+  /**
+   * Returns the newest batch and those that are not applied; `undefined` when there is no batch. Other batches have thousands
+   * of ids too, so only their states are read.
+   */
   last(operationId: string): Promise<LastBatches | undefined>;
   /** Returns the first `limit` batches with a higher number, in order. */
   readAfter(operationId: string, number: number, limit: number): Promise<StoredBatch[]>;

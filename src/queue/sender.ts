@@ -37,7 +37,7 @@ export interface SenderParts {
 /** Returns true if the data that the queue keeps under the id of a job asks for the same. */
 type IsSame = (kept: unknown) => boolean;
 
-interface OfOperation {
+interface WithOperationId {
   readonly request: { readonly operationId: string };
 }
 
@@ -78,7 +78,7 @@ export class Sender {
   }
 
   /** Sends a job under the id of its operation. Throws a `Refusal` if the queue keeps a different request under that id. */
-  async sendOnce<Data extends OfOperation>(
+  async sendOnce<Data extends WithOperationId>(
     name: string,
     data: Data,
     options: JobsOptions,
